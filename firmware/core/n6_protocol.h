@@ -1,0 +1,829 @@
+/*
+ * n6_protocol.h - the wire, as C sees it.
+ *
+ * GENERATED from n6link/protocol.py by n6link/codegen.py: do not edit.
+ */
+#ifndef N6_PROTOCOL_H
+#define N6_PROTOCOL_H
+
+/* clang-format off */
+#include <stddef.h>
+#include <stdint.h>
+
+#define N6_VERSION_MAJOR 1u
+#define N6_VERSION_MINOR 0u
+#define N6_SCHEMA_ID 0x5702b7f2u
+
+/* Numbers that both ends hold to. What a device may choose itself, it announces in HelloReply. */
+typedef enum {
+    N6_LIMIT_MAGIC = 13934, /* first two bytes of every frame: 'n', '6' */
+    N6_LIMIT_HEADER_SIZE = 12, /* bytes of a FrameHeader, and of a DataHeader */
+    N6_LIMIT_CRC_SIZE = 4, /* bytes of the CRC-32 that follows a payload */
+    N6_LIMIT_MAX_CHUNK = 8192, /* largest chunk of tensor bytes in one DATA frame; CRC-32 detects any 3 flipped bits up to 11 KB */
+    N6_LIMIT_MIN_CHUNK = 256, /* smallest chunk size a device may announce */
+    N6_LIMIT_MAX_CONTROL = 1024, /* largest payload of any frame that is not DATA */
+    N6_LIMIT_MAX_RETURNS = 16, /* most Return records of one INFER */
+    N6_LIMIT_MAX_TOPK = 64, /* largest k of the TOPK reduction */
+    N6_LIMIT_MAX_DIMS = 6, /* most dimensions of a tensor */
+    N6_LIMIT_NO_TEMPERATURE = -32768, /* value of temperature_dc when the port has no sensor */
+} n6_limit_t;
+
+/* Bits of ``features`` in Hello and HelloReply. */
+typedef enum {
+    N6_FEATURE_TIMERS = 1, /* epoch timers can be returned with a result */
+    N6_FEATURE_REDUCE = 2, /* the core computes reductions of outputs */
+    N6_FEATURE_CANCEL = 4, /* a running inference can be cancelled at an epoch block */
+    N6_FEATURE_EVENTS = 8, /* statistics can be pushed (SUBSCRIBE) */
+    N6_FEATURE_SIMULATED = 16, /* no NPU behind the link: times are those of a simulator and say nothing about a board */
+    N6_FEATURE_ZERO_COPY = 32, /* input slots are the network's own input buffers */
+    N6_FEATURE_CONSUMES_INPUT = 64, /* an inference may overwrite its input slot: upload again for every run */
+} n6_feature_t;
+
+/* ``type`` of a frame. A reply has the type of its request and the REPLY flag, or is an ERROR. */
+typedef enum {
+    N6_MESSAGE_TYPE_HELLO = 1, /* opens a session; everything of an older session is dropped, cached results stay */
+    N6_MESSAGE_TYPE_PING = 2, /* round trip with the device's time */
+    N6_MESSAGE_TYPE_INFO = 3, /* board, clocks, memory, firmware */
+    N6_MESSAGE_TYPE_LIST = 4, /* the loaded networks */
+    N6_MESSAGE_TYPE_DESCRIBE = 5, /* one page of one section of a network's description */
+    N6_MESSAGE_TYPE_LOG_LEVEL = 6, /* sets the least severe level of LOG events that the device sends */
+    N6_MESSAGE_TYPE_RESET = 7, /* drops all work and results, or restarts the device */
+    N6_MESSAGE_TYPE_STATS = 8, /* counters of the link and of every network; also pushed as an event */
+    N6_MESSAGE_TYPE_EPOCH_STATS = 9, /* accumulated epoch timers of one network */
+    N6_MESSAGE_TYPE_RESET_STATS = 10, /* zeroes statistics */
+    N6_MESSAGE_TYPE_SUBSCRIBE = 11, /* asks for STATS events at a fixed rate */
+    N6_MESSAGE_TYPE_COMMIT = 16, /* ends an upload: length and CRC-32 of all its bytes */
+    N6_MESSAGE_TYPE_INFER = 17, /* queues an inference; the reply says that it is queued, a RESULT or an ERROR follows */
+    N6_MESSAGE_TYPE_RESULT = 18, /* what an inference gave; its bytes follow in DATA frames with the same id */
+    N6_MESSAGE_TYPE_CANCEL = 19, /* stops an inference, queued or running, or drops its result */
+    N6_MESSAGE_TYPE_READ = 20, /* asks for a held result again, whole or a byte range */
+    N6_MESSAGE_TYPE_RELEASE = 21, /* the host has the result; its buffer may be used again (it stays cached until it is) */
+    N6_MESSAGE_TYPE_DATA = 32, /* a chunk of a transfer, either direction */
+    N6_MESSAGE_TYPE_NAK = 33, /* asks the sender of a transfer for a range again; one a gap */
+    N6_MESSAGE_TYPE_CREDIT = 34, /* how far the peer may send DATA */
+    N6_MESSAGE_TYPE_LOG = 48, /* a log line of the device */
+    N6_MESSAGE_TYPE_ERROR = 63, /* the answer to a request that failed */
+} n6_message_type_t;
+
+/* Bits of ``flags`` in FrameHeader. */
+typedef enum {
+    N6_FLAG_REPLY = 1, /* the frame answers the request with this id */
+} n6_flag_t;
+
+/* Why a request failed (ErrorReply.status). */
+typedef enum {
+    N6_STATUS_OK = 0, /* it did not fail */
+    N6_STATUS_BAD_REQUEST = 1, /* the payload is too short, or a field is out of its range */
+    N6_STATUS_UNKNOWN_TYPE = 2, /* the message type is not known to this firmware */
+    N6_STATUS_NO_SESSION = 3, /* HELLO has to come first */
+    N6_STATUS_VERSION = 4, /* major version or schema differ */
+    N6_STATUS_UNKNOWN_NETWORK = 5, /* no network has this index */
+    N6_STATUS_UNKNOWN_OUTPUT = 6, /* the network has no output with this index */
+    N6_STATUS_BAD_SLOT = 7, /* no input slot has this index */
+    N6_STATUS_BAD_TENSOR_SIZE = 8, /* the committed length is not the size of the network's inputs */
+    N6_STATUS_BAD_DIGEST = 9, /* the CRC-32 of the received bytes is not the committed one; send all of it again */
+    N6_STATUS_BUSY = 10, /* the slot is in use, or the queue is full; try again later */
+    N6_STATUS_OUT_OF_CREDITS = 11, /* more DATA arrived than was granted */
+    N6_STATUS_DEADLINE = 12, /* the time to live had passed before the inference started, or while it ran */
+    N6_STATUS_CANCELLED = 13, /* stopped by CANCEL, RESET or a new HELLO */
+    N6_STATUS_NPU_FAULT = 14, /* the network runtime reported an error; value is its code */
+    N6_STATUS_UNKNOWN_RESULT = 15, /* no result with this id is held */
+    N6_STATUS_TOO_LARGE = 16, /* the answer does not fit the result buffer */
+    N6_STATUS_UNSUPPORTED = 17, /* known, but not possible on this device or for this tensor */
+    N6_STATUS_NO_INPUT = 18, /* the slot does not hold this upload any more; send it again */
+} n6_status_t;
+
+/* Element types; the numbers are those of ST's Buffer_DataType_TypeDef, so that firmware copies them. */
+typedef enum {
+    N6_DTYPE_FLOAT32 = 1, /* IEEE 754 single */
+    N6_DTYPE_UINT8 = 2, /* 8-bit unsigned */
+    N6_DTYPE_INT8 = 3, /* 8-bit signed */
+    N6_DTYPE_UINT16 = 4, /* 16-bit unsigned */
+    N6_DTYPE_INT16 = 5, /* 16-bit signed */
+    N6_DTYPE_INT32 = 6, /* 32-bit signed */
+    N6_DTYPE_INT64 = 7, /* 64-bit signed */
+    N6_DTYPE_BOOL = 9, /* one byte, 0 or 1 */
+    N6_DTYPE_FLOAT16 = 10, /* IEEE 754 half */
+    N6_DTYPE_FLOAT64 = 11, /* IEEE 754 double */
+    N6_DTYPE_UINT32 = 12, /* 32-bit unsigned */
+    N6_DTYPE_UINT64 = 13, /* 64-bit unsigned */
+} n6_dtype_t;
+
+/* Where an epoch block runs; the numbers are ST's node types. */
+typedef enum {
+    N6_EPOCH_KIND_HW = 0, /* on the NPU, started by the CPU */
+    N6_EPOCH_KIND_EXTRA = 1, /* inserted by the runtime (data movement, cache maintenance) */
+    N6_EPOCH_KIND_SW = 2, /* on the CPU: a fallback */
+    N6_EPOCH_KIND_HYBRID = 3, /* on both */
+    N6_EPOCH_KIND_EC = 4, /* on the NPU, sequenced by the epoch controller */
+} n6_epoch_kind_t;
+
+/* Where epoch times come from, and so what they mean. */
+typedef enum {
+    N6_TIMER_SOURCE_NONE = 0, /* no timers */
+    N6_TIMER_SOURCE_DWT_CYCLES = 1, /* CPU cycles of the Cortex-M55's DWT counter around each phase */
+    N6_TIMER_SOURCE_LITERT_PROFILER = 2, /* LiteRT's per-operator profiler on the host: simulated */
+    N6_TIMER_SOURCE_INSTRUCTION_COUNT = 3, /* instructions counted by QEMU (-icount): not cycles */
+    N6_TIMER_SOURCE_HOST_CLOCK = 4, /* the host's monotonic clock around a kernel: simulated */
+} n6_timer_source_t;
+
+/* Parts of a network's description (Describe.section). */
+typedef enum {
+    N6_SECTION_INPUTS = 0, /* TensorRecord each */
+    N6_SECTION_OUTPUTS = 1, /* TensorRecord each */
+    N6_SECTION_POOLS = 2, /* PoolRecord each */
+    N6_SECTION_BLOCKS = 3, /* BlockRecord each */
+    N6_SECTION_CARD = 4, /* bytes of a UTF-8 TOML text: the network's task and its parameters; may be empty */
+    N6_SECTION_INPUT_SCALES = 5, /* ScaleRecord each: per-channel quantisation of the inputs, tensor after tensor */
+    N6_SECTION_OUTPUT_SCALES = 6, /* ScaleRecord each: per-channel quantisation of the outputs, tensor after tensor */
+} n6_section_t;
+
+/* What to send back of an output (Return.reduction). */
+typedef enum {
+    N6_REDUCTION_RAW = 0, /* bytes [offset, offset + length); length 0 means up to the end */
+    N6_REDUCTION_ARGMAX = 1, /* first maximum of each channel: one Peak a channel; the last axis is the channel */
+    N6_REDUCTION_TOPK = 2, /* the k largest elements of a row: one Peak each; equal values by lower index */
+    N6_REDUCTION_THRESHOLD = 3, /* rows whose score channel is >= threshold, in index order, at most limit of them: Selected each */
+    N6_REDUCTION_THRESHOLD_COLUMNS = 4, /* as THRESHOLD, of a channel-major [channels, rows] tensor */
+} n6_reduction_t;
+
+/* Bits of Infer.flags. */
+typedef enum {
+    N6_INFER_FLAG_TIMERS = 1, /* return the epoch timers */
+    N6_INFER_FLAG_ABORT_LATE = 2, /* also stop a running inference at the next epoch block when its time to live has passed */
+} n6_infer_flag_t;
+
+/* InferReply.state. */
+typedef enum {
+    N6_INFER_STATE_WAITING = 0, /* queued; its input slot is not committed yet */
+    N6_INFER_STATE_QUEUED = 1, /* queued */
+    N6_INFER_STATE_RUNNING = 2, /* running */
+    N6_INFER_STATE_DONE = 3, /* done; the result is held and is sent again */
+} n6_infer_state_t;
+
+/* Levels of LOG events; the numbers are those of Python's logging module. */
+typedef enum {
+    N6_LOG_LEVEL_DEBUG = 10, /* every request */
+    N6_LOG_LEVEL_INFO = 20, /* what a user may want to know */
+    N6_LOG_LEVEL_WARNING = 30, /* something was repaired */
+    N6_LOG_LEVEL_ERROR = 40, /* something was lost */
+    N6_LOG_LEVEL_NONE = 255, /* nothing at all */
+} n6_log_level_t;
+
+/* Reset.kind. */
+typedef enum {
+    N6_RESET_KIND_SESSION = 0, /* cancel all work, drop all results */
+    N6_RESET_KIND_DEVICE = 1, /* restart the device; it answers before it does */
+} n6_reset_kind_t;
+
+/* Why the device started last (InfoReply.reset_cause). */
+typedef enum {
+    N6_RESET_CAUSE_UNKNOWN = 0, /* the port cannot tell */
+    N6_RESET_CAUSE_POWER_ON = 1, /* power on, or brown-out */
+    N6_RESET_CAUSE_PIN = 2, /* reset pin */
+    N6_RESET_CAUSE_SOFTWARE = 3, /* RESET request, or debugger */
+    N6_RESET_CAUSE_WATCHDOG = 4, /* the watchdog fired */
+    N6_RESET_CAUSE_FAULT = 5, /* a hard fault; HelloReply carries its record as a Field */
+} n6_reset_cause_t;
+
+/* Tags of the optional fields behind Hello, HelloReply and InfoReply. Unknown tags are skipped. */
+typedef enum {
+    N6_FIELD_TAG_HOST_NAME = 1, /* UTF-8: the host software and its version */
+    N6_FIELD_TAG_FAULT_RECORD = 2, /* UTF-8: registers of the last hard fault, kept over the reset */
+    N6_FIELD_TAG_NPU_RUNTIME = 3, /* UTF-8: name and version of the network runtime */
+    N6_FIELD_TAG_MEMORY = 4, /* UTF-8: one 'name used total' line a memory region */
+} n6_field_tag_t;
+
+typedef struct {
+    uint16_t magic; /* Limit.MAGIC */
+    uint8_t type; /* n6_message_type_t: MessageType */
+    uint8_t flags; /* Flag bits */
+    uint32_t id; /* request or transfer this frame belongs to; ids of a session increase; 0 is for events */
+    uint16_t length; /* bytes of payload */
+    uint16_t crc; /* CRC-16/CCITT-FALSE of the ten bytes before */
+} n6_frame_header_t;
+_Static_assert(sizeof(n6_frame_header_t) == 12, "n6_frame_header_t");
+_Static_assert(offsetof(n6_frame_header_t, magic) == 0, "n6_frame_header_t.magic");
+_Static_assert(offsetof(n6_frame_header_t, type) == 2, "n6_frame_header_t.type");
+_Static_assert(offsetof(n6_frame_header_t, flags) == 3, "n6_frame_header_t.flags");
+_Static_assert(offsetof(n6_frame_header_t, id) == 4, "n6_frame_header_t.id");
+_Static_assert(offsetof(n6_frame_header_t, length) == 8, "n6_frame_header_t.length");
+_Static_assert(offsetof(n6_frame_header_t, crc) == 10, "n6_frame_header_t.crc");
+
+typedef struct {
+    uint32_t position; /* DATA bytes this side has sent in this session before this chunk, modulo 2^32 */
+    uint32_t offset; /* where the chunk belongs in the transfer; a multiple of the chunk size */
+    uint8_t slot; /* host to device: input slot; device to host: 0 */
+    uint8_t reserved; /* 0 */
+    uint16_t crc; /* CRC-16/CCITT-FALSE of the ten bytes before */
+} n6_data_header_t;
+_Static_assert(sizeof(n6_data_header_t) == 12, "n6_data_header_t");
+_Static_assert(offsetof(n6_data_header_t, position) == 0, "n6_data_header_t.position");
+_Static_assert(offsetof(n6_data_header_t, offset) == 4, "n6_data_header_t.offset");
+_Static_assert(offsetof(n6_data_header_t, slot) == 8, "n6_data_header_t.slot");
+_Static_assert(offsetof(n6_data_header_t, reserved) == 9, "n6_data_header_t.reserved");
+_Static_assert(offsetof(n6_data_header_t, crc) == 10, "n6_data_header_t.crc");
+
+typedef struct {
+    uint16_t major; /* protocol version */
+    uint16_t minor; /* protocol version */
+    uint32_t schema; /* SCHEMA_ID of the sender */
+    uint64_t nonce; /* chosen by the host; the reply repeats it, so that answers to an older HELLO are told apart */
+    uint32_t features; /* Feature bits the host understands */
+    uint32_t window; /* DATA bytes the host is ready to receive */
+} n6_hello_t;
+_Static_assert(sizeof(n6_hello_t) == 24, "n6_hello_t");
+_Static_assert(offsetof(n6_hello_t, major) == 0, "n6_hello_t.major");
+_Static_assert(offsetof(n6_hello_t, minor) == 2, "n6_hello_t.minor");
+_Static_assert(offsetof(n6_hello_t, schema) == 4, "n6_hello_t.schema");
+_Static_assert(offsetof(n6_hello_t, nonce) == 8, "n6_hello_t.nonce");
+_Static_assert(offsetof(n6_hello_t, features) == 16, "n6_hello_t.features");
+_Static_assert(offsetof(n6_hello_t, window) == 20, "n6_hello_t.window");
+
+typedef struct {
+    uint16_t major; /* protocol version */
+    uint16_t minor; /* protocol version */
+    uint32_t schema; /* SCHEMA_ID of the sender */
+    uint64_t nonce; /* that of the Hello */
+    uint64_t boot_nonce; /* random number drawn at start-up: another one means that the device was restarted */
+    uint64_t tick_hz; /* rate of the device clock, in which all its times are given */
+    uint32_t features; /* Feature bits of the device */
+    uint32_t window; /* DATA bytes the device is ready to receive */
+    uint16_t chunk; /* chunk size of both directions: every DATA frame but a transfer's last carries exactly this many */
+    uint16_t requests; /* most requests the host may have open at once */
+    uint16_t networks; /* number of networks */
+    uint8_t slots; /* number of input slots */
+    uint8_t results; /* number of result buffers */
+    uint32_t slot_size; /* bytes of an input slot */
+    uint32_t result_size; /* bytes of a result buffer */
+    char build[24]; /* build id of the firmware, UTF-8, zero padded */
+} n6_hello_reply_t;
+_Static_assert(sizeof(n6_hello_reply_t) == 80, "n6_hello_reply_t");
+_Static_assert(offsetof(n6_hello_reply_t, major) == 0, "n6_hello_reply_t.major");
+_Static_assert(offsetof(n6_hello_reply_t, minor) == 2, "n6_hello_reply_t.minor");
+_Static_assert(offsetof(n6_hello_reply_t, schema) == 4, "n6_hello_reply_t.schema");
+_Static_assert(offsetof(n6_hello_reply_t, nonce) == 8, "n6_hello_reply_t.nonce");
+_Static_assert(offsetof(n6_hello_reply_t, boot_nonce) == 16, "n6_hello_reply_t.boot_nonce");
+_Static_assert(offsetof(n6_hello_reply_t, tick_hz) == 24, "n6_hello_reply_t.tick_hz");
+_Static_assert(offsetof(n6_hello_reply_t, features) == 32, "n6_hello_reply_t.features");
+_Static_assert(offsetof(n6_hello_reply_t, window) == 36, "n6_hello_reply_t.window");
+_Static_assert(offsetof(n6_hello_reply_t, chunk) == 40, "n6_hello_reply_t.chunk");
+_Static_assert(offsetof(n6_hello_reply_t, requests) == 42, "n6_hello_reply_t.requests");
+_Static_assert(offsetof(n6_hello_reply_t, networks) == 44, "n6_hello_reply_t.networks");
+_Static_assert(offsetof(n6_hello_reply_t, slots) == 46, "n6_hello_reply_t.slots");
+_Static_assert(offsetof(n6_hello_reply_t, results) == 47, "n6_hello_reply_t.results");
+_Static_assert(offsetof(n6_hello_reply_t, slot_size) == 48, "n6_hello_reply_t.slot_size");
+_Static_assert(offsetof(n6_hello_reply_t, result_size) == 52, "n6_hello_reply_t.result_size");
+_Static_assert(offsetof(n6_hello_reply_t, build) == 56, "n6_hello_reply_t.build");
+
+typedef struct {
+    uint16_t tag; /* n6_field_tag_t: FieldTag */
+    uint16_t length; /* bytes of value that follow; the next field starts at the next multiple of four */
+} n6_field_t;
+_Static_assert(sizeof(n6_field_t) == 4, "n6_field_t");
+_Static_assert(offsetof(n6_field_t, tag) == 0, "n6_field_t.tag");
+_Static_assert(offsetof(n6_field_t, length) == 2, "n6_field_t.length");
+
+typedef struct {
+    uint64_t host_time; /* any number; the reply repeats it */
+    uint32_t position; /* DATA bytes sent so far in this session: what was lost before it is written off */
+    uint32_t reserved; /* 0 */
+} n6_ping_t;
+_Static_assert(sizeof(n6_ping_t) == 16, "n6_ping_t");
+_Static_assert(offsetof(n6_ping_t, host_time) == 0, "n6_ping_t.host_time");
+_Static_assert(offsetof(n6_ping_t, position) == 8, "n6_ping_t.position");
+_Static_assert(offsetof(n6_ping_t, reserved) == 12, "n6_ping_t.reserved");
+
+typedef struct {
+    uint64_t host_time; /* that of the Ping */
+    uint64_t device_time; /* ticks since start-up */
+    uint32_t limit; /* as in Credit */
+    uint32_t position; /* DATA bytes the device has sent in this session: what was lost before is written off */
+} n6_ping_reply_t;
+_Static_assert(sizeof(n6_ping_reply_t) == 24, "n6_ping_reply_t");
+_Static_assert(offsetof(n6_ping_reply_t, host_time) == 0, "n6_ping_reply_t.host_time");
+_Static_assert(offsetof(n6_ping_reply_t, device_time) == 8, "n6_ping_reply_t.device_time");
+_Static_assert(offsetof(n6_ping_reply_t, limit) == 16, "n6_ping_reply_t.limit");
+_Static_assert(offsetof(n6_ping_reply_t, position) == 20, "n6_ping_reply_t.position");
+
+typedef struct {
+    uint32_t limit; /* the peer may send DATA up to this position, modulo 2^32; a later grant replaces it */
+} n6_credit_t;
+_Static_assert(sizeof(n6_credit_t) == 4, "n6_credit_t");
+_Static_assert(offsetof(n6_credit_t, limit) == 0, "n6_credit_t.limit");
+
+typedef struct {
+    char board[32]; /* board name, UTF-8, zero padded */
+    char firmware[24]; /* version of the firmware */
+    uint8_t unique_id[16]; /* the chip's unique id, zero padded */
+    uint64_t uptime; /* ticks since start-up */
+    uint32_t cpu_hz; /* CPU clock; 0 = unknown */
+    uint32_t npu_hz; /* NPU clock; 0 = none or unknown */
+    uint32_t bus_hz; /* clock of the interconnect; 0 = unknown */
+    uint32_t baud; /* bit rate of the link; 0 = not a UART */
+    uint32_t ram_total; /* bytes of RAM the firmware manages */
+    uint32_t ram_free; /* of them, free */
+    int16_t temperature_dc; /* tenths of a degree Celsius, or Limit.NO_TEMPERATURE */
+    uint8_t reset_cause; /* n6_reset_cause_t: ResetCause */
+    uint8_t timer_source; /* n6_timer_source_t: TimerSource of the epoch timers */
+    uint32_t reserved; /* 0 */
+} n6_info_reply_t;
+_Static_assert(sizeof(n6_info_reply_t) == 112, "n6_info_reply_t");
+_Static_assert(offsetof(n6_info_reply_t, board) == 0, "n6_info_reply_t.board");
+_Static_assert(offsetof(n6_info_reply_t, firmware) == 32, "n6_info_reply_t.firmware");
+_Static_assert(offsetof(n6_info_reply_t, unique_id) == 56, "n6_info_reply_t.unique_id");
+_Static_assert(offsetof(n6_info_reply_t, uptime) == 72, "n6_info_reply_t.uptime");
+_Static_assert(offsetof(n6_info_reply_t, cpu_hz) == 80, "n6_info_reply_t.cpu_hz");
+_Static_assert(offsetof(n6_info_reply_t, npu_hz) == 84, "n6_info_reply_t.npu_hz");
+_Static_assert(offsetof(n6_info_reply_t, bus_hz) == 88, "n6_info_reply_t.bus_hz");
+_Static_assert(offsetof(n6_info_reply_t, baud) == 92, "n6_info_reply_t.baud");
+_Static_assert(offsetof(n6_info_reply_t, ram_total) == 96, "n6_info_reply_t.ram_total");
+_Static_assert(offsetof(n6_info_reply_t, ram_free) == 100, "n6_info_reply_t.ram_free");
+_Static_assert(offsetof(n6_info_reply_t, temperature_dc) == 104, "n6_info_reply_t.temperature_dc");
+_Static_assert(offsetof(n6_info_reply_t, reset_cause) == 106, "n6_info_reply_t.reset_cause");
+_Static_assert(offsetof(n6_info_reply_t, timer_source) == 107, "n6_info_reply_t.timer_source");
+_Static_assert(offsetof(n6_info_reply_t, reserved) == 108, "n6_info_reply_t.reserved");
+
+typedef struct {
+    uint16_t count; /* number of records */
+    uint16_t first; /* index of the first record */
+} n6_list_reply_t;
+_Static_assert(sizeof(n6_list_reply_t) == 4, "n6_list_reply_t");
+_Static_assert(offsetof(n6_list_reply_t, count) == 0, "n6_list_reply_t.count");
+_Static_assert(offsetof(n6_list_reply_t, first) == 2, "n6_list_reply_t.first");
+
+typedef struct {
+    uint16_t first; /* index of the first network wanted */
+    uint16_t reserved; /* 0 */
+} n6_list_t;
+_Static_assert(sizeof(n6_list_t) == 4, "n6_list_t");
+_Static_assert(offsetof(n6_list_t, first) == 0, "n6_list_t.first");
+_Static_assert(offsetof(n6_list_t, reserved) == 2, "n6_list_t.reserved");
+
+typedef struct {
+    char name[32]; /* name, UTF-8, zero padded */
+    uint32_t digest; /* changes whenever the network or its description does */
+    uint32_t input_bytes; /* bytes of an upload: the inputs at their slot offsets */
+    uint32_t output_bytes; /* bytes of all outputs */
+    uint16_t index; /* number by which requests name the network */
+    uint16_t blocks; /* number of epoch blocks */
+    uint16_t epochs; /* number of epochs */
+    uint16_t card_bytes; /* length of the card */
+    uint8_t inputs; /* number of inputs */
+    uint8_t outputs; /* number of outputs */
+    uint8_t pools; /* number of memory pools */
+    uint8_t timer_source; /* n6_timer_source_t: TimerSource of this network's epoch timers */
+} n6_network_record_t;
+_Static_assert(sizeof(n6_network_record_t) == 56, "n6_network_record_t");
+_Static_assert(offsetof(n6_network_record_t, name) == 0, "n6_network_record_t.name");
+_Static_assert(offsetof(n6_network_record_t, digest) == 32, "n6_network_record_t.digest");
+_Static_assert(offsetof(n6_network_record_t, input_bytes) == 36, "n6_network_record_t.input_bytes");
+_Static_assert(offsetof(n6_network_record_t, output_bytes) == 40, "n6_network_record_t.output_bytes");
+_Static_assert(offsetof(n6_network_record_t, index) == 44, "n6_network_record_t.index");
+_Static_assert(offsetof(n6_network_record_t, blocks) == 46, "n6_network_record_t.blocks");
+_Static_assert(offsetof(n6_network_record_t, epochs) == 48, "n6_network_record_t.epochs");
+_Static_assert(offsetof(n6_network_record_t, card_bytes) == 50, "n6_network_record_t.card_bytes");
+_Static_assert(offsetof(n6_network_record_t, inputs) == 52, "n6_network_record_t.inputs");
+_Static_assert(offsetof(n6_network_record_t, outputs) == 53, "n6_network_record_t.outputs");
+_Static_assert(offsetof(n6_network_record_t, pools) == 54, "n6_network_record_t.pools");
+_Static_assert(offsetof(n6_network_record_t, timer_source) == 55, "n6_network_record_t.timer_source");
+
+typedef struct {
+    uint16_t network; /* index of the network */
+    uint8_t section; /* n6_section_t: Section */
+    uint8_t reserved; /* 0 */
+    uint32_t first; /* index of the first record (CARD: byte) wanted */
+} n6_describe_t;
+_Static_assert(sizeof(n6_describe_t) == 8, "n6_describe_t");
+_Static_assert(offsetof(n6_describe_t, network) == 0, "n6_describe_t.network");
+_Static_assert(offsetof(n6_describe_t, section) == 2, "n6_describe_t.section");
+_Static_assert(offsetof(n6_describe_t, reserved) == 3, "n6_describe_t.reserved");
+_Static_assert(offsetof(n6_describe_t, first) == 4, "n6_describe_t.first");
+
+typedef struct {
+    uint16_t network; /* index of the network */
+    uint8_t section; /* n6_section_t: Section */
+    uint8_t reserved; /* 0 */
+    uint32_t first; /* index of the first record (CARD: byte) of this page */
+    uint32_t count; /* records (CARD: bytes) of this page */
+    uint32_t total; /* records (CARD: bytes) of the section */
+} n6_describe_reply_t;
+_Static_assert(sizeof(n6_describe_reply_t) == 16, "n6_describe_reply_t");
+_Static_assert(offsetof(n6_describe_reply_t, network) == 0, "n6_describe_reply_t.network");
+_Static_assert(offsetof(n6_describe_reply_t, section) == 2, "n6_describe_reply_t.section");
+_Static_assert(offsetof(n6_describe_reply_t, reserved) == 3, "n6_describe_reply_t.reserved");
+_Static_assert(offsetof(n6_describe_reply_t, first) == 4, "n6_describe_reply_t.first");
+_Static_assert(offsetof(n6_describe_reply_t, count) == 8, "n6_describe_reply_t.count");
+_Static_assert(offsetof(n6_describe_reply_t, total) == 12, "n6_describe_reply_t.total");
+
+typedef struct {
+    char name[32]; /* name, UTF-8, zero padded */
+    uint8_t dtype; /* n6_dtype_t: DType */
+    uint8_t ndim; /* number of dimensions */
+    uint16_t scales; /* number of per-channel ScaleRecords; 0 = per tensor */
+    uint32_t shape[6]; /* dimensions as they lie in memory, outermost first */
+    uint32_t size; /* bytes */
+    uint32_t offset; /* inputs: offset in the upload */
+    float scale; /* real = (raw - zero_point) * scale; 0 = not quantised */
+    int32_t zero_point; /* see scale */
+    uint32_t axis; /* axis of the per-channel scales */
+} n6_tensor_record_t;
+_Static_assert(sizeof(n6_tensor_record_t) == 80, "n6_tensor_record_t");
+_Static_assert(offsetof(n6_tensor_record_t, name) == 0, "n6_tensor_record_t.name");
+_Static_assert(offsetof(n6_tensor_record_t, dtype) == 32, "n6_tensor_record_t.dtype");
+_Static_assert(offsetof(n6_tensor_record_t, ndim) == 33, "n6_tensor_record_t.ndim");
+_Static_assert(offsetof(n6_tensor_record_t, scales) == 34, "n6_tensor_record_t.scales");
+_Static_assert(offsetof(n6_tensor_record_t, shape) == 36, "n6_tensor_record_t.shape");
+_Static_assert(offsetof(n6_tensor_record_t, size) == 60, "n6_tensor_record_t.size");
+_Static_assert(offsetof(n6_tensor_record_t, offset) == 64, "n6_tensor_record_t.offset");
+_Static_assert(offsetof(n6_tensor_record_t, scale) == 68, "n6_tensor_record_t.scale");
+_Static_assert(offsetof(n6_tensor_record_t, zero_point) == 72, "n6_tensor_record_t.zero_point");
+_Static_assert(offsetof(n6_tensor_record_t, axis) == 76, "n6_tensor_record_t.axis");
+
+typedef struct {
+    float scale; /* scale of one channel */
+    int32_t zero_point; /* zero point of one channel */
+} n6_scale_record_t;
+_Static_assert(sizeof(n6_scale_record_t) == 8, "n6_scale_record_t");
+_Static_assert(offsetof(n6_scale_record_t, scale) == 0, "n6_scale_record_t.scale");
+_Static_assert(offsetof(n6_scale_record_t, zero_point) == 4, "n6_scale_record_t.zero_point");
+
+typedef struct {
+    char name[24]; /* name of the memory pool */
+    uint32_t base; /* address */
+    uint32_t total; /* bytes */
+    uint32_t used; /* bytes used */
+    uint32_t weights; /* of them, weights */
+    uint32_t activations; /* of them, activations */
+    uint32_t reserved; /* 0 */
+} n6_pool_record_t;
+_Static_assert(sizeof(n6_pool_record_t) == 48, "n6_pool_record_t");
+_Static_assert(offsetof(n6_pool_record_t, name) == 0, "n6_pool_record_t.name");
+_Static_assert(offsetof(n6_pool_record_t, base) == 24, "n6_pool_record_t.base");
+_Static_assert(offsetof(n6_pool_record_t, total) == 28, "n6_pool_record_t.total");
+_Static_assert(offsetof(n6_pool_record_t, used) == 32, "n6_pool_record_t.used");
+_Static_assert(offsetof(n6_pool_record_t, weights) == 36, "n6_pool_record_t.weights");
+_Static_assert(offsetof(n6_pool_record_t, activations) == 40, "n6_pool_record_t.activations");
+_Static_assert(offsetof(n6_pool_record_t, reserved) == 44, "n6_pool_record_t.reserved");
+
+typedef struct {
+    uint64_t estimated_npu; /* NPU cycles the compiler expects; 0 = unknown */
+    uint64_t estimated_total; /* cycles the compiler expects in all; 0 = unknown */
+    uint16_t first; /* first epoch of the block */
+    uint16_t last; /* last epoch of the block */
+    uint8_t kind; /* n6_epoch_kind_t: EpochKind */
+    uint8_t reserved[3]; /* 0 */
+    char operation[24]; /* name of the operation, if known */
+} n6_block_record_t;
+_Static_assert(sizeof(n6_block_record_t) == 48, "n6_block_record_t");
+_Static_assert(offsetof(n6_block_record_t, estimated_npu) == 0, "n6_block_record_t.estimated_npu");
+_Static_assert(offsetof(n6_block_record_t, estimated_total) == 8, "n6_block_record_t.estimated_total");
+_Static_assert(offsetof(n6_block_record_t, first) == 16, "n6_block_record_t.first");
+_Static_assert(offsetof(n6_block_record_t, last) == 18, "n6_block_record_t.last");
+_Static_assert(offsetof(n6_block_record_t, kind) == 20, "n6_block_record_t.kind");
+_Static_assert(offsetof(n6_block_record_t, reserved) == 21, "n6_block_record_t.reserved");
+_Static_assert(offsetof(n6_block_record_t, operation) == 24, "n6_block_record_t.operation");
+
+typedef struct {
+    uint8_t level; /* n6_log_level_t: LogLevel */
+    uint8_t reserved[3]; /* 0 */
+} n6_log_level_request_t;
+_Static_assert(sizeof(n6_log_level_request_t) == 4, "n6_log_level_request_t");
+_Static_assert(offsetof(n6_log_level_request_t, level) == 0, "n6_log_level_request_t.level");
+_Static_assert(offsetof(n6_log_level_request_t, reserved) == 1, "n6_log_level_request_t.reserved");
+
+typedef struct {
+    uint8_t kind; /* n6_reset_kind_t: ResetKind */
+    uint8_t reserved[3]; /* 0 */
+} n6_reset_t;
+_Static_assert(sizeof(n6_reset_t) == 4, "n6_reset_t");
+_Static_assert(offsetof(n6_reset_t, kind) == 0, "n6_reset_t.kind");
+_Static_assert(offsetof(n6_reset_t, reserved) == 1, "n6_reset_t.reserved");
+
+typedef struct {
+    uint32_t position; /* DATA bytes sent so far in this session */
+    uint32_t length; /* bytes of the upload */
+    uint32_t crc; /* zlib.crc32 of all of them */
+    uint16_t network; /* index of the network */
+    uint8_t slot; /* input slot */
+    uint8_t reserved; /* 0 */
+} n6_commit_t;
+_Static_assert(sizeof(n6_commit_t) == 16, "n6_commit_t");
+_Static_assert(offsetof(n6_commit_t, position) == 0, "n6_commit_t.position");
+_Static_assert(offsetof(n6_commit_t, length) == 4, "n6_commit_t.length");
+_Static_assert(offsetof(n6_commit_t, crc) == 8, "n6_commit_t.crc");
+_Static_assert(offsetof(n6_commit_t, network) == 12, "n6_commit_t.network");
+_Static_assert(offsetof(n6_commit_t, slot) == 14, "n6_commit_t.slot");
+_Static_assert(offsetof(n6_commit_t, reserved) == 15, "n6_commit_t.reserved");
+
+typedef struct {
+    uint64_t key; /* idempotency key: the same key never runs twice while its result is held */
+    uint32_t upload; /* id of the upload whose bytes the slot must hold */
+    uint32_t ttl_us; /* time to live in microseconds from now; 0 = unlimited */
+    uint16_t network; /* index of the network */
+    uint8_t slot; /* input slot */
+    uint8_t priority; /* larger runs first; equal ones: the network that ran longest ago, then in order */
+    uint8_t flags; /* InferFlag bits */
+    uint8_t returns; /* number of Return records; 0 = all outputs, raw */
+    uint16_t reserved; /* 0 */
+} n6_infer_t;
+_Static_assert(sizeof(n6_infer_t) == 24, "n6_infer_t");
+_Static_assert(offsetof(n6_infer_t, key) == 0, "n6_infer_t.key");
+_Static_assert(offsetof(n6_infer_t, upload) == 8, "n6_infer_t.upload");
+_Static_assert(offsetof(n6_infer_t, ttl_us) == 12, "n6_infer_t.ttl_us");
+_Static_assert(offsetof(n6_infer_t, network) == 16, "n6_infer_t.network");
+_Static_assert(offsetof(n6_infer_t, slot) == 18, "n6_infer_t.slot");
+_Static_assert(offsetof(n6_infer_t, priority) == 19, "n6_infer_t.priority");
+_Static_assert(offsetof(n6_infer_t, flags) == 20, "n6_infer_t.flags");
+_Static_assert(offsetof(n6_infer_t, returns) == 21, "n6_infer_t.returns");
+_Static_assert(offsetof(n6_infer_t, reserved) == 22, "n6_infer_t.reserved");
+
+typedef struct {
+    uint8_t output; /* index of the output */
+    uint8_t reduction; /* n6_reduction_t: Reduction */
+    uint16_t channels; /* ARGMAX, THRESHOLD*: number of channels (ARGMAX: size of the last axis) */
+    uint32_t offset; /* RAW: first byte; TOPK: first element of the row */
+    uint32_t length; /* RAW: bytes, 0 = to the end; TOPK: elements of the row, 0 = to the end */
+    uint32_t threshold; /* THRESHOLD*: int32 raw value, or float32 bits for a float tensor */
+    uint16_t channel; /* THRESHOLD*: index of the score channel */
+    uint16_t k; /* TOPK: 1..MAX_TOPK; THRESHOLD*: most rows returned */
+} n6_return_t;
+_Static_assert(sizeof(n6_return_t) == 20, "n6_return_t");
+_Static_assert(offsetof(n6_return_t, output) == 0, "n6_return_t.output");
+_Static_assert(offsetof(n6_return_t, reduction) == 1, "n6_return_t.reduction");
+_Static_assert(offsetof(n6_return_t, channels) == 2, "n6_return_t.channels");
+_Static_assert(offsetof(n6_return_t, offset) == 4, "n6_return_t.offset");
+_Static_assert(offsetof(n6_return_t, length) == 8, "n6_return_t.length");
+_Static_assert(offsetof(n6_return_t, threshold) == 12, "n6_return_t.threshold");
+_Static_assert(offsetof(n6_return_t, channel) == 16, "n6_return_t.channel");
+_Static_assert(offsetof(n6_return_t, k) == 18, "n6_return_t.k");
+
+typedef struct {
+    uint8_t state; /* n6_infer_state_t: InferState */
+    uint8_t depth; /* inferences queued or running, this one included */
+    uint16_t reserved; /* 0 */
+} n6_infer_reply_t;
+_Static_assert(sizeof(n6_infer_reply_t) == 4, "n6_infer_reply_t");
+_Static_assert(offsetof(n6_infer_reply_t, state) == 0, "n6_infer_reply_t.state");
+_Static_assert(offsetof(n6_infer_reply_t, depth) == 1, "n6_infer_reply_t.depth");
+_Static_assert(offsetof(n6_infer_reply_t, reserved) == 2, "n6_infer_reply_t.reserved");
+
+typedef struct {
+    uint64_t t_queued; /* device time at which the INFER arrived */
+    uint64_t t_committed; /* device time at which its input was complete */
+    uint64_t t_start; /* device time at which the network started */
+    uint64_t t_end; /* device time at which it ended */
+    uint32_t length; /* bytes of DATA that follow */
+    uint32_t crc; /* zlib.crc32 of all of them */
+    uint16_t network; /* index of the network */
+    uint8_t outputs; /* number of ResultRecords that follow */
+    uint8_t timer_shift; /* a timer value v means v << timer_shift ticks of the device clock */
+    uint16_t blocks; /* number of EpochTime records at timers_offset; 0 = none */
+    uint16_t reserved; /* 0 */
+    uint32_t timers_offset; /* where in the DATA the EpochTime records are */
+    uint32_t reserved2; /* 0 */
+} n6_result_t;
+_Static_assert(sizeof(n6_result_t) == 56, "n6_result_t");
+_Static_assert(offsetof(n6_result_t, t_queued) == 0, "n6_result_t.t_queued");
+_Static_assert(offsetof(n6_result_t, t_committed) == 8, "n6_result_t.t_committed");
+_Static_assert(offsetof(n6_result_t, t_start) == 16, "n6_result_t.t_start");
+_Static_assert(offsetof(n6_result_t, t_end) == 24, "n6_result_t.t_end");
+_Static_assert(offsetof(n6_result_t, length) == 32, "n6_result_t.length");
+_Static_assert(offsetof(n6_result_t, crc) == 36, "n6_result_t.crc");
+_Static_assert(offsetof(n6_result_t, network) == 40, "n6_result_t.network");
+_Static_assert(offsetof(n6_result_t, outputs) == 42, "n6_result_t.outputs");
+_Static_assert(offsetof(n6_result_t, timer_shift) == 43, "n6_result_t.timer_shift");
+_Static_assert(offsetof(n6_result_t, blocks) == 44, "n6_result_t.blocks");
+_Static_assert(offsetof(n6_result_t, reserved) == 46, "n6_result_t.reserved");
+_Static_assert(offsetof(n6_result_t, timers_offset) == 48, "n6_result_t.timers_offset");
+_Static_assert(offsetof(n6_result_t, reserved2) == 52, "n6_result_t.reserved2");
+
+typedef struct {
+    uint8_t output; /* index of the output */
+    uint8_t reduction; /* n6_reduction_t: Reduction */
+    uint16_t reserved; /* 0 */
+    uint32_t offset; /* where in the DATA it is */
+    uint32_t length; /* its bytes */
+    uint32_t count; /* records of a reduction, or rows that passed the threshold: may exceed what is returned */
+} n6_result_record_t;
+_Static_assert(sizeof(n6_result_record_t) == 16, "n6_result_record_t");
+_Static_assert(offsetof(n6_result_record_t, output) == 0, "n6_result_record_t.output");
+_Static_assert(offsetof(n6_result_record_t, reduction) == 1, "n6_result_record_t.reduction");
+_Static_assert(offsetof(n6_result_record_t, reserved) == 2, "n6_result_record_t.reserved");
+_Static_assert(offsetof(n6_result_record_t, offset) == 4, "n6_result_record_t.offset");
+_Static_assert(offsetof(n6_result_record_t, length) == 8, "n6_result_record_t.length");
+_Static_assert(offsetof(n6_result_record_t, count) == 12, "n6_result_record_t.count");
+
+typedef struct {
+    uint32_t start; /* ticks >> timer_shift from Result.t_start to the begin of the block */
+    uint32_t pre; /* preparation on the CPU, ticks >> timer_shift */
+    uint32_t core; /* from the start of the block's work to its end */
+    uint32_t post; /* completion on the CPU; the work of a SW block is here or in core, as the runtime has it */
+} n6_epoch_time_t;
+_Static_assert(sizeof(n6_epoch_time_t) == 16, "n6_epoch_time_t");
+_Static_assert(offsetof(n6_epoch_time_t, start) == 0, "n6_epoch_time_t.start");
+_Static_assert(offsetof(n6_epoch_time_t, pre) == 4, "n6_epoch_time_t.pre");
+_Static_assert(offsetof(n6_epoch_time_t, core) == 8, "n6_epoch_time_t.core");
+_Static_assert(offsetof(n6_epoch_time_t, post) == 12, "n6_epoch_time_t.post");
+
+typedef struct {
+    uint32_t index; /* flat index in the channel (ARGMAX) or in the row (TOPK) */
+    int32_t value; /* raw value; for a float tensor the bits of the float32 */
+} n6_peak_t;
+_Static_assert(sizeof(n6_peak_t) == 8, "n6_peak_t");
+_Static_assert(offsetof(n6_peak_t, index) == 0, "n6_peak_t.index");
+_Static_assert(offsetof(n6_peak_t, value) == 4, "n6_peak_t.value");
+
+typedef struct {
+    uint32_t index; /* row; its channels values of the tensor's type follow, padded to a multiple of four bytes */
+} n6_selected_t;
+_Static_assert(sizeof(n6_selected_t) == 4, "n6_selected_t");
+_Static_assert(offsetof(n6_selected_t, index) == 0, "n6_selected_t.index");
+
+typedef struct {
+    uint32_t target; /* id of the INFER */
+} n6_cancel_t;
+_Static_assert(sizeof(n6_cancel_t) == 4, "n6_cancel_t");
+_Static_assert(offsetof(n6_cancel_t, target) == 0, "n6_cancel_t.target");
+
+typedef struct {
+    uint32_t found; /* 1 if the inference was queued or running, or its result was held; 0 if it was not known */
+} n6_cancel_reply_t;
+_Static_assert(sizeof(n6_cancel_reply_t) == 4, "n6_cancel_reply_t");
+_Static_assert(offsetof(n6_cancel_reply_t, found) == 0, "n6_cancel_reply_t.found");
+
+typedef struct {
+    uint32_t target; /* id of the INFER */
+    uint32_t offset; /* first byte; a multiple of the chunk size */
+    uint32_t length; /* bytes, 0 = to the end */
+} n6_read_t;
+_Static_assert(sizeof(n6_read_t) == 12, "n6_read_t");
+_Static_assert(offsetof(n6_read_t, target) == 0, "n6_read_t.target");
+_Static_assert(offsetof(n6_read_t, offset) == 4, "n6_read_t.offset");
+_Static_assert(offsetof(n6_read_t, length) == 8, "n6_read_t.length");
+
+typedef struct {
+    uint32_t target; /* id of the INFER */
+} n6_release_t;
+_Static_assert(sizeof(n6_release_t) == 4, "n6_release_t");
+_Static_assert(offsetof(n6_release_t, target) == 0, "n6_release_t.target");
+
+typedef struct {
+    uint32_t offset; /* first missing byte of the transfer with the frame's id; a multiple of the chunk size */
+    uint32_t length; /* missing bytes, 0 = to the end */
+} n6_nak_t;
+_Static_assert(sizeof(n6_nak_t) == 8, "n6_nak_t");
+_Static_assert(offsetof(n6_nak_t, offset) == 0, "n6_nak_t.offset");
+_Static_assert(offsetof(n6_nak_t, length) == 4, "n6_nak_t.length");
+
+typedef struct {
+    uint64_t time; /* device time */
+    uint8_t level; /* n6_log_level_t: LogLevel */
+    uint8_t reserved[3]; /* 0 */
+    uint32_t dropped; /* log lines that were dropped before this one, since start-up */
+} n6_log_t;
+_Static_assert(sizeof(n6_log_t) == 16, "n6_log_t");
+_Static_assert(offsetof(n6_log_t, time) == 0, "n6_log_t.time");
+_Static_assert(offsetof(n6_log_t, level) == 8, "n6_log_t.level");
+_Static_assert(offsetof(n6_log_t, reserved) == 9, "n6_log_t.reserved");
+_Static_assert(offsetof(n6_log_t, dropped) == 12, "n6_log_t.dropped");
+
+typedef struct {
+    uint8_t status; /* n6_status_t: Status */
+    uint8_t type; /* n6_message_type_t: type of the request */
+    uint16_t reserved; /* 0 */
+    uint32_t value; /* the offending value */
+} n6_error_reply_t;
+_Static_assert(sizeof(n6_error_reply_t) == 8, "n6_error_reply_t");
+_Static_assert(offsetof(n6_error_reply_t, status) == 0, "n6_error_reply_t.status");
+_Static_assert(offsetof(n6_error_reply_t, type) == 1, "n6_error_reply_t.type");
+_Static_assert(offsetof(n6_error_reply_t, reserved) == 2, "n6_error_reply_t.reserved");
+_Static_assert(offsetof(n6_error_reply_t, value) == 4, "n6_error_reply_t.value");
+
+typedef struct {
+    uint32_t interval_ms; /* time between two STATS events; 0 = none */
+} n6_subscribe_t;
+_Static_assert(sizeof(n6_subscribe_t) == 4, "n6_subscribe_t");
+_Static_assert(offsetof(n6_subscribe_t, interval_ms) == 0, "n6_subscribe_t.interval_ms");
+
+typedef struct {
+    uint64_t time; /* device time */
+    uint64_t since; /* device time of the last RESET_STATS */
+    uint64_t rx_bytes; /* bytes received */
+    uint64_t tx_bytes; /* bytes sent */
+    uint32_t rx_frames; /* good frames received */
+    uint32_t tx_frames; /* frames sent */
+    uint32_t header_errors; /* headers that failed their CRC-16 */
+    uint32_t payload_errors; /* payloads that failed their CRC-32 */
+    uint32_t skipped; /* bytes skipped while searching a frame */
+    uint32_t resyncs; /* times a frame was searched */
+    uint32_t naks_sent; /* NAK frames sent */
+    uint32_t naks_received; /* NAK frames received */
+    uint32_t retransmits; /* chunks sent again */
+    uint32_t duplicates; /* chunks received again */
+    uint32_t credits_used; /* DATA bytes sent and not yet granted again by the host */
+    uint32_t free_bytes; /* bytes of input slots and result buffers that are not in use */
+    uint32_t log_dropped; /* log lines dropped */
+    uint16_t queue; /* inferences queued or running */
+    int16_t temperature_dc; /* as in InfoReply */
+    uint32_t cpu_hz; /* CPU clock */
+    uint32_t npu_hz; /* NPU clock */
+    uint16_t networks; /* number of NetworkStats records */
+    uint16_t first; /* index of the first record */
+    uint32_t reserved; /* 0 */
+} n6_stats_reply_t;
+_Static_assert(sizeof(n6_stats_reply_t) == 104, "n6_stats_reply_t");
+_Static_assert(offsetof(n6_stats_reply_t, time) == 0, "n6_stats_reply_t.time");
+_Static_assert(offsetof(n6_stats_reply_t, since) == 8, "n6_stats_reply_t.since");
+_Static_assert(offsetof(n6_stats_reply_t, rx_bytes) == 16, "n6_stats_reply_t.rx_bytes");
+_Static_assert(offsetof(n6_stats_reply_t, tx_bytes) == 24, "n6_stats_reply_t.tx_bytes");
+_Static_assert(offsetof(n6_stats_reply_t, rx_frames) == 32, "n6_stats_reply_t.rx_frames");
+_Static_assert(offsetof(n6_stats_reply_t, tx_frames) == 36, "n6_stats_reply_t.tx_frames");
+_Static_assert(offsetof(n6_stats_reply_t, header_errors) == 40, "n6_stats_reply_t.header_errors");
+_Static_assert(offsetof(n6_stats_reply_t, payload_errors) == 44, "n6_stats_reply_t.payload_errors");
+_Static_assert(offsetof(n6_stats_reply_t, skipped) == 48, "n6_stats_reply_t.skipped");
+_Static_assert(offsetof(n6_stats_reply_t, resyncs) == 52, "n6_stats_reply_t.resyncs");
+_Static_assert(offsetof(n6_stats_reply_t, naks_sent) == 56, "n6_stats_reply_t.naks_sent");
+_Static_assert(offsetof(n6_stats_reply_t, naks_received) == 60, "n6_stats_reply_t.naks_received");
+_Static_assert(offsetof(n6_stats_reply_t, retransmits) == 64, "n6_stats_reply_t.retransmits");
+_Static_assert(offsetof(n6_stats_reply_t, duplicates) == 68, "n6_stats_reply_t.duplicates");
+_Static_assert(offsetof(n6_stats_reply_t, credits_used) == 72, "n6_stats_reply_t.credits_used");
+_Static_assert(offsetof(n6_stats_reply_t, free_bytes) == 76, "n6_stats_reply_t.free_bytes");
+_Static_assert(offsetof(n6_stats_reply_t, log_dropped) == 80, "n6_stats_reply_t.log_dropped");
+_Static_assert(offsetof(n6_stats_reply_t, queue) == 84, "n6_stats_reply_t.queue");
+_Static_assert(offsetof(n6_stats_reply_t, temperature_dc) == 86, "n6_stats_reply_t.temperature_dc");
+_Static_assert(offsetof(n6_stats_reply_t, cpu_hz) == 88, "n6_stats_reply_t.cpu_hz");
+_Static_assert(offsetof(n6_stats_reply_t, npu_hz) == 92, "n6_stats_reply_t.npu_hz");
+_Static_assert(offsetof(n6_stats_reply_t, networks) == 96, "n6_stats_reply_t.networks");
+_Static_assert(offsetof(n6_stats_reply_t, first) == 98, "n6_stats_reply_t.first");
+_Static_assert(offsetof(n6_stats_reply_t, reserved) == 100, "n6_stats_reply_t.reserved");
+
+typedef struct {
+    uint64_t sum; /* ticks of all good runs */
+    uint64_t last; /* ticks of the last good run */
+    uint64_t min; /* ticks of the shortest */
+    uint64_t max; /* ticks of the longest */
+    uint64_t wait_sum; /* ticks that the runs waited in the queue */
+    uint32_t runs; /* inferences that ended well */
+    uint32_t errors; /* that ended in NPU_FAULT or TOO_LARGE */
+    uint32_t cancelled; /* that were cancelled */
+    uint32_t late; /* that were dropped or stopped by their deadline */
+    uint16_t queued; /* in the queue now */
+    uint16_t index; /* index of the network */
+    uint32_t reserved; /* 0 */
+} n6_network_stats_t;
+_Static_assert(sizeof(n6_network_stats_t) == 64, "n6_network_stats_t");
+_Static_assert(offsetof(n6_network_stats_t, sum) == 0, "n6_network_stats_t.sum");
+_Static_assert(offsetof(n6_network_stats_t, last) == 8, "n6_network_stats_t.last");
+_Static_assert(offsetof(n6_network_stats_t, min) == 16, "n6_network_stats_t.min");
+_Static_assert(offsetof(n6_network_stats_t, max) == 24, "n6_network_stats_t.max");
+_Static_assert(offsetof(n6_network_stats_t, wait_sum) == 32, "n6_network_stats_t.wait_sum");
+_Static_assert(offsetof(n6_network_stats_t, runs) == 40, "n6_network_stats_t.runs");
+_Static_assert(offsetof(n6_network_stats_t, errors) == 44, "n6_network_stats_t.errors");
+_Static_assert(offsetof(n6_network_stats_t, cancelled) == 48, "n6_network_stats_t.cancelled");
+_Static_assert(offsetof(n6_network_stats_t, late) == 52, "n6_network_stats_t.late");
+_Static_assert(offsetof(n6_network_stats_t, queued) == 56, "n6_network_stats_t.queued");
+_Static_assert(offsetof(n6_network_stats_t, index) == 58, "n6_network_stats_t.index");
+_Static_assert(offsetof(n6_network_stats_t, reserved) == 60, "n6_network_stats_t.reserved");
+
+typedef struct {
+    uint16_t network; /* index of the network */
+    uint16_t first; /* first block wanted */
+} n6_epoch_stats_t;
+_Static_assert(sizeof(n6_epoch_stats_t) == 4, "n6_epoch_stats_t");
+_Static_assert(offsetof(n6_epoch_stats_t, network) == 0, "n6_epoch_stats_t.network");
+_Static_assert(offsetof(n6_epoch_stats_t, first) == 2, "n6_epoch_stats_t.first");
+
+typedef struct {
+    uint16_t network; /* index of the network */
+    uint16_t first; /* first block of this page */
+    uint16_t count; /* BlockStats records of this page */
+    uint16_t total; /* blocks of the network */
+    uint32_t runs; /* inferences summed up */
+    uint32_t reserved; /* 0 */
+} n6_epoch_stats_reply_t;
+_Static_assert(sizeof(n6_epoch_stats_reply_t) == 16, "n6_epoch_stats_reply_t");
+_Static_assert(offsetof(n6_epoch_stats_reply_t, network) == 0, "n6_epoch_stats_reply_t.network");
+_Static_assert(offsetof(n6_epoch_stats_reply_t, first) == 2, "n6_epoch_stats_reply_t.first");
+_Static_assert(offsetof(n6_epoch_stats_reply_t, count) == 4, "n6_epoch_stats_reply_t.count");
+_Static_assert(offsetof(n6_epoch_stats_reply_t, total) == 6, "n6_epoch_stats_reply_t.total");
+_Static_assert(offsetof(n6_epoch_stats_reply_t, runs) == 8, "n6_epoch_stats_reply_t.runs");
+_Static_assert(offsetof(n6_epoch_stats_reply_t, reserved) == 12, "n6_epoch_stats_reply_t.reserved");
+
+typedef struct {
+    uint64_t pre; /* sum of ticks */
+    uint64_t core; /* sum of ticks */
+    uint64_t post; /* sum of ticks */
+    uint32_t min; /* ticks of the fastest pass of the whole block, at most 2^32 - 1 */
+    uint32_t max; /* ticks of the slowest pass of the whole block, at most 2^32 - 1 */
+} n6_block_stats_t;
+_Static_assert(sizeof(n6_block_stats_t) == 32, "n6_block_stats_t");
+_Static_assert(offsetof(n6_block_stats_t, pre) == 0, "n6_block_stats_t.pre");
+_Static_assert(offsetof(n6_block_stats_t, core) == 8, "n6_block_stats_t.core");
+_Static_assert(offsetof(n6_block_stats_t, post) == 16, "n6_block_stats_t.post");
+_Static_assert(offsetof(n6_block_stats_t, min) == 24, "n6_block_stats_t.min");
+_Static_assert(offsetof(n6_block_stats_t, max) == 28, "n6_block_stats_t.max");
+
+/* clang-format on */
+
+#endif
