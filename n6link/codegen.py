@@ -64,10 +64,8 @@ def _c_struct(codec: Codec) -> list[str]:
     for m in codec.members:
         prefix = f"{c_name(m.enum.__name__)}: " if m.enum else ""
         lines.append(f"    {_c_member(m)} /* {prefix}{m.doc} */")
-    lines += [f"}} {kind};", f"_Static_assert(sizeof({kind}) == {codec.size}, \"{kind}\");"]
-    lines += [
-        f'_Static_assert(offsetof({kind}, {m.name}) == {m.offset}, "{kind}.{m.name}");' for m in codec.members
-    ]
+    lines += [f"}} {kind};", f'_Static_assert(sizeof({kind}) == {codec.size}, "{kind}");']
+    lines += [f'_Static_assert(offsetof({kind}, {m.name}) == {m.offset}, "{kind}.{m.name}");' for m in codec.members]
     return [*lines, ""]
 
 
@@ -137,10 +135,24 @@ def reference() -> str:
         cells = (_body(message.request), _body(message.reply), _body(message.event))
         lines.append(f"| 0x{kind.value:02x} | {kind.name} | {' | '.join(cells)} | {kind.doc} |")
     for name, enum in ENUMS.items():
-        lines += ["", f"### {name}", "", (enum.__doc__ or "").strip(), "", "| value | name | meaning |", "|---|---|---|"]
+        lines += [
+            "",
+            f"### {name}",
+            "",
+            (enum.__doc__ or "").strip(),
+            "",
+            "| value | name | meaning |",
+            "|---|---|---|",
+        ]
         lines += [f"| {m.value} | {m.name} | {m.doc} |" for m in enum]
     for codec in CODECS.values():
-        lines += ["", f"### {codec.name} ({codec.size} bytes)", "", "| offset | field | type | meaning |", "|---|---|---|---|"]
+        lines += [
+            "",
+            f"### {codec.name} ({codec.size} bytes)",
+            "",
+            "| offset | field | type | meaning |",
+            "|---|---|---|---|",
+        ]
         lines += [f"| {m.offset} | {m.name} | {_type(m)} | {m.doc} |" for m in codec.members]
     return "\n".join(lines)
 
@@ -192,7 +204,17 @@ def vectors_header() -> str:
             f'    {{"{frame["name"]}", "{frame["group"]}", {int(frame["from"] == "host")}, 0x{kind:02x}, '
             f"{int(frame.get('reply', False))}, {frame['id']}u, {len(raw)}, n6_vector_{index}}},"
         )
-    lines += ["", "static const n6_vector_t n6_vectors[] = {", *rows, "};", "", "/* clang-format on */", "", "#endif", ""]
+    lines += [
+        "",
+        "static const n6_vector_t n6_vectors[] = {",
+        *rows,
+        "};",
+        "",
+        "/* clang-format on */",
+        "",
+        "#endif",
+        "",
+    ]
     return "\n".join(lines)
 
 

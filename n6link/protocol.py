@@ -49,7 +49,8 @@ class Coded(IntEnum):
 
     doc: str
 
-    def __new__(cls, value: int, doc: str) -> Self:
+    def __new__(cls, value: int, doc: str = "") -> Self:
+        """Makes a member; looking one up needs no doc."""
         member = int.__new__(cls, value)
         member._value_ = value
         member.doc = doc
@@ -427,9 +428,7 @@ BlockRecord: Final = cs.Struct(
     "operation" / cs.Bytes(24) * "name of the operation, if known",
 )
 
-LogLevelRequest: Final = cs.Struct(
-    "level" / _enum(_u8, LogLevel) * "LogLevel", "reserved" / cs.Array(3, _u8) * "0"
-)
+LogLevelRequest: Final = cs.Struct("level" / _enum(_u8, LogLevel) * "LogLevel", "reserved" / cs.Array(3, _u8) * "0")
 
 Reset: Final = cs.Struct("kind" / _enum(_u8, ResetKind) * "ResetKind", "reserved" / cs.Array(3, _u8) * "0")
 
@@ -733,7 +732,17 @@ class Codec:
         self._names = tuple((m.name, m.count) for m in self.members)
         self._enums = tuple((m.name, m.enum) for m in self.members if m.enum)
         self.size: int = self._struct.size
-        numpy_names = {"l": "i4", "L": "u4", "h": "i2", "H": "u2", "q": "i8", "Q": "u8", "b": "i1", "B": "u1", "f": "f4"}
+        numpy_names = {
+            "l": "i4",
+            "L": "u4",
+            "h": "i2",
+            "H": "u2",
+            "q": "i8",
+            "Q": "u8",
+            "b": "i1",
+            "B": "u1",
+            "f": "f4",
+        }
         fields: list[Any] = []
         for m in self.members:
             base = f"S{m.size}" if m.format.endswith("s") else "<" + numpy_names[m.format]
@@ -831,11 +840,11 @@ def _schema_id() -> int:
         lines += [f"enum {name} {member.name} {member.value}" for member in kind]
     for name, definition in STRUCTS.items():
         lines += [f"struct {name} {m.name} {m.format} {m.count} {m.offset}" for m in members(definition)]
-    for kind, message in MESSAGES.items():
+    for message_type, message in MESSAGES.items():
         for role in ("request", "reply", "event"):
             body = getattr(message, role)
             if body:
-                lines.append(f"message {kind.name} {role} {body.struct} {body.tail}")
+                lines.append(f"message {message_type.name} {role} {body.struct} {body.tail}")
     return int.from_bytes(hashlib.sha256("\n".join(lines).encode()).digest()[:4], "big")
 
 

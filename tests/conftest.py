@@ -1,0 +1,18 @@
+"""Fixtures that more than one test module uses."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(os.environ.get("N6LINK_SHARED", Path(__file__).resolve().parents[2] / "shared"))
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder with networks, images and reference outputs that are not part of the project."""
+    if not (SHARED / "refs").is_dir():
+        pytest.skip(f"reference data not found at {SHARED} (set N6LINK_SHARED)")
+    return SHARED
