@@ -1,0 +1,72 @@
+"""A histogram of durations with bounded memory: what loops, streams and the monitor keep their percentiles in.
+
+Bins are spaced logarithmically, ``PER_DECADE`` to a factor of ten, from a microsecond to a thousand seconds. A
+percentile is therefore right to within one bin (2.4 %), however many values were added, and count, sum, minimum and
+maximum are exact.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import numpy as np
+
+LOWEST: Final = 1e-6
+"""Lower edge of the first bin, in seconds; smaller values fall into it."""
+DECADES: Final = 9
+PER_DECADE: Final = 96
+
+
+class Histogram:
+    """Durations in seconds."""
+
+    __slots__ = ("count", "counts", "max", "min", "sum")
+
+    def __init__(self) -> None:
+        self.counts = np.zeros(DECADES * PER_DECADE, np.uint64)
+        """Values per bin; bin ``i`` begins at ``LOWEST * 10 ** (i / PER_DECADE)``."""
+        self.count = 0
+        self.sum = 0.0
+        self.min = math.inf
+        self.max = -math.inf
+
+    def add(self, value: float) -> None:
+        """Adds one duration in seconds. Negative ones fall into the first bin."""
+        index = int(math.log10(max(value, LOWEST) / LOWEST) * PER_DECADE)
+        self.counts[min(index, len(self.counts) - 1)] += np.uint64(1)
+        self.count += 1
+        self.sum += value
+        self.min = min(self.min, value)
+        self.max = max(self.max, value)
+
+    @property
+    def mean(self) -> float:
+        """Mean in seconds; NaN when empty."""
+        return self.sum / self.count if self.count else math.nan
+
+    def percentile(self, q: float) -> float:
+        """The value below which ``q`` percent lie, in seconds; NaN when empty.
+
+        The geometric middle of the bin, but never outside of what was really added.
+        """
+        if not self.count:
+            return math.nan
+        rank = math.ceil(self.count * q / 100)
+        index = int(np.searchsorted(np.cumsum(self.counts), max(rank, 1)))
+        middle = LOWEST * 10.0 ** ((index + 0.5) / PER_DECADE)
+        return float(min(max(middle, self.min), self.max))
+
+    def to_dict(self) -> dict[str, float]:
+        """Count, mean, minimum, p50, p95, p99 and maximum; durations in seconds."""
+        if not self.count:
+            return {"count": 0}
+        return {
+            "count": self.count,
+            "mean": self.mean,
+            "min": self.min,
+            "p50": self.percentile(50),
+            "p95": self.percentile(95),
+            "p99": self.percentile(99),
+            "max": self.max,
+        }

@@ -1,0 +1,133 @@
+"""Control loops: the schedule, the policies, the figures. Durations are asserted only as lower bounds."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+import time
+
+import anyio
+import anyio.lowlevel
+import pytest
+
+from n6link import loop as loop_module
+from n6link.errors import BadInput, LocalProtocolError, N6Timeout
+from n6link.loop import ControlLoop, Tick
+
+
+@pytest.fixture(params=["kernel", "event-loop"])
+def timer(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Both clocks that may keep the schedule."""
+    if request.param == "event-loop":
+        monkeypatch.setattr(sys, "platform", "somewhere-else")
+    elif sys.platform != "linux":
+        pytest.skip("timerfd is Linux's")
+    return str(request.param)
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_ticks_lie_on_the_schedule(timer: str, backend: str) -> None:
+    async def body() -> list[Tick]:
+        ticks = []
+        async with ControlLoop(200) as loop:
+            async for tick in loop:
+                ticks.append(tick)
+                if len(ticks) == 20:
+                    break
+            assert loop.stats.ticks == 20
+            assert loop.stats.period.count == 19
+        return ticks
+
+    ticks = anyio.run(body, backend=backend)
+    start = ticks[0].due
+    for tick in ticks:
+        assert tick.due == pytest.approx(start + (tick.index - ticks[0].index) / 200)
+        assert tick.time >= tick.due
+    for before, after in itertools.pairwise(ticks):
+        assert after.index == before.index + 1 + after.missed
+
+
+async def test_skipped_ticks_are_counted_and_the_schedule_is_kept(timer: str) -> None:
+    async with ControlLoop(100) as loop:
+        first = None
+        async for tick in loop:
+            if first is None:
+                first = tick
+                time.sleep(0.055)  # noqa: ASYNC251  the body blocks: five ticks pass
+                continue
+            assert tick.missed >= 4
+            assert loop.stats.missed == tick.missed + first.missed
+            assert tick.due == pytest.approx(first.due + (tick.index - first.index) / 100)
+            break
+
+
+async def test_catch_up_delivers_every_tick(timer: str) -> None:
+    async with ControlLoop(100, missed="catch-up") as loop:
+        ticks = []
+        async for tick in loop:
+            ticks.append(tick)
+            if len(ticks) == 1:
+                time.sleep(0.055)  # noqa: ASYNC251
+            if len(ticks) == 8:
+                break
+    assert [tick.index for tick in ticks] == list(range(8))
+    assert all(tick.missed == 0 for tick in ticks)
+
+
+async def test_raise_ends_the_loop(timer: str) -> None:
+    async with ControlLoop(100, missed="raise") as loop:
+        with pytest.raises(N6Timeout, match="missed .* ticks of 100 Hz"):
+            async for _ in loop:
+                time.sleep(0.055)  # noqa: ASYNC251
+
+
+async def test_figures_are_plain_numbers() -> None:
+    async with ControlLoop(500) as loop:
+        async for tick in loop:
+            if tick.index >= 5:
+                break
+    figures = loop.stats.to_dict()
+    assert figures["hz"] == 500
+    assert set(figures) == {"hz", "ticks", "missed", "jitter", "period", "busy"}
+
+
+async def test_a_loop_yields_to_other_tasks_even_when_late() -> None:
+    """Catching up must not starve the task that feeds the loop."""
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await anyio.lowlevel.checkpoint()
+
+    async with anyio.create_task_group() as tasks, ControlLoop(10_000, missed="catch-up") as loop:
+        tasks.start_soon(other)
+        async for tick in loop:
+            if tick.index == 200:
+                break
+        tasks.cancel_scope.cancel()
+    assert turns >= 200
+
+
+@pytest.mark.parametrize("hz", [0, -1, float("nan"), 1e6])
+def test_impossible_rates_are_refused(hz: float) -> None:
+    with pytest.raises(BadInput, match="not a loop rate"):
+        ControlLoop(hz)
+
+
+def test_an_unknown_policy_is_refused() -> None:
+    with pytest.raises(BadInput, match="'later' is no policy"):
+        ControlLoop(10, missed="later")  # type: ignore[arg-type]
+
+
+async def test_a_loop_must_be_entered() -> None:
+    with pytest.raises(LocalProtocolError, match="has to be entered"):
+        async for _ in ControlLoop(10):
+            pass
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="timerfd is Linux's")
+def test_a_kernel_that_refuses_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(OSError, match="timerfd_settime"):
+        loop_module._KernelTimer(-5.0, -1.0)
