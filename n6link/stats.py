@@ -1,4 +1,4 @@
-"""What the device counts: one STATS reply or event, and EPOCH_STATS pages, as plain dataclasses.
+"""What the device counts: one STATS reply or event as plain dataclasses. (Epoch timers: :class:`n6link.epochs.EpochStats`.)
 
 All times are seconds of the device clock; all counters count since :attr:`Stats.since`.
 """
@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any, Final
-
-import numpy as np
 
 from n6link.protocol import CODECS, Limit
 
@@ -135,31 +133,3 @@ def _network(raw: Any, tick_hz: int) -> NetworkStats:
         max=raw.max / tick_hz,
         waited=raw.wait_sum / tick_hz,
     )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class EpochStats:
-    """Accumulated epoch timers of a network; one row a block, in seconds."""
-
-    runs: int
-    pre: np.ndarray[Any, np.dtype[np.float64]]
-    core: np.ndarray[Any, np.dtype[np.float64]]
-    post: np.ndarray[Any, np.dtype[np.float64]]
-    min: np.ndarray[Any, np.dtype[np.float64]]
-    """fastest pass of the whole block"""
-    max: np.ndarray[Any, np.dtype[np.float64]]
-
-    @classmethod
-    def parse(cls, pages: list[bytes], tick_hz: int) -> EpochStats:
-        """Joins the payloads of the EPOCH_STATS replies of one network, in order."""
-        head = CODECS["EpochStatsReply"]
-        rows = [CODECS["BlockStats"].array(page, head.unpack(page).count, head.size) for page in pages]
-        table = np.concatenate(rows) if rows else np.zeros(0, CODECS["BlockStats"].dtype)
-        seconds = {name: table[name].astype(np.float64) / tick_hz for name in ("pre", "core", "post", "min", "max")}
-        return cls(runs=head.unpack(pages[0]).runs if pages else 0, **seconds)
-
-    @property
-    def mean(self) -> np.ndarray[Any, np.dtype[np.float64]]:
-        """Mean time of each block."""
-        total: np.ndarray[Any, np.dtype[np.float64]] = self.pre + self.core + self.post
-        return total / max(self.runs, 1)
