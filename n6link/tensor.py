@@ -1,0 +1,212 @@
+"""What a network's tensor looks like, and how real numbers become its raw values and back.
+
+A tensor is *quantised* when it has a scale: ``real = (raw - zero_point) * scale``, for the whole tensor or for each
+channel of one axis. The other direction is the one of LiteRT, ONNX and ST's tools::
+
+    raw = saturate(round_half_to_even(real / scale) + zero_point)
+
+The quotient is taken in float64. For a float32 number and a float32 scale this loses nothing: the quotient lies in the
+middle between two integers only if the exact one does (two 24-bit significands cannot come closer to a tie than
+2^-33 without being one), so that two implementations of the rule never disagree.
+
+What a caller gives is never guessed at: an array of the tensor's own dtype holds raw values and passes through as it
+is, a float array holds real numbers. Integers of another dtype are only taken by tensors that are not quantised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from n6link.errors import BadInput, RemoteProtocolError
+from n6link.protocol import NUMPY_DTYPES, DType, Limit, text
+
+Array = NDArray[Any]
+
+
+def quantize(real: Array, scale: Any, zero_point: Any, dtype: np.dtype[Any]) -> Array:
+    """Raw values of real numbers, by the rule at the head of this module; scale and zero point broadcast.
+
+    Args:
+        real: finite floats of any shape.
+        scale: float32 (or a float that is one), > 0.
+        zero_point: integer.
+        dtype: integer type of the raw values.
+    """
+    limits = np.iinfo(dtype)
+    steps: NDArray[np.float64] = np.asarray(np.divide(real, scale, dtype=np.float64))
+    np.rint(steps, out=steps)
+    steps += zero_point
+    np.clip(steps, limits.min, limits.max, out=steps)
+    raw: Array = steps.astype(dtype)
+    return raw
+
+
+def dequantize(raw: Array, scale: Any, zero_point: Any) -> NDArray[np.float32]:
+    """Real numbers of raw values as float32; scale and zero point broadcast."""
+    real: NDArray[np.float32] = np.subtract(raw, zero_point, dtype=np.float32)
+    real *= np.float32(scale)
+    return real
+
+
+def finite(array: Array, what: str) -> Array:
+    """The array itself.
+
+    Raises:
+        BadInput: it holds NaN or infinity.
+    """
+    if not np.isfinite(array).all():
+        worst = array[~np.isfinite(array)].flat[0]
+        raise BadInput(f"{what} holds {worst}, which no tensor can represent; give finite numbers")
+    return array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TensorSpec:
+    """One input or output of a network. Two specs are equal only if they are the same object."""
+
+    name: str
+    shape: tuple[int, ...]
+    """as the values lie in memory, outermost first"""
+    dtype: np.dtype[Any]
+    size: int
+    """bytes"""
+    offset: int = 0
+    """inputs: where the tensor lies in an upload"""
+    scale: float | None = None
+    """one scale for all values; None = not quantised, or per channel"""
+    zero_point: int = 0
+    scales: NDArray[np.float32] | None = None
+    """per channel of ``axis``; None = per tensor"""
+    zero_points: NDArray[np.int32] | None = None
+    axis: int = 0
+
+    @classmethod
+    def from_record(cls, record: Any, scales: Sequence[Any] | Array = ()) -> Self:
+        """The tensor that a device describes.
+
+        Args:
+            record: a ``TensorRecord``, as a namespace or as an element of a structured array.
+            scales: its ``ScaleRecord`` items, ``record.scales`` of them.
+
+        Raises:
+            RemoteProtocolError: unknown dtype, or numbers that contradict each other.
+        """
+        name = text(bytes(_field(record, "name")))
+        code, ndim, size, channels, axis = (
+            int(_field(record, key)) for key in ("dtype", "ndim", "size", "scales", "axis")
+        )
+        if code not in DType._value2member_map_:
+            raise RemoteProtocolError(f"Tensor {name!r} has the unknown dtype {code}; this n6link is too old for it.")
+        if not 1 <= ndim <= Limit.MAX_DIMS:
+            raise RemoteProtocolError(f"Tensor {name!r} says that it has {ndim} dimensions.")
+        dtype = NUMPY_DTYPES[DType(code)]
+        shape = tuple(int(n) for n in _field(record, "shape")[:ndim])
+        if size != int(np.prod(shape, dtype=np.uint64)) * dtype.itemsize:
+            raise RemoteProtocolError(f"Tensor {name!r} says {size} bytes, but is {dtype} of shape {shape}.")
+        if len(scales) != channels or (channels and (axis >= ndim or shape[axis] != channels)):
+            raise RemoteProtocolError(f"Tensor {name!r} of shape {shape} has {channels} scales on axis {axis}.")
+        steps = np.array([_field(row, "scale") for row in scales] or [_field(record, "scale")], np.float32)
+        zeros = np.array([_field(row, "zero_point") for row in scales] or [_field(record, "zero_point")], np.int32)
+        if not np.isfinite(steps).all() or (steps < 0).any() or (channels and not steps.all()):
+            raise RemoteProtocolError(f"Tensor {name!r} has a scale that is no positive number: {steps}.")
+        offset = int(_field(record, "offset"))
+        if channels:
+            return cls(name, shape, dtype, size, offset, scales=steps, zero_points=zeros, axis=axis)
+        return cls(name, shape, dtype, size, offset, scale=float(steps[0]) or None, zero_point=int(zeros[0]))
+
+    @property
+    def quantized(self) -> bool:
+        """Whether the raw values stand for other numbers."""
+        return self.scale is not None or self.scales is not None
+
+    def quantize(self, real: ArrayLike) -> Array:
+        """Raw values: the array itself if it has the tensor's dtype, else quantised from floats.
+
+        Args:
+            real: float array of any shape that broadcasts against the channels (a per-channel tensor: the axis must
+                be there), or raw values.
+
+        Raises:
+            BadInput: NaN, infinity, integers of another dtype for a quantised tensor, or values out of range.
+        """
+        array = np.asarray(real)
+        if array.dtype == self.dtype and array.dtype.kind != "f":
+            return array
+        if array.dtype.kind == "f":
+            finite(array, f"Tensor {self.name!r}")
+            if self.dtype.kind == "f":
+                with np.errstate(over="ignore"):
+                    return finite(array.astype(self.dtype, copy=False), f"Tensor {self.name!r} as {self.dtype}")
+            if self.quantized:
+                return quantize(array, *self._parameters(array.ndim), self.dtype)
+            raise BadInput(f"Tensor {self.name!r} is {self.dtype} and not quantised; give integers, not {array.dtype}.")
+        if array.dtype.kind not in "iub":
+            raise BadInput(f"Tensor {self.name!r} takes numbers, not {array.dtype}.")
+        if self.dtype.kind == "f":
+            return array.astype(self.dtype)
+        if self.quantized:
+            raise BadInput(
+                f"Tensor {self.name!r} is quantised {self.dtype}; give raw values as {self.dtype} or real numbers as "
+                f"floats, not {array.dtype}."
+            )
+        cast = array.astype(self.dtype)
+        if not np.array_equal(cast, array):
+            raise BadInput(f"Tensor {self.name!r} is {self.dtype}; {array.min()}..{array.max()} do not fit.")
+        return cast
+
+    def dequantize(self, raw: Array) -> NDArray[np.float32]:
+        """Real numbers as float32; of a tensor that is not quantised, its values as float32."""
+        if not self.quantized:
+            return np.asarray(raw).astype(np.float32, copy=False)
+        return dequantize(raw, *self._parameters(np.ndim(raw)))
+
+    def check(self, array: Array) -> Array:
+        """The array, C-contiguous (copied only if it is not), if shape and dtype are the tensor's.
+
+        Raises:
+            BadInput: they are not.
+        """
+        if array.dtype != self.dtype or array.shape != self.shape:
+            raise BadInput(
+                f"Tensor {self.name!r} is {self.dtype} of shape {self.shape}; got {array.dtype} of shape {array.shape}."
+            )
+        return np.ascontiguousarray(array)
+
+    def _parameters(self, ndim: int) -> tuple[Any, Any]:
+        """Scale and zero point, shaped to broadcast over arrays of ndim dimensions that end as the tensor does."""
+        if self.scales is None or self.zero_points is None:
+            return self.scale, self.zero_point
+        behind = len(self.shape) - 1 - self.axis
+        if ndim <= behind:
+            raise BadInput(f"Tensor {self.name!r} has its channels on axis {self.axis}; give its whole shape.")
+        shape = (-1,) + (1,) * behind
+        return self.scales.reshape(shape), self.zero_points.reshape(shape)
+
+
+def _field(record: Any, key: str) -> Any:
+    return record[key] if isinstance(record, np.void) else getattr(record, key)
+
+
+def from_records(records: Array, scales: Array) -> tuple[TensorSpec, ...]:
+    """All inputs, or all outputs, of a network.
+
+    Args:
+        records: structured array of ``TensorRecord``.
+        scales: structured array of ``ScaleRecord``, tensor after tensor.
+
+    Raises:
+        RemoteProtocolError: the records contradict each other.
+    """
+    specs, first = [], 0
+    for record in records:
+        last = first + int(record["scales"])
+        specs.append(TensorSpec.from_record(record, scales[first:last]))
+        first = last
+    if first != len(scales):
+        raise RemoteProtocolError(f"The tensors have {first} scales, but {len(scales)} came.")
+    return tuple(specs)
