@@ -1,0 +1,213 @@
+"""``sim:`` starts a virtual board: the firmware's own C core in a process on this machine, with LiteRT as its NPU.
+
+::
+
+    sim:[NETWORK[,NETWORK...]][?OPTION[&OPTION...]]
+    NETWORK = [NAME=]SOURCE[?OPTION[&OPTION...]]          SOURCE = a .tflite file, or the name of a bundled network
+
+    sim:                                        the bundled networks
+    sim:movenet13                               one of them
+    sim:nets/pose.tflite                        a network called "pose"
+    sim:left=movenet13,right=nets/pose.tflite   two, by other names
+    sim:?baud=921600&slots=4                    the bundled networks behind a paced line
+    sim:pose.tflite?report=network_generate_report.txt,other.tflite?baud=921600
+
+Options belong to the network before them or to the whole board, as their names say:
+
+    report=FILE   network   the text report or c_info JSON of ST Edge AI Core: block table and pools are taken from it
+    card=FILE     network   the card (TOML) that tells what the tensors mean; bundled networks bring theirs
+    baud=N        board     paces each direction to that many bits a second, ten bits a byte, as a UART does
+    slots=N       board     input slots
+    chunk=N       board     bytes of tensor in one frame
+
+A comma, ``?``, ``&`` or ``%`` in a file name is written as %2C, %3F, %26 or %25. The executable ``n6sim`` is part of the
+installed package (``n6link/_bin``); N6LINK_SIM names another one. Times of a virtual board are those of this machine's CPU and say
+nothing about an NPU.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+from urllib.parse import unquote
+
+from n6link.errors import TransportError
+from n6link.process import ChildStream, spawn
+
+BUNDLED: Final = Path(__file__).parent / "networks"
+READY_TIMEOUT: Final = 30.0
+"""seconds in which the virtual board must have loaded its networks"""
+_NETWORK_OPTIONS: Final = ("report", "card")
+_BOARD_OPTIONS: Final = ("baud", "slots", "chunk")
+_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,31}")
+_EXECUTABLE: Final = "n6sim.exe" if sys.platform == "win32" else "n6sim"
+_LITERT: Final = {"win32": "libLiteRt.dll", "darwin": "libLiteRt.dylib"}.get(sys.platform, "libLiteRt.so")
+
+
+@dataclass(frozen=True, slots=True)
+class SimNetwork:
+    """A network that a virtual board loads."""
+
+    name: str
+    path: Path
+    options: Mapping[str, Path] = field(default_factory=dict)
+
+    def argument(self) -> str:
+        """The value of n6sim's ``--network``."""
+        return ";".join([f"{self.name}={self.path}", *(f"{key}={path}" for key, path in self.options.items())])
+
+
+@dataclass(frozen=True, slots=True)
+class SimBoard:
+    """What stands in a ``sim:`` URL: networks and options of the board."""
+
+    networks: tuple[SimNetwork, ...]
+    options: Mapping[str, int] = field(default_factory=dict)
+
+    def command(self) -> list[str]:
+        """The command line that runs this board, without the end of its link.
+
+        Raises:
+            TransportError: n6sim or LiteRT is not installed.
+        """
+        command = [str(find_executable()), "--litert", str(find_litert())]
+        for network in self.networks:
+            command += ["--network", network.argument()]
+        for key, value in self.options.items():
+            command += [f"--{key}", str(value)]
+        return command
+
+
+def bundled() -> dict[str, Path]:
+    """Name and .tflite file of each bundled network."""
+    return {path.stem: path for path in sorted(BUNDLED.glob("*.tflite"))}
+
+
+def find_executable() -> Path:
+    """The virtual board's executable.
+
+    Raises:
+        TransportError: this installation has none.
+    """
+    if named := os.environ.get("N6LINK_SIM"):
+        path = Path(named)
+        if not path.is_file():
+            raise TransportError(f"N6LINK_SIM names {named!r}, which is not a file")
+        return path
+    path = Path(__file__).parent / "_bin" / _EXECUTABLE
+    if not path.is_file():
+        raise TransportError(
+            "this build of n6link has no virtual board: it was installed without a C compiler, or on Windows; "
+            "install it again where `cc` works, or name an n6sim executable in N6LINK_SIM"
+        )
+    return path
+
+
+def find_litert() -> Path:
+    """The shared library of LiteRT, found without importing its package.
+
+    Raises:
+        TransportError: the package is not installed, or has no such library.
+    """
+    spec = importlib.util.find_spec("ai_edge_litert")
+    for folder in (spec and spec.submodule_search_locations) or ():
+        path = Path(folder) / _LITERT
+        if path.is_file():
+            return path
+    found = "the installed ai-edge-litert has no " + _LITERT if spec else "LiteRT is not installed"
+    raise TransportError(f"the virtual board cannot run networks: {found}; run: pip install 'n6link[sim]'")
+
+
+def parse(rest: str) -> SimBoard:
+    """Reads what follows ``sim:``.
+
+    Raises:
+        TransportError: it breaks the grammar above, or names a file that does not exist.
+    """
+    networks: dict[str, SimNetwork] = {}
+    board: dict[str, int] = {}
+    for part in rest.split(","):
+        source, _, query = part.partition("?")
+        own = _options(query, rest, board)
+        if source:
+            network = _network(source, own, rest)
+            if network.name in networks:
+                raise _error(rest, f"has two networks called {network.name!r}; name them NAME=PATH")
+            networks[network.name] = network
+        elif own:
+            raise _error(rest, f"has the option {next(iter(own))!r} with no network before it")
+        elif "," in rest:
+            raise _error(rest, "has an empty network between its commas")
+    if not networks:
+        networks = {name: _network(name, {}, rest) for name in bundled()}
+    return SimBoard(tuple(networks.values()), board)
+
+
+async def open_sim(rest: str) -> ChildStream:
+    """Starts a virtual board and waits until it has loaded its networks.
+
+    Raises:
+        TransportError: the URL is malformed, a part is not installed, or a network does not load.
+    """
+    stream = await spawn(parse(rest).command(), ["--fd", "{fd}", "--parent-death"], "the virtual board")
+    try:
+        await stream.wait_ready(READY_TIMEOUT)
+    except BaseException:
+        await stream.aclose()
+        raise
+    return stream
+
+
+def _network(source: str, options: dict[str, Path], rest: str) -> SimNetwork:
+    name, equals, value = source.partition("=")
+    if not equals or "/" in name:
+        name, value = "", source
+    value = unquote(value)
+    path = Path(value)
+    known = bundled()
+    if value in known and not path.exists():
+        path = known[value]
+        options = {"card": path.with_suffix(".toml"), **options}
+    elif not path.is_file():
+        what = "does not exist" if not path.exists() else "is not a file"
+        raise _error(rest, f"names the network {value!r}, which {what}; bundled are {', '.join(known) or 'none'}")
+    name = name or path.stem
+    if not _NAME.fullmatch(name):
+        raise _error(rest, f"has the network name {name!r}; write NAME={value} with up to 31 of A-Z a-z 0-9 _ . -")
+    for file in (path, *options.values()):
+        if ";" in str(file):
+            raise _error(rest, f"names {str(file)!r}: a semicolon in a path cannot be passed on")
+    return SimNetwork(name, path, options)
+
+
+def _options(query: str, rest: str, board: dict[str, int]) -> dict[str, Path]:
+    """Options of one query: the network's are returned, the board's are added to ``board``."""
+    own: dict[str, Path] = {}
+    for option in query.split("&") if query else ():
+        key, _, value = option.partition("=")
+        value = unquote(value)
+        if key in own or key in board:
+            raise _error(rest, f"has the option {key!r} twice")
+        if key in _NETWORK_OPTIONS:
+            own[key] = Path(value)
+            if not own[key].is_file():
+                raise _error(rest, f"has {key}={value!r}, which is not a file")
+        elif key in _BOARD_OPTIONS:
+            if not value.isdecimal() or not 0 < int(value) < 1 << 32:
+                raise _error(rest, f"has {key}={value!r}, which is not a positive number")
+            board[key] = int(value)
+        else:
+            raise _error(
+                rest, f"has the unknown option {key!r}; there are {', '.join(_NETWORK_OPTIONS + _BOARD_OPTIONS)}"
+            )
+    return own
+
+
+def _error(rest: str, what: str) -> TransportError:
+    return TransportError(f"'sim:{rest}' {what}")
