@@ -1,0 +1,117 @@
+"""The clock map: the truth always lies within the stated error, and time never goes back."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from n6link.clock import MAX_DRIFT, ClockMap
+
+HZ = 800e6
+delays = st.floats(20e-6, 20e-3)
+pings = st.lists(st.tuples(st.floats(0.001, 5.0), delays, delays), min_size=1, max_size=80)
+"""pause before the ping, delay there, delay back: seconds"""
+
+
+def feed(clock: ClockMap, trips: list[tuple[float, float, float]], offset: float, drift: float) -> list[float]:
+    """Pings a device whose clock reads (host - offset) / (1 + drift); returns the device times in seconds."""
+    host, times = offset + 10.0, []
+    for pause, there, back in trips:
+        host += pause
+        device = (host + there - offset) / (1 + drift)
+        clock.add(host, round(device * HZ), host + there + back)
+        times.append(device)
+        host += there + back
+    return times
+
+
+@given(pings, st.floats(-1e6, 1e6), st.floats(-0.9 * MAX_DRIFT, 0.9 * MAX_DRIFT))
+def test_the_truth_lies_within_the_error(trips: list[tuple[float, float, float]], offset: float, drift: float) -> None:
+    clock = ClockMap(HZ)
+    times = feed(clock, trips, offset, drift)
+    last = times[-1]
+    for device in (last, last + 0.5, last + 30.0):
+        mapped = clock.to_host(round(device * HZ))
+        assert abs(mapped.time - (offset + (1 + drift) * device)) <= mapped.error + 1e-6
+    slack = clock._segments[-1].spread
+    assert abs(clock.drift - drift) <= slack + 1e-9
+
+
+@given(pings, st.floats(-0.9 * MAX_DRIFT, 0.9 * MAX_DRIFT), st.lists(st.floats(0, 500), min_size=2, max_size=30))
+def test_it_is_monotonic(trips: list[tuple[float, float, float]], drift: float, asked: list[float]) -> None:
+    """Also between answers that were given before and after a new estimate, in any order of asking."""
+    clock = ClockMap(HZ)
+    answers: list[tuple[float, float]] = []
+    host = 10.0
+    for index, (pause, there, back) in enumerate(trips):
+        host += pause
+        device = (host + there) / (1 + drift)
+        clock.add(host, round(device * HZ), host + there + back)
+        now = (host + there + back) / (1 + drift)
+        question = min(asked[index % len(asked)], now)
+        answers.append((question, clock.to_host(round(question * HZ)).time))
+        answers.append((now, clock.to_host(round(now * HZ)).time))
+        host += there + back
+    begin = clock._segments[0].begin
+    answers = sorted(answer for answer in answers if answer[0] >= begin)
+    for (_, before), (_, after) in itertools.pairwise(answers):
+        assert after >= before - 1e-6
+
+
+def test_a_quick_ping_narrows_the_error_and_a_slow_one_does_not_widen_it() -> None:
+    clock = ClockMap(HZ)
+    clock.add(1.000, round(0.5005 * HZ), 1.001)
+    assert clock.error == pytest.approx(0.5e-3)
+    clock.add(1.100, round(0.60005 * HZ), 1.1001)
+    narrow = clock.error
+    assert narrow <= 50e-6
+    clock.add(1.200, round(0.75 * HZ), 1.300)
+    assert clock.error <= narrow + MAX_DRIFT * 0.2
+
+
+def test_drift_becomes_known() -> None:
+    clock = ClockMap(HZ)
+    feed(clock, [(1.0, 100e-6, 100e-6)] * 60, offset=5.0, drift=40e-6)
+    assert clock.drift == pytest.approx(40e-6, abs=5e-6)
+    assert clock.error < 150e-6
+    assert clock.offset == pytest.approx(5.0, abs=5e-3)
+
+
+@pytest.mark.parametrize("jump", [-5.0, 5.0], ids=["the host slept", "the device slept"])
+def test_a_jump_starts_anew_and_time_still_does_not_go_back(jump: float) -> None:
+    clock = ClockMap(HZ)
+    times = feed(clock, [(1.0, 1e-4, 1e-4)] * 5, offset=0.0, drift=0.0)
+    before = clock.to_host(round(times[-1] * HZ))
+    host = times[-1] + 1.0
+    device = host - jump
+    clock.add(host, round(device * HZ), host + 2e-4)
+    at_jump = clock.to_host(round(device * HZ))
+    later = clock.to_host(round((device + 10.0) * HZ))
+    assert at_jump.time >= before.time
+    assert later.time == pytest.approx(host + 10.0, abs=1e-2)
+    assert abs(later.time - (host + 1e-4 + 10.0)) <= later.error
+
+
+def test_while_time_stands_still_the_error_says_so() -> None:
+    clock = ClockMap(HZ, floor=100.0)
+    clock.add(90.0, round(1.0 * HZ), 90.001)
+    mapped = clock.to_host(round(1.0 * HZ))
+    assert mapped.time == 100.0
+    assert mapped.error >= 9.9
+    assert clock.to_host(round(20.0 * HZ)).time == pytest.approx(109.0, abs=0.02)
+
+
+def test_before_the_first_ping_nothing_is_known() -> None:
+    clock = ClockMap(HZ)
+    with pytest.raises(LookupError, match="not compared"):
+        clock.to_host(0)
+    assert math.isnan(clock.offset)
+    assert clock.drift == 0
+    assert clock.error == math.inf
+    assert clock.newest == -math.inf
+    clock.add(1.0, 5, 1.1)
+    assert clock.newest > 0
