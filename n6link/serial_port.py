@@ -1,12 +1,13 @@
 """``serial:`` opens a serial port through pyserial-asyncio, for this program alone.
 
-pyserial-asyncio's transport is used with a protocol of our own, and four of its habits are worked around:
+pyserial-asyncio's transport is used with a protocol of our own, and some of its habits are worked around:
 
 * It keeps any amount of data. ``send`` hands over small pieces and waits until they are nearly gone, so a cancelled or urgent frame
   never waits behind a tensor, and the caller's buffer is free when ``send`` returns.
 * It delivers any amount of data. Reading is paused while more than a megabyte waits to be received.
 * It waits on the event loop, without limit, for the last byte to leave when it closes. ``aclose`` lets the port drain for a moment
   and then empties the driver's queue, so that a board that has stopped reading cannot stop the program.
+* It reads a kilobyte at a time, and reports a port that is unplugged to the event loop, with a traceback. Ours does not.
 * Opening and configuring a port takes milliseconds: that happens in a thread.
 """
 
@@ -30,6 +31,8 @@ from n6link.errors import TransportError
 DEFAULT_BAUD: Final = 921600
 PIECE: Final = 16 * 1024
 """bytes that are handed to the transport at once"""
+READ_SIZE: Final = 4096
+"""bytes that a tty hands over at once"""
 RECEIVE_LIMIT: Final = 1 << 20
 """bytes waiting to be received at which reading is paused"""
 DRAIN_POLLS: Final = 100
@@ -71,10 +74,20 @@ class _Protocol(asyncio.Protocol):
         self.writable.set()
 
 
+class _Transport(serial_asyncio.SerialTransport):  # type: ignore[misc]
+    def __init__(self, loop: asyncio.AbstractEventLoop, protocol: _Protocol, device: serial.Serial) -> None:
+        super().__init__(loop, protocol, device)
+        self._max_read_size = READ_SIZE
+        self.set_write_buffer_limits(high=PIECE - 1, low=PIECE // 4)
+
+    def _fatal_error(self, exc: Exception, message: str = "") -> None:
+        self._abort(exc)
+
+
 class SerialStream(ByteStream):
     """A serial port as a byte stream; one task may receive while another one sends."""
 
-    def __init__(self, port: str, transport: Any, protocol: _Protocol) -> None:
+    def __init__(self, port: str, transport: _Transport, protocol: _Protocol) -> None:
         self._port = port
         self._transport = transport
         self._protocol = protocol
@@ -114,10 +127,12 @@ class SerialStream(ByteStream):
             return
         self._closing = True
         with anyio.CancelScope(shield=True):
-            if not self._transport.is_closing():
-                await self._drain()
+            await anyio.lowlevel.checkpoint()
+            if not self._protocol.closed.is_set():
+                if not self._transport.is_closing():
+                    await self._drain()
                 self._transport.abort()
-            await self._protocol.closed.wait()
+                await self._protocol.closed.wait()
 
     async def _drain(self) -> None:
         port = self._transport.serial
@@ -134,8 +149,8 @@ class SerialStream(ByteStream):
             raise anyio.ClosedResourceError
         if self._protocol.closed.is_set() or self._transport.is_closing():
             raise TransportError(
-                f"the serial port {self._port} has gone ({self._protocol.error or 'closed'}); is the cable plugged in?"
-            )
+                f"the serial port {self._port} has gone; is its cable plugged in?"
+            ) from self._protocol.error
 
 
 async def open_serial(rest: str) -> SerialStream:
@@ -158,9 +173,8 @@ async def open_serial(rest: str) -> SerialStream:
         device = await anyio.to_thread.run_sync(_open, port, baud)
     except Exception as exc:  # OSError, ValueError, termios.error
         raise _refusal(port, baud, exc) from exc
-    transport, protocol = await serial_asyncio.connection_for_serial(loop, _Protocol, device)
-    transport.set_write_buffer_limits(high=PIECE - 1, low=PIECE // 4)
-    return SerialStream(port, transport, protocol)
+    protocol = _Protocol()
+    return SerialStream(port, _Transport(loop, protocol, device), protocol)
 
 
 def parse(rest: str) -> tuple[str, int]:
