@@ -13,7 +13,6 @@ from typing import Final
 
 from rich.console import Group, RenderableType
 from rich.layout import Layout
-from rich.markup import escape
 from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
@@ -127,7 +126,7 @@ def render(view: View, width: int, height: int) -> RenderableType:
 
 
 def _section(title: str, body: RenderableType, note: RenderableType | None = None) -> RenderableType:
-    rule = Rule(f"[bold]{escape(title)}[/]", align="left", style="dim")
+    rule = Rule(Text(title, style="bold"), align="left", style="dim")
     return Group(rule, *([note] if note is not None else []), body)
 
 
@@ -155,7 +154,7 @@ def _header(view: View) -> RenderableType:
     if view.state == "lost":
         third.append(view.reason, style="red")
     else:
-        times = [f"up {clock(view.uptime)}", f"round trip {duration(view.round_trip)}"]
+        times = [f"up {clock(view.uptime)}", f"rtt {duration(view.round_trip)}"]
         third.append("  ".join([*clocks, *times, f"queue {view.queue}", f"free {size(view.free_bytes)}"]))
     return Group(first, second, third)
 
