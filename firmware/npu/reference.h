@@ -1,27 +1,34 @@
 /*
  * reference.h - a small int8 network runtime in plain C: the NPU of boards that have none.
  *
- * It runs wherever the core runs (host, emulated Cortex-M55, a bare board) and gives the same bytes everywhere, so that
- * every path of the protocol can be exercised without an NPU. Two networks are built in:
+ * It runs wherever the core runs (host, emulated Cortex-M55, a bare board) and gives the same bytes
+ * everywhere, so that every path of the protocol can be exercised without an NPU. Two networks are
+ * built in:
  *
- *   reference         image int8 [1,48,48,3] -> heatmaps int8 [1,12,12,6]: one heatmap a marker colour (red, green,
- *                     blue, yellow, cyan, magenta), whose peak follows the marker. Its card makes it a pose network.
- *   reference_colour  image int8 [1,16,16,3] and prior int8 [1,7] -> probabilities int8 [1,7] and class int32 [1]:
- *                     the colour of an image, and what the caller believed before, as logits.
+ *   reference         image int8 [1,48,48,3] -> heatmaps int8 [1,12,12,6]. One heatmap a marker
+ *                     colour (red, green, blue, yellow, cyan, magenta), whose peak follows the
+ *                     marker. Its card makes it a pose network.
+ *   reference_colour  image int8 [1,16,16,3], prior int8 [1,7] -> probabilities int8 [1,7], class
+ *                     int32 [1]. Which colour an image has; the prior is what the caller believed
+ *                     before, as logits.
  *
- * The networks are constructed, not trained: reference_weights.py says how, and writes reference_weights.h.
+ * The networks are constructed, not trained: reference_weights.py says how, and writes
+ * reference_weights.h.
  *
  * Use:
+ *
  *     static n6_reference_t reference;
  *     n6_reference_init(&reference, my_now, my_context, N6_TIMER_SOURCE_HOST_CLOCK);
  *     n6_npu_t npu = n6_reference_npu(&reference);
  *
- * One epoch block is a run of layers, and one step() is one block. Its kind says what an NPU compiler would make of such
- * layers: HW for one convolution, EC for several in a row, SW for what falls back to the CPU. All of them are CPU code
- * here, therefore the runtime announces N6_FEATURE_SIMULATED. The times are measured, as ST's runtime has them:
- *     pre    laying out the input of an HW or EC block with its border of zero points (the first layer of the block)
- *     core   the layers of an HW or EC block
- *     post   the layers of an SW block
+ * One epoch block is a run of layers, and one step() is one block. Its kind says what an NPU
+ * compiler would make of such layers: HW for one convolution, EC for several in a row, SW for what
+ * falls back to the CPU. All of them are CPU code here, therefore the runtime announces
+ * N6_FEATURE_SIMULATED. The times are measured, and laid out as ST's runtime has them:
+ *
+ *     pre    HW and EC: laying out the first layer's input with its border
+ *     core   HW and EC: the layers
+ *     post   SW: the layers
  */
 #ifndef N6_REFERENCE_H
 #define N6_REFERENCE_H
@@ -35,14 +42,14 @@ extern "C" {
 enum {
     N6_REFERENCE_NETWORKS = 2,
     N6_REFERENCE_POOLS = 2,
-    N6_REFERENCE_MAX_BLOCKS = 8,      /* of one network */
-    N6_REFERENCE_TOTAL_BLOCKS = 12,   /* of all networks together */
-    N6_REFERENCE_MAX_INPUT = 6912,    /* largest input_bytes */
-    N6_REFERENCE_MAX_OUTPUT = 864,    /* largest output_bytes */
-    N6_REFERENCE_ARENA = 24576,       /* activations of one network */
-    N6_REFERENCE_SCRATCH = 8192,      /* padded input of one layer */
-    N6_REFERENCE_BAD_NETWORK = -1,    /* start(): no network has this index */
-    N6_REFERENCE_NOT_STARTED = -2,    /* step(): nothing runs */
+    N6_REFERENCE_MAX_BLOCKS = 8,    /* of one network */
+    N6_REFERENCE_TOTAL_BLOCKS = 11, /* of all networks together */
+    N6_REFERENCE_MAX_INPUT = 6912,  /* largest input_bytes */
+    N6_REFERENCE_MAX_OUTPUT = 864,  /* largest output_bytes */
+    N6_REFERENCE_ARENA = 16384,     /* activations of one network */
+    N6_REFERENCE_SCRATCH = 8192,    /* padded input of one layer */
+    N6_REFERENCE_BAD_NETWORK = -1,  /* start(): no network has this index */
+    N6_REFERENCE_NOT_STARTED = -2,  /* step(): nothing runs */
 };
 
 /* All state of the runtime; its members are its own. */
@@ -51,7 +58,7 @@ typedef struct {
     void *now_context;
     n6_network_t network[N6_REFERENCE_NETWORKS];
     n6_pool_t pool[N6_REFERENCE_NETWORKS][N6_REFERENCE_POOLS];
-    n6_epoch_time_t *times; /* of the running network; NULL = not wanted */
+    n6_block_time_t *times; /* of the running network; NULL = not wanted */
     const int8_t *input;
     uint16_t current; /* running or finished network */
     uint16_t block;   /* next block of it */
@@ -61,8 +68,8 @@ typedef struct {
 } n6_reference_t;
 
 /*
- * now() is the device clock, the same as in n6_port_t; timer_source (n6_timer_source_t) says what its ticks are.
- * Returns 0.
+ * now() is the device clock, the same as in n6_port_t; timer_source (n6_timer_source_t) says what
+ * its ticks are. Returns 0.
  */
 int n6_reference_init(n6_reference_t *self, uint64_t (*now)(void *context), void *context,
                       uint8_t timer_source);

@@ -1,0 +1,175 @@
+/*
+ * startup.c - from reset to main(), and what happens when something goes wrong.
+ *
+ * A fault writes a line with the registers into memory that a reset leaves alone, and resets the
+ * machine. The firmware finds it there and reports it in its HELLO and as a log line. Should it
+ * fault again before it is up, RETRIES times in a row, there is nobody left to tell: the line goes
+ * to standard error and QEMU ends with BOARD_EXIT_FAULT.
+ */
+#include <string.h>
+
+#include "board.h"
+
+#define SCB_RESET BOARD_REGISTER(0xE000ED0C)
+#define SCB_HANDLERS BOARD_REGISTER(0xE000ED24)
+#define SCB_FAULT_STATUS BOARD_REGISTER(0xE000ED28)
+#define SCB_FAULT_ADDRESS BOARD_REGISTER(0xE000ED34)
+#define SCB_BUS_FAULT_ADDRESS BOARD_REGISTER(0xE000ED38)
+#define SCB_COPROCESSORS BOARD_REGISTER(0xE000ED88)
+
+enum {
+    MAGIC = 0x6E36B007,
+    RETRIES = 3,
+    VECTORS = 16 + 64,
+    PAINT = 0x5AA55AA5,
+    RESET_KEY = 0x05FA0004,     /* VECTKEY | SYSRESETREQ */
+    ENABLE_FAULTS = 7 << 16,    /* memory management, bus and usage faults as such */
+    ENABLE_FPU_MVE = 0xF << 20, /* coprocessors 10 and 11 */
+};
+
+/* What survives a reset. */
+static struct {
+    uint32_t magic;
+    uint32_t cause;  /* board_reset_t */
+    uint32_t faults; /* in a row */
+    char fault[BOARD_FAULT_TEXT];
+} kept __attribute__((section(".noinit")));
+
+static board_reset_t reset_cause;
+static char fault_record[BOARD_FAULT_TEXT];
+
+extern uint32_t stack_bottom[], stack_top[], data_begin[], data_end[], bss_begin[], bss_end[];
+extern const uint32_t data_image[];
+
+int main(void);
+_Noreturn void reset_handler(void);
+_Noreturn void fault(const uint32_t *frame, uint32_t exception);
+
+board_reset_t board_reset_cause(const char **record)
+{
+    *record = reset_cause == BOARD_RESET_FAULT ? fault_record : NULL;
+    return reset_cause;
+}
+
+void board_is_up(void)
+{
+    kept.faults = 0;
+}
+
+_Noreturn static void reset(board_reset_t cause)
+{
+    kept.cause = (uint32_t)cause;
+    __asm__ volatile("dsb" ::: "memory");
+    SCB_RESET = RESET_KEY;
+    for (;;)
+        __asm__ volatile("dsb");
+}
+
+_Noreturn void board_restart(void)
+{
+    reset(BOARD_RESET_SOFTWARE);
+}
+
+uint32_t board_stack_used(void)
+{
+    const uint32_t *lowest = stack_bottom;
+    while (lowest < stack_top && *lowest == PAINT)
+        lowest++;
+    return (uint32_t)((uintptr_t)stack_top - (uintptr_t)lowest);
+}
+
+uint32_t board_stack_size(void)
+{
+    return (uint32_t)((uintptr_t)stack_top - (uintptr_t)stack_bottom);
+}
+
+/* Appends " name=xxxxxxxx". */
+static char *append(char *at, const char *name, uint32_t value)
+{
+    *at++ = ' ';
+    while (*name)
+        *at++ = *name++;
+    *at++ = '=';
+    for (int shift = 28; shift >= 0; shift -= 4)
+        *at++ = "0123456789abcdef"[value >> shift & 15];
+    return at;
+}
+
+__attribute__((used)) _Noreturn void fault(const uint32_t *frame, uint32_t exception)
+{
+    static const char *const name[] = {"hard", "memory", "bus", "usage", "secure"};
+    uintptr_t sp = (uintptr_t)frame;
+    int stacked = sp >= (uintptr_t)stack_bottom && sp <= (uintptr_t)stack_top - 8 * sizeof *frame;
+    const char *kind = exception >= 3 && exception <= 7 ? name[exception - 3] : "unexpected";
+    char *at = kept.fault;
+    while (*kind)
+        *at++ = *kind++;
+    at = append(at, "exc", exception);
+    at = append(at, "pc", stacked ? frame[6] : 0);
+    at = append(at, "lr", stacked ? frame[5] : 0);
+    at = append(at, "sp", (uint32_t)sp);
+    at = append(at, "cfsr", SCB_FAULT_STATUS);
+    at = append(at, "mmfar", SCB_FAULT_ADDRESS);
+    at = append(at, "bfar", SCB_BUS_FAULT_ADDRESS);
+    *at = '\0';
+    if (++kept.faults >= RETRIES) {
+        semihost_print(kept.fault);
+        semihost_print("\n");
+        semihost_exit(BOARD_EXIT_FAULT);
+    }
+    reset(BOARD_RESET_FAULT);
+}
+
+/* The stack may be the very thing that is broken: take the frame's address, and start at its top
+ * again. */
+__attribute__((naked)) static void fault_handler(void)
+{
+    __asm__ volatile("mov r0, sp\n"
+                     "mrs r1, ipsr\n"
+                     "movs r2, #0\n"
+                     "msr msplim, r2\n"
+                     "ldr r2, =stack_top\n"
+                     "mov sp, r2\n"
+                     "b fault\n");
+}
+
+_Noreturn void reset_handler(void)
+{
+    __asm__ volatile("msr msplim, %0" ::"r"(stack_bottom));
+    SCB_COPROCESSORS |= ENABLE_FPU_MVE;
+    SCB_HANDLERS |= ENABLE_FAULTS;
+    __asm__ volatile("dsb\n isb" ::: "memory");
+    memcpy(data_begin, data_image, (uintptr_t)data_end - (uintptr_t)data_begin);
+    memset(bss_begin, 0, (uintptr_t)bss_end - (uintptr_t)bss_begin);
+    for (uint32_t *word = stack_bottom; word < (uint32_t *)__builtin_frame_address(0) - 16; word++)
+        *word = PAINT;
+    if (kept.magic != MAGIC) {
+        kept.magic = MAGIC;
+        kept.cause = BOARD_RESET_POWER_ON;
+        kept.faults = 0;
+        kept.fault[0] = '\0';
+    }
+    reset_cause = (board_reset_t)kept.cause;
+    memcpy(fault_record, kept.fault, sizeof fault_record);
+    kept.cause = BOARD_RESET_POWER_ON;
+    semihost_exit(main());
+}
+
+typedef void (*handler_t)(void);
+
+__attribute__((section(".vectors"), used)) static const handler_t vectors[VECTORS] = {
+    [0] = (handler_t)(uintptr_t)stack_top,
+    [1] = reset_handler,
+    [2] = fault_handler,
+    [3] = fault_handler,
+    [4] = fault_handler,
+    [5] = fault_handler,
+    [6] = fault_handler,
+    [7] = fault_handler,
+    [11] = fault_handler,
+    [12] = fault_handler,
+    [14] = fault_handler,
+    [15] = clock_handler,
+    [16 + BOARD_IRQ_UART0_RX] = uart_rx_handler,
+    [16 + BOARD_IRQ_UART0_TX] = uart_tx_handler,
+};

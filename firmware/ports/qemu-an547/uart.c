@@ -1,0 +1,96 @@
+/*
+ * uart.c - UART0, an APB UART of Arm's CMSDK.
+ *
+ * Receiving: the hardware holds one byte. Its interrupt moves it into a ring, from which the main
+ * loop reads. When the ring is full the interrupt is masked and the byte stays where it is: QEMU
+ * then stops reading its socket, so nothing is ever lost here. head is written by the interrupt
+ * alone, tail by the main loop alone.
+ *
+ * Sending: bytes go into the data register as long as it takes them. The transmit interrupt does
+ * nothing but end the sleep of a main loop that has more to send.
+ */
+#include "board.h"
+
+#define UART_DATA BOARD_REGISTER(0x49303000)
+#define UART_STATE BOARD_REGISTER(0x49303004)
+#define UART_CONTROL BOARD_REGISTER(0x49303008)
+#define UART_INTERRUPT BOARD_REGISTER(0x4930300C)
+#define UART_DIVIDER BOARD_REGISTER(0x49303010)
+#define NVIC_ENABLE_1 BOARD_REGISTER(0xE000E104) /* interrupts 32 to 63 */
+
+enum {
+    STATE_TX_FULL = 1,
+    STATE_RX_FULL = 2,
+    CONTROL_TX = 1,
+    CONTROL_RX = 2,
+    CONTROL_TX_INTERRUPT = 4,
+    CONTROL_RX_INTERRUPT = 8,
+    INTERRUPT_TX = 1,
+    INTERRUPT_RX = 2,
+    DIVIDER = 16, /* the smallest there is; QEMU does not pace bytes */
+    RING_MASK = BOARD_UART_RING - 1,
+};
+_Static_assert((BOARD_UART_RING & RING_MASK) == 0, "the ring's size has to be a power of two");
+
+static uint8_t ring[BOARD_UART_RING];
+static volatile uint32_t head;
+static volatile uint32_t tail;
+
+void uart_init(void)
+{
+    UART_DIVIDER = DIVIDER;
+    UART_CONTROL = CONTROL_TX | CONTROL_RX | CONTROL_TX_INTERRUPT | CONTROL_RX_INTERRUPT;
+    NVIC_ENABLE_1 = 1u << (BOARD_IRQ_UART0_RX - 32) | 1u << (BOARD_IRQ_UART0_TX - 32);
+}
+
+void uart_rx_handler(void)
+{
+    UART_INTERRUPT = INTERRUPT_RX;
+    while (UART_STATE & STATE_RX_FULL) {
+        if (head - tail == BOARD_UART_RING) {
+            UART_CONTROL &= ~(uint32_t)CONTROL_RX_INTERRUPT;
+            return;
+        }
+        ring[head & RING_MASK] = (uint8_t)UART_DATA;
+        head++;
+    }
+}
+
+void uart_tx_handler(void)
+{
+    UART_INTERRUPT = INTERRUPT_TX;
+}
+
+int uart_pending(void)
+{
+    return head != tail;
+}
+
+/* Unmasks the interrupt, and fetches the byte that has waited meanwhile. */
+static void resume(void)
+{
+    __asm__ volatile("cpsid i" ::: "memory");
+    UART_CONTROL |= CONTROL_RX_INTERRUPT;
+    uart_rx_handler();
+    __asm__ volatile("cpsie i" ::: "memory");
+}
+
+size_t uart_read(uint8_t *to, size_t size)
+{
+    size_t count = 0;
+    while (count < size && tail != head) {
+        to[count++] = ring[tail & RING_MASK];
+        tail++;
+    }
+    if (!(UART_CONTROL & CONTROL_RX_INTERRUPT) && head - tail < BOARD_UART_RING)
+        resume();
+    return count;
+}
+
+size_t uart_write(const uint8_t *from, size_t size)
+{
+    size_t count = 0;
+    while (count < size && !(UART_STATE & STATE_TX_FULL))
+        UART_DATA = from[count++];
+    return count;
+}
