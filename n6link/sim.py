@@ -15,7 +15,7 @@
 Options belong to the network before them or to the whole board, as their names say:
 
     report=FILE   network   the text report or c_info JSON of ST Edge AI Core: block table and pools are taken from it
-    card=FILE     network   the card (TOML) that tells what the tensors mean; bundled networks bring theirs
+    card=FILE     network   the card (TOML) that tells what the tensors mean; else x.toml beside x.tflite, if there is one
     baud=N        board     paces each direction to that many bits a second, ten bits a byte, as a UART does
     slots=N       board     input slots
     chunk=N       board     bytes of tensor in one frame
@@ -37,10 +37,10 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
 
+from n6link import card, networks
 from n6link.errors import TransportError
 from n6link.process import ChildStream, spawn
 
-BUNDLED: Final = Path(__file__).parent / "networks"
 READY_TIMEOUT: Final = 30.0
 """seconds in which the virtual board must have loaded its networks"""
 _NETWORK_OPTIONS: Final = ("report", "card")
@@ -84,11 +84,6 @@ class SimBoard:
         return command
 
 
-def bundled() -> dict[str, Path]:
-    """Name and .tflite file of each bundled network."""
-    return {path.stem: path for path in sorted(BUNDLED.glob("*.tflite"))}
-
-
 def find_executable() -> Path:
     """The virtual board's executable.
 
@@ -130,23 +125,23 @@ def parse(rest: str) -> SimBoard:
     Raises:
         TransportError: it breaks the grammar above, or names a file that does not exist.
     """
-    networks: dict[str, SimNetwork] = {}
+    loaded: dict[str, SimNetwork] = {}
     board: dict[str, int] = {}
     for part in rest.split(","):
         source, _, query = part.partition("?")
         own = _options(query, rest, board)
         if source:
             network = _network(source, own, rest)
-            if network.name in networks:
+            if network.name in loaded:
                 raise _error(rest, f"has two networks called {network.name!r}; name them NAME=PATH")
-            networks[network.name] = network
+            loaded[network.name] = network
         elif own:
             raise _error(rest, f"has the option {next(iter(own))!r} with no network before it")
         elif "," in rest:
             raise _error(rest, "has an empty network between its commas")
-    if not networks:
-        networks = {name: _network(name, {}, rest) for name in bundled()}
-    return SimBoard(tuple(networks.values()), board)
+    if not loaded:
+        loaded = {name: _network(name, {}, rest) for name in networks.cards()}
+    return SimBoard(tuple(loaded.values()), board)
 
 
 async def open_sim(rest: str) -> ChildStream:
@@ -170,13 +165,16 @@ def _network(source: str, options: dict[str, Path], rest: str) -> SimNetwork:
         name, value = "", source
     value = unquote(value)
     path = Path(value)
-    known = bundled()
+    known = networks.cards()
     if value in known and not path.exists():
-        path = known[value]
-        options = {"card": path.with_suffix(".toml"), **options}
-    elif not path.is_file():
-        what = "does not exist" if not path.exists() else "is not a file"
-        raise _error(rest, f"names the network {value!r}, which {what}; bundled are {', '.join(known) or 'none'}")
+        name, path, toml = name or value, card.read(known[value]).file("model"), known[value]
+    elif path.is_file():
+        toml = path.with_suffix(".toml")
+    else:
+        what = "is not a file" if path.exists() else "does not exist"
+        raise _error(rest, f"names the network {value!r}, which {what}; bundled are {', '.join(known)}")
+    if toml.is_file():
+        options = {"card": toml, **options}
     name = name or path.stem
     if not _NAME.fullmatch(name):
         raise _error(rest, f"has the network name {name!r}; write NAME={value} with up to 31 of A-Z a-z 0-9 _ . -")
