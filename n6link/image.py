@@ -9,10 +9,9 @@ table of 256 raw values, per channel if the card or the tensor is; the picture g
 is ever made. The table is made by :func:`n6link.tensor.quantize`, and so rounds and saturates like any tensor.
 
 **Geometry.** Points are continuous: (0, 0) is the corner of the first pixel, (0.5, 0.5) its middle, x goes right, sizes are
-(width, height). ``input = source * scale + offset`` on each axis. A letterbox has ``scale = min(W / w, H / h)`` on both
-axes, a crop the larger of the two; ``offset`` is half of what is left of the input's size, or over, in whole pixels (an odd
-pixel is behind the picture). Where the scaled picture does not end on a whole pixel, the part behind the last whole one is
-not drawn, so that the formula holds exactly.
+(width, height). ``input = source * scale + offset`` on each axis. A letterbox shrinks or grows the picture by
+``min(W / w, H / h)``, rounds its sides to whole pixels, and puts it in the middle, an odd pixel of the bars behind it; ``scale``
+is that of the rounded sides, so that the formula is exact. A crop does the same with the larger of the two ratios.
 
 Resizing is Pillow's (bilinear over all pixels that a target pixel covers), and so needs the extra ``vision``.
 """
@@ -41,8 +40,6 @@ NO_PILLOW: Final = "which needs Pillow; install it with: pip install 'n6link[vis
 _LUMA: Final = np.array([19595, 38470, 7471], np.uint32)
 """0.299, 0.587, 0.114 of 65536"""
 _CHANNELS: Final = {"rgb": 3, "bgr": 3, "grey": 1}
-_WHOLE: Final = 1e-6
-"""How far above a whole number of pixels a product of floats may lie and still be meant as that number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +54,12 @@ class Placement:
     @classmethod
     def fit(cls, how: str, source_size: tuple[int, int], input_size: tuple[int, int]) -> Placement:
         """The placement of a picture; how is ``letterbox``, ``stretch`` or ``crop``."""
-        (w, h), (width, height) = source_size, input_size
-        if how == "stretch":
-            return cls(source_size, input_size, (width / w, height / h))
-        scale = (max if how == "crop" else min)(width / w, height / h)
-        offset = float(int((width - round(w * scale)) / 2)), float(int((height - round(h * scale)) / 2))
-        return cls(source_size, input_size, (scale, scale), offset)
+        ratios = [target / length for length, target in zip(source_size, input_size, strict=True)]
+        ratio = (max if how == "crop" else min)(ratios)
+        drawn = input_size if how == "stretch" else [max(round(length * ratio), 1) for length in source_size]
+        scale_x, scale_y = (side / length for side, length in zip(drawn, source_size, strict=True))
+        left, top = (float(int((target - side) / 2)) for side, target in zip(drawn, input_size, strict=True))
+        return cls(source_size, input_size, (scale_x, scale_y), (left, top))
 
     def to_source(self, xy: NDArray[Any], *, clip: bool = False) -> NDArray[np.float32]:
         """Points in input pixels (..., 2) to source pixels, float32; clip moves points outside onto the picture's edge."""
@@ -93,6 +90,8 @@ def load(image: Any) -> Pixels:
         try:
             with Image.open(image) as file:
                 return _pixels(ImageOps.exif_transpose(file))
+        except BadInput:
+            raise
         except FileNotFoundError:
             raise BadInput(f"There is no picture {os.fspath(image)!r}.") from None
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
@@ -114,8 +113,8 @@ def prepare(image: Any, spec: TensorSpec, card: Card | None = None) -> tuple[NDA
     """A picture as the raw values of an input.
 
     Args:
-        image: a picture as :func:`load` takes it; or an array of the input's own shape (a leading 1 may be left out) that
-            holds its raw values, or floats that hold its real values.
+        image: a picture as :func:`load` takes it; uint8 is always a picture. Or an array of the input's own shape (a
+            leading 1 may be left out) that holds its raw values, or floats that hold its real values.
         spec: the input, (1, h, w, c) or (1, c, h, w), c = 1 or 3.
         card: how to fit and normalise; None = a letterbox, RGB, pixels as they are.
 
@@ -179,7 +178,7 @@ def _layout(spec: TensorSpec, how: Picture) -> tuple[str, int]:
 
 def _values(image: NDArray[Any], spec: TensorSpec) -> NDArray[Any]:
     """Raw or real values of the input's own shape."""
-    if image.shape not in (spec.shape, spec.shape[1:]):
+    if image.shape not in (spec.shape, spec.shape[-3:]):
         raise BadInput(
             f"An array of {image.dtype} holds an input's own values and has its shape {spec.shape}; got {image.shape}. "
             "Pictures of other sizes are uint8."
@@ -215,6 +214,10 @@ def _table(spec: TensorSpec, how: Picture, channels: int, layout: str) -> NDArra
 
 def _pixels(image: Image.Image) -> Pixels:
     """A Pillow image as an array; palettes and other colour spaces become RGB, transparency is dropped."""
+    if image.mode[0] in "IF":
+        raise BadInput(
+            f"A picture with pixels of more than 8 bits (Pillow's mode {image.mode}) has to be scaled first."
+        )
     if image.mode not in ("L", "RGB"):
         image = image.convert("L" if image.mode in ("1", "LA", "La") else "RGB")
     return np.asarray(image)
@@ -229,7 +232,7 @@ def _place(source: Pixels, placement: Placement, pad: int) -> Pixels:
         placement.source_size, placement.input_size, placement.scale, placement.offset, strict=True
     ):
         first = max(int(offset), 0)
-        last = max(int(min(length * scale + offset, target) + _WHOLE), first + 1)
+        last = min(round(length * scale) + int(offset), target)
         begin.append(first)
         end.append(last)
         box_from.append((first - offset) / scale)

@@ -1,0 +1,69 @@
+"""People as keypoints: what the pose decoders give."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from n6link.card import Card
+from n6link.errors import CardError
+from n6link.image import Placement, input_size
+from n6link.tensor import TensorSpec
+
+Edges = tuple[tuple[int, int], ...]
+
+_LIMBS: Final = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
+COCO_NAMES: Final = (
+    "nose",
+    *(f"{side}_{part}" for part in ("eye", "ear", *_LIMBS) for side in ("left", "right")),
+)
+"""The 17 keypoints of COCO, in its order."""
+COCO_EDGES: Final[Edges] = (
+    *((0, 1), (0, 2), (1, 2), (1, 3), (2, 4), (3, 5), (4, 6)),
+    *((5, 6), (5, 7), (7, 9), (6, 8), (8, 10)),
+    *((5, 11), (6, 12), (11, 12), (11, 13), (13, 15), (12, 14), (14, 16)),
+)
+BODY_NAMES: Final = ("nose", *(f"{side}_{part}" for part in _LIMBS for side in ("left", "right")))
+"""The 13 keypoints of ST's pose networks: COCO's without eyes and ears (ST's own training puts the head's middle first)."""
+BODY_EDGES: Final[Edges] = (
+    *((0, 1), (0, 2), (1, 2), (1, 3), (3, 5), (2, 4), (4, 6)),
+    *((1, 7), (2, 8), (7, 8), (7, 9), (9, 11), (8, 10), (10, 12)),
+)
+_BY_COUNT: Final = {17: (COCO_NAMES, COCO_EDGES), 13: (BODY_NAMES, BODY_EDGES)}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pose:
+    """One person, in pixels of the source image; (0, 0) is the corner of its first pixel."""
+
+    keypoints: NDArray[np.float32]
+    """(K, 3): x, y, score"""
+    names: tuple[str, ...]
+    edges: Edges
+    score: float
+    """0..1; of a network without boxes, the mean of its keypoints' scores"""
+    box: NDArray[np.float32] | None = None
+    """(4,): left, top, right, bottom; None = the network gives none"""
+
+
+def skeleton(card: Card, count: int) -> tuple[tuple[str, ...], Edges]:
+    """Names and edges of a network's keypoints: the card's, else the usual ones of their number, else numbers.
+
+    Raises:
+        CardError: the card names another number of keypoints.
+    """
+    names, edges = _BY_COUNT.get(count, (tuple(f"keypoint_{i}" for i in range(count)), ()))
+    if card.keypoints and len(card.keypoints) != count:
+        raise CardError(f"Card {card.name!r} names {len(card.keypoints)} keypoints, but the network gives {count}.")
+    if card.edges is not None and any(max(edge) >= count for edge in card.edges):
+        raise CardError(f"Card {card.name!r} has edges to keypoints that the network, which gives {count}, has not.")
+    return card.keypoints or names, edges if card.edges is None else card.edges
+
+
+def placement(known: Placement | None, spec: TensorSpec, card: Card) -> Placement:
+    """Where the picture lies in the input: known, or all over it when the caller gave the input's own values."""
+    size = input_size(spec, card)
+    return known or Placement(size, size)

@@ -1,0 +1,102 @@
+"""One person from heatmaps (MoveNet SinglePose, ST's single pose networks): task ``pose-heatmap``.
+
+Each channel is a picture of where its keypoint may be. The keypoint is the middle of the cell with the largest value, the
+first in row-major order if several are: in int8, a third of all channels have ties. There is no refinement between cells.
+The network always names a place; whether there is anybody is told by the scores, which are the caller's to judge.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from n6link import reduce
+from n6link.decoders import NetworkLike, ResultLike, card_of, options_of
+from n6link.decoders.pose import Pose, placement, skeleton
+from n6link.errors import BadInput, CardError
+from n6link.reduce import Peaks, Return
+from n6link.tensor import TensorSpec, dequantize
+
+
+def decode(heatmap: NDArray[Any], *, scale: float | None = None, zero_point: int | None = None) -> NDArray[np.float32]:
+    """The place and score of each channel's first maximum.
+
+    Args:
+        heatmap: (h, w, K) or (1, h, w, K); int8, uint8, int16 or float32. NaN is smaller than every number.
+        scale: of the values; None = they are real.
+        zero_point: of the values; None = 0.
+
+    Returns:
+        (K, 3) float32: x and y, 0..1 of the heatmap's size, as (cell + 0.5) / size; score, dequantised.
+
+    Raises:
+        BadInput: no heatmap's shape.
+    """
+    shape = heatmap.shape[1:] if heatmap.ndim == 4 and heatmap.shape[0] == 1 else heatmap.shape
+    if len(shape) != 3 or 0 in shape:
+        raise BadInput(f"Heatmaps have the shape (h, w, K) or (1, h, w, K); got {heatmap.shape}.")
+    peaks = find_peaks(heatmap.reshape(shape))
+    keypoints = locate(peaks, *shape[:2])
+    keypoints[:, 2] = peaks.values if scale is None else dequantize(peaks.values, scale, zero_point or 0)
+    return keypoints
+
+
+def find_peaks(heatmap: NDArray[Any]) -> Peaks:
+    """The first maximum of each channel of (h, w, K), as a device's ARGMAX finds it."""
+    cells = heatmap.reshape(-1, heatmap.shape[2])
+    channels = np.arange(cells.shape[1])
+    indices = cells.argmax(axis=0)
+    values = cells[indices, channels]
+    if values.dtype.kind == "f" and np.isnan(values).any():  # numpy takes NaN for the largest
+        indices = (cells == np.fmax.reduce(cells, axis=0)).argmax(axis=0)
+        values = cells[indices, channels]
+    return Peaks(indices, values)
+
+
+def locate(peaks: Peaks, height: int, width: int) -> NDArray[np.float32]:
+    """(K, 3) keypoints whose x and y are set to the middle of the peaks' cells, 0..1."""
+    keypoints = np.empty((len(peaks.indices), 3), np.float32)
+    rows, columns = np.divmod(peaks.indices, width)
+    keypoints[:, 0] = (columns + 0.5) / width
+    keypoints[:, 1] = (rows + 0.5) / height
+    return keypoints
+
+
+class PoseHeatmap:
+    """The decoder of ``pose-heatmap``; decode() gives a list of one :class:`Pose`."""
+
+    def returns(self, network: NetworkLike, **options: Any) -> list[Return] | None:
+        """The peak of each channel, where the device can find it."""
+        options_of(card_of(network), options)
+        index, spec = _heatmap(network)
+        return [reduce.argmax(index, spec)] if spec.dtype in reduce.REDUCIBLE else None
+
+    def complete(self, result: ResultLike) -> bool:
+        """Always: nobody looks at more than the peaks."""
+        return True
+
+    def decode(self, result: ResultLike, **options: Any) -> list[Pose]:
+        """The one person that the network looks for, in source pixels; points may lie outside of the picture."""
+        network, card = result.network, card_of(result.network)
+        options_of(card, options)
+        _, spec = _heatmap(network)
+        height, width, count = spec.shape[-3:]
+        peaks = result.reduced.get(spec.name)
+        if not isinstance(peaks, Peaks):
+            peaks = find_peaks(result.outputs[spec.name].reshape(height, width, count))
+        keypoints = locate(peaks, height, width)
+        keypoints[:, 2] = spec.dequantize(peaks.values)
+        where = placement(result.placement, card.image_input(network.inputs), card)
+        keypoints[:, :2] = where.to_source(keypoints[:, :2] * np.asarray(where.input_size, np.float32))
+        names, edges = skeleton(card, count)
+        return [Pose(keypoints, names, edges, float(keypoints[:, 2].mean()))]
+
+
+def _heatmap(network: NetworkLike) -> tuple[int, TensorSpec]:
+    """Index and spec of the output that holds the heatmaps."""
+    spec = card_of(network).decoded_output(network.outputs)
+    if len(spec.shape) not in (3, 4) or (len(spec.shape) == 4 and spec.shape[0] != 1):
+        raise CardError(f"Output {spec.name!r} of shape {spec.shape} holds no heatmaps, which are (1, h, w, K).")
+    return list(network.outputs).index(spec.name), spec
