@@ -4,7 +4,7 @@
  * It walks over tables that reference_weights.py has compiled: a network is a list of layers, a
  * layer names its input and output by their place in the arena (or in the caller's input slot), and
  * an epoch block is a run of layers. The operators and their rounding are defined at the head of
- * reference_weights.py. Three facts keep this file small:
+ * reference_networks.py. Three facts keep this file small:
  *
  *   - The zero point of a convolution's input is folded into its bias, and its border is laid out
  *     before it runs, so that a convolution is nothing but dot products over gathered patches.

@@ -12,8 +12,8 @@
  *                     int32 [1]. Which colour an image has; the prior is what the caller believed
  *                     before, as logits.
  *
- * The networks are constructed, not trained: reference_weights.py says how, and writes
- * reference_weights.h.
+ * The networks are constructed, not trained: reference_networks.py says how. reference_weights.py
+ * compiles them into reference_weights.h.
  *
  * Use:
  *
