@@ -86,8 +86,8 @@ class EpochBlock:
 
     @property
     def key(self) -> tuple[EpochKind, str]:
-        """What makes this the same block in another build of the network: kind and operation, not its number."""
-        return self.kind, self.operation
+        """What makes this the same block in another build of the network: its kind, and what the CPU has to do in it."""
+        return self.kind, "" if self.kind in ON_NPU else self.operation
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values; :meth:`from_dict` reads them."""

@@ -1,0 +1,538 @@
+"""Readers of ST Edge AI Core's reports: published samples, the case study's networks, and anything that can be wrong."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from n6link.epochs import EpochBlock, EpochTable
+from n6link.errors import ReportError
+from n6link.protocol import EpochKind
+from n6link.st_report import Pool, Report, block_lines, join, read
+from n6link.st_report.model import MAX_NOTES
+from n6link.st_report.text import TextReader
+
+DATA = Path(__file__).parent / "data"
+HW, EXTRA, SW, HYBRID, EC = EpochKind.HW, EpochKind.EXTRA, EpochKind.SW, EpochKind.HYBRID, EpochKind.EC
+
+SAMPLES = [
+    "conv7x7_network_validate_report_v2.2.txt",
+    "conv7x7_validate_network_c_info_v2.2.json",
+    "mobilenetv2_generate_and_validate_log_v4.0.1.txt",
+    "tinybert_textgen_ec_network_generate_report_v2.2.txt",
+    "tinybert_textgen_network_c_info_v2.2.json",
+    "tinybert_textgen_network_generate_report_v2.1.txt",
+]
+TINYBERT_FALLBACKS = {
+    "Conv": 48,
+    "QuantizeLinear": 24,
+    "Transpose": 18,
+    "DequantizeLinear": 12,
+    "Reciprocal": 12,
+    "Mul": 12,
+    "Sub": 12,
+    "Softmax": 6,
+    "Split": 6,
+}
+
+
+def sample(shared: Path, name: str) -> Report:
+    return read(shared / "st_reports" / next(path for path in SAMPLES if path.startswith(name)))
+
+
+def table(report: Report) -> EpochTable:
+    assert report.table
+    return report.table
+
+
+def pool(report: Report, name: str) -> Pool:
+    return next(pool for pool in report.pools if pool.name == name)
+
+
+def read_text(text: str) -> Report:
+    reader = TextReader()
+    reader.feed(text.splitlines())
+    report = reader.report("text")
+    assert report
+    return report
+
+
+def epochs_part(*lines: str) -> str:
+    return "\n".join(["Epochs details", "-" * 84, *lines, "=" * 84])
+
+
+# ---------------------------------------------------------------------------------------------- published samples
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_samples_are_understood_to_the_last_line(shared: Path, name: str) -> None:
+    report = read(shared / "st_reports" / name)
+    assert report.notes == ()
+    assert report.more_notes == 0
+
+
+@pytest.mark.parametrize(
+    "name", ["tinybert_textgen_network_generate", "tinybert_textgen_ec", "tinybert_textgen_network_c"]
+)
+def test_tinybert_counts(shared: Path, name: str) -> None:
+    report = sample(shared, name)
+    assert table(report).epochs == 407
+    assert table(report).counts[SW] == 150
+    assert table(report).fallbacks == TINYBERT_FALLBACKS
+    assert table(report).offload_by_count == pytest.approx(257 / 407)
+    assert pool(report, "npuRAM3").used == 151424, "147.875 kB; the used range is exact"
+    assert pool(report, "octoFlash").share == pytest.approx(0.039, abs=5e-4)
+    assert report.activations == 1048576 + 151424 + 66240
+
+
+def test_tinybert_ec_blobs_are_blocks(shared: Path) -> None:
+    """Blobs that the c_info names are the runs of EC epochs that the text lists one by one."""
+    text, c_info = sample(shared, "tinybert_textgen_ec"), sample(shared, "tinybert_textgen_network_c")
+    assert [block.span for block in table(text).blocks] == [block.span for block in table(c_info).blocks]
+    assert table(text).block_counts[EC] == 67
+    assert table(sample(shared, "tinybert_textgen_network_generate")).block_counts[HW] == 257
+
+
+def test_tinybert_c_info(shared: Path) -> None:
+    report = sample(shared, "tinybert_textgen_network_c")
+    assert report.mapping == {"HW": 1, "SW": 150, "EC": 258}, "409 nodes: with the parameters and the return marker"
+    assert report.tool == "2.2.0-20266 2adc00962"
+    assert report.compiler == "1.1.1-14"
+    assert report.network == "quantized_model"
+    assert (report.weights, report.activations) == (4574097, 1266240)
+    first, transpose = table(report).blocks[:2]
+    assert (first.kind, first.span, first.estimated_npu, first.estimated_total) == (EC, "1-6", 40448, 325152)
+    assert first.operation.startswith("Mul, Add")
+    assert (transpose.operation, transpose.estimated_total) == ("Transpose", 3840)
+    assert table(report).blocks[-1].span == "403-407"
+
+
+def test_conv7x7_times(shared: Path) -> None:
+    report = sample(shared, "conv7x7_network_validate")
+    assert report.seconds == 0.000462
+    assert report.validation
+    assert report.validation.min == pytest.approx(0.000461)
+    assert report.validation.max == pytest.approx(0.000473)
+    assert report.validation.deviation == pytest.approx(4e-6)
+    assert report.validation.cpu_hz == 800e6
+    assert report.validation.npu_hz == 1000e6
+    assert report.validation.samples == 10
+    assert report.validation.metrics["rmse"] == 7.4958e-05
+    timers = report.timers
+    assert timers
+    assert [block.label for block in timers.table.blocks] == ["HW 2", "HW 3", "HW 4", "HW 5"]
+    assert [f"{seconds * 1e3:.3f}" for seconds in timers.total] == ["0.162", "0.148", "0.147", "0.005"]
+    assert timers.ticks[0].tolist() == [0, 10745, 114021, 4984]
+    assert timers.duration == pytest.approx(0.000462, rel=1e-3)
+    assert f"{timers.offload_by_time:.1%}" == "88.5%"
+    assert not timers.simulated
+
+
+def test_conv7x7_c_info_has_the_same_times_without_kinds(shared: Path) -> None:
+    report = sample(shared, "conv7x7_validate")
+    assert report.validation
+    assert report.seconds == pytest.approx(0.000462, rel=1e-3)
+    assert report.validation.tick_hz == pytest.approx(800e6, rel=1e-4)
+    assert report.validation.metrics["cos"] == pytest.approx(1.0, abs=1e-6)
+    assert report.timers is None
+    merged = report.merged(sample(shared, "conv7x7_network"))
+    assert merged.formats == ("c_info", "validate")
+    assert merged.timers
+
+
+def test_console_log_of_4_0(shared: Path) -> None:
+    report = sample(shared, "mobilenetv2")
+    assert report.formats == ("generate", "validate")
+    assert report.tool == "4.0.1-20581"
+    assert report.network == "mobilenet_v2_224_int8"
+    assert report.macc == 312031800
+    assert [block.label for block in table(report).blocks] == [
+        "EC 1-53",
+        "SW 54 DequantizeLinear",
+        "SW 55 GlobalAveragePool(float)",
+        "SW 56 QuantizeLinear",
+        "EC 57-58",
+    ]
+    assert table(report).counts[EC] == 55
+    assert pool(report, "npuRAM4").used == 441 * 1024
+    assert report.skipped["other text"] > 100, "a whole build stands between generate and validate"
+    timers = report.timers
+    assert timers
+    assert timers.table.blocks[-1].span == "57-58", "the target says 57 -> 59"
+    assert timers.table.blocks[1].operation == "DequantizeLinear"
+    assert timers.tick_hz == 600e6
+    assert timers.duration == pytest.approx(0.049338, rel=1e-4)
+    assert f"{timers.offload_by_time:.1%}" == "97.3%"
+    assert f"{timers.by_kind()['SW']:.1%}" == "2.5%"
+
+
+# ---------------------------------------------------------------------------------------------- the case study
+
+
+@pytest.mark.parametrize(
+    ("name", "epochs", "npu", "cpu", "offload", "seconds", "weights", "activations"),
+    [
+        ("movenet", 75, 71, 4, "94.7%", 0.022, 2.924, 1.635),
+        ("yolov8n_pose", 149, 131, 18, "87.9%", 0.032, 3.2, 1.8),
+        ("tinybert", 270, 174, 96, "64.4%", 0.104, 2.062, 0.2455),
+    ],
+)
+def test_case_study(
+    name: str,
+    epochs: int,
+    npu: int,
+    cpu: int,
+    offload: str,
+    seconds: float,
+    weights: float,
+    activations: float,
+) -> None:
+    report = read(DATA / name)
+    assert report.notes == ()
+    assert report.formats == ("generate", "validate")
+    assert (table(report).epochs, table(report).counts[EC], table(report).counts[SW]) == (epochs, npu, cpu)
+    assert f"{table(report).offload_by_count:.1%}" == offload
+    assert report.seconds == seconds
+    assert report.weights / 2**20 == pytest.approx(weights, abs=5e-4)
+    assert report.activations / 2**20 == pytest.approx(activations, abs=5e-4)
+    assert report.timers
+    assert report.timers.table.epochs == epochs
+
+
+def test_case_study_pools() -> None:
+    report = read(DATA / "movenet")
+    used = {pool.name: (pool.used, f"{pool.share:.0%}") for pool in report.pools if pool.used}
+    assert used == {
+        "cpuRAM2": (864 * 1024, "84%"),
+        "npuRAM4": (378 * 1024, "84%"),
+        "npuRAM5": (432 * 1024, "96%"),
+        "octoFlash": (3066040, "5%"),
+    }
+    assert [(block.first, block.operation) for block in table(report).blocks if block.kind is SW] == [
+        (59, "Resize"),
+        (63, "Resize"),
+        (67, "Resize"),
+        (74, "DequantizeLinear"),
+    ]
+
+
+# ---------------------------------------------------------------------------------------------- forms of the text
+
+
+def test_crlf_blank_lines_colours_and_utf_16(tmp_path: Path) -> None:
+    plain = (DATA / "movenet" / "network_generate_report.txt").read_text()
+    expected = read(DATA / "movenet" / "network_generate_report.txt")
+    forms = {
+        "crlf": plain.replace("\n", "\r\n").encode(),
+        "blank": plain.replace("\n", "\n\n").encode(),
+        "colour": re.sub(r"^(.+)$", "\x1b[36;1m\\1\x1b[0m", plain, flags=re.MULTILINE).encode(),
+        "utf16": plain.encode("utf-16"),
+        "bom": plain.encode("utf-8-sig"),
+    }
+    for name, raw in forms.items():
+        path = tmp_path / name
+        path.write_bytes(raw)
+        report = read(path)
+        assert (report.table, report.pools, report.notes) == (expected.table, expected.pools, ()), name
+
+
+@pytest.mark.parametrize(
+    ("printed", "size"),
+    [("0  B", 0), ("147.875 kB", 151424), ("1.000 MB", 1048576), ("1,024.000 kB", 1048576), ("900  B", 900)],
+)
+def test_units(printed: str, size: int) -> None:
+    row = f"\tpool [0x10 - 0x20]: {printed} / {printed} (100.00 % used) -- weights: {printed} (1 % used)  activations: 0  B"
+    assert read_text(f"Memory usage information\n{row}").pools == (Pool("pool", 16, size, size, 0, 16),)
+
+
+def test_pool_of_unknown_range_has_the_printed_size() -> None:
+    row = "\tvirtual [0x0 - 0x0]: 1.000 kB / 2.000 kB ( 50.00 % used) -- weights: 0  B  activations: 1.000 kB"
+    assert read_text(f"Memory usage information\n{row}").pools == (Pool("virtual", 2048, 1024, 0, 1024, 0),)
+
+
+def test_several_used_ranges() -> None:
+    row = "\tpool [0x0 - 0x1000]: 1.000 kB / 4.000 kB ( 25.00 % used) -- weights: 0  B  activations: 1.000 kB"
+    text = f"Memory usage information\n{row}\nUsed memory ranges\n\tpool [0x0 - 0x1000]: 0x0-0x100 0x200-0x4FF"
+    assert read_text(text).pools[0].used == 0x100 + 0x2FF
+
+
+@pytest.mark.parametrize(
+    ("line", "block"),
+    [
+        ("epoch 7      -SW-   (     Transpose      )", EpochBlock(0, SW, 7, 7, "Transpose")),
+        ("epoch 7      -SW-   ( GlobalAveragePool(float) )", EpochBlock(0, SW, 7, 7, "GlobalAveragePool(float)")),
+        ("epoch 1       HW    ", EpochBlock(0, HW, 1, 1)),
+        ("epoch 1       EC", EpochBlock(0, EC, 1, 1)),
+        ("epoch 3      -HYBRID- (Resize)", EpochBlock(0, HYBRID, 3, 3, "Resize")),
+        ("| epoch_54          |  SW  |     DequantizeLinear     |", EpochBlock(0, SW, 54, 54, "DequantizeLinear")),
+        ("| epochs    1 -> 53 |  EC  |                          |", EpochBlock(0, EC, 1, 53)),
+    ],
+)
+def test_epoch_lines(line: str, block: EpochBlock) -> None:
+    report = read_text(epochs_part(line))
+    assert table(report).blocks == (block,)
+    assert report.notes == ()
+
+
+def test_ec_epochs_listed_one_by_one_are_one_blob_and_listed_blobs_stay_two() -> None:
+    single = table(read_text(epochs_part("epoch 1 EC", "epoch 2 EC", "epoch 3 -SW- (Mul)", "epoch 4 EC")))
+    assert [block.label for block in single.blocks] == ["EC 1-2", "SW 3 Mul", "EC 4"]
+    blobs = table(read_text(epochs_part("| epochs 1 -> 2 | EC | |", "| epochs 3 -> 4 | EC | |")))
+    assert [block.label for block in blobs.blocks] == ["EC 1-2", "EC 3-4"]
+
+
+def test_hybrid_and_extra_rows_of_a_profile() -> None:
+    rows = [
+        "   0  -  epoch (HYBRID)  1.000  50.0%  50.0%  [ 1 2 3 ]  EpochBlock_1",
+        "   1  -  epoch (extra)   1.000  50.0% 100.0%  [ 1 2 1,000 ]  EpochBlock_2",
+    ]
+    report = read_text("\n".join(["   Inference time per node", *rows]))
+    assert report.notes == ()
+    assert report.timers
+    assert [block.kind for block in report.timers.table.blocks] == [HYBRID, EXTRA]
+    assert report.timers.ticks[1].tolist() == [6, 1, 2, 1000]
+
+
+# ---------------------------------------------------------------------------------------------- what can be wrong
+
+
+def test_what_is_not_understood_is_listed_with_its_line() -> None:
+    text = epochs_part("epoch 1 EC", "epoch two EC", "epoch 3 -XY- (Mul)", "epoch 5 -SW- (Mul)", "epoch 4 -SW- (Sub)")
+    report = read_text(text)
+    assert [(note.line, note.text) for note in report.notes] == [
+        (4, "epoch two EC"),
+        (5, "epoch 3 -XY- (Mul)"),
+        (7, "epoch 4 -SW- (Sub)"),
+    ]
+    assert "out of order" in str(report.notes[2])
+    assert str(report.notes[0]) == "line 4: Not understood in the part 'epochs': epoch two EC"
+
+
+def test_sums_that_do_not_agree() -> None:
+    report = read_text(epochs_part("Total number of epochs: 3 of which 1 implemented in software", "epoch 1 HW"))
+    assert [str(note) for note in report.notes] == [
+        "The report announces 3 epochs, and lists 1",
+        "The report announces 1 software epochs, and lists 0",
+    ]
+    lines = ["Total number of epochs  2", ">> pure software (SW) epochs  1", ">> hybrid epochs (using both)  1"]
+    lines += [">> pure hardware (HW or EC) epochs  0  (implemented in 2 epoch controller blobs/meta epochs)"]
+    report = read_text(epochs_part(*lines, "| epoch_1 | SW | Mul |", "| epoch_2 | HYBRID | Resize |"))
+    assert report.notes == ()
+
+
+def test_pools_that_do_not_add_up() -> None:
+    row = "\tpool [0x0 - 0x10000]: 1.000 kB / 64.000 kB ( 1 % used) -- weights: 1.000 kB  activations: 0  B"
+    text = f"Memory usage information\n{row}\nTotal: 1.000 MB -- weights: 1.000 MB activations: 0  B"
+    assert "add up to 1024 bytes" in str(read_text(text).notes[0])
+
+
+def test_second_report_in_one_log_replaces_the_first_and_says_so() -> None:
+    report = read_text(epochs_part("epoch 1 HW") + "\n" + epochs_part("epoch 1 -SW- (Mul)", "epoch 2 HW"))
+    assert table(report).counts[SW] == 1
+    assert "replaces the first" in str(report.notes[0])
+
+
+@pytest.mark.parametrize("cut", [0.5, 0.7, 0.9, 0.97])
+def test_truncated_report_gives_what_is_there(tmp_path: Path, cut: float) -> None:
+    raw = (DATA / "yolov8n_pose" / "network_generate_report.txt").read_bytes()
+    path = tmp_path / "cut.txt"
+    path.write_bytes(raw[: int(len(raw) * cut)])
+    report = read(path)
+    assert report.pools
+    if cut > 0.5:
+        assert 0 < table(report).epochs < 149
+        assert any("announces 149 epochs" in str(note) for note in report.notes)
+
+
+def test_truncated_json_is_refused(shared: Path, tmp_path: Path) -> None:
+    raw = (shared / "st_reports" / "tinybert_textgen_network_c_info_v2.2.json").read_bytes()
+    (tmp_path / "cut.json").write_bytes(raw[: len(raw) // 2])
+    with pytest.raises(ReportError, match=r"cut\.json is no complete JSON document: .*line \d+"):
+        read(tmp_path / "cut.json")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "no part of an ST Edge AI Core report"),
+        (b"hello\n" * 10, "no part of"),
+        (bytes(range(256)) * 100, "no part of"),
+        (b"{}", "json_schema_version None"),
+        (b'{"json_schema_version": "3.0"}', r"'3\.0'"),
+        (b'{"json_schema_version": 2}', "json_schema_version 2"),
+        (b'{"a":' * 100_000, "no complete JSON"),
+    ],
+)
+def test_no_report(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "file").write_bytes(content)
+    with pytest.raises(ReportError, match=message):
+        read(tmp_path / "file")
+
+
+def test_missing_files(tmp_path: Path) -> None:
+    with pytest.raises(ReportError, match="cannot be read: No such file"):
+        read(tmp_path / "nothing.txt")
+    with pytest.raises(ReportError, match="holds no report"):
+        read(tmp_path)
+
+
+def test_huge_report_is_read_and_its_notes_are_bounded() -> None:
+    lines = [f"epoch {n}      -SW-   (     Transpose{n % 7}      )" for n in range(1, 100_001)]
+    report = read_text(epochs_part("Total number of epochs: 100000 of which 100000 implemented in software", *lines))
+    assert table(report).epochs == 100_000
+    assert report.notes == ()
+    report = read_text(epochs_part("epoch 1 HW", *["rubbish"] * 100_000))
+    assert len(report.notes) == MAX_NOTES
+    assert report.more_notes == 100_000 - MAX_NOTES
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        " " * 100_000 + "x",
+        "|" * 100_000,
+        "| epoch_1 | SW |" + " " * 16_000 + "x",
+        "epoch 1 -SW- (" + "(" * 16_000,
+        "1," * 50_000,
+    ],
+)
+def test_long_lines_do_not_hang(line: str) -> None:
+    text = "\n".join(
+        f"{title}\n{line}" for title in ("Memory usage information", "Epochs details", "Inference time per node")
+    )
+    assert len(read_text(text + "\n" + epochs_part("epoch 1 HW")).notes) >= 3
+
+
+def mutated(text: str, rng: random.Random) -> str:
+    """The text with lines lost, doubled, exchanged and damaged."""
+    lines = text.splitlines()
+    for _ in range(rng.randrange(1, 20)):
+        index = rng.randrange(len(lines))
+        line = lines[index]
+        place = rng.randrange(len(line) + 1)
+        lines[index : index + 1] = rng.choice(
+            [
+                [],
+                [line, line],
+                [line[:place]],
+                [line[:place] + rng.choice(["9" * 40, "-", ".", ",,", "\x00", "é", "|", "0x", "e9"]) + line[place:]],
+                [rng.choice(lines)],
+            ]
+        ) or [""]
+    return "\n".join(lines)
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    seed=st.integers(0, 2**32),
+    name=st.sampled_from(["movenet", "tinybert"]),
+    part=st.sampled_from(["generate", "validate"]),
+)
+def test_damaged_reports_never_raise(seed: int, name: str, part: str) -> None:
+    text = (DATA / name / f"network_{part}_report.txt").read_text()
+    reader = TextReader()
+    reader.feed(mutated(text, random.Random(seed)).splitlines())
+    report = reader.report("damaged")
+    if report:
+        json.dumps(report.to_dict())
+
+
+values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.sampled_from(["NODE_EC", "NODE_SW", "epoch_1", "12", ""]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=6,
+)
+KEYS = ["buffers", "ec_blobs_info", "environment", "graphs", "memory_pools", "power_estimates", "aton_execution_time"]
+NODE = st.fixed_dictionaries({"name": values, "mapping": values, "id": values, "subgraph_nodes": values})
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    document=st.dictionaries(st.sampled_from([*KEYS, "validation"]), values | st.lists(values, max_size=3)), node=NODE
+)
+def test_strange_c_info_never_raises_anything_else(
+    tmp_path: Path, document: dict[str, Any], node: dict[str, Any]
+) -> None:
+    document = {"graphs": [{"nodes": [node]}]} | document | {"json_schema_version": "2.0"}
+    (tmp_path / "c_info.json").write_text(json.dumps(document))
+    json.dumps(read(tmp_path / "c_info.json").to_dict())
+
+
+# ---------------------------------------------------------------------------------------------- folders, merging, joining
+
+
+def test_folder_of_one_network(shared: Path, tmp_path: Path) -> None:
+    for name in ("tinybert_textgen_ec_network_generate_report_v2.2.txt", "tinybert_textgen_network_c_info_v2.2.json"):
+        (tmp_path / name.replace("_v2.2", "")).write_bytes((shared / "st_reports" / name).read_bytes())
+    report = read(tmp_path)
+    assert report.formats == ("generate", "c_info")
+    assert report.macc == 172531800, "only the text has it"
+    assert report.mapping["EC"] == 258, "only the c_info has it"
+    assert table(report).blocks[1].estimated_total == 3840
+    assert read(DATA / "movenet").source.endswith("network_generate_report.txt")
+
+
+def test_join_puts_names_and_estimates_on_measured_blocks() -> None:
+    report = EpochTable.from_blocks([EpochBlock(0, EC, 1, 4, "Conv", 10, 20), EpochBlock(0, SW, 5, 5, "Resize", 0, 7)])
+    device = EpochTable.from_blocks([EpochBlock(0, EC, 1, 4), EpochBlock(0, EXTRA, 5, 5), EpochBlock(0, SW, 5, 5)])
+    joined = join(report, device)
+    assert joined.disagreements == ()
+    assert [block.label for block in joined.table.blocks] == ["EC 1-4 Conv", "EXTRA 5", "SW 5 Resize"]
+    assert [block.estimated_total for block in joined.table.blocks] == [20, 0, 7]
+    assert [block.index for block in joined.table.blocks] == [0, 1, 2]
+
+
+def test_join_tolerates_the_return_marker_only_at_the_end() -> None:
+    report = EpochTable.from_blocks([EpochBlock(0, SW, 1, 1, "Mul"), EpochBlock(0, EC, 2, 4)])
+    marked = EpochTable.from_blocks([EpochBlock(0, SW, 1, 1), EpochBlock(0, EC, 2, 5)])
+    joined = join(report, marked)
+    assert joined.disagreements == ()
+    assert joined.table.blocks[1].span == "2-4"
+    longer = EpochTable.from_blocks([EpochBlock(0, SW, 1, 2), EpochBlock(0, EC, 3, 6)])
+    assert join(report, longer).disagreements == (
+        "SW 1-2 runs where the report has SW 1 Mul.",
+        "EC 3-6 runs where the report has EC 2-4.",
+    )
+
+
+def test_join_flags_another_build() -> None:
+    report = EpochTable.from_blocks(
+        [EpochBlock(0, EC, 1, 4), EpochBlock(0, SW, 5, 5, "Resize"), EpochBlock(0, EC, 6, 9)]
+    )
+    device = EpochTable.from_blocks(
+        [EpochBlock(0, EC, 1, 4), EpochBlock(0, EC, 6, 9), EpochBlock(0, SW, 10, 10, "Mul")]
+    )
+    joined = join(report, device)
+    assert joined.disagreements == (
+        "SW 5 Resize is in the report, and does not run on the device.",
+        "SW 10 Mul runs on the device, and is not in the report.",
+    )
+    renamed = EpochTable.from_blocks([EpochBlock(0, EC, 1, 4), EpochBlock(0, SW, 5, 5, "Mul"), EpochBlock(0, EC, 6, 9)])
+    assert join(report, renamed).disagreements == ("SW 5 Mul runs where the report has SW 5 Resize.",)
+
+
+def test_join_accepts_names_that_the_wire_cut() -> None:
+    name = "GlobalAveragePool(float) and more"
+    report = EpochTable.from_blocks([EpochBlock(0, SW, 1, 1, name)])
+    device = EpochTable.from_blocks([EpochBlock(0, SW, 1, 1, name[:24])])
+    assert join(report, device).disagreements == ()
+
+
+def test_block_lines(shared: Path) -> None:
+    assert block_lines(DATA / "movenet").splitlines()[:3] == ["EC 1 58 0 0", "SW 59 59 0 0 Resize", "EC 60 62 0 0"]
+    lines = block_lines(shared / "st_reports" / "tinybert_textgen_network_c_info_v2.2.json").splitlines()
+    assert lines[1] == "SW 7 7 3840 3840 Transpose"
+    assert all(len(line.split(maxsplit=5)[5].encode()) <= 24 for line in lines)
+    with pytest.raises(ReportError, match="lists no epochs"):
+        block_lines(shared / "st_reports" / "conv7x7_network_validate_report_v2.2.txt")
