@@ -107,7 +107,7 @@ class Card:
         """Whether it is for a network of this name; case does not matter."""
         return any(fnmatchcase(network.lower(), pattern.lower()) for pattern in self.networks)
 
-    def image_input(self, inputs: Mapping[str, TensorSpec]) -> TensorSpec:
+    def main_input(self, inputs: Mapping[str, TensorSpec]) -> TensorSpec:
         """The input that the picture, or the token ids, go to.
 
         Raises:

@@ -70,7 +70,7 @@ class Return:
 class Peaks:
     """Answer of ARGMAX (one peak a channel) and of TOPK (largest first)."""
 
-    indices: NDArray[np.uint32]
+    indices: NDArray[np.integer[Any]]
     """position in the channel, or in the row"""
     values: NDArray[Any]
     """raw values, in the tensor's dtype"""
@@ -80,7 +80,7 @@ class Peaks:
 class Rows:
     """Answer of THRESHOLD and THRESHOLD_COLUMNS."""
 
-    indices: NDArray[np.uint32]
+    indices: NDArray[np.integer[Any]]
     """(n,) increasing"""
     values: NDArray[Any]
     """(n, channels) raw values, in the tensor's dtype"""

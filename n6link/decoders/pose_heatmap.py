@@ -88,7 +88,7 @@ class PoseHeatmap:
             peaks = find_peaks(result.outputs[spec.name].reshape(height, width, count))
         keypoints = locate(peaks, height, width)
         keypoints[:, 2] = spec.dequantize(peaks.values)
-        where = placement(result.placement, card.image_input(network.inputs), card)
+        where = placement(result.placement, card.main_input(network.inputs), card)
         keypoints[:, :2] = where.to_source(keypoints[:, :2] * np.asarray(where.input_size, np.float32))
         names, edges = skeleton(card, count)
         return [Pose(keypoints, names, edges, float(keypoints[:, 2].mean()))]

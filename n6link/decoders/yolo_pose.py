@@ -1,0 +1,232 @@
+"""Several people from a YOLOv8 or YOLO11 pose head: task ``yolo-pose``.
+
+The output holds one candidate an anchor: box centre x and y, width, height, score, and x, y, score of each keypoint; sigmoids
+are applied by the network. It lies channel-major, [5 + 3K, N], or row-major, [N, 5 + 3K]. Decoding is, in this order:
+
+1. keep candidates whose score is at least ``conf``, by comparing raw values: nothing is dequantised that is not kept;
+2. sort by score descending, equal scores by lower index (in int8 most candidates share their score with another);
+3. take the best, drop all whose boxes overlap it by more than ``iou`` (intersection over union), and repeat.
+
+The first step is what a device's THRESHOLD reduction does, so both forms of a result meet in :func:`suppress`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from n6link import reduce
+from n6link.card import Card
+from n6link.decoders import NetworkLike, ResultLike, card_of, options_of
+from n6link.decoders.pose import Pose, placement, skeleton
+from n6link.errors import BadInput, CardError
+from n6link.reduce import Return, Rows
+from n6link.tensor import TensorSpec, dequantize
+
+SCORE: Final = 4
+"""channel of a candidate's score"""
+CONF: Final = 0.25
+"""Default of ``conf``, as in the reference implementations of this network family."""
+IOU: Final = 0.45
+"""Default of ``iou``, of the same origin as CONF."""
+MAX_POSES: Final = 20
+"""Default of ``max_poses``: what ST's evaluation of this network keeps."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Detection:
+    """One person, in the coordinates of the network's output."""
+
+    score: float
+    box: NDArray[np.float32]
+    """(4,): left, top, right, bottom"""
+    keypoints: NDArray[np.float32]
+    """(K, 3): x, y, score"""
+    index: int
+    """the anchor that found it"""
+
+
+def decode(
+    raw: NDArray[Any],
+    *,
+    scale: float | None = None,
+    zero_point: int | None = None,
+    conf: float = CONF,
+    iou: float = IOU,
+    max_poses: int = MAX_POSES,
+    keypoints: int = 17,
+) -> list[Detection]:
+    """People, best first.
+
+    Args:
+        raw: [5 + 3K, N] or [N, 5 + 3K], with or without a leading 1; int8, uint8, int16 or float32.
+        scale: of the values; None = they are real.
+        zero_point: of the values; None = 0.
+        conf: lowest score, 0..1.
+        iou: largest overlap of two boxes that are kept, 0..1.
+        max_poses: at most this many.
+        keypoints: K, to tell the channels from the anchors. If neither side of the array fits it, the one side that is
+            5 + 3K for some other K holds the channels.
+
+    Raises:
+        BadInput: another shape, integers without a scale, or an option out of range.
+    """
+    _check(conf, iou, max_poses)
+    matrix = raw.reshape(raw.shape[1:]) if raw.ndim == 3 and raw.shape[0] == 1 else raw
+    by_channel = matrix if channel_axis(matrix.shape, keypoints) == 0 else matrix.T
+    candidates, indices = select(by_channel, conf, scale, zero_point or 0)
+    return suppress(candidates, indices, scale=scale, zero_point=zero_point or 0, iou=iou, max_poses=max_poses)
+
+
+def select(
+    by_channel: NDArray[Any], conf: float, scale: float | None, zero_point: int
+) -> tuple[NDArray[Any], NDArray[np.intp]]:
+    """Step 1: candidates (n, 5 + 3K), raw values, of a [5 + 3K, N] output, and their indices, increasing."""
+    indices = np.flatnonzero(by_channel[SCORE] >= reduce.lowest_raw(conf, by_channel.dtype, scale, zero_point))
+    return by_channel[:, indices].T, indices
+
+
+def suppress(
+    candidates: NDArray[Any],
+    indices: NDArray[Any],
+    *,
+    scale: float | None,
+    zero_point: int,
+    iou: float,
+    max_poses: int,
+) -> list[Detection]:
+    """Steps 2 and 3: the people among candidates (n, 5 + 3K), raw values, whose anchors have these indices, increasing."""
+    scores = candidates[:, SCORE]
+    order = np.argsort(-scores if scores.dtype.kind == "f" else ~scores, kind="stable")
+    real = candidates[order] if scale is None else dequantize(candidates[order], scale, zero_point)
+    boxes = np.empty((len(real), 4), np.float32)
+    half = real[:, 2:4] * np.float32(0.5)
+    np.subtract(real[:, :2], half, out=boxes[:, :2])
+    np.add(real[:, :2], half, out=boxes[:, 2:])
+    people = []
+    for best in _keep(boxes, iou, max_poses):
+        row = real[best]
+        people.append(
+            Detection(float(row[SCORE]), boxes[best], row[SCORE + 1 :].reshape(-1, 3), int(indices[order[best]]))
+        )
+    return people
+
+
+def _keep(boxes: NDArray[np.float32], iou: float, limit: int) -> list[int]:
+    """Greedy suppression of boxes that are sorted best first."""
+    corner, opposite = boxes[:, :2], boxes[:, 2:]
+    area = np.prod(opposite - corner, axis=1)
+    left = np.arange(len(boxes))
+    kept: list[int] = []
+    while left.size and len(kept) < limit:
+        best, left = int(left[0]), left[1:]
+        kept.append(best)
+        overlap = np.minimum(opposite[left], opposite[best]) - np.maximum(corner[left], corner[best])
+        common = np.prod(np.maximum(overlap, 0, out=overlap), axis=1)
+        left = left[common <= iou * (area[left] + area[best] - common)]
+    return kept
+
+
+def channel_axis(shape: tuple[int, ...], keypoints: int = 17) -> int:
+    """Which axis of a head's output, without leading 1, holds the 5 + 3K channels.
+
+    Raises:
+        BadInput: none, or it cannot be told.
+    """
+    if len(shape) == 2 and 0 not in shape:
+        if SCORE + 1 + 3 * keypoints in shape:
+            return shape.index(SCORE + 1 + 3 * keypoints)
+        fitting = [side for side in sorted(shape) if side > SCORE + 1 and (side - SCORE - 1) % 3 == 0]
+        if fitting:
+            return shape.index(fitting[0])
+    raise BadInput(f"A pose head has the shape [5 + 3K, N] or [N, 5 + 3K]; got {shape}.")
+
+
+class YoloPose:
+    """The decoder of ``yolo-pose``; options are ``conf``, ``iou`` and ``max_poses``; decode() gives a list of :class:`Pose`."""
+
+    def returns(self, network: NetworkLike, **options: Any) -> list[Return] | None:
+        """The candidates whose score passes ``conf``, as many as take no more bytes than the whole output."""
+        card = card_of(network)
+        conf, _, _ = _options(card, options)
+        index, spec, axis = _head(card, network)
+        if spec.dtype not in reduce.REDUCIBLE or (spec.dtype.kind != "f" and spec.scale is None):
+            return None
+        channels = spec.shape[axis - 2]
+        return [reduce.above(index, spec, conf, channels=channels, channel=SCORE, columns=axis == 0)]
+
+    def complete(self, result: ResultLike) -> bool:
+        """Whether all candidates that passed were returned."""
+        rows = result.reduced.get(card_of(result.network).decoded_output(result.network.outputs).name)
+        return not isinstance(rows, Rows) or rows.complete
+
+    def decode(self, result: ResultLike, **options: Any) -> list[Pose]:
+        """The people in the picture, best first, in source pixels; what reaches over its edge is moved onto it.
+
+        Raises:
+            BadInput: an option out of range, a reduced result that is not complete, or a lower ``conf`` than it was reduced with.
+        """
+        network, card = result.network, card_of(result.network)
+        conf, iou, max_poses = _options(card, options)
+        _, spec, axis = _head(card, network)
+        rows = result.reduced.get(spec.name)
+        if isinstance(rows, Rows):
+            values, indices = _passing(rows, spec, conf)
+        else:
+            matrix = result.outputs[spec.name].reshape(spec.shape[-2:])
+            if spec.scales is not None:
+                matrix = spec.dequantize(matrix)
+            values, indices = select(matrix if axis == 0 else matrix.T, conf, spec.scale, spec.zero_point)
+        people = suppress(values, indices, scale=spec.scale, zero_point=spec.zero_point, iou=iou, max_poses=max_poses)
+        where = placement(result.placement, card.main_input(network.inputs), card)
+        names, edges = skeleton(card, (spec.shape[axis - 2] - SCORE - 1) // 3)
+        unit = np.asarray(where.input_size if card.coordinates == "normalised" else (1, 1), np.float32)
+        poses = []
+        for person in people:
+            points = person.keypoints.copy()
+            points[:, :2] = where.to_source(points[:, :2] * unit, clip=True)
+            box = where.to_source(person.box.reshape(2, 2) * unit, clip=True).reshape(4)
+            poses.append(Pose(points, names, edges, person.score, box))
+        return poses
+
+
+def _head(card: Card, network: NetworkLike) -> tuple[int, TensorSpec, int]:
+    """Index and spec of the output that holds the candidates, and which of its last two axes holds the channels."""
+    spec = card.decoded_output(network.outputs)
+    try:
+        axis = channel_axis(spec.shape[1:] if spec.shape[0] == 1 else spec.shape, len(card.keypoints) or 17)
+    except BadInput as error:
+        raise CardError(f"Output {spec.name!r} is no pose head. {error}") from None
+    return list(network.outputs).index(spec.name), spec, axis
+
+
+def _passing(rows: Rows, spec: TensorSpec, conf: float) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Step 1 on a reduced output, which may have been reduced with a lower threshold."""
+    if not rows.complete:
+        raise BadInput(
+            f"{rows.count} candidates passed, but only {len(rows.indices)} were returned; run with reduce=False."
+        )
+    lowest = reduce.lowest_raw(conf, spec.dtype, spec.scale, spec.zero_point)
+    if lowest < rows.threshold:
+        raise BadInput(f"The device was asked for fewer candidates than conf={conf} lets pass; run with reduce=False.")
+    passing = rows.values[:, SCORE] >= lowest
+    return rows.values[passing], rows.indices[passing]
+
+
+def _options(card: Card, given: Mapping[str, Any]) -> tuple[float, float, int]:
+    options = {"conf": CONF, "iou": IOU, "max_poses": MAX_POSES}
+    options |= options_of(card, given, *options)
+    return _check(options["conf"], options["iou"], options["max_poses"])
+
+
+def _check(conf: Any, iou: Any, max_poses: Any) -> tuple[float, float, int]:
+    for name, value in ("conf", conf), ("iou", iou):
+        if not (isinstance(value, int | float | np.floating) and 0 <= value <= 1):
+            raise BadInput(f"{name} is {value!r}; it has to be a number from 0 to 1.")
+    if not (isinstance(max_poses, int | np.integer) and max_poses >= 1):
+        raise BadInput(f"max_poses is {max_poses!r}; it has to be a whole number from 1 on.")
+    return float(conf), float(iou), int(max_poses)
