@@ -1,0 +1,260 @@
+"""Frames: bytes to frames and back, and the text between them. No IO, no clock, no state of a session.
+
+:class:`FrameReader` is the receiver of section 1 of ``protocol.md``. What has arrived is looked at in place; only a
+frame that is still incomplete is kept, and it is looked at again when all of it is there, so that neither large reads
+nor single bytes cost more than their length. Payloads are views of the received bytes, valid until the next frame.
+
+========  ====================================================  ==========================================  =======
+state     input                                                 action                                      next
+========  ====================================================  ==========================================  =======
+HUNT      magic, good CRC-16, permitted length                                                              PAYLOAD
+HUNT      anything else                                         skip a byte; it is stray                    HUNT
+PAYLOAD   all of payload and CRC-32 there, CRC-32 good          deliver                                     HUNT
+PAYLOAD   all there, CRC-32 bad                                 skip the magic                              HUNT
+PAYLOAD   :meth:`FrameReader.search_again`                      skip the magic                              HUNT
+========  ====================================================  ==========================================  =======
+
+The state is not stored: it is what the bytes at the front of the buffer are.
+"""
+
+from __future__ import annotations
+
+import struct
+from binascii import crc_hqx
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+from zlib import crc32
+
+from n6link.protocol import CODECS, Limit, MessageType
+
+Buffer: TypeAlias = bytes | bytearray | memoryview
+Frame: TypeAlias = tuple[int, int, int, memoryview]
+"""type, flags, id, payload"""
+
+MAGIC: Final = int(Limit.MAGIC).to_bytes(2, "little")
+HEADER_SIZE: Final = int(Limit.HEADER_SIZE)
+CRC_SIZE: Final = int(Limit.CRC_SIZE)
+OVERHEAD: Final = 2 * HEADER_SIZE + CRC_SIZE
+"""bytes of a DATA frame beside its chunk"""
+
+_CRC16_START: Final = 0xFFFF
+_DATA: Final = int(MessageType.DATA)
+_NO_PAYLOAD: Final = memoryview(b"")
+
+
+def _layout(name: str) -> tuple[struct.Struct, struct.Struct]:
+    """Of a struct that ends in its own CRC-16: all of it, and what the CRC covers."""
+    formats = [member.format for member in CODECS[name].members]
+    return struct.Struct("<" + "".join(formats)), struct.Struct("<" + "".join(formats[:-1]))
+
+
+_HEADER, _HEADER_BODY = _layout("FrameHeader")
+_DATA_HEADER, _DATA_HEADER_BODY = _layout("DataHeader")
+_CRC32: Final = struct.Struct("<L")
+
+
+def header(kind: int, number: int, length: int, flags: int = 0) -> bytes:
+    """A frame header with its CRC."""
+    body = _HEADER_BODY.pack(Limit.MAGIC, kind, flags, number, length)
+    return body + crc_hqx(body, _CRC16_START).to_bytes(2, "little")
+
+
+def pack(kind: int, number: int, payload: Buffer = b"", flags: int = 0) -> bytes:
+    """A whole frame: ``number`` is its id."""
+    if not payload:
+        return header(kind, number, 0, flags)
+    return b"".join((header(kind, number, len(payload), flags), payload, _CRC32.pack(crc32(payload))))
+
+
+def pack_data(
+    front: bytes, position: int, offset: int, slot: int, chunk: memoryview
+) -> tuple[bytes, memoryview, bytes]:
+    """A DATA frame in three pieces, of which the second is the chunk itself.
+
+    Args:
+        front: the frame header, ``header(DATA, id, HEADER_SIZE + len(chunk))``; all whole chunks of a transfer share it.
+        position: as in DataHeader.
+        offset: as in DataHeader.
+        slot: as in DataHeader.
+        chunk: tensor bytes.
+    """
+    body = _DATA_HEADER_BODY.pack(position, offset, slot, 0)
+    body += crc_hqx(body, _CRC16_START).to_bytes(2, "little")
+    return front + body, chunk, _CRC32.pack(crc32(chunk, crc32(body)))
+
+
+def unpack_data(payload: memoryview) -> tuple[int, int, int, memoryview]:
+    """Position, offset, slot and chunk of a DATA payload.
+
+    Raises:
+        ValueError: it is too short, or its header's CRC is wrong.
+    """
+    if len(payload) < HEADER_SIZE:
+        raise ValueError(f"a DATA payload of {len(payload)} bytes has no header")
+    position, offset, slot, _, crc = _DATA_HEADER.unpack_from(payload)
+    if crc != crc_hqx(payload[: HEADER_SIZE - 2], _CRC16_START):
+        raise ValueError("the header of a DATA payload has a wrong CRC")
+    return position, offset, slot, payload[HEADER_SIZE:]
+
+
+@dataclass(slots=True)
+class Counters:
+    """What this end of the link has counted since it was opened; names as in StatsReply."""
+
+    rx_bytes: int = 0
+    tx_bytes: int = 0
+    rx_frames: int = 0
+    tx_frames: int = 0
+    header_errors: int = 0
+    payload_errors: int = 0
+    skipped: int = 0
+    resyncs: int = 0
+    naks_sent: int = 0
+    naks_received: int = 0
+    retransmits: int = 0
+    """chunks sent again"""
+    duplicates: int = 0
+    """chunks received again"""
+    repeats: int = 0
+    """requests sent again"""
+    malformed: int = 0
+    """good frames whose payload makes no sense"""
+
+
+class FrameReader:
+    """Finds frames in received bytes.
+
+    Attributes:
+        max_data: longest permitted payload of a DATA frame.
+        stray: the bytes that belong to no frame, as text.
+    """
+
+    def __init__(self, counters: Counters) -> None:
+        self.max_data = HEADER_SIZE + int(Limit.MAX_CHUNK)
+        self.stray = StrayText()
+        self._counters = counters
+        self._kept = bytearray()
+        self._need = 0
+        self._hunting = False
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a frame has begun and its end has not come."""
+        return bool(self._kept)
+
+    def feed(self, data: Buffer) -> Iterator[Frame]:
+        """The frames that these bytes complete. All of them must be taken before the next call."""
+        self._counters.rx_bytes += len(data)
+        if self._kept:
+            self._kept += data
+            if len(self._kept) < self._need:
+                return iter(())
+            data, self._kept = self._kept, bytearray()
+        return self._parse(data, 0)
+
+    def search_again(self) -> Iterator[Frame]:
+        """Gives up the frame whose end does not come, and looks for others in its bytes."""
+        data, self._kept = self._kept, bytearray()
+        return self._parse(data, len(MAGIC))
+
+    def _parse(self, data: Buffer, at: int) -> Iterator[Frame]:
+        counters = self._counters
+        if isinstance(data, memoryview):
+            data = bytes(data)
+        view, size = memoryview(data), len(data)
+        at = min(at, size)
+        self._skip(view[:at])
+        while True:
+            start = data.find(MAGIC, at)
+            if start < 0:
+                start = size - 1 if data.endswith(MAGIC[:1]) and size > at else size
+            if start > at:
+                self._skip(view[at:start])
+                at = start
+            if size - at < HEADER_SIZE:
+                self._need = HEADER_SIZE
+                break
+            _, kind, flags, number, length, crc = _HEADER.unpack_from(data, at)
+            body = at + HEADER_SIZE
+            if crc != crc_hqx(view[at : body - 2], _CRC16_START) or length > (
+                self.max_data if kind == _DATA else Limit.MAX_CONTROL
+            ):
+                counters.header_errors += 1
+                self._skip(view[at : at + 1])
+                at += 1
+                continue
+            end = body + length
+            payload = _NO_PAYLOAD
+            if length:
+                if size < end + CRC_SIZE:
+                    self._need = end + CRC_SIZE - at
+                    break
+                payload = view[body:end]
+                if _CRC32.unpack_from(data, end)[0] != crc32(payload):
+                    counters.payload_errors += 1
+                    self._skip(view[at : at + len(MAGIC)])
+                    at += len(MAGIC)
+                    continue
+                end += CRC_SIZE
+            at = end
+            counters.rx_frames += 1
+            if self._hunting:
+                self._hunting = False
+                self.stray.end_line()
+            yield kind, flags, number, payload
+        self._kept = bytearray(view[at:])
+
+    def _skip(self, stray: memoryview) -> None:
+        if stray:
+            if not self._hunting:
+                self._hunting = True
+                self._counters.resyncs += 1
+            self._counters.skipped += len(stray)
+            self.stray.feed(bytes(stray))
+
+
+class StrayText:
+    """Collects stray bytes into lines; lines that are no text, such as the rest of a broken chunk, are dropped.
+
+    Attributes:
+        lines: what has been found; the owner takes it away.
+        first: the first stray bytes, text or not, to show what a peer says that speaks something else.
+    """
+
+    MAX_LINE: Final = 512
+    KEPT: Final = 80
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.first = b""
+        self._line = bytearray()
+
+    def feed(self, stray: bytes) -> None:
+        """More bytes that belong to no frame."""
+        if len(self.first) < self.KEPT:
+            self.first = (self.first + stray)[: self.KEPT]
+        self._line += stray
+        if b"\n" in stray or len(self._line) > self.MAX_LINE:
+            *lines, rest = self._line.split(b"\n")
+            for line in lines:
+                self._add(line)
+            self._line = bytearray(rest)
+            if len(rest) > self.MAX_LINE:
+                self.end_line()
+
+    def end_line(self) -> None:
+        """What has come so far is all there is of this line."""
+        if self._line:
+            self._add(self._line)
+            self._line.clear()
+
+    def _add(self, line: bytearray) -> None:
+        """Keeps a line of at least three characters that is text, apart from noise around it."""
+        text = line.strip(_NOISE).decode("utf-8", "replace").replace("\t", " ")
+        if len(text) > 2 and text.isprintable() and "\ufffd" not in text:
+            self.lines.append(text)
+
+
+_NOISE: Final = bytes(range(33)) + bytes(range(127, 256))
+"""What is cut off at the ends of a stray line."""

@@ -1,0 +1,162 @@
+"""Transfers of one tensor image in chunks: what is still to be sent, or still missing. Pure bookkeeping.
+
+Both directions keep one byte a chunk. In an :class:`Upload` it says that the chunk is to be sent, in a
+:class:`Download` that it has not come. Selective repeat is then no more than setting some of these bytes again.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from zlib import crc32
+
+from n6link.errors import RemoteProtocolError
+from n6link.protocol import CODECS
+
+_OPEN: Final = 1
+
+
+class Chunks:
+    """The chunks of a transfer that are open.
+
+    Attributes:
+        length: bytes of the transfer.
+        size: bytes of a chunk, but the last.
+        left: number of open chunks.
+    """
+
+    __slots__ = ("_flags", "left", "length", "size")
+
+    def __init__(self, length: int, size: int) -> None:
+        self.length = length
+        self.size = size
+        self.left = -(-length // size)
+        self._flags = bytearray([_OPEN]) * self.left
+
+    def next(self, start: int = 0) -> int:
+        """The first open chunk from one on, or -1."""
+        return self._flags.find(_OPEN, start)
+
+    def close(self, index: int) -> bool:
+        """Takes a chunk off; False if it was closed before."""
+        was = self._flags[index]
+        self._flags[index] = 0
+        self.left -= was
+        return was == _OPEN
+
+    def open(self, offset: int = 0, length: int = 0) -> int:
+        """Opens the chunks of a byte range (length 0: to the end) again; returns how many were closed."""
+        first = min(offset // self.size, len(self._flags))
+        last = len(self._flags) if not length else min(-(-(offset + length) // self.size), len(self._flags))
+        count = last - first - self._flags.count(_OPEN, first, last)
+        self._flags[first:last] = bytes([_OPEN]) * (last - first)
+        self.left += count
+        return count
+
+    def gaps(self, end: int | None = None) -> list[tuple[int, int]]:
+        """Runs of open chunks before chunk ``end``, as byte ranges (offset, length)."""
+        flags, gaps, end = self._flags, [], len(self._flags) if end is None else end
+        first = flags.find(_OPEN, 0, end)
+        while first >= 0:
+            last = flags.find(0, first, end)
+            last = end if last < 0 else last
+            gaps.append((first * self.size, min(last * self.size, self.length) - first * self.size))
+            first = flags.find(_OPEN, last, end)
+        return gaps
+
+
+class Upload:
+    """An image on its way to an input slot.
+
+    Attributes:
+        chunks: those still to be sent.
+        begun: time at which the first chunk left; None before.
+        failures: times that the device had all chunks and found the digest wrong.
+    """
+
+    __slots__ = ("begun", "chunks", "crc", "data", "failures", "network", "priority", "slot")
+
+    def __init__(self, data: memoryview, *, chunk: int, network: int, slot: int, priority: int) -> None:
+        self.data = data
+        self.crc = crc32(data)
+        self.network = network
+        self.slot = slot
+        self.priority = priority
+        self.chunks = Chunks(len(data), chunk)
+        self.begun: float | None = None
+        self.failures = 0
+
+
+class Download:
+    """A result on its way from the device.
+
+    Attributes:
+        data: the buffer; complete when no chunk is missing.
+        chunks: those still missing.
+        next: the chunk after the last one that came in order.
+        failures: times that all chunks were there and the digest was wrong.
+    """
+
+    __slots__ = ("_view", "chunks", "crc", "data", "failures", "next")
+
+    def __init__(self, length: int, crc: int, *, chunk: int) -> None:
+        self.data = bytearray(length)
+        self.crc = crc
+        self.chunks = Chunks(length, chunk)
+        self.next = 0
+        self.failures = 0
+        self._view = memoryview(self.data)
+
+    def place(self, offset: int, chunk: memoryview) -> tuple[bool, list[tuple[int, int]]]:
+        """Takes a chunk in.
+
+        Returns:
+            Whether it was missing, and the gaps that it leaves behind it for the first time.
+
+        Raises:
+            ValueError: it cannot belong to this transfer.
+        """
+        chunks = self.chunks
+        index, rest = divmod(offset, chunks.size)
+        if rest or offset >= chunks.length or len(chunk) != min(chunks.size, chunks.length - offset):
+            raise ValueError(f"a chunk of {len(chunk)} bytes at {offset} is no part of {chunks.length} bytes")
+        new = chunks.close(index)
+        if new:
+            self._view[offset : offset + len(chunk)] = chunk
+        gaps: list[tuple[int, int]] = []
+        if index > self.next:
+            begin = self.next * chunks.size
+            gaps = [gap for gap in chunks.gaps(index) if gap[0] >= begin]
+        self.next = max(self.next, index + 1)
+        return new, gaps
+
+    def verify(self) -> bool:
+        """Whether the complete data have the digest that the device gave; if not, all of them are missing again."""
+        if crc32(self.data) == self.crc:
+            return True
+        self.failures += 1
+        self.chunks.open()
+        self.next = 0
+        return False
+
+
+def announcement(payload: memoryview, most: int) -> tuple[Any, tuple[Any, ...]]:
+    """The ``Result`` and ``ResultRecord`` items of a RESULT, or of the reply to a READ.
+
+    Args:
+        payload: of the frame.
+        most: bytes of a result buffer.
+
+    Raises:
+        RemoteProtocolError: parts of the result lie outside of it, or it is larger than a result buffer.
+        ValueError: the payload is too short.
+    """
+    codec, one = CODECS["Result"], CODECS["ResultRecord"]
+    header = codec.unpack(payload)
+    records = tuple(one.unpack(payload, codec.size + i * one.size) for i in range(header.outputs))
+    ends = [record.offset + record.length for record in records]
+    if header.blocks:
+        ends.append(header.timers_offset + header.blocks * CODECS["EpochTime"].size)
+    if header.length > most or max(ends, default=0) > header.length:
+        what = f"{header.length} bytes, of which parts end at {ends}, from a buffer of {most}"
+        raise RemoteProtocolError(f"the device announces an impossible result: {what}")
+    return header, records
