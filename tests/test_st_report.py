@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from n6link.epochs import EpochBlock, EpochTable
 from n6link.errors import ReportError
+from n6link.info import Pool
 from n6link.protocol import EpochKind
-from n6link.st_report import Pool, Report, block_lines, join, read
+from n6link.st_report import Report, block_lines, join, read
 from n6link.st_report.model import MAX_NOTES
 from n6link.st_report.text import TextReader
 
@@ -249,12 +250,12 @@ def test_crlf_blank_lines_colours_and_utf_16(tmp_path: Path) -> None:
 )
 def test_units(printed: str, size: int) -> None:
     row = f"\tpool [0x10 - 0x20]: {printed} / {printed} (100.00 % used) -- weights: {printed} (1 % used)  activations: 0  B"
-    assert read_text(f"Memory usage information\n{row}").pools == (Pool("pool", 16, size, size, 0, 16),)
+    assert read_text(f"Memory usage information\n{row}").pools == (Pool("pool", 16, 16, size, size, 0),)
 
 
 def test_pool_of_unknown_range_has_the_printed_size() -> None:
     row = "\tvirtual [0x0 - 0x0]: 1.000 kB / 2.000 kB ( 50.00 % used) -- weights: 0  B  activations: 1.000 kB"
-    assert read_text(f"Memory usage information\n{row}").pools == (Pool("virtual", 2048, 1024, 0, 1024, 0),)
+    assert read_text(f"Memory usage information\n{row}").pools == (Pool("virtual", 0, 2048, 1024, 0, 1024),)
 
 
 def test_several_used_ranges() -> None:

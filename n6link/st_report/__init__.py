@@ -25,10 +25,10 @@ from typing import Final
 from n6link.errors import ReportError
 from n6link.st_report.c_info import read_c_info
 from n6link.st_report.join import Join, join
-from n6link.st_report.model import BlockTime, Note, Pool, Report, Validation
+from n6link.st_report.model import BlockTime, Note, Report, Validation
 from n6link.st_report.text import TextReader
 
-__all__ = ["BlockTime", "Join", "Note", "Pool", "Report", "Validation", "block_lines", "join", "read"]
+__all__ = ["BlockTime", "Join", "Note", "Report", "Validation", "block_lines", "join", "read"]
 
 MAX_BYTES: Final = 256 * 1024 * 1024
 """Larger files are refused."""

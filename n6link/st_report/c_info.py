@@ -18,8 +18,9 @@ from typing import Any, Final
 
 from n6link.epochs import EpochBlock, EpochTable
 from n6link.errors import ReportError
+from n6link.info import Pool
 from n6link.protocol import EpochKind
-from n6link.st_report.model import MAX_NOTES, BlockTime, Note, Pool, Report, Validation
+from n6link.st_report.model import MAX_NOTES, BlockTime, Note, Report, Validation
 
 SCHEMA: Final = "2."
 """Beginning of the schema versions that are read."""
@@ -157,8 +158,8 @@ class _Reader:
                 read_only = str(item.get("rights", "")) == "ACC_READ"
                 weights = used if read_only else min(params[_int(item.get("id"))], used)
                 base = _int(item.get("address"))
-                pools.append(Pool(str(item.get("name", "")), total, used, weights, used - weights, base))
-        return tuple(sorted(pools, key=lambda pool: pool.base or 0))
+                pools.append(Pool(str(item.get("name", "")), base, total, used, weights, used - weights))
+        return tuple(sorted(pools, key=lambda pool: pool.base))
 
     def _validation(self, environment: Mapping[str, Any]) -> Validation | None:
         blocks = []

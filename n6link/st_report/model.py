@@ -8,29 +8,12 @@ from typing import Any, Final, Self
 import numpy as np
 
 from n6link.epochs import EpochBlock, EpochTable, EpochTimers
+from n6link.info import Pool
 from n6link.protocol import EpochKind, TimerSource
 from n6link.st_report.join import join
 
 MAX_NOTES: Final = 1000
 """Notes that are kept of one file; ``Report.more_notes`` counts the others."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pool:
-    """One memory pool. All sizes in bytes."""
-
-    name: str
-    total: int
-    used: int
-    weights: int
-    activations: int
-    base: int | None = None
-    """address of its first byte"""
-
-    @property
-    def share(self) -> float:
-        """Used part, 0..1; 0 for a pool of no bytes."""
-        return self.used / self.total if self.total else 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,8 +25,9 @@ from dataclasses import replace
 from typing import Any, Final
 
 from n6link.epochs import EpochBlock, EpochTable
+from n6link.info import Pool
 from n6link.protocol import EpochKind
-from n6link.st_report.model import MAX_NOTES, BlockTime, Note, Pool, Report, Validation
+from n6link.st_report.model import MAX_NOTES, BlockTime, Note, Report, Validation
 
 MAX_LINE: Final = 16384
 """Longer lines are not looked into."""
@@ -252,11 +253,11 @@ class TextReader:
     def _read_pools(self, line: str) -> bool:
         if match := _TOTAL.match(line):
             used, weights, activations = (_bytes(match[i], match[i + 1]) for i in (1, 3, 5))
-            self._fields["total"] = Pool("Total", 0, used, weights, activations)
+            self._fields["total"] = Pool("Total", 0, 0, used, weights, activations)
         elif match := _POOL_LINE.match(line):
             used, size, weights, activations = (_bytes(match[i], match[i + 1]) for i in (4, 6, 8, 10))
             base, end = int(match[2], 16), int(match[3], 16)
-            self._pools[match[1]] = Pool(match[1], end - base if end > base else size, used, weights, activations, base)
+            self._pools[match[1]] = Pool(match[1], base, end - base if end > base else size, used, weights, activations)
         return match is not None
 
     def _read_ranges(self, line: str) -> bool:
