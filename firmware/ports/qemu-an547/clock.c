@@ -8,12 +8,12 @@
  */
 #include "board.h"
 
-#define COUNTER_CONTROL BOARD_REGISTER(0x58100000)
-#define COUNTER_LOW BOARD_REGISTER(0x48101000)
-#define COUNTER_HIGH BOARD_REGISTER(0x48101004)
-#define SYSTICK_CONTROL BOARD_REGISTER(0xE000E010)
-#define SYSTICK_RELOAD BOARD_REGISTER(0xE000E014)
-#define SYSTICK_VALUE BOARD_REGISTER(0xE000E018)
+#define COUNTER_CONTROL N6_BOARD_REGISTER(0x58100000)
+#define COUNTER_LOW N6_BOARD_REGISTER(0x48101000)
+#define COUNTER_HIGH N6_BOARD_REGISTER(0x48101004)
+#define SYSTICK_CONTROL N6_BOARD_REGISTER(0xE000E010)
+#define SYSTICK_RELOAD N6_BOARD_REGISTER(0xE000E014)
+#define SYSTICK_VALUE N6_BOARD_REGISTER(0xE000E018)
 
 enum {
     COUNTER_ENABLE = 1,
@@ -23,12 +23,12 @@ enum {
     SYSTICK_LONGEST = 0xFFFFFF,
 };
 
-void clock_init(void)
+void n6_clock_init(void)
 {
     COUNTER_CONTROL = COUNTER_ENABLE;
 }
 
-uint64_t clock_now(void)
+uint64_t n6_clock_now(void)
 {
     uint32_t high, low;
     do {
@@ -38,12 +38,12 @@ uint64_t clock_now(void)
     return (uint64_t)high << 32 | low;
 }
 
-void clock_handler(void)
+void n6_clock_handler(void)
 {
     SYSTICK_CONTROL = 0;
 }
 
-void clock_sleep(uint64_t ticks, int (*busy)(void))
+void n6_clock_sleep(uint64_t ticks, int (*busy)(void))
 {
     if (ticks == 0)
         return;

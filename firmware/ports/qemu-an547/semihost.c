@@ -19,20 +19,20 @@ static uint32_t call(uint32_t operation, const void *argument)
     return r0;
 }
 
-_Noreturn void semihost_exit(int code)
+_Noreturn void n6_semihost_exit(int code)
 {
     const uint32_t block[2] = {STOPPED_APPLICATION_EXIT, (uint32_t)code};
     for (;;)
         call(SYS_EXIT_EXTENDED, block);
 }
 
-void semihost_print(const char *text)
+void n6_semihost_print(const char *text)
 {
     call(SYS_WRITE0, text);
 }
 
 /* Wall time in seconds and nanoseconds since QEMU began, stirred (the finaliser of splitmix64). */
-uint64_t semihost_nonce(void)
+uint64_t n6_semihost_nonce(void)
 {
     uint32_t elapsed[2] = {0, 0};
     call(SYS_ELAPSED, elapsed);

@@ -4,18 +4,18 @@
  * A fault writes a line with the registers into memory that a reset leaves alone, and resets the
  * machine. The firmware finds it there and reports it in its HELLO and as a log line. Should it
  * fault again before it is up, RETRIES times in a row, there is nobody left to tell: the line goes
- * to standard error and QEMU ends with BOARD_EXIT_FAULT.
+ * to standard error and QEMU ends with N6_BOARD_EXIT_FAULT.
  */
 #include <string.h>
 
 #include "board.h"
 
-#define SCB_RESET BOARD_REGISTER(0xE000ED0C)
-#define SCB_HANDLERS BOARD_REGISTER(0xE000ED24)
-#define SCB_FAULT_STATUS BOARD_REGISTER(0xE000ED28)
-#define SCB_FAULT_ADDRESS BOARD_REGISTER(0xE000ED34)
-#define SCB_BUS_FAULT_ADDRESS BOARD_REGISTER(0xE000ED38)
-#define SCB_COPROCESSORS BOARD_REGISTER(0xE000ED88)
+#define SCB_RESET N6_BOARD_REGISTER(0xE000ED0C)
+#define SCB_HANDLERS N6_BOARD_REGISTER(0xE000ED24)
+#define SCB_FAULT_STATUS N6_BOARD_REGISTER(0xE000ED28)
+#define SCB_FAULT_ADDRESS N6_BOARD_REGISTER(0xE000ED34)
+#define SCB_BUS_FAULT_ADDRESS N6_BOARD_REGISTER(0xE000ED38)
+#define SCB_COPROCESSORS N6_BOARD_REGISTER(0xE000ED88)
 
 enum {
     MAGIC = 0x6E36B007,
@@ -30,13 +30,13 @@ enum {
 /* What survives a reset. */
 static struct {
     uint32_t magic;
-    uint32_t cause;  /* board_reset_t */
+    uint32_t cause;  /* n6_board_reset_t */
     uint32_t faults; /* in a row */
-    char fault[BOARD_FAULT_TEXT];
+    char fault[N6_BOARD_FAULT_TEXT];
 } kept __attribute__((section(".noinit")));
 
-static board_reset_t reset_cause;
-static char fault_record[BOARD_FAULT_TEXT];
+static n6_board_reset_t reset_cause;
+static char fault_record[N6_BOARD_FAULT_TEXT];
 
 extern uint32_t stack_bottom[], stack_top[], data_begin[], data_end[], bss_begin[], bss_end[];
 extern const uint32_t data_image[];
@@ -45,18 +45,18 @@ int main(void);
 _Noreturn void reset_handler(void);
 _Noreturn void fault(const uint32_t *frame, uint32_t exception);
 
-board_reset_t board_reset_cause(const char **record)
+n6_board_reset_t n6_board_reset_cause(const char **record)
 {
-    *record = reset_cause == BOARD_RESET_FAULT ? fault_record : NULL;
+    *record = reset_cause == N6_BOARD_RESET_FAULT ? fault_record : NULL;
     return reset_cause;
 }
 
-void board_is_up(void)
+void n6_board_is_up(void)
 {
     kept.faults = 0;
 }
 
-_Noreturn static void reset(board_reset_t cause)
+_Noreturn static void reset(n6_board_reset_t cause)
 {
     kept.cause = (uint32_t)cause;
     __asm__ volatile("dsb" ::: "memory");
@@ -65,12 +65,12 @@ _Noreturn static void reset(board_reset_t cause)
         __asm__ volatile("dsb");
 }
 
-_Noreturn void board_restart(void)
+_Noreturn void n6_board_restart(void)
 {
-    reset(BOARD_RESET_SOFTWARE);
+    reset(N6_BOARD_RESET_SOFTWARE);
 }
 
-uint32_t board_stack_used(void)
+uint32_t n6_board_stack_used(void)
 {
     const uint32_t *lowest = stack_bottom;
     while (lowest < stack_top && *lowest == PAINT)
@@ -78,7 +78,7 @@ uint32_t board_stack_used(void)
     return (uint32_t)((uintptr_t)stack_top - (uintptr_t)lowest);
 }
 
-uint32_t board_stack_size(void)
+uint32_t n6_board_stack_size(void)
 {
     return (uint32_t)((uintptr_t)stack_top - (uintptr_t)stack_bottom);
 }
@@ -113,11 +113,11 @@ __attribute__((used)) _Noreturn void fault(const uint32_t *frame, uint32_t excep
     at = append(at, "bfar", SCB_BUS_FAULT_ADDRESS);
     *at = '\0';
     if (++kept.faults >= RETRIES) {
-        semihost_print(kept.fault);
-        semihost_print("\n");
-        semihost_exit(BOARD_EXIT_FAULT);
+        n6_semihost_print(kept.fault);
+        n6_semihost_print("\n");
+        n6_semihost_exit(N6_BOARD_EXIT_FAULT);
     }
-    reset(BOARD_RESET_FAULT);
+    reset(N6_BOARD_RESET_FAULT);
 }
 
 /* The stack may be the very thing that is broken: take the frame's address, and start at its top
@@ -145,14 +145,14 @@ _Noreturn void reset_handler(void)
         *word = PAINT;
     if (kept.magic != MAGIC) {
         kept.magic = MAGIC;
-        kept.cause = BOARD_RESET_POWER_ON;
+        kept.cause = N6_BOARD_RESET_POWER_ON;
         kept.faults = 0;
         kept.fault[0] = '\0';
     }
-    reset_cause = (board_reset_t)kept.cause;
+    reset_cause = (n6_board_reset_t)kept.cause;
     memcpy(fault_record, kept.fault, sizeof fault_record);
-    kept.cause = BOARD_RESET_POWER_ON;
-    semihost_exit(main());
+    kept.cause = N6_BOARD_RESET_POWER_ON;
+    n6_semihost_exit(main());
 }
 
 typedef void (*handler_t)(void);
@@ -169,7 +169,7 @@ __attribute__((section(".vectors"), used)) static const handler_t vectors[VECTOR
     [11] = fault_handler,
     [12] = fault_handler,
     [14] = fault_handler,
-    [15] = clock_handler,
-    [16 + BOARD_IRQ_UART0_RX] = uart_rx_handler,
-    [16 + BOARD_IRQ_UART0_TX] = uart_tx_handler,
+    [15] = n6_clock_handler,
+    [16 + N6_BOARD_IRQ_UART0_RX] = n6_uart_rx_handler,
+    [16 + N6_BOARD_IRQ_UART0_TX] = n6_uart_tx_handler,
 };

@@ -9,14 +9,16 @@
  * Sending: bytes go into the data register as long as it takes them. The transmit interrupt does
  * nothing but end the sleep of a main loop that has more to send.
  */
+#include <string.h>
+
 #include "board.h"
 
-#define UART_DATA BOARD_REGISTER(0x49303000)
-#define UART_STATE BOARD_REGISTER(0x49303004)
-#define UART_CONTROL BOARD_REGISTER(0x49303008)
-#define UART_INTERRUPT BOARD_REGISTER(0x4930300C)
-#define UART_DIVIDER BOARD_REGISTER(0x49303010)
-#define NVIC_ENABLE_1 BOARD_REGISTER(0xE000E104) /* interrupts 32 to 63 */
+#define UART_DATA N6_BOARD_REGISTER(0x49303000)
+#define UART_STATE N6_BOARD_REGISTER(0x49303004)
+#define UART_CONTROL N6_BOARD_REGISTER(0x49303008)
+#define UART_INTERRUPT N6_BOARD_REGISTER(0x4930300C)
+#define UART_DIVIDER N6_BOARD_REGISTER(0x49303010)
+#define NVIC_ENABLE_1 N6_BOARD_REGISTER(0xE000E104) /* interrupts 32 to 63 */
 
 enum {
     STATE_TX_FULL = 1,
@@ -28,26 +30,26 @@ enum {
     INTERRUPT_TX = 1,
     INTERRUPT_RX = 2,
     DIVIDER = 16, /* the smallest there is; QEMU does not pace bytes */
-    RING_MASK = BOARD_UART_RING - 1,
+    RING_MASK = N6_BOARD_UART_RING - 1,
 };
-_Static_assert((BOARD_UART_RING & RING_MASK) == 0, "the ring's size has to be a power of two");
+_Static_assert((N6_BOARD_UART_RING & RING_MASK) == 0, "the ring's size has to be a power of two");
 
-static uint8_t ring[BOARD_UART_RING];
+static uint8_t ring[N6_BOARD_UART_RING];
 static volatile uint32_t head;
 static volatile uint32_t tail;
 
-void uart_init(void)
+void n6_uart_init(void)
 {
     UART_DIVIDER = DIVIDER;
     UART_CONTROL = CONTROL_TX | CONTROL_RX | CONTROL_TX_INTERRUPT | CONTROL_RX_INTERRUPT;
-    NVIC_ENABLE_1 = 1u << (BOARD_IRQ_UART0_RX - 32) | 1u << (BOARD_IRQ_UART0_TX - 32);
+    NVIC_ENABLE_1 = 1u << (N6_BOARD_IRQ_UART0_RX - 32) | 1u << (N6_BOARD_IRQ_UART0_TX - 32);
 }
 
-void uart_rx_handler(void)
+void n6_uart_rx_handler(void)
 {
     UART_INTERRUPT = INTERRUPT_RX;
     while (UART_STATE & STATE_RX_FULL) {
-        if (head - tail == BOARD_UART_RING) {
+        if (head - tail == N6_BOARD_UART_RING) {
             UART_CONTROL &= ~(uint32_t)CONTROL_RX_INTERRUPT;
             return;
         }
@@ -56,14 +58,19 @@ void uart_rx_handler(void)
     }
 }
 
-void uart_tx_handler(void)
+void n6_uart_tx_handler(void)
 {
     UART_INTERRUPT = INTERRUPT_TX;
 }
 
-int uart_pending(void)
+int n6_uart_has_received(void)
 {
     return head != tail;
+}
+
+int n6_uart_can_send(void)
+{
+    return !(UART_STATE & STATE_TX_FULL);
 }
 
 /* Unmasks the interrupt, and fetches the byte that has waited meanwhile. */
@@ -71,26 +78,33 @@ static void resume(void)
 {
     __asm__ volatile("cpsid i" ::: "memory");
     UART_CONTROL |= CONTROL_RX_INTERRUPT;
-    uart_rx_handler();
+    n6_uart_rx_handler();
     __asm__ volatile("cpsie i" ::: "memory");
 }
 
-size_t uart_read(uint8_t *to, size_t size)
+size_t n6_uart_read(uint8_t *to, size_t size)
 {
     size_t count = 0;
     while (count < size && tail != head) {
-        to[count++] = ring[tail & RING_MASK];
-        tail++;
+        size_t run = head - tail;
+        size_t to_end = N6_BOARD_UART_RING - (tail & RING_MASK);
+        if (run > to_end)
+            run = to_end;
+        if (run > size - count)
+            run = size - count;
+        memcpy(to + count, ring + (tail & RING_MASK), run);
+        tail += (uint32_t)run;
+        count += run;
     }
-    if (!(UART_CONTROL & CONTROL_RX_INTERRUPT) && head - tail < BOARD_UART_RING)
+    if (!(UART_CONTROL & CONTROL_RX_INTERRUPT) && head - tail < N6_BOARD_UART_RING)
         resume();
     return count;
 }
 
-size_t uart_write(const uint8_t *from, size_t size)
+size_t n6_uart_write(const uint8_t *from, size_t size)
 {
     size_t count = 0;
-    while (count < size && !(UART_STATE & STATE_TX_FULL))
+    while (count < size && n6_uart_can_send())
         UART_DATA = from[count++];
     return count;
 }

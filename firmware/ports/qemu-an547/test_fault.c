@@ -1,0 +1,30 @@
+/*
+ * test_fault.c - makes the firmware fault, for the tests of what it does then.
+ *
+ * Linked with --wrap=n6_reference_npu, it lets an input that begins with 'F', 'A', 'U', 'L', 'T'
+ * run into an undefined instruction. All other inputs run as ever.
+ */
+#include <string.h>
+
+#include "reference.h"
+
+n6_npu_t __real_n6_reference_npu(n6_reference_t *self);
+n6_npu_t __wrap_n6_reference_npu(n6_reference_t *self);
+
+static int (*real_start)(void *context, uint16_t network, const void *input,
+                         n6_block_time_t *times);
+
+static int start(void *context, uint16_t network, const void *input, n6_block_time_t *times)
+{
+    if (memcmp(input, "FAULT", 5) == 0)
+        __asm__ volatile("udf #0");
+    return real_start(context, network, input, times);
+}
+
+n6_npu_t __wrap_n6_reference_npu(n6_reference_t *self)
+{
+    n6_npu_t npu = __real_n6_reference_npu(self);
+    real_start = npu.start;
+    npu.start = start;
+    return npu;
+}
