@@ -207,7 +207,7 @@ def parse(data: bytes | bytearray | memoryview, request: Return, spec: TensorSpe
     """
     size = len(data)
     if request.reduction == Reduction.RAW:
-        if size != (request.length or spec.size - request.offset):
+        if size != (request.length or spec.size - request.offset) or size % spec.dtype.itemsize:
             raise _wrong_length(spec, size)
         array = np.frombuffer(data, spec.dtype)
         return array.reshape(spec.shape) if size == spec.size else array

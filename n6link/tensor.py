@@ -15,6 +15,7 @@ is, a float array holds real numbers. Integers of another dtype are only taken b
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -106,7 +107,7 @@ class TensorSpec:
             raise RemoteProtocolError(f"Tensor {name!r} says that it has {ndim} dimensions.")
         dtype = NUMPY_DTYPES[DType(code)]
         shape = tuple(int(n) for n in _field(record, "shape")[:ndim])
-        if size != int(np.prod(shape, dtype=np.uint64)) * dtype.itemsize:
+        if size != math.prod(shape) * dtype.itemsize:
             raise RemoteProtocolError(f"Tensor {name!r} says {size} bytes, but is {dtype} of shape {shape}.")
         if len(scales) != channels or (channels and (axis >= ndim or shape[axis] != channels)):
             raise RemoteProtocolError(f"Tensor {name!r} of shape {shape} has {channels} scales on axis {axis}.")
