@@ -3,7 +3,13 @@
  * statistics.
  *
  * The port drives it as n6_port.h shows. All state is in n6_server_t; there is no allocation and no
- * global.
+ * global. The parts:
+ *
+ *     n6_server.c     the loop, the session, and the one place where requests are told apart and
+ * refused n6_upload.c     input slots: DATA, COMMIT, gaps, credits for the host n6_queue.c INFER,
+ * CANCEL, priorities, deadlines, and the NPU n6_result.c     result buffers: outputs and
+ * reductions, READ, RELEASE, NAK, credits of the host n6_describe.c   what the device and its
+ * networks are n6_stats.c      what they did, and the log
  */
 #ifndef N6_SERVER_H
 #define N6_SERVER_H
@@ -20,33 +26,61 @@ enum {
     N6_SERVER_MAX_RESULTS = 8,
     N6_SERVER_MAX_NETWORKS = 8,
     N6_SERVER_MAX_QUEUE = 8,
+    N6_SERVER_MAX_RETURNS = 32, /* Return records of the whole queue */
+    N6_SERVER_MAX_SENDS = 16,   /* results, parts of results and repairs that wait to be sent */
+    N6_SERVER_QUIET_MS = 250,   /* a frame whose bytes stop coming for so long is given up */
 };
 #define N6_SERVER_BITMAP_WORDS(slot_size, chunk)                                                   \
     ((((slot_size) + (chunk)-1u) / (chunk) + 31u) / 32u)
+/* What a result buffer needs for all outputs of a network and its epoch timers. */
+#define N6_SERVER_RESULT_SIZE(output_bytes, outputs, blocks)                                       \
+    (sizeof(n6_result_t) + (output_bytes) + (outputs) * (sizeof(n6_result_record_t) + 4u) +        \
+     (blocks) * sizeof(n6_epoch_time_t) + 4u)
 
 enum {
-    N6_SERVER_IDLE = 0, /* nothing to do before the next byte arrives, leaves, or a timer is due */
-    N6_SERVER_WAITING = 1, /* the NPU is at work: sleep until its interrupt or a byte */
+    N6_SERVER_IDLE = 0,    /* nothing to do before a byte comes or leaves, or n6_server_due() */
+    N6_SERVER_WAITING = 1, /* the NPU is at work: sleep until its interrupt, or as for IDLE */
     N6_SERVER_BUSY = 2,    /* poll again at once */
+};
+
+/* Why n6_server_init() refuses a configuration. */
+enum {
+    N6_SERVER_BAD_PORT = -1,     /* a function that is not optional is missing, or tick_hz is 0 */
+    N6_SERVER_BAD_NETWORKS = -2, /* more than MAX_NETWORKS, or a description that is not complete */
+    N6_SERVER_BAD_CHUNK = -3,    /* not a power of two in the limits, or larger than the window */
+    N6_SERVER_BAD_SLOTS = -4,    /* fewer than 2, more than MAX_SLOTS, or smaller than an input */
+    N6_SERVER_BAD_RESULTS = -5,  /* the same; see N6_SERVER_RESULT_SIZE */
+    N6_SERVER_BAD_TIMES = -6,    /* fewer than the epoch blocks of a network, or of all of them */
+    N6_SERVER_BAD_TX = -7,       /* smaller than 4 * (MAX_CONTROL + 16) */
 };
 
 typedef struct n6_server n6_server_t;
 
-/* 0, or negative when the configuration does not hold: too few slots, buffers too small for a
- * network, ... */
+/* 0, or negative when the configuration does not hold. What config points to is kept in use. */
 int n6_server_init(n6_server_t *server, const n6_config_t *config);
 
-/* Where the next received bytes go, and how many at most; 0 while answers wait to be sent
- * (back-pressure). */
+/*
+ * Where the next received bytes go, and how many at most; 0 while answers wait to be sent
+ * (back-pressure). The answer holds until the next call of this or of n6_server_rx_done(), whatever
+ * else is called between.
+ */
 size_t n6_server_rx_space(n6_server_t *server, uint8_t **at);
+/*
+ * The same for readv(): 0..2 windows, filled in order. While a chunk arrives they are the rest of
+ * it, in its slot, and the buffer for what follows: one system call a chunk, and next to no
+ * copying.
+ */
+size_t n6_server_rx_windows(n6_server_t *server, n6_window_t window[N6_LINK_WINDOWS]);
 /* That many bytes have been put there. */
 void n6_server_rx_done(n6_server_t *server, size_t size);
 
 /* Runs at most one step of the NPU, and whatever else is due. N6_SERVER_IDLE, _WAITING or _BUSY. */
 int n6_server_poll(n6_server_t *server);
 
-/* The next bytes to send; 0 = none. */
+/* The next bytes to send; 0 = none. They stay in place until they are reported as sent. */
 size_t n6_server_tx_peek(n6_server_t *server, const uint8_t **from);
+/* The same for writev(): 0..3 spans, sent in order. */
+size_t n6_server_tx_spans(n6_server_t *server, n6_span_t span[N6_LINK_SPANS]);
 /* That many of them have been sent. */
 void n6_server_tx_done(n6_server_t *server, size_t size);
 
@@ -54,15 +88,121 @@ void n6_server_tx_done(n6_server_t *server, size_t size);
  * sent as it is. */
 void n6_server_log(n6_server_t *server, uint8_t level, const char *text);
 
-/* Ticks until poll() has to be called again though no byte came (STATS event, deadline); UINT64_MAX
- * = never. */
+/*
+ * Ticks until poll() has to be called again though no byte came (STATS event, deadline, room to
+ * answer); UINT64_MAX = never. To be asked right before going to sleep.
+ */
 uint64_t n6_server_due(const n6_server_t *server);
 
 /* The link was lost and found again (another client): drops half-received frames, unsent bytes and
  * the session. */
 void n6_server_relink(n6_server_t *server);
 
-/* struct n6_server { ... } stands below: its members are the core's own, not the port's. */
+/* ------------------------------------------- the members below are the core's own, not the port's
+ */
+
+typedef struct {
+    uint64_t committed_at;
+    uint32_t id;      /* of the upload; 0 = none in this session */
+    uint32_t refused; /* id of the last upload that was answered with BUSY */
+    uint32_t next;    /* first chunk that has neither arrived nor been asked for */
+    uint32_t crc;     /* of the parked COMMIT */
+    uint16_t network;
+    uint8_t state;
+    bool parked; /* COMMIT came before the last chunk */
+} n6_slot_t;
+
+typedef struct {
+    uint64_t key;
+    uint64_t queued_at;
+    uint64_t committed_at;
+    uint64_t started_at;
+    uint64_t deadline; /* UINT64_MAX = none */
+    uint32_t id;
+    uint32_t upload;
+    uint16_t network;
+    uint8_t slot;
+    uint8_t priority;
+    uint8_t flags;
+    uint8_t returns;
+    uint8_t state; /* n6_infer_state_t */
+} n6_job_t;
+
+typedef struct {
+    uint64_t key;
+    uint32_t id;      /* of the INFER; 0 = of an older session */
+    uint32_t read_id; /* of the last READ; 0 = none */
+    uint32_t read_end;
+    uint32_t length;
+    uint32_t stamp; /* grows: the smallest has been cached longest */
+    uint16_t meta;  /* bytes of Result and ResultRecords, which end the buffer */
+    uint8_t state;
+} n6_buffer_t;
+
+typedef struct {
+    uint32_t id;
+    uint32_t next;
+    uint32_t end;
+    uint8_t result;
+    bool repair;
+} n6_send_t;
+
+typedef struct {
+    uint64_t sum;
+    uint64_t last;
+    uint64_t min;
+    uint64_t max;
+    uint64_t wait_sum;
+    uint32_t runs;
+    uint32_t errors;
+    uint32_t cancelled;
+    uint32_t late;
+} n6_network_counts_t;
+
+struct n6_server {
+    n6_config_t config;
+    n6_link_t link;
+
+    bool session;
+    bool stalled;    /* poll() waits for room in the send queue */
+    bool restarting; /* when the answer has left */
+    uint8_t log_level;
+    uint8_t verdict; /* on the chunk that is being received */
+    uint32_t log_dropped;
+    uint64_t heard; /* rx_bytes at the last poll, and since when there were no more */
+    uint64_t quiet_since;
+
+    uint32_t consumed; /* credits: DATA of the host, and how far it may go */
+    uint32_t granted;
+    uint32_t position; /* DATA to the host, how far it may go, and what was granted at first */
+    uint32_t limit;
+    uint32_t host_window;
+
+    n6_slot_t slot[N6_SERVER_MAX_SLOTS];
+
+    uint8_t jobs; /* oldest first; job[running] is on the NPU, if running < jobs */
+    uint8_t running;
+    uint8_t filling; /* the result buffer of the running one */
+    n6_job_t job[N6_SERVER_MAX_QUEUE];
+    n6_return_t returns[N6_SERVER_MAX_RETURNS]; /* job after job */
+    uint32_t starts;
+    uint32_t started[N6_SERVER_MAX_NETWORKS]; /* value of starts when the network ran last */
+
+    n6_buffer_t result[N6_SERVER_MAX_RESULTS];
+    uint32_t stamp;
+    uint8_t sends;
+    uint8_t sending; /* result buffer of the DATA frame that is being sent */
+    n6_send_t send[N6_SERVER_MAX_SENDS];
+
+    uint64_t stats_since;
+    uint64_t stats_every; /* 0 = not subscribed */
+    uint64_t stats_at;
+    uint32_t naks_sent;
+    uint32_t naks_received;
+    uint32_t retransmits;
+    uint32_t duplicates;
+    n6_network_counts_t network[N6_SERVER_MAX_NETWORKS];
+};
 
 #ifdef __cplusplus
 }

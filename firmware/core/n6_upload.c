@@ -1,0 +1,301 @@
+/*
+ * Input slots (protocol.md section 4) and the credits that the host has (section 5).
+ *
+ *     slot state   event                                                     next
+ *     any          newer upload, slot not in use: bitmap cleared             FILLING
+ *     FILLING      COMMIT with the network's size, all chunks, good digest   COMMITTED
+ *     FILLING      COMMIT of an unknown network, or with another size        EMPTY
+ *     COMMITTED    a run has overwritten it (Feature CONSUMES_INPUT)         CONSUMED
+ *
+ * What becomes of a chunk is decided when its headers have arrived, because its bytes go straight
+ * into the slot; what is answered, when its CRC-32 has. A chunk whose headers were good and whose
+ * bytes were not is asked for at once.
+ */
+#include <string.h>
+
+#include "n6_parts.h"
+
+enum {
+    /* Verdicts on a chunk beside n6_status_t: OK = it is wanted, others = the ERROR that it earns.
+     */
+    DROP = 0xfe,
+    DUPLICATE = 0xff,
+    /* NAKs for one COMMIT; its repetition asks for the next gaps. */
+    MAX_GAPS = 32,
+};
+
+static uint32_t *bitmap_of(const n6_server_t *s, uint8_t slot)
+{
+    return s->config.bitmap +
+           (size_t)slot * N6_SERVER_BITMAP_WORDS(s->config.slot_size, s->config.chunk);
+}
+
+static bool is_marked(const uint32_t *bitmap, uint32_t chunk)
+{
+    return (bitmap[chunk / 32] >> (chunk % 32)) & 1u;
+}
+
+static uint32_t chunks_of(const n6_server_t *s, uint32_t bytes)
+{
+    return (bytes + s->config.chunk - 1u) / s->config.chunk;
+}
+
+static void clear(n6_server_t *s, uint8_t slot)
+{
+    memset(bitmap_of(s, slot), 0,
+           N6_SERVER_BITMAP_WORDS(s->config.slot_size, s->config.chunk) * sizeof(uint32_t));
+    s->slot[slot].next = 0;
+    s->slot[slot].parked = false;
+    s->slot[slot].state = N6_SLOT_FILLING;
+}
+
+/* The slot turns to an upload that is newer than its own. false = it is in use. */
+static bool turn_to(n6_server_t *s, uint8_t slot, uint32_t id)
+{
+    if (n6_queue_uses(s, slot, id))
+        return false;
+    s->slot[slot].id = id;
+    clear(s, slot);
+    return true;
+}
+
+static bool is_newer(const n6_slot_t *slot, uint32_t id)
+{
+    return slot->id == 0 || n6_newer(id, slot->id);
+}
+
+void n6_upload_forget(n6_server_t *s)
+{
+    memset(s->slot, 0, sizeof s->slot);
+}
+
+/* --------------------------------------------------------------------------------------- credits
+ */
+
+void n6_upload_seen(n6_server_t *s, uint32_t position)
+{
+    if (n6_newer(position, s->consumed))
+        s->consumed = position;
+}
+
+static void grant(n6_server_t *s)
+{
+    const n6_credit_t credit = {.limit = s->consumed + s->config.window};
+
+    if (credit.limit - s->granted < (s->config.window + 1) / 2)
+        return;
+    s->granted = credit.limit;
+    n6_event(s, N6_MESSAGE_TYPE_CREDIT, 0, &credit, sizeof credit);
+}
+
+/* ---------------------------------------------------------------------------------------- chunks
+ */
+
+static void ask(n6_server_t *s, uint8_t slot, uint32_t first, uint32_t end, uint32_t bytes)
+{
+    const uint32_t from = first * s->config.chunk;
+    const uint32_t to = end * s->config.chunk < bytes ? end * s->config.chunk : bytes;
+    const n6_nak_t nak = {.offset = from, .length = to - from};
+
+    s->naks_sent++;
+    n6_event(s, N6_MESSAGE_TYPE_NAK, s->slot[slot].id, &nak, sizeof nak);
+}
+
+static uint8_t judge(n6_server_t *s, uint32_t id, const n6_data_header_t *data, uint32_t size)
+{
+    const n6_config_t *config = &s->config;
+    n6_slot_t *slot;
+
+    if (!s->session || id == 0)
+        return DROP;
+    if (n6_newer(data->position + size, s->granted))
+        return N6_STATUS_OUT_OF_CREDITS;
+    if (data->slot >= config->slots)
+        return N6_STATUS_BAD_SLOT;
+    if (size == 0 || data->offset % config->chunk != 0 || size > config->slot_size ||
+        data->offset > config->slot_size - size)
+        return N6_STATUS_BAD_REQUEST;
+    slot = &s->slot[data->slot];
+    if (is_newer(slot, id)) {
+        if (!turn_to(s, data->slot, id)) {
+            if (slot->refused == id)
+                return DROP;
+            slot->refused = id;
+            return N6_STATUS_BUSY;
+        }
+    } else if (slot->id != id || slot->state == N6_SLOT_EMPTY) {
+        return DROP;
+    } else if (slot->state != N6_SLOT_FILLING ||
+               is_marked(bitmap_of(s, data->slot), data->offset / config->chunk)) {
+        return DUPLICATE;
+    }
+    return N6_STATUS_OK;
+}
+
+uint8_t *n6_upload_place(n6_server_t *s, uint32_t id, const n6_data_header_t *data, uint32_t size)
+{
+    s->verdict = judge(s, id, data, size);
+    return s->verdict == N6_STATUS_OK ? s->config.slot[data->slot] + data->offset : NULL;
+}
+
+/* First chunk of [first, end) that is marked or not; end = none. */
+static uint32_t find(const uint32_t *bitmap, uint32_t first, uint32_t end, bool marked)
+{
+    while (first < end && is_marked(bitmap, first) != marked)
+        first++;
+    return first;
+}
+
+static void finish(n6_server_t *s, uint8_t index)
+{
+    n6_slot_t *slot = &s->slot[index];
+    const n6_request_t request = {.id = slot->id, .type = N6_MESSAGE_TYPE_COMMIT};
+    const uint32_t length = s->config.npu->network[slot->network].input_bytes;
+    const uint32_t crc = n6_crc(s, s->config.slot[index], length);
+
+    if (crc != slot->crc) {
+        clear(s, index);
+        n6_error(s, slot->id, N6_MESSAGE_TYPE_COMMIT, N6_STATUS_BAD_DIGEST, crc);
+        return;
+    }
+    slot->state = N6_SLOT_COMMITTED;
+    slot->committed_at = n6_now(s);
+    n6_reply(s, &request, NULL, 0);
+    n6_queue_input(s, index, N6_STATUS_OK);
+}
+
+static bool is_complete(const n6_server_t *s, uint8_t index, uint16_t network)
+{
+    const uint32_t end = chunks_of(s, s->config.npu->network[network].input_bytes);
+    return find(bitmap_of(s, index), 0, end, false) == end;
+}
+
+/* A gap before the chunk is asked for, once, and a damaged chunk each time. */
+static void receive(n6_server_t *s, const n6_data_header_t *data, uint32_t size, bool good)
+{
+    n6_slot_t *slot = &s->slot[data->slot];
+    const uint32_t chunk = data->offset / s->config.chunk;
+    const uint32_t first = chunk < slot->next ? chunk : slot->next;
+    const uint32_t end = good ? chunk : chunk + 1;
+
+    if (good)
+        bitmap_of(s, data->slot)[chunk / 32] |= 1u << (chunk % 32);
+    else
+        n6_server_log(s, N6_LOG_LEVEL_WARNING, "a damaged chunk is asked for again");
+    if (first < end)
+        ask(s, data->slot, first, end, data->offset + size);
+    if (chunk >= slot->next)
+        slot->next = chunk + 1;
+    if (good && slot->parked && is_complete(s, data->slot, slot->network))
+        finish(s, data->slot);
+}
+
+void n6_upload_chunk(n6_server_t *s, uint32_t id, const n6_data_header_t *data, uint32_t size,
+                     bool good)
+{
+    const uint32_t position = data->position + size;
+
+    if (!s->session)
+        return;
+    n6_upload_seen(s, position);
+    if (s->verdict == N6_STATUS_OK)
+        receive(s, data, size, good);
+    else if (s->verdict == DUPLICATE)
+        s->duplicates++;
+    else if (s->verdict != DROP)
+        n6_error(s, id, N6_MESSAGE_TYPE_DATA, (n6_status_t)s->verdict,
+                 s->verdict == N6_STATUS_OUT_OF_CREDITS ? position : data->slot);
+    grant(s);
+}
+
+/* ---------------------------------------------------------------------------------------- COMMIT
+ */
+
+static void ask_for_gaps(n6_server_t *s, uint8_t index, uint32_t end, uint32_t bytes)
+{
+    const uint32_t *bitmap = bitmap_of(s, index);
+    uint32_t first = find(bitmap, 0, end, false);
+
+    for (unsigned gaps = 0; first < end && gaps < MAX_GAPS; gaps++) {
+        const uint32_t last = find(bitmap, first, end, true);
+        ask(s, index, first, last, bytes);
+        first = find(bitmap, last, end, false);
+    }
+}
+
+/* The slot is FILLING with this upload, and the COMMIT fits its network. */
+static void commit(n6_server_t *s, const n6_commit_t *commit)
+{
+    n6_slot_t *slot = &s->slot[commit->slot];
+    const uint32_t end = chunks_of(s, commit->length);
+
+    slot->crc = commit->crc;
+    slot->network = commit->network;
+    if (is_complete(s, commit->slot, commit->network)) {
+        finish(s, commit->slot);
+        return;
+    }
+    if (slot->parked)
+        ask_for_gaps(s, commit->slot, end, commit->length);
+    else if (slot->next < end)
+        ask(s, commit->slot, slot->next, end, commit->length);
+    slot->parked = true;
+    slot->next = end;
+}
+
+static n6_status_t check_commit(n6_server_t *s, uint32_t id, const n6_commit_t *commit)
+{
+    n6_slot_t *slot;
+    n6_status_t status = N6_STATUS_OK;
+
+    if (commit->slot >= s->config.slots)
+        return N6_STATUS_BAD_SLOT;
+    slot = &s->slot[commit->slot];
+    if (is_newer(slot, id)) {
+        if (!turn_to(s, commit->slot, id))
+            return N6_STATUS_BUSY;
+    } else if (slot->id != id) {
+        return N6_STATUS_NO_INPUT;
+    }
+    if (commit->network >= s->config.npu->networks)
+        status = N6_STATUS_UNKNOWN_NETWORK;
+    else if (commit->length != s->config.npu->network[commit->network].input_bytes)
+        status = N6_STATUS_BAD_TENSOR_SIZE;
+    else if (slot->state == N6_SLOT_EMPTY)
+        status = N6_STATUS_NO_INPUT;
+    if (status != N6_STATUS_OK && slot->state == N6_SLOT_FILLING)
+        slot->state = N6_SLOT_EMPTY;
+    return status;
+}
+
+static uint32_t offending(const n6_commit_t *commit, n6_status_t status)
+{
+    switch (status) {
+    case N6_STATUS_UNKNOWN_NETWORK:
+        return commit->network;
+    case N6_STATUS_BAD_TENSOR_SIZE:
+        return commit->length;
+    default:
+        return commit->slot;
+    }
+}
+
+void n6_upload_commit(n6_server_t *s, const n6_request_t *request)
+{
+    n6_commit_t wanted;
+    n6_status_t status;
+
+    memcpy(&wanted, request->payload, sizeof wanted);
+    n6_upload_seen(s, wanted.position);
+    status = check_commit(s, request->id, &wanted);
+    if (status != N6_STATUS_OK) {
+        n6_error(s, request->id, request->type, status, offending(&wanted, status));
+        if (wanted.slot < s->config.slots && s->slot[wanted.slot].state == N6_SLOT_EMPTY)
+            n6_queue_input(s, wanted.slot, N6_STATUS_NO_INPUT);
+    } else if (s->slot[wanted.slot].state == N6_SLOT_FILLING) {
+        commit(s, &wanted);
+    } else {
+        n6_reply(s, request, NULL, 0);
+    }
+    grant(s);
+}

@@ -1,0 +1,560 @@
+#include "n6_rig.h"
+
+enum {
+    GUARD = 0xa5,
+};
+
+static const float scales[] = {0.5f, 0.25f, 0.125f};
+static const int32_t zero_points[] = {1, -2, 3};
+
+static const n6_tensor_t tiny_input = {
+    .name = "in", .dtype = N6_DTYPE_INT8, .ndim = 1, .shape = {4}, .size = 4, .scale = 1.0f};
+static const n6_tensor_t tiny_output = {
+    .name = "out", .dtype = N6_DTYPE_INT8, .ndim = 1, .shape = {4}, .size = 4, .scale = 1.0f};
+static const n6_block_t tiny_block = {.kind = N6_EPOCH_KIND_EC, .operation = "Add"};
+
+static const n6_tensor_t image_inputs[] = {
+    {.name = "image",
+     .dtype = N6_DTYPE_UINT8,
+     .ndim = 4,
+     .shape = {1, 10, 30, 3},
+     .size = 900,
+     .channels = 3,
+     .scales = scales,
+     .zero_points = zero_points,
+     .axis = 3},
+    {.name = "bias",
+     .dtype = N6_DTYPE_FLOAT32,
+     .ndim = 1,
+     .shape = {10},
+     .size = 40,
+     .offset = 960},
+};
+static const n6_tensor_t image_outputs[] = {
+    {.name = "heat",
+     .dtype = N6_DTYPE_INT8,
+     .ndim = 3,
+     .shape = {8, 8, 3},
+     .size = 192,
+     .scale = 0.5f,
+     .zero_point = -7},
+    {.name = "rows",
+     .dtype = N6_DTYPE_FLOAT32,
+     .ndim = 2,
+     .shape = {5, 4},
+     .size = 80,
+     .channels = 2,
+     .scales = scales + 1},
+};
+static const n6_pool_t image_pools[] = {
+    {"npuRAM4", 0x34270000, 458752, 400, 0, 400},
+    {"octoFlash", 0x70000000, 1 << 20, 3000, 3000, 0},
+};
+static const n6_block_t image_blocks[] = {
+    {.first = 0,
+     .last = 7,
+     .kind = N6_EPOCH_KIND_EC,
+     .operation = "Conv2D",
+     .estimated_npu = 1000,
+     .estimated_total = 1200},
+    {.first = 8, .last = 8, .kind = N6_EPOCH_KIND_SW, .operation = "Resize"},
+    {.first = 9, .last = 9, .kind = N6_EPOCH_KIND_HYBRID},
+};
+
+static const n6_network_t networks[RIG_NETWORKS] = {
+    {.name = "tiny",
+     .inputs = 1,
+     .outputs = 1,
+     .blocks = 1,
+     .epochs = 1,
+     .digest = 0x12345678,
+     .input_bytes = 4,
+     .output_bytes = 4,
+     .input = &tiny_input,
+     .output = &tiny_output,
+     .block = &tiny_block},
+    {.name = "an image network with a name that is too long",
+     .card = "task = \"test\"\n",
+     .card_bytes = 14,
+     .inputs = 2,
+     .outputs = 2,
+     .pools = 2,
+     .timer_source = N6_TIMER_SOURCE_DWT_CYCLES,
+     .blocks = 3,
+     .epochs = 10,
+     .digest = 2,
+     .input_bytes = RIG_IMAGE_BYTES,
+     .output_bytes = 272,
+     .input = image_inputs,
+     .output = image_outputs,
+     .pool = image_pools,
+     .block = image_blocks},
+};
+
+/* -------------------------------------------------------------------------------------- the port
+ */
+
+static uint64_t port_now(void *context)
+{
+    return ((const rig_t *)context)->now;
+}
+
+static void port_info(void *context, n6_info_reply_t *info)
+{
+    (void)context;
+    memcpy(info->board, "rig", 3);
+    info->cpu_hz = 800000000;
+    info->npu_hz = 1000000000;
+    info->temperature_dc = 365;
+    info->reset_cause = N6_RESET_CAUSE_WATCHDOG;
+}
+
+static size_t port_memory(void *context, char *text, size_t size)
+{
+    (void)context;
+    (void)size;
+    memcpy(text, "sram 1 2\n", 9);
+    return 9;
+}
+
+static void port_restart(void *context)
+{
+    ((rig_t *)context)->restarts++;
+}
+
+/* ----------------------------------------------------------------------------------- the runtime
+ */
+
+static int npu_start(void *context, uint16_t network, const void *input, n6_block_time_t *times)
+{
+    rig_t *rig = context;
+
+    CHECK(!rig->busy);
+    rig->starts++;
+    if (rig->fail_start < 0)
+        return rig->fail_start;
+    rig->busy = true;
+    rig->network = network;
+    rig->input = input;
+    rig->times = times;
+    rig->left = rig->steps;
+    return 0;
+}
+
+static int npu_step(void *context)
+{
+    rig_t *rig = context;
+    const n6_network_t *network = &rig->npu.network[rig->network];
+    size_t at = 0;
+
+    CHECK(rig->busy);
+    rig->now += rig->step_ticks;
+    if (rig->left > 0) {
+        rig->left--;
+        return rig->step_state;
+    }
+    rig->busy = false;
+    if (rig->fail_step < 0)
+        return rig->fail_step;
+    for (uint8_t i = 0; i < network->outputs; i++)
+        for (uint32_t j = 0; j < network->output[i].size; j++)
+            rig->output[i][j] = (uint8_t)(rig->input[at++] + 1);
+    for (uint16_t i = 0; rig->times && i < network->blocks; i++)
+        rig->times[i] =
+            (n6_block_time_t){rig->now + i, 10u + i, 100u * (uint64_t)rig->starts + i, 1};
+    return N6_NPU_DONE;
+}
+
+static void npu_stop(void *context)
+{
+    rig_t *rig = context;
+
+    CHECK(rig->busy);
+    rig->busy = false;
+    rig->stops++;
+}
+
+static const void *npu_output(void *context, uint8_t index)
+{
+    rig_t *rig = context;
+
+    CHECK(!rig->busy);
+    return rig->output[index];
+}
+
+/* --------------------------------------------------------------------------------------- the rig
+ */
+
+static rig_t the_rig;
+
+rig_t *rig_new(void)
+{
+    rig_t *rig = &the_rig;
+    uint8_t *at = rig->memory + RIG_GUARD;
+
+    memset(rig, 0, sizeof *rig);
+    memset(rig->memory, GUARD, sizeof rig->memory);
+    for (int i = 0; i < RIG_SLOTS; i++, at += RIG_SLOT_SIZE + RIG_GUARD)
+        rig->slot[i] = at;
+    for (int i = 0; i < RIG_RESULTS; i++, at += RIG_RESULT_SIZE + RIG_GUARD)
+        rig->result[i] = at;
+    rig->now = 1000;
+    rig->read_size = rig->send_size = RIG_LINE;
+    rig->step_state = N6_NPU_RUNNING;
+    rig->next_id = 1;
+    rig->port = (n6_port_t){
+        .context = rig,
+        .tick_hz = 1000000,
+        .now = port_now,
+        .info = port_info,
+        .memory = port_memory,
+        .restart = port_restart,
+        .build = "golden",
+        .firmware = "1.2.3",
+        .boot_nonce = 0xdeadbeef,
+    };
+    rig->npu = (n6_npu_t){
+        .context = rig,
+        .network = networks,
+        .networks = RIG_NETWORKS,
+        .start = npu_start,
+        .step = npu_step,
+        .stop = npu_stop,
+        .output = npu_output,
+    };
+    rig->config = (n6_config_t){
+        .port = &rig->port,
+        .npu = &rig->npu,
+        .slot = rig->slot,
+        .slots = RIG_SLOTS,
+        .slot_size = RIG_SLOT_SIZE,
+        .bitmap = rig->bitmap,
+        .result = rig->result,
+        .results = RIG_RESULTS,
+        .result_size = RIG_RESULT_SIZE,
+        .times = rig->time_memory,
+        .max_blocks = RIG_BLOCKS,
+        .sums = rig->sums,
+        .total_blocks = RIG_BLOCKS,
+        .tx = rig->tx,
+        .tx_size = RIG_TX,
+        .window = RIG_WINDOW,
+        .chunk = RIG_CHUNK,
+    };
+    return rig;
+}
+
+rig_t *rig_start(void)
+{
+    rig_t *rig = rig_new();
+
+    EQUAL(n6_server_init(&rig->server, &rig->config), 0);
+    return rig;
+}
+
+rig_t *rig_session(void)
+{
+    rig_t *rig = rig_start();
+    const n6_hello_t hello = {
+        .major = N6_VERSION_MAJOR, .schema = N6_SCHEMA_ID, .nonce = 7, .window = 1 << 20};
+
+    rig_send(rig, N6_MESSAGE_TYPE_HELLO, rig->next_id, &hello, sizeof hello);
+    (void)rig_take(rig, N6_MESSAGE_TYPE_HELLO, rig->next_id++);
+    rig_nothing(rig);
+    return rig;
+}
+
+void rig_check_guards(const rig_t *rig)
+{
+    const uint8_t *at = rig->memory;
+
+    for (int i = 0; i <= RIG_SLOTS + RIG_RESULTS; i++) {
+        for (int j = 0; j < RIG_GUARD; j++)
+            EQUAL(at[j], GUARD);
+        at += RIG_GUARD + (i < RIG_SLOTS ? RIG_SLOT_SIZE : RIG_RESULT_SIZE);
+    }
+}
+
+/* ----------------------------------------------------------------------- the host's end, by hand
+ */
+
+uint32_t rig_crc32(const void *data, size_t size)
+{
+    const uint8_t *at = data;
+    uint32_t crc = 0xffffffffu;
+
+    for (; size > 0; size--) {
+        crc ^= *at++;
+        for (int bit = 0; bit < 8; bit++)
+            crc = (crc >> 1) ^ (crc & 1u ? 0xedb88320u : 0u);
+    }
+    return ~crc;
+}
+
+uint16_t rig_crc16(const void *data, size_t size)
+{
+    const uint8_t *at = data;
+    uint32_t crc = 0xffffu;
+
+    for (; size > 0; size--) {
+        crc ^= (uint32_t)*at++ << 8;
+        for (int bit = 0; bit < 8; bit++)
+            crc = (crc << 1) ^ (crc & 0x8000u ? 0x1021u : 0u);
+    }
+    return (uint16_t)crc;
+}
+
+uint32_t rig_random(uint32_t *seed)
+{
+    *seed ^= *seed << 13;
+    *seed ^= *seed >> 17;
+    *seed ^= *seed << 5;
+    return *seed;
+}
+
+static uint8_t *put16(uint8_t *at, uint16_t value)
+{
+    at[0] = (uint8_t)value;
+    at[1] = (uint8_t)(value >> 8);
+    return at + 2;
+}
+
+static uint8_t *put32(uint8_t *at, uint32_t value)
+{
+    return put16(put16(at, (uint16_t)value), (uint16_t)(value >> 16));
+}
+
+static uint32_t get16(const uint8_t *at)
+{
+    return at[0] | (uint32_t)at[1] << 8;
+}
+
+static uint32_t get32(const uint8_t *at)
+{
+    return get16(at) | get16(at + 2) << 16;
+}
+
+static size_t seal(uint8_t *frame, uint8_t type, uint8_t flags, uint32_t id, size_t size)
+{
+    frame[0] = 'n';
+    frame[1] = '6';
+    frame[2] = type;
+    frame[3] = flags;
+    put32(frame + 4, id);
+    put16(frame + 8, (uint16_t)size);
+    put16(frame + 10, rig_crc16(frame, 10));
+    if (size == 0)
+        return 12;
+    put32(frame + 12 + size, rig_crc32(frame + 12, size));
+    return 16 + size;
+}
+
+size_t rig_frame(uint8_t *to, uint8_t type, uint8_t flags, uint32_t id, const void *payload,
+                 size_t size)
+{
+    if (size > 0)
+        memcpy(to + 12, payload, size);
+    return seal(to, type, flags, id, size);
+}
+
+size_t rig_data(uint8_t *to, uint32_t id, uint32_t position, uint32_t offset, uint8_t slot,
+                const void *bytes, size_t size)
+{
+    put32(to + 12, position);
+    put32(to + 16, offset);
+    to[20] = slot;
+    to[21] = 0;
+    put16(to + 22, rig_crc16(to + 12, 10));
+    memcpy(to + 24, bytes, size);
+    return seal(to, N6_MESSAGE_TYPE_DATA, 0, id, 12 + size);
+}
+
+/* Everything that the device sends must be whole frames, each of them right. */
+static void parse_line(rig_t *rig)
+{
+    while (rig->line_size - rig->parsed >= 12) {
+        const uint8_t *at = rig->line + rig->parsed;
+        const uint32_t length = get16(at + 8);
+        rig_frame_t *frame = &rig->frame[rig->frames];
+
+        EQUAL(at[0], 'n');
+        EQUAL(at[1], '6');
+        EQUAL(get16(at + 10), rig_crc16(at, 10));
+        if (rig->line_size - rig->parsed < 12 + length + (length ? 4u : 0u))
+            return;
+        if (length > 0)
+            EQUAL(get32(at + 12 + length), rig_crc32(at + 12, length));
+        if (at[2] == N6_MESSAGE_TYPE_DATA)
+            EQUAL(get16(at + 22), rig_crc16(at + 12, 10));
+        CHECK(rig->frames < RIG_FRAMES);
+        *frame = (rig_frame_t){at[2], at[3], get32(at + 4), (uint16_t)length, at + 12};
+        rig->frames++;
+        rig->parsed += 12 + length + (length ? 4u : 0u);
+    }
+}
+
+/* ------------------------------------------------------------------------------------- the wires
+ */
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static size_t receive(rig_t *rig, const uint8_t *bytes, size_t size)
+{
+    n6_window_t window[N6_LINK_WINDOWS];
+    size_t done = 0, count = 1;
+
+    size = smaller(size, rig->read_size);
+    if (rig->vectors) {
+        count = n6_server_rx_windows(&rig->server, window);
+    } else {
+        window[0].size = n6_server_rx_space(&rig->server, &window[0].at);
+    }
+    for (size_t i = 0; i < count; i++) {
+        size_t part = smaller(size - done, window[i].size);
+        if (part > 0)
+            memcpy(window[i].at, bytes + done, part);
+        done += part;
+    }
+    if (done > 0)
+        n6_server_rx_done(&rig->server, done);
+    return done;
+}
+
+static size_t transmit(rig_t *rig)
+{
+    n6_span_t span[N6_LINK_SPANS];
+    size_t done = 0, count = 1;
+
+    if (rig->vectors) {
+        count = n6_server_tx_spans(&rig->server, span);
+    } else {
+        span[0].size = n6_server_tx_peek(&rig->server, &span[0].at);
+    }
+    for (size_t i = 0; i < count && done < rig->send_size; i++) {
+        size_t part = smaller(rig->send_size - done, span[i].size);
+        CHECK(rig->line_size + part <= RIG_LINE);
+        memcpy(rig->line + rig->line_size, span[i].at, part);
+        rig->line_size += part;
+        done += part;
+    }
+    if (done > 0)
+        n6_server_tx_done(&rig->server, done);
+    return done;
+}
+
+int rig_turn(rig_t *rig)
+{
+    int state = n6_server_poll(&rig->server);
+
+    while (!rig->deaf && transmit(rig) > 0)
+        ;
+    parse_line(rig);
+    return state;
+}
+
+void rig_run(rig_t *rig)
+{
+    int turns = 0;
+
+    while (rig_turn(rig) == N6_SERVER_BUSY || (n6_server_due(&rig->server) == 0 && !rig->deaf))
+        CHECK(++turns < 100000);
+}
+
+void rig_feed(rig_t *rig, const void *bytes, size_t size)
+{
+    const uint8_t *at = bytes;
+
+    while (size > 0) {
+        const size_t taken = receive(rig, at, size);
+        at += taken;
+        size -= taken;
+        if (taken == 0 && rig->deaf)
+            return;
+        rig_run(rig);
+    }
+}
+
+void rig_send(rig_t *rig, uint8_t type, uint32_t id, const void *payload, size_t size)
+{
+    uint8_t frame[N6_LINK_FRAME_MAX];
+    rig_feed(rig, frame, rig_frame(frame, type, 0, id, payload, size));
+}
+
+void rig_send_chunk(rig_t *rig, uint32_t id, uint8_t slot, const uint8_t *bytes, uint32_t size,
+                    uint32_t chunk)
+{
+    uint8_t frame[RIG_CHUNK + 28];
+    const uint32_t offset = chunk * RIG_CHUNK;
+    const uint32_t part = size - offset < RIG_CHUNK ? size - offset : RIG_CHUNK;
+
+    rig_feed(rig, frame, rig_data(frame, id, rig->position, offset, slot, bytes + offset, part));
+    rig->position += part;
+}
+
+void rig_send_commit(rig_t *rig, uint32_t id, uint8_t slot, uint16_t network, const uint8_t *bytes,
+                     uint32_t size)
+{
+    const n6_commit_t commit = {.position = rig->position,
+                                .length = size,
+                                .crc = rig_crc32(bytes, size),
+                                .network = network,
+                                .slot = slot};
+    rig_send(rig, N6_MESSAGE_TYPE_COMMIT, id, &commit, sizeof commit);
+}
+
+void rig_upload(rig_t *rig, uint32_t id, uint8_t slot, uint16_t network, const uint8_t *bytes,
+                uint32_t size)
+{
+    for (uint32_t chunk = 0; chunk * RIG_CHUNK < size; chunk++)
+        rig_send_chunk(rig, id, slot, bytes, size, chunk);
+    rig_send_commit(rig, id, slot, network, bytes, size);
+}
+
+void rig_infer(rig_t *rig, uint32_t id, const n6_infer_t *infer, const n6_return_t *returns)
+{
+    uint8_t payload[sizeof *infer + N6_LIMIT_MAX_RETURNS * sizeof *returns];
+
+    memcpy(payload, infer, sizeof *infer);
+    if (infer->returns > 0)
+        memcpy(payload + sizeof *infer, returns, infer->returns * sizeof *returns);
+    rig_send(rig, N6_MESSAGE_TYPE_INFER, id, payload,
+             sizeof *infer + infer->returns * sizeof *returns);
+}
+
+const rig_frame_t *rig_take(rig_t *rig, uint8_t type, uint32_t id)
+{
+    const rig_frame_t *frame = &rig->frame[rig->taken];
+
+    CHECK(rig->taken < rig->frames);
+    EQUAL(frame->type, type);
+    EQUAL(frame->id, id);
+    rig->taken++;
+    return frame;
+}
+
+n6_error_reply_t rig_take_error(rig_t *rig, uint32_t id, n6_status_t status)
+{
+    const rig_frame_t *frame = rig_take(rig, N6_MESSAGE_TYPE_ERROR, id);
+    n6_error_reply_t error;
+
+    CHECK(frame->length > sizeof error);
+    EQUAL(frame->flags, N6_FLAG_REPLY);
+    memcpy(&error, frame->payload, sizeof error);
+    EQUAL(error.status, status);
+    return error;
+}
+
+void rig_nothing(rig_t *rig)
+{
+    if (rig->taken < rig->frames)
+        n6_test_fail(__FILE__, __LINE__, "type of a frame that was not awaited",
+                     rig->frame[rig->taken].type, 0);
+    /* What was taken may be forgotten: the line is not endless. */
+    if (rig->parsed == rig->line_size) {
+        rig->frames = rig->taken = 0;
+        rig->parsed = rig->line_size = 0;
+    }
+}
