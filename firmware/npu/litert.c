@@ -1,0 +1,277 @@
+/*
+ * litert.c - the runtime that the core sees, and the thread that runs its networks. See litert.h.
+ *
+ * The core's side owns `current` and what belongs to it. The two sides share `job`: the core's side
+ * sets it, the thread clears it when the run has ended. While `job` is set, LiteRT and its buffers
+ * are the thread's; else they are the core's. So output() and the times are read without a lock.
+ */
+#include "litert.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "litert_network.h"
+
+struct n6_litert {
+    n6_litert_config_t config;
+    lrt_api_t api;
+    lrt_environment_t *environment;
+    litert_network_t network[N6_LITERT_MAX_NETWORKS];
+    n6_network_t about[N6_LITERT_MAX_NETWORKS];
+    uint16_t networks;
+
+    litert_network_t *current; /* started by the core and not stopped */
+    const void *input;
+    n6_block_time_t *times;
+    bool launched; /* the thread has got current */
+
+    atomic_bool cancel;
+    pthread_t thread;
+    pthread_mutex_t lock; /* of all below */
+    pthread_cond_t changed;
+    bool quit;
+    litert_network_t *job;
+    int status; /* of the last job */
+    uint64_t begin;
+};
+
+/* ------------------------------------------------------------------------------ the thread */
+
+static bool cancelled(void *context)
+{
+    n6_litert_t *self = context;
+    return atomic_load_explicit(&self->cancel, memory_order_relaxed);
+}
+
+static void *work(void *context)
+{
+    n6_litert_t *self = context;
+    pthread_mutex_lock(&self->lock);
+    for (;;) {
+        while (!self->job && !self->quit) {
+            pthread_cond_wait(&self->changed, &self->lock);
+        }
+        if (!self->job) {
+            break;
+        }
+        litert_network_t *job = self->job;
+        pthread_mutex_unlock(&self->lock);
+        uint64_t begin = self->config.now(self->config.context);
+        int status = n6_litert_network_run(job);
+        pthread_mutex_lock(&self->lock);
+        self->begin = begin;
+        self->status = status;
+        self->job = NULL;
+        self->config.wake(self->config.context);
+    }
+    pthread_mutex_unlock(&self->lock);
+    return NULL;
+}
+
+/* ------------------------------------------------------------------------- the core's side */
+
+/* Hands current to the thread, if that is free. */
+static void launch(n6_litert_t *self)
+{
+    pthread_mutex_lock(&self->lock);
+    if (!self->job) {
+        n6_litert_network_bind(self->current, self->input);
+        atomic_store_explicit(&self->cancel, false, memory_order_relaxed);
+        self->job = self->current;
+        self->launched = true;
+        pthread_cond_signal(&self->changed);
+    }
+    pthread_mutex_unlock(&self->lock);
+}
+
+static int start(void *context, uint16_t network, const void *input, n6_block_time_t *times)
+{
+    n6_litert_t *self = context;
+    self->current = &self->network[network];
+    self->input = input;
+    self->times = times;
+    self->launched = false;
+    launch(self);
+    return 0;
+}
+
+static int step(void *context)
+{
+    n6_litert_t *self = context;
+    if (!self->launched) {
+        launch(self);
+        return N6_NPU_WAITING;
+    }
+    pthread_mutex_lock(&self->lock);
+    bool running = self->job != NULL;
+    int status = self->status;
+    uint64_t begin = self->begin;
+    pthread_mutex_unlock(&self->lock);
+    if (running) {
+        return N6_NPU_WAITING;
+    }
+    if (status) {
+        char text[256];
+        size_t length = (size_t)snprintf(text, sizeof(text), "%s: ", self->current->about.name);
+        length = length < sizeof(text) ? length : sizeof(text) - 1;
+        n6_litert_network_reason(self->current, text + length, sizeof(text) - length);
+        self->config.log(self->config.context, text);
+        return -status;
+    }
+    if (self->times) {
+        n6_litert_network_times(self->current, begin, self->times);
+    }
+    return N6_NPU_DONE;
+}
+
+static void stop(void *context)
+{
+    n6_litert_t *self = context;
+    atomic_store_explicit(&self->cancel, true, memory_order_relaxed);
+    self->current = NULL;
+}
+
+static const void *output(void *context, uint8_t index)
+{
+    n6_litert_t *self = context;
+    return self->current->memory[LITERT_OUTPUT][index];
+}
+
+n6_npu_t n6_litert_npu(n6_litert_t *self)
+{
+    for (size_t i = 0; i < self->networks; i++) {
+        self->about[i] = self->network[i].about;
+    }
+    return (n6_npu_t){
+        .context = self,
+        .network = self->about,
+        .networks = self->networks,
+        .features = N6_FEATURE_SIMULATED,
+        .start = start,
+        .step = step,
+        .stop = stop,
+        .output = output,
+    };
+}
+
+/* --------------------------------------------------------------------------------- loading */
+
+/*
+ * LiteRT's logger is set to silence, but TensorFlow Lite below it still writes to stderr while it
+ * loads a network, and there alone it says what is wrong with one. hush() sends that to a file;
+ * speak() ends it and takes the first error from the file.
+ */
+typedef struct {
+    FILE *file;
+    int stderr_;
+} hush_t;
+
+static hush_t hush(const n6_litert_t *self)
+{
+    hush_t hushed = {.file = self->config.verbose ? NULL : tmpfile(), .stderr_ = -1};
+    fflush(stderr);
+    if (hushed.file && (hushed.stderr_ = dup(STDERR_FILENO)) >= 0) {
+        dup2(fileno(hushed.file), STDERR_FILENO);
+    }
+    return hushed;
+}
+
+static void speak(hush_t *hushed, char *error, size_t size)
+{
+    static const char mark[] = "ERROR: ";
+    char line[256];
+    fflush(stderr);
+    if (hushed->stderr_ >= 0) {
+        dup2(hushed->stderr_, STDERR_FILENO);
+        close(hushed->stderr_);
+    }
+    if (!hushed->file) {
+        return;
+    }
+    rewind(hushed->file);
+    while (!*error && fgets(line, sizeof(line), hushed->file)) {
+        if (!strncmp(line, mark, strlen(mark))) {
+            line[strcspn(line, "\r\n")] = '\0';
+            snprintf(error, size, "%s", line + strlen(mark));
+        }
+    }
+    fclose(hushed->file);
+}
+
+n6_litert_t *n6_litert_open(const n6_litert_config_t *config, char *error, size_t size)
+{
+    n6_litert_t *self = calloc(1, sizeof(*self));
+    if (!self) {
+        abort();
+    }
+    self->config = *config;
+    if (n6_lrt_open(&self->api, config->library, error, size)) {
+        free(self);
+        return NULL;
+    }
+    const lrt_environment_option_t quiet = {
+        .tag = LRT_MIN_SEVERITY, .type = LRT_INTEGER, .value = LRT_SILENT};
+    int status = self->api.CreateEnvironment(config->verbose ? 0 : 1, &quiet, &self->environment);
+    if (status) {
+        snprintf(error, size, "LiteRT does not start (status %d)", status);
+        free(self);
+        return NULL;
+    }
+    pthread_mutex_init(&self->lock, NULL);
+    pthread_cond_init(&self->changed, NULL);
+    if (pthread_create(&self->thread, NULL, work, self)) {
+        abort();
+    }
+    return self;
+}
+
+int n6_litert_add(n6_litert_t *self, const n6_litert_source_t *source, char *error, size_t size)
+{
+    if (self->networks == N6_LITERT_MAX_NETWORKS) {
+        snprintf(error, size, "more than %d networks", N6_LITERT_MAX_NETWORKS);
+        return -1;
+    }
+    char clause[256] = "";
+    char reason[256] = "";
+    litert_load_t load = {
+        .self = &self->network[self->networks],
+        .environment = self->environment,
+        .source = source,
+        .cancelled = cancelled,
+        .context = self,
+        .error = clause,
+        .size = sizeof(clause),
+    };
+    hush_t hushed = hush(self);
+    int bad = n6_litert_network_load(&load, &self->api);
+    speak(&hushed, reason, sizeof(reason));
+    if (bad) {
+        n6_litert_network_free(&self->network[self->networks]);
+        snprintf(error, size, "%s does not load: %s%s%s", source->path, clause, *reason ? ": " : "",
+                 reason);
+        return -1;
+    }
+    self->networks++;
+    return 0;
+}
+
+void n6_litert_close(n6_litert_t *self)
+{
+    atomic_store_explicit(&self->cancel, true, memory_order_relaxed);
+    pthread_mutex_lock(&self->lock);
+    self->quit = true;
+    pthread_cond_signal(&self->changed);
+    pthread_mutex_unlock(&self->lock);
+    pthread_join(self->thread, NULL);
+    pthread_cond_destroy(&self->changed);
+    pthread_mutex_destroy(&self->lock);
+    for (size_t i = 0; i < self->networks; i++) {
+        n6_litert_network_free(&self->network[i]);
+    }
+    self->api.DestroyEnvironment(self->environment);
+    free(self);
+}

@@ -1,0 +1,231 @@
+/*
+ * litert_blocks.c - runs a LiteRT network, makes epoch blocks of its operators, and times them. See
+ * litert_network.h.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "block_table.h"
+#include "litert_network.h"
+
+enum { TICKS_PER_US = 1000 };
+
+/* ------------------------------------------------------------------------------------ runs */
+
+void n6_litert_network_bind(litert_network_t *self, const void *input)
+{
+    for (size_t i = 0; i < self->about.inputs; i++) {
+        const n6_tensor_t *tensor = &self->about.input[i];
+        memcpy(self->memory[LITERT_INPUT][i], (const char *)input + tensor->offset, tensor->size);
+    }
+}
+
+/* Takes over the operators from the profiler's events, which hold other things as well. */
+static void read_events(litert_network_t *self)
+{
+    int count = 0;
+    self->events = 0;
+    if (self->api->GetNumProfilerEvents(self->profiler, &count) || count < 1) {
+        return;
+    }
+    if (count > self->event_space) {
+        lrt_event_t *more = realloc(self->event, (size_t)count * sizeof(*more));
+        if (!more) {
+            abort();
+        }
+        self->event = more;
+        self->event_space = count;
+    }
+    if (self->api->GetProfilerEvents(self->profiler, count, self->event)) {
+        return;
+    }
+    const lrt_event_t *outer = NULL; /* the first kernel; nested ones belong to another subgraph */
+    self->begin_us = self->event[0].start_us;
+    for (int i = 0; i < count; i++) {
+        lrt_event_t event = self->event[i];
+        bool kernel =
+            event.type == LRT_EVENT_OPERATOR && (!outer || event.subgraph == outer->subgraph);
+        if (kernel || event.type == LRT_EVENT_DELEGATE) {
+            self->event[self->events] = event;
+            outer = kernel && !outer ? &self->event[self->events] : outer;
+            self->events++;
+        }
+    }
+}
+
+int n6_litert_network_run(litert_network_t *self)
+{
+    self->api->CompiledModelClearErrors(self->compiled);
+    self->api->ResetProfiler(self->profiler);
+    self->api->StartProfiler(self->profiler);
+    int status = self->api->RunCompiledModel(self->compiled, 0, self->about.inputs,
+                                             self->buffer[LITERT_INPUT], self->about.outputs,
+                                             self->buffer[LITERT_OUTPUT]);
+    self->api->StopProfiler(self->profiler);
+    read_events(self);
+    return status;
+}
+
+void n6_litert_network_reason(litert_network_t *self, char *text, size_t size)
+{
+    char *messages = NULL;
+    if (self->api->CompiledModelGetErrorMessages(self->compiled, &messages) || !messages ||
+        !*messages) {
+        snprintf(text, size, "LiteRT gives no reason");
+    } else {
+        snprintf(text, size, "%.*s", (int)strcspn(messages, "\n"), messages);
+    }
+    free(messages);
+}
+
+/* ----------------------------------------------------------------------------------- times */
+
+/* The block of an event is looked for from first on; -1 = none. */
+static int find_block(const litert_network_t *self, const lrt_event_t *event, int first)
+{
+    for (int i = first; i < self->operators; i++) {
+        const litert_operator_t *known = &self->known[i];
+        if (known->type == event->type && known->node == event->node &&
+            !strcmp(known->name, event->name)) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+static void time_operators(const litert_network_t *self, uint64_t begin, n6_block_time_t *times)
+{
+    uint64_t now = begin;
+    int next = 0; /* blocks before this one have begun */
+    for (int i = 0; i < self->events; i++) {
+        const lrt_event_t *event = &self->event[i];
+        uint64_t ticks = event->elapsed_us * TICKS_PER_US;
+        int block = find_block(self, event, next);
+        if (event->start_us > self->begin_us) {
+            uint64_t start = begin + (event->start_us - self->begin_us) * TICKS_PER_US;
+            now = start > now ? start : now;
+        }
+        while (next <= block) {
+            times[next++].start = now;
+        }
+        times[next > 0 ? next - 1 : 0].core += ticks;
+        now += ticks;
+    }
+    while (next < self->operators) {
+        times[next++].start = now;
+    }
+}
+
+static void spread_over_table(const litert_network_t *self, uint64_t begin, n6_block_time_t *times)
+{
+    const n6_network_t *about = &self->about;
+    double total = 0;
+    double estimated = 0;
+    for (int i = 0; i < self->events; i++) {
+        total += (double)self->event[i].elapsed_us * TICKS_PER_US;
+    }
+    for (size_t i = 0; i < about->blocks; i++) {
+        estimated += (double)about->block[i].estimated_total;
+    }
+    double before = 0;
+    for (size_t i = 0; i < about->blocks; i++) {
+        const n6_block_t *block = &about->block[i];
+        double after = before + (estimated > 0 ? (double)block->estimated_total / estimated
+                                               : 1.0 / about->blocks);
+        uint64_t start = (uint64_t)(before * total);
+        uint64_t ticks = (uint64_t)(after * total) - start;
+        times[i].start = begin + start;
+        *(block->kind == N6_EPOCH_KIND_SW ? &times[i].post : &times[i].core) = ticks;
+        before = after;
+    }
+}
+
+void n6_litert_network_times(const litert_network_t *self, uint64_t begin, n6_block_time_t *times)
+{
+    memset(times, 0, self->about.blocks * sizeof(*times));
+    (self->table ? spread_over_table : time_operators)(self, begin, times);
+}
+
+/* ---------------------------------------------------------------------------------- blocks */
+
+/* "Convolution (NHWC, QC8) DWConv" -> "Convolution DWConv" */
+static const char *short_name(litert_network_t *self, const char *name)
+{
+    char *text = n6_litert_keep_text(self, name);
+    char *open = strstr(text, " (");
+    char *close = open ? strchr(open, ')') : NULL;
+    if (close) {
+        memmove(open, close + 1, strlen(close + 1) + 1);
+    }
+    return text;
+}
+
+static int learn_blocks(litert_load_t *load)
+{
+    litert_network_t *self = load->self;
+    int count = self->events;
+    if (count < 1 || count > UINT16_MAX) {
+        return n6_litert_fail(load, "LiteRT's profiler reports %d operators", count);
+    }
+    n6_block_t *blocks = n6_litert_keep(self, (size_t)count * sizeof(*blocks));
+    self->known = n6_litert_keep(self, (size_t)count * sizeof(*self->known));
+    self->operators = count;
+    for (int i = 0; i < count; i++) {
+        const lrt_event_t *event = &self->event[i];
+        self->known[i] = (litert_operator_t){.name = n6_litert_keep_text(self, event->name),
+                                             .node = event->node,
+                                             .type = event->type};
+        blocks[i] = (n6_block_t){
+            .first = (uint16_t)i,
+            .last = (uint16_t)i,
+            .kind = event->type == LRT_EVENT_DELEGATE ? N6_EPOCH_KIND_HW : N6_EPOCH_KIND_SW,
+            .operation = short_name(self, event->name),
+        };
+    }
+    self->about.block = blocks;
+    self->about.blocks = (uint16_t)count;
+    self->about.epochs = (uint16_t)count;
+    return 0;
+}
+
+static int read_blocks(litert_load_t *load, const char *text)
+{
+    litert_network_t *self = load->self;
+    size_t space = 1;
+    for (const char *c = text; *c && space < UINT16_MAX; c++) {
+        space += *c == '\n' || *c == '\r';
+    }
+    n6_block_t *blocks = n6_litert_keep(self, space * sizeof(*blocks));
+    char reason[160];
+    int count = n6_block_table_read(n6_litert_keep_text(self, text), blocks, (int)space, reason,
+                                    sizeof(reason));
+    if (count < 0) {
+        return n6_litert_fail(load, "its block table: %s", reason);
+    }
+    uint16_t first = UINT16_MAX;
+    uint16_t last = 0;
+    for (int i = 0; i < count; i++) {
+        first = blocks[i].first < first ? blocks[i].first : first;
+        last = blocks[i].last > last ? blocks[i].last : last;
+    }
+    self->table = true;
+    self->about.block = blocks;
+    self->about.blocks = (uint16_t)count;
+    self->about.epochs = (uint16_t)(last - first + 1);
+    return 0;
+}
+
+int n6_litert_describe_blocks(litert_load_t *load)
+{
+    litert_network_t *self = load->self;
+    for (size_t i = 0; i < self->about.inputs; i++) {
+        memset(self->memory[LITERT_INPUT][i], 0, self->about.input[i].size);
+    }
+    if (n6_litert_network_run(self)) {
+        char reason[160];
+        n6_litert_network_reason(self, reason, sizeof(reason));
+        return n6_litert_fail(load, "it does not run on zeros: %s", reason);
+    }
+    return load->source->blocks ? read_blocks(load, load->source->blocks) : learn_blocks(load);
+}
