@@ -1,0 +1,306 @@
+/*
+ * main.c - n6sim, the virtual board: the main loop between a client and the core.
+ *
+ * One turn of the loop takes in what has arrived, gives the core a look, sends what it has to say,
+ * and sleeps in poll() until something happens: bytes, room for bytes, a new client, the end of an
+ * NPU run or a signal (both through the board's pipe), or a moment that the core or a paced line
+ * waits for. Bytes are read straight into the core's windows and written from its spans.
+ *
+ * It ends when its only client closes (--fd), when its parent does (--parent-death), and at SIGTERM
+ * or SIGINT.
+ */
+#define _GNU_SOURCE /* ppoll */
+#ifdef __APPLE__
+#define _DARWIN_C_SOURCE
+#endif
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
+
+#include "board.h"
+#include "endpoint.h"
+#include "line.h"
+#include "report.h"
+
+enum { TURN = 64 }; /* most reads and writes before the loop looks at other things */
+
+typedef struct {
+    n6_board_t *board;
+    n6_endpoint_t end;
+    n6_line_t rx;
+    n6_line_t tx;
+    bool signs; /* poll() has seen something at the client */
+    bool stuck; /* the client takes no bytes at the moment */
+    bool gone;  /* the client has closed */
+    pid_t parent;
+} n6_main_t;
+
+/* --------------------------------------------------------------------------------- signals */
+
+static const n6_board_t *signalled; /* the board whose loop a signal wakes */
+static volatile sig_atomic_t ended;
+
+static void on_end(int number)
+{
+    (void)number;
+    int saved = errno;
+    ended = 1;
+    n6_board_wake(signalled);
+    errno = saved;
+}
+
+/* A thread of the parent has ended, which may mean that the parent has. */
+static void on_parent(int number)
+{
+    (void)number;
+    int saved = errno;
+    n6_board_wake(signalled);
+    errno = saved;
+}
+
+static void catch (int number, void (*handler)(int))
+{
+    struct sigaction action = {.sa_handler = handler};
+    sigemptyset(&action.sa_mask);
+    sigaction(number, &action, NULL);
+}
+
+static void watch_parent(n6_main_t *self)
+{
+    self->parent = getppid();
+    catch (SIGHUP, on_parent);
+#ifdef __linux__
+    prctl(PR_SET_PDEATHSIG, SIGHUP);
+#endif
+}
+
+static bool orphaned(const n6_main_t *self)
+{
+    return self->parent && getppid() != self->parent;
+}
+
+/* ----------------------------------------------------------------------------------- bytes */
+
+static size_t readable(int fd)
+{
+    int count = 0;
+    return ioctl(fd, FIONREAD, &count) || count < 0 ? 0 : (size_t)count;
+}
+
+/* Cuts the vector to at most that many bytes, which is what it returns. */
+static size_t cut(struct iovec *vector, int *length, size_t most)
+{
+    size_t bytes = 0;
+    int kept = 0;
+    for (; kept < *length && bytes < most; kept++) {
+        size_t left = most - bytes;
+        vector[kept].iov_len = vector[kept].iov_len < left ? vector[kept].iov_len : left;
+        bytes += vector[kept].iov_len;
+    }
+    *length = kept;
+    return bytes;
+}
+
+/* Reads at most that many bytes into the core. false = there is no more, for now. */
+static bool receive_some(n6_main_t *self, size_t most)
+{
+    n6_server_t *server = &self->board->server;
+    n6_window_t window[N6_LINK_WINDOWS];
+    struct iovec vector[N6_LINK_WINDOWS];
+    int count = (int)n6_server_rx_windows(server, window);
+    for (int i = 0; i < count; i++) {
+        vector[i] = (struct iovec){.iov_base = window[i].at, .iov_len = window[i].size};
+    }
+    size_t wanted = cut(vector, &count, most);
+    if (!wanted) {
+        return false;
+    }
+    ssize_t got = readv(self->end.client, vector, count);
+    if (got <= 0) {
+        self->gone = got == 0 || (errno != EAGAIN && errno != EINTR);
+        return false;
+    }
+    n6_server_rx_done(server, (size_t)got);
+    n6_line_moved(&self->rx, (size_t)got);
+    return (size_t)got == wanted;
+}
+
+static void receive(n6_main_t *self, uint64_t now)
+{
+    if (!n6_line_paced(&self->rx)) {
+        for (int i = 0; i < TURN && receive_some(self, SIZE_MAX); i++) {
+        }
+    } else if (readable(self->end.client)) {
+        n6_line_begin(&self->rx, now);
+        for (int i = 0; i < TURN && receive_some(self, n6_line_passed(&self->rx, now)); i++) {
+        }
+    } else {
+        n6_line_rest(&self->rx);
+        if (self->signs) {
+            receive_some(self, 1); /* learns that the client has closed */
+        }
+    }
+}
+
+static size_t waiting(n6_main_t *self, struct iovec *vector, int *count)
+{
+    n6_span_t span[N6_LINK_SPANS];
+    size_t bytes = 0;
+    *count = (int)n6_server_tx_spans(&self->board->server, span);
+    for (int i = 0; i < *count; i++) {
+        vector[i] =
+            (struct iovec){.iov_base = (void *)(uintptr_t)span[i].at, .iov_len = span[i].size};
+        bytes += span[i].size;
+    }
+    return bytes;
+}
+
+/* Sends what the core has at hand. true = all of it has left, and the core may have more. */
+static bool transmit(n6_main_t *self, uint64_t now)
+{
+    struct iovec vector[N6_LINK_SPANS];
+    int count;
+    size_t bytes = waiting(self, vector, &count);
+    self->stuck = false;
+    if (!bytes) {
+        n6_line_rest(&self->tx);
+        return false;
+    }
+    n6_line_begin(&self->tx, now);
+    if (!cut(vector, &count, n6_line_passed(&self->tx, now))) {
+        return false;
+    }
+    ssize_t sent = writev(self->end.client, vector, count);
+    if (sent < 0) {
+        self->gone = errno != EAGAIN && errno != EINTR;
+        self->stuck = true;
+        n6_line_rest(&self->tx);
+        return false;
+    }
+    n6_server_tx_done(&self->board->server, (size_t)sent);
+    n6_line_moved(&self->tx, (size_t)sent);
+    return (size_t)sent == bytes || !n6_line_paced(&self->tx);
+}
+
+/* ------------------------------------------------------------------------------------ loop */
+
+/* Nanoseconds until something has to be done though nothing happens. */
+static uint64_t patience(n6_main_t *self)
+{
+    struct iovec vector[N6_LINK_SPANS];
+    int count;
+    uint64_t wait = n6_server_due(&self->board->server);
+    if (self->end.client >= 0) {
+        uint64_t now = n6_board_now(self->board);
+        uint64_t rx = n6_line_due(&self->rx, readable(self->end.client));
+        uint64_t tx = n6_line_due(&self->tx, waiting(self, vector, &count));
+        uint64_t due = rx < tx ? rx : tx;
+        if (due != UINT64_MAX) {
+            due = due > now ? due - now : 0;
+        }
+        wait = due < wait ? due : wait;
+    }
+#ifndef __linux__
+    const uint64_t half_a_second = 500000000;
+    if (self->parent && wait > half_a_second) {
+        wait = half_a_second;
+    }
+#endif
+    return wait;
+}
+
+static void sleep_until_event(n6_main_t *self)
+{
+    n6_window_t window[N6_LINK_WINDOWS];
+    struct pollfd fd[2] = {{.fd = self->board->wake[0], .events = POLLIN}, {.fd = -1}};
+    if (self->end.client < 0) {
+        fd[1] = (struct pollfd){.fd = self->end.listener, .events = POLLIN};
+    } else {
+        bool reads = !self->rx.busy && n6_server_rx_windows(&self->board->server, window) > 0;
+        fd[1].events = (short)((reads ? POLLIN : 0) | (self->stuck ? POLLOUT : 0));
+        fd[1].fd = fd[1].events ? self->end.client : -1;
+    }
+    uint64_t wait = patience(self);
+#ifdef __linux__
+    struct timespec time = {.tv_sec = (time_t)(wait / 1000000000),
+                            .tv_nsec = (long)(wait % 1000000000)};
+    int events = ppoll(fd, 2, wait == UINT64_MAX ? NULL : &time, NULL);
+#else
+    uint64_t ms = wait / 1000000 + (wait % 1000000 != 0);
+    int events = poll(fd, 2, wait == UINT64_MAX ? -1 : ms < INT_MAX ? (int)ms : INT_MAX);
+#endif
+    char bytes[64];
+    while (events > 0 && fd[0].revents && read(fd[0].fd, bytes, sizeof(bytes)) > 0) {
+    }
+    self->signs = events > 0 && fd[1].revents;
+}
+
+/* A new client begins with a quiet line. */
+static void meet(n6_main_t *self)
+{
+    self->gone = self->stuck = self->signs = false;
+    n6_line_rest(&self->rx);
+    n6_line_rest(&self->tx);
+    n6_server_relink(&self->board->server);
+}
+
+/* One turn. false = the last client has gone. */
+static bool turn(n6_main_t *self)
+{
+    n6_board_t *board = self->board;
+    int state;
+    int turns = TURN;
+    if (self->end.client < 0 && n6_endpoint_accept(&self->end)) {
+        meet(self);
+    }
+    if (self->end.client >= 0) {
+        receive(self, n6_board_now(board));
+    }
+    do {
+        state = n6_server_poll(&board->server);
+    } while (self->end.client >= 0 && !self->gone && transmit(self, n6_board_now(board)) &&
+             --turns);
+    if (self->gone) {
+        self->gone = false;
+        if (!n6_endpoint_hang_up(&self->end)) {
+            return false;
+        }
+    }
+    if (n6_board_restart(board)) {
+        n6_line_rest(&self->rx);
+        n6_line_rest(&self->tx);
+    } else if (state != N6_SERVER_BUSY && turns) {
+        sleep_until_event(self);
+    }
+    return true;
+}
+
+int main(int argc, char **argv)
+{
+    n6_options_t options = n6_options_read(argc, argv);
+    n6_main_t self = {.board = n6_board_open(&options)};
+    n6_line_init(&self.rx, options.baud);
+    n6_line_init(&self.tx, options.baud);
+    n6_endpoint_open(&self.end, &options);
+    signalled = self.board;
+    catch (SIGPIPE, SIG_IGN);
+    catch (SIGTERM, on_end);
+    catch (SIGINT, on_end);
+    if (options.parent_death) {
+        watch_parent(&self);
+    }
+    n6_report_ready(self.end.url);
+    while (!ended && !orphaned(&self) && turn(&self)) {
+    }
+    n6_endpoint_close(&self.end);
+    n6_board_close(self.board);
+    return EXIT_SUCCESS;
+}

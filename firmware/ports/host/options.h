@@ -1,0 +1,40 @@
+/*
+ * options.h - the command line of n6sim. `n6sim --help` prints it.
+ */
+#ifndef N6_HOST_OPTIONS_H
+#define N6_HOST_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "n6_server.h"
+
+typedef enum { N6_END_NONE, N6_END_FD, N6_END_UNIX, N6_END_TCP, N6_END_PTY } n6_end_kind_t;
+
+/* NAME=PATH[;card=FILE][;blocks=FILE] */
+typedef struct {
+    const char *name;
+    const char *path; /* a .tflite file, or reference:[NETWORK] */
+    const char *card;
+    const char *blocks;
+} n6_network_option_t;
+
+typedef struct {
+    n6_end_kind_t end;
+    const char *path; /* N6_END_UNIX */
+    int number;       /* N6_END_FD, N6_END_TCP */
+    n6_network_option_t network[N6_SERVER_MAX_NETWORKS];
+    size_t networks;
+    const char *litert;
+    uint32_t baud; /* 0 = as fast as it goes */
+    uint32_t slots;
+    uint32_t chunk;
+    bool parent_death;
+    bool verbose;
+} n6_options_t;
+
+/* Reads the command line, which is changed. Wrong ones end the process with a report. */
+n6_options_t n6_options_read(int argc, char **argv);
+
+#endif

@@ -1,0 +1,85 @@
+/*
+ * report.c - one line of JSON on standard output. See report.h.
+ */
+#include "report.h"
+
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const int crashes[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL};
+static char crash_line[1024];
+
+/* text as a JSON string, cut to what fits. */
+static size_t quote(char *out, size_t size, const char *text)
+{
+    size_t used = 0;
+    out[used++] = '"';
+    for (; *text && used + 8 < size; text++) {
+        unsigned char c = (unsigned char)*text;
+        if (c == '"' || c == '\\') {
+            out[used++] = '\\';
+            out[used++] = (char)c;
+        } else if (c < 0x20) {
+            used += (size_t)snprintf(out + used, size - used, "\\u%04x", c);
+        } else {
+            out[used++] = (char)c;
+        }
+    }
+    out[used++] = '"';
+    out[used] = '\0';
+    return used;
+}
+
+static size_t json_error(char *line, size_t size, const char *text)
+{
+    size_t used = (size_t)snprintf(line, size, "{\"error\": ");
+    used += quote(line + used, size - used - 2, text);
+    memcpy(line + used, "}\n", 3);
+    return used + 2;
+}
+
+void n6_report_ready(const char *url)
+{
+    char text[1024];
+    quote(text, sizeof(text), url);
+    printf("{\"url\": %s, \"pid\": %ld}\n", text, (long)getpid());
+    fflush(stdout);
+}
+
+void n6_report_failure(const char *format, ...)
+{
+    char text[768];
+    char line[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    json_error(line, sizeof(line), text);
+    fputs(line, stdout);
+    fflush(stdout);
+    fprintf(stderr, "n6sim: %s\n", text);
+    _exit(N6_EXIT_FAILURE);
+}
+
+static void on_crash(int number)
+{
+    (void)number;
+    ssize_t written = write(STDOUT_FILENO, crash_line, strlen(crash_line));
+    _exit(written > 0 ? N6_EXIT_FAILURE : EXIT_FAILURE);
+}
+
+void n6_report_crash(const char *text)
+{
+    struct sigaction action = {.sa_handler = text ? on_crash : SIG_DFL};
+    sigemptyset(&action.sa_mask);
+    if (text) {
+        json_error(crash_line, sizeof(crash_line), text);
+    }
+    for (size_t i = 0; i < sizeof(crashes) / sizeof(crashes[0]); i++) {
+        sigaction(crashes[i], &action, NULL);
+    }
+}

@@ -1,0 +1,202 @@
+/*
+ * runtimes.c - loads networks and hands calls to their runtimes. See runtimes.h.
+ */
+#include "runtimes.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "n6_crc.h"
+#include "report.h"
+
+static const char reference_scheme[] = "reference:";
+
+/* ----------------------------------------------------------------------------------- calls */
+
+static int start(void *context, uint16_t network, const void *input, n6_block_time_t *times)
+{
+    n6_runtimes_t *self = context;
+    self->active = self->route[network].npu;
+    return self->active->start(self->active->context, self->route[network].index, input, times);
+}
+
+static int step(void *context)
+{
+    n6_runtimes_t *self = context;
+    return self->active->step(self->active->context);
+}
+
+static void stop(void *context)
+{
+    n6_runtimes_t *self = context;
+    self->active->stop(self->active->context);
+}
+
+static const void *output(void *context, uint8_t index)
+{
+    n6_runtimes_t *self = context;
+    return self->active->output(self->active->context, index);
+}
+
+n6_npu_t n6_runtimes_npu(n6_runtimes_t *self)
+{
+    uint16_t networks = 0;
+    while (networks < N6_SERVER_MAX_NETWORKS && self->route[networks].npu) {
+        networks++;
+    }
+    return (n6_npu_t){
+        .context = self,
+        .network = self->network,
+        .networks = networks,
+        .features = N6_FEATURE_SIMULATED,
+        .start = start,
+        .step = step,
+        .stop = stop,
+        .output = output,
+    };
+}
+
+/* --------------------------------------------------------------------------------- loading */
+
+/* The text of a file; NULL for no path. */
+static const char *read_text(n6_runtimes_t *self, const char *network, const char *path)
+{
+    char *text = NULL;
+    size_t used = 0;
+    size_t got;
+    if (!path) {
+        return NULL;
+    }
+    FILE *file = fopen(path, "rb");
+    if (!file) {
+        n6_report_failure("--network %s: %s: %s", network, path, strerror(errno));
+    }
+    do {
+        char *more = realloc(text, used + 4097);
+        if (!more) {
+            abort();
+        }
+        text = more;
+        got = fread(text + used, 1, 4096, file);
+        used += got;
+    } while (got > 0);
+    text[used] = '\0';
+    if (ferror(file)) {
+        n6_report_failure("--network %s: %s: %s", network, path, strerror(errno));
+    }
+    fclose(file);
+    self->text[self->texts++] = text;
+    return text;
+}
+
+static bool is_reference(const n6_network_option_t *option)
+{
+    return !strncmp(option->path, reference_scheme, strlen(reference_scheme));
+}
+
+static void load_litert(n6_runtimes_t *self, const n6_network_option_t *option, const char *card)
+{
+    char text[512];
+    n6_litert_source_t source = {
+        .name = option->name,
+        .path = option->path,
+        .card = card,
+        .blocks = read_text(self, option->name, option->blocks),
+    };
+    snprintf(text, sizeof(text),
+             "--network %s: %s does not load: LiteRT crashes on it, the file is damaged",
+             option->name, option->path);
+    n6_report_crash(text);
+    if (n6_litert_add(self->litert, &source, text, sizeof(text))) {
+        n6_report_failure("--network %s: %s", option->name, text);
+    }
+    n6_report_crash(NULL);
+}
+
+/* Takes the built-in network of that name, or the first one. */
+static uint16_t find_reference(const n6_runtimes_t *self, const n6_network_option_t *option)
+{
+    const char *name = option->path + strlen(reference_scheme);
+    const n6_npu_t *npu = &self->reference_npu;
+    for (uint16_t i = 0; i < npu->networks; i++) {
+        if (!*name || !strcmp(name, npu->network[i].name)) {
+            return i;
+        }
+    }
+    n6_report_failure("--network %s=%s: no built-in network has this name; the first one is %s",
+                      option->name, option->path, npu->network[0].name);
+}
+
+static void set_route(n6_runtimes_t *self, size_t at, const n6_npu_t *npu, uint16_t index)
+{
+    self->route[at].npu = npu;
+    self->route[at].index = index;
+    self->network[at] = npu->network[index];
+}
+
+void n6_runtimes_open(n6_runtimes_t *self, const n6_options_t *options, n6_litert_config_t config)
+{
+    char error[512];
+    const char *card[N6_SERVER_MAX_NETWORKS] = {NULL};
+    *self = (n6_runtimes_t){0};
+    for (size_t i = 0; i < options->networks; i++) {
+        const n6_network_option_t *option = &options->network[i];
+        card[i] = read_text(self, option->name, option->card);
+        if (is_reference(option)) {
+            if (option->blocks) {
+                n6_report_failure("--network %s: a built-in network has its own blocks",
+                                  option->name);
+            }
+            continue;
+        }
+        if (!self->litert) {
+            if (!config.library) {
+                n6_report_failure("--network %s=%s needs LiteRT: say --litert PATH", option->name,
+                                  option->path);
+            }
+            self->litert = n6_litert_open(&config, error, sizeof(error));
+            if (!self->litert) {
+                n6_report_failure("%s", error);
+            }
+        }
+        load_litert(self, option, card[i]);
+    }
+    if (self->litert) {
+        self->litert_npu = n6_litert_npu(self->litert);
+    }
+    n6_reference_init(&self->reference, config.now, config.context, N6_TIMER_SOURCE_HOST_CLOCK);
+    self->reference_npu = n6_reference_npu(&self->reference);
+    uint16_t litert = 0;
+    for (size_t i = 0; i < options->networks; i++) {
+        const n6_network_option_t *option = &options->network[i];
+        n6_network_t *network = &self->network[i];
+        if (!is_reference(option)) {
+            set_route(self, i, &self->litert_npu, litert++);
+            continue;
+        }
+        set_route(self, i, &self->reference_npu, find_reference(self, option));
+        network->name = option->name;
+        if (card[i]) {
+            size_t size = strlen(card[i]);
+            if (size > UINT16_MAX) {
+                n6_report_failure("--network %s: its card is longer than %d bytes", option->name,
+                                  UINT16_MAX);
+            }
+            network->card = card[i];
+            network->card_bytes = (uint16_t)size;
+            network->digest = n6_crc32(network->digest, card[i], size);
+        }
+    }
+}
+
+void n6_runtimes_close(n6_runtimes_t *self)
+{
+    if (self->litert) {
+        n6_litert_close(self->litert);
+    }
+    for (size_t i = 0; i < self->texts; i++) {
+        free(self->text[i]);
+    }
+}
