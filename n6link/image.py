@@ -11,7 +11,8 @@ is ever made. The table is made by :func:`n6link.tensor.quantize`, and so rounds
 **Geometry.** Points are continuous: (0, 0) is the corner of the first pixel, (0.5, 0.5) its middle, x goes right, sizes are
 (width, height). ``input = source * scale + offset`` on each axis. A letterbox shrinks or grows the picture by
 ``min(W / w, H / h)``, rounds its sides to whole pixels, and puts it in the middle, an odd pixel of the bars behind it; ``scale``
-is that of the rounded sides, so that the formula is exact. A crop does the same with the larger of the two ratios.
+is that of the rounded sides, so that the formula is exact. A crop cuts the largest part of the input's proportions out of the
+middle, in whole source pixels, and stretches it over the input.
 
 Resizing is Pillow's (bilinear over all pixels that a target pixel covers), and so needs the extra ``vision``.
 """
@@ -55,10 +56,15 @@ class Placement:
     def fit(cls, how: str, source_size: tuple[int, int], input_size: tuple[int, int]) -> Placement:
         """The placement of a picture; how is ``letterbox``, ``stretch`` or ``crop``."""
         ratios = [target / length for length, target in zip(source_size, input_size, strict=True)]
-        ratio = (max if how == "crop" else min)(ratios)
-        drawn = input_size if how == "stretch" else [max(round(length * ratio), 1) for length in source_size]
-        scale_x, scale_y = (side / length for side, length in zip(drawn, source_size, strict=True))
-        left, top = (float(int((target - side) / 2)) for side, target in zip(drawn, input_size, strict=True))
+        axes = []
+        for length, target in zip(source_size, input_size, strict=True):
+            if how == "letterbox":
+                drawn = max(round(length * min(ratios)), 1)
+                axes.append((drawn / length, float((target - drawn) // 2)))
+            else:
+                cut = max(round(target / max(ratios)), 1) if how == "crop" else length
+                axes.append((target / cut, (cut - length) // 2 * target / cut))
+        (scale_x, left), (scale_y, top) = axes
         return cls(source_size, input_size, (scale_x, scale_y), (left, top))
 
     def to_source(self, xy: NDArray[Any], *, clip: bool = False) -> NDArray[np.float32]:
@@ -232,11 +238,11 @@ def _place(source: Pixels, placement: Placement, pad: int) -> Pixels:
         placement.source_size, placement.input_size, placement.scale, placement.offset, strict=True
     ):
         first = max(int(offset), 0)
-        last = min(round(length * scale) + int(offset), target)
+        last = min(round(length * scale + offset), target)
         begin.append(first)
         end.append(last)
-        box_from.append((first - offset) / scale)
-        box_to.append(min((last - offset) / scale, float(length)))
+        box_from.append(round((first - offset) / scale, 6))
+        box_to.append(min(round((last - offset) / scale, 6), float(length)))
     size = end[0] - begin[0], end[1] - begin[1]
     drawn = _resized(source, size, (*box_from, *box_to))
     if size == placement.input_size:
