@@ -12,21 +12,22 @@ SENDING,   NAK                               send these chunks again, before oth
 ASKED
 ASKED      ERROR BAD_DIGEST                  send all chunks again, three times at most                     SENDING
 ASKED      ERROR OUT_OF_CREDITS to COMMIT    probe: the device says what it has                             ASKED
-ASKED      reply                             Reply (not told of COMMIT)                                     gone
+ASKED      reply                             Reply (not told of COMMIT)                                     GONE
 ASKED      InferReply                                                                                       ACCEPTED
 ASKED,     DATA: its RESULT was lost         send the INFER again, once                                     same
 ACCEPTED
 ASKED,     RESULT, or the reply to READ      Begun                                                          RECEIVING
 ACCEPTED
 RECEIVING  DATA                              place it; NAK a gap that it leaves                             RECEIVING
-RECEIVING  all is there, digest good         Received                                                       gone
+RECEIVING  all is there, digest good         Received                                                       GONE
 RECEIVING  all is there, digest wrong        NAK everything; the third time Failed                          RECEIVING
 ASKED,     repeat()                          send it again                                                  same
 ACCEPTED
 RECEIVING  complain()                        NAK every gap                                                  RECEIVING
-any        other ERROR                       Failed                                                         gone
-any        withdraw()                                                                                       gone
-gone       anything                          drop                                                           gone
+any        other ERROR                       Failed                                                         GONE
+any        withdraw()                                                                                       forgotten
+GONE, or   anything                          drop                                                           same
+forgotten
 =========  ================================  =============================================================  =========
 """
 
@@ -41,13 +42,14 @@ from n6link.transfer import Download, Upload
 
 
 class Phase(enum.Enum):
-    """Of an exchange; see the table."""
+    """Of an exchange; see the table. GONE means that the device itself has ended it."""
 
     HELD = enum.auto()
     SENDING = enum.auto()
     ASKED = enum.auto()
     ACCEPTED = enum.auto()
     RECEIVING = enum.auto()
+    GONE = enum.auto()
 
 
 @dataclass(slots=True, eq=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from n6link.protocol import (
     CODECS,
@@ -17,6 +17,31 @@ from n6link.protocol import (
     unpack_fields,
 )
 from n6link.session import Session
+
+SLOW_BAUD: Final = 10_000_000
+"""bits a second up to which a UART is slow: 1 MB/s, where a float heatmap takes longer than a network"""
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """A round trip. Times are seconds."""
+
+    rtt: float
+    """from the host to the device and back"""
+    device_time: float
+    """of the device's clock, which starts at 0 with the device"""
+    host_time: float
+    """``time.monotonic()`` at the middle of the round trip"""
+
+    @property
+    def offset(self) -> float:
+        """Host time minus device time."""
+        return self.host_time - self.device_time
+
+    @property
+    def error(self) -> float:
+        """The offset is wrong by at most this, however unequal the two ways are."""
+        return self.rtt / 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +166,11 @@ class DeviceInfo:
             fault_record=fields.get(FieldTag.FAULT_RECORD, ""),
             memory=_regions(fields.get(FieldTag.MEMORY, "")),
         )
+
+    @property
+    def slow(self) -> bool:
+        """The link is a UART that is slow beside the networks: results are better reduced."""
+        return 0 < self.baud <= SLOW_BAUD
 
     @property
     def simulated(self) -> bool:

@@ -278,7 +278,7 @@ class Link:
         if exchange.type is MessageType.INFER:
             exchange.phase = Phase.ACCEPTED
         else:
-            del self.exchanges[exchange.id]
+            self._end(exchange)
         if exchange.type not in (MessageType.INFER, MessageType.COMMIT):
             self._events.append(Reply(exchange.id, exchange.type, bytes(payload), exchange.sent, now))
         self._sender.answered(exchange)
@@ -310,7 +310,12 @@ class Link:
             self._sender.answered(exchange)
             self._sender.enqueue(exchange)
         else:
+            exchange.phase = Phase.GONE
             self._fail(exchange, error)
+
+    def _end(self, exchange: Exchange) -> None:
+        exchange.phase = Phase.GONE
+        del self.exchanges[exchange.id]
 
     def _fail(self, exchange: Exchange, error: N6Error) -> None:
         self.withdraw(exchange.id)
@@ -362,7 +367,7 @@ class Link:
         download, result = exchange.download, exchange.result
         assert download and result
         if download.verify():
-            del self.exchanges[exchange.id]
+            self._end(exchange)
             self._events.append(Received(exchange.id, *result, download.data, now))
         elif download.failures < ATTEMPTS:
             self._nak(exchange.id, 0, 0)

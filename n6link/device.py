@@ -1,0 +1,346 @@
+"""A board with an NPU, or a virtual one, as an async context manager."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import secrets
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from importlib import metadata
+from types import MappingProxyType, TracebackType
+from typing import Final, Self
+
+from n6link import card as cards_
+from n6link import describe
+from n6link.card import Card
+from n6link.channel import Channel
+from n6link.clock import ClockMap
+from n6link.epochs import EpochStats
+from n6link.errors import BadInput, DeviceRebooted, LocalProtocolError, N6Error, RemoteProtocolError, UnknownName
+from n6link.events import Event, LogLine, Reply, StatsPushed, Stray
+from n6link.frames import Counters
+from n6link.inference import Job, Outcome, Runner
+from n6link.info import DeviceInfo, Ping
+from n6link.loop import ControlLoop, MissedPolicy
+from n6link.network import Network
+from n6link.protocol import CODECS, LogLevel, MessageType, ResetKind
+from n6link.stats import Stats
+from n6link.subscription import LogRecord, Subscription
+from n6link.transport import open_stream
+
+FIRST_PINGS: Final = 4
+"""round trips at connecting, of which the quickest sets the clock"""
+CLOCK_AGE: Final = 10.0
+"""seconds after which an inference has the clocks compared again"""
+
+_logger = logging.getLogger(__name__)
+
+
+class N6Device:
+    """A device, for the length of an ``async with`` block.
+
+    ::
+
+        async with N6Device("sim:") as dev:
+            result = await dev["movenet13"].run(frame)
+
+    Args:
+        url: see :mod:`n6link.transport`; None = the variable N6LINK_URL, else the one board that is plugged in.
+        cards: what networks mean, as cards or files; they win over what the firmware says.
+        timeout: seconds. A request fails without an answer after that time, an inference when nothing has moved for it.
+
+    Raises, on entering:
+        NoDeviceError: no URL, and not exactly one board.
+        TransportError: the URL cannot be opened.
+        RemoteProtocolError: the peer is no n6link device, or contradicts itself.
+        VersionMismatch: the firmware was built from another protocol.
+        N6Timeout: the peer says nothing.
+        CardError: a card that would be used cannot be.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        cards: Sequence[Card | str | os.PathLike[str]] = (),
+        timeout: float = 5.0,
+    ) -> None:
+        if not 0 < timeout < math.inf:
+            raise BadInput(f"timeout={timeout} is not a time-out; give seconds above 0")
+        self._wanted = url
+        self._cards = tuple(cards)
+        self._timeout = timeout
+        self._stack: AsyncExitStack | None = None
+        self._channel: Channel | None = None
+        self._logs: set[Subscription[LogRecord]] = set()
+        self._stats: dict[Subscription[Stats], float] = {}
+        self._url = ""
+        self._info: DeviceInfo
+        self._networks: Mapping[str, Network] = MappingProxyType({})
+        self._runner: Runner
+        self._clock: ClockMap
+        self._compared = 0.0
+
+    async def __aenter__(self) -> Self:
+        if self._stack:
+            raise LocalProtocolError("this N6Device is open already; make another one for a second connection")
+        async with AsyncExitStack() as stack:
+            stream = await open_stream(self._wanted)
+            self._url = stream.url
+            channel = Channel(stream, name=self._url, timeout=self._timeout, notify=self._notice)
+            self._channel = await stack.enter_async_context(channel)
+            await self._open()
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._stack
+        stack, self._stack = self._stack, None
+        await stack.__aexit__(kind, error, trace)
+
+    def __repr__(self) -> str:
+        names = ", ".join(self._networks) or "no networks"
+        return f"<N6Device {self._url or self._wanted or ''}: {names if self._stack else 'closed'}>"
+
+    # ---- what is there
+
+    @property
+    def url(self) -> str:
+        """What was opened, as it may be written again."""
+        return self._url
+
+    @property
+    def info(self) -> DeviceInfo:
+        """Board, firmware and limits, as they were at connecting."""
+        return self._info
+
+    @property
+    def networks(self) -> Mapping[str, Network]:
+        """The networks that the firmware has loaded, by name, in its order."""
+        return self._networks
+
+    def __getitem__(self, name: str) -> Network:
+        if name not in self._networks:
+            raise UnknownName(f"the device has no network {name!r}; it has {', '.join(self._networks) or 'none'}")
+        return self._networks[name]
+
+    @property
+    def clock(self) -> ClockMap:
+        """The device's clock on ``time.monotonic()``."""
+        return self._clock
+
+    @property
+    def counters(self) -> Counters:
+        """What this end of the link has counted."""
+        return self._open_channel.link.counters
+
+    # ---- what can be asked
+
+    async def ping(self) -> Ping:
+        """Measures a round trip, and compares the clocks."""
+        reply = await self._open_channel.ask(MessageType.PING)
+        return self._pong(reply)
+
+    async def request(
+        self,
+        kind: MessageType,
+        body: bytes = b"",
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109
+    ) -> bytes:
+        """Asks the device something of the protocol and returns the payload of the answer.
+
+        Args:
+            kind: of the request.
+            body: its payload, see ``protocol.md``.
+            timeout: seconds without an answer; None = that of the device.
+
+        Raises:
+            DeviceError: the device refused.
+            N6Timeout: no answer.
+            TransportError: the device has gone.
+        """
+        return (await self._open_channel.ask(kind, body, timeout=timeout)).payload
+
+    async def stats(self) -> Stats:
+        """What the device counts: its end of the link, and every network."""
+        return self._parsed(await self.request(MessageType.STATS))
+
+    async def reset_stats(self) -> None:
+        """Zeroes statistics, those of the epochs too."""
+        await self.request(MessageType.RESET_STATS)
+
+    async def epoch_stats(self, name: str) -> EpochStats:
+        """What the device has summed up of a network's epoch blocks since the statistics were reset.
+
+        Raises:
+            UnknownName: there is no such network.
+        """
+        network, codec, record = self[name], CODECS["EpochStatsReply"], CODECS["BlockStats"]
+        records, runs, total = b"", 0, 1
+        while len(records) < total * record.size:
+            body = CODECS["EpochStats"].pack(network=network.index, first=len(records) // record.size)
+            payload = await self.request(MessageType.EPOCH_STATS, body)
+            page = codec.unpack(payload)
+            total, runs = page.total, page.runs
+            if not page.count and total:
+                raise RemoteProtocolError(
+                    f"the device has {total} epoch blocks, and tells of {len(records) // record.size}"
+                )
+            records += payload[codec.size : codec.size + page.count * record.size]
+        return EpochStats.from_records(
+            network.epochs,
+            record.array(records),
+            runs=runs,
+            source=network.timer_source,
+            tick_hz=self._info.tick_hz,
+            simulated=self._info.simulated,
+        )
+
+    @asynccontextmanager
+    async def subscribe(self, interval: float = 1.0) -> AsyncIterator[Subscription[Stats]]:
+        """Statistics as the device sends them by itself.
+
+        ::
+
+            async with dev.subscribe(0.5) as readings:
+                async for stats in readings:
+                    ...
+
+        Args:
+            interval: seconds between two readings; the shortest one of all subscriptions holds.
+        """
+        if not 0.001 <= interval <= 3600:
+            raise BadInput(f"interval={interval} is no rate of readings; give 0.001 to 3600 seconds")
+        readings = Subscription[Stats]()
+        self._stats[readings] = interval
+        try:
+            await self.request(MessageType.SUBSCRIBE, self._rate())
+            yield readings
+        finally:
+            del self._stats[readings]
+            if not self._open_channel.failure:
+                self._open_channel.send(MessageType.SUBSCRIBE, self._rate())
+
+    @asynccontextmanager
+    async def logs(self) -> AsyncIterator[Subscription[LogRecord]]:
+        """Log lines of the device, and stray text on the line, as they come; they also go to the logger of this module."""
+        lines = Subscription[LogRecord]()
+        self._logs.add(lines)
+        try:
+            yield lines
+        finally:
+            self._logs.discard(lines)
+
+    async def set_log_level(self, level: LogLevel | int) -> None:
+        """The least severe level of log lines that the device sends; numbers as in :mod:`logging`."""
+        body = CODECS["LogLevelRequest"].pack(level=min(int(level), int(LogLevel.NONE)))
+        await self.request(MessageType.LOG_LEVEL, body)
+
+    async def infer(self, job: Job) -> Outcome:
+        """Runs a job that is prepared down to its bytes; :meth:`Network.run` is what to call.
+
+        Raises:
+            as :meth:`Network.run`.
+        """
+        channel = self._open_channel
+        channel.check()
+        if time.monotonic() > self._compared + CLOCK_AGE:
+            self._compared = time.monotonic()
+            channel.tasks.start_soon(self._compare)
+        return await self._runner.run(job)
+
+    async def reset(self, *, restart: bool = False) -> None:
+        """Cancels all work and drops all results; what was under way fails with DeviceError.
+
+        Args:
+            restart: restart the device, and wait until it is there again; what was under way fails with DeviceRebooted.
+        """
+        kind = ResetKind.DEVICE if restart else ResetKind.SESSION
+        await self.request(MessageType.RESET, CODECS["Reset"].pack(kind=kind))
+        if restart:
+            self._open_channel.fail(DeviceRebooted(f"{self._url} was restarted by this program"))
+            await self._open()
+
+    def loop(self, hz: float, *, missed: MissedPolicy = "skip") -> ControlLoop:
+        """A control loop beside this device; see :mod:`n6link.loop`."""
+        return ControlLoop(hz, missed=missed)
+
+    # ---- inside
+
+    @property
+    def _open_channel(self) -> Channel:
+        if self._channel is None:
+            raise LocalProtocolError("this N6Device is not open: use `async with N6Device(...) as dev`")
+        return self._channel
+
+    async def _open(self) -> None:
+        """Opens a session, and reads what the device has."""
+        channel = self._open_channel
+        session = await channel.open(secrets.randbits(64), host=f"n6link {_version()}")
+        self._clock = ClockMap(session.tick_hz)
+        try:
+            self._info = DeviceInfo.parse(session, await self.request(MessageType.INFO))
+        except ValueError as error:
+            raise RemoteProtocolError(f"the device tells too little of itself: {error}") from error
+        channel.link.path.set_baud(self._info.baud)
+        for _ in range(FIRST_PINGS):
+            await self.ping()
+        networks = {}
+        for description in await describe.read(channel.ask_all, session.networks):
+            card = cards_.find(description.name, description.card, self._cards)
+            networks[description.name] = Network(self, description, card)
+        self._networks = MappingProxyType(networks)
+        self._runner = Runner(channel, session.slots)
+
+    async def _compare(self) -> None:
+        with suppress(N6Error):
+            await self.ping()
+
+    def _pong(self, reply: Reply) -> Ping:
+        self._compared = reply.received
+        pong = CODECS["PingReply"].unpack(reply.payload)
+        self._clock.add(reply.sent, pong.device_time, reply.received)
+        middle = (reply.sent + reply.received) / 2
+        return Ping(reply.received - reply.sent, pong.device_time / self._info.tick_hz, middle)
+
+    def _notice(self, event: Event | N6Error) -> None:
+        """What came unasked, or that nothing will come any more."""
+        match event:
+            case N6Error():
+                for lines in self._logs:
+                    lines.fail(event)
+                for readings in self._stats:
+                    readings.fail(event)
+            case LogLine():
+                self._log(LogRecord(event.level, event.text, event.time / self._clock.tick_hz))
+            case Stray():
+                self._log(LogRecord(logging.INFO, event.text, None))
+            case StatsPushed():
+                stats = self._parsed(event.payload)
+                for readings in self._stats:
+                    readings.put(stats)
+
+    def _log(self, record: LogRecord) -> None:
+        _logger.log(record.level, "%s: %s", self._url, record.text)
+        for lines in self._logs:
+            lines.put(record)
+
+    def _parsed(self, payload: bytes) -> Stats:
+        return Stats.parse(payload, self._info.tick_hz)
+
+    def _rate(self) -> bytes:
+        interval = min(self._stats.values(), default=0.0)
+        return CODECS["Subscribe"].pack(interval_ms=round(interval * 1000))
+
+
+def _version() -> str:
+    try:
+        return metadata.version("n6link")
+    except metadata.PackageNotFoundError:
+        return "from source"

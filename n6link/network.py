@@ -1,0 +1,230 @@
+"""A network that a device has loaded: what it takes, what it gives, and how to run it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+import anyio
+import anyio.to_thread
+import numpy as np
+from numpy.typing import NDArray
+
+from n6link import decoders, image, reduce
+from n6link.card import Card
+from n6link.describe import Description
+from n6link.epochs import EpochTable
+from n6link.errors import BadInput, N6Timeout, UnknownName
+from n6link.image import Placement
+from n6link.inference import Job, Outcome
+from n6link.info import Pool
+from n6link.protocol import Limit, TimerSource
+from n6link.reduce import Return
+from n6link.result import Result, Timing, check_returns
+from n6link.tensor import TensorSpec
+
+if TYPE_CHECKING:
+    from n6link.device import N6Device
+    from n6link.profile import Profile
+
+LARGE: Final = 640 * 480
+"""pixels from which on a picture is prepared in a thread, so that the event loop goes on meanwhile"""
+
+
+class Network:
+    """One network of a device. Made by :class:`n6link.N6Device`.
+
+    Attributes:
+        device: that runs it.
+        name: as its firmware calls it.
+        index: by which the protocol names it.
+        digest: changes whenever the network or its description does.
+        inputs: tensors by name, in order.
+        outputs: tensors by name, in order.
+        pools: memory that it uses.
+        epochs: its epoch blocks.
+        timer_source: what counts their times.
+        card: what its tensors mean; None = nobody said.
+        newest: the last result that was delivered; None before the first.
+    """
+
+    def __init__(self, device: N6Device, description: Description, card: Card | None) -> None:
+        self.device = device
+        self.name: str = description.name
+        self.index: int = description.index
+        self.digest: int = description.digest
+        self.inputs: Mapping[str, TensorSpec] = MappingProxyType({spec.name: spec for spec in description.inputs})
+        self.outputs: Mapping[str, TensorSpec] = MappingProxyType({spec.name: spec for spec in description.outputs})
+        self.pools: tuple[Pool, ...] = description.pools
+        self.epochs: EpochTable = description.epochs
+        self.timer_source: TimerSource = description.timer_source
+        self.card = card
+        self.newest: Result | None = None
+        self._input_bytes = description.input_bytes
+
+    def __repr__(self) -> str:
+        return f"<Network {self.name}: {', '.join(map(_shape, self.inputs.values()))} -> {len(self.outputs)} outputs>"
+
+    async def run(
+        self,
+        data: Any,
+        *,
+        outputs: Sequence[str] | None = None,
+        reduce: bool | Sequence[Return] | None = None,
+        timers: bool = True,
+        timeout: float | None = None,  # noqa: ASYNC109
+        deadline: float | None = None,
+        priority: int = 0,
+        captured: float | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> Result:
+        """Runs the network once.
+
+        Several calls may run at once, on one network or on several; the next input travels while this one computes. A
+        call that is cancelled, or fails, leaves the device usable at once.
+
+        Args:
+            data: a picture (uint8 array (h, w, 3) or (h, w), Pillow image, or path of a file), or an array of the
+                input's shape with raw values or floats; for a network with several inputs a dict of these by name.
+            outputs: names of the outputs to return; None = all of them.
+            reduce: whether the device sends only what the network's decoder needs. None = if the link is slow and the
+                decoder gives the same from it; or requests of your own, see :mod:`n6link.reduce`.
+            timers: return the times of the epoch blocks.
+            timeout: seconds that all of it may take. None = as long as something moves, see ``N6Device``.
+            deadline: the same as a moment of ``time.monotonic()``; the device drops work whose time has passed.
+            priority: 0..255; a larger one overtakes smaller ones at every queue.
+            captured: ``time.monotonic()`` at which the data came to be; None = now.
+            options: those that :meth:`Result.decode` will be given, so that the right things are reduced.
+
+        Raises:
+            BadInput: data that do not fit, or an argument out of range.
+            UnknownName: an input or output that the network has not.
+            CardError: the network's card does not fit it.
+            N6Timeout: the time has passed, or nothing moved.
+            DeviceError: the device refused, or its runtime failed.
+            TransportError: the device has gone.
+        """
+        begun = time.monotonic()
+        captured = begun if captured is None else captured
+        if not 0 <= priority <= 255:
+            raise BadInput(f"priority={priority} is out of range; give 0 to 255")
+        if timeout is not None:
+            if timeout <= 0:
+                raise BadInput(f"timeout={timeout} leaves no time; give seconds above 0, or None")
+            deadline = min(begun + timeout, float("inf") if deadline is None else deadline)
+        auto = reduce is None or reduce is True
+        returns = self._returns(outputs, reduce, options or {})
+        picture, placement = await self._prepare(data)
+        prepared = time.monotonic()
+        while True:
+            job = Job(
+                network=self.index,
+                image=picture,
+                returns=b"".join(wanted.pack() for wanted in returns or ()),
+                timers=timers and self.timer_source is not TimerSource.NONE,
+                priority=priority,
+                deadline=deadline,
+            )
+            outcome = await self._run(job, timeout, begun)
+            timing = Timing.of(outcome, self.device.clock, captured=begun, prepared=prepared)
+            wanted = returns or [Return(index) for index in range(len(self.outputs))]
+            result = Result(self, outcome, wanted, timing=timing, placement=placement, captured=captured)
+            if not (auto and result.reduced) or decoders.for_network(self).complete(result):
+                break
+            returns = None
+        self.newest = result
+        return result
+
+    async def profile(
+        self, *, inputs: Mapping[str, NDArray[Any]] | None = None, runs: int = 20, warmup: int = 3
+    ) -> Profile:
+        """Runs the network several times and sums up its epoch timers; see :func:`n6link.profile.collect`."""
+        from n6link import profile
+
+        return await profile.collect(self, inputs=inputs, runs=runs, warmup=warmup)
+
+    # ---- inside
+
+    async def _run(self, job: Job, seconds: float | None, begun: float) -> Outcome:
+        if job.deadline is None:
+            return await self.device.infer(job)
+        with anyio.CancelScope(deadline=anyio.current_time() + job.deadline - time.monotonic()):
+            outcome = await self.device.infer(job)
+            if outcome.received <= job.deadline:
+                return outcome
+        limit = job.deadline - begun if seconds is None else seconds
+        raise N6Timeout(f"{self.name} gave no result within {limit:g} s")
+
+    def _returns(
+        self, outputs: Sequence[str] | None, wanted: bool | Sequence[Return] | None, options: Mapping[str, Any]
+    ) -> list[Return] | None:
+        """What to ask for; None = all outputs, whole."""
+        if isinstance(wanted, Sequence):
+            if outputs is not None:
+                raise BadInput("outputs= and a list of reductions exclude each other: reduce=[reduce.whole(0), ...]")
+            if not 1 <= len(wanted) <= Limit.MAX_RETURNS:
+                raise BadInput(f"{len(wanted)} reductions are asked for; a device takes 1 to {Limit.MAX_RETURNS}")
+            check_returns(wanted, len(self.outputs))
+            return list(wanted)
+        if outputs is not None:
+            names = list(self.outputs)
+            return [reduce.whole(names.index(self._known(name, self.outputs, "output"))) for name in outputs]
+        if wanted or (wanted is None and self.device.info.slow and self.card):
+            return decoders.for_network(self).returns(self, **options)
+        return None
+
+    def _known(self, name: str, tensors: Mapping[str, TensorSpec], what: str) -> str:
+        if name not in tensors:
+            raise UnknownName(f"network {self.name!r} has no {what} {name!r}; it has {', '.join(tensors)}")
+        return name
+
+    async def _prepare(self, data: Any) -> tuple[memoryview, Placement | None]:
+        """All inputs as they lie in the slot, and where the picture lies in the first one."""
+        if not isinstance(data, Mapping):
+            spec = self.card.main_input(self.inputs) if self.card else next(iter(self.inputs.values()))
+            data = {spec.name: data}
+        for name in data:
+            self._known(name, self.inputs, "input")
+        if missing := [name for name in self.inputs if name not in data]:
+            raise BadInput(f"network {self.name!r} also needs {', '.join(missing)}: give a dict of arrays by name")
+        arrays: dict[str, NDArray[Any]] = {}
+        placement = None
+        for name, value in data.items():
+            arrays[name], placed = await self._input(value, self.inputs[name])
+            placement = placement or placed
+        return self._image(arrays), placement
+
+    async def _input(self, value: Any, spec: TensorSpec) -> tuple[NDArray[Any], Placement | None]:
+        """Raw values of one input."""
+        if isinstance(value, np.ndarray):
+            same = value.shape in (spec.shape, spec.shape[1:])
+            if same and (len(spec.shape) < 3 or value.dtype != np.uint8):
+                return spec.check(spec.quantize(value).reshape(spec.shape)), None
+            if value.size < LARGE:
+                return image.prepare(value, spec, self.card)
+        elif not isinstance(value, str | os.PathLike) and not hasattr(value, "convert"):
+            return spec.check(spec.quantize(np.asarray(value)).reshape(spec.shape)), None
+        return await anyio.to_thread.run_sync(image.prepare, value, spec, self.card, abandon_on_cancel=True)
+
+    def _image(self, arrays: Mapping[str, NDArray[Any]]) -> memoryview:
+        """The bytes of an upload; those of the array itself if there is only one."""
+        if len(arrays) == 1:
+            (array,) = arrays.values()
+            if array.nbytes == self._input_bytes:
+                return _bytes(array)
+        upload = memoryview(bytearray(self._input_bytes))
+        for name, array in arrays.items():
+            spec = self.inputs[name]
+            upload[spec.offset : spec.offset + spec.size] = _bytes(array)
+        return upload
+
+
+def _bytes(array: NDArray[Any]) -> memoryview:
+    return array.reshape(-1).view(np.uint8).data
+
+
+def _shape(spec: TensorSpec) -> str:
+    return f"{spec.name} {spec.dtype}{list(spec.shape)}"

@@ -1,0 +1,193 @@
+"""What an inference gives: :class:`Result`, and where its time went, :class:`Timing`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from n6link import decoders, reduce
+from n6link.epochs import EpochTimers
+from n6link.errors import BadInput, RemoteProtocolError
+from n6link.image import Placement
+from n6link.inference import Outcome
+from n6link.protocol import CODECS, Feature
+from n6link.reduce import Reduced, Return
+
+if TYPE_CHECKING:
+    from n6link.clock import ClockMap
+    from n6link.network import Network
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Where the time of an inference went, in seconds of the host's clock; the stages follow each other."""
+
+    prepare: float
+    """fitting and quantising the input"""
+    queue: float
+    """waiting for an input slot, and for uploads before this one"""
+    upload: float
+    """from the first byte that left to the complete input on the device"""
+    wait: float
+    """in the device's queue"""
+    npu: float
+    """the network ran; on a simulated board, on this computer's CPU"""
+    download: float
+    """from the end of the network to the complete result here"""
+    decode: float = 0.0
+    """the last call of :meth:`Result.decode`"""
+    error: float = 0.0
+    """the border between upload and download is wrong by at most this; sums and the other stages are exact"""
+
+    @property
+    def total(self) -> float:
+        """All stages together."""
+        return sum(value for _, value in self.stages())
+
+    def stages(self) -> list[tuple[str, float]]:
+        """Name and seconds of each stage, in order."""
+        return [(field.name, getattr(self, field.name)) for field in fields(self) if field.name != "error"]
+
+    @classmethod
+    def of(cls, outcome: Outcome, clock: ClockMap, *, captured: float, prepared: float) -> Timing:
+        """The stages of an inference.
+
+        Args:
+            outcome: what the device said.
+            clock: of the device.
+            captured: host time at which the inference was asked for.
+            prepared: host time at which its input was ready to be sent.
+        """
+        header, hz = outcome.header, clock.tick_hz
+        committed = clock.to_host(header.t_committed)
+        wait = max(header.t_start - header.t_committed, 0) / hz
+        npu = max(header.t_end - header.t_start, 0) / hz
+        link = max(outcome.received - outcome.begun - wait - npu, 0.0)
+        upload = min(max(committed.time - outcome.begun, 0.0), link)
+        return cls(
+            prepare=prepared - captured,
+            queue=outcome.begun - prepared,
+            upload=upload,
+            wait=wait,
+            npu=npu,
+            download=link - upload,
+            error=min(committed.error, link),
+        )
+
+
+class Result:
+    """Outputs of one inference. Arrays are views of the received bytes; nothing is copied or computed before it is asked for.
+
+    Attributes:
+        network: that gave it.
+        outputs: raw arrays by name, of the outputs that were returned whole.
+        reduced: what came of the outputs that were not, by name.
+        placement: where the picture lies in the input; None if the input was no picture.
+        captured: ``time.monotonic()`` at which the inference was asked for, or the picture was taken.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        outcome: Outcome,
+        returns: Sequence[Return],
+        *,
+        timing: Timing,
+        placement: Placement | None,
+        captured: float,
+    ) -> None:
+        self.network = network
+        self.placement = placement
+        self.captured = captured
+        self._outcome = outcome
+        self._timing = timing
+        self.outputs, self.reduced = _parse(network, outcome, returns)
+
+    @property
+    def timing(self) -> Timing:
+        """Where the time went."""
+        return self._timing
+
+    @cached_property
+    def epochs(self) -> EpochTimers | None:
+        """Times of the epoch blocks; None if they were not asked for or the device has none."""
+        header, network = self._outcome.header, self.network
+        if not header.blocks:
+            return None
+        times = CODECS["EpochTime"].array(self._outcome.data, header.blocks, header.timers_offset)
+        return EpochTimers.from_records(
+            network.epochs,
+            times,
+            source=network.timer_source,
+            tick_hz=network.device.info.tick_hz,
+            shift=header.timer_shift,
+            elapsed=max(header.t_end - header.t_start, 0),
+            simulated=Feature.SIMULATED in network.device.info.features,
+        )
+
+    def dequantized(self) -> dict[str, NDArray[np.float32]]:
+        """The whole outputs as real numbers, float32, by name."""
+        return {name: self.network.outputs[name].dequantize(raw) for name, raw in self.outputs.items()}
+
+    def decode(self, **options: Any) -> Any:
+        """What the outputs mean, by the decoder that the network's card names; poses in pixels of the source image.
+
+        Args:
+            options: the decoder's own, see there; they win over those of the card.
+
+        Raises:
+            CardError: the network has no card, or one that does not fit.
+            BadInput: an option that cannot be used.
+        """
+        begun = time.monotonic()
+        meaning = decoders.for_network(self.network).decode(self, **options)
+        self._timing = replace(self._timing, decode=time.monotonic() - begun)
+        return meaning
+
+    def __repr__(self) -> str:
+        shapes = ", ".join(f"{name} {array.dtype}{list(array.shape)}" for name, array in self.outputs.items())
+        return (
+            f"<Result of {self.network.name}: {shapes or ', '.join(self.reduced)}; {self._timing.total * 1e3:.1f} ms>"
+        )
+
+
+def _parse(
+    network: Network, outcome: Outcome, returns: Sequence[Return]
+) -> tuple[Mapping[str, NDArray[Any]], Mapping[str, Reduced]]:
+    """Whole outputs and reduced ones, by name."""
+    specs = tuple(network.outputs.values())
+    if len(outcome.records) != len(returns):
+        raise RemoteProtocolError(
+            f"the device returned {len(outcome.records)} outputs, not the {len(returns)} asked for"
+        )
+    outputs: dict[str, NDArray[Any]] = {}
+    reduced: dict[str, Reduced] = {}
+    view = memoryview(outcome.data)
+    for wanted, record in zip(returns, outcome.records, strict=True):
+        if (record.output, record.reduction) != (wanted.output, wanted.reduction):
+            raise RemoteProtocolError(f"the device returned output {record.output} where {wanted.output} was asked for")
+        spec = specs[wanted.output]
+        part = reduce.parse(view[record.offset : record.offset + record.length], wanted, spec, record.count)
+        if isinstance(part, np.ndarray) and part.shape == spec.shape:
+            outputs[spec.name] = part
+        else:
+            reduced[spec.name] = part
+    return MappingProxyType(outputs), MappingProxyType(reduced)
+
+
+def check_returns(returns: Sequence[Return], outputs: int) -> None:
+    """Checks what a caller wants returned.
+
+    Raises:
+        BadInput: an output that the network has not.
+    """
+    for wanted in returns:
+        if not 0 <= wanted.output < outputs:
+            raise BadInput(f"Output {wanted.output} does not exist; the network has {outputs}.")
