@@ -140,7 +140,7 @@ class SerialStream(ByteStream):
         with suppress(Exception):
             for _ in range(DRAIN_POLLS):
                 if not self._transport.get_write_buffer_size() and not port.out_waiting:
-                    break
+                    return
                 await anyio.sleep(DRAIN_INTERVAL)
             port.reset_output_buffer()
 

@@ -91,17 +91,15 @@ def find_executable() -> Path:
         TransportError: this installation has none.
     """
     if named := os.environ.get("N6LINK_SIM"):
-        path = Path(named)
-        if not path.is_file():
+        if not os.path.isfile(named):
             raise TransportError(f"N6LINK_SIM names {named!r}, which is not a file")
+        return Path(named)
+    if path := _in_package("n6link", "_bin", _EXECUTABLE):
         return path
-    path = Path(__file__).parent / "_bin" / _EXECUTABLE
-    if not path.is_file():
-        raise TransportError(
-            "this build of n6link has no virtual board: it was installed without a C compiler, or on Windows; "
-            "install it again where `cc` works, or name an n6sim executable in N6LINK_SIM"
-        )
-    return path
+    raise TransportError(
+        "this build of n6link has no virtual board: it was installed without a C compiler, or on Windows; "
+        "install it again where `cc` works, or name an n6sim executable in N6LINK_SIM"
+    )
 
 
 def find_litert() -> Path:
@@ -110,13 +108,18 @@ def find_litert() -> Path:
     Raises:
         TransportError: the package is not installed, or has no such library.
     """
-    spec = importlib.util.find_spec("ai_edge_litert")
-    for folder in (spec and spec.submodule_search_locations) or ():
-        path = Path(folder) / _LITERT
-        if path.is_file():
-            return path
-    found = "the installed ai-edge-litert has no " + _LITERT if spec else "LiteRT is not installed"
-    raise TransportError(f"the virtual board cannot run networks: {found}; run: pip install 'n6link[sim]'")
+    if path := _in_package("ai_edge_litert", _LITERT):
+        return path
+    installed = importlib.util.find_spec("ai_edge_litert")
+    what = f"the installed ai-edge-litert has no {_LITERT}" if installed else "LiteRT is not installed"
+    raise TransportError(f"the virtual board cannot run networks: {what}; run: pip install 'n6link[sim]'")
+
+
+def _in_package(package: str, *parts: str) -> Path | None:
+    """A file of a package, without importing it; an editable one has its built files in a second folder."""
+    spec = importlib.util.find_spec(package)
+    folders = (spec and spec.submodule_search_locations) or ()
+    return next((path for folder in folders if (path := Path(folder, *parts)).is_file()), None)
 
 
 def parse(rest: str) -> SimBoard:
@@ -161,21 +164,20 @@ async def open_sim(rest: str) -> ChildStream:
 
 def _network(source: str, options: dict[str, Path], rest: str) -> SimNetwork:
     name, equals, value = source.partition("=")
-    if not equals or "/" in name:
-        name, value = "", source
-    value = unquote(value)
+    named = bool(equals) and "/" not in name
+    value = unquote(value if named else source)
     path = Path(value)
     known = networks.cards()
     if value in known and not path.exists():
-        name, path, toml = name or value, card.read(known[value]).file("model"), known[value]
+        stem, path, toml = value, card.read(known[value]).file("model"), known[value]
     elif path.is_file():
-        toml = path.with_suffix(".toml")
+        stem, toml = path.stem, path.with_suffix(".toml")
     else:
         what = "is not a file" if path.exists() else "does not exist"
         raise _error(rest, f"names the network {value!r}, which {what}; bundled are {', '.join(known)}")
     if toml.is_file():
         options = {"card": toml, **options}
-    name = name or path.stem
+    name = name if named else stem
     if not _NAME.fullmatch(name):
         raise _error(rest, f"has the network name {name!r}; write NAME={value} with up to 31 of A-Z a-z 0-9 _ . -")
     for file in (path, *options.values()):

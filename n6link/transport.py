@@ -22,9 +22,9 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 import anyio
 from anyio.abc import ByteStream
@@ -70,6 +70,11 @@ class Stream(ByteStream):
         """Tells the other end that nothing more will come, where the stream can."""
         with _mapped(self.url):
             await self._inner.send_eof()
+
+    @property
+    def extra_attributes(self) -> Mapping[Any, Callable[[], Any]]:
+        """What anyio's ``extra()`` can tell about a socket."""
+        return self._inner.extra_attributes
 
     async def aclose(self) -> None:
         """Closes the stream; a child process behind it is ended. Closing again does nothing."""

@@ -1,0 +1,869 @@
+from __future__ import annotations
+
+import asyncio
+import errno
+import importlib.util
+import json
+import os
+import pty
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import termios
+import time
+import tty
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import anyio
+import pytest
+import serial
+from anyio.abc import SocketAttribute
+from serial.tools import list_ports
+
+from n6link import discovery, process, qemu, serial_port, sim, transport
+from n6link.errors import N6Error, NoDeviceError, TransportError
+from n6link.transport import check_url, open_stream
+
+MEGABYTE = bytes(range(256)) * 4096
+
+
+def run(backend: str, function: Callable[[], Awaitable[None]]) -> None:
+    with_limit = anyio.run(lambda: _limited(function), backend=backend)
+    assert with_limit is None
+
+
+async def _limited(function: Callable[[], Awaitable[None]]) -> None:
+    with anyio.fail_after(30):
+        await function()
+
+
+both = pytest.mark.parametrize("backend", ["asyncio", "trio"])
+
+
+async def receive_exactly(stream: anyio.abc.ByteReceiveStream, count: int) -> bytes:
+    data = bytearray()
+    while len(data) < count:
+        data += await stream.receive(count - len(data))
+    return bytes(data)
+
+
+async def exchange(ours: anyio.abc.ByteStream, theirs: anyio.abc.ByteStream) -> None:
+    """A megabyte each way at once, then a little."""
+
+    async def check(reader: anyio.abc.ByteStream) -> None:
+        assert await receive_exactly(reader, len(MEGABYTE)) == MEGABYTE
+
+    async with anyio.create_task_group() as group:
+        for end in (ours, theirs):
+            group.start_soon(end.send, MEGABYTE)
+            group.start_soon(check, end)
+    await ours.send(memoryview(bytearray(b"ping")))  # type: ignore[arg-type]
+    assert await theirs.receive() == b"ping"
+    await theirs.send(b"pong")
+    assert await ours.receive(2) + await ours.receive() == b"pong"
+
+
+# ------------------------------------------------------------------------------------------- URLs
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("", "has no scheme; a URL starts with serial:, tcp:, unix:, sim:, qemu:"),
+        ("board", "'board' has no scheme"),
+        ("/dev/ttyACM0", "did you mean serial:/dev/ttyACM0"),
+        ("COM7", "did you mean serial:COM7"),
+        ("http://host", "unknown scheme 'http'"),
+        ("tcp:", "write tcp:HOST:PORT"),
+        ("tcp:host", "write tcp:HOST:PORT"),
+        ("tcp:host:serial", "write tcp:HOST:PORT"),
+        ("tcp:host:65536", "write tcp:HOST:PORT"),
+        ("tcp::6006", "write tcp:HOST:PORT"),
+        ("unix:", "write unix:PATH"),
+        ("serial:", "write serial:PORT"),
+        ("serial:COM3?speed=9600", "unknown option 'speed'; there is baud=N"),
+        ("serial:COM3?baud=fast", "'fast', which is not a baud rate"),
+        ("serial:COM3?baud=0", "not a baud rate"),
+    ],
+)
+async def test_a_malformed_url_says_what_is_wrong(url: str, says: str) -> None:
+    with pytest.raises(TransportError) as error:
+        await open_stream(url)
+    assert says in str(error.value)
+
+
+def test_a_url_can_be_checked_without_opening_it() -> None:
+    check_url("TCP:host:1")
+    with pytest.raises(TransportError, match="no scheme"):
+        check_url("host:1".partition(":")[0])
+
+
+# ------------------------------------------------------------------------------------------- sockets
+
+
+@both
+def test_unix(backend: str, tmp_path: Path) -> None:
+    async def main() -> None:
+        path = tmp_path / "socket"
+        async with await anyio.create_unix_listener(path) as listener, await open_stream(f"unix:{path}") as ours:
+            assert ours.url == f"unix:{path}"
+            async with await listener.accept() as theirs:
+                await exchange(ours, theirs)
+            with pytest.raises(TransportError, match="other end of unix:.* has closed the connection"):
+                await ours.receive()
+            with pytest.raises(TransportError, match=r"the connection to unix:.* broke \(broken pipe\)"):
+                for _ in range(100):
+                    await ours.send(MEGABYTE)
+        with pytest.raises(TransportError, match="closed by this program"):
+            await ours.receive()
+        with pytest.raises(TransportError, match="closed by this program"):
+            await ours.send(b"x")
+        await ours.aclose()
+
+    run(backend, main)
+
+
+@both
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "//localhost"])
+def test_tcp(backend: str, host: str) -> None:
+    async def main() -> None:
+        family = socket.AF_INET6 if "::" in host else socket.AF_INET
+        local = "::1" if "::" in host else "127.0.0.1"
+        with socket.socket(family) as raw:
+            try:
+                raw.bind((local, 0))
+            except OSError:
+                pytest.skip(f"this machine has no {local}")
+            raw.listen()
+            raw.setblocking(False)
+            async with await open_stream(f"tcp:{host}:{raw.getsockname()[1]}") as ours:
+                assert ours.extra(SocketAttribute.raw_socket).getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+                accepted = await anyio.to_thread.run_sync(_accept, raw)
+                async with await anyio.abc.SocketStream.from_socket(accepted) as theirs:
+                    await exchange(ours, theirs)
+                with pytest.raises(TransportError, match="closed the connection"):
+                    await ours.receive()
+
+    run(backend, main)
+
+
+def _accept(raw: socket.socket) -> socket.socket:
+    raw.settimeout(10)
+    return raw.accept()[0]
+
+
+@both
+def test_an_end_that_resets_the_connection(backend: str) -> None:
+    async def main() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as raw:
+            async with await open_stream(f"tcp:127.0.0.1:{raw.getsockname()[1]}") as ours:
+                accepted = _accept(raw)
+                accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+                accepted.close()
+                with pytest.raises(TransportError, match="reset"):
+                    await ours.receive()
+
+    run(backend, main)
+
+
+async def test_nobody_listens(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as raw:
+        port = raw.getsockname()[1]
+    with pytest.raises(TransportError, match=rf"nothing listens at 127.0.0.1 port {port} \(connection refused\)"):
+        await open_stream(f"tcp:127.0.0.1:{port}")
+    with pytest.raises(TransportError, match=r"no such file or directory.*n6link sim --unix /"):
+        await open_stream(f"unix:{tmp_path / 'nothing'}")
+    (tmp_path / "file").touch()
+    with pytest.raises(TransportError, match="connection refused"):
+        await open_stream(f"unix:{tmp_path / 'file'}")
+    with pytest.raises(TransportError, match="failed"):
+        await open_stream(f"unix:{tmp_path / ('long' * 50)}")
+
+
+async def test_a_host_that_does_not_exist() -> None:
+    with pytest.raises(TransportError, match="no host is called 'nowhere.invalid'"):
+        await open_stream("tcp:nowhere.invalid:1")
+
+
+async def test_a_host_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def never(*_: object) -> None:
+        await anyio.sleep_forever()
+
+    monkeypatch.setattr(anyio, "connect_tcp", never)
+    monkeypatch.setattr(transport, "CONNECT_TIMEOUT", 0.01)
+    with pytest.raises(TransportError, match="10.0.0.1 port 5 does not answer"):
+        await open_stream("tcp:10.0.0.1:5")
+
+
+async def test_no_unix_sockets_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(socket, "AF_UNIX")
+    with pytest.raises(TransportError, match="no unix sockets: use tcp:HOST:PORT"):
+        await open_stream("unix:/tmp/x")
+
+
+# ------------------------------------------------------------------------------------------- serial ports
+
+
+class Line:
+    """A pseudo terminal: ``path`` is the port, ``board`` the other end of its cable."""
+
+    def __init__(self) -> None:
+        self.board, self._port = pty.openpty()
+        tty.setraw(self._port)
+        os.set_blocking(self.board, False)
+        self.path = os.ttyname(self._port)
+
+    @property
+    def url(self) -> str:
+        return f"serial:{self.path}"
+
+    def attributes(self) -> list[object]:
+        return termios.tcgetattr(self._port)
+
+    async def write(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            await anyio.wait_writable(self.board)
+            view = view[os.write(self.board, view) :]
+
+    async def read(self, count: int) -> bytes:
+        data = bytearray()
+        while len(data) < count:
+            await anyio.wait_readable(self.board)
+            data += os.read(self.board, count - len(data))
+        return bytes(data)
+
+    def unplug(self) -> None:
+        for descriptor in (self._port, self.board):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._port = self.board = -1
+
+
+@pytest.fixture
+def line() -> Iterator[Line]:
+    line = Line()
+    yield line
+    line.unplug()
+
+
+async def test_serial(line: Line) -> None:
+    async with await open_stream(f"{line.url}?baud=115200") as ours:
+        assert line.attributes()[4:6] == [termios.B115200, termios.B115200]
+        # Both directions at once: neither may wait for the other.
+        reading = asyncio.create_task(receive_exactly(ours, len(MEGABYTE)))
+        feeding = asyncio.create_task(line.write(MEGABYTE))
+        arriving = asyncio.create_task(line.read(len(MEGABYTE)))
+        await ours.send(MEGABYTE)
+        assert await arriving == MEGABYTE
+        assert await reading == MEGABYTE
+        await feeding
+        await line.write(b"pong")
+        assert await ours.receive(2) + await ours.receive() == b"pong"
+        await ours.send_eof()
+    async with await open_stream(line.url):
+        assert line.attributes()[4] == termios.B921600
+
+
+async def test_a_buffer_may_be_changed_as_soon_as_it_is_sent(line: Line) -> None:
+    buffer = bytearray(MEGABYTE[:100_000])
+    async with await open_stream(line.url) as ours:
+        arriving = asyncio.create_task(line.read(len(buffer)))
+        await ours.send(memoryview(buffer))
+        buffer[:] = bytes(len(buffer))
+        assert await arriving == MEGABYTE[:100_000]
+
+
+async def test_little_waits_in_the_process_when_the_board_does_not_read(line: Line) -> None:
+    async with await open_stream(line.url) as ours:
+        with anyio.move_on_after(0.2) as scope:
+            await ours.send(MEGABYTE)
+        assert scope.cancelled_caught
+        kept = 0
+        with anyio.move_on_after(0.3):
+            while True:
+                kept += len(await line.read(1))
+        assert kept <= serial_port.PIECE + 16384, "more than the stream's and the kernel's buffers was on its way"
+
+
+async def test_reading_is_paused_when_nobody_receives(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serial_port, "RECEIVE_LIMIT", 20_000)
+    async with await open_stream(line.url) as ours:
+        written = 0
+        with anyio.move_on_after(0.3):
+            while True:
+                await anyio.wait_writable(line.board)
+                written += os.write(line.board, MEGABYTE[written : written + 4096])
+        assert 20_000 < written < 200_000
+        assert await receive_exactly(ours, written) == MEGABYTE[:written]
+        feeding = asyncio.create_task(line.write(MEGABYTE))
+        assert await receive_exactly(ours, len(MEGABYTE)) == MEGABYTE
+        await feeding
+
+
+async def test_a_stalled_board_stops_neither_the_loop_nor_the_end(line: Line) -> None:
+    longest = 0.0
+
+    async def watch() -> None:
+        nonlocal longest
+        while True:
+            before = time.process_time()
+            await anyio.lowlevel.checkpoint()
+            longest = max(longest, time.process_time() - before)
+
+    async with await open_stream(line.url) as ours, anyio.create_task_group() as group:
+        group.start_soon(watch)
+        with anyio.move_on_after(0.1):
+            await ours.send(MEGABYTE)
+        with anyio.fail_after(10):  # closing drains for a moment, and gives up
+            await ours.aclose()
+        group.cancel_scope.cancel()
+    assert longest < 0.1
+
+
+async def test_the_last_bytes_leave_before_the_port_closes(line: Line) -> None:
+    ours = await open_stream(line.url)
+    await ours.send(MEGABYTE[:4000])
+    closing = asyncio.create_task(ours.aclose())
+    assert await line.read(4000) == MEGABYTE[:4000]
+    await closing
+
+
+@pytest.mark.parametrize("doing", ["receiving", "sending", "nothing"])
+async def test_unplugging_ends_what_is_under_way(line: Line, doing: str, caplog: pytest.LogCaptureFixture) -> None:
+    async with await open_stream(line.url) as ours:
+
+        async def work() -> None:
+            if doing == "receiving":
+                await ours.receive()
+            elif doing == "sending":
+                await ours.send(MEGABYTE)
+
+        task = asyncio.create_task(work())
+        await anyio.sleep(0.05)
+        path = line.path
+        line.unplug()
+        if doing != "nothing":
+            with pytest.raises(TransportError, match=f"serial port {path} has gone; is its cable plugged in"):
+                with anyio.fail_after(5):
+                    await task
+        await anyio.sleep(0.05)
+        for attempt in (ours.receive, lambda: ours.send(b"x")):
+            with pytest.raises(TransportError, match="has gone"):
+                await attempt()
+    await ours.aclose()
+    assert not caplog.records, "the event loop has nothing to complain about"
+
+
+async def test_what_had_arrived_can_be_read_after_unplugging(line: Line) -> None:
+    async with await open_stream(line.url) as ours:
+        await line.write(b"last words")
+        await anyio.sleep(0.05)
+        line.unplug()
+        await anyio.sleep(0.05)
+        assert await ours.receive() == b"last words"
+        with pytest.raises(TransportError, match="has gone"):
+            await ours.receive()
+
+
+async def test_a_cancelled_read_loses_nothing(line: Line) -> None:
+    async with await open_stream(line.url) as ours:
+        with anyio.move_on_after(0.05):
+            await ours.receive()
+        await line.write(b"here")
+        assert await ours.receive() == b"here"
+
+
+async def test_a_closed_port_is_free_and_says_so(line: Line) -> None:
+    ours = await open_stream(line.url)
+    with pytest.raises(TransportError, match=f"{line.path} is in use by another program; close"):
+        await open_stream(line.url)
+    await ours.aclose()
+    with pytest.raises(TransportError, match="closed by this program"):
+        await ours.receive()
+    async with await open_stream(line.url):
+        pass
+
+
+async def test_a_port_that_does_not_exist(monkeypatch: pytest.MonkeyPatch) -> None:
+    plug(monkeypatch, port("/dev/ttyACM7", 0x0483, 0x374E))
+    with pytest.raises(TransportError, match=r"no serial port /dev/none; .* there: /dev/ttyACM7 \(ST-Link V3\)"):
+        await open_stream("serial:/dev/none")
+
+
+async def test_a_file_is_no_port(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.touch()
+    with pytest.raises(TransportError, match=f"{path} cannot be used as a serial port"):
+        await open_stream(f"serial:{path}")
+
+
+@pytest.mark.parametrize(
+    ("exc", "says"),
+    [
+        (serial.SerialException(errno.EACCES, "no"), "usermod -aG dialout"),
+        (serial.SerialException(errno.EBUSY, "no"), "in use by another program"),
+        (serial.SerialException(errno.EAGAIN, "no"), "in use by another program"),
+        (serial.SerialException("could not open port 'COM3': PermissionError(13, 'Access is denied.')"), "in use"),
+        (serial.SerialException("could not open port 'COM3': FileNotFoundError(2, 'no such file')"), "no serial port"),
+        (ValueError("Invalid baud rate: 7"), "does not do 921600 baud"),
+        (OSError(errno.EIO, "odd"), "cannot be used as a serial port"),
+    ],
+)
+async def test_a_port_that_cannot_be_opened(monkeypatch: pytest.MonkeyPatch, exc: Exception, says: str) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise exc
+
+    monkeypatch.setattr(serial, "Serial", refuse)
+    with pytest.raises(TransportError) as error:
+        await open_stream("serial:COM3")
+    assert says in str(error.value) and "COM3" in str(error.value)
+
+
+async def test_a_port_is_asked_for_low_latency(monkeypatch: pytest.MonkeyPatch, line: Line) -> None:
+    asked = []
+    monkeypatch.setattr(serial.Serial, "set_low_latency_mode", lambda self, on: asked.append(on))
+    async with await open_stream(line.url):
+        assert asked == [True]
+
+
+def test_serial_needs_asyncio(line: Line) -> None:
+    async def main() -> None:
+        with pytest.raises(TransportError, match="needs asyncio, .* under trio tcp:, unix:, sim: and qemu: work"):
+            await open_stream(line.url)
+
+    run("trio", main)
+
+
+# ------------------------------------------------------------------------------------------- discovery
+
+
+def port(path: str, vid: int | None = None, pid: int | None = None, description: str = "n/a") -> SimpleNamespace:
+    return SimpleNamespace(device=path, vid=vid, pid=pid, description=description, serial_number="0042")
+
+
+def plug(monkeypatch: pytest.MonkeyPatch, *ports: SimpleNamespace) -> None:
+    monkeypatch.setattr(list_ports, "comports", lambda: list(ports))
+
+
+def test_boards_come_first_and_say_what_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    plug(
+        monkeypatch,
+        port("/dev/ttyS0"),
+        port("/dev/ttyACM1", 0x0483, 0x5740, "Virtual COM Port"),
+        port("/dev/ttyUSB0", 0x0403, 0x6001, "FT232R"),
+        *(port(f"/dev/ttyACM{pid}", 0x0483, pid) for pid in (0x374E, 0x374F, 0x3753, 0x3754)),
+        port("/dev/ttyACM9", 0x1234, 0x5740),
+    )
+    found = discovery.devices()
+    assert [device.kind for device in found] == ["USB CDC"] + ["ST-Link V3"] * 4 + [None] * 3
+    assert str(found[0]) == "/dev/ttyACM1 (USB CDC)" and found[0].url == "serial:/dev/ttyACM1"
+    assert str(found[-1]) == "/dev/ttyUSB0 (FT232R)" and str(found[-2]) == "/dev/ttyS0 (serial port)"
+
+
+async def test_the_one_board_is_taken(monkeypatch: pytest.MonkeyPatch, line: Line) -> None:
+    monkeypatch.delenv("N6LINK_URL", raising=False)
+    plug(monkeypatch, port("/dev/ttyS0"), port(line.path, 0x0483, 0x3754))
+    async with await open_stream() as ours:
+        assert ours.url == line.url
+
+
+async def test_two_boards_have_to_be_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("N6LINK_URL", raising=False)
+    plug(monkeypatch, port("/dev/ttyACM0", 0x0483, 0x374E), port("/dev/ttyACM1", 0x0483, 0x5740))
+    with pytest.raises(
+        NoDeviceError, match=r"2 boards .*ACM0 \(ST-Link V3\), .*ACM1 \(USB CDC\); .*N6LINK_URL=serial:"
+    ):
+        await open_stream()
+
+
+@pytest.mark.parametrize(("ports", "says"), [([], "no serial port at all"), ([port("/dev/ttyS0")], "/dev/ttyS0")])
+async def test_no_board(monkeypatch: pytest.MonkeyPatch, ports: list[SimpleNamespace], says: str) -> None:
+    monkeypatch.delenv("N6LINK_URL", raising=False)
+    plug(monkeypatch, *ports)
+    with pytest.raises(NoDeviceError) as error:
+        await open_stream()
+    assert says in str(error.value) and "N6Device('sim:')" in str(error.value)
+
+
+async def test_the_environment_names_a_board(monkeypatch: pytest.MonkeyPatch, line: Line) -> None:
+    monkeypatch.setenv("N6LINK_URL", line.url)
+    async with await open_stream() as ours:
+        assert ours.url == line.url
+
+
+# ------------------------------------------------------------------------------------------- sim: URLs
+
+
+@pytest.fixture
+def nets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with files that could be networks, which is the current one."""
+    for name in ("a.tflite", "b.tflite", "with,comma.tflite", "a=b.tflite", "odd name!.tflite", "x;y.tflite", "r.txt"):
+        (tmp_path / name).touch()
+    (tmp_path / "b.toml").write_text('task = "pose-heatmap"')
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def arguments(rest: str) -> list[str]:
+    return [network.argument() for network in sim.parse(rest).networks]
+
+
+def test_sim_runs_the_bundled_networks() -> None:
+    board = sim.parse("")
+    assert [network.name for network in board.networks] == ["movenet13", "tinybert"]
+    assert all(network.path.is_file() and network.options["card"].suffix == ".toml" for network in board.networks)
+    assert not board.options
+
+
+@pytest.mark.parametrize(
+    ("rest", "expected"),
+    [
+        ("a.tflite", ["a=a.tflite"]),
+        ("b.tflite", ["b=b.tflite;card=b.toml"]),
+        ("b.tflite?card=r.txt", ["b=b.tflite;card=r.txt"]),
+        ("pose=a.tflite,b.tflite", ["pose=a.tflite", "b=b.tflite;card=b.toml"]),
+        ("pose=a.tflite?report=r.txt,a.tflite", ["pose=a.tflite;report=r.txt", "a=a.tflite"]),
+        ("with%2Ccomma.tflite", None),
+        ("c=with%2Ccomma.tflite", ["c=with,comma.tflite"]),
+        ("./a=b.tflite", None),
+        ("n=a=b.tflite", ["n=a=b.tflite"]),
+    ],
+)
+def test_sim_networks(nets: Path, rest: str, expected: list[str] | None) -> None:
+    if expected is None:
+        with pytest.raises(TransportError, match="has the network name"):
+            sim.parse(rest)
+    else:
+        assert arguments(rest) == expected
+
+
+def test_sim_bundled_networks_by_name(nets: Path) -> None:
+    one, other = sim.parse("movenet13,left=movenet13?report=r.txt").networks
+    assert (one.name, other.name) == ("movenet13", "left")
+    assert one.path == other.path and other.options["report"] == Path("r.txt")
+    (nets / "movenet13").touch()
+    assert sim.parse("movenet13").networks[0].path == Path("movenet13"), "a file of that name comes first"
+
+
+@pytest.mark.parametrize(
+    "rest",
+    ["?baud=921600&slots=4", "a.tflite?baud=921600&slots=4", "a.tflite?slots=4,b.tflite?report=r.txt&baud=921600"],
+)
+def test_sim_options_of_the_board_may_stand_anywhere(nets: Path, rest: str) -> None:
+    assert sim.parse(rest).options == {"baud": 921600, "slots": 4}
+
+
+@pytest.mark.parametrize(
+    ("rest", "says"),
+    [
+        ("none.tflite", "names the network 'none.tflite', which does not exist; bundled are movenet13, tinybert"),
+        (".", "names the network '.', which is not a file"),
+        ("a.tflite,a.tflite", "two networks called 'a'; name them NAME=PATH"),
+        ("a.tflite,", "empty network"),
+        ("odd name!.tflite", "network name 'odd name!'; write NAME="),
+        ("=a.tflite", "has the network name ''; write NAME=a.tflite"),
+        ("n" * 32 + "=a.tflite", "up to 31"),
+        ("z=x;y.tflite", "a semicolon"),
+        ("?baud=0", "baud='0', which is not a positive number"),
+        ("?baud=", "baud='', which is not a positive number"),
+        ("?slots=-1", "slots='-1'"),
+        ("?chunk=99999999999", "not a positive number"),
+        ("?bauds=9600", "unknown option 'bauds'; there are report, card, baud, slots, chunk"),
+        ("?report=r.txt", "option 'report' with no network before it"),
+        ("a.tflite?report=none.txt", "report='none.txt', which is not a file"),
+        ("a.tflite?baud=1&baud=2", "option 'baud' twice"),
+        ("a.tflite?baud=1,b.tflite?baud=2", "option 'baud' twice"),
+        ("a.tflite?report=r.txt&report=r.txt", "option 'report' twice"),
+    ],
+)
+def test_sim_errors_name_what_is_wrong(nets: Path, rest: str, says: str) -> None:
+    with pytest.raises(TransportError) as error:
+        sim.parse(rest)
+    assert says in str(error.value) and f"'sim:{rest}'" in str(error.value)
+
+
+def test_no_virtual_board_in_this_build(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("N6LINK_SIM", raising=False)
+    monkeypatch.setattr(sim, "_EXECUTABLE", "not-there")
+    with pytest.raises(TransportError, match="this build of n6link has no virtual board.*N6LINK_SIM"):
+        sim.find_executable()
+    monkeypatch.setenv("N6LINK_SIM", "/nowhere/n6sim")
+    with pytest.raises(TransportError, match="N6LINK_SIM names '/nowhere/n6sim', which is not a file"):
+        sim.find_executable()
+
+
+def test_the_virtual_board_of_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "_bin").mkdir()
+    (tmp_path / "_bin" / "n6sim").touch()
+    monkeypatch.delenv("N6LINK_SIM", raising=False)
+    spec = SimpleNamespace(submodule_search_locations=["/nowhere", str(tmp_path)])
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: spec if name == "n6link" else None)
+    assert sim.find_executable() == tmp_path / "_bin" / "n6sim"
+
+
+@pytest.mark.parametrize(
+    ("spec", "says"),
+    [(None, "LiteRT is not installed"), (SimpleNamespace(submodule_search_locations=["/"]), "has no lib")],
+)
+def test_no_litert(monkeypatch: pytest.MonkeyPatch, spec: object, says: str) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: spec)
+    with pytest.raises(TransportError, match=rf"{says}.*pip install 'n6link\[sim\]'"):
+        sim.find_litert()
+
+
+# ------------------------------------------------------------------------------------------- child processes
+
+HEAD = """#!{python}
+import json, os, signal, socket, sys, time
+argv = sys.argv
+link = socket.socket(fileno=int(argv[argv.index("--fd") + 1]))
+def ready(): print(json.dumps({{"url": "fd:", "pid": os.getpid()}}), flush=True)
+"""
+ECHO = """
+ready()
+link.sendall(json.dumps(argv[1:]).encode() + b"\\n")
+while data := link.recv(65536): link.sendall(data)
+"""
+
+
+@pytest.fixture
+def child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Makes ``sim:`` start a small program instead of the virtual board."""
+
+    def install(body: str) -> None:
+        path = tmp_path / "n6sim"
+        path.write_text(HEAD.format(python=sys.executable) + body)
+        path.chmod(path.stat().st_mode | stat.S_IXUSR)
+        monkeypatch.setenv("N6LINK_SIM", str(path))
+        monkeypatch.setattr(sim, "find_litert", lambda: Path("/litert.so"))
+
+    return install
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def pid_of(stream: transport.Stream) -> int:
+    inner = stream._inner
+    assert isinstance(inner, process.ChildStream)
+    return inner._process.pid
+
+
+@both
+def test_sim_starts_a_child_and_ends_it(backend: str, child: Callable[[str], None]) -> None:
+    child(ECHO)
+
+    async def main() -> None:
+        async with await open_stream("sim:movenet13?baud=115200") as ours:
+            pid = pid_of(ours)
+            line = b""
+            while not line.endswith(b"\n"):
+                line += await ours.receive()
+            options = json.loads(line)
+            assert options[:2] == ["--litert", "/litert.so"] and options[-1] == "--parent-death"
+            assert options[2] == "--network" and options[3].startswith("movenet13=") and ".toml" in options[3]
+            assert options[4:7] == ["--baud", "115200", "--fd"]
+
+            async def check() -> None:
+                assert await receive_exactly(ours, len(MEGABYTE)) == MEGABYTE
+
+            async with anyio.create_task_group() as group:
+                group.start_soon(check)
+                await ours.send(MEGABYTE)
+            await ours.send_eof()
+            with pytest.raises(TransportError, match="the virtual board ended with code 0"):
+                await ours.receive()
+        assert not alive(pid)
+        await ours.aclose()
+
+    run(backend, main)
+
+
+@both
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (
+            "sys.exit('cannot read network a: not a flatbuffer')",
+            "ended with code 1: cannot read network a: not a flatb",
+        ),
+        ("os.kill(os.getpid(), signal.SIGSEGV)", "was ended by signal 11"),
+        ("print('hello', flush=True); link.recv(1)", "printed 'hello' instead of its URL"),
+        ("print('[1]', flush=True); link.recv(1)", "printed '[1]' instead of its URL"),
+        ("print('so far', file=sys.stderr, flush=True); time.sleep(60)", "does not get ready within 0.5 s: so far"),
+    ],
+)
+def test_a_child_that_does_not_get_ready(
+    backend: str, child: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, body: str, says: str
+) -> None:
+    child(body)
+    if "sleep" in body:
+        monkeypatch.setattr(sim, "READY_TIMEOUT", 0.5)
+
+    async def main() -> None:
+        with pytest.raises(TransportError) as error:
+            await open_stream("sim:")
+        assert says in str(error.value) and str(error.value).startswith("the virtual board ")
+
+    run(backend, main)
+    assert not children()
+
+
+@both
+def test_a_child_that_dies_later_leaves_its_last_words(backend: str, child: Callable[[str], None]) -> None:
+    child("ready(); link.recv(1); print('noise\\nassertion failed\\n\\n', file=sys.stderr, flush=True); os._exit(3)")
+
+    async def main() -> None:
+        async with await open_stream("sim:") as ours:
+            await ours.send(b"x")
+            with pytest.raises(TransportError, match="the virtual board ended with code 3: assertion failed"):
+                await ours.receive()
+            with pytest.raises(TransportError, match="ended with code 3"):
+                await ours.send(MEGABYTE)
+
+    run(backend, main)
+
+
+@both
+def test_a_child_that_does_not_end_is_killed(
+    backend: str, child: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    child("signal.signal(signal.SIGTERM, signal.SIG_IGN); ready(); time.sleep(60)")
+    monkeypatch.setattr(process, "GRACE", 0.1)
+
+    async def main() -> None:
+        async with await open_stream("sim:") as ours:
+            pid = pid_of(ours)
+        assert not alive(pid)
+
+    run(backend, main)
+
+
+@both
+def test_cancelling_ends_the_child(backend: str, child: Callable[[str], None]) -> None:
+    child("time.sleep(60)")
+
+    async def main() -> None:
+        with anyio.move_on_after(0.5) as scope:
+            await open_stream("sim:")
+        assert scope.cancelled_caught
+
+    run(backend, main)
+    assert not children()
+
+    child(ECHO)
+
+    async def later() -> None:
+        with anyio.move_on_after(0.5):
+            async with await open_stream("sim:"):
+                await anyio.sleep_forever()
+
+    run(backend, later)
+    assert not children()
+
+
+def children() -> list[str]:
+    """Command lines of the child processes that this process has now, zombies included."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            if int(entry.read_text().rpartition(")")[2].split()[1]) == os.getpid():
+                found.append((entry.parent / "cmdline").read_text())
+        except OSError:
+            pass
+    return found
+
+
+async def test_a_program_that_cannot_be_started(child: Callable[[str], None], tmp_path: Path) -> None:
+    child(ECHO)
+    (tmp_path / "n6sim").chmod(0o600)
+    with pytest.raises(TransportError, match="the virtual board cannot be started: .*n6sim.*Permission denied"):
+        await open_stream("sim:")
+
+
+# ------------------------------------------------------------------------------------------- qemu:
+
+
+@pytest.fixture
+def image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "n6qemu.elf"
+    path.touch()
+    monkeypatch.delenv("N6LINK_QEMU_ELF", raising=False)
+    monkeypatch.setattr(shutil, "which", lambda name: f"/bin/{name}")
+    return path
+
+
+@pytest.mark.parametrize("url", ["{}", "?elf={}", ""])
+def test_qemu_runs_an_image(image: Path, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    if not url:
+        monkeypatch.setenv("N6LINK_QEMU_ELF", str(image))
+    command = qemu.command(url.format(image))
+    assert command[:4] == ["setpriv", "--pdeathsig", "KILL", "/bin/qemu-system-arm"]
+    assert command[-2:] == ["-kernel", str(image)]
+
+
+@pytest.mark.parametrize(
+    ("rest", "says"),
+    [
+        ("", "names no firmware"),
+        ("/nowhere.elf", "'/nowhere.elf' of 'qemu:/nowhere.elf' does not exist"),
+        ("?image=x", "not understood: write qemu:PATH or qemu:?elf=PATH"),
+        ("a.elf?elf=b.elf", "not understood"),
+    ],
+)
+async def test_qemu_without_an_image(image: Path, rest: str, says: str) -> None:
+    with pytest.raises(TransportError) as error:
+        await open_stream(f"qemu:{rest}")
+    assert says in str(error.value)
+
+
+async def test_qemu_is_not_installed(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with pytest.raises(TransportError, match="qemu-system-arm is not installed"):
+        await open_stream(f"qemu:{image}")
+
+
+# ------------------------------------------------------------------------------------------- errors
+
+
+def test_every_error_is_one_of_ours() -> None:
+    with pytest.raises(TransportError, match=r"x: failed \(odd\)"), transport._mapped("x:"):
+        raise OSError("odd")
+    group = ExceptionGroup("all", [OSError(errno.ECONNREFUSED, "no"), OSError("other")])
+    assert transport._reason(group) == "connection refused"
+    assert transport._reason(ValueError()) == "valueerror"
+    assert issubclass(TransportError, N6Error)
+
+
+def test_parents_that_die_take_their_child_along(child: Callable[[str], None]) -> None:
+    """The socket closes with the parent, whatever kills it."""
+    child(ECHO)
+    script = (
+        "import anyio, sys\nfrom pathlib import Path\nfrom n6link import sim, transport\n"
+        "sim.find_litert = lambda: Path('/litert.so')\n"
+        "async def main():\n"
+        "    stream = await transport.open_stream('sim:')\n"
+        "    print(stream._inner._process.pid, flush=True)\n"
+        "    await anyio.sleep_forever()\n"
+        "anyio.run(main)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout
+        pid = int(parent.stdout.readline())
+        assert alive(pid)
+        parent.send_signal(signal.SIGKILL)
+    deadline = time.monotonic() + 10
+    while alive(pid) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not alive(pid)
