@@ -1,0 +1,223 @@
+"""What the core costs on a Cortex-M55: code, memory, stack, and instructions for each received byte.
+
+Usage: ``python benchmarks/m55_size.py``. Needs arm-none-eabi-gcc; without qemu-system-arm the last table is left out. The
+tables are Markdown, as firmware/README.md shows them.
+
+Stack: the deepest chain of calls below n6_server_poll(), from GCC's call graph (-fcallgraph-info=su). Calls through
+pointers inside the core are followed to the functions that only pointers reach; those into the port and the network
+runtime are not: their stack comes on top. Functions that call each other in a circle are counted once each, and listed.
+
+Instructions: the difference between uploads of 64 KB and 32 KB, in QEMU (-icount), inside the core's functions: the bytes are
+put in place uncounted, as a DMA would. Both checksums are computed in software: the CRC-32 of every chunk, and that
+of the whole tensor at COMMIT.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final
+
+FIRMWARE: Final = Path(__file__).resolve().parents[1] / "firmware"
+CORE: Final = FIRMWARE / "core"
+PORT: Final = FIRMWARE / "ports" / "qemu-an547"
+COMPILER: Final = "arm-none-eabi-gcc"
+MACHINE: Final = ("-mcpu=cortex-m55", "-mthumb", "-mfloat-abi=hard", "-std=gnu11", f"-I{CORE}")
+EMULATOR: Final = (
+    *("qemu-system-arm", "-M", "mps3-an547", "-icount", "shift=5", "-display", "none", "-nodefaults"),
+    *("-monitor", "none", "-semihosting-config", "enable=on,target=native", "-kernel"),
+)
+INSTRUCTIONS_PER_TICK: Final = 31.25 / 32
+"""The system counter has 32 MHz; -icount shift=5 makes an instruction 32 ns."""
+
+POLL: Final = "n6_server_poll"
+PARSERS: Final = ("n6_link_parse", "n6_link_give_up")
+"""The functions of the link that call the server back."""
+
+
+def run(*command: str | Path, cwd: Path | None = None) -> str:
+    """The output of a program that has to succeed."""
+    return subprocess.run(command, check=True, capture_output=True, text=True, cwd=cwd, stdin=subprocess.DEVNULL).stdout
+
+
+def table(title: str, heads: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
+    """Prints a Markdown table; all columns but the first are numbers."""
+    heads = list(heads)
+    print(f"\n**{title}**\n")
+    print("| " + " | ".join(heads) + " |")
+    print("|---" + "|--:" * (len(heads) - 1) + "|")
+    for row in rows:
+        print("| " + " | ".join(f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row) + " |")
+
+
+# ------------------------------------------------------------------------------------------------------------ size
+
+
+def compile_core(folder: Path) -> list[Path]:
+    """Objects of the core at -Os, with their call graphs beside them."""
+    objects = []
+    for source in sorted(CORE.glob("*.c")):
+        objects.append(folder / f"{source.stem}.o")
+        run(COMPILER, *MACHINE, "-Os", "-fcallgraph-info=su", "-c", source, "-o", objects[-1], cwd=folder)
+    return objects
+
+
+def sizes(objects: Iterable[Path]) -> list[tuple[str, int, int, int]]:
+    """Name, text, data and bss of each object."""
+    lines = run("arm-none-eabi-size", *objects).splitlines()[1:]
+    return [(Path(line.split()[-1]).stem + ".c", *(int(n) for n in line.split()[:3])) for line in lines]  # type: ignore[misc]
+
+
+def state_size(folder: Path) -> int:
+    """sizeof(n6_server_t)."""
+    (folder / "state.c").write_text('#include "n6_server.h"\nn6_server_t state;\n')
+    run(COMPILER, *MACHINE, "-c", folder / "state.c", "-o", folder / "state.o")
+    return sizes([folder / "state.o"])[0][3]
+
+
+# ----------------------------------------------------------------------------------------------------------- stack
+
+
+class CallGraph:
+    """The core's functions with their frames and calls. Names are ``file.c:name`` for static functions."""
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        self.frames: dict[str, int] = {}
+        self.files: dict[str, str] = {}
+        self.calls: dict[str, set[str]] = {}
+        self.by_pointer: set[str] = set()
+        for text in texts:
+            for title, path, size in re.findall(
+                r'^node: \{ title: "([^"]+)" label: "[^"]*?\\n([^"]*?):\d+:\d+\\n(\d+) bytes', text, re.MULTILINE
+            ):
+                self.frames[self._short(title)] = int(size)
+                self.files[self._short(title)] = Path(path).name
+            for source, target in re.findall(
+                r'^edge: \{ sourcename: "([^"]+)" targetname: "([^"]+)"', text, re.MULTILINE
+            ):
+                if target == "__indirect_call":
+                    self.by_pointer.add(self._short(source))
+                else:
+                    self.calls.setdefault(self._short(source), set()).add(self._short(target))
+        called = set().union(*self.calls.values())
+        api = re.findall(r"\b(n6_\w+)\(", (CORE / "n6_server.h").read_text())
+        self.uncalled = {name for name in self.frames if name not in called and name not in api}
+        for name in self.by_pointer:
+            self.calls.setdefault(name, set()).update(self._pointed(name))
+
+    @staticmethod
+    def _short(title: str) -> str:
+        return title.rsplit("/", 1)[-1]
+
+    def _pointed(self, name: str) -> set[str]:
+        """Where a call through a pointer can end inside the core: in a function that nobody calls by its name."""
+        home = self.files[name]
+        if name in PARSERS:
+            return {other for other in self.uncalled if self.files[other] == "n6_server.c"}
+        if home == "n6_link.c":  # crc32() of the port
+            return set()
+        if home != "n6_server.c":  # tables of a file's own
+            return {other for other in self.uncalled if self.files[other] == home and ":" in other}
+        if ":" in name:  # the table of requests
+            return {other for other in self.uncalled if self.files[other] == home or ":" not in other} - {name}
+        return set()  # now() and crc32() of the port
+
+    def circles(self) -> list[set[str]]:
+        """Functions that can call themselves, directly or through others."""
+        reach = {name: self._reachable(name) for name in self.frames}
+        found: list[set[str]] = []
+        for name in self.frames:
+            circle = {other for other in reach[name] if name in reach[other]}
+            if circle and circle not in found:
+                found.append(circle)
+        return found
+
+    def _reachable(self, name: str) -> set[str]:
+        seen: set[str] = set()
+        todo = [name]
+        while todo:
+            new = {other for other in self.calls.get(todo.pop(), ()) if other in self.frames} - seen
+            seen |= new
+            todo += new
+        return seen
+
+    def deepest(self, name: str) -> tuple[int, list[str]]:
+        """Bytes and functions of the deepest chain that begins with a function."""
+        circles = self.circles()
+        memory: dict[frozenset[str], tuple[int, list[str]]] = {}
+
+        def visit(member: str) -> tuple[int, list[str]]:
+            group = frozenset(next((circle for circle in circles if member in circle), {member}))
+            if group not in memory:
+                below = {callee for one in group for callee in self.calls.get(one, ()) if callee in self.frames} - group
+                size, chain = max(map(visit, below), default=(0, []), key=lambda found: found[0])
+                memory[group] = (size + sum(self.frames[one] for one in group), [*sorted(group), *chain])
+            return memory[group]
+
+        return visit(name)
+
+
+# ---------------------------------------------------------------------------------------------------- instructions
+
+
+def instructions(folder: Path, optimisation: str) -> Mapping[int, float]:
+    """Instructions a byte, by chunk size."""
+    board = [PORT / name for name in ("measure.c", "startup.c", "semihost.c", "clock.c", "uart.c", "hosted.c")]
+    elf = folder / f"measure{optimisation}.elf"
+    texts = ('-DN6_BUILD=""', '-DN6_FIRMWARE=""')
+    link = ("--specs=rdimon.specs", "-nostartfiles", "-Wl,--wrap=main", f"-T{PORT / 'an547.ld'}", f"-I{PORT}")
+    run(COMPILER, *MACHINE, optimisation, *texts, *link, *CORE.glob("*.c"), *board, "-o", elf)
+    ticks: dict[int, list[tuple[int, int]]] = {}
+    for line in run(*EMULATOR, elf, cwd=folder).splitlines():
+        chunk, size, spent = map(int, line.split())
+        ticks.setdefault(chunk, []).append((size, spent))
+    return {
+        chunk: (second[1] - first[1]) / (second[0] - first[0]) * INSTRUCTIONS_PER_TICK
+        for chunk, (first, second) in ticks.items()
+    }
+
+
+def main() -> int:
+    """Prints the tables."""
+    if shutil.which(COMPILER) is None:
+        print(
+            f"{COMPILER} is not installed (Debian: apt install gcc-arm-none-eabi libnewlib-arm-none-eabi)",
+            file=sys.stderr,
+        )
+        return 1
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        rows = sizes(compile_core(folder))
+        totals = [sum(row[column] for row in rows) for column in (1, 2, 3)]  # type: ignore[misc]
+        table("Core for Cortex-M55 at -Os, bytes", ("file", "text", "data", "bss"), [*rows, ("**all**", *totals)])
+        print(f"\nState (`n6_server_t`), beside the buffers that the port gives: {state_size(folder):,} bytes.")
+
+        graph = CallGraph(path.read_text() for path in folder.glob("*.ci"))
+        largest = sorted(graph.frames.items(), key=lambda item: -item[1])[:8]
+        table("Largest stack frames at -Os", ("function", "bytes"), [(f"`{name}`", size) for name, size in largest])
+        size, chain = graph.deepest(POLL)
+        print(
+            f"\nDeepest chain: {size:,} bytes, without port and runtime: {' > '.join(f'`{name}`' for name in chain)}."
+        )
+        for circle in graph.circles():
+            print(f"\nCalling each other in a circle: {', '.join(f'`{name}`' for name in sorted(circle))}.")
+
+        if shutil.which(EMULATOR[0]) is None:
+            print(f"\n({EMULATOR[0]} is not installed: no instruction counts.)")
+            return 0
+        counts = {optimisation: instructions(folder, optimisation) for optimisation in ("-Os", "-O2")}
+        table(
+            "Instructions for each uploaded byte, software CRC",
+            ("chunk", *counts),
+            [(str(chunk), *(f"{count[chunk]:.2f}" for count in counts.values())) for chunk in counts["-Os"]],
+        )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
