@@ -1,0 +1,251 @@
+"""Cards: what they may say, what they must not, and which one a network gets."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from reductions import spec
+
+from n6link import card, networks
+from n6link.card import Card, Picture
+from n6link.errors import CardError
+
+FULL = """
+task = "pose-heatmap"
+name = "dancer"
+networks = ["dancer_*", "Ballet?"]
+model = "d.tflite"
+keypoints = ["head", "hand", "foot"]
+edges = [[0, 1], [0, 2]]
+labels = ["a"]
+
+[input]
+name = "image"
+fit = "crop"
+pad = 114
+colour = "bgr"
+layout = "nchw"
+mean = [1, 2.5, 3]
+std = 4
+
+[output]
+name = "heat"
+coordinates = "pixels"
+
+[text]
+tokenizer = "t.json"
+embedding = "e.npy"
+pad = "[PAD]"
+stop = ["."]
+mask = "m"
+
+[decode]
+conf = 0.4
+"""
+
+
+def test_every_key() -> None:
+    loaded = card.load(FULL, base=Path("/cards"))
+    assert loaded == Card(
+        "dancer",
+        "pose-heatmap",
+        ("dancer_*", "Ballet?"),
+        "d.tflite",
+        Picture("image", "crop", 114, "bgr", "nchw", (1.0, 2.5, 3.0), (4.0,)),
+        "heat",
+        "pixels",
+        ("head", "hand", "foot"),
+        ((0, 1), (0, 2)),
+        ("a",),
+        "t.json",
+        "e.npy",
+        "[PAD]",
+        (".",),
+        "m",
+        {"conf": 0.4},
+        FULL,
+        Path("/cards"),
+    )
+
+
+def test_defaults() -> None:
+    loaded = card.load('task = "x"', base=None, name="net")
+    assert loaded == Card("net", "x", ("net",), "net.tflite", text='task = "x"')
+
+
+def test_the_table_lists_every_key() -> None:
+    """The table at the head of the module is what the README quotes."""
+    assert card.__doc__
+    listed = set(re.findall(r"^((?:[a-z]+\.)?[a-z]+(?:, [a-z]+\.[a-z]+)?)  ", card.__doc__, re.MULTILINE))
+    listed = {key for entry in listed for key in entry.split(", ")} - {"key"}
+    tables = {field.name for field in fields(Picture)}
+    expected = {"task", "name", "networks", "model", "keypoints", "edges", "labels", "decode"}
+    expected |= {f"input.{key}" for key in tables} | {"output.name", "output.coordinates"}
+    expected |= {f"text.{key}" for key in ("tokenizer", "embedding", "pad", "stop", "mask")}
+    assert listed == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("task", "not TOML: Expected"),
+        ("", 'does not say what the network does; add task = "..."'),
+        ("task = 3", "task is 3; it has to be a text"),
+        ("task = true", "task is True"),
+        ('task = "x"\nkeypoint = []', "unknown key keypoint; known are"),
+        ('task = "x"\n[input]\ncolor = "rgb"', "unknown key input.color; known are name, fit, pad, colour"),
+        ('task = "x"\ninput = 3', "input is 3; it has to be a table"),
+        ('task = "x"\nlabels = "a"', "labels is 'a'; it has to be a list"),
+        ('task = "x"\nlabels = [1]', "it has to be a list of texts"),
+        ('task = "x"\nedges = [[0, 1, 2]]', r"edges is \[0, 1, 2\]; it has to be a pair"),
+        ('task = "x"\nedges = [[0, -1]]', "a pair of indices"),
+        ('task = "x"\nedges = [[0, true]]', "a pair of indices"),
+        ('task = "x"\nkeypoints = ["a"]\nedges = [[0, 1]]', "below 1, the number of keypoints"),
+        ('task = "x"\n[input]\nfit = "fill"', "one of letterbox, stretch, crop"),
+        ('task = "x"\n[input]\npad = 256', "input.pad is 256; it is a brightness"),
+        ('task = "x"\n[input]\npad = 1.5', "a whole number"),
+        ('task = "x"\n[input]\nmean = 1', "belong together"),
+        ('task = "x"\n[input]\nmean = 1\nstd = [1, 0]', "std is not 0"),
+        ('task = "x"\n[input]\nmean = nan\nstd = 1', "a number or a list of numbers"),
+        ('task = "x"\n[input]\nmean = []\nstd = 1', "a number or a list of numbers"),
+        ('task = "x"\n[output]\ncoordinates = "mm"', "one of normalised, pixels"),
+    ],
+)
+def test_wrong_cards(text: str, message: str) -> None:
+    with pytest.raises(CardError, match=message):
+        card.load(text, base=None)
+
+
+@given(st.text(max_size=60) | st.sampled_from([FULL]).flatmap(lambda t: st.integers(0, len(t)).map(lambda n: t[:n])))
+def test_any_text_is_a_card_or_an_error(text: str) -> None:
+    try:
+        card.load(text, base=None)
+    except CardError:
+        pass
+
+
+def test_read(tmp_path: Path) -> None:
+    path = tmp_path / "pose.toml"
+    path.write_text('task = "yolo-pose"')
+    loaded = card.read(path)
+    assert (loaded.name, loaded.folder, loaded.model) == ("pose", tmp_path, "pose.tflite")
+    with pytest.raises(CardError, match="no file"):
+        loaded.file("model")
+    with pytest.raises(CardError, match="No such file"):
+        card.read(tmp_path / "none.toml")
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(CardError, match="not UTF-8"):
+        card.read(path)
+
+
+def test_files(tmp_path: Path) -> None:
+    (tmp_path / "t.json").touch()
+    loaded = card.load('task = "x"\n[text]\ntokenizer = "t.json"', base=tmp_path, name="net")
+    assert loaded.file("tokenizer") == tmp_path / "t.json"
+    with pytest.raises(CardError, match=r"names no embedding; add the key text.embedding = \"FILE\""):
+        loaded.file("embedding")
+    reported = card.load(loaded.text, base=None, name="net")
+    with pytest.raises(CardError, match=r"reported by the firmware.*cards=\[\"net.toml\"\]"):
+        reported.file("tokenizer")
+
+
+def test_tensors_by_name() -> None:
+    inputs = {"image": spec("image", (1, 8, 8, 3), "uint8"), "mask": spec("mask", (1, 8), "uint8")}
+    plain = card.load('task = "x"', base=None)
+    assert plain.main_input(inputs).name == "image" and plain.decoded_output(inputs).name == "image"
+    named = card.load('task = "x"\ninput.name = "mask"\noutput.name = "heat"', base=None, name="net")
+    assert named.main_input(inputs).name == "mask"
+    with pytest.raises(CardError, match="Card 'net' names the output 'heat', but the network has image, mask"):
+        named.decoded_output(inputs)
+    with pytest.raises(CardError, match="has none"):
+        plain.main_input({})
+
+
+# ---- which card
+
+
+def test_precedence(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.toml"
+    mine.write_text('task = "yolo-pose"\nnetworks = ["Movenet13*", "x?"]')
+    reported = 'task = "own-task"'
+    assert getattr(card.find("movenet13_192"), "name", "") == "movenet13"
+    assert getattr(card.find("movenet13_192", reported), "task", "") == "own-task"
+    assert getattr(card.find("movenet13_192", reported, [mine]), "name", "") == "mine"
+    assert getattr(card.find("movenet13_192", reported, [card.read(mine)]), "name", "") == "mine"
+    assert getattr(card.find("other", reported, [str(mine)]), "name", "") == "other"
+    assert card.find("other", " \n", [mine]) is None
+    with pytest.raises(CardError, match="'movenet13' is not TOML"):
+        card.find("movenet13", "task")
+    with pytest.raises(CardError, match="No such file"):
+        card.find("movenet13", "", [tmp_path / "none.toml"])
+
+
+def test_a_reported_card_uses_bundled_files_only() -> None:
+    text = (networks.FOLDER / "tinybert/tinybert.toml").read_text()
+    reported = card.find("tinybert", text)
+    assert reported is not None and reported.file("tokenizer").is_file()
+    for name in ("../../../etc/passwd", "/etc/passwd", "a/b.json"):
+        with pytest.raises(CardError, match="only plain names are used"):
+            card.find("tinybert", text.replace("tokenizer.json", name))
+    stranger = card.find("stranger", text)
+    assert stranger is not None
+    with pytest.raises(CardError, match="reported by the firmware"):
+        stranger.file("tokenizer")
+
+
+def test_beside(tmp_path: Path) -> None:
+    model = tmp_path / "pose.v2.tflite"
+    assert card.beside(model) is None
+    (tmp_path / "pose.v2.toml").write_text('task = "yolo-pose"')
+    found = card.beside(model)
+    assert found is not None and (found.task, found.name) == ("yolo-pose", "pose.v2")
+
+
+# ---- the bundled ones
+
+
+@pytest.mark.parametrize(
+    ("network", "name"),
+    [
+        ("movenet13", "movenet13"),
+        ("MoveNet13_192_int8", "movenet13"),
+        ("movenet", "movenet13"),
+        ("tinybert", "tinybert"),
+        ("tinybert_textgen", "tinybert"),
+        ("movenet17", None),
+        ("yolov8n", None),
+    ],
+)
+def test_bundled(network: str, name: str | None) -> None:
+    found = card.bundled(network)
+    assert (found.name if found else None) == name
+
+
+def test_bundled_files() -> None:
+    assert list(networks.cards()) == ["movenet13", "tinybert"]
+    for path in networks.cards().values():
+        loaded = card.read(path)
+        assert loaded.file("model").stat().st_size > 1_000_000
+        assert len(loaded.text.encode()) < 0xFFFF, "a firmware reports it, with a 16-bit length"
+    tinybert = card.read(networks.cards()["tinybert"])
+    assert np.load(tinybert.file("embedding")).shape == (5000, 128)
+    assert tinybert.file("tokenizer").is_file()
+
+
+def test_notice_holds_the_hash_of_every_file() -> None:
+    notice = (networks.FOLDER / "NOTICE").read_text()
+    claimed: dict[str, str] = dict(re.findall(r"^(\S+)\n    sha256 ([0-9a-f]{64})$", notice, re.MULTILINE))
+    shipped: dict[str, Any] = {
+        path.relative_to(networks.FOLDER).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in networks.FOLDER.rglob("*")
+        if path.suffix in {".tflite", ".npy", ".json", ".png"}
+    }
+    assert claimed == shipped
