@@ -33,6 +33,8 @@ from n6link.transport import open_stream
 
 FIRST_PINGS: Final = 4
 """round trips at connecting, of which the quickest sets the clock"""
+CLOCK_SPACING: Final = 0.05
+"""seconds between two pings below which the second one tells the clock nothing new"""
 CLOCK_AGE: Final = 10.0
 """seconds after which an inference has the clocks compared again"""
 
@@ -290,6 +292,7 @@ class N6Device:
             raise RemoteProtocolError(f"the device tells too little of itself: {error}") from error
         channel.link.path.set_baud(self._info.baud)
         for _ in range(FIRST_PINGS):
+            self._compared = 0.0
             await self.ping()
         networks = {}
         for description in await describe.read(channel.ask_all, session.networks):
@@ -303,9 +306,10 @@ class N6Device:
             await self.ping()
 
     def _pong(self, reply: Reply) -> Ping:
-        self._compared = reply.received
         pong = CODECS["PingReply"].unpack(reply.payload)
-        self._clock.add(reply.sent, pong.device_time, reply.received)
+        if reply.received > self._compared + CLOCK_SPACING:
+            self._compared = reply.received
+            self._clock.add(reply.sent, pong.device_time, reply.received)
         middle = (reply.sent + reply.received) / 2
         return Ping(reply.received - reply.sent, pong.device_time / self._info.tick_hz, middle)
 

@@ -73,17 +73,24 @@ class Upload:
         failures: times that the device had all chunks and found the digest wrong.
     """
 
-    __slots__ = ("begun", "chunks", "crc", "data", "failures", "network", "priority", "slot")
+    __slots__ = ("_crc", "begun", "chunks", "data", "failures", "network", "priority", "slot")
 
     def __init__(self, data: memoryview, *, chunk: int, network: int, slot: int, priority: int) -> None:
         self.data = data
-        self.crc = crc32(data)
         self.network = network
         self.slot = slot
         self.priority = priority
         self.chunks = Chunks(len(data), chunk)
         self.begun: float | None = None
         self.failures = 0
+        self._crc: int | None = None
+
+    @property
+    def crc(self) -> int:
+        """Of all data; computed when it is needed, while the chunks are on their way."""
+        if self._crc is None:
+            self._crc = crc32(self.data)
+        return self._crc
 
 
 class Download:
