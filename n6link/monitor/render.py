@@ -100,7 +100,7 @@ def render(view: View, width: int, height: int) -> RenderableType:
     head = _header(view)
     if view.identity is None:
         return Group(head, Text(), Text(view.reason or "Waiting for a device ...", style="dim"))
-    roomy = height >= 20
+    roomy = height >= 22
     network_lines = min(len(view.networks), max(2, height // 6))
     side_lines = min(max(len(view.pools), 4), 8 if height >= 40 else 4) if roomy else -1
     free = height - 3 - (network_lines + 2) - 2 - (side_lines + 1) - 1  # for epoch rows and the log with its title
