@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,8 +29,8 @@ if TYPE_CHECKING:
     from n6link.network import Network
     from n6link.result import Result
 
-STAGES: Final = ("queue", "upload", "wait", "npu", "download", "decode")
-"""Stages of an inference in order, as ``Result.timing`` has them."""
+STAGES: Final = ("prepare", "queue", "upload", "wait", "npu", "download", "decode")
+"""Stages of an inference in order: those of :class:`n6link.result.Timing`."""
 FORMAT: Final = "n6link-profile"
 VERSION: Final = 1
 """Of the saved form."""
@@ -77,18 +76,17 @@ class Profile:
     elapsed: Ticks
     """shape (runs,): as :attr:`EpochTimers.elapsed`"""
     begun: Seconds
-    """shape (runs,): when each inference was asked for, on the host's monotonic clock"""
+    """shape (runs,): when each inference was asked for, on the host's monotonic clock (``Result.captured``)"""
     stages: Seconds
-    """shape (runs, 6): seconds of the STAGES"""
+    """shape (runs, 7): seconds of the STAGES"""
 
     @classmethod
-    def of(cls, network: Network, results: Sequence[Result], begun: Sequence[float]) -> Self:
+    def of(cls, network: Network, results: Sequence[Result]) -> Self:
         """The profile of results that were asked for with ``timers=True``.
 
         Args:
             network: whose results they are.
-            results: at least one.
-            begun: host time at which each was asked for.
+            results: at least one, in any order, also of inferences that overlapped.
 
         Raises:
             BadInput: there is no result, or one without epoch timers.
@@ -108,7 +106,7 @@ class Profile:
             first.tick_hz,
             np.stack([run.ticks for run in timers]),
             np.array([run.elapsed for run in timers], np.uint64),
-            np.array(begun, np.float64),
+            np.array([result.captured for result in results], np.float64),
             np.array([[getattr(result.timing, stage) for stage in STAGES] for result in results], np.float64),
         )
 
@@ -313,8 +311,4 @@ async def collect(
         inputs = {name: np.zeros(spec.shape, spec.dtype) for name, spec in network.inputs.items()}
     for _ in range(warmup):
         await network.run(inputs, timers=True)
-    results, begun = [], []
-    for _ in range(runs):
-        begun.append(time.monotonic())
-        results.append(await network.run(inputs, timers=True))
-    return Profile.of(network, results, begun)
+    return Profile.of(network, [await network.run(inputs, timers=True) for _ in range(runs)])

@@ -40,7 +40,7 @@ def profile_of(
             cell[:] = now + GAP, side, total - 2 * side, side
             now += GAP + total
     elapsed = ticks[:, -1, :].sum(axis=1) if len(table) else np.zeros(len(runs), np.uint64)
-    stages = np.tile([0.001, 0.010, 0.002, 0.0, 0.004, 0.0], (len(runs), 1))
+    stages = np.tile([0.0, 0.001, 0.010, 0.002, 0.0, 0.004, 0.0], (len(runs), 1))
     stages[:, STAGES.index("npu")] = elapsed / MHZ
     start = np.array(begun or [1000 + 0.1 * number for number in range(len(runs))], np.float64)
     return Profile("net", "board 1.0", table, source, simulated, MHZ, ticks, elapsed, start, stages)

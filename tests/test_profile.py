@@ -20,6 +20,7 @@ from n6link.epochs import EpochTable, EpochTimers
 from n6link.errors import BadInput
 from n6link.profile import SPREAD, STAGES, Profile, Spread, collect
 from n6link.protocol import CODECS, TimerSource
+from n6link.result import Timing
 from n6link.st_report import read
 
 DATA = Path(__file__).parent / "data"
@@ -82,6 +83,10 @@ def test_a_network_that_takes_no_time() -> None:
     assert math.isnan(profile.offload_by_count)
     assert profile.rows() == []
     assert json.loads(profile.to_json())["offload_by_time"] is None
+
+
+def test_stages_are_those_of_a_result() -> None:
+    assert [name for name, _ in Timing(*[0.0] * len(STAGES)).stages()] == list(STAGES)
 
 
 # ---------------------------------------------------------------------------------------------- files
@@ -180,7 +185,7 @@ class FakeNetwork:
         record = np.array([(0, 0, len(self.seen), 0)], CODECS["EpochTime"].dtype)
         source = TimerSource.DWT_CYCLES
         epochs = EpochTimers.from_records(table_of("EC"), record, source=source, tick_hz=1.0) if self.timers else None
-        return SimpleNamespace(epochs=epochs, timing=SimpleNamespace(**dict.fromkeys(STAGES, 0.5)))
+        return SimpleNamespace(epochs=epochs, timing=Timing(*[0.5] * len(STAGES)), captured=len(self.seen) + 100.0)
 
 
 async def test_collect_leaves_the_warm_up_out() -> None:
@@ -189,7 +194,7 @@ async def test_collect_leaves_the_warm_up_out() -> None:
     assert profile.durations.tolist() == [3, 4, 5, 6]
     assert profile.board == "board 1.0"
     assert profile.stages.shape == (4, len(STAGES))
-    assert (np.diff(profile.begun) >= 0).all()
+    assert profile.begun.tolist() == [103, 104, 105, 106]
     assert len(network.seen) == 6
     assert network.seen[0]["x"].shape == (2, 3)
     assert network.seen[0]["x"].dtype == np.int8
