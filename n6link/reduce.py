@@ -147,9 +147,8 @@ def above(
     channels: int,
     channel: int,
     columns: bool,
-    limit: int | None = None,
 ) -> Return:
-    """Rows whose value at a channel is at least a real threshold.
+    """Rows whose value at a channel is at least a real threshold, as many as need no more bytes than the whole output.
 
     Args:
         output: index of the output.
@@ -158,7 +157,6 @@ def above(
         channels: values of a row.
         channel: which of them is compared.
         columns: whether a row lies in memory as a column.
-        limit: most rows returned. None = as many as need no more bytes than the whole output.
 
     Raises:
         BadInput: a channel or number of channels that is not the tensor's, or a dtype that devices do not reduce.
@@ -173,7 +171,7 @@ def above(
         channels=channels,
         threshold=_bits(lowest_raw(threshold, spec.dtype, spec.scale, spec.zero_point)),
         channel=channel,
-        k=max(1, most if limit is None else min(limit, most)),
+        k=max(most, 1),
     )
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
-from reductions import spec
+from reductions import arrays_of, spec
 
 from n6link import card, image, networks
 from n6link.card import Card, Picture
@@ -40,14 +40,14 @@ def movenet() -> TensorSpec:
 
 def test_movenet_inputs_equal_the_reference(shared: Path) -> None:
     for path in sorted((shared / "refs/movenet13").glob("*.npz")):
-        reference = np.load(path)
+        reference = arrays_of(path)
         raw, _ = prepare(reference["input_u8"], movenet(), card.bundled("movenet13"))
         assert np.array_equal(raw[0], reference["input_i8"]), path.name
 
 
 def test_movenet_photo_equals_the_reference(shared: Path) -> None:
     raw, placement = prepare(networks.PHOTO, movenet(), card.bundled("movenet13"))
-    assert np.array_equal(raw[0], np.load(shared / "refs/movenet13/astronaut.npz")["input_i8"])
+    assert np.array_equal(raw[0], arrays_of(shared / "refs/movenet13/astronaut.npz")["input_i8"])
     assert (placement.source_size, placement.scale) == ((512, 512), (0.375, 0.375))
 
 
@@ -56,7 +56,7 @@ def test_movenet_photo_equals_the_reference(shared: Path) -> None:
     [("coco785_y8_256", "coco_785"), ("coco785_y8_192", "coco_785"), ("coco196141_y8_256", "coco_196141")],
 )
 def test_letterbox_equals_the_reference(shared: Path, name: str, photo: str) -> None:
-    reference = np.load(shared / f"refs/yolo_pose/{name}.npz")
+    reference = arrays_of(shared / f"refs/yolo_pose/{name}.npz")
     side = len(reference["input"])
     raw, placement = prepare(
         shared / f"images/{photo}.jpg", spec("x", (1, side, side, 3), "uint8", 1 / 255), carded(pad=114)
@@ -69,7 +69,7 @@ def test_letterbox_geometry_equals_the_reference(shared: Path) -> None:
     paths = sorted((shared / "refs/yolo_pose").glob("*y8*.npz"))
     assert paths
     for path in paths:
-        reference = np.load(path)
+        reference = arrays_of(path)
         side = len(reference["input"])
         width, height = map(int, reference["orig_wh"])
         placement = Placement.fit("letterbox", (width, height), (side, side))

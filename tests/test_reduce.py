@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -65,7 +66,8 @@ def test_threshold(array: NDArray[Any], columns: bool, data: st.DataObject) -> N
     scale = None if array.dtype.kind == "f" else 0.5
     stored = np.ascontiguousarray(array.T) if columns else array
     output = tensor("y", stored, scale, 1)
-    request = reduce.above(0, output, threshold, channels=array.shape[1], channel=channel, columns=columns, limit=limit)
+    request = reduce.above(0, output, threshold, channels=array.shape[1], channel=channel, columns=columns)
+    request = replace(request, k=limit or request.k)
     raw, count = device(stored, request)
     rows = reduce.parse(raw, request, output, count)
     assert isinstance(rows, Rows)

@@ -1,0 +1,86 @@
+"""The registry: which decoder a network gets, and what is said when it gets none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from reductions import Answer, Network, spec
+
+from n6link import card, decoders
+from n6link.decoders.pose_heatmap import PoseHeatmap
+from n6link.decoders.text import NextToken, TextClassification
+from n6link.decoders.yolo_pose import YoloPose
+from n6link.errors import BadInput, CardError
+
+
+def network(toml: str | None) -> Network:
+    loaded = card.load(toml, base=None, name="net") if toml is not None else None
+    return Network("net", {"x": spec("x", (1, 8), "int8")}, {"a": spec("a", (1, 2), "float32")}, loaded)
+
+
+@pytest.mark.parametrize(
+    ("task", "kind"),
+    [
+        ("pose-heatmap", PoseHeatmap),
+        ("yolo-pose", YoloPose),
+        ("text-generation", NextToken),
+        ("text-classification", TextClassification),
+    ],
+)
+def test_bundled_decoders(task: str, kind: type[object]) -> None:
+    assert task in decoders.tasks()
+    assert type(decoders.get(task)) is kind
+    assert type(decoders.for_network(network(f'task = "{task}"'))) is kind
+
+
+def test_no_card() -> None:
+    with pytest.raises(CardError) as caught:
+        decoders.for_network(network(None))
+    text = str(caught.value)
+    assert "'net' has no card" in text and "(a)" in text and 'cards=["net.toml"]' in text
+    assert all(task in text for task in decoders.tasks())
+
+
+def test_unknown_task() -> None:
+    with pytest.raises(CardError, match=r"No decoder for task 'juggling' is installed; known are pose-heatmap, text-"):
+        decoders.for_network(network('task = "juggling"'))
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A distribution that brings two decoders, one of them broken; as pip would lay it out."""
+    (tmp_path / "plates.py").write_text(
+        "class Plates:\n"
+        "    def returns(self, network, **options): return None\n"
+        "    def complete(self, result): return True\n"
+        "    def decode(self, result, **options): return float(result.outputs['a'].max())\n"
+    )
+    metadata = tmp_path / "plates-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: plates\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text(
+        "[n6link.decoders]\nplate-reader = plates:Plates\nbroken = plates:Missing\npose-heatmap = plates:Plates\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+
+
+@pytest.mark.usefixtures("installed")
+def test_own_decoders() -> None:
+    assert {"plate-reader", "broken", *decoders._BUNDLED} == set(decoders.tasks())
+    net = network('task = "plate-reader"')
+    result = Answer(net, {"a": np.array([[1.0, 3.0]], np.float32)})
+    assert decoders.for_network(net).decode(result) == 3.0
+    assert type(decoders.get("pose-heatmap")) is PoseHeatmap
+    with pytest.raises(CardError, match="'plates:Missing' of task 'broken' cannot be loaded"):
+        decoders.get("broken")
+
+
+def test_options() -> None:
+    loaded = card.load('task = "yolo-pose"\ndecode.conf = 0.4\ndecode.iou = 0.6', base=None)
+    assert decoders.options_of(loaded, {"conf": 0.5}, "conf", "iou") == {"conf": 0.5, "iou": 0.6}
+    with pytest.raises(CardError, match="The card gives the option 'iou'; yolo-pose knows conf"):
+        decoders.options_of(loaded, {}, "conf")
+    with pytest.raises(BadInput, match="The caller gives the option 'nms'; yolo-pose knows conf, iou"):
+        decoders.options_of(loaded, {"nms": 1}, "conf", "iou")
