@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+import importlib.util
+import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +25,10 @@ WARNINGS: Final = ("-std=c11", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "
 needs_compiler = pytest.mark.skipif(shutil.which(COMPILER) is None, reason=f"{COMPILER} is not installed")
 needs_emulator = pytest.mark.skipif(shutil.which(EMULATOR) is None, reason=f"{EMULATOR} is not installed")
 
+
+needs_second_compiler = pytest.mark.skipif(
+    importlib.util.find_spec("ziglang") is None, reason="the package ziglang is not installed"
+)
 
 MACHINE: Final = ("-mcpu=cortex-m55", "-mthumb", "-mfloat-abi=hard", "-O2")
 
@@ -47,9 +57,52 @@ def compile_hosted(sources: Sequence[Path], elf: Path, *options: str) -> None:
     subprocess.run(command, check=True)
 
 
+QEMU: Final = (
+    *(EMULATOR, "-M", "mps3-an547", "-icount", "shift=5", "-display", "none", "-nodefaults", "-monitor", "none"),
+    *("-semihosting-config", "enable=on,target=native", "-kernel"),
+)
+
+
 def emulate(elf: Path, *, folder: Path) -> subprocess.CompletedProcess[str]:
     """Runs a program to its end; the exit code is that of its main()."""
-    machine = ("-M", "mps3-an547", "-icount", "shift=5", "-display", "none", "-nodefaults", "-monitor", "none")
-    command = [EMULATOR, *machine, "-semihosting-config", "enable=on,target=native", "-kernel", str(elf)]
     nothing = subprocess.DEVNULL
+    command = [*QEMU, str(elf)]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False, stdin=nothing)
+
+
+@contextmanager
+def board(elf: Path, folder: Path) -> Iterator[tuple[str, Path]]:
+    """A board that outlives its connections: its URL, and the file with what it writes to standard error."""
+    socket, errors = folder / "uart", folder / "errors"
+    uart = ("-serial", f"unix:{socket},server=on,wait=off")
+    with (
+        errors.open("wb") as file,
+        subprocess.Popen([*QEMU, str(elf), *uart], stdin=subprocess.DEVNULL, stderr=file) as qemu,
+    ):
+        try:
+            while not socket.exists():
+                assert qemu.poll() is None, errors.read_text()
+                time.sleep(0.01)
+            yield f"unix:{socket}", errors
+        finally:
+            qemu.kill()
+
+
+@functools.cache
+def build(preset: str) -> Path:
+    """Builds a preset of firmware/CMakePresets.json; returns the folder of its ELF files. Incremental."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    for command in (["cmake", "--preset", preset], ["cmake", "--build", "--preset", preset]):
+        program = shutil.which(command[0], path=path)
+        if program is None:
+            pytest.skip("cmake is not installed")
+        done = subprocess.run(
+            [program, *command[1:]],
+            cwd=FIRMWARE,
+            env={**os.environ, "PATH": path},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-4000:]}{done.stderr[-4000:]}"
+    return FIRMWARE / "build" / preset / "ports" / "qemu-an547"

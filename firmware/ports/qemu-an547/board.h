@@ -36,7 +36,7 @@ typedef enum {
 
 /* Why the board started, and the text of the fault if it was one; NULL if not. */
 n6_board_reset_t n6_board_reset_cause(const char **fault_record);
-/* The firmware is up: a fault from here on is the first one again. */
+/* The firmware has answered: a fault from here on is the first one again. */
 void n6_board_is_up(void);
 /* Resets the machine. Memory outside of .noinit starts anew. */
 _Noreturn void n6_board_restart(void);

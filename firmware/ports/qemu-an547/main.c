@@ -126,8 +126,10 @@ static void transmit(void)
     const uint8_t *from;
     size_t size, count;
     while ((size = n6_server_tx_peek(&server, &from)) > 0 &&
-           (count = n6_uart_write(from, size)) > 0)
+           (count = n6_uart_write(from, size)) > 0) {
         n6_server_tx_done(&server, count);
+        n6_board_is_up();
+    }
 }
 
 int main(void)
@@ -174,8 +176,6 @@ int main(void)
     npu = n6_reference_npu(&reference);
     if (n6_server_init(&server, &config) != 0)
         return EXIT_CONFIGURATION;
-    if (port.fault_record)
-        n6_server_log(&server, N6_LOG_LEVEL_ERROR, port.fault_record);
     for (;;) {
         receive();
         int state = n6_server_poll(&server);

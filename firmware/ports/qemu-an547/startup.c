@@ -1,10 +1,10 @@
 /*
  * startup.c - from reset to main(), and what happens when something goes wrong.
  *
- * A fault writes a line with the registers into memory that a reset leaves alone, and resets the
- * machine. The firmware finds it there and reports it in its HELLO and as a log line. Should it
- * fault again before it is up, RETRIES times in a row, there is nobody left to tell: the line goes
- * to standard error and QEMU ends with N6_BOARD_EXIT_FAULT.
+ * A fault writes a line with the registers to QEMU's standard error, and into memory that a reset
+ * leaves alone, and resets the machine. The firmware finds it there and reports it in its answer to
+ * HELLO. Should it fault again before it has answered anybody, RETRIES times in a row, it cannot go
+ * on: QEMU ends with N6_BOARD_EXIT_FAULT.
  */
 #include <string.h>
 
@@ -112,11 +112,10 @@ __attribute__((used)) _Noreturn void fault(const uint32_t *frame, uint32_t excep
     at = append(at, "mmfar", SCB_FAULT_ADDRESS);
     at = append(at, "bfar", SCB_BUS_FAULT_ADDRESS);
     *at = '\0';
-    if (++kept.faults >= RETRIES) {
-        n6_semihost_print(kept.fault);
-        n6_semihost_print("\n");
+    n6_semihost_print(kept.fault);
+    n6_semihost_print("\n");
+    if (++kept.faults >= RETRIES)
         n6_semihost_exit(N6_BOARD_EXIT_FAULT);
-    }
     reset(N6_BOARD_RESET_FAULT);
 }
 
