@@ -17,8 +17,8 @@ enum {
     RESULTS = 4,
     WINDOW = 256 * 1024, /* what the sockets of both ends hold */
     TX = 64 * 1024,
-    MARGIN =
-        64 * 1024, /* of a result buffer: indices of selected rows, several views of one output */
+    MARGIN = 64 *
+        1024, /* of a result buffer: indices of selected rows, several views of one output */
     ALIGNMENT = 64,
 };
 
