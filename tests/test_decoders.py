@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from reductions import Answer, Network, spec
+from reductions import Answer, Network, answer, spec
 
-from n6link import card, decoders
+from n6link import card, decoders, reduce
 from n6link.decoders.pose_heatmap import PoseHeatmap
 from n6link.decoders.text import NextToken, TextClassification
 from n6link.decoders.yolo_pose import YoloPose
@@ -84,3 +84,15 @@ def test_options() -> None:
         decoders.options_of(loaded, {}, "conf")
     with pytest.raises(BadInput, match="The caller gives the option 'nms'; yolo-pose knows conf, iou"):
         decoders.options_of(loaded, {"nms": 1}, "conf", "iou")
+
+
+def test_outputs_that_were_not_returned() -> None:
+    """A result without the output that is decoded, or with another reduction of it, says so."""
+    net = network('task = "text-classification"\nlabels = ["a", "b"]')
+    decoder = decoders.for_network(net)
+    with pytest.raises(BadInput, match="Output 'a' was not returned, but"):
+        decoder.decode(Answer(net))
+    request = reduce.argmax(0, net.outputs["a"])
+    reduced = answer(net, {"a": np.array([[1.0, 3.0]], np.float32)}, [request], None)
+    with pytest.raises(BadInput, match="Output 'a' was returned as Peaks, but"):
+        decoder.decode(reduced)

@@ -37,6 +37,7 @@ __all__ = [
     "get",
     "options_of",
     "tasks",
+    "whole_output",
 ]
 
 GROUP: Final = "n6link.decoders"
@@ -149,6 +150,18 @@ def options_of(card: Card, given: Mapping[str, Any], *known: str) -> dict[str, A
         for name in options.keys() - known:
             raise error(f"The {source} gives the option {name!r}; {card.task} knows {', '.join(known) or 'none'}.")
     return {**card.options, **given}
+
+
+def whole_output(result: ResultLike, name: str) -> NDArray[Any]:
+    """An output of a result.
+
+    Raises:
+        BadInput: it was not returned, or only in a reduced form that this decoder does not read.
+    """
+    if name not in result.outputs:
+        how = f"was returned as {type(result.reduced[name]).__name__}" if name in result.reduced else "was not returned"
+        raise BadInput(f"Output {name!r} {how}, but decode() needs it whole; run with reduce=False.")
+    return result.outputs[name]
 
 
 def for_network(network: NetworkLike) -> Decoder:

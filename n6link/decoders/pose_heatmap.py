@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from n6link import reduce
-from n6link.decoders import NetworkLike, ResultLike, card_of, options_of
+from n6link.decoders import NetworkLike, ResultLike, card_of, options_of, whole_output
 from n6link.decoders.pose import Pose, placement, skeleton
 from n6link.errors import BadInput, CardError
 from n6link.reduce import Peaks, Return
@@ -84,8 +84,8 @@ class PoseHeatmap:
         _, spec = _heatmap(network)
         height, width, count = spec.shape[-3:]
         peaks = result.reduced.get(spec.name)
-        if not isinstance(peaks, Peaks):
-            peaks = find_peaks(result.outputs[spec.name].reshape(height, width, count))
+        if not (isinstance(peaks, Peaks) and len(peaks.indices) == count):
+            peaks = find_peaks(whole_output(result, spec.name).reshape(height, width, count))
         keypoints = locate(peaks, height, width)
         keypoints[:, 2] = spec.dequantize(peaks.values)
         where = placement(result.placement, card.main_input(network.inputs), card)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from n6link import reduce
-from n6link.decoders import NetworkLike, ResultLike, card_of, options_of
+from n6link.decoders import NetworkLike, ResultLike, card_of, options_of, whole_output
 from n6link.errors import BadInput, CardError
 from n6link.protocol import Limit
 from n6link.reduce import Peaks, Return
@@ -109,7 +109,7 @@ class NextToken:
         k = min(_top_k(options_of(card, options, "top_k")), spec.shape[-1])
         best = result.reduced.get(spec.name)
         if not isinstance(best, Peaks):
-            best = rank(result.outputs[spec.name].reshape(-1, spec.shape[-1])[-1], k)
+            best = rank(whole_output(result, spec.name).reshape(-1, spec.shape[-1])[-1], k)
         if len(best.indices) < k:
             raise BadInput(f"The result holds {len(best.indices)} tokens, {k} are wanted; run with reduce=False.")
         logits = spec.dequantize(best.values)
@@ -142,7 +142,7 @@ class TextClassification:
                 f"Card {card.name!r} names {len(card.labels)} labels, but output {spec.name!r} has {spec.shape[-1]} "
                 "classes; add labels = [...] in the network's order."
             )
-        shares = softmax(spec.dequantize(result.outputs[spec.name]).reshape(-1, spec.shape[-1])[-1])
+        shares = softmax(spec.dequantize(whole_output(result, spec.name)).reshape(-1, spec.shape[-1])[-1])
         best = int(shares.argmax())
         return Classification(
             card.labels[best], float(shares[best]), dict(zip(card.labels, map(float, shares), strict=True))

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from n6link import reduce
 from n6link.card import Card
-from n6link.decoders import NetworkLike, ResultLike, card_of, options_of
+from n6link.decoders import NetworkLike, ResultLike, card_of, options_of, whole_output
 from n6link.decoders.pose import Pose, placement, skeleton
 from n6link.errors import BadInput, CardError
 from n6link.reduce import Return, Rows
@@ -174,10 +174,10 @@ class YoloPose:
         conf, iou, max_poses = _options(card, options)
         _, spec, axis = _head(card, network)
         rows = result.reduced.get(spec.name)
-        if isinstance(rows, Rows):
+        if isinstance(rows, Rows) and rows.values.shape[1] == spec.shape[axis - 2]:
             values, indices = _passing(rows, spec, conf)
         else:
-            matrix = result.outputs[spec.name].reshape(spec.shape[-2:])
+            matrix = whole_output(result, spec.name).reshape(spec.shape[-2:])
             if spec.scales is not None:
                 matrix = spec.dequantize(matrix)
             values, indices = select(matrix if axis == 0 else matrix.T, conf, spec.scale, spec.zero_point)
