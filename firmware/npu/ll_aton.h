@@ -1,0 +1,96 @@
+/*
+ * ll_aton.h - networks of ST Edge AI Core on the Neural-ART NPU, as an n6_npu_t.
+ *
+ * The networks come from a registry: C that `n6link firmware registry` writes from the generated
+ * folders. It declares an instance of every network, reserves the memory of its description, and
+ * tells what the compiled network itself does not know: its name, its card, its memory pools and
+ * what its software epochs compute. Everything else is read from the network at start-up.
+ */
+#ifndef N6_LL_ATON_H
+#define N6_LL_ATON_H
+
+#include "ll_aton_version.h"
+
+/* Runtimes of ST Edge AI Core up to 2.1 (LL_ATON 1.1.0) have one header for users and compiler
+ * alike. */
+#define N6_ATON_VERSION                                                                            \
+    (LL_ATON_VERSION_MAJOR * 10000 + LL_ATON_VERSION_MINOR * 100 + LL_ATON_VERSION_MICRO)
+#if N6_ATON_VERSION >= 10101
+#include "ll_aton_rt_user_api.h"
+#else
+#include "ll_aton_runtime.h"
+#endif
+
+#include "n6_npu.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What the generator's reports know of an epoch block and the compiled network does not. */
+typedef struct {
+    const char *operation; /* NULL = not known */
+    uint64_t estimated_npu;
+    uint64_t estimated_total;
+} n6_aton_hint_t;
+
+/* One network of the registry. The tables are sized by the registry and filled by n6_aton_init().
+ */
+typedef struct {
+    NN_Instance_TypeDef *instance;
+    const char *name;
+    const char *card;
+    uint16_t card_bytes;
+    uint16_t epochs; /* without the return marker at the end */
+    uint32_t digest;
+    const n6_pool_t *pool;
+    const n6_aton_hint_t *hint; /* one for each block */
+    uint16_t blocks;
+    uint16_t zero_points; /* of all inputs and outputs that are quantised per channel */
+    uint8_t pools;
+    uint8_t inputs;
+    uint8_t outputs;
+    n6_tensor_t *input;
+    n6_tensor_t *output;
+    n6_block_t *block;
+    int32_t *zero_point;
+} n6_aton_network_t;
+
+/* The registry itself; description has as many entries as network. */
+extern const n6_aton_network_t n6_aton_registry[];
+extern n6_network_t n6_aton_description[];
+extern const uint16_t n6_aton_networks;
+
+/* Why start() or step() failed: the value of NPU_FAULT, and, negative, the result of
+ * n6_aton_init(). */
+enum {
+    N6_ATON_MISMATCH =
+        1, /* the compiled network has not the tables that the registry was written from */
+    N6_ATON_UNSUPPORTED = 2, /* an element type or a rank that the protocol cannot describe */
+    N6_ATON_OUTPUT = 3,      /* an output that the application has to allocate */
+    N6_ATON_HUNG = 4,        /* an epoch block did not end in time: only a restart helps */
+    N6_ATON_INPUT = 16,      /* + LL_ATON_User_IO_Result_t: the runtime refused the input buffer */
+};
+
+typedef struct {
+    uint64_t (*now)(void *context);
+    void *context;
+    uint64_t limit; /* ticks after which an epoch block counts as hung */
+
+    uint16_t running;
+    uint16_t block;
+    uint8_t waiting;
+    uint8_t hung;
+    n6_block_time_t *times;
+    uint64_t phase;
+} n6_aton_t;
+
+/* Starts the runtime and describes all networks of the registry. `aton` has now, context and limit
+   set. 0 or negative; then *failed is the index of the network. There is one NPU: call it once. */
+int n6_aton_init(n6_aton_t *aton, n6_npu_t *npu, uint16_t *failed);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,363 @@
+/*
+ * bringup.c - from the boot loader's state to a running NPU.
+ *
+ * The order matters: caches of the CPU, clocks at the boot loader's safe setting, core voltage
+ * before core frequency, the NPU's clock and memories, its cache, external memories, isolation, and
+ * what stays clocked in sleep.
+ *
+ * Clocks       with overdrive (0.9 V)    PLL1 800 MHz: CPU 800, bus 400; PLL2: NPU 1000; PLL3: its
+ * memories 900 without                   PLL1 1200 MHz: CPU 600, bus 400; PLL2: NPU 800; PLL3: its
+ * memories 800 All from the internal 64 MHz oscillator; USB adds the 48 MHz crystal for its PHY.
+ * What is reported to the host is read back from the clock tree.
+ *
+ * Fuses        External memories run at 200 MHz only if the fuses for high speed at 1.8 V (OTP word
+ * 124, bits 15 and 16) are set. They are read here and never programmed: that cannot be undone and
+ * is the owner's decision. Without them the memories run at 50 MHz, and bringup_remark() says so.
+ *
+ * Isolation    Memory is open to secure, privileged accesses of compartment 1 unless somebody
+ * narrows it, which nobody does. So the masters have to be of that kind: the NPU by its RIMC entry
+ * (without it its writes vanish and nothing complains), the DMA channels in uart.c, USB here.
+ *
+ * Interrupts   The boot ROM leaves some enabled and pending. All are cleared before the first one
+ * is let in.
+ */
+#include "board.h"
+
+#include <string.h>
+
+#include "npu_cache.h"
+#include "stm32n6xx_hal.h"
+
+#if defined(N6_BOARD_DK)
+#include "stm32n6570_discovery.h"
+#include "stm32n6570_discovery_xspi.h"
+#define BOARD_NAME "STM32N6570-DK"
+#else
+#include "stm32n6xx_nucleo.h"
+#include "stm32n6xx_nucleo_xspi.h"
+#define BOARD_NAME "NUCLEO-N657X0-Q"
+#endif
+
+enum {
+    FUSE_WORD = 124,
+    FUSE_FAST_XSPI2 = 1 << 15, /* VDDIO3: flash */
+    FUSE_FAST_XSPI1 = 1 << 16, /* VDDIO2: PSRAM */
+    SLOW_DIVIDER = 16,
+    WATCHDOG_HZ = LSI_VALUE / 64,
+};
+
+/* Runtimes up to LL_ATON 1.1.1 want it called before npu_cache_enable(); later ones do it
+ * themselves. */
+extern void npu_cache_init(void) __attribute__((weak));
+
+static const char *remark;
+static IWDG_HandleTypeDef watchdog;
+static DTS_HandleTypeDef thermometer;
+
+const char *bringup_remark(void)
+{
+    return remark;
+}
+
+/* ------------------------------------------------------------------------------------ clocks */
+
+static RCC_PLLInitTypeDef pll(uint32_t m, uint32_t n, uint32_t p1, uint32_t p2)
+{
+    RCC_PLLInitTypeDef init = {0};
+    init.PLLState = RCC_PLL_ON;
+    init.PLLSource = RCC_PLLSOURCE_HSI;
+    init.PLLM = m;
+    init.PLLN = n;
+    init.PLLP1 = p1;
+    init.PLLP2 = p2;
+    return init;
+}
+
+static const char *start_clocks(void)
+{
+    RCC_OscInitTypeDef oscillators = {0};
+    RCC_ClkInitTypeDef clocks = {0};
+
+    oscillators.OscillatorType = RCC_OSCILLATORTYPE_NONE;
+#ifdef N6_USB
+    oscillators.OscillatorType = RCC_OSCILLATORTYPE_HSE;
+    oscillators.HSEState = RCC_HSE_ON;
+#endif
+#ifdef N6_OVERDRIVE
+    BSP_SMPS_Init(SMPS_VOLTAGE_OVERDRIVE);
+    HAL_Delay(1); /* the supply needs 0.1 ms for its 100 mV */
+    oscillators.PLL1 = pll(2, 25, 1, 1);
+    oscillators.PLL2 = pll(8, 125, 1, 1);
+    oscillators.PLL3 = pll(8, 225, 1, 2);
+    clocks.IC1Selection.ClockDivider = 1;
+    clocks.IC2Selection.ClockDivider = 2;
+#else
+    BSP_SMPS_Init(SMPS_VOLTAGE_NOMINAL);
+    oscillators.PLL1 = pll(4, 75, 1, 1);
+    oscillators.PLL2 = pll(8, 100, 1, 1);
+    oscillators.PLL3 = pll(8, 100, 1, 1);
+    clocks.IC1Selection.ClockDivider = 2;
+    clocks.IC2Selection.ClockDivider = 3;
+#endif
+    oscillators.PLL4.PLLState = RCC_PLL_NONE;
+    if (HAL_RCC_OscConfig(&oscillators) != HAL_OK)
+        return "the PLLs do not lock";
+
+    clocks.ClockType = RCC_CLOCKTYPE_CPUCLK | RCC_CLOCKTYPE_SYSCLK | RCC_CLOCKTYPE_HCLK |
+                       RCC_CLOCKTYPE_PCLK1 | RCC_CLOCKTYPE_PCLK2 | RCC_CLOCKTYPE_PCLK4 |
+                       RCC_CLOCKTYPE_PCLK5;
+    clocks.CPUCLKSource = RCC_CPUCLKSOURCE_IC1;
+    clocks.SYSCLKSource = RCC_SYSCLKSOURCE_IC2_IC6_IC11;
+    clocks.IC1Selection.ClockSelection = RCC_ICCLKSOURCE_PLL1;
+    clocks.IC2Selection.ClockSelection = RCC_ICCLKSOURCE_PLL1;
+    clocks.IC6Selection.ClockSelection = RCC_ICCLKSOURCE_PLL2;
+    clocks.IC6Selection.ClockDivider = 1;
+    clocks.IC11Selection.ClockSelection = RCC_ICCLKSOURCE_PLL3;
+    clocks.IC11Selection.ClockDivider = 1;
+    clocks.AHBCLKDivider = RCC_HCLK_DIV2;
+    clocks.APB1CLKDivider = RCC_APB1_DIV1;
+    clocks.APB2CLKDivider = RCC_APB2_DIV1;
+    clocks.APB4CLKDivider = RCC_APB4_DIV1;
+    clocks.APB5CLKDivider = RCC_APB5_DIV1;
+    return HAL_RCC_ClockConfig(&clocks) == HAL_OK ? NULL : "the clock tree cannot be set";
+}
+
+static uint32_t npu_hz(void)
+{
+    RCC_ClkInitTypeDef clocks = {0};
+    uint32_t source;
+
+    HAL_RCC_GetClockConfig(&clocks);
+    if (clocks.SYSCLKSource != RCC_SYSCLKSOURCE_IC2_IC6_IC11)
+        return HAL_RCC_GetSysClockFreq();
+    switch (clocks.IC6Selection.ClockSelection) {
+    case RCC_ICCLKSOURCE_PLL1:
+        source = HAL_RCCEx_GetPLL1CLKFreq();
+        break;
+    case RCC_ICCLKSOURCE_PLL2:
+        source = HAL_RCCEx_GetPLL2CLKFreq();
+        break;
+    case RCC_ICCLKSOURCE_PLL3:
+        source = HAL_RCCEx_GetPLL3CLKFreq();
+        break;
+    default:
+        source = HAL_RCCEx_GetPLL4CLKFreq();
+        break;
+    }
+    return clocks.IC6Selection.ClockDivider != 0 ? source / clocks.IC6Selection.ClockDivider : 0;
+}
+
+/* ------------------------------------------------------------------------------------ memories,
+ * NPU */
+
+static void start_npu(void)
+{
+    static RAMCFG_TypeDef *const banks[] = {RAMCFG_SRAM2_AXI, RAMCFG_SRAM3_AXI, RAMCFG_SRAM4_AXI,
+                                            RAMCFG_SRAM5_AXI, RAMCFG_SRAM6_AXI};
+
+    __HAL_RCC_NPU_CLK_ENABLE();
+    __HAL_RCC_NPU_FORCE_RESET();
+    __HAL_RCC_NPU_RELEASE_RESET();
+
+    __HAL_RCC_AXISRAM2_MEM_CLK_ENABLE();
+    __HAL_RCC_AXISRAM3_MEM_CLK_ENABLE();
+    __HAL_RCC_AXISRAM4_MEM_CLK_ENABLE();
+    __HAL_RCC_AXISRAM5_MEM_CLK_ENABLE();
+    __HAL_RCC_AXISRAM6_MEM_CLK_ENABLE();
+    __HAL_RCC_RAMCFG_CLK_ENABLE();
+    for (size_t i = 0; i < sizeof banks / sizeof banks[0]; i++) {
+        RAMCFG_HandleTypeDef bank = {0};
+        bank.Instance = banks[i];
+        HAL_RAMCFG_EnableAXISRAM(&bank);
+    }
+
+    __HAL_RCC_CACHEAXIRAM_MEM_CLK_ENABLE();
+    __HAL_RCC_CACHEAXI_CLK_ENABLE();
+    __HAL_RCC_CACHEAXI_FORCE_RESET();
+    __HAL_RCC_CACHEAXI_RELEASE_RESET();
+    if (npu_cache_init != NULL)
+        npu_cache_init();
+    npu_cache_enable();
+}
+
+static int fast_memories(void)
+{
+    BSEC_HandleTypeDef fuses = {0};
+    uint32_t word = 0;
+
+    __HAL_RCC_BSEC_CLK_ENABLE();
+    fuses.Instance = BSEC;
+    return HAL_BSEC_OTP_Read(&fuses, FUSE_WORD, &word) == HAL_OK && (word & FUSE_FAST_XSPI1) != 0 &&
+           (word & FUSE_FAST_XSPI2) != 0;
+}
+
+static const char *start_memories(void)
+{
+    RCC_PeriphCLKInitTypeDef clocks = {0};
+    BSP_XSPI_NOR_Init_t flash = {0};
+
+    clocks.PeriphClockSelection = RCC_PERIPHCLK_XSPI1 | RCC_PERIPHCLK_XSPI2;
+    clocks.Xspi1ClockSelection = RCC_XSPI1CLKSOURCE_HCLK;
+    clocks.Xspi2ClockSelection = RCC_XSPI2CLKSOURCE_HCLK;
+    if (!fast_memories()) {
+        remark = "fuses for fast external memory are not set: flash and PSRAM run at a quarter";
+        clocks.Xspi1ClockSelection = RCC_XSPI1CLKSOURCE_IC3;
+        clocks.Xspi2ClockSelection = RCC_XSPI2CLKSOURCE_IC3;
+        clocks.ICSelection[RCC_IC3].ClockSelection = RCC_ICCLKSOURCE_PLL1;
+        clocks.ICSelection[RCC_IC3].ClockDivider = SLOW_DIVIDER;
+    }
+    if (HAL_RCCEx_PeriphCLKConfig(&clocks) != HAL_OK)
+        return "external memories get no clock";
+#ifdef N6_BOARD_DK
+    if (BSP_XSPI_RAM_Init(0) != BSP_ERROR_NONE ||
+        BSP_XSPI_RAM_EnableMemoryMappedMode(0) != BSP_ERROR_NONE)
+        return "PSRAM does not answer";
+#endif
+    flash.InterfaceMode = BSP_XSPI_NOR_OPI_MODE;
+    flash.TransferRate = BSP_XSPI_NOR_DTR_TRANSFER;
+    if (BSP_XSPI_NOR_Init(0, &flash) != BSP_ERROR_NONE ||
+        BSP_XSPI_NOR_EnableMemoryMappedMode(0) != BSP_ERROR_NONE)
+        return "flash does not answer";
+    return NULL;
+}
+
+static void isolate(void)
+{
+    RIMC_MasterConfig_t master = {0};
+
+    __HAL_RCC_RIFSC_CLK_ENABLE();
+    master.MasterCID = RIF_CID_1;
+    master.SecPriv = RIF_ATTRIBUTE_SEC | RIF_ATTRIBUTE_PRIV;
+    HAL_RIF_RIMC_ConfigMasterAttributes(RIF_MASTER_INDEX_NPU, &master);
+    HAL_RIF_RISC_SetSlaveSecureAttributes(RIF_RISC_PERIPH_INDEX_NPU,
+                                          RIF_ATTRIBUTE_SEC | RIF_ATTRIBUTE_PRIV);
+#ifdef N6_USB
+    HAL_RIF_RIMC_ConfigMasterAttributes(RIF_MASTER_INDEX_OTG1, &master);
+    HAL_RIF_RISC_SetSlaveSecureAttributes(RIF_RISC_PERIPH_INDEX_OTG1HS,
+                                          RIF_ATTRIBUTE_SEC | RIF_ATTRIBUTE_PRIV);
+#endif
+}
+
+/* Whatever has to go on while the CPU waits for an event: an inference does not end otherwise. */
+static void keep_clocked_in_sleep(void)
+{
+    __HAL_RCC_DBG_CLK_SLEEP_ENABLE();
+    __HAL_RCC_XSPIPHYCOMP_CLK_SLEEP_ENABLE();
+    __HAL_RCC_AXISRAM1_MEM_CLK_SLEEP_ENABLE();
+    __HAL_RCC_AXISRAM2_MEM_CLK_SLEEP_ENABLE();
+    __HAL_RCC_AXISRAM3_MEM_CLK_SLEEP_ENABLE();
+    __HAL_RCC_AXISRAM4_MEM_CLK_SLEEP_ENABLE();
+    __HAL_RCC_AXISRAM5_MEM_CLK_SLEEP_ENABLE();
+    __HAL_RCC_AXISRAM6_MEM_CLK_SLEEP_ENABLE();
+    __HAL_RCC_FLEXRAM_MEM_CLK_SLEEP_ENABLE();
+    __HAL_RCC_CACHEAXIRAM_MEM_CLK_SLEEP_ENABLE();
+    __HAL_RCC_RIFSC_CLK_SLEEP_ENABLE();
+    __HAL_RCC_RISAF_CLK_SLEEP_ENABLE();
+    __HAL_RCC_XSPI1_CLK_SLEEP_ENABLE();
+    __HAL_RCC_XSPI2_CLK_SLEEP_ENABLE();
+    __HAL_RCC_CACHEAXI_CLK_SLEEP_ENABLE();
+    __HAL_RCC_NPU_CLK_SLEEP_ENABLE();
+#ifdef N6_USB
+    __HAL_RCC_USB1_OTG_HS_CLK_SLEEP_ENABLE();
+    __HAL_RCC_USB1_OTG_HS_PHY_CLK_SLEEP_ENABLE();
+#else
+    __HAL_RCC_GPDMA1_CLK_SLEEP_ENABLE();
+    __HAL_RCC_USART1_CLK_SLEEP_ENABLE();
+#endif
+}
+
+const char *bringup(void)
+{
+    for (size_t i = 0; i < sizeof NVIC->ICER / sizeof NVIC->ICER[0]; i++) {
+        NVIC->ICER[i] = UINT32_MAX;
+        NVIC->ICPR[i] = UINT32_MAX;
+    }
+    MEMSYSCTL->MSCR |= MEMSYSCTL_MSCR_ICACTIVE_Msk | MEMSYSCTL_MSCR_DCACTIVE_Msk;
+    __HAL_RCC_CPUCLK_CONFIG(RCC_CPUCLKSOURCE_HSI);
+    __HAL_RCC_SYSCLK_CONFIG(RCC_SYSCLKSOURCE_HSI);
+    SystemCoreClockUpdate();
+    (void)HAL_Init();
+    SCB_EnableICache();
+    SCB_EnableDCache();
+
+    const char *failure = start_clocks();
+    if (failure != NULL)
+        return failure;
+    start_npu();
+    failure = start_memories();
+    isolate();
+    keep_clocked_in_sleep();
+    return failure;
+}
+
+/* ------------------------------------------------------------------------------------ what the
+ * chip is */
+
+static int16_t temperature(void)
+{
+    float celsius = 0.0f;
+
+    if (thermometer.Instance == NULL) {
+        DTS_SensorConfigTypeDef sensor = {0};
+        __HAL_RCC_DTS_CLK_ENABLE();
+        thermometer.Instance = DTS;
+        sensor.Mode = DTS_SENSOR_MODE_CONTINUOUS;
+        sensor.Resolution = DTS_SENSOR_RESOLUTION_12BITS;
+        if (HAL_DTS_Init(&thermometer) != HAL_OK ||
+            HAL_DTS_ConfigSensor(&thermometer, DTS_SENSOR_0, &sensor) != HAL_OK ||
+            HAL_DTS_Start(&thermometer, DTS_SENSOR_0) != HAL_OK)
+            return N6_LIMIT_NO_TEMPERATURE;
+    }
+    if (HAL_DTS_GetTemperature(&thermometer, DTS_SENSOR_0, &celsius) != HAL_OK)
+        return N6_LIMIT_NO_TEMPERATURE;
+    return (int16_t)(celsius * 10.0f);
+}
+
+void bringup_info(n6_info_reply_t *info)
+{
+    const uint32_t id[3] = {HAL_GetUIDw0(), HAL_GetUIDw1(), HAL_GetUIDw2()};
+    const char *fault_record;
+
+    memcpy(info->board, BOARD_NAME, sizeof BOARD_NAME);
+    memcpy(info->unique_id, id, sizeof id);
+    info->cpu_hz = HAL_RCC_GetCpuClockFreq();
+    info->npu_hz = npu_hz();
+    info->bus_hz = HAL_RCC_GetSysClockFreq();
+    info->baud = link_baud();
+    info->temperature_dc = temperature();
+    info->reset_cause = (uint8_t)board_reset_cause(&fault_record);
+}
+
+uint64_t bringup_nonce(void)
+{
+    RNG_HandleTypeDef generator = {0};
+    uint32_t low = 0, high = 0;
+
+    __HAL_RCC_RNG_CLK_ENABLE();
+    generator.Instance = RNG;
+    generator.Init.ClockErrorDetection = RNG_CED_ENABLE;
+    if (HAL_RNG_Init(&generator) == HAL_OK) {
+        (void)HAL_RNG_GenerateRandomNumber(&generator, &low);
+        (void)HAL_RNG_GenerateRandomNumber(&generator, &high);
+    }
+    /* Should the generator be silent: when the PLLs locked and the memories answered differs from
+     * start to start. */
+    return ((uint64_t)high << 32 | low) ^ clock_now() ^ (uint64_t)HAL_GetUIDw1() << 32;
+}
+
+void watchdog_start(void)
+{
+    __HAL_DBGMCU_FREEZE_IWDG();
+    watchdog.Instance = IWDG;
+    watchdog.Init.Prescaler = IWDG_PRESCALER_64;
+    watchdog.Init.Reload = BOARD_WATCHDOG_MS * WATCHDOG_HZ / 1000;
+    watchdog.Init.Window = IWDG_WINDOW_DISABLE;
+    watchdog.Init.EWI = IWDG_EWI_DISABLE;
+    (void)HAL_IWDG_Init(&watchdog);
+}
+
+void watchdog_feed(void)
+{
+    if (watchdog.Instance != NULL)
+        (void)HAL_IWDG_Refresh(&watchdog);
+}

@@ -1,0 +1,34 @@
+/*
+ * libc.c - what newlib asks of a board.
+ *
+ * LL_ATON prints before it asserts, and printing may allocate. There is a small heap for that and nothing else; what is
+ * printed goes nowhere, the assertion itself is kept as the fault record.
+ */
+#include <errno.h>
+#include <stddef.h>
+
+enum { HEAP = 2048 };
+
+void *_sbrk(ptrdiff_t increment);
+int _write(int file, const char *text, int size);
+
+void *_sbrk(ptrdiff_t increment)
+{
+    static char heap[HEAP] __attribute__((aligned(8)));
+    static size_t used;
+
+    if (increment < 0 || (size_t)increment > sizeof heap - used) {
+        errno = ENOMEM;
+        return (void *)-1; /* NOLINT: newlib's sign of failure */
+    }
+    void *at = &heap[used];
+    used += (size_t)increment;
+    return at;
+}
+
+int _write(int file, const char *text, int size)
+{
+    (void)file;
+    (void)text;
+    return size;
+}

@@ -1,0 +1,279 @@
+/*
+ * main.c - the firmware of a board: memory for the core, the port, and the loop.
+ *
+ * Memory comes in two pieces. Small tables and the send queue lie on chip beside the image. Input
+ * slots and result buffers come in pairs and lie in external memory where the board has it, else on
+ * chip as well: two pairs at least, up to MAX_PAIRS if they fit. Their sizes are those of the
+ * largest network, known once the runtime has described them.
+ *
+ * The loop moves bytes and polls the core, which runs one step of the NPU at a time, so the link
+ * goes on while a network runs. When a round has moved nothing and the core has nothing to do, the
+ * CPU waits for an event: a byte, the end of a transmission, the NPU, or the next millisecond. The
+ * watchdog is fed here and nowhere else: an epoch block that holds the CPU for longer than
+ * BOARD_WATCHDOG_MS counts as a failure, and so does an NPU that does not finish one.
+ *
+ * What keeps the firmware from starting is told in plain text on the link, every second. Hosts show
+ * it as a log line.
+ */
+#include <string.h>
+
+#include "board.h"
+#include "ll_aton.h"
+#include "n6_server.h"
+
+enum {
+    MAX_PAIRS = 4,
+    ALIGN = 64, /* the NPU's cache line, and twice the CPU's */
+    SEND_QUEUE = 8192,
+    HUNG_S = 5,
+    RUNTIME_TEXT = 160,
+};
+
+typedef struct {
+    uint8_t *next;
+    size_t left;
+    size_t total;
+} arena_t;
+
+static n6_server_t server;
+static n6_port_t port;
+static n6_config_t config;
+static n6_npu_t npu;
+static n6_aton_t aton;
+static arena_t inner, outer;
+static uint8_t *slots[MAX_PAIRS], *results[MAX_PAIRS];
+static char runtime[RUNTIME_TEXT];
+
+/* ------------------------------------------------------------------------------------ text */
+
+static char *put_text(char *at, const char *end, const char *text)
+{
+    while (*text != '\0' && at < end)
+        *at++ = *text++;
+    return at;
+}
+
+static char *put_number(char *at, const char *end, const char *before, size_t number)
+{
+    char digits[12];
+    char *first = &digits[sizeof digits - 1];
+
+    *first = '\0';
+    do {
+        *--first = (char)('0' + number % 10);
+        number /= 10;
+    } while (number != 0);
+    return put_text(put_text(at, end, before), end, first);
+}
+
+/* number is told as well, if it is not negative. */
+_Noreturn static void refuse(const char *what, int32_t number)
+{
+    char text[120];
+    const char *room = text + sizeof text - 3;
+    char *end =
+        number < 0 ? put_text(text, room, what) : put_number(text, room, what, (size_t)number);
+
+    end = put_text(end, text + sizeof text, "\r\n");
+    for (uint64_t next = 0;;) {
+        uint8_t ignored[64];
+        (void)link_read(ignored, sizeof ignored);
+        if (clock_now() >= next) {
+            next = clock_now() + clock_hz();
+            (void)link_write((const uint8_t *)text, (size_t)(end - text));
+        }
+        clock_wait();
+    }
+}
+
+/* ------------------------------------------------------------------------------------ memory */
+
+static arena_t arena(uint8_t *from, size_t size)
+{
+    size_t skip = (size_t)(-(uintptr_t)from % ALIGN);
+    arena_t made = {from + skip, size > skip ? size - skip : 0, size};
+    return made;
+}
+
+static size_t rounded(size_t size)
+{
+    return (size + ALIGN - 1u) / ALIGN * ALIGN;
+}
+
+static void *take(arena_t *from, size_t size)
+{
+    void *at = from->next;
+
+    size = rounded(size);
+    if (size > from->left)
+        refuse("the networks do not fit into memory, bytes missing: ",
+               (int32_t)(size - from->left));
+    from->next += size;
+    from->left -= size;
+    return at;
+}
+
+static void give_memory(void)
+{
+    size_t size, slot = N6_LIMIT_MAX_CHUNK, result = N6_LIMIT_MAX_CONTROL;
+
+    inner = arena(board_inner_memory(&size), size);
+    uint8_t *external = board_outer_memory(&size);
+    arena_t *big = external != NULL ? &outer : &inner;
+    if (external != NULL)
+        outer = arena(external, size);
+
+    for (uint16_t i = 0; i < npu.networks; i++) {
+        const n6_network_t *network = &npu.network[i];
+        size_t need =
+            N6_SERVER_RESULT_SIZE(network->output_bytes, network->outputs, network->blocks);
+        slot = network->input_bytes > slot ? network->input_bytes : slot;
+        result = need > result ? need : result;
+        config.max_blocks =
+            network->blocks > config.max_blocks ? network->blocks : config.max_blocks;
+        config.total_blocks += network->blocks;
+    }
+    config.chunk = link_chunk();
+    config.window = link_window();
+    config.slot_size = (uint32_t)rounded(slot);
+    config.result_size = (uint32_t)rounded(result);
+    config.times = take(&inner, config.max_blocks * sizeof *config.times);
+    config.sums = take(&inner, config.total_blocks * sizeof *config.sums);
+    config.tx_size = SEND_QUEUE;
+    config.tx = take(&inner, config.tx_size);
+    config.bitmap = take(&inner, MAX_PAIRS * sizeof *config.bitmap *
+                                     N6_SERVER_BITMAP_WORDS(config.slot_size, config.chunk));
+    uint8_t pairs = 0;
+    while (pairs < 2 || (pairs < MAX_PAIRS && big->left >= config.slot_size + config.result_size)) {
+        slots[pairs] = take(big, config.slot_size);
+        results[pairs] = take(big, config.result_size);
+        pairs++;
+    }
+    config.slot = slots;
+    config.result = results;
+    config.slots = config.results = pairs;
+}
+
+/* ------------------------------------------------------------------------------------ port */
+
+static uint64_t now(void *context)
+{
+    (void)context;
+    return clock_now();
+}
+
+static void info(void *context, n6_info_reply_t *reply)
+{
+    (void)context;
+    bringup_info(reply);
+    reply->ram_total = board_ram_total() + (uint32_t)outer.total;
+    reply->ram_free = (uint32_t)(inner.left + outer.left);
+}
+
+static size_t memory(void *context, char *text, size_t size)
+{
+    char *at = text;
+    const char *end = text + size;
+
+    (void)context;
+    at = put_number(at, end, "AXISRAM1 ", board_ram_total() - inner.left);
+    at = put_number(at, end, " ", board_ram_total());
+    if (outer.total != 0) {
+        at = put_number(at, end, "\nPSRAM ", outer.total - outer.left);
+        at = put_number(at, end, " ", outer.total);
+    }
+    return (size_t)(at - text);
+}
+
+static void restart(void *context)
+{
+    (void)context;
+    board_restart();
+}
+
+static void describe_runtime(void)
+{
+    char *at = runtime;
+    const char *end = runtime + sizeof runtime - 1;
+
+    at = put_text(at, end, "LL_ATON " LL_ATON_VERSION_NAME);
+    if (bringup_remark() != NULL)
+        at = put_text(put_text(at, end, "; "), end, bringup_remark());
+    if (!clock_sleeps())
+        (void)put_text(at, end, "; the CPU does not sleep, its cycle counter would stop");
+}
+
+static void make_port(void)
+{
+    describe_runtime();
+    (void)board_reset_cause(&port.fault_record);
+    port.tick_hz = clock_hz();
+    port.now = now;
+    port.info = info;
+    port.memory = memory;
+    port.restart = restart;
+    port.crc32 = crc_init() ? crc_unit : NULL;
+    port.build = N6_BUILD;
+    port.firmware = N6_FIRMWARE;
+    port.runtime = runtime;
+    port.boot_nonce = bringup_nonce();
+}
+
+/* ------------------------------------------------------------------------------------ loop */
+
+static size_t move_bytes(void)
+{
+    uint8_t *to;
+    const uint8_t *from;
+    size_t size, count, moved = 0;
+
+    while ((size = n6_server_rx_space(&server, &to)) > 0 && (count = link_read(to, size)) > 0) {
+        n6_server_rx_done(&server, count);
+        moved += count;
+    }
+    while ((size = n6_server_tx_peek(&server, &from)) > 0 && (count = link_write(from, size)) > 0) {
+        n6_server_tx_done(&server, count);
+        moved += count;
+    }
+    return moved;
+}
+
+int main(void)
+{
+    const char *failure = bringup();
+
+    clock_init();
+    if (link_init() != 0)
+        board_fault("the link does not start");
+    if (failure != NULL)
+        refuse(failure, -1);
+
+    uint16_t network;
+    aton.now = now;
+    aton.limit = clock_hz() * HUNG_S;
+    int status = n6_aton_init(&aton, &npu, &network);
+    if (status != 0)
+        refuse(status == -N6_ATON_MISMATCH ? "build again, the registry is of another network: "
+               : status == -N6_ATON_UNSUPPORTED ? "element type or rank not supported, network "
+                                                : "outputs are not allocated, network ",
+               network);
+    give_memory();
+    make_port();
+    config.port = &port;
+    config.npu = &npu;
+    status = n6_server_init(&server, &config);
+    if (status != 0)
+        refuse("the core refuses its configuration: ", -status);
+
+    watchdog_start();
+    for (;;) {
+        if (link_reopened())
+            n6_server_relink(&server);
+        size_t moved = move_bytes();
+        int state = n6_server_poll(&server);
+        moved += move_bytes();
+        watchdog_feed();
+        if (moved == 0 && state != N6_SERVER_BUSY)
+            clock_wait();
+    }
+}

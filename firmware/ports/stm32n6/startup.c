@@ -1,0 +1,229 @@
+/*
+ * startup.c - from reset to main(), and what happens when something goes wrong.
+ *
+ * The boot loader copies the whole image to AXISRAM1 and jumps to its vector table, so .data is
+ * already in place and only .bss has to be cleared. Interrupts that nobody uses have no vector:
+ * should one come, that is a fault.
+ *
+ * All faults end in HardFault_Handler, because no other is enabled. It writes one line with the
+ * registers into memory that neither the boot loader nor the start-up touches, cleans the cache so
+ * that the line really gets there, and resets. The next start finds the line, checks its CRC, and
+ * reports it in HELLO. Failed assertions, of LL_ATON as well, take the same way.
+ */
+#include "board.h"
+
+#include <string.h>
+
+#include "n6_crc.h"
+#include "stm32n6xx_hal.h"
+
+enum {
+    KEPT_MAGIC = 0x6E36FA17,
+    VECTORS = 16 + 195,
+};
+
+typedef void (*vector_t)(void);
+
+/* What survives a reset. */
+typedef struct {
+    uint32_t magic;
+    uint32_t crc;
+    char text[BOARD_FAULT_TEXT];
+} kept_t;
+
+static kept_t kept __attribute__((section(".noinit"), aligned(BOARD_CACHE_LINE)));
+static char fault_record[BOARD_FAULT_TEXT];
+
+extern uint32_t _estack[], _sstack[], _sbss[], _ebss[];
+extern uint8_t _n6_ram[], _n6_ram_end[], _n6_inner[], _n6_outer[], _n6_outer_end[];
+
+int main(void);
+_Noreturn void Reset_Handler(void);
+_Noreturn void start(void);
+void HardFault_Handler(void);
+_Noreturn void fault(const uint32_t *frame, uint32_t exc_return);
+
+/* ------------------------------------------------------------------------------------ start */
+
+extern const vector_t g_pfnVectors[VECTORS];
+__attribute__((section(".isr_vector"), used)) const vector_t g_pfnVectors[VECTORS] = {
+    (vector_t)(uintptr_t)_estack,
+    Reset_Handler,
+    [16 + NonMaskableInt_IRQn] = HardFault_Handler,
+    [16 + HardFault_IRQn] = HardFault_Handler,
+    [16 + SysTick_IRQn] = SysTick_Handler,
+    [16 + NPU0_IRQn] = NPU0_IRQHandler,
+#ifdef N6_USB
+    [16 + USB1_OTG_HS_IRQn] = USB1_OTG_HS_IRQHandler,
+#else
+    [16 + USART1_IRQn] = USART1_IRQHandler,
+    [16 + GPDMA1_Channel0_IRQn] = GPDMA1_Channel0_IRQHandler,
+    [16 + GPDMA1_Channel1_IRQn] = GPDMA1_Channel1_IRQHandler,
+#endif
+};
+
+/* The stack limit first: the boot loader's stack lies above ours, and its limit may, too. */
+__attribute__((naked)) _Noreturn void Reset_Handler(void)
+{
+    __asm__ volatile("cpsid i\n"
+                     "ldr r0, =_sstack\n"
+                     "msr msplim, r0\n"
+                     "ldr r0, =_estack\n"
+                     "mov sp, r0\n"
+                     "b start\n");
+}
+
+_Noreturn void start(void)
+{
+    SystemInit();
+    SCB->CCR |= SCB_CCR_STKOFHFNMIGN_Msk; /* the fault handler may go below the stack limit */
+    memset(_sbss, 0, (size_t)((uint8_t *)_ebss - (uint8_t *)_sbss));
+    __enable_irq();
+    (void)main();
+    board_restart();
+}
+
+/* ------------------------------------------------------------------------------------ faults */
+
+static char *put_text(char *at, const char *end, const char *text)
+{
+    while (*text != '\0' && at < end)
+        *at++ = *text++;
+    return at;
+}
+
+static char *put_hex(char *at, const char *end, const char *name, uint32_t value)
+{
+    at = put_text(at, end, name);
+    for (int shift = 28; shift >= 0 && at < end; shift -= 4)
+        *at++ = "0123456789abcdef"[value >> shift & 15u];
+    return at;
+}
+
+_Noreturn static void keep_and_reset(void)
+{
+    kept.crc = n6_crc32(0, kept.text, sizeof kept.text);
+    kept.magic = KEPT_MAGIC;
+    if (SCB->CCR & SCB_CCR_DC_Msk)
+        SCB_CleanDCache_by_Addr((volatile void *)&kept, (int32_t)sizeof kept);
+    NVIC_SystemReset();
+}
+
+_Noreturn void fault(const uint32_t *frame, uint32_t exc_return)
+{
+    char *at = kept.text;
+    const char *end = kept.text + sizeof kept.text - 1;
+    uint32_t ram = (uint32_t)(uintptr_t)_n6_ram, ram_end = (uint32_t)(uintptr_t)_estack;
+
+    memset(kept.text, 0, sizeof kept.text);
+    at = put_hex(at, end, "fault cfsr=", SCB->CFSR);
+    at = put_hex(at, end, " hfsr=", SCB->HFSR);
+    at = put_hex(at, end, " sfsr=", SAU->SFSR);
+    at = put_hex(at, end, " mmfar=", SCB->MMFAR);
+    at = put_hex(at, end, " bfar=", SCB->BFAR);
+    at = put_hex(at, end, " sp=", (uint32_t)(uintptr_t)frame);
+    if ((uint32_t)(uintptr_t)frame >= ram && (uint32_t)(uintptr_t)frame + 32 <= ram_end) {
+        at = put_hex(at, end, " pc=", frame[6]);
+        at = put_hex(at, end, " lr=", frame[5]);
+        at = put_hex(at, end, " psr=", frame[7]);
+    }
+    (void)put_hex(at, end, " exc=", exc_return);
+    keep_and_reset();
+}
+
+__attribute__((naked)) void HardFault_Handler(void)
+{
+    __asm__ volatile("mrs r0, msp\n"
+                     "mov r1, lr\n"
+                     "b fault\n");
+}
+
+_Noreturn void board_fault(const char *text)
+{
+    memset(kept.text, 0, sizeof kept.text);
+    (void)put_text(kept.text, kept.text + sizeof kept.text - 1, text);
+    keep_and_reset();
+}
+
+/* newlib's end of a failed assert(). */
+_Noreturn void __assert_func(const char *file, int line, const char *function,
+                             const char *expression);
+_Noreturn void __assert_func(const char *file, int line, const char *function,
+                             const char *expression)
+{
+    char *at = kept.text;
+    const char *end = kept.text + sizeof kept.text - 1;
+    const char *name = strrchr(file, '/');
+
+    memset(kept.text, 0, sizeof kept.text);
+    at = put_text(at, end, "assert ");
+    at = put_text(at, end, name != NULL ? name + 1 : file);
+    at = put_hex(at, end, " line=", (uint32_t)line);
+    at = put_text(at, end, " ");
+    at = put_text(at, end, function != NULL ? function : "");
+    at = put_text(at, end, ": ");
+    (void)put_text(at, end, expression);
+    keep_and_reset();
+}
+
+n6_reset_cause_t board_reset_cause(const char **record)
+{
+    static n6_reset_cause_t cause = N6_RESET_CAUSE_UNKNOWN;
+    static int known;
+
+    if (!known) {
+        known = 1;
+        int valid =
+            kept.magic == KEPT_MAGIC && kept.crc == n6_crc32(0, kept.text, sizeof kept.text);
+        if (valid)
+            memcpy(fault_record, kept.text, sizeof fault_record);
+        kept.magic = 0;
+        if (valid)
+            cause = N6_RESET_CAUSE_FAULT;
+        else if (__HAL_RCC_GET_FLAG(RCC_FLAG_IWDGRST) != 0)
+            cause = N6_RESET_CAUSE_WATCHDOG;
+        else if (__HAL_RCC_GET_FLAG(RCC_FLAG_LCKRST) != 0)
+            cause = N6_RESET_CAUSE_FAULT;
+        else if (__HAL_RCC_GET_FLAG(RCC_FLAG_SFTRST) != 0)
+            cause = N6_RESET_CAUSE_SOFTWARE;
+        else if (__HAL_RCC_GET_FLAG(RCC_FLAG_PORRST) != 0 ||
+                 __HAL_RCC_GET_FLAG(RCC_FLAG_BORRST) != 0)
+            cause = N6_RESET_CAUSE_POWER_ON;
+        else if (__HAL_RCC_GET_FLAG(RCC_FLAG_PINRST) != 0)
+            cause = N6_RESET_CAUSE_PIN;
+        __HAL_RCC_CLEAR_RESET_FLAGS();
+    }
+    *record = fault_record[0] != '\0' ? fault_record : NULL;
+    return cause;
+}
+
+_Noreturn void board_restart(void)
+{
+    NVIC_SystemReset();
+}
+
+/* ------------------------------------------------------------------------------------ memory */
+
+uint32_t board_ram_total(void)
+{
+    return (uint32_t)(_n6_ram_end - _n6_ram);
+}
+
+uint32_t board_ram_used(void)
+{
+    size_t inner;
+    (void)board_inner_memory(&inner);
+    return board_ram_total() - (uint32_t)inner;
+}
+
+uint8_t *board_inner_memory(size_t *size)
+{
+    *size = (size_t)((uint8_t *)_sstack - _n6_inner);
+    return _n6_inner;
+}
+
+uint8_t *board_outer_memory(size_t *size)
+{
+    *size = (size_t)(_n6_outer_end - _n6_outer);
+    return *size != 0 ? _n6_outer : NULL;
+}

@@ -1,0 +1,7 @@
+/* Stand-in for the switch of the NPU's cache. */
+#ifndef STUB_NPU_CACHE_H
+#define STUB_NPU_CACHE_H
+
+void npu_cache_enable(void);
+
+#endif

@@ -1,0 +1,2 @@
+/* Stand-in: see bsp.h. */
+#include "bsp.h"

@@ -1,0 +1,224 @@
+/*
+ * usb.c - the link as a USB CDC device on the high-speed port, by TinyUSB.
+ *
+ * The controller moves packets through its own FIFO (no DMA), so caches and isolation do not
+ * matter. TinyUSB works in the main loop: every look at the link runs tud_task(). A host that opens
+ * the port raises DTR, which is told to the core as a new link; without a reader, what is to be
+ * sent is thrown away, as it would be on a UART.
+ *
+ * The PHY takes its clock from the 48 MHz crystal. The bits of its control register select 24 MHz,
+ * from the divider.
+ */
+#include "board.h"
+
+#include <string.h>
+
+#include "stm32n6xx_hal.h"
+#include "tusb.h"
+
+enum {
+    RHPORT = 0,
+    PRIORITY = 5,
+    PHY_POWER_DOWN_VALUE = 1u << 16,
+    PHY_REFERENCE_MASK = 7u << 4,
+    PHY_REFERENCE_24_MHZ = 2u << 4,
+    PHY_ENABLE = 1u << 2 | 1u,
+    NOTIFY = 0x81,
+    OUT = 0x02,
+    IN = 0x82,
+    CONFIG_SIZE = TUD_CONFIG_DESC_LEN + TUD_CDC_DESC_LEN,
+};
+
+static volatile uint8_t opened;
+
+/* ------------------------------------------------------------------------------------ descriptors
+ */
+
+static const tusb_desc_device_t device = {
+    .bLength = sizeof(tusb_desc_device_t),
+    .bDescriptorType = TUSB_DESC_DEVICE,
+    .bcdUSB = 0x0200,
+    .bDeviceClass = TUSB_CLASS_MISC,
+    .bDeviceSubClass = MISC_SUBCLASS_COMMON,
+    .bDeviceProtocol = MISC_PROTOCOL_IAD,
+    .bMaxPacketSize0 = CFG_TUD_ENDPOINT0_SIZE,
+    .idVendor = N6_USB_VID,
+    .idProduct = N6_USB_PID,
+    .bcdDevice = 0x0100,
+    .iManufacturer = 1,
+    .iProduct = 2,
+    .iSerialNumber = 3,
+    .bNumConfigurations = 1,
+};
+
+static const tusb_desc_device_qualifier_t qualifier = {
+    .bLength = sizeof(tusb_desc_device_qualifier_t),
+    .bDescriptorType = TUSB_DESC_DEVICE_QUALIFIER,
+    .bcdUSB = 0x0200,
+    .bDeviceClass = TUSB_CLASS_MISC,
+    .bDeviceSubClass = MISC_SUBCLASS_COMMON,
+    .bDeviceProtocol = MISC_PROTOCOL_IAD,
+    .bMaxPacketSize0 = CFG_TUD_ENDPOINT0_SIZE,
+    .bNumConfigurations = 1,
+};
+
+static const uint8_t high_speed[] = {
+    TUD_CONFIG_DESCRIPTOR(1, 2, 0, CONFIG_SIZE, 0, 100),
+    TUD_CDC_DESCRIPTOR(0, 0, NOTIFY, 8, OUT, IN, 512),
+};
+
+static const uint8_t full_speed[] = {
+    TUD_CONFIG_DESCRIPTOR(1, 2, 0, CONFIG_SIZE, 0, 100),
+    TUD_CDC_DESCRIPTOR(0, 0, NOTIFY, 8, OUT, IN, 64),
+};
+
+static int is_high_speed(void)
+{
+    return tud_speed_get() == TUSB_SPEED_HIGH;
+}
+
+const uint8_t *tud_descriptor_device_cb(void)
+{
+    return (const uint8_t *)&device;
+}
+
+const uint8_t *tud_descriptor_device_qualifier_cb(void)
+{
+    return (const uint8_t *)&qualifier;
+}
+
+const uint8_t *tud_descriptor_configuration_cb(uint8_t index)
+{
+    (void)index;
+    return is_high_speed() ? high_speed : full_speed;
+}
+
+const uint8_t *tud_descriptor_other_speed_configuration_cb(uint8_t index)
+{
+    static uint8_t other[CONFIG_SIZE];
+
+    (void)index;
+    memcpy(other, is_high_speed() ? full_speed : high_speed, sizeof other);
+    other[1] = TUSB_DESC_OTHER_SPEED_CONFIG;
+    return other;
+}
+
+const uint16_t *tud_descriptor_string_cb(uint8_t index, uint16_t language)
+{
+    static uint16_t text[33];
+    const uint32_t id[3] = {HAL_GetUIDw0(), HAL_GetUIDw1(), HAL_GetUIDw2()};
+    const char *from = index == 1 ? "n6link" : "n6link STM32N6";
+    size_t length = 0;
+
+    (void)language;
+    if (index == 0) {
+        text[++length] = 0x0409; /* English */
+    } else if (index == 3) {
+        for (; length < 24; length++)
+            text[1 + length] =
+                (uint16_t)"0123456789ABCDEF"[id[length / 8] >> (28 - length % 8 * 4) & 15u];
+    } else {
+        for (; from[length] != '\0'; length++)
+            text[1 + length] = (uint16_t)from[length];
+    }
+    text[0] = (uint16_t)(TUSB_DESC_STRING << 8 | (2 * length + 2));
+    return text;
+}
+
+void tud_cdc_line_state_cb(uint8_t interface, bool dtr, bool rts)
+{
+    (void)interface;
+    (void)rts;
+    if (dtr)
+        opened = 1;
+}
+
+uint32_t tusb_time_millis_api(void)
+{
+    return HAL_GetTick();
+}
+
+/* ------------------------------------------------------------------------------------ link */
+
+void USB1_OTG_HS_IRQHandler(void)
+{
+    tusb_int_handler(RHPORT, true);
+}
+
+static int start_phy(void)
+{
+    RCC_PeriphCLKInitTypeDef clocks = {0};
+
+    __HAL_RCC_PWR_CLK_ENABLE();
+    HAL_PWREx_EnableVddUSBVMEN();
+    while (__HAL_PWR_GET_FLAG(PWR_FLAG_USB33RDY) != 0) {
+    }
+    HAL_PWREx_EnableVddUSB();
+
+    clocks.PeriphClockSelection = RCC_PERIPHCLK_USBOTGHS1 | RCC_PERIPHCLK_USBPHY1;
+    clocks.UsbOtgHs1ClockSelection = RCC_USBOTGHS1CLKSOURCE_HSE_DIRECT_DIV2;
+    clocks.UsbPhy1ClockSelection = RCC_USBPHY1REFCLKSOURCE_HSE_DIRECT_DIV2;
+    if (HAL_RCCEx_PeriphCLKConfig(&clocks) != HAL_OK)
+        return -1;
+
+    __HAL_RCC_USB1_OTG_HS_FORCE_RESET();
+    __HAL_RCC_USB1_OTG_HS_PHY_FORCE_RESET();
+    __HAL_RCC_USB1_OTG_HS_CLK_ENABLE();
+    HAL_Delay(1);
+    MODIFY_REG(USB1_HS_PHYC->USBPHYC_CR, (uint32_t)PHY_REFERENCE_MASK,
+               (uint32_t)(PHY_POWER_DOWN_VALUE | PHY_REFERENCE_24_MHZ | PHY_ENABLE));
+    __HAL_RCC_USB1_OTG_HS_PHY_RELEASE_RESET();
+    HAL_Delay(1);
+    __HAL_RCC_USB1_OTG_HS_RELEASE_RESET();
+    __HAL_RCC_USB1_OTG_HS_PHY_CLK_ENABLE();
+    return 0;
+}
+
+int link_init(void)
+{
+    const tusb_rhport_init_t init = {.role = TUSB_ROLE_DEVICE, .speed = TUSB_SPEED_HIGH};
+
+    if (start_phy() != 0)
+        return -1;
+    HAL_NVIC_SetPriority(USB1_OTG_HS_IRQn, PRIORITY, 0);
+    return tusb_rhport_init(RHPORT, &init) ? 0 : -1;
+}
+
+size_t link_read(uint8_t *to, size_t size)
+{
+    tud_task();
+    return tud_cdc_read(to, (uint32_t)size);
+}
+
+size_t link_write(const uint8_t *from, size_t size)
+{
+    tud_task();
+    if (!tud_cdc_connected())
+        return size;
+    uint32_t taken = tud_cdc_write(from, (uint32_t)size);
+    (void)tud_cdc_write_flush();
+    return taken;
+}
+
+int link_reopened(void)
+{
+    int was = opened;
+    opened = 0;
+    return was;
+}
+
+uint32_t link_window(void)
+{
+    /* What does not fit TinyUSB's buffer waits in the host: USB has flow control of its own. */
+    return 8u * LINK_CHUNK_USB;
+}
+
+uint16_t link_chunk(void)
+{
+    return LINK_CHUNK_USB;
+}
+
+uint32_t link_baud(void)
+{
+    return 0;
+}

@@ -1,0 +1,273 @@
+"""One network of a firmware, joined from all that ST Edge AI Core has generated of it, and checked.
+
+A folder collects files: of this run of the generator, of the last one, of another memory layout. A firmware built from files
+that do not belong together gives wrong numbers, or a board that never answers. So whatever two files both say is compared.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from pathlib import Path
+from typing import Final
+
+from n6link import card as cards
+from n6link import st_report
+from n6link.epochs import EpochBlock
+from n6link.errors import ReportError
+from n6link.info import Pool
+from n6link.protocol import CODECS, EpochKind
+from n6link.registry.source import Source, read_source
+from n6link.st_report import Report
+
+EXTERNAL: Final = 0x6000_0000
+"""First address of memory-mapped external memories; below lies the RAM of the chip."""
+ROUNDING: Final = 0.01
+"""Part by which printed sizes may differ: reports and sources round to two or three decimals."""
+MAX_CARD: Final = 0xFFFF
+"""Bytes of a card: ``NetworkRecord.card_bytes``."""
+
+RESERVED: Final[dict[str, tuple[tuple[str, int, int], ...]]] = {
+    "stm32n6570-dk": (("the firmware itself", 0x3400_0000, 0x3410_0000), ("its buffers", 0x9100_0000, 0x9200_0000)),
+    "nucleo-n657x0-q": (
+        ("the firmware itself", 0x3400_0000, 0x3410_0000),
+        ("nothing, the board has no PSRAM,", 0x9000_0000, 0xA000_0000),
+    ),
+}
+"""Memory of each board that networks may not use: AXISRAM1, the upper half of the PSRAM (see the linker scripts)."""
+
+_NAMES: Final = {m.name: m.size for m in CODECS["NetworkRecord"].members}
+_BLOCK: Final = {m.name: m.size for m in CODECS["BlockRecord"].members}
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """What the registry writes of a network."""
+
+    name: str
+    source: Source
+    reports: tuple[Report, ...]
+    blocks: tuple[EpochBlock, ...]
+    """as the source has them, with names and estimates of the reports, without the return marker"""
+    pools: tuple[Pool, ...]
+    card: str
+    """TOML text; empty = none"""
+    digest: int
+
+    @property
+    def epochs(self) -> int:
+        """Number of epochs."""
+        return sum(block.epochs for block in self.blocks)
+
+    @property
+    def notes(self) -> list[str]:
+        """What is not known, one sentence each."""
+        if self.reports:
+            return []
+        return [f"{self.name} has no report beside {self.source.path}: estimates and exact pool sizes stay unknown."]
+
+    @property
+    def weights(self) -> list[Pool]:
+        """Pools that have to be programmed into external flash."""
+        return [pool for pool in self.pools if pool.weights and pool.base >= EXTERNAL]
+
+
+def read_network(name: str, path: str | os.PathLike[str], *, card: str | os.PathLike[str] | None = None) -> Network:
+    """Reads a generated folder, or one network of a folder by its C file, with the reports that lie beside it.
+
+    Args:
+        name: by which hosts will know the network.
+        path: the output folder of ``stedgeai generate``, or the generated C file.
+        card: a card; by default the only ``.toml`` file of the folder, if there is one.
+
+    Raises:
+        ReportError: a file cannot be read, or two of them disagree.
+        CardError: the card is wrong.
+    """
+    if not re.fullmatch(r"[!-~]+", name) or len(name) > _NAMES["name"]:
+        raise ReportError(f"{name!r} is no name for a network; use up to {_NAMES['name']} letters, digits and signs.")
+    source = read_source(path)
+    reports = _reports(source)
+    for report in reports:
+        _compare(source, report)
+    for one, other in combinations(reports, 2):
+        if one.network and other.network and one.network != other.network:
+            raise ReportError(
+                f"{one.source} is of the model {one.network!r}, and {other.source} of {other.network!r}; keep those of one run."
+            )
+    allocated = [tensor.name for tensor in source.outputs if tensor.user_allocated]
+    if allocated:
+        raise ReportError(
+            f"{source.path} leaves the output {allocated[0]!r} to be allocated; generate without --no-outputs-allocation."
+        )
+    text = _card(source, card)
+    blocks = _blocks(source, reports)
+    pools = _pools(source, reports)
+    parts = [name.encode(), source.path.read_bytes(), text.encode(), repr((blocks, pools)).encode()]
+    return Network(name, source, reports, blocks, pools, text, zlib.crc32(b"\0".join(parts)))
+
+
+def check_together(networks: Sequence[Network], *, board: str | None = None, runtime: str | None = None) -> None:
+    """Checks that networks can share one firmware.
+
+    Args:
+        networks: all of a firmware.
+        board: its preset, for the memory that the firmware needs itself; None = not checked.
+        runtime: version of the LL_ATON that they are built with; None = not checked.
+
+    Raises:
+        ReportError: they cannot; the message says which and why.
+    """
+    for one, other in combinations(networks, 2):
+        if one.name == other.name:
+            raise ReportError(f"Two networks are called {one.name!r}; give one of them another name.")
+        if one.source.symbol == other.source.symbol:
+            raise ReportError(
+                f"{one.name} and {other.name} have the same C name {one.source.symbol!r}; "
+                f"generate one of them again with --name {other.name}."
+            )
+        for mine in one.weights:
+            for theirs in other.weights:
+                if mine.base < theirs.base + theirs.used and theirs.base < mine.base + mine.used:
+                    raise ReportError(
+                        f"The weights of {one.name} and {other.name} both lie at {max(mine.base, theirs.base):#x}; "
+                        "generate one of them with another offset of its flash pool."
+                    )
+    for network in networks:
+        _check_memory(network, board)
+        if runtime and network.source.compiler and network.source.compiler != runtime:
+            raise ReportError(
+                f"{network.source.path} was generated by compiler {network.source.compiler}, and LL_ATON is {runtime}; "
+                "generate it again, or build with the ST Edge AI Core that it is of."
+            )
+
+
+def runtime_version(header: str | os.PathLike[str]) -> str:
+    """Version of an ``ll_aton_version.h``, in the compiler's form: ``1.1.1-14``.
+
+    Raises:
+        ReportError: the file cannot be read, or does not define the version.
+    """
+    try:
+        text = Path(header).read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise ReportError(f"{header} cannot be read: {error.strerror}.") from error
+    numbers = dict(re.findall(r"#define LL_ATON_VERSION_(MAJOR|MINOR|MICRO|DEV)\s+\(?(\d+)", text))
+    if len(numbers) != 4:
+        raise ReportError(f"{header} does not define the version of LL_ATON.")
+    return f"{numbers['MAJOR']}.{numbers['MINOR']}.{numbers['MICRO']}-{numbers['DEV']}"
+
+
+def _check_memory(network: Network, board: str | None) -> None:
+    for pool in network.pools:
+        if pool.weights and pool.base < EXTERNAL:
+            raise ReportError(
+                f"{network.name} keeps {pool.weights} bytes of weights in {pool.name}, which nothing loads at start; "
+                "generate it with weights in external flash only."
+            )
+        for owner, begin, end in RESERVED.get(board or "", ()):
+            if pool.used and pool.base < end and begin < pool.base + pool.used:
+                raise ReportError(
+                    f"{network.name} uses {pool.name} at {pool.base:#x}, where on the {board} there is {owner}; "
+                    "generate it with a memory pool file that leaves this out."
+                )
+
+
+def _reports(source: Source) -> tuple[Report, ...]:
+    """All reports beside the source; only its own ones, by name, where a folder holds several networks."""
+    files = [file for pattern in st_report.FOLDER_FILES for file in sorted(source.path.parent.glob(pattern))]
+    own = [file for file in files if file.name.startswith(f"{source.path.stem}_")]
+    return tuple(st_report.read(file) for file in own or files)
+
+
+def _differ(one: int, other: int) -> bool:
+    return abs(one - other) > max(64, ROUNDING * max(one, other))
+
+
+def _compare(source: Source, report: Report) -> None:
+    """What a report and the source both say has to be the same."""
+    where = f"{report.source} is not of {source.path}"
+    if report.compiler and source.compiler and report.compiler != source.compiler:
+        raise ReportError(f"{where}: compiler {report.compiler} against {source.compiler}; keep the files of one run.")
+    known = {pool.name: pool for pool in report.pools}
+    for pool in source.pools:
+        other = known.get(pool.name)
+        if other and other.base != pool.base and pool.total:
+            raise ReportError(
+                f"{where}: {pool.name} at {other.base:#x} against {pool.base:#x}; keep the files of one run."
+            )
+        if other and pool.weights and _differ(other.used, pool.used):
+            raise ReportError(
+                f"{where}: {other.used} bytes of {pool.name} against {pool.used}; keep the files of one run."
+            )
+    if report.table:
+        theirs = _kinds(report.table.blocks)
+        ours = _kinds(_without_marker(source.table.blocks))
+        for epoch in sorted(theirs.keys() | ours.keys()):
+            if theirs.get(epoch) != ours.get(epoch):
+                there, here = (kind.name if kind is not None else "nothing" for kind in (theirs.get(epoch), ours.get(epoch)))
+                raise ReportError(f"{where}: epoch {epoch} is {there} against {here}; keep the files of one run.")
+
+
+def _kinds(blocks: Sequence[EpochBlock]) -> dict[int, EpochKind]:
+    return {
+        epoch: block.kind
+        for block in blocks
+        if block.kind is not EpochKind.EXTRA
+        for epoch in range(block.first, block.last + 1)
+    }
+
+
+def _without_marker(blocks: tuple[EpochBlock, ...]) -> tuple[EpochBlock, ...]:
+    """The blocks without the epoch that only ends the network: the last one of an EC blob."""
+    last = blocks[-1]
+    if last.kind is not EpochKind.EC or last.first == last.last:
+        return blocks
+    return (*blocks[:-1], replace(last, last=last.last - 1))
+
+
+def _blocks(source: Source, reports: Sequence[Report]) -> tuple[EpochBlock, ...]:
+    blocks = tuple(replace(block, operation=_cut(block.operation)) for block in _without_marker(source.table.blocks))
+    for report in reports:
+        if report.table:
+            known = {(block.first, block.last): block for block in report.table.blocks}
+            blocks = tuple(_complete(block, known.get((block.first, block.last))) for block in blocks)
+    return blocks
+
+
+def _complete(block: EpochBlock, known: EpochBlock | None) -> EpochBlock:
+    if known is None:
+        return block
+    return replace(
+        block,
+        operation=block.operation or _cut(known.operation),
+        estimated_npu=block.estimated_npu or known.estimated_npu,
+        estimated_total=block.estimated_total or known.estimated_total,
+    )
+
+
+def _cut(operation: str) -> str:
+    """The begin of a name that fits a BlockRecord."""
+    return operation.encode()[: _BLOCK["operation"]].decode(errors="ignore").strip(" ,")
+
+
+def _pools(source: Source, reports: Sequence[Report]) -> tuple[Pool, ...]:
+    """The pools that exist, as exactly as they are known."""
+    pools = next((report.pools for report in reversed(reports) if report.pools), source.pools)
+    return tuple(pool for pool in pools if pool.total)
+
+
+def _card(source: Source, path: str | os.PathLike[str] | None) -> str:
+    if path is None:
+        found = sorted(source.path.parent.glob("*.toml"))
+        if len(found) != 1:
+            return ""
+        path = found[0]
+    text = cards.read(path).text
+    if len(text.encode()) > MAX_CARD:
+        raise ReportError(f"The card {path} has {len(text.encode())} bytes; a firmware reports at most {MAX_CARD}.")
+    return text
