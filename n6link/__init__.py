@@ -2,3 +2,58 @@
 
 See the README for a tour, ``protocol.md`` for the wire, and :mod:`n6link.errors` for every exception.
 """
+
+from n6link.card import Card
+from n6link.decoders.pose import Pose
+from n6link.device import N6Device
+from n6link.epochs import EpochBlock, EpochTable, EpochTimers
+from n6link.errors import (
+    BadInput,
+    CardError,
+    DeviceError,
+    DeviceRebooted,
+    LocalProtocolError,
+    N6Error,
+    N6Timeout,
+    NoDeviceError,
+    ProtocolError,
+    RemoteProtocolError,
+    ReportError,
+    TransportError,
+    UnknownName,
+    VersionMismatch,
+)
+from n6link.network import Network
+from n6link.profile import Profile
+from n6link.reduce import Return
+from n6link.result import Result, Timing
+from n6link.tensor import TensorSpec
+
+__all__ = [
+    "BadInput",
+    "Card",
+    "CardError",
+    "DeviceError",
+    "DeviceRebooted",
+    "EpochBlock",
+    "EpochTable",
+    "EpochTimers",
+    "LocalProtocolError",
+    "N6Device",
+    "N6Error",
+    "N6Timeout",
+    "Network",
+    "NoDeviceError",
+    "Pose",
+    "Profile",
+    "ProtocolError",
+    "RemoteProtocolError",
+    "ReportError",
+    "Result",
+    "Return",
+    "TensorSpec",
+    "Timing",
+    "TransportError",
+    "UnknownName",
+    "VersionMismatch",
+]

@@ -14,6 +14,7 @@ from __future__ import annotations
 import logging
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -47,6 +48,8 @@ class Job:
     priority: int
     deadline: float | None
     """host time after which nobody wants the result"""
+    computed: Callable[[], None] | None = None
+    """called when the device has computed it, and its slot is free"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +125,8 @@ class _Dialogue:
                 event = await self._box.get()
                 if isinstance(event, Begun):
                     self._release_slot()
+                    if job.computed:
+                        job.computed()
                 elif isinstance(event, Received):
                     channel.send(MessageType.RELEASE, CODECS["Release"].pack(target=event.id))
                     self._infer = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,6 +24,7 @@ from n6link.info import Pool
 from n6link.protocol import Limit, TimerSource
 from n6link.reduce import Return
 from n6link.result import Result, Timing, check_returns
+from n6link.stream import Policy, Stream
 from n6link.tensor import TensorSpec
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ class Network:
         priority: int = 0,
         captured: float | None = None,
         options: Mapping[str, Any] | None = None,
+        computed: Callable[[], None] | None = None,
     ) -> Result:
         """Runs the network once.
 
@@ -98,6 +100,7 @@ class Network:
             priority: 0..255; a larger one overtakes smaller ones at every queue.
             captured: ``time.monotonic()`` at which the data came to be; None = now.
             options: those that :meth:`Result.decode` will be given, so that the right things are reduced.
+            computed: called when the device has computed the result, before that has travelled.
 
         Raises:
             BadInput: data that do not fit, or an argument out of range.
@@ -127,6 +130,7 @@ class Network:
                 timers=timers and self.timer_source is not TimerSource.NONE,
                 priority=priority,
                 deadline=deadline,
+                computed=computed,
             )
             outcome = await self._run(job, timeout, begun)
             timing = Timing.of(outcome, self.device.clock, captured=begun, prepared=prepared)
@@ -135,8 +139,49 @@ class Network:
             if not (auto and result.reduced) or decoders.for_network(self).complete(result):
                 break
             returns = None
-        self.newest = result
+        if self.newest is None or result.captured >= self.newest.captured:
+            self.newest = result
         return result
+
+    def stream(
+        self,
+        source: AsyncIterable[Any] | Iterable[Any] | None = None,
+        *,
+        depth: int = 2,
+        policy: Policy = "latest",
+        max_age: float | None = None,
+        timers: bool = False,
+        reduce: bool | Sequence[Return] | None = None,
+        priority: int = 0,
+        options: Mapping[str, Any] | None = None,
+    ) -> Stream:
+        """Runs the network on frame after frame, the stages overlapped; see :mod:`n6link.stream`.
+
+        Args:
+            source: gives frames, as :meth:`run` takes them; a plain iterable is asked in a thread, so it may block.
+                None = frames are given with :meth:`Stream.put`.
+            depth: frames that hold an input slot of the device at once.
+            policy: what happens when the source or the consumer is too fast: ``"latest"``, ``"drop-new"`` or ``"all"``.
+            max_age: seconds after its capture at which a frame is dropped wherever it is; None = never.
+            timers: return the times of the epoch blocks.
+            reduce: as in :meth:`run`.
+            priority: as in :meth:`run`.
+            options: as in :meth:`run`.
+
+        Raises:
+            BadInput: an argument that cannot be used.
+        """
+        return Stream(
+            self,
+            source,
+            depth=depth,
+            policy=policy,
+            max_age=max_age,
+            timers=timers,
+            reduce=reduce,
+            priority=priority,
+            options=options,
+        )
 
     async def profile(
         self, *, inputs: Mapping[str, NDArray[Any]] | None = None, runs: int = 20, warmup: int = 3

@@ -23,6 +23,7 @@ from n6link.reduce import Reduced, Return
 if TYPE_CHECKING:
     from n6link.clock import ClockMap
     from n6link.network import Network
+    from n6link.stream import Frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,7 @@ class Result:
         reduced: what came of the outputs that were not, by name.
         placement: where the picture lies in the input; None if the input was no picture.
         captured: ``time.monotonic()`` at which the inference was asked for, or the picture was taken.
+        frame: number and age, of a result that a stream has delivered; else None.
     """
 
     def __init__(
@@ -106,6 +108,7 @@ class Result:
         self.network = network
         self.placement = placement
         self.captured = captured
+        self.frame: Frame | None = None
         self._outcome = outcome
         self._timing = timing
         self.outputs, self.reduced = _parse(network, outcome, returns)
