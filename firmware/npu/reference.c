@@ -4,14 +4,12 @@
  * It walks over tables that reference_weights.py has compiled: a network is a list of layers, a
  * layer names its input and output by their place in the arena (or in the caller's input slot), and
  * an epoch block is a run of layers. The operators and their rounding are defined at the head of
- * reference_networks.py. Three facts keep this file small:
+ * reference_networks.py. Two facts keep this file small:
  *
  *   - The zero point of a convolution's input is folded into its bias, and its border is laid out
  *     before it runs, so that a convolution is nothing but dot products over gathered patches.
  *   - Sums are exact int32 and every result is rounded once, from 64 bits, so that the order of
  *     summation, and with it the kernel (reference_kernels.h), does not matter.
- *   - Right shifts of negative numbers are arithmetic, as on every compiler that the core is built
- *     with; an assertion says so.
  */
 #include "reference.h"
 
@@ -24,7 +22,6 @@ enum {
     LARGEST = 127,
 };
 
-_Static_assert((-3 >> 1) == -2, "right shifts have to be arithmetic");
 _Static_assert((int)N6_REFERENCE_ARENA <= (int)IN_SLOT, "places in the arena are 15 bits");
 
 typedef enum {
@@ -61,9 +58,15 @@ typedef struct {
 
 #include "reference_weights.h"
 
+/* floor(value / 2^shift): what >> does to negative numbers is the compiler's to say. */
+static int64_t shifted(int64_t value, uint8_t shift)
+{
+    return value < 0 ? ~(~value >> shift) : value >> shift;
+}
+
 static int8_t requantise(int64_t product, uint8_t shift, const layer_t *layer)
 {
-    int64_t value = ((product + (INT64_C(1) << (shift - 1))) >> shift) + layer->y_zero;
+    int64_t value = shifted(product + (INT64_C(1) << (shift - 1)), shift) + layer->y_zero;
     if (value < layer->lowest)
         value = layer->lowest;
     if (value > LARGEST)
@@ -165,7 +168,7 @@ static void resize(const layer_t *layer, const int8_t *x, int8_t *y)
             const int8_t *r = x + (far_row * layer->width + near_column) * channels;
             const int8_t *t = x + (far_row * layer->width + far_column) * channels;
             for (uint32_t c = 0; c < channels; c++)
-                *y++ = (int8_t)((9 * p[c] + 3 * q[c] + 3 * r[c] + t[c] + 8) >> 4);
+                *y++ = (int8_t)shifted(9 * p[c] + 3 * q[c] + 3 * r[c] + t[c] + 8, 4);
         }
     }
 }

@@ -180,8 +180,7 @@ static uint64_t upload(uint16_t chunk, uint32_t size)
                               .minor = N6_VERSION_MINOR,
                               .schema = N6_SCHEMA_ID,
                               .window = LARGEST};
-    if (!feed(frame(N6_MESSAGE_TYPE_HELLO, 1, &hello, sizeof hello, NULL, 0),
-              N6_MESSAGE_TYPE_HELLO))
+    if (!feed(frame(N6_MESSAGE_TYPE_HELLO, 1, &hello, sizeof hello, "", 0), N6_MESSAGE_TYPE_HELLO))
         return 0;
     spent = 0;
     for (uint32_t at = 0; at < size; at += chunk) {
@@ -190,7 +189,7 @@ static uint64_t upload(uint16_t chunk, uint32_t size)
         feed(frame(N6_MESSAGE_TYPE_DATA, UPLOAD, &head, sizeof head, tensor + at, chunk), 0);
     }
     const n6_commit_t commit = {.position = size, .length = size, .crc = n6_crc32(0, tensor, size)};
-    if (!feed(frame(N6_MESSAGE_TYPE_COMMIT, UPLOAD, &commit, sizeof commit, NULL, 0),
+    if (!feed(frame(N6_MESSAGE_TYPE_COMMIT, UPLOAD, &commit, sizeof commit, "", 0),
               N6_MESSAGE_TYPE_COMMIT))
         return 0;
     return memcmp(slot_memory[0], tensor, size) == 0 ? spent : 0;

@@ -22,6 +22,7 @@ enum {
     RETRIES = 3,
     VECTORS = 16 + 64,
     PAINT = 0x5AA55AA5,
+    FRAME = 64,                 /* of reset_handler(), at most */
     RESET_KEY = 0x05FA0004,     /* VECTKEY | SYSRESETREQ */
     ENABLE_FAULTS = 7 << 16,    /* memory management, bus and usage faults as such */
     ENABLE_FPU_MVE = 0xF << 20, /* coprocessors 10 and 11 */
@@ -70,17 +71,18 @@ _Noreturn void n6_board_restart(void)
     reset(N6_BOARD_RESET_SOFTWARE);
 }
 
-uint32_t n6_board_stack_used(void)
-{
-    const uint32_t *lowest = stack_bottom;
-    while (lowest < stack_top && *lowest == PAINT)
-        lowest++;
-    return (uint32_t)((uintptr_t)stack_top - (uintptr_t)lowest);
-}
-
 uint32_t n6_board_stack_size(void)
 {
     return (uint32_t)((uintptr_t)stack_top - (uintptr_t)stack_bottom);
+}
+
+uint32_t n6_board_stack_used(void)
+{
+    uint32_t size = n6_board_stack_size();
+    uint32_t unused = 0;
+    while (unused < size && stack_bottom[unused / sizeof stack_bottom[0]] == PAINT)
+        unused += sizeof stack_bottom[0];
+    return size - unused;
 }
 
 /* Appends " name=xxxxxxxx". */
@@ -140,7 +142,8 @@ _Noreturn void reset_handler(void)
     __asm__ volatile("dsb\n isb" ::: "memory");
     memcpy(data_begin, data_image, (uintptr_t)data_end - (uintptr_t)data_begin);
     memset(bss_begin, 0, (uintptr_t)bss_end - (uintptr_t)bss_begin);
-    for (uint32_t *word = stack_bottom; word < (uint32_t *)__builtin_frame_address(0) - 16; word++)
+    uintptr_t below = (uintptr_t)__builtin_frame_address(0) - FRAME;
+    for (uint32_t *word = stack_bottom; (uintptr_t)word < below; word++)
         *word = PAINT;
     if (kept.magic != MAGIC) {
         kept.magic = MAGIC;
