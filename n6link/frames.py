@@ -164,13 +164,14 @@ class FrameReader:
             data = bytes(data)
         view, size = memoryview(data), len(data)
         at = min(at, size)
-        self._skip(view[:at])
+        if at:
+            self._skip(b"", at)
         while True:
             start = data.find(MAGIC, at)
             if start < 0:
                 start = size - 1 if data.endswith(MAGIC[:1]) and size > at else size
             if start > at:
-                self._skip(view[at:start])
+                self._skip(view[at:start], start - at)
                 at = start
             if size - at < HEADER_SIZE:
                 self._need = HEADER_SIZE
@@ -181,7 +182,7 @@ class FrameReader:
                 self.max_data if kind == _DATA else Limit.MAX_CONTROL
             ):
                 counters.header_errors += 1
-                self._skip(view[at : at + 1])
+                self._skip(b"", 1)
                 at += 1
                 continue
             end = body + length
@@ -193,7 +194,7 @@ class FrameReader:
                 payload = view[body:end]
                 if _CRC32.unpack_from(data, end)[0] != crc32(payload):
                     counters.payload_errors += 1
-                    self._skip(view[at : at + len(MAGIC)])
+                    self._skip(b"", len(MAGIC))
                     at += len(MAGIC)
                     continue
                 end += CRC_SIZE
@@ -205,12 +206,13 @@ class FrameReader:
             yield kind, flags, number, payload
         self._kept = bytearray(view[at:])
 
-    def _skip(self, stray: memoryview) -> None:
+    def _skip(self, stray: Buffer, count: int) -> None:
+        """Counts bytes that belong to no frame; those that may be text are given too."""
+        if not self._hunting:
+            self._hunting = True
+            self._counters.resyncs += 1
+        self._counters.skipped += count
         if stray:
-            if not self._hunting:
-                self._hunting = True
-                self._counters.resyncs += 1
-            self._counters.skipped += len(stray)
             self.stray.feed(bytes(stray))
 
 

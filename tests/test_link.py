@@ -1,0 +1,810 @@
+"""The link, byte by byte: the test plays the device."""
+
+from __future__ import annotations
+
+from typing import Any
+from zlib import crc32
+
+import pytest
+import wire
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from wire import NONCE, PATIENCE, events, kinds, opened, sent
+
+from n6link import frames
+from n6link.errors import DeviceError, RemoteProtocolError, VersionMismatch
+from n6link.events import Begun, Failed, LogLine, Lost, Opened, Received, Refused, Reply, StatsPushed, Stray, Uploaded
+from n6link.link import Link, State
+from n6link.protocol import CODECS, SCHEMA_ID, VERSION_MAJOR, FieldTag, Limit, MessageType, Status, pack_fields
+
+IMAGE = bytes(range(256)) * 4 + b"the last chunk is shorter"
+"""four chunks of 256 bytes, and a fifth"""
+
+
+def credit(limit: int) -> bytes:
+    return wire.event(MessageType.CREDIT, CODECS["Credit"].pack(limit=limit % 2**32))
+
+
+def nak(number: int, offset: int, length: int) -> bytes:
+    return wire.event(MessageType.NAK, CODECS["Nak"].pack(offset=offset, length=length), number)
+
+
+def upload(link: Link, image: bytes = IMAGE, **values: Any) -> int:
+    return link.upload(memoryview(image), **{"network": 0, "slot": 0, "patience": PATIENCE} | values).id
+
+
+def infer(link: Link) -> int:
+    """An INFER that has been sent and accepted."""
+    number = link.request(MessageType.INFER, CODECS["Infer"].pack(), patience=PATIENCE).id
+    sent(link)
+    link.receive_data(wire.reply(MessageType.INFER, number, CODECS["InferReply"].pack()), 0.0)
+    return number
+
+
+def feed(link: Link, *pieces: bytes) -> None:
+    for piece in pieces:
+        link.receive_data(piece, 0.0)
+
+
+# ------------------------------------------------------------------------------------------ golden
+
+
+@pytest.mark.parametrize("pieces", ["whole", "bytes"])
+def test_one_inference_as_the_golden_frames_have_it(pieces: str) -> None:
+    """Every byte that leaves is one that was typed by hand, in order."""
+    dialogue = [frame for frame in wire.GOLDEN if frame["group"] == "inference"]
+    link = Link(window=4096)
+    ours = b""
+    got: list[Any] = []
+
+    def write() -> None:
+        nonlocal ours
+        ours += b"".join(link.data_to_send(0.0))
+        got.extend(link.events())
+
+    link.open(NONCE, patience=PATIENCE)
+    for frame in dialogue:
+        write()
+        if frame["from"] == "host":
+            assert ours.startswith(frame["bytes"]), frame["name"]
+            ours = ours[len(frame["bytes"]) :]
+            continue
+        step = len(frame["bytes"]) if pieces == "whole" else 1
+        for at in range(0, len(frame["bytes"]), step):
+            link.receive_data(frame["bytes"][at : at + step], 0.0)
+        got.extend(link.events())
+        match got[-1]:
+            case Opened():
+                link.request(MessageType.LIST, bytes(4), patience=PATIENCE)
+            case Reply(type=MessageType.LIST):
+                upload(link, b"\x01\x02\xfd\x7f")
+                write()
+                link.request(MessageType.INFER, CODECS["Infer"].pack(key=0xA1, upload=3), patience=PATIENCE)
+            case Received(id=4, data=output):
+                assert output == b"\x02\x03\xfe\x80"
+                link.request(MessageType.RELEASE, CODECS["Release"].pack(target=4), patience=PATIENCE)
+    assert ours == b""
+    assert [type(event) for event in got] == [Opened, Reply, Uploaded, Begun, Received, Reply]
+    assert not link.exchanges
+
+
+# ----------------------------------------------------------------------------------------- session
+
+
+def opening() -> Link:
+    link = Link(window=1024)
+    link.open(NONCE, patience=PATIENCE)
+    assert kinds(link) == ["HELLO"]
+    return link
+
+
+def refusal(link: Link) -> Exception:
+    (event,) = events(link)
+    assert isinstance(event, Refused)
+    assert link.state is State.CLOSED
+    return event.error
+
+
+def test_what_the_device_announced() -> None:
+    fields = pack_fields([(FieldTag.NPU_RUNTIME, "LL_ATON 2.2")])
+    reply = wire.hello_reply(build=b"abc", boot_nonce=7, features=3)
+    link = opening()
+    number = next(iter(link.exchanges))
+    whole = wire.reply(MessageType.HELLO, number, reply[12:-4] + fields)
+    feed(link, whole)
+    (event,) = events(link)
+    assert isinstance(event, Opened)
+    session = event.session
+    assert (session.boot_nonce, session.build, session.features, session.chunk) == (7, "abc", 3, 256)
+    assert session.fields == {FieldTag.NPU_RUNTIME: "LL_ATON 2.2"}
+    assert link.session is session
+
+
+def test_the_program_gives_its_name() -> None:
+    link = Link()
+    link.open(NONCE, host="n6link 1.2", patience=PATIENCE)
+    ((_, _, payload),) = sent(link)
+    assert payload.endswith(pack_fields([(FieldTag.HOST_NAME, "n6link 1.2")]))
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"major": VERSION_MAJOR + 1}, "update n6link on this computer"),
+        ({"major": VERSION_MAJOR - 1}, "update the firmware of the board"),
+        ({"minor": 1, "schema": 1}, "update n6link on this computer"),
+        ({"schema": SCHEMA_ID ^ 1}, "install firmware and n6link of the same release"),
+    ],
+)
+def test_another_version_is_refused_with_the_side_to_update(values: dict[str, int], says: str) -> None:
+    link = opening()
+    feed(link, wire.hello_reply(**values))
+    error = refusal(link)
+    assert isinstance(error, VersionMismatch)
+    assert says in str(error)
+
+
+def test_of_another_version_only_eight_bytes_are_read() -> None:
+    link = opening()
+    feed(link, wire.reply(MessageType.HELLO, 1, (99).to_bytes(2, "little") + bytes(6)))
+    assert isinstance(refusal(link), VersionMismatch)
+
+
+@pytest.mark.parametrize("values", [{"chunk": 0}, {"chunk": 16384}, {"requests": 0}, {"tick_hz": 0}, {"slots": 0}])
+def test_impossible_limits_are_refused(values: dict[str, int]) -> None:
+    link = opening()
+    feed(link, wire.hello_reply(**values))
+    assert isinstance(refusal(link), RemoteProtocolError)
+
+
+def test_an_echo_is_no_device() -> None:
+    link = Link()
+    link.open(NONCE, patience=PATIENCE)
+    feed(link, b"".join(link.data_to_send(0.0)))
+    error = refusal(link)
+    assert isinstance(error, RemoteProtocolError)
+    assert "sends back" in str(error)
+
+
+def test_until_our_own_hello_is_answered_everything_else_is_dropped() -> None:
+    link = opening()
+    feed(link, wire.hello_reply(nonce=1), wire.hello_reply(number=9), wire.reply(MessageType.HELLO, 1, b"short"))
+    feed(link, wire.error(1, Status.NO_SESSION), credit(5), wire.reply(MessageType.PING, 1))
+    assert events(link) == []
+    assert link.state is State.OPENING
+    feed(link, wire.hello_reply())
+    assert [type(event) for event in events(link)] == [Opened]
+
+
+def test_a_late_second_answer_changes_nothing() -> None:
+    link = opened()
+    feed(link, wire.hello_reply(window=1))
+    assert events(link) == []
+    assert link.session
+    assert link.session.window == 1024
+
+
+def test_requests_wait_for_the_session() -> None:
+    link = opening()
+    link.request(MessageType.PING, patience=PATIENCE)
+    assert kinds(link) == []
+    feed(link, wire.hello_reply())
+    assert kinds(link) == ["PING"]
+
+
+def test_a_device_without_a_session_was_restarted() -> None:
+    link = opened()
+    link.request(MessageType.PING, patience=PATIENCE)
+    sent(link)
+    feed(link, wire.error(2, Status.NO_SESSION, MessageType.PING))
+    assert events(link) == [Lost()]
+    assert link.state is State.CLOSED
+    feed(link, wire.reply(MessageType.PING, 2, CODECS["PingReply"].pack()))
+    assert events(link) == []
+
+
+def test_a_new_session_forgets_the_old_one() -> None:
+    link = opened()
+    upload(link)
+    link.request(MessageType.INFO, patience=PATIENCE)
+    assert "DATA 768" in kinds(link)
+    link.open(NONCE + 1, patience=PATIENCE)
+    assert kinds(link) == ["HELLO"]
+    assert list(link.exchanges) == [4]
+    feed(link, wire.hello_reply(number=4, nonce=NONCE + 1))
+    upload(link, b"x" * 256)
+    ((_, _, payload), _) = sent(link)
+    assert CODECS["DataHeader"].unpack(payload).position == 0
+
+
+# ---------------------------------------------------------------------------------------- requests
+
+
+def test_replies_come_in_any_order_and_only_once() -> None:
+    link = opened()
+    first, second = (link.request(MessageType.INFO, patience=PATIENCE).id for _ in range(2))
+    assert sent(link, now=1.0) == [(MessageType.INFO, first, b""), (MessageType.INFO, second, b"")]
+    for number in (second, first, second, 77):
+        link.receive_data(wire.reply(MessageType.INFO, number, b"%d" % number), 3.0)
+    assert events(link) == [Reply(n, MessageType.INFO, b"%d" % n, 1.0, 3.0) for n in (second, first)]
+
+
+def test_no_more_requests_are_open_than_the_device_allows() -> None:
+    link = opened(requests=2)
+    numbers = [link.request(MessageType.INFO, patience=PATIENCE).id for _ in range(4)]
+    assert [number for _, number, _ in sent(link)] == numbers[:2]
+    feed(link, wire.reply(MessageType.INFO, numbers[1]))
+    assert [number for _, number, _ in sent(link)] == [numbers[2]]
+    link.withdraw(numbers[0])
+    assert [number for _, number, _ in sent(link)] == [numbers[3]]
+
+
+def test_an_accepted_inference_is_not_an_open_request() -> None:
+    link = opened(requests=1)
+    infer(link)
+    link.request(MessageType.INFO, patience=PATIENCE)
+    assert kinds(link) == ["INFO"]
+
+
+def test_commit_counts_as_a_request() -> None:
+    link = opened(requests=1)
+    number = link.request(MessageType.INFO, patience=PATIENCE).id
+    upload(link, b"x")
+    assert kinds(link) == ["INFO", "DATA 0"]
+    feed(link, wire.reply(MessageType.INFO, number))
+    assert kinds(link) == ["COMMIT"]
+
+
+def test_withdrawn_requests_never_leave_and_late_answers_are_dropped() -> None:
+    link = opened(requests=1)
+    numbers = [link.request(MessageType.INFO, patience=PATIENCE).id for _ in range(3)]
+    link.withdraw(numbers[0])
+    link.withdraw(numbers[2])
+    assert [number for _, number, _ in sent(link)] == [numbers[1]]
+    link.withdraw(numbers[1])
+    link.withdraw(numbers[1])
+    feed(link, wire.reply(MessageType.INFO, numbers[1]))
+    assert events(link) == []
+    assert not link.exchanges
+
+
+def test_errors() -> None:
+    link = opened()
+    number = link.request(MessageType.DESCRIBE, patience=PATIENCE).id
+    sent(link)
+    feed(link, wire.error(number, Status.UNKNOWN_NETWORK, MessageType.DESCRIBE, 9, "no such network"))
+    (event,) = events(link)
+    assert isinstance(event, Failed)
+    assert isinstance(event.error, DeviceError)
+    assert (event.id, event.error.status, event.error.value) == (number, Status.UNKNOWN_NETWORK, 9)
+    assert str(event.error) == "the device answers UNKNOWN_NETWORK: no such network (value 9)"
+
+
+def test_an_error_of_a_later_version() -> None:
+    link = opened()
+    number = link.request(MessageType.INFO, patience=PATIENCE).id
+    sent(link)
+    feed(link, wire.reply(MessageType.ERROR, number, bytes([200, 3, 0, 0, 1, 0, 0, 0])))
+    (event,) = events(link)
+    assert isinstance(event, Failed)
+    assert "status 200: which this version does not know" in str(event.error)
+
+
+def test_malformed_payloads_are_counted_and_change_nothing() -> None:
+    link = opened()
+    number = link.request(MessageType.PING, patience=PATIENCE).id
+    sent(link)
+    feed(link, wire.reply(MessageType.PING, number, b"short"), wire.reply(MessageType.ERROR, number, b"?"))
+    feed(
+        link, wire.event(MessageType.CREDIT, b""), wire.event(MessageType.NAK, b"", 3), wire.event(MessageType.LOG, b"")
+    )
+    assert link.counters.malformed == 5
+    assert events(link) == []
+    feed(link, wire.reply(MessageType.PING, number, CODECS["PingReply"].pack(limit=1024)))
+    assert [type(event) for event in events(link)] == [Reply]
+
+
+def test_a_reply_of_another_type_is_no_answer() -> None:
+    link = opened()
+    number = link.request(MessageType.INFO, patience=PATIENCE).id
+    sent(link)
+    feed(
+        link, wire.reply(MessageType.LIST, number), wire.result(number, b"x"), wire.event(MessageType.INFO, b"", number)
+    )
+    assert events(link) == []
+    assert number in link.exchanges
+
+
+def test_repeated_requests_are_the_same_bytes() -> None:
+    link = opened()
+    number = link.request(MessageType.LIST, bytes(4), patience=PATIENCE).id
+    before = sent(link)
+    link.repeat(number)
+    link.repeat(number)
+    assert sent(link) == before
+    assert link.counters.repeats == 1
+
+
+def test_a_flush_is_longer_than_any_frame() -> None:
+    link = opened()
+    number = link.request(MessageType.INFO, patience=PATIENCE).id
+    frame = b"".join(link.data_to_send(0.0))
+    link.repeat(number, flush=True)
+    assert b"".join(link.data_to_send(0.0)) == bytes(256 + 28) + frame
+
+
+def test_ids_are_never_zero() -> None:
+    link = opened()
+    link._next_id = 0xFFFFFFFF
+    assert [link.request(MessageType.INFO, patience=PATIENCE).id for _ in range(2)] == [0xFFFFFFFF, 1]
+
+
+def test_small_frames_overtake_chunks() -> None:
+    link = opened(window=1 << 16)
+    upload(link)
+    assert [number for _, number, _ in sent(link, budget=1)] == [2]
+    link.request(MessageType.PING, patience=PATIENCE)
+    assert kinds(link)[0] == "PING"
+
+
+# ----------------------------------------------------------------------------------------- uploads
+
+
+def test_an_upload_is_chunks_and_a_commit() -> None:
+    link = opened(window=2048)
+    number = upload(link, network=5, slot=1)
+    *chunks, (kind, commit_id, payload) = sent(link, now=2.5)
+    headers = [CODECS["DataHeader"].unpack(chunk) for _, _, chunk in chunks]
+    assert [(header.offset, header.position, header.slot) for header in headers] == [
+        (n, n, 1) for n in range(0, 1280, 256)
+    ]
+    assert b"".join(chunk[12:] for _, _, chunk in chunks) == IMAGE
+    commit = CODECS["Commit"].unpack(payload)
+    assert (kind, commit_id) == (MessageType.COMMIT, number)
+    assert (commit.position, commit.length, commit.crc) == (len(IMAGE), len(IMAGE), crc32(IMAGE))
+    assert (commit.network, commit.slot) == (5, 1)
+    assert events(link) == [Uploaded(number, 2.5)]
+    feed(link, wire.reply(MessageType.COMMIT, number))
+    assert events(link) == []
+    assert not link.exchanges
+
+
+def test_tensor_bytes_are_not_copied() -> None:
+    image = bytearray(IMAGE)
+    link = opened(window=2048)
+    upload(link, image)  # type: ignore[arg-type]
+    buffers = link.data_to_send(0.0)
+    views = [buffer for buffer in buffers if isinstance(buffer, memoryview)]
+    assert len(views) == 5
+    assert all(view.obj is image for view in views)
+
+
+def test_chunks_wait_for_credits() -> None:
+    link = opened(window=600)
+    upload(link)
+    assert kinds(link) == ["DATA 0", "DATA 256"]
+    assert link.blocked
+    assert not link.wants_to_send
+    feed(link, credit(768))
+    assert not link.blocked
+    assert kinds(link) == ["DATA 512"]
+    feed(link, credit(1023))
+    assert kinds(link) == []
+    feed(link, credit(5000))
+    assert kinds(link) == ["DATA 768", "DATA 1024", "COMMIT"]
+
+
+def test_a_later_grant_replaces_an_earlier_one() -> None:
+    link = opened(window=1024)
+    feed(link, credit(2000), credit(300))
+    upload(link)
+    assert kinds(link) == ["DATA 0"]
+
+
+def test_positions_wrap() -> None:
+    link = opened(window=1024)
+    link._sender._position = link._sender._acknowledged = 2**32 - 300
+    feed(link, credit(2**32 - 300 + 1024))
+    number = upload(link)
+    headers = [CODECS["DataHeader"].unpack(chunk) for _, _, chunk in sent(link)]
+    assert [header.position for header in headers] == [2**32 - 300, 2**32 - 44, 212, 468]
+    feed(link, credit(5000))
+    (*_, (_, _, commit)) = sent(link)
+    assert CODECS["Commit"].unpack(commit).position == len(IMAGE) - 300
+    assert link.exchanges[number].position == len(IMAGE) - 300
+
+
+def test_batches_are_bounded() -> None:
+    link = opened(window=1 << 20)
+    upload(link)
+    assert len(sent(link, budget=300)) == 2
+    assert len(sent(link, budget=1)) == 1
+
+
+def test_missing_chunks_are_sent_again_before_others() -> None:
+    link = opened(window=1 << 20)
+    first = upload(link)
+    sent(link)
+    upload(link)
+    feed(link, nak(first, 256, 512))
+    assert [(number, CODECS["DataHeader"].unpack(chunk).offset) for _, number, chunk in sent(link, budget=600)][:3] == [
+        (first, 256),
+        (first, 512),
+        (first + 1, 0),
+    ]
+    assert link.counters.naks_received == 1
+    assert link.counters.retransmits == 2
+
+
+def test_missing_to_the_end() -> None:
+    link = opened(window=1 << 20)
+    number = upload(link)
+    sent(link)
+    feed(link, nak(number, 768, 0))
+    assert kinds(link) == ["DATA 768", "DATA 1024"]
+    assert link.exchanges[number].tries == 1
+
+
+def test_a_gap_while_chunks_are_still_leaving() -> None:
+    link = opened(window=1 << 20)
+    number = upload(link)
+    sent(link, budget=600)
+    feed(link, nak(number, 0, 256), nak(number, 0, 256))
+    assert kinds(link) == ["DATA 0", "DATA 768", "DATA 1024", "COMMIT"]
+
+
+@pytest.mark.parametrize(
+    ("number", "offset", "length"), [(2, 5000, 0), (2, 2**32 - 1, 2**32 - 1), (99, 0, 0), (3, 0, 0)]
+)
+def test_impossible_naks_are_ignored(number: int, offset: int, length: int) -> None:
+    link = opened(window=1 << 20)
+    upload(link)
+    link.request(MessageType.INFO, patience=PATIENCE)
+    sent(link)
+    feed(link, nak(number, offset, length))
+    assert kinds(link) == []
+
+
+def test_a_wrong_digest_sends_all_of_it_again_three_times() -> None:
+    link = opened(window=1 << 20)
+    number = upload(link)
+    for _ in range(2):
+        assert kinds(link)[-1] == "COMMIT"
+        feed(link, wire.error(number, Status.BAD_DIGEST, MessageType.COMMIT))
+    assert [type(event) for event in events(link)] == [Uploaded, Uploaded]
+    assert kinds(link) == ["DATA 0", "DATA 256", "DATA 512", "DATA 768", "DATA 1024", "COMMIT"]
+    feed(link, wire.error(number, Status.BAD_DIGEST, MessageType.COMMIT))
+    assert [type(event) for event in events(link)] == [Uploaded, Failed]
+    assert not link.exchanges
+
+
+def test_out_of_credits_is_cleared_up_by_a_probe() -> None:
+    link = opened(window=1 << 20)
+    number = upload(link)
+    sent(link)
+    events(link)
+    over = wire.error(number, Status.OUT_OF_CREDITS, MessageType.DATA)
+    feed(link, over, over)
+    ((kind, probe, payload),) = sent(link)
+    assert (kind, CODECS["Ping"].unpack(payload).position) == (MessageType.PING, len(IMAGE))
+    feed(link, wire.reply(MessageType.PING, probe, CODECS["PingReply"].pack(limit=4000, position=700)))
+    ((kind, _, payload),) = sent(link)
+    assert (kind, CODECS["Credit"].unpack(payload).limit) == (MessageType.CREDIT, 700 + 1024)
+    assert number in link.exchanges
+
+
+def test_other_errors_end_an_upload() -> None:
+    link = opened(window=600)
+    number = upload(link)
+    sent(link)
+    feed(link, wire.error(number, Status.BUSY, MessageType.DATA), credit(5000))
+    (event,) = events(link)
+    assert isinstance(event, Failed)
+    assert kinds(link) == []
+
+
+def test_uploads_go_by_priority_then_in_order() -> None:
+    link = opened(window=1 << 20)
+    upload(link, b"a")
+    upload(link, b"b", priority=1)
+    upload(link, b"c", priority=1)
+    assert [number for kind, number, _ in sent(link) if kind is MessageType.COMMIT] == [3, 4, 2]
+
+
+def test_a_withdrawn_upload_stops() -> None:
+    link = opened(window=600)
+    number = upload(link)
+    sent(link)
+    link.withdraw(number)
+    feed(link, credit(5000), nak(number, 0, 0))
+    assert kinds(link) == []
+
+
+# --------------------------------------------------------------------------------------- downloads
+
+OUTPUT = bytes(range(250)) * 5
+"""four chunks of 256 bytes, and a fifth"""
+
+
+def received(link: Link) -> bytes:
+    begun, event = events(link)
+    assert isinstance(begun, Begun)
+    assert isinstance(event, Received)
+    assert begun.id == event.id
+    assert event.id not in link.exchanges
+    return bytes(event.data)
+
+
+def test_a_result_in_order() -> None:
+    link = opened()
+    number = infer(link)
+    feed(link, wire.result(number, OUTPUT, network=3, t_end=9), *wire.chunks(number, OUTPUT))
+    begun, event = events(link)
+    assert begun == Begun(number)
+    assert isinstance(event, Received)
+    assert (event.header.network, event.header.t_end, len(event.records)) == (3, 9, 1)
+    assert event.data == OUTPUT
+
+
+def test_a_result_need_not_be_accepted_first() -> None:
+    link = opened()
+    number = link.request(MessageType.INFER, patience=PATIENCE).id
+    sent(link)
+    feed(link, wire.result(number, OUTPUT), *wire.chunks(number, OUTPUT))
+    assert received(link) == OUTPUT
+
+
+def test_an_empty_result() -> None:
+    link = opened()
+    number = infer(link)
+    feed(link, wire.result(number, b""))
+    assert received(link) == b""
+
+
+def test_a_result_that_is_read_again() -> None:
+    link = opened()
+    number = link.request(MessageType.READ, CODECS["Read"].pack(target=1), patience=PATIENCE).id
+    sent(link)
+    feed(link, wire.result(number, OUTPUT, MessageType.READ), *wire.chunks(number, OUTPUT))
+    assert received(link) == OUTPUT
+
+
+def test_a_gap_is_asked_for_once() -> None:
+    link = opened()
+    number = infer(link)
+    chunks = wire.chunks(number, OUTPUT)
+    feed(link, wire.result(number, OUTPUT), chunks[0], chunks[3], chunks[4])
+    naks = [(n, CODECS["Nak"].unpack(payload)) for kind, n, payload in sent(link) if kind is MessageType.NAK]
+    assert [(n, gap.offset, gap.length) for n, gap in naks] == [(number, 256, 512)]
+    feed(link, chunks[2], chunks[4], chunks[1])
+    assert "NAK" not in kinds(link)
+    assert received(link) == OUTPUT
+    assert link.counters.duplicates == 1
+
+
+def test_complaining_asks_for_every_gap() -> None:
+    link = opened()
+    number = infer(link)
+    chunks = wire.chunks(number, OUTPUT)
+    feed(link, wire.result(number, OUTPUT), chunks[1], chunks[3])
+    sent(link)
+    link.complain(number)
+    naks = [CODECS["Nak"].unpack(payload) for _, _, payload in sent(link)]
+    assert [(gap.offset, gap.length) for gap in naks] == [(0, 256), (512, 256), (1024, 226)]
+
+
+@pytest.mark.parametrize(("offset", "length"), [(1, 256), (256, 255), (1024, 256), (1280, 1), (2**32 - 256, 256)])
+def test_chunks_that_cannot_belong_are_dropped(offset: int, length: int) -> None:
+    link = opened()
+    number = infer(link)
+    feed(link, wire.result(number, OUTPUT), wire.data(number, 0, offset, bytes(length)))
+    assert link.counters.malformed == 1
+    feed(link, *wire.chunks(number, OUTPUT))
+    assert received(link) == OUTPUT
+
+
+def test_a_wrong_digest_asks_for_all_of_it_and_gives_up_the_third_time() -> None:
+    link = opened()
+    number = infer(link)
+    feed(link, wire.result(number, OUTPUT, crc=1))
+    for _ in range(2):
+        feed(link, *wire.chunks(number, OUTPUT))
+        naks = [CODECS["Nak"].unpack(payload) for kind, _, payload in sent(link) if kind is MessageType.NAK]
+        assert [(gap.offset, gap.length) for gap in naks] == [(0, 0)]
+    feed(link, *wire.chunks(number, OUTPUT))
+    _, event = events(link)
+    assert isinstance(event, Failed)
+    assert isinstance(event.error, RemoteProtocolError)
+
+
+def test_data_without_a_result_repeats_the_inference_once() -> None:
+    link = opened()
+    number = infer(link)
+    chunks = wire.chunks(number, OUTPUT)
+    feed(link, chunks[0], chunks[1])
+    assert kinds(link) == ["INFER", "CREDIT"]
+    feed(link, wire.result(number, OUTPUT), *chunks)
+    assert received(link) == OUTPUT
+
+
+def test_a_result_that_is_announced_twice_keeps_what_has_come() -> None:
+    link = opened()
+    number = infer(link)
+    chunks = wire.chunks(number, OUTPUT)
+    announced = wire.result(number, OUTPUT)
+    feed(link, announced, *chunks[:3], announced, *chunks[3:])
+    assert received(link) == OUTPUT
+
+
+def test_another_result_under_the_same_id_begins_anew() -> None:
+    link = opened()
+    number = infer(link)
+    other = OUTPUT[::-1]
+    feed(link, wire.result(number, OUTPUT), *wire.chunks(number, OUTPUT)[:3], wire.result(number, other))
+    feed(link, *wire.chunks(number, other))
+    *_, event = events(link)
+    assert isinstance(event, Received)
+    assert event.data == other
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"length": 1 << 17},
+        {"length": 1249},
+        {"blocks": 1, "timers_offset": 1240},
+        {"blocks": 65535},
+        {"timers_offset": 9},
+    ],
+)
+def test_impossible_results_fail(values: dict[str, Any]) -> None:
+    link = opened()
+    number = infer(link)
+    feed(link, wire.result(number, OUTPUT, **values))
+    if values == {"timers_offset": 9}:
+        assert events(link) == [Begun(number)]  # without blocks the offset means nothing
+        return
+    (event,) = events(link)
+    assert isinstance(event, Failed)
+    assert isinstance(event.error, RemoteProtocolError)
+
+
+def test_more_outputs_than_are_there_is_malformed() -> None:
+    link = opened()
+    number = infer(link)
+    feed(link, wire.result(number, OUTPUT, outputs=9))
+    assert events(link) == []
+    assert link.counters.malformed == 1
+
+
+def test_we_grant_when_half_of_the_window_is_used() -> None:
+    link = opened()
+    number = infer(link)
+    chunks = wire.chunks(number, OUTPUT)
+    feed(link, wire.result(number, OUTPUT), chunks[0])
+    assert kinds(link) == []
+    feed(link, chunks[1])
+    ((kind, _, payload),) = sent(link)
+    assert (kind, CODECS["Credit"].unpack(payload).limit) == (MessageType.CREDIT, 512 + 1024)
+
+
+def test_lost_chunks_are_credited_by_position() -> None:
+    link = opened()
+    feed(link, wire.data(99, 2**32 - 512, 0, bytes(256)))  # far behind: nothing new
+    assert kinds(link) == []
+    feed(link, wire.data(99, 4096, 0, bytes(256)))
+    ((_, _, payload),) = sent(link)
+    assert CODECS["Credit"].unpack(payload).limit == 4096 + 256 + 1024
+
+
+def test_a_ping_writes_off_what_was_lost() -> None:
+    link = opened()
+    number = link.request(MessageType.PING, patience=PATIENCE).id
+    ((_, _, payload),) = sent(link, now=1.5)
+    assert CODECS["Ping"].unpack(payload).host_time == 1_500_000_000
+    feed(link, wire.reply(MessageType.PING, number, CODECS["PingReply"].pack(limit=100, position=512)))
+    assert kinds(link) == []  # the device has not run out: no new grant is needed
+    feed(link, wire.data(99, 512, 0, bytes(256)))
+    assert kinds(link) == ["CREDIT"]
+    upload(link)
+    assert link.blocked
+
+
+# ------------------------------------------------------------------------------------------ events
+
+
+def test_log_lines_statistics_and_stray_text() -> None:
+    link = opened()
+    golden = next(frame for frame in wire.GOLDEN if frame["name"] == "a log line")
+    feed(link, golden["bytes"], b"Guru Meditation\r\n", wire.event(MessageType.STATS, b"payload"))
+    assert events(link) == [
+        LogLine(1000, 30, "chip at 85 \N{DEGREE SIGN}C", 2),
+        Stray("Guru Meditation"),
+        StatsPushed(b"payload"),
+    ]
+
+
+def test_what_the_peer_said_is_kept() -> None:
+    link = opening()
+    feed(link, b"login: ")
+    assert link.heard == b"login: "
+
+
+def test_half_a_frame() -> None:
+    link = opened()
+    number = link.request(MessageType.INFO, patience=PATIENCE).id
+    sent(link)
+    feed(link, wire.event(MessageType.LOG, bytes(900))[:400], wire.reply(MessageType.INFO, number))
+    assert link.half_frame
+    assert events(link) == []
+    link.search_again(4.0)
+    assert [type(event) for event in events(link)] == [Reply]
+    assert not link.half_frame
+
+
+# ------------------------------------------------------------------------------------ hostile input
+
+
+def dialogue() -> bytes:
+    """What a device says in one inference, with events in between."""
+    return b"".join(
+        [
+            wire.reply(MessageType.INFO, 2, b"info"),
+            nak(3, 0, 256),
+            credit(4096),
+            wire.reply(MessageType.COMMIT, 3),
+            wire.reply(MessageType.INFER, 4, CODECS["InferReply"].pack()),
+            wire.result(4, OUTPUT),
+            *wire.chunks(4, OUTPUT),
+            wire.event(MessageType.LOG, CODECS["Log"].pack(level=20) + b"done"),
+            wire.error(5, Status.BUSY),
+        ]
+    )
+
+
+def busy() -> Link:
+    """A link on which everything is under way."""
+    link = opened()
+    link.request(MessageType.INFO, patience=PATIENCE)
+    upload(link)
+    sent(link)
+    link.request(MessageType.INFER, patience=PATIENCE)
+    link.request(MessageType.PING, patience=PATIENCE)
+    sent(link)
+    return link
+
+
+@settings(max_examples=200)
+@given(st.data())
+def test_no_bytes_of_a_peer_raise_an_exception(data: st.DataObject) -> None:
+    """Random bytes, and a dialogue with bytes changed, lost and inserted; the next good frame is understood."""
+    stream = bytearray(dialogue() if data.draw(st.booleans()) else data.draw(st.binary(max_size=2000)))
+    for _ in range(data.draw(st.integers(0, 8))):
+        at = data.draw(st.integers(0, len(stream)))
+        stream[at : at + data.draw(st.integers(0, 30))] = data.draw(st.binary(max_size=30))
+    link, state = (busy(), State.OPEN) if data.draw(st.booleans()) else (opening(), State.OPENING)
+    for at in range(0, len(stream), step := data.draw(st.integers(1, 3000))):
+        link.receive_data(bytes(stream[at : at + step]), 0.0)
+        link.data_to_send(0.0)
+        list(link.events())
+    assert link.state is state
+    link.receive_data(bytes(Limit.MAX_CHUNK + 32), 0.0)
+    list(link.events())
+    link.receive_data(wire.event(MessageType.LOG, CODECS["Log"].pack() + b"alive"), 0.0)
+    assert [event.text for event in events(link) if isinstance(event, LogLine)] == (
+        ["alive"] if state is State.OPEN else []
+    )
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(list(MessageType)), st.integers(0, 6), st.binary(max_size=90), st.booleans()))
+)
+def test_no_good_frame_with_a_bad_payload_raises_an_exception(
+    bad: list[tuple[MessageType, int, bytes, bool]],
+) -> None:
+    link = busy()
+    for kind, number, payload, flag in bad:
+        link.receive_data(frames.pack(kind, number, payload, flag), 0.0)
+        link.data_to_send(0.0)
+        list(link.events())
+    assert link.state is not State.OPENING

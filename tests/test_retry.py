@@ -1,0 +1,285 @@
+"""What silence means. Time is an argument, so that hours pass in no time."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+import wire
+from wire import PATIENCE, kinds, opened, sent
+
+from n6link.exchange import Exchange
+from n6link.link import Link
+from n6link.path import FIRST_RATE, FIRST_TIMEOUT, FLOOR, Path
+from n6link.protocol import CODECS, MessageType
+from n6link.retry import LONGEST, PAUSE, POLL, TICK, Retry
+
+
+class Clock:
+    """Lets time pass on a link, and notes when it sends what."""
+
+    def __init__(self, link: Link) -> None:
+        self.link = link
+        self.retry = Retry(link)
+        self.now = 0.0
+        self.sent: list[tuple[float, str]] = []
+        self.given_up: list[Exchange] = []
+
+    def run(self, seconds: float) -> list[tuple[float, str]]:
+        """What left meanwhile; exchanges without patience are withdrawn."""
+        self.sent = []
+        end = self.now + seconds
+        while self.now < end:
+            self.now += TICK
+            for exchange in self.retry.tick(self.now):
+                self.given_up.append(exchange)
+                self.link.withdraw(exchange.id)
+            self.sent += [(round(self.now, 2), kind) for kind in kinds(self.link)]
+        return self.sent
+
+    def times(self, seconds: float, kind: str) -> list[float]:
+        return [at for at, what in self.run(seconds) if what == kind]
+
+
+def ask(link: Link, kind: MessageType = MessageType.INFO, patience: float = 1000.0) -> Exchange:
+    exchange = link.request(kind, patience=patience)
+    sent(link)
+    return exchange
+
+
+# -------------------------------------------------------------------------------------------- path
+
+
+def test_before_anything_is_known_time_outs_are_long() -> None:
+    assert Path().timeout() == FIRST_TIMEOUT
+    assert Path().timeout(int(FIRST_RATE)) == FIRST_TIMEOUT + 1
+
+
+def test_round_trips_shorten_the_time_out_to_the_floor() -> None:
+    path = Path()
+    path.answered(0.2)
+    assert path.timeout() == pytest.approx(0.2 + 4 * 0.1)
+    for _ in range(100):
+        path.answered(0.001)
+    assert path.timeout() == pytest.approx(0.001 + FLOOR, rel=0.1)
+
+
+def test_the_rate_falls_at_once_and_rises_slowly() -> None:
+    path = Path()
+    path.sent(1000, 10.0)
+    path.consumed(500, 11.0)
+    assert path.rate == 500
+    assert path.pending == 500
+    path.consumed(500, 11.001)
+    assert 500 < path.rate < 500_000 / 4
+    assert path.pending == 0
+
+
+def test_time_without_data_is_no_rate() -> None:
+    path = Path()
+    path.sent(1000, 10.0)
+    path.consumed(1000, 10.001)
+    path.sent(1000, 500.0)
+    path.consumed(1000, 500.001)
+    assert path.rate > FIRST_RATE
+
+
+def test_a_uart_is_never_faster_than_its_baud_rate() -> None:
+    path = Path()
+    path.set_baud(921600)
+    assert path.rate == 92160
+    path.sent(1000, 0.0)
+    path.consumed(1000, 1e-6)
+    assert path.rate == 92160
+    path.set_baud(0)
+    assert path.rate == 92160
+
+
+# ----------------------------------------------------------------------------------------- repeating
+
+
+def test_a_request_is_repeated_with_growing_pauses_and_then_behind_a_flush() -> None:
+    link = opened()
+    link.path.answered(0.01)
+    exchange = ask(link)
+    clock = Clock(link)
+    times = clock.times(60.0, "INFO")
+    gaps = [after - before for before, after in zip([0.0, *times], times, strict=False)]
+    assert len(times) > 10
+    assert gaps[0] == pytest.approx(link.path.timeout(1024), abs=2 * TICK)
+    assert all(after >= before - 2 * TICK for before, after in itertools.pairwise(gaps))
+    assert gaps[-1] == pytest.approx(LONGEST, abs=2 * TICK)
+    assert exchange.tries == 1 + len(times)
+    assert link.counters.tx_bytes > (len(times) - 2) * 256
+
+
+def test_an_answer_ends_it() -> None:
+    link = opened()
+    exchange = ask(link)
+    clock = Clock(link)
+    clock.run(2.0)
+    link.receive_data(wire.reply(MessageType.INFO, exchange.id), clock.now)
+    assert clock.run(20.0) == []
+    assert clock.given_up == []
+
+
+def test_patience_ends() -> None:
+    link = opened()
+    exchange = ask(link, patience=3.0)
+    clock = Clock(link)
+    clock.run(2.8)
+    assert clock.given_up == []
+    clock.run(0.5)
+    assert clock.given_up == [exchange]
+    assert clock.run(10.0) == []
+
+
+def test_a_hello_is_repeated_until_it_is_answered() -> None:
+    link = Link()
+    link.open(wire.NONCE, patience=PATIENCE)
+    sent(link)
+    assert len(Clock(link).times(4.0, "HELLO")) >= 2
+
+
+def test_what_has_not_left_is_not_repeated() -> None:
+    link = opened(requests=1)
+    ask(link)
+    held = link.request(MessageType.LIST, patience=2.0)
+    clock = Clock(link)
+    assert clock.times(1.5, "LIST") == []
+    clock.run(1.0)
+    assert clock.given_up == [held]
+
+
+def test_a_pause_of_this_process_is_not_silence() -> None:
+    """It slept for an hour, and the answer waits to be read."""
+    link = opened()
+    ask(link, patience=3.0)
+    clock = Clock(link)
+    clock.run(0.1)
+    clock.now += 3600.0
+    clock.run(TICK)
+    assert clock.given_up == []
+    assert clock.retry.tick(clock.now + 3 * PAUSE) == []
+
+
+def test_rest_is_not_silence() -> None:
+    link = opened()
+    clock = Clock(link)
+    clock.run(1.0)
+    clock.retry.rest()
+    ask(link, patience=0.05)
+    clock.now += 0.09
+    clock.run(TICK)
+    assert clock.given_up == []
+
+
+# ------------------------------------------------------------------------------------------ uploads
+
+
+def test_no_repetition_while_a_slow_line_works() -> None:
+    """110 KB at 921600 baud through a window of 32 KB: the device grants by halves, and answers at the end."""
+    link = opened(window=32768, chunk=8192, requests=8)
+    link.path.set_baud(921600)
+    link.path.answered(0.002)
+    image = memoryview(bytes(110_592))
+    upload = link.upload(image, network=0, slot=0, patience=5.0)
+    clock = Clock(link)
+    consumed, granted, arrived = 0.0, 0, len(image)
+    begun = clock.now
+    while upload.id in link.exchanges:
+        clock.run(TICK)
+        consumed = min(consumed + TICK * 92160, link._sender._position)
+        if consumed - granted >= 16384:
+            granted = int(consumed)
+            link.receive_data(wire.event(MessageType.CREDIT, CODECS["Credit"].pack(limit=granted + 32768)), clock.now)
+        if consumed >= arrived and upload.tries:
+            link.receive_data(wire.reply(MessageType.COMMIT, upload.id), clock.now)
+    assert clock.now - begun > 1.1
+    assert (link.counters.repeats, link.counters.retransmits) == (0, 0)
+    assert link.counters.tx_frames == 1 + 14 + 1  # HELLO, chunks, COMMIT
+    assert clock.given_up == []
+
+
+def test_an_upload_without_credits_probes() -> None:
+    link = opened(window=256)
+    link.upload(memoryview(bytes(1000)), network=0, slot=0, patience=1000.0)
+    clock = Clock(link)
+    times = clock.times(20.0, "PING")
+    assert len(times) > 3
+    assert times[0] > FIRST_TIMEOUT
+    link.receive_data(wire.event(MessageType.CREDIT, CODECS["Credit"].pack(limit=2000)), clock.now)
+    assert clock.times(TICK, "COMMIT") != []
+
+
+def test_an_upload_that_gets_on_is_never_given_up() -> None:
+    link = opened(window=256)
+    upload = link.upload(memoryview(bytes(256 * 50)), network=0, slot=0, patience=1.0)
+    clock = Clock(link)
+    for granted in range(256, 256 * 50, 256):
+        clock.run(0.8)
+        link.receive_data(wire.event(MessageType.CREDIT, CODECS["Credit"].pack(limit=granted + 256)), clock.now)
+    assert clock.given_up == []
+    clock.run(6.0)
+    assert upload in clock.given_up
+
+
+def test_an_unanswered_commit_is_repeated() -> None:
+    link = opened(window=2048)
+    link.upload(memoryview(bytes(1000)), network=0, slot=0, patience=1000.0)
+    sent(link)
+    assert len(Clock(link).times(5.0, "COMMIT")) >= 2
+
+
+# --------------------------------------------------------------------------------------- inferences
+
+
+def accepted(link: Link) -> Exchange:
+    exchange = ask(link, MessageType.INFER)
+    link.receive_data(wire.reply(MessageType.INFER, exchange.id, CODECS["InferReply"].pack()), 0.0)
+    return exchange
+
+
+def test_a_running_inference_is_asked_for_now_and_then() -> None:
+    link = opened()
+    link.path.answered(0.001)
+    exchange = accepted(link)
+    clock = Clock(link)
+    assert clock.times(POLL * 0.9, "INFER") == []
+    assert len(clock.times(POLL, "INFER")) == 1
+    link.receive_data(wire.reply(MessageType.INFER, exchange.id, CODECS["InferReply"].pack(state=2)), clock.now)
+    assert exchange.progress > 0
+
+
+def test_a_stalled_result_is_complained_about_and_granted_anew() -> None:
+    link = opened()
+    exchange = accepted(link)
+    link.receive_data(wire.result(exchange.id, bytes(1000)), 0.0)
+    clock = Clock(link)
+    what = [kind for _, kind in clock.run(2.0)]
+    assert what[:2] == ["NAK", "PING"]
+    assert what.count("NAK") >= 2
+
+
+def test_half_a_frame_is_searched_after_a_while() -> None:
+    link = opened()
+    exchange = ask(link)
+    clock = Clock(link)
+    clock.run(0.1)
+    half = wire.event(MessageType.LOG, bytes(900))[:400]
+    link.receive_data(half + wire.reply(MessageType.INFO, exchange.id), clock.now)
+    assert exchange.id in link.exchanges
+    clock.run(2.0)
+    assert exchange.id not in link.exchanges
+
+
+def test_half_a_frame_is_left_alone_while_its_bytes_come() -> None:
+    link = opened()
+    ask(link)
+    clock = Clock(link)
+    line = wire.event(MessageType.LOG, CODECS["Log"].pack() + bytes(900))
+    for at in range(len(line)):
+        link.receive_data(line[at : at + 1], clock.now)
+        clock.run(TICK)
+    assert link.counters.rx_frames == 2
+    assert link.counters.skipped == 0
