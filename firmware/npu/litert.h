@@ -48,10 +48,11 @@ typedef struct {
  * process. */
 n6_litert_t *n6_litert_open(const n6_litert_config_t *config, char *error, size_t size);
 
-/* Loads a network. 0, or -1 with a sentence in error. Call it before n6_litert_npu(). */
+/* Loads a network. 0, or -1 with a sentence in error. */
 int n6_litert_add(n6_litert_t *self, const n6_litert_source_t *source, char *error, size_t size);
 
-/* The runtime as the core wants it; valid until n6_litert_close(). */
+/* The runtime as the core wants it, with the networks that are loaded; valid until
+ * n6_litert_close(). */
 n6_npu_t n6_litert_npu(n6_litert_t *self);
 
 /* Ends the thread, waits for it, and frees everything. */

@@ -189,7 +189,7 @@ n6_board_t *n6_board_open(const n6_options_t *options)
     board->options = options;
     atomic_store_explicit(&board->boot, monotonic(), memory_order_relaxed);
     n6_runtimes_open(&board->runtimes, options,
-                     (n6_litert_config_t){
+                     &(n6_litert_config_t){
                          .library = options->litert,
                          .verbose = options->verbose,
                          .now = now,

@@ -1,10 +1,6 @@
 /*
  * endpoint.c - opens sockets and terminals. See endpoint.h.
  */
-#define _GNU_SOURCE /* posix_openpt, cfmakeraw */
-#ifdef __APPLE__
-#define _DARWIN_C_SOURCE
-#endif
 #include "endpoint.h"
 
 #include <arpa/inet.h>

@@ -9,11 +9,8 @@
  * It ends when its only client closes (--fd), when its parent does (--parent-death), and at
  * SIGTERM, SIGINT or SIGHUP.
  */
-#define _GNU_SOURCE /* ppoll */
-#ifdef __APPLE__
-#define _DARWIN_C_SOURCE
-#endif
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>

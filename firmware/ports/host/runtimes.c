@@ -42,14 +42,10 @@ static const void *output(void *context, uint8_t index)
 
 n6_npu_t n6_runtimes_npu(n6_runtimes_t *self)
 {
-    uint16_t networks = 0;
-    while (networks < N6_SERVER_MAX_NETWORKS && self->route[networks].npu) {
-        networks++;
-    }
     return (n6_npu_t){
         .context = self,
         .network = self->network,
-        .networks = networks,
+        .networks = self->networks,
         .features = N6_FEATURE_SIMULATED,
         .start = start,
         .step = step,
@@ -91,18 +87,34 @@ static const char *read_text(n6_runtimes_t *self, const char *network, const cha
     return text;
 }
 
-static bool is_reference(const n6_network_option_t *option)
+/* Appends network number index of a runtime. */
+static n6_network_t *append(n6_runtimes_t *self, const n6_npu_t *npu, uint16_t index)
 {
-    return !strncmp(option->path, reference_scheme, strlen(reference_scheme));
+    size_t at = self->networks++;
+    self->route[at].npu = npu;
+    self->route[at].index = index;
+    self->network[at] = npu->network[index];
+    return &self->network[at];
 }
 
-static void load_litert(n6_runtimes_t *self, const n6_network_option_t *option, const char *card)
+static void add_litert(n6_runtimes_t *self, const n6_network_option_t *option,
+                       const n6_litert_config_t *config)
 {
     char text[512];
+    if (!config->library) {
+        n6_report_failure("--network %s=%s needs LiteRT: say --litert PATH", option->name,
+                          option->path);
+    }
+    if (!self->litert) {
+        self->litert = n6_litert_open(config, text, sizeof(text));
+    }
+    if (!self->litert) {
+        n6_report_failure("%s", text);
+    }
     n6_litert_source_t source = {
         .name = option->name,
         .path = option->path,
-        .card = card,
+        .card = read_text(self, option->name, option->card),
         .blocks = read_text(self, option->name, option->blocks),
     };
     snprintf(text, sizeof(text),
@@ -113,13 +125,14 @@ static void load_litert(n6_runtimes_t *self, const n6_network_option_t *option, 
         n6_report_failure("--network %s: %s", option->name, text);
     }
     n6_report_crash(NULL);
+    self->litert_npu = n6_litert_npu(self->litert);
+    append(self, &self->litert_npu, self->litert_npu.networks - 1);
 }
 
-/* Takes the built-in network of that name, or the first one. */
-static uint16_t find_reference(const n6_runtimes_t *self, const n6_network_option_t *option)
+/* The built-in network of that name; the first one for no name. */
+static uint16_t find_reference(const n6_npu_t *npu, const n6_network_option_t *option)
 {
     const char *name = option->path + strlen(reference_scheme);
-    const n6_npu_t *npu = &self->reference_npu;
     for (uint16_t i = 0; i < npu->networks; i++) {
         if (!*name || !strcmp(name, npu->network[i].name)) {
             return i;
@@ -129,64 +142,39 @@ static uint16_t find_reference(const n6_runtimes_t *self, const n6_network_optio
                       option->name, option->path, npu->network[0].name);
 }
 
-static void set_route(n6_runtimes_t *self, size_t at, const n6_npu_t *npu, uint16_t index)
+static void add_reference(n6_runtimes_t *self, const n6_network_option_t *option)
 {
-    self->route[at].npu = npu;
-    self->route[at].index = index;
-    self->network[at] = npu->network[index];
+    const n6_npu_t *npu = &self->reference_npu;
+    const char *card = read_text(self, option->name, option->card);
+    size_t size = card ? strlen(card) : 0;
+    if (option->blocks) {
+        n6_report_failure("--network %s: a built-in network has its own blocks", option->name);
+    }
+    if (size > UINT16_MAX) {
+        n6_report_failure("--network %s: its card is longer than %d bytes", option->name,
+                          UINT16_MAX);
+    }
+    n6_network_t *network = append(self, npu, find_reference(npu, option));
+    network->name = option->name;
+    if (card) {
+        network->card = card;
+        network->card_bytes = (uint16_t)size;
+        network->digest = n6_crc32(network->digest, card, size);
+    }
 }
 
-void n6_runtimes_open(n6_runtimes_t *self, const n6_options_t *options, n6_litert_config_t config)
+void n6_runtimes_open(n6_runtimes_t *self, const n6_options_t *options,
+                      const n6_litert_config_t *config)
 {
-    char error[512];
-    const char *card[N6_SERVER_MAX_NETWORKS] = {NULL};
     *self = (n6_runtimes_t){0};
-    for (size_t i = 0; i < options->networks; i++) {
-        const n6_network_option_t *option = &options->network[i];
-        card[i] = read_text(self, option->name, option->card);
-        if (is_reference(option)) {
-            if (option->blocks) {
-                n6_report_failure("--network %s: a built-in network has its own blocks",
-                                  option->name);
-            }
-            continue;
-        }
-        if (!self->litert) {
-            if (!config.library) {
-                n6_report_failure("--network %s=%s needs LiteRT: say --litert PATH", option->name,
-                                  option->path);
-            }
-            self->litert = n6_litert_open(&config, error, sizeof(error));
-            if (!self->litert) {
-                n6_report_failure("%s", error);
-            }
-        }
-        load_litert(self, option, card[i]);
-    }
-    if (self->litert) {
-        self->litert_npu = n6_litert_npu(self->litert);
-    }
-    n6_reference_init(&self->reference, config.now, config.context, N6_TIMER_SOURCE_HOST_CLOCK);
+    n6_reference_init(&self->reference, config->now, config->context, N6_TIMER_SOURCE_HOST_CLOCK);
     self->reference_npu = n6_reference_npu(&self->reference);
-    uint16_t litert = 0;
     for (size_t i = 0; i < options->networks; i++) {
         const n6_network_option_t *option = &options->network[i];
-        n6_network_t *network = &self->network[i];
-        if (!is_reference(option)) {
-            set_route(self, i, &self->litert_npu, litert++);
-            continue;
-        }
-        set_route(self, i, &self->reference_npu, find_reference(self, option));
-        network->name = option->name;
-        if (card[i]) {
-            size_t size = strlen(card[i]);
-            if (size > UINT16_MAX) {
-                n6_report_failure("--network %s: its card is longer than %d bytes", option->name,
-                                  UINT16_MAX);
-            }
-            network->card = card[i];
-            network->card_bytes = (uint16_t)size;
-            network->digest = n6_crc32(network->digest, card[i], size);
+        if (!strncmp(option->path, reference_scheme, strlen(reference_scheme))) {
+            add_reference(self, option);
+        } else {
+            add_litert(self, option, config);
         }
     }
 }

@@ -15,6 +15,7 @@ typedef struct {
     n6_npu_t litert_npu;
     n6_reference_t reference;
     n6_npu_t reference_npu;
+    uint16_t networks;
     n6_network_t network[N6_SERVER_MAX_NETWORKS];
     struct {
         const n6_npu_t *npu;
@@ -29,7 +30,8 @@ typedef struct {
  * Loads all networks. now, wake and log of config are those of litert.h; now counts nanoseconds. A
  * network that does not load ends the process with a report.
  */
-void n6_runtimes_open(n6_runtimes_t *self, const n6_options_t *options, n6_litert_config_t config);
+void n6_runtimes_open(n6_runtimes_t *self, const n6_options_t *options,
+                      const n6_litert_config_t *config);
 
 /* The networks as the core wants them; valid until n6_runtimes_close(). */
 n6_npu_t n6_runtimes_npu(n6_runtimes_t *self);
