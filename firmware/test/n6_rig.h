@@ -129,7 +129,7 @@ void rig_infer(rig_t *rig, uint32_t id, const n6_infer_t *infer, const n6_return
 const rig_frame_t *rig_take(rig_t *rig, uint8_t type, uint32_t id);
 /* An ERROR. */
 n6_error_reply_t rig_take_error(rig_t *rig, uint32_t id, n6_status_t status);
-/* Nothing was sent that was not taken. */
+/* Nothing was sent that was not taken, grants apart. */
 void rig_nothing(rig_t *rig);
 /* Bytes around the buffers are as they were. */
 void rig_check_guards(const rig_t *rig);

@@ -1,8 +1,21 @@
+/* All suites: what a runner runs. */
 #include "n6_test.h"
 
+extern const n6_test_t n6_crc_tests[];
+extern const n6_test_t n6_link_tests[];
+extern const n6_test_t n6_session_tests[];
+extern const n6_test_t n6_upload_tests[];
+extern const n6_test_t n6_queue_tests[];
+extern const n6_test_t n6_result_tests[];
 extern const n6_test_t n6_vector_tests[];
 
 const n6_suite_t n6_suites[] = {
+    {"crc", n6_crc_tests},
+    {"link", n6_link_tests},
+    {"session", n6_session_tests},
+    {"upload", n6_upload_tests},
+    {"queue", n6_queue_tests},
+    {"result", n6_result_tests},
     {"golden vectors", n6_vector_tests},
     {NULL, NULL},
 };

@@ -1,0 +1,568 @@
+/* INFER and what becomes of it: the table of protocol.md section 6, row by row. */
+#include "n6_rig.h"
+
+static const uint8_t four[4] = {1, 2, 253, 127};
+static uint8_t image[RIG_IMAGE_BYTES];
+
+/* A session with "tiny" in slot 0 (upload 2) and in slot 1 (upload 3). */
+static rig_t *begin(void)
+{
+    rig_t *rig = rig_session();
+
+    rig_upload(rig, 2, 0, RIG_TINY, four, 4);
+    rig_upload(rig, 3, 1, RIG_TINY, four, 4);
+    (void)rig_take(rig, N6_MESSAGE_TYPE_COMMIT, 2);
+    (void)rig_take(rig, N6_MESSAGE_TYPE_COMMIT, 3);
+    return rig;
+}
+
+static n6_infer_t infer_of(uint64_t key, uint8_t slot)
+{
+    return (n6_infer_t){.key = key, .upload = slot + 2u, .slot = slot};
+}
+
+static void take_state(rig_t *rig, uint32_t id, uint8_t state, uint8_t depth)
+{
+    n6_infer_reply_t reply;
+
+    memcpy(&reply, rig_take(rig, N6_MESSAGE_TYPE_INFER, id)->payload, sizeof reply);
+    EQUAL(reply.state, state);
+    EQUAL(reply.depth, depth);
+}
+
+static n6_result_t take_result(rig_t *rig, uint32_t id)
+{
+    n6_result_t result;
+
+    memcpy(&result, rig_take(rig, N6_MESSAGE_TYPE_RESULT, id)->payload, sizeof result);
+    if (result.length > 0)
+        (void)rig_take(rig, N6_MESSAGE_TYPE_DATA, id);
+    return result;
+}
+
+static void release(rig_t *rig, uint32_t id, uint32_t target)
+{
+    const n6_release_t body = {target};
+
+    rig_send(rig, N6_MESSAGE_TYPE_RELEASE, id, &body, sizeof body);
+    (void)rig_take(rig, N6_MESSAGE_TYPE_RELEASE, id);
+}
+
+static uint32_t cancel(rig_t *rig, uint32_t id, uint32_t target)
+{
+    const n6_cancel_t body = {target};
+    n6_cancel_reply_t reply;
+
+    rig_send(rig, N6_MESSAGE_TYPE_CANCEL, id, &body, sizeof body);
+    memcpy(&reply, rig_take(rig, N6_MESSAGE_TYPE_CANCEL, id)->payload, sizeof reply);
+    return reply.found;
+}
+
+/* The NPU never ends by itself. */
+static void hold_npu(rig_t *rig)
+{
+    rig->steps = 1 << 30;
+    rig->step_state = N6_NPU_WAITING;
+}
+
+static void free_npu(rig_t *rig)
+{
+    rig->left = rig->steps = 0;
+    rig_run(rig);
+}
+
+static void a_run(void)
+{
+    for (int state = N6_NPU_RUNNING; state <= N6_NPU_WAITING; state++) {
+        rig_t *rig = begin();
+        const n6_infer_t infer = infer_of(1, 0);
+        n6_result_t result;
+
+        rig->steps = 3;
+        rig->step_state = state;
+        rig->step_ticks = 10;
+        rig->now = 5000;
+        rig_infer(rig, 4, &infer, NULL);
+        take_state(rig, 4, N6_INFER_STATE_QUEUED, 1);
+        for (int i = 0; i < 3; i++)
+            EQUAL(rig_turn(rig), i < 3 - (state == N6_NPU_WAITING ? 0 : 3)
+                                     ? (i < 2 ? N6_SERVER_WAITING : N6_SERVER_IDLE)
+                                     : N6_SERVER_IDLE);
+        result = take_result(rig, 4);
+        EQUAL(result.t_queued, 5000);
+        EQUAL(result.t_committed, 1000);
+        EQUAL(result.t_start, 5000);
+        EQUAL(result.t_end, 5040);
+        EQUAL(result.length, 4);
+        EQUAL(rig->starts, 1);
+        CHECK(rig->input == rig->slot[0]);
+        rig_nothing(rig);
+    }
+}
+
+static void infers_that_are_refused(void)
+{
+    rig_t *rig = begin();
+    n6_infer_t infer = infer_of(1, 0);
+    n6_return_t what[2] = {{0}, {.output = 1}};
+
+    infer.network = RIG_NETWORKS;
+    rig_infer(rig, 4, &infer, NULL);
+    EQUAL(rig_take_error(rig, 4, N6_STATUS_UNKNOWN_NETWORK).value, RIG_NETWORKS);
+    infer = infer_of(1, 0);
+    infer.slot = RIG_SLOTS;
+    rig_infer(rig, 5, &infer, NULL);
+    EQUAL(rig_take_error(rig, 5, N6_STATUS_BAD_SLOT).value, RIG_SLOTS);
+    infer = infer_of(1, 0);
+    infer.returns = 2;
+    rig_infer(rig, 6, &infer, what);
+    EQUAL(rig_take_error(rig, 6, N6_STATUS_UNKNOWN_OUTPUT).value, 1); /* the second record */
+    what[1] = (n6_return_t){.offset = 4};
+    rig_infer(rig, 7, &infer, what);
+    rig_take_error(rig, 7, N6_STATUS_BAD_REQUEST);
+    rig_send(rig, N6_MESSAGE_TYPE_INFER, 8, &infer, sizeof infer); /* records are missing */
+    rig_take_error(rig, 8, N6_STATUS_BAD_REQUEST);
+    infer.returns = N6_LIMIT_MAX_RETURNS + 1;
+    rig_send(rig, N6_MESSAGE_TYPE_INFER, 9, &infer, sizeof infer);
+    rig_take_error(rig, 9, N6_STATUS_BAD_REQUEST);
+    infer = infer_of(1, 0);
+    infer.upload = 1;
+    rig_infer(rig, 10, &infer, NULL);
+    rig_take_error(rig, 10, N6_STATUS_NO_INPUT); /* the slot holds a newer one */
+    infer = infer_of(1, 0);
+    infer.network = RIG_IMAGE;
+    rig_infer(rig, 11, &infer, NULL);
+    rig_take_error(rig, 11, N6_STATUS_BAD_REQUEST); /* the input of another network */
+    EQUAL(rig->starts, 0);
+    rig_nothing(rig);
+}
+
+static void infer_may_come_before_its_input(void)
+{
+    rig_t *rig = rig_session();
+    n6_infer_t infer = infer_of(1, 0);
+
+    rig_infer(rig, 3, &infer, NULL); /* nothing has come at all */
+    take_state(rig, 3, N6_INFER_STATE_WAITING, 1);
+    rig_send_chunk(rig, 2, 0, four, 4, 0);
+    rig_nothing(rig);
+    rig->now = 7000;
+    rig_send_commit(rig, 2, 0, RIG_TINY, four, 4);
+    (void)rig_take(rig, N6_MESSAGE_TYPE_COMMIT, 2);
+    EQUAL(take_result(rig, 3).t_committed, 7000);
+    release(rig, 4, 3);
+
+    rig_send_chunk(rig, 5, 0, four, 4, 0); /* its chunk is there, its COMMIT is not */
+    infer = infer_of(2, 0);
+    infer.upload = 5;
+    rig_infer(rig, 6, &infer, NULL);
+    take_state(rig, 6, N6_INFER_STATE_WAITING, 1);
+    rig_send_chunk(rig, 7, 0, four, 4, 0); /* a newer upload has to wait for it */
+    rig_take_error(rig, 7, N6_STATUS_BUSY);
+    rig_send_commit(rig, 5, 0, RIG_TINY, four, 4);
+    (void)rig_take(rig, N6_MESSAGE_TYPE_COMMIT, 5);
+    (void)take_result(rig, 6);
+    rig_nothing(rig);
+}
+
+static void input_that_turns_out_wrong(void)
+{
+    rig_t *rig = rig_session();
+    n6_infer_t infer = infer_of(1, 0);
+
+    rig_infer(rig, 3, &infer, NULL);
+    take_state(rig, 3, N6_INFER_STATE_WAITING, 1);
+    rig_send_commit(rig, 2, 0, RIG_TINY, four, 3); /* refused: the job has lost its input */
+    rig_take_error(rig, 2, N6_STATUS_BAD_TENSOR_SIZE);
+    rig_take_error(rig, 3, N6_STATUS_NO_INPUT);
+    rig_infer(rig, 4, &infer, NULL);
+    rig_take_error(rig, 4, N6_STATUS_NO_INPUT);
+
+    infer.upload = 5;
+    rig_infer(rig, 6, &infer, NULL);
+    take_state(rig, 6, N6_INFER_STATE_WAITING, 1);
+    rig_upload(rig, 5, 0, RIG_IMAGE, image, sizeof image); /* of another network */
+    (void)rig_take(rig, N6_MESSAGE_TYPE_COMMIT, 5);
+    rig_take_error(rig, 6, N6_STATUS_BAD_REQUEST);
+    EQUAL(rig->server.jobs, 0);
+}
+
+static void repeated_infers_run_once(void)
+{
+    rig_t *rig = begin();
+    const n6_infer_t infer = infer_of(1, 0), other = infer_of(2, 1);
+
+    hold_npu(rig);
+    rig_infer(rig, 4, &infer, NULL);
+    take_state(rig, 4, N6_INFER_STATE_QUEUED, 1);
+    rig_infer(rig, 4, &infer, NULL);
+    take_state(rig, 4, N6_INFER_STATE_RUNNING, 1);
+    rig_infer(rig, 5, &other, NULL);
+    take_state(rig, 5, N6_INFER_STATE_QUEUED, 2);
+    rig_infer(rig, 5, &other, NULL);
+    take_state(rig, 5, N6_INFER_STATE_QUEUED, 2);
+    rig_infer(rig, 6, &infer, NULL); /* goes on under this id */
+    take_state(rig, 6, N6_INFER_STATE_RUNNING, 2);
+    free_npu(rig);
+    (void)take_result(rig, 6);
+    (void)take_result(rig, 5);
+    for (uint32_t id = 6; id < 8; id++) { /* done: the answer again, under each id */
+        rig_infer(rig, id, &infer, NULL);
+        take_state(rig, id, N6_INFER_STATE_DONE, 0);
+        (void)take_result(rig, id);
+    }
+    EQUAL(rig->starts, 2);
+    rig_nothing(rig);
+}
+
+static void the_queue_is_bounded(void)
+{
+    rig_t *rig = begin();
+    n6_return_t what[16] = {{0}};
+    n6_infer_t infer;
+
+    hold_npu(rig);
+    for (uint32_t i = 0; i < N6_SERVER_MAX_QUEUE; i++) {
+        infer = infer_of(i, 0);
+        rig_infer(rig, 10 + i, &infer, NULL);
+        take_state(rig, 10 + i, N6_INFER_STATE_QUEUED, (uint8_t)(i + 1));
+    }
+    infer = infer_of(99, 0);
+    rig_infer(rig, 30, &infer, NULL);
+    EQUAL(rig_take_error(rig, 30, N6_STATUS_BUSY).value, N6_SERVER_MAX_QUEUE);
+
+    rig = begin(); /* so are the records of what to return */
+    hold_npu(rig);
+    for (uint32_t i = 0; i < 3; i++) {
+        infer = infer_of(i, 0);
+        infer.returns = 16;
+        rig_infer(rig, 10 + i, &infer, what);
+    }
+    take_state(rig, 10, N6_INFER_STATE_QUEUED, 1);
+    take_state(rig, 11, N6_INFER_STATE_QUEUED, 2);
+    rig_take_error(rig, 12, N6_STATUS_BUSY);
+    /* Those of the others stay theirs when one leaves. */
+    EQUAL(cancel(rig, 20, 10), 1);
+    rig_take_error(rig, 10, N6_STATUS_CANCELLED);
+    what[15].length = 2;
+    rig_infer(rig, 12, &infer, what);
+    take_state(rig, 12, N6_INFER_STATE_QUEUED, 2);
+    free_npu(rig);
+    EQUAL(take_result(rig, 11).length, 64);
+    EQUAL(take_result(rig, 12).length, 62);
+}
+
+static void priority_then_fairness_then_age(void)
+{
+    rig_t *rig = begin();
+    n6_infer_t infer = infer_of(100, 0);
+    static const struct {
+        uint8_t network, priority;
+    } jobs[] = {{0, 0}, {0, 0}, {1, 0}, {0, 1}, {1, 0}, {1, 1}, {0, 0}};
+    /* Job 0 runs first: nothing else is there. Then the larger priority: 5 before 3, since network
+     * 1 has not run yet. Then in turns, the older one of each network first. */
+    static const uint32_t order[] = {0, 5, 3, 2, 1, 4, 6};
+
+    rig_upload(rig, 4, 1, RIG_IMAGE, image, sizeof image);
+    (void)rig_take(rig, N6_MESSAGE_TYPE_COMMIT, 4);
+    hold_npu(rig);
+    for (uint32_t i = 0; i < 7; i++) {
+        infer = infer_of(i, 0);
+        infer.network = jobs[i].network;
+        infer.priority = jobs[i].priority;
+        if (infer.network == RIG_IMAGE) {
+            infer.slot = 1;
+            infer.upload = 4;
+        }
+        rig_infer(rig, 20 + i, &infer, NULL);
+        take_state(rig, 20 + i, N6_INFER_STATE_QUEUED, (uint8_t)(i + 1));
+    }
+    free_npu(rig);
+    for (uint32_t i = 0; i < 7; i++) {
+        const n6_release_t done = {20 + order[i]};
+        while (rig->frame[rig->taken].type != N6_MESSAGE_TYPE_RESULT)
+            CHECK(++rig->taken < rig->frames);
+        (void)rig_take(rig, N6_MESSAGE_TYPE_RESULT, 20 + order[i]);
+        rig_send(rig, N6_MESSAGE_TYPE_RELEASE, 40 + i, &done, sizeof done);
+    }
+    EQUAL(rig->starts, 7);
+}
+
+/* -------------------------------------------------------------------------------------- deadlines
+ */
+
+static void deadlines(void)
+{
+    rig_t *rig = begin();
+    n6_infer_t infer = infer_of(1, 0);
+
+    hold_npu(rig);
+    infer.ttl_us = 100;
+    rig_infer(rig, 4, &infer, NULL); /* runs at once, and to its end, however late */
+    take_state(rig, 4, N6_INFER_STATE_QUEUED, 1);
+    EQUAL(n6_server_due(&rig->server), UINT64_MAX);
+    infer = infer_of(2, 1);
+    infer.ttl_us = 200;
+    infer.flags = N6_INFER_FLAG_ABORT_LATE;
+    rig_infer(rig, 5, &infer, NULL);
+    take_state(rig, 5, N6_INFER_STATE_QUEUED, 2);
+    infer = infer_of(3, 1);
+    infer.ttl_us = 4000000000;
+    infer.flags = N6_INFER_FLAG_ABORT_LATE;
+    rig_infer(rig, 6, &infer, NULL);
+    take_state(rig, 6, N6_INFER_STATE_QUEUED, 3);
+    EQUAL(n6_server_due(&rig->server), 200);
+    rig->now += 199;
+    rig_run(rig);
+    rig_nothing(rig);
+    EQUAL(n6_server_due(&rig->server), 1);
+    rig->now += 1;
+    rig_run(rig);
+    rig_take_error(rig, 5, N6_STATUS_DEADLINE);
+    rig->left = 0;
+    rig_run(rig);
+    (void)take_result(rig, 4);
+    EQUAL(rig->server.job[0].state, N6_INFER_STATE_RUNNING);
+    EQUAL(n6_server_due(&rig->server), 4000000000 - 200);
+    rig->now += 4000000000 - 200;
+    rig_run(rig);
+    rig_take_error(rig, 6, N6_STATUS_DEADLINE);
+    EQUAL(rig->stops, 1);
+    EQUAL(rig->server.network[RIG_TINY].late, 2);
+    EQUAL(rig->server.network[RIG_TINY].runs, 1);
+    EQUAL(n6_server_due(&rig->server), UINT64_MAX);
+}
+
+static void a_waiting_job_expires(void)
+{
+    rig_t *rig = rig_session();
+    n6_infer_t infer = infer_of(1, 0);
+
+    infer.ttl_us = 50;
+    rig_infer(rig, 4, &infer, NULL);
+    take_state(rig, 4, N6_INFER_STATE_WAITING, 1);
+    rig->now += 50;
+    rig_run(rig);
+    rig_take_error(rig, 4, N6_STATUS_DEADLINE);
+    rig_upload(rig, 2, 0, RIG_TINY, four, 4);
+    (void)rig_take(rig, N6_MESSAGE_TYPE_COMMIT, 2);
+    rig_nothing(rig);
+    EQUAL(rig->starts, 0);
+}
+
+/* ----------------------------------------------------------------------------------------- CANCEL
+ */
+
+static void cancel_at_every_state(void)
+{
+    rig_t *rig = begin();
+    n6_infer_t infer = infer_of(1, 0);
+
+    hold_npu(rig);
+    rig_infer(rig, 4, &infer, NULL);
+    infer = infer_of(2, 1);
+    rig_infer(rig, 5, &infer, NULL);
+    infer.key = 3;
+    infer.upload = 50;
+    rig_infer(rig, 6, &infer, NULL);
+    take_state(rig, 4, N6_INFER_STATE_QUEUED, 1);
+    take_state(rig, 5, N6_INFER_STATE_QUEUED, 2);
+    take_state(rig, 6, N6_INFER_STATE_WAITING, 3);
+    EQUAL(cancel(rig, 10, 99), 0);
+    EQUAL(cancel(rig, 11, 6), 1);
+    rig_take_error(rig, 6, N6_STATUS_CANCELLED);
+    EQUAL(cancel(rig, 12, 5), 1);
+    rig_take_error(rig, 5, N6_STATUS_CANCELLED);
+    EQUAL(rig->stops, 0);
+    EQUAL(cancel(rig, 13, 4), 1);
+    EQUAL(rig->stops, 1);
+    rig_take_error(rig, 4, N6_STATUS_CANCELLED);
+    EQUAL(cancel(rig, 14, 4), 0); /* repeated */
+    EQUAL(rig->server.network[RIG_TINY].cancelled, 3);
+
+    rig->steps = 0; /* the device is usable at once, and a cancelled key may run again */
+    infer = infer_of(1, 0);
+    rig_infer(rig, 15, &infer, NULL);
+    take_state(rig, 15, N6_INFER_STATE_QUEUED, 1);
+    (void)take_result(rig, 15);
+    EQUAL(cancel(rig, 16, 15), 1); /* a held result is dropped */
+    EQUAL(cancel(rig, 17, 15), 0);
+    rig_nothing(rig);
+}
+
+static void reset_cancels_everything(void)
+{
+    rig_t *rig = begin();
+    n6_infer_t infer = infer_of(1, 0);
+    const n6_reset_t reset = {.kind = N6_RESET_KIND_SESSION};
+
+    rig_infer(rig, 4, &infer, NULL);
+    take_state(rig, 4, N6_INFER_STATE_QUEUED, 1);
+    (void)take_result(rig, 4);
+    hold_npu(rig);
+    infer = infer_of(2, 0);
+    rig_infer(rig, 5, &infer, NULL);
+    infer = infer_of(3, 0);
+    rig_infer(rig, 6, &infer, NULL);
+    take_state(rig, 5, N6_INFER_STATE_QUEUED, 1);
+    take_state(rig, 6, N6_INFER_STATE_QUEUED, 2);
+    rig_send(rig, N6_MESSAGE_TYPE_RESET, 7, &reset, sizeof reset);
+    rig_take_error(rig, 6, N6_STATUS_CANCELLED);
+    rig_take_error(rig, 5, N6_STATUS_CANCELLED);
+    (void)rig_take(rig, N6_MESSAGE_TYPE_RESET, 7);
+    EQUAL(rig->stops, 1);
+    rig->steps = 0;
+    infer = infer_of(1, 0);
+    rig_infer(rig, 8, &infer, NULL); /* its result is gone: it runs again */
+    take_state(rig, 8, N6_INFER_STATE_QUEUED, 1);
+    (void)take_result(rig, 8);
+    EQUAL(rig->starts, 3);
+}
+
+static void a_new_session_cancels_silently(void)
+{
+    rig_t *rig = begin();
+    n6_infer_t infer = infer_of(1, 0);
+    const n6_hello_t hello = {
+        .major = N6_VERSION_MAJOR, .schema = N6_SCHEMA_ID, .nonce = 8, .window = 4096};
+
+    rig_infer(rig, 4, &infer, NULL);
+    take_state(rig, 4, N6_INFER_STATE_QUEUED, 1);
+    (void)take_result(rig, 4);
+    hold_npu(rig);
+    for (uint32_t i = 5; i < 8; i++) {
+        infer = infer_of(i, 0);
+        rig_infer(rig, i, &infer, NULL);
+        take_state(rig, i, N6_INFER_STATE_QUEUED, (uint8_t)(i - 4));
+    }
+    rig_send(rig, N6_MESSAGE_TYPE_HELLO, 1, &hello, sizeof hello);
+    (void)rig_take(rig, N6_MESSAGE_TYPE_HELLO, 1);
+    rig_nothing(rig);
+    EQUAL(rig->stops, 1);
+    EQUAL(rig->server.network[RIG_TINY].cancelled, 3);
+    infer = infer_of(5, 0);
+    rig_infer(rig, 2, &infer, NULL); /* uploads are forgotten */
+    take_state(rig, 2, N6_INFER_STATE_WAITING, 1);
+    infer = infer_of(1, 0);
+    rig_infer(rig, 3, &infer, NULL); /* results are not */
+    take_state(rig, 3, N6_INFER_STATE_DONE, 1);
+    (void)take_result(rig, 3);
+}
+
+/* Without a client a run goes on; the next one finds its result by the key. */
+static void a_run_survives_its_client(void)
+{
+    rig_t *rig = begin();
+    const n6_infer_t infer = infer_of(1, 0);
+    const n6_hello_t hello = {
+        .major = N6_VERSION_MAJOR, .schema = N6_SCHEMA_ID, .nonce = 8, .window = 4096};
+
+    hold_npu(rig);
+    rig_infer(rig, 4, &infer, NULL);
+    take_state(rig, 4, N6_INFER_STATE_QUEUED, 1);
+    n6_server_relink(&rig->server);
+    free_npu(rig);
+    rig_nothing(rig);
+    rig_send(rig, N6_MESSAGE_TYPE_HELLO, 1, &hello, sizeof hello);
+    (void)rig_take(rig, N6_MESSAGE_TYPE_HELLO, 1);
+    rig_infer(rig, 2, &infer, NULL);
+    take_state(rig, 2, N6_INFER_STATE_DONE, 0);
+    (void)take_result(rig, 2);
+    EQUAL(rig->starts, 1);
+}
+
+/* ------------------------------------------------------------------------------------------ faults
+ */
+
+static void faults_of_the_runtime(void)
+{
+    rig_t *rig = begin();
+    n6_infer_t infer = infer_of(1, 0);
+
+    rig->fail_start = -17;
+    rig_infer(rig, 4, &infer, NULL);
+    take_state(rig, 4, N6_INFER_STATE_QUEUED, 1);
+    EQUAL(rig_take_error(rig, 4, N6_STATUS_NPU_FAULT).value, 17);
+    rig->fail_start = 0;
+    rig->fail_step = -2000000000;
+    rig_infer(rig, 5, &infer, NULL);
+    take_state(rig, 5, N6_INFER_STATE_QUEUED, 1);
+    EQUAL(rig_take_error(rig, 5, N6_STATUS_NPU_FAULT).value, 2000000000);
+    EQUAL(rig->stops, 0);
+    EQUAL(rig->server.network[RIG_TINY].errors, 2);
+    rig->fail_step = 0;
+    rig_infer(rig, 6, &infer, NULL);
+    take_state(rig, 6, N6_INFER_STATE_QUEUED, 1);
+    (void)take_result(rig, 6);
+}
+
+static void inputs_that_are_consumed(void)
+{
+    rig_t *rig = begin();
+    n6_infer_t infer = infer_of(1, 0);
+
+    rig->npu.features = N6_FEATURE_CONSUMES_INPUT;
+    hold_npu(rig);
+    rig_infer(rig, 4, &infer, NULL);
+    infer = infer_of(2, 0);
+    rig_infer(rig, 5, &infer, NULL);
+    infer = infer_of(3, 1);
+    rig_infer(rig, 6, &infer, NULL);
+    take_state(rig, 4, N6_INFER_STATE_QUEUED, 1);
+    take_state(rig, 5, N6_INFER_STATE_QUEUED, 2);
+    take_state(rig, 6, N6_INFER_STATE_QUEUED, 3);
+    free_npu(rig);
+    (void)rig_take(rig, N6_MESSAGE_TYPE_RESULT, 4);
+    rig_take_error(rig, 5, N6_STATUS_NO_INPUT); /* it named the same upload */
+    (void)rig_take(rig, N6_MESSAGE_TYPE_DATA, 4);
+    (void)take_result(rig, 6);
+    infer = infer_of(4, 0);
+    rig_infer(rig, 7, &infer, NULL);
+    rig_take_error(rig, 7, N6_STATUS_NO_INPUT);
+    rig_send_commit(rig, 2, 0, RIG_TINY, four,
+                    4); /* it was committed: the answer may have been lost */
+    (void)rig_take(rig, N6_MESSAGE_TYPE_COMMIT, 2);
+    rig_send_chunk(rig, 2, 0, four, 4, 0);
+    EQUAL(rig->server.duplicates, 1);
+    rig_nothing(rig);
+}
+
+static void a_cancelled_run_consumes_too(void)
+{
+    rig_t *rig = begin();
+    n6_infer_t infer = infer_of(1, 0);
+
+    rig->npu.features = N6_FEATURE_CONSUMES_INPUT;
+    hold_npu(rig);
+    rig_infer(rig, 4, &infer, NULL);
+    infer = infer_of(2, 0);
+    rig_infer(rig, 5, &infer, NULL);
+    take_state(rig, 4, N6_INFER_STATE_QUEUED, 1);
+    take_state(rig, 5, N6_INFER_STATE_QUEUED, 2);
+    EQUAL(cancel(rig, 6, 4), 1);
+    rig_take_error(rig, 4, N6_STATUS_CANCELLED);
+    rig_take_error(rig, 5, N6_STATUS_NO_INPUT);
+    rig_upload(rig, 7, 0, RIG_TINY, four, 4);
+    (void)rig_take(rig, N6_MESSAGE_TYPE_COMMIT, 7);
+    rig_nothing(rig);
+}
+
+const n6_test_t n6_queue_tests[] = {
+    TEST(a_run),
+    TEST(infers_that_are_refused),
+    TEST(infer_may_come_before_its_input),
+    TEST(input_that_turns_out_wrong),
+    TEST(repeated_infers_run_once),
+    TEST(the_queue_is_bounded),
+    TEST(priority_then_fairness_then_age),
+    TEST(deadlines),
+    TEST(a_waiting_job_expires),
+    TEST(cancel_at_every_state),
+    TEST(reset_cancels_everything),
+    TEST(a_new_session_cancels_silently),
+    TEST(a_run_survives_its_client),
+    TEST(faults_of_the_runtime),
+    TEST(inputs_that_are_consumed),
+    TEST(a_cancelled_run_consumes_too),
+    TESTS_END,
+};
