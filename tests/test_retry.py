@@ -34,7 +34,7 @@ class Clock:
             for exchange in self.retry.tick(self.now):
                 self.given_up.append(exchange)
                 self.link.withdraw(exchange.id)
-            self.sent += [(round(self.now, 2), kind) for kind in kinds(self.link)]
+            self.sent += [(round(self.now, 2), kind) for kind in kinds(self.link, self.now)]
         return self.sent
 
     def times(self, seconds: float, kind: str) -> list[float]:

@@ -87,9 +87,9 @@ def sent(link: Link, now: float = 0.0, budget: int = 1 << 20) -> list[tuple[Mess
     ]
 
 
-def kinds(link: Link) -> list[str]:
+def kinds(link: Link, now: float = 0.0) -> list[str]:
     """Names of the types that the link wants to send, with the offset of each chunk."""
     return [
         f"DATA {CODECS['DataHeader'].unpack(payload).offset}" if kind is MessageType.DATA else kind.name
-        for kind, _, payload in sent(link)
+        for kind, _, payload in sent(link, now)
     ]
