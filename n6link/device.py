@@ -190,11 +190,14 @@ class N6Device:
             payload = await self.request(MessageType.EPOCH_STATS, body)
             page = codec.unpack(payload)
             total, runs = page.total, page.runs
-            if not page.count and total:
+            if not runs:
+                records = bytes(total * record.size)
+            elif not page.count and total:
                 raise RemoteProtocolError(
                     f"the device has {total} epoch blocks, and tells of {len(records) // record.size}"
                 )
-            records += payload[codec.size : codec.size + page.count * record.size]
+            else:
+                records += payload[codec.size : codec.size + page.count * record.size]
         return EpochStats.from_records(
             network.epochs,
             record.array(records),

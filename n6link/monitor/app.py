@@ -27,7 +27,7 @@ from n6link.device import N6Device
 from n6link.errors import DeviceError, N6Error
 from n6link.monitor import render
 from n6link.monitor.keys import read_keys, single_keys
-from n6link.monitor.view import Identity, LogLine, Model, PoolRow, Reading
+from n6link.monitor.view import Identity, LogLine, Model, PoolRow, Reading, View
 from n6link.protocol import CODECS, LogLevel
 
 if TYPE_CHECKING:
@@ -203,6 +203,10 @@ class Monitor:
 
     # ---- the screen
 
+    def view(self) -> View:
+        """What is known now, as plain data."""
+        return self.model.view(time.monotonic())
+
     def screen(self, console: Console) -> RenderableType:
         """What is to be seen now."""
         now = time.monotonic()
@@ -210,7 +214,7 @@ class Monitor:
             self.model.message = ""
         if self._help:
             return render.render_help()
-        return render.render(self.model.view(now), console.width, console.height)
+        return render.render(self.view(), console.width, console.height)
 
     async def run(self, console: Console) -> None:
         """Shows the monitor on a terminal until q is pressed; on anything else, prints a screen a reading."""

@@ -1,0 +1,52 @@
+"""``n6link monitor``: what a board is doing, live."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import anyio
+import typer
+
+from n6link.cli.common import Cards, Json, Url, emit, out
+from n6link.errors import BadInput
+
+MIN_INTERVAL = 0.05
+
+
+def monitor(
+    url: Url = None,
+    network: Annotated[
+        str | None, typer.Option("--network", metavar="NAME", help="The network whose epochs are shown first.")
+    ] = None,
+    interval: Annotated[float, typer.Option("--interval", metavar="SECONDS", help="Time between two readings.")] = 1.0,
+    once: Annotated[bool, typer.Option("--once", help="Print one reading and exit.")] = False,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Watch a virtual board that is kept busy: no board is needed.")
+    ] = False,
+    cards: Cards = None,
+    as_json: Json = False,
+) -> None:
+    """Show what a board is doing, until you press q."""
+    from n6link.monitor.app import Monitor
+
+    if as_json and not once:
+        raise typer.BadParameter("--json prints one reading: it needs --once")
+    if demo and url:
+        raise typer.BadParameter("--demo brings its own board: leave --url away")
+    if not MIN_INTERVAL <= interval <= 3600:
+        raise BadInput(f"--interval {interval:g} is out of range; give {MIN_INTERVAL} to 3600 seconds")
+    watcher = Monitor(
+        "sim:" if demo else url,
+        cards=[str(card) for card in cards or ()],
+        interval=interval,
+        network=network,
+        busy=("movenet13", "tinybert") if demo else (),
+    )
+    if not once:
+        anyio.run(watcher.run, out)
+        return
+    anyio.run(watcher.once)
+    if as_json:
+        emit(watcher.view().to_dict())
+    else:
+        out.print(watcher.screen(out), height=out.height)
