@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import random
 import re
 import sys
 from pathlib import Path
 from typing import Any, Final
 
+import anyio
 import m55
 import numpy as np
 import pytest
 
+from n6link import frames
 from n6link.device import N6Device
 from n6link.errors import DeviceRebooted
-from n6link.protocol import EpochKind, Feature, ResetCause, TimerSource
+from n6link.protocol import CODECS, EpochKind, Feature, Flag, MessageType, ResetCause, Status, TimerSource
 
 sys.path.insert(0, str(m55.FIRMWARE / "npu"))
 sys.path.insert(0, str(Path(__file__).parent))
@@ -119,6 +122,22 @@ async def test_memory_and_stack_are_told(url: str) -> None:
     assert regions["stack"].total == 16384
     assert 0x20000000 <= arena.base < 0x20080000
     assert 0 < constants.base < 0x80000
+
+
+@m55.needs_compiler
+async def test_a_flood_larger_than_the_receive_ring_loses_nothing(tmp_path: Path) -> None:
+    """Three times the ring in one go: what is behind it is answered at once."""
+    noise = random.Random(1).randbytes(24000)
+    with m55.board(m55.build("qemu") / "n6qemu.elf", tmp_path) as (url, errors):
+        async with await anyio.connect_unix(url.removeprefix("unix:")) as line:
+            await line.send(noise + frames.pack(MessageType.PING, 1, CODECS["Ping"].pack(host_time=5)))
+            answer = await line.receive()
+        assert answer[:4] == b"n6" + bytes([MessageType.ERROR, Flag.REPLY])
+        assert CODECS["ErrorReply"].unpack(answer[12:]).status == Status.NO_SESSION
+        async with N6Device(url) as dev:
+            assert dev.info.reset_cause == ResetCause.POWER_ON
+            assert (await dev.stats()).link.skipped == len(noise)
+        assert "exc=" not in errors.read_text()
 
 
 @m55.needs_compiler
