@@ -1,0 +1,244 @@
+"""``n6link profile``: which epochs run on the NPU, which fall back, and what they cost; saved, compared, and as a gate for CI."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import anyio
+import anyio.to_thread
+import numpy as np
+import typer
+from numpy.typing import NDArray
+from rich import box
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.table import Column, Table
+from rich.text import Text
+
+from n6link import diff, export
+from n6link.cli.common import FAILED, Cards, Json, Timeout, Url, emit, err, out, working
+from n6link.device import N6Device
+from n6link.epochs import OVERHEAD
+from n6link.errors import BadInput
+from n6link.monitor.render import KIND_STYLES, bar, duration
+from n6link.network import Network
+from n6link.profile import STAGES, Profile, collect
+from n6link.protocol import EpochKind
+from n6link.st_report import read
+
+SHOWN: Final = 12
+"""Blocks that are shown, slowest first."""
+SHOWN_CHANGES: Final = 30
+"""Differences that are shown, largest first."""
+_BAR: Final = 24
+
+
+def _file(name: str, what: str) -> Any:
+    return typer.Option(name, metavar="FILE", help=what, dir_okay=False)
+
+
+def profile(
+    network: Annotated[
+        str | None, typer.Argument(help="Name of the network; not needed if the board has only one.")
+    ] = None,
+    url: Url = None,
+    runs: Annotated[int, typer.Option(min=1, help="Inferences that count.")] = 20,
+    warmup: Annotated[int, typer.Option(min=0, help="Inferences before them that do not.")] = 3,
+    data: Annotated[Path | None, _file("--input", "Inputs as .npz or .npy; zeros without it.")] = None,
+    load: Annotated[Path | None, _file("--load", "Show a saved profile; no board is needed.")] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Report of ST Edge AI Core: its operation names and cycles on the measured blocks."
+        ),
+    ] = None,
+    save: Annotated[Path | None, _file("--save", "Save the profile (JSON).")] = None,
+    base: Annotated[Path | None, _file("--diff", "Compare with a saved profile.")] = None,
+    gate: Annotated[
+        str | None,
+        typer.Option("--fail-on", metavar="RULES", help="Exit with 1 if a rule holds, as in new-sw,p95>+5%."),
+    ] = None,
+    trace: Annotated[Path | None, _file("--trace", "Write a trace for ui.perfetto.dev.")] = None,
+    csv: Annotated[Path | None, _file("--csv", "Write a table of the blocks.")] = None,
+    html: Annotated[Path | None, _file("--html", "Write a page that can be mailed.")] = None,
+    picture: Annotated[Path | None, _file("--picture", "Write a bar chart (SVG).")] = None,
+    cards: Cards = None,
+    timeout: Timeout = 5.0,
+    as_json: Json = False,
+) -> None:
+    """Measure the epochs of a network: what runs on the NPU, what falls back to the CPU, and what it costs."""
+    if load:
+        measured = Profile.load(load)
+    else:
+        measured = anyio.run(_measure, network, url, runs, warmup, data, cards, timeout)
+    disagreements: tuple[str, ...] = ()
+    if report:
+        table = read(report).table
+        if table is None:
+            raise BadInput(f"{report} lists no epochs; give the generate report or the c_info of the network.")
+        measured, disagreements = measured.joined(table)
+    compared = diff.Diff.of(Profile.load(base), measured) if base else None
+    violations = diff.check(gate, measured, compared.base if compared else None) if gate else []
+    for path, write in {
+        save: Profile.to_json,
+        trace: export.trace,
+        csv: Profile.to_csv,
+        html: export.page,
+        picture: export.picture,
+    }.items():
+        if path:
+            _write(path, write(measured))
+    if as_json:
+        emit(
+            {
+                "profile": measured.summary() | {"blocks": measured.rows()},
+                "disagreements": disagreements,
+                "diff": compared.to_dict() if compared else None,
+                "violations": violations,
+            }
+        )
+    else:
+        out.print(Group(*show(measured), *_warn(disagreements), *(show_diff(compared) if compared else ())))
+    for sentence in violations:
+        err.print(f"[bold red]Gate:[/] {escape(sentence)}")
+    if violations:
+        raise typer.Exit(FAILED)
+
+
+async def _measure(
+    name: str | None,
+    url: str | None,
+    runs: int,
+    warmup: int,
+    data: Path | None,
+    cards: list[Path] | None,
+    timeout: float,  # noqa: ASYNC109
+) -> Profile:
+    async with N6Device(url, cards=cards or (), timeout=timeout) as device:
+        if name is None and len(device.networks) != 1:
+            raise BadInput(f"The board has {len(device.networks)} networks; name one of {', '.join(device.networks)}.")
+        network = device[name] if name is not None else next(iter(device.networks.values()))
+        inputs = await anyio.to_thread.run_sync(_inputs, data, network) if data else None
+        with working(f"Running {network.name} {warmup + runs} times"):
+            return await collect(network, inputs=inputs, runs=runs, warmup=warmup)
+
+
+def _inputs(path: Path, network: Network) -> dict[str, NDArray[Any]]:
+    """Arrays by the names of the network's inputs, from an .npz, or of its only input from an .npy."""
+    try:
+        loaded = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise BadInput(f"{path} cannot be read as .npz or .npy: {error}.") from error
+    if isinstance(loaded, np.ndarray):
+        return {next(iter(network.inputs)): loaded}
+    with loaded:
+        if missing := [name for name in network.inputs if name not in loaded]:
+            raise BadInput(f"{path} lacks {', '.join(missing)}; it has {', '.join(loaded) or 'nothing'}.")
+        return {name: loaded[name] for name in network.inputs}
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise BadInput(f"{path} cannot be written: {error.strerror}.") from error
+    err.print(f"[dim]wrote {escape(str(path))}[/]")
+
+
+# ---------------------------------------------------------------------------------------------- for people
+
+
+def show(measured: Profile) -> Iterator[RenderableType]:
+    """The profile as tables."""
+    spread = measured.inference
+    figures = ", ".join(f"{name} {duration(float(getattr(spread, name)))}" for name in ("median", "p95", "min", "max"))
+    yield Text(f"{measured.network} on {measured.board}", style="bold")
+    yield Text(f"{figures} over {measured.runs} runs")
+    yield Text(
+        f"on the NPU: {measured.offload_by_count:.1%} of {measured.table.epochs} epochs, {measured.offload_by_time:.1%} of the time"
+    )
+    yield Text(f"times: {measured.origin}", style="bold yellow" if measured.simulated else "dim")
+    yield _kinds(measured)
+    yield _blocks(measured)
+    for repeat, seconds in measured.repeats():
+        yield Text(f"{duration(sum(seconds))} in {repeat}", style="dim")
+    stages = zip(STAGES, measured.stages.mean(axis=0).tolist(), strict=True)
+    yield Text(
+        "stages: " + ", ".join(f"{name} {duration(seconds)}" for name, seconds in stages if seconds), style="dim"
+    )
+
+
+def _table(*columns: str | Column) -> Table:
+    return Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
+
+
+def _right(name: str) -> Column:
+    return Column(name, justify="right", no_wrap=True)
+
+
+def _kinds(measured: Profile) -> Table:
+    table = _table("Kind", _right("blocks"), _right("epochs"), _right("time"), _right("share"), Column(width=_BAR))
+    counts, blocks, whole = measured.table.counts, measured.table.block_counts, float(measured.durations.mean())
+    for name, share in measured.by_kind().items():
+        if name == OVERHEAD:
+            style, glyph, numbers = "bright_black", "·", ("", "")
+        else:
+            kind = EpochKind[name]
+            (style, glyph), numbers = KIND_STYLES[kind], (str(blocks[kind]), str(counts[kind]))
+        if share or numbers[0] not in ("", "0"):
+            meter = bar(share, _BAR, glyph, style)
+            table.add_row(Text(name, style=style), *numbers, duration(share * whole), f"{share:.1%}", meter)
+    return table
+
+
+def _blocks(measured: Profile) -> Table:
+    slowest = measured.slowest(SHOWN)
+    cycles = any(block.estimated_total for block, _ in slowest)
+    heads = [_right(name) for name in ("mean", "median", "p95", "max", "share")]
+    table = _table("Slowest blocks", *heads, *([_right("estimated cycles")] if cycles else ()), Column(width=_BAR))
+    spread, whole = measured.blocks, float(measured.durations.mean()) or 1.0
+    top = max((seconds for _, seconds in slowest), default=0.0) or 1.0
+    for block, seconds in slowest:
+        style, glyph = KIND_STYLES[block.kind]
+        values = [duration(float(getattr(spread, name)[block.index])) for name in ("mean", "median", "p95", "max")]
+        estimate = [f"{block.estimated_total:,}" if block.estimated_total else ""] if cycles else []
+        meter = bar(seconds / top, _BAR, glyph, style)
+        table.add_row(Text(block.label, style=style), *values, f"{seconds / whole:.1%}", *estimate, meter)
+    return table
+
+
+def _warn(disagreements: tuple[str, ...]) -> Iterator[RenderableType]:
+    """What a report and the board disagree about."""
+    if disagreements:
+        head = "The report is of another build than the one that was measured:"
+        lines = [head, *disagreements[:SHOWN]]
+        lines += [f"and {len(disagreements) - SHOWN} more"] if len(disagreements) > SHOWN else []
+        yield Text("\n".join(lines), style="yellow")
+
+
+def show_diff(compared: diff.Diff) -> Iterator[RenderableType]:
+    """What is different from the base."""
+    yield Text("Compared with the base", style="bold")
+    if not compared.comparable:
+        yield Text(f"The times of the base are of another kind: {compared.base.origin}.", style="yellow")
+    old, new = float(compared.base.inference.median), float(compared.new.inference.median)
+    yield Text(f"median {duration(old)} -> {duration(new)} ({_change(old, new)})")
+    changes = sorted((change for change in compared.blocks if change.what), key=lambda change: -abs(change.seconds))
+    if not changes:
+        yield Text("No block was added or removed, or has changed.")
+        return
+    table = _table("", "Block", _right("base"), _right("new"), _right("change"))
+    for change in changes[:SHOWN_CHANGES]:
+        style = {"added": "yellow", "removed": "cyan"}.get(change.what, "")
+        values = duration(change.old_seconds), duration(change.new_seconds)
+        amount = _change(change.old_seconds, change.new_seconds) if change.what == "changed" else ""
+        table.add_row(change.what, Text(change.label), *values, amount, style=style)
+    yield table
+    if len(changes) > SHOWN_CHANGES:
+        yield Text(f"and {len(changes) - SHOWN_CHANGES} smaller ones", style="dim")
+
+
+def _change(old: float, new: float) -> str:
+    return f"{new / old - 1:+.1%}" if old else ""

@@ -1,0 +1,264 @@
+"""The commands ``report`` and ``profile``, as a user calls them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import typer
+from profiles import profile_of, table_of
+from test_export import parse_trace
+from typer.testing import CliRunner
+from typer.testing import Result as Outcome
+
+from n6link import sim
+from n6link.cli.common import Group
+from n6link.cli.profile import profile
+from n6link.cli.report import report, size
+from n6link.errors import TransportError
+from n6link.profile import Profile
+from n6link.protocol import TimerSource
+
+DATA = Path(__file__).parent / "data"
+CASES = [str(DATA / name) for name in ("movenet", "yolov8n_pose", "tinybert")]
+BASE = profile_of(table_of("EC", "Resize", "EC"), (1000, 100, 500), (1020, 100, 500))
+SLOWER = profile_of(table_of("EC", "Resize", "Mul", "EC"), (1000, 400, 10, 500), (1020, 400, 10, 500))
+
+app = typer.Typer(cls=Group)
+app.command("report")(report)
+app.command("profile")(profile)
+
+
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("n6link.cli.common.out._width", 200)
+    monkeypatch.setattr("n6link.cli.common.err._width", 500)
+
+
+@pytest.fixture
+def virtual_board() -> str:
+    """URL of a simulated MoveNet that shows the blocks of a report."""
+    try:
+        sim.find_executable(), sim.find_litert()
+    except TransportError as error:
+        pytest.skip(str(error))
+    return f"sim:movenet13?report={DATA / 'movenet' / 'network_generate_report.txt'}"
+
+
+def n6link(*words: str | Path) -> Outcome:
+    return CliRunner().invoke(app, list(map(str, words)))
+
+
+def cells(text: str, first: str) -> list[str]:
+    """Cells of the line that begins with this one."""
+    line = next(line for line in text.splitlines() if line.strip().startswith(first))
+    return [cell.strip() for cell in line.strip().removeprefix(first).strip().split("   ") if cell.strip()]
+
+
+# ---------------------------------------------------------------------------------------------- report
+
+
+def test_the_case_studys_comparison() -> None:
+    outcome = n6link("report", *CASES)
+    assert outcome.exit_code == 0
+    table = outcome.stdout[outcome.stdout.index("Metric") :]
+    assert cells(table, "Total epochs") == ["75", "149", "270"]
+    assert cells(table, "EC epochs (NPU)") == ["71", "131", "174"]
+    assert cells(table, "SW epochs (CPU)") == ["4", "18", "96"]
+    assert cells(table, "NPU offload (epoch count)") == ["94.7%", "87.9%", "64.4%"]
+    assert cells(table, "Weights") == ["2.924 MB (octoFlash)", "3.200 MB (octoFlash)", "2.062 MB (octoFlash)"]
+    assert cells(table, "Activations")[2] == "251 KB (npuRAM5)"
+    assert cells(table, "Inference time") == ["22 ms", "32 ms", "104 ms"]
+    assert cells(table, "SW epoch cause")[0] == "Resize, DequantizeLinear"
+    assert "HW epochs" not in table, "a row of zeros says nothing"
+
+
+def test_pools_as_the_case_study_shows_them() -> None:
+    text = n6link("report", CASES[0]).stdout
+    assert cells(text, "cpuRAM2") == ["864 KB", "1.000 MB", "84%", "0 KB", "864 KB"]
+    assert cells(text, "npuRAM4")[::2] == ["378 KB", "84%", "378 KB"]
+    assert cells(text, "npuRAM5")[::2] == ["432 KB", "96%", "432 KB"]
+    assert cells(text, "octoFlash") == ["2.924 MB", "60.500 MB", "5%", "2.924 MB", "0 KB"]
+    assert cells(text, "Total") == ["4.559 MB", "2.924 MB", "1.635 MB"]
+    assert "75 epochs in 9 blocks: 71 EC, 4 SW; NPU offload 94.7% of the epochs" in text
+    assert "on the CPU: 3 Resize, 1 DequantizeLinear" in text
+
+
+def test_two_reports_of_one_network_are_told_apart(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("n6link.cli.common.out._width", 400)
+    files = sorted((shared / "st_reports").glob("tinybert*"))
+    text = n6link("report", *files).stdout
+    assert all(f"quantized_model ({file.name})" in text for file in files)
+
+
+def test_report_as_json() -> None:
+    reports = json.loads(n6link("report", "--json", *CASES).stdout)
+    assert [item["epochs"]["epochs"] for item in reports] == [75, 149, 270]
+    assert reports[0]["pools"][2]["used"] == 864 * 1024
+
+
+def test_notes_are_shown_and_may_be_an_error(tmp_path: Path) -> None:
+    lines = ["Epochs details", "epoch 1 HW", *[f"rubbish [red]{n}" for n in range(30)]]
+    (tmp_path / "report.txt").write_text("\n".join(lines))
+    outcome = n6link("report", tmp_path / "report.txt")
+    assert outcome.exit_code == 0
+    assert "line 3: Not understood in the part 'epochs': rubbish [red]0" in outcome.stdout
+    assert "and 10 more notes" in outcome.stdout
+    assert n6link("report", "--strict", tmp_path / "report.txt").exit_code == 1
+    assert n6link("report", "--strict", *CASES).exit_code == 0
+
+
+def test_no_report(tmp_path: Path) -> None:
+    outcome = n6link("report", tmp_path)
+    assert outcome.exit_code == 2
+    assert "holds no report" in outcome.stderr
+    assert outcome.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(0, "0 KB"), (1000, "1000 B"), (257400, "251 KB"), (3066040, "2.924 MB"), (1714422, "1.635 MB")]
+)
+def test_sizes(count: int, text: str) -> None:
+    assert size(count) == text
+
+
+# ---------------------------------------------------------------------------------------------- saved profiles
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> tuple[Path, Path]:
+    BASE.save(tmp_path / "base.json")
+    SLOWER.save(tmp_path / "slower.json")
+    return tmp_path / "base.json", tmp_path / "slower.json"
+
+
+def test_saved_profile_is_shown(saved: tuple[Path, Path]) -> None:
+    outcome = n6link("profile", "--load", saved[0])
+    assert outcome.exit_code == 0
+    assert "66.7% of 3 epochs" in outcome.stdout
+    assert f"{BASE.offload_by_time:.1%} of the time" in outcome.stdout
+    assert cells(outcome.stdout, "EC 1")[:3] == ["1.01 ms", "1.01 ms", "1.02 ms"]
+
+
+def test_difference(saved: tuple[Path, Path]) -> None:
+    outcome = n6link("profile", "--load", saved[1], "--diff", saved[0])
+    assert outcome.exit_code == 0
+    shown = outcome.stdout[outcome.stdout.index("Compared with the base") :]
+    assert cells(shown, "added") == ["SW 3 Mul", "-", "10.0 us"]
+    assert cells(shown, "changed") == ["SW 2 Resize", "100 us", "400 us", "+300.0%"]
+    assert "No block was added" in n6link("profile", "--load", saved[0], "--diff", saved[0]).stdout
+
+
+def test_long_difference_is_cut(tmp_path: Path) -> None:
+    profile_of(table_of("EC"), (10,)).save(tmp_path / "base.json")
+    profile_of(table_of("EC", *[f"Op{n}" for n in range(50)]), (10,) * 51).save(tmp_path / "new.json")
+    outcome = n6link("profile", "--load", tmp_path / "new.json", "--diff", tmp_path / "base.json")
+    assert "and 20 smaller ones" in outcome.stdout
+
+
+def test_gate_fails_for_ci(saved: tuple[Path, Path]) -> None:
+    outcome = n6link("profile", "--load", saved[1], "--diff", saved[0], "--fail-on", "new-sw,p95>+5%")
+    assert outcome.exit_code == 1
+    assert "Gate: SW 3 Mul was added (0.010 ms)." in outcome.stderr
+    assert "Gate: p95 is" in outcome.stderr
+    assert n6link("profile", "--load", saved[0], "--diff", saved[0], "--fail-on", "new-sw,p95>+5%").exit_code == 0
+
+
+@pytest.mark.parametrize(("gate", "message"), [("p95>+5%", "needs|compares with a base"), ("nonsense", "is no rule")])
+def test_wrong_gate_is_wrong_usage(saved: tuple[Path, Path], gate: str, message: str) -> None:
+    outcome = n6link("profile", "--load", saved[0], "--fail-on", gate)
+    assert outcome.exit_code == 2
+    assert any(part in outcome.stderr for part in message.split("|"))
+
+
+def test_simulated_times_are_said_to_be_and_not_compared(saved: tuple[Path, Path], tmp_path: Path) -> None:
+    simulated = profile_of(table_of("EC"), (10,), source=TimerSource.LITERT_PROFILER, simulated=True)
+    simulated.save(tmp_path / "simulated.json")
+    outcome = n6link("profile", "--load", tmp_path / "simulated.json", "--diff", saved[0])
+    assert "times: simulated: LiteRT" in outcome.stdout
+    assert "The times of the base are of another kind: CPU cycles" in outcome.stdout
+
+
+def test_json_alone_on_standard_output(saved: tuple[Path, Path]) -> None:
+    outcome = n6link("profile", "--json", "--load", saved[1], "--diff", saved[0], "--fail-on", "new-sw")
+    assert outcome.exit_code == 1
+    values: dict[str, Any] = json.loads(outcome.stdout)
+    assert len(values["profile"]["blocks"]) == 4
+    assert values["violations"] == ["SW 3 Mul was added (0.010 ms)."]
+    assert values["diff"]["comparable"] is True
+
+
+def test_all_exports(saved: tuple[Path, Path], tmp_path: Path) -> None:
+    files = {name: tmp_path / f"out.{name}" for name in ("trace", "csv", "html", "picture", "save")}
+    options = [word for name, path in files.items() for word in (f"--{name}", str(path))]
+    outcome = n6link("profile", "--load", saved[0], *options)
+    assert outcome.exit_code == 0
+    parse_trace(files["trace"].read_text())
+    assert files["csv"].read_text().startswith("index,kind")
+    assert files["html"].read_text().startswith("<!DOCTYPE html>")
+    assert files["picture"].read_text().startswith("<svg")
+    assert Profile.load(files["save"]).to_dict() == BASE.to_dict()
+
+
+def test_file_that_cannot_be_written(saved: tuple[Path, Path], tmp_path: Path) -> None:
+    outcome = n6link("profile", "--load", saved[0], "--csv", tmp_path / "nowhere" / "out.csv")
+    assert outcome.exit_code == 2
+    assert "cannot be written: No such file" in outcome.stderr
+
+
+def test_report_of_another_build_is_flagged(saved: tuple[Path, Path]) -> None:
+    outcome = n6link("profile", "--load", saved[0], "--report", CASES[2])
+    assert outcome.exit_code == 0
+    assert "The report is of another build" in outcome.stdout
+    assert "more" in outcome.stdout
+
+
+def test_report_without_epochs(saved: tuple[Path, Path]) -> None:
+    outcome = n6link("profile", "--load", saved[0], "--report", DATA / "movenet" / "network_validate_report.txt")
+    assert outcome.exit_code == 2
+    assert "lists no epochs" in outcome.stderr
+
+
+# ---------------------------------------------------------------------------------------------- a virtual board
+
+
+def test_profile_of_a_virtual_board_with_the_compiled_blocks(virtual_board: str, tmp_path: Path) -> None:
+    base, trace = tmp_path / "base.json", tmp_path / "trace.json"
+    words: list[str | Path] = ["--runs", "3", "--warmup", "1", "--save", base, "--trace", trace, "--report", CASES[0]]
+    outcome = n6link("profile", "--url", virtual_board, *words)
+    assert outcome.exit_code == 0, outcome.stderr
+    assert "94.7% of 75 epochs" in outcome.stdout
+    assert "times: simulated: LiteRT" in outcome.stdout
+    assert "another build" not in outcome.stdout
+    taken = Profile.load(base)
+    assert (taken.runs, taken.simulated, taken.network) == (3, True, "movenet13")
+    assert [block.label for block in taken.table.blocks][:2] == ["EC 1-58", "SW 59 Resize"]
+    assert (taken.durations > 0).all()
+    assert (taken.samples.sum(axis=1) <= taken.durations + 1e-9).all()
+    _, _, tracks = parse_trace(trace.read_text())
+    assert len(tracks[2, 1]) == 3
+
+
+def test_inputs_from_files(virtual_board: str, tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.full((1, 192, 192, 3), 7, np.uint8))
+    good = n6link("profile", "--url", virtual_board, "--runs", "1", "--warmup", "0", "--input", tmp_path / "x.npy")
+    assert good.exit_code == 0, good.stderr
+    np.savez(tmp_path / "x.npz", wrong=np.zeros(3))
+    bad = n6link("profile", "--url", virtual_board, "--input", tmp_path / "x.npz")
+    assert bad.exit_code == 2
+    assert "lacks" in bad.stderr and "it has wrong" in bad.stderr
+    (tmp_path / "x.txt").write_text("hello")
+    assert (
+        "cannot be read as .npz or .npy"
+        in n6link("profile", "--url", virtual_board, "--input", tmp_path / "x.txt").stderr
+    )
+
+
+def test_network_must_be_named_if_there_are_two(virtual_board: str) -> None:
+    outcome = n6link("profile", "--url", f"{virtual_board},other=movenet13")
+    assert outcome.exit_code == 2
+    assert "name one of movenet13, other" in outcome.stderr
+    assert n6link("profile", "nothing", "--url", virtual_board).exit_code == 2
