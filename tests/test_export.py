@@ -75,7 +75,7 @@ def parse_trace(text: str) -> tuple[dict[int, str], dict[tuple[int, int], str], 
         assert isinstance(event["args"], dict)
         place = event["pid"], event["tid"]
         if event["ph"] == "M":
-            assert set(event) == {"ph", "pid", "tid", "name", "args"}
+            assert set(event) == {"ph", "cat", "ts", "pid", "tid", "name", "args"} and event["cat"] == "__metadata"
             key, kind = metadata[event["name"]]
             assert type(event["args"][key]) is kind and len(event["args"]) == 1
             if event["name"] == "process_name":
@@ -83,11 +83,12 @@ def parse_trace(text: str) -> tuple[dict[int, str], dict[tuple[int, int], str], 
             elif event["name"] == "thread_name":
                 names[place] = event["args"][key]
         else:
-            assert event["ph"] == "X" and set(event) == {"ph", "pid", "tid", "name", "ts", "dur", "args"}
+            assert event["ph"] == "X" and set(event) == {"ph", "cat", "pid", "tid", "name", "ts", "dur", "args"}
             assert event["ts"] >= 0 and event["dur"] >= 0
             tracks[place].append(Slice(event["name"], event["ts"], event["ts"] + event["dur"], event["args"]))
+    assert set(names) == set(tracks), "every track with events has a name, and there is no empty one"
     for place, slices in tracks.items():
-        assert place in names and place[0] in processes
+        assert place[0] in processes
         ends: list[float] = []
         for item in sorted(slices, key=lambda item: (item.begin, -item.end)):
             while ends and ends[-1] <= item.begin + 1e-6:

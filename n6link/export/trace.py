@@ -46,19 +46,23 @@ class _Tracks:
         end = max(self._nanoseconds(begin + seconds), start)
         self._ends[process, track] = end
         times = {"ts": start / 1000, "dur": (end - start) / 1000}
-        return {"ph": "X", "pid": process, "tid": track, "name": name, **times, "args": args}
+        category = "host" if process == HOST else "device"
+        return {"ph": "X", "cat": category, "pid": process, "tid": track, "name": name, **times, "args": args}
 
 
 def trace(profile: Profile) -> str:
     """The profile as trace-event JSON text."""
-    events = [*_metadata(profile), *_events(profile)]
+    events = list(_events(profile))
+    lanes = max(event["tid"] for event in events if event["pid"] == HOST)
     other = {
         "network": profile.network,
         "board": profile.board,
         "times": profile.origin,
         "simulated": profile.simulated,
     }
-    return json.dumps({"traceEvents": events, "displayTimeUnit": "ms", "otherData": other})
+    return json.dumps(
+        {"traceEvents": [*_metadata(profile, lanes), *events], "displayTimeUnit": "ms", "otherData": other}
+    )
 
 
 def _events(profile: Profile) -> Iterator[dict[str, Any]]:
@@ -83,16 +87,20 @@ def _device_events(profile: Profile, number: int, begun: float, tracks: _Tracks)
         yield tracks.event(DEVICE, track, block.label, begun + start, seconds, inference=number, **args)
 
 
-def _metadata(profile: Profile) -> Iterator[dict[str, Any]]:
+def _metadata(profile: Profile, lanes: int) -> Iterator[dict[str, Any]]:
     """Names of the processes and tracks, in the order in which they are to be shown."""
     device = f"{profile.board} ({profile.origin})"
     kinds = [kind for kind, count in profile.table.block_counts.items() if count]
-    names = {(HOST, lane): f"inferences, lane {lane}" for lane in range(1, profile.runs + 1)}
+    names = {(HOST, lane): f"inferences, lane {lane}" for lane in range(1, lanes + 1)}
     names |= {(DEVICE, INFERENCES): profile.network}
     names |= {(DEVICE, _KIND_TRACKS[kind]): f"{kind.name} blocks: {kind.doc}" for kind in kinds}
     for process, name in ((HOST, "host: n6link"), (DEVICE, device)):
-        yield {"ph": "M", "pid": process, "tid": 0, "name": "process_name", "args": {"name": name}}
-        yield {"ph": "M", "pid": process, "tid": 0, "name": "process_sort_index", "args": {"sort_index": process}}
+        yield _meta(process, 0, "process_name", name=name)
+        yield _meta(process, 0, "process_sort_index", sort_index=process)
     for (process, track), name in names.items():
-        yield {"ph": "M", "pid": process, "tid": track, "name": "thread_name", "args": {"name": name}}
-        yield {"ph": "M", "pid": process, "tid": track, "name": "thread_sort_index", "args": {"sort_index": track}}
+        yield _meta(process, track, "thread_name", name=name)
+        yield _meta(process, track, "thread_sort_index", sort_index=track)
+
+
+def _meta(process: int, track: int, what: str, **args: str | int) -> dict[str, Any]:
+    return {"ph": "M", "cat": "__metadata", "ts": 0, "pid": process, "tid": track, "name": what, "args": args}
