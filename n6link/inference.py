@@ -128,6 +128,7 @@ class _Dialogue:
                     if job.computed:
                         job.computed()
                 elif isinstance(event, Received):
+                    channel.forget(self._infer)
                     channel.send(MessageType.RELEASE, CODECS["Release"].pack(target=event.id))
                     self._infer = None
                     return Outcome(event.header, event.records, event.data, uploaded.begun, event.received)

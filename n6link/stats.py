@@ -1,4 +1,4 @@
-"""What the device counts: one STATS reply or event as plain dataclasses. (Epoch timers: :class:`n6link.epochs.EpochStats`.)
+"""What the device counts: one STATS reply or event as plain dataclasses. Epoch timers are in :mod:`n6link.epochs`.
 
 All times are seconds of the device clock; all counters count since :attr:`Stats.since`.
 """

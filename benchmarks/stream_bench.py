@@ -1,0 +1,143 @@
+"""Streams: throughput against the slowest stage, age under overload, and the host's own cost of one ``run``.
+
+``python benchmarks/stream_bench.py [throughput|age|overhead] [--seconds N]``
+
+* *throughput*: on paced lines, frames a second of ``stream(policy="all")`` against the slowest of upload, network and
+  download (bytes of the frames over the line's bytes a second, and the network's own time), and of single ``run`` calls against their sum;
+* *age*: a source that is faster than the board, policy "latest": age of the results in units of the slowest stage, which
+  ``depth + 1`` must bound; memory of this process before and after;
+* *overhead*: time of one ``run`` above the device's own, over a unix socket, reductions on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import resource
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import numpy as np
+
+from n6link import N6Device, Network
+from n6link.histogram import Histogram
+
+LINES = {"921600 baud": 921_600, "4.5 MB/s": 45_000_000}
+FRAME_BYTES = 12 + 12 + 4
+"""of a DATA frame around its chunk"""
+
+
+def noise(network: Network) -> np.ndarray[Any, Any]:
+    spec = next(iter(network.inputs.values()))
+    return np.random.default_rng(0).integers(-128, 128, spec.shape).astype(spec.dtype)
+
+
+def wire_seconds(size: int, chunk: int, baud: int) -> float:
+    return (size + -(-size // chunk) * FRAME_BYTES) * 10 / baud
+
+
+async def throughput(seconds: float) -> None:
+    print("| line | slowest stage | its time | stream, a frame | share | one run | sum of stages | share |")
+    print("|---|---|---|---|---|---|---|---|")
+    for name, baud in LINES.items():
+        async with N6Device(f"sim:movenet13?baud={baud}", timeout=30) as dev:
+            net = dev["movenet13"]
+            frame, chunk = noise(net), dev.info.chunk
+            up = wire_seconds(sum(spec.size for spec in net.inputs.values()), chunk, baud)
+            down = wire_seconds(sum(spec.size for spec in net.outputs.values()), chunk, baud)
+            singles = [(await net.run(frame, reduce=False, timers=False)).timing for _ in range(3)]
+            npu = float(np.median([timing.npu for timing in singles]))
+            single = float(np.median([timing.total for timing in singles]))
+            stages = {"upload": up, "network": npu, "download": down}
+            slowest = max(stages, key=stages.__getitem__)
+            count = max(8, int(seconds / stages[slowest]))
+            async with net.stream([frame] * count, policy="all", reduce=False) as results:
+                begun, first = 0.0, 0
+                async for result in results:
+                    if result.frame and result.frame.sequence == 2:
+                        begun, first = time.monotonic(), 2
+                each = (time.monotonic() - begun) / (count - 1 - first)
+            cells = (
+                name,
+                slowest,
+                f"{1e3 * stages[slowest]:.1f} ms",
+                f"{1e3 * each:.1f} ms",
+                f"{100 * stages[slowest] / each:.1f} %",
+                f"{1e3 * single:.1f} ms",
+                f"{1e3 * sum(stages.values()):.1f} ms",
+                f"{100 * sum(stages.values()) / single:.1f} %",
+            )
+            print("| " + " | ".join(cells) + " |")
+
+
+async def age(seconds: float) -> None:
+    async with N6Device("sim:movenet13") as dev:
+        net = dev["movenet13"]
+        frame = noise(net)
+        timing = [(await net.run(frame)).timing for _ in range(20)]
+        stages = {
+            name: float(np.median([dict(t.stages())[name] for t in timing])) for name in ("upload", "npu", "download")
+        }
+        slowest = max(stages.values())
+
+        async def source() -> AsyncIterator[np.ndarray[Any, Any]]:
+            while True:
+                yield frame
+                await asyncio.sleep(slowest / 3)
+
+        memory = []
+        begun = time.monotonic()
+        depth = 2
+        async with net.stream(source(), depth=depth) as results:
+            async for _ in results:
+                if len(memory) < (time.monotonic() - begun) / seconds * 10:
+                    memory.append(_resident())
+                if time.monotonic() > begun + seconds:
+                    break
+        figures = results.stats.to_dict()
+        ages = {key: value / slowest for key, value in figures["age"].items() if key not in ("count",)}
+    print(f"{seconds:g} s, source three times too fast, depth {depth}: {figures['frames']} frames, ", end="")
+    print(f"{figures['delivered']} delivered, {figures['dropped']} replaced")
+    print(f"slowest stage {1e3 * slowest:.2f} ms; age in stage times: ", end="")
+    print(", ".join(f"{key} {value:.2f}" for key, value in ages.items()), f"(bound: {depth + 1})")
+    print("memory, MiB: " + " ".join(f"{value / 2**20:.1f}" for value in memory))
+
+
+def _resident() -> int:
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * resource.getpagesize()
+
+
+async def overhead(seconds: float) -> None:
+    async with N6Device("sim:movenet13") as dev:
+        net = dev["movenet13"]
+        frame, cost, whole = noise(net), Histogram(), Histogram()
+        await net.run(frame, reduce=True)
+        begun = time.monotonic()
+        while time.monotonic() < begun + seconds:
+            start = time.monotonic()
+            result = await net.run(frame, reduce=True, timers=False)
+            total = time.monotonic() - start
+            whole.add(total)
+            cost.add(total - result.timing.npu - result.timing.wait)
+        print(
+            f"{cost.count} runs: host and link p50 {1e6 * cost.percentile(50):.0f} us, p99 {1e6 * cost.percentile(99):.0f} us",
+            end="",
+        )
+        print(f" above the device's time; the whole run p50 {1e6 * whole.percentile(50):.0f} us")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", nargs="*", choices=["throughput", "age", "overhead", []], default=[])
+    parser.add_argument("--seconds", type=float, default=10)
+    arguments = parser.parse_args()
+    for name, function in (("throughput", throughput), ("age", age), ("overhead", overhead)):
+        if not arguments.what or name in arguments.what:
+            print(f"\n## {name}\n")
+            asyncio.run(function(arguments.seconds))
+
+
+if __name__ == "__main__":
+    main()
