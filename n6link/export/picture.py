@@ -125,6 +125,6 @@ def _plot(profile: Profile, numbered: list[int]) -> Iterator[str]:
         y = ground - scale * max(float(spread.p95[index]), float(spread.mean[index])) - 5
         yield _text(_LEFT + step * (index + 0.5), y, str(place + 1), 11, _INK, "middle", 650)
     yield f"<line x1='{_LEFT}' x2='{WIDTH - _RIGHT}' y1='{ground}' y2='{ground}' stroke='{_SOFT}'/>"
-    ends = (0, 0.5, "start"), (len(blocks) // 2, 0.5, "middle"), (len(blocks) - 1, 0.5, "end")
-    for index, offset, anchor in ends if len(blocks) > 2 else ():
-        yield _text(_LEFT + step * (index + offset), ground + 17, f"epoch {blocks[index].span}", 11, _SOFT, anchor)
+    anchors = ("middle",) * 3 if step > 80 else ("start", "middle", "end")
+    for index, anchor in zip((0, len(blocks) // 2, len(blocks) - 1), anchors, strict=True) if len(blocks) > 2 else ():
+        yield _text(_LEFT + step * (index + 0.5), ground + 17, f"epoch {blocks[index].span}", 11, _SOFT, anchor)
