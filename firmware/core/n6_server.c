@@ -470,5 +470,6 @@ void n6_server_relink(n6_server_t *s)
 {
     n6_link_clear(&s->link);
     s->session = false;
+    s->stats_every = 0;
     s->sends = 0;
 }

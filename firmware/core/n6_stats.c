@@ -204,7 +204,7 @@ void n6_stats_subscribe(n6_server_t *s, const n6_request_t *request)
 /* Events that could not be sent in time are left out, not made up for. */
 void n6_stats_push(n6_server_t *s, uint64_t now)
 {
-    if (!s->session || s->stats_every == 0 || now < s->stats_at)
+    if (s->stats_every == 0 || now < s->stats_at)
         return;
     s->stats_at += s->stats_every * ((now - s->stats_at) / s->stats_every + 1);
     send_stats(s, 0, 0);
