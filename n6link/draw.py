@@ -73,7 +73,7 @@ def draw_poses(image: Any, poses: Sequence[Drawable], *, threshold: float = 0.25
     Args:
         image: uint8 array of shape (h, w) or (h, w, 3) RGB, Pillow image, or path of a file: what the poses were found in.
         poses: in pixels of that picture.
-        threshold: keypoints with a smaller score, and limbs that end in one, are left out.
+        threshold: keypoints with a smaller score or outside of the picture are left out, and limbs that end in one.
         labels: whether to write the score of each pose above it.
 
     Returns:
@@ -90,18 +90,23 @@ def draw_poses(image: Any, poses: Sequence[Drawable], *, threshold: float = 0.25
     layer = Image.new("RGBA", (width * zoom, height * zoom), (*RIM, 0))
     pen = ImageDraw.Draw(layer)
     for index, pose in enumerate(poses):
-        _skeleton(pen, pose, threshold, zoom, max(width, height))
+        shown = (pose.keypoints[:, 2] >= threshold) & _inside(pose.keypoints[:, :2], base.size)
+        _skeleton(pen, pose, shown, zoom, max(width, height))
         if labels:
             own = _person_colour(index) if len(poses) > 1 else None
-            _label(pen, pose, threshold, zoom, base.size, own)
+            _label(pen, pose, shown, zoom, base.size, own)
     # Colours are mixed by their opacity, so that the rim does not bleed into transparent pixels.
     overlay = layer.convert("RGBa").resize(base.size, Image.Resampling.BOX).convert("RGBA")
     base.paste(overlay, (0, 0), overlay)
     return base
 
 
-def _skeleton(pen: ImageDraw.ImageDraw, pose: Drawable, threshold: float, zoom: int, picture: int) -> None:
-    shown = pose.keypoints[:, 2] >= threshold
+def _inside(xy: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.bool_]:
+    """Which points lie in the picture: a network may also see joints in the bars of its letterbox."""
+    return np.asarray(((xy >= 0) & (xy <= np.array(size))).all(axis=1))
+
+
+def _skeleton(pen: ImageDraw.ImageDraw, pose: Drawable, shown: NDArray[np.bool_], zoom: int, picture: int) -> None:
     if not shown.any():
         return
     points = pose.keypoints[:, :2] * zoom
@@ -122,15 +127,22 @@ def _skeleton(pen: ImageDraw.ImageDraw, pose: Drawable, threshold: float, zoom: 
 
 
 def _label(
-    pen: ImageDraw.ImageDraw, pose: Drawable, threshold: float, zoom: int, size: tuple[int, int], colour: Colour | None
+    pen: ImageDraw.ImageDraw,
+    pose: Drawable,
+    shown: NDArray[np.bool_],
+    zoom: int,
+    size: tuple[int, int],
+    colour: Colour | None,
 ) -> None:
     """The score above a pose, and a frame of four corners around it if it has a colour of its own."""
-    shown = pose.keypoints[pose.keypoints[:, 2] >= threshold, :2]
+    points = pose.keypoints[shown, :2]
     if pose.box is not None:
         box = np.asarray(pose.box, np.float32)
-    elif len(shown):
-        margin = 0.06 * float(np.ptp(shown, axis=0).max()) + 0.01 * max(size)
-        box = np.concatenate([shown.min(axis=0) - margin, shown.max(axis=0) + margin])
+    elif len(points):
+        # Wide enough for the body around its joints; above the highest one, usually the nose, there is half a head.
+        extent = float(np.ptp(points, axis=0).max())
+        margin = 0.06 * extent + 0.01 * max(size)
+        box = np.concatenate([points.min(axis=0) - (margin, margin + 0.12 * extent), points.max(axis=0) + margin])
     else:
         return
     unit = zoom * max(1.0, max(size) * 0.0025)
@@ -149,7 +161,7 @@ def _label(
     pad = (bottom - top) * 0.45
     w, h = right - left + 2 * pad, bottom - top + 2 * pad
     # A frame has its label at a corner, a person alone has it above the highest keypoint.
-    x = x0 if colour or not len(shown) else zoom * float(shown[shown[:, 1].argmin(), 0]) - w / 2
+    x = x0 if colour or not len(points) else zoom * float(points[points[:, 1].argmin(), 0]) - w / 2
     x = min(max(x, unit), right_end - w)
     y = y0 - h - unit if y0 - h - unit >= 0 else y0 + 2 * unit
     pen.rounded_rectangle((x, y, x + w, y + h), radius=h * 0.3, fill=(*(colour or RIM), 220))

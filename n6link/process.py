@@ -78,12 +78,7 @@ class ChildStream(ByteStream):
                     raise await self._ended() from exc
         if scope.cancelled_caught:
             raise TransportError(f"{self._name} does not get ready within {seconds:g} s{self._quote()}")
-        try:
-            ready = json.loads(line)
-        except ValueError:
-            ready = None
-        if not isinstance(ready, dict) or "url" not in ready:
-            raise TransportError(f"{self._name} printed {line.decode(errors='replace').strip()!r} instead of its URL")
+        check_ready(line, self._name)
         self._grace = GRACE
 
     async def _ended(self) -> TransportError:
@@ -138,6 +133,23 @@ async def spawn(command: Sequence[str], socket_argument: Sequence[str], name: st
     finally:
         theirs.close()
     return ChildStream(await UNIXSocketStream.from_socket(ours), process, errors, name)
+
+
+def check_ready(line: bytes, name: str) -> str:
+    """The URL in the JSON line with which a child says that it listens.
+
+    Raises:
+        TransportError: the line tells an error, or is something else.
+    """
+    try:
+        ready = json.loads(line)
+    except ValueError:
+        ready = None
+    if isinstance(ready, dict) and "error" in ready:
+        raise TransportError(f"{name} does not start: {str(ready['error']).removeprefix('--')}")
+    if not isinstance(ready, dict) or "url" not in ready:
+        raise TransportError(f"{name} printed {line.decode(errors='replace').strip()!r} instead of its URL")
+    return str(ready["url"])
 
 
 async def _end(process: Process, grace: float) -> int:

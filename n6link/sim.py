@@ -3,7 +3,8 @@
 ::
 
     sim:[NETWORK[,NETWORK...]][?OPTION[&OPTION...]]
-    NETWORK = [NAME=]SOURCE[?OPTION[&OPTION...]]          SOURCE = a .tflite file, or the name of a bundled network
+    NETWORK = [NAME=]SOURCE[?OPTION[&OPTION...]]
+    SOURCE  = a .tflite file, the name of a bundled network, or reference:[NAME] for one that is built in
 
     sim:                                        the bundled networks
     sim:movenet13                               one of them
@@ -14,7 +15,8 @@
 
 Options belong to the network before them or to the whole board, as their names say:
 
-    report=FILE   network   the text report or c_info JSON of ST Edge AI Core: block table and pools are taken from it
+    report=PATH   network   what ST Edge AI Core says of the real network (a report, c_info JSON, or their folder): its epoch
+                            blocks are shown, with LiteRT's times spread over them
     card=FILE     network   the card (TOML) that tells what the tensors mean; else x.toml beside x.tflite, if there is one
     baud=N        board     paces each direction to that many bits a second, ten bits a byte, as a UART does
     slots=N       board     input slots
@@ -31,54 +33,81 @@ import importlib.util
 import os
 import re
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
 
-from n6link import card, networks
+from n6link import card, networks, st_report
 from n6link.errors import TransportError
 from n6link.process import ChildStream, spawn
 
 READY_TIMEOUT: Final = 30.0
 """seconds in which the virtual board must have loaded its networks"""
+NAME: Final = "the virtual board"
+_BUILT_IN: Final = "reference:"
 _NETWORK_OPTIONS: Final = ("report", "card")
 _BOARD_OPTIONS: Final = ("baud", "slots", "chunk")
-_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,31}")
+_NETWORK_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,31}")
 _EXECUTABLE: Final = "n6sim.exe" if sys.platform == "win32" else "n6sim"
 _LITERT: Final = {"win32": "libLiteRt.dll", "darwin": "libLiteRt.dylib"}.get(sys.platform, "libLiteRt.so")
 
 
 @dataclass(frozen=True, slots=True)
 class SimNetwork:
-    """A network that a virtual board loads."""
+    """A network that a virtual board loads.
+
+    Attributes:
+        name: what the board calls it.
+        source: path of a .tflite file, or ``reference:NAME``.
+        card: TOML file that the board reports.
+        report: what ST Edge AI Core says of it.
+    """
 
     name: str
-    path: Path
-    options: Mapping[str, Path] = field(default_factory=dict)
+    source: str
+    card: Path | None = None
+    report: Path | None = None
 
-    def argument(self) -> str:
-        """The value of n6sim's ``--network``."""
-        return ";".join([f"{self.name}={self.path}", *(f"{key}={path}" for key, path in self.options.items())])
+    @property
+    def built_in(self) -> bool:
+        """Whether it needs no LiteRT."""
+        return self.source.startswith(_BUILT_IN)
 
 
 @dataclass(frozen=True, slots=True)
 class SimBoard:
-    """What stands in a ``sim:`` URL: networks and options of the board."""
+    """What stands in a ``sim:`` URL: networks, and numbers for the whole board."""
 
-    networks: tuple[SimNetwork, ...]
+    networks: Sequence[SimNetwork]
     options: Mapping[str, int] = field(default_factory=dict)
 
-    def command(self) -> list[str]:
-        """The command line that runs this board, without the end of its link.
+    def command(self, folder: Path) -> list[str]:
+        """The command line that runs this board, but for the end of its link.
+
+        Args:
+            folder: where files for the board may be written; they are needed until it is ready.
 
         Raises:
-            TransportError: n6sim or LiteRT is not installed.
+            TransportError: n6sim or LiteRT is not installed, or a path cannot be passed on.
+            ReportError: a report cannot be read.
         """
-        command = [str(find_executable()), "--litert", str(find_litert())]
-        for network in self.networks:
-            command += ["--network", network.argument()]
+        command = [str(find_executable())]
+        if not all(network.built_in for network in self.networks):
+            command += ["--litert", str(find_litert())]
+        for index, network in enumerate(self.networks):
+            parts = [f"{network.name}={network.source}"]
+            if network.card:
+                parts.append(f"card={network.card}")
+            if network.report:
+                blocks = folder / f"{index}.blocks"
+                blocks.write_text(st_report.block_lines(network.report), encoding="utf-8")
+                parts.append(f"blocks={blocks}")
+            if odd := next((part for part in parts if ";" in part), None):
+                raise TransportError(f"the virtual board takes no path with a semicolon, as in {odd!r}")
+            command += ["--network", ";".join(parts)]
         for key, value in self.options.items():
             command += [f"--{key}", str(value)]
         return command
@@ -115,36 +144,30 @@ def find_litert() -> Path:
     raise TransportError(f"the virtual board cannot run networks: {what}; run: pip install 'n6link[sim]'")
 
 
-def _in_package(package: str, *parts: str) -> Path | None:
-    """A file of a package, without importing it; an editable one has its built files in a second folder."""
-    spec = importlib.util.find_spec(package)
-    folders = (spec and spec.submodule_search_locations) or ()
-    return next((path for folder in folders if (path := Path(folder, *parts)).is_file()), None)
-
-
 def parse(rest: str) -> SimBoard:
     """Reads what follows ``sim:``.
 
     Raises:
         TransportError: it breaks the grammar above, or names a file that does not exist.
+        CardError: the card of a bundled network cannot be read.
     """
-    loaded: dict[str, SimNetwork] = {}
+    found: dict[str, SimNetwork] = {}
     board: dict[str, int] = {}
     for part in rest.split(","):
         source, _, query = part.partition("?")
         own = _options(query, rest, board)
         if source:
             network = _network(source, own, rest)
-            if network.name in loaded:
+            if network.name in found:
                 raise _error(rest, f"has two networks called {network.name!r}; name them NAME=PATH")
-            loaded[network.name] = network
+            found[network.name] = network
         elif own:
             raise _error(rest, f"has the option {next(iter(own))!r} with no network before it")
         elif "," in rest:
             raise _error(rest, "has an empty network between its commas")
-    if not loaded:
-        loaded = {name: _network(name, {}, rest) for name in networks.cards()}
-    return SimBoard(tuple(loaded.values()), board)
+    if not found:
+        found = {name: _network(name, {}, rest) for name in networks.cards()}
+    return SimBoard(tuple(found.values()), board)
 
 
 async def open_sim(rest: str) -> ChildStream:
@@ -152,38 +175,41 @@ async def open_sim(rest: str) -> ChildStream:
 
     Raises:
         TransportError: the URL is malformed, a part is not installed, or a network does not load.
+        CardError: a card cannot be read.
+        ReportError: a report cannot be read.
     """
-    stream = await spawn(parse(rest).command(), ["--fd", "{fd}", "--parent-death"], "the virtual board")
-    try:
-        await stream.wait_ready(READY_TIMEOUT)
-    except BaseException:
-        await stream.aclose()
-        raise
+    with tempfile.TemporaryDirectory(prefix="n6sim-") as folder:
+        command = parse(rest).command(Path(folder))
+        stream = await spawn(command, ["--fd", "{fd}", "--parent-death"], NAME)
+        try:
+            await stream.wait_ready(READY_TIMEOUT)
+        except BaseException:
+            await stream.aclose()
+            raise
     return stream
 
 
-def _network(source: str, options: dict[str, Path], rest: str) -> SimNetwork:
-    name, equals, value = source.partition("=")
+def _network(text: str, options: Mapping[str, Path], rest: str) -> SimNetwork:
+    name, equals, value = text.partition("=")
     named = bool(equals) and "/" not in name
-    value = unquote(value if named else source)
+    value = unquote(value if named else text)
     path = Path(value)
     known = networks.cards()
-    if value in known and not path.exists():
-        stem, path, toml = value, card.read(known[value]).file("model"), known[value]
+    if value.startswith(_BUILT_IN):
+        source, stem, toml = value, value.removeprefix(_BUILT_IN) or "reference", None
+    elif value in known and not path.exists():
+        source, stem, toml = str(card.read(known[value]).file("model")), value, known[value]
     elif path.is_file():
-        stem, toml = path.stem, path.with_suffix(".toml")
+        source, stem, toml = value, path.stem, path.with_suffix(".toml")
     else:
         what = "is not a file" if path.exists() else "does not exist"
         raise _error(rest, f"names the network {value!r}, which {what}; bundled are {', '.join(known)}")
-    if toml.is_file():
-        options = {"card": toml, **options}
     name = name if named else stem
-    if not _NAME.fullmatch(name):
+    if not _NETWORK_NAME.fullmatch(name):
         raise _error(rest, f"has the network name {name!r}; write NAME={value} with up to 31 of A-Z a-z 0-9 _ . -")
-    for file in (path, *options.values()):
-        if ";" in str(file):
-            raise _error(rest, f"names {str(file)!r}: a semicolon in a path cannot be passed on")
-    return SimNetwork(name, path, options)
+    if toml and not toml.is_file():
+        toml = None
+    return SimNetwork(name, source, options.get("card", toml), options.get("report"))
 
 
 def _options(query: str, rest: str, board: dict[str, int]) -> dict[str, Path]:
@@ -196,17 +222,23 @@ def _options(query: str, rest: str, board: dict[str, int]) -> dict[str, Path]:
             raise _error(rest, f"has the option {key!r} twice")
         if key in _NETWORK_OPTIONS:
             own[key] = Path(value)
-            if not own[key].is_file():
-                raise _error(rest, f"has {key}={value!r}, which is not a file")
+            if not own[key].exists() or (key == "card" and not own[key].is_file()):
+                raise _error(rest, f"has {key}={value!r}, which does not exist")
         elif key in _BOARD_OPTIONS:
             if not value.isdecimal() or not 0 < int(value) < 1 << 32:
                 raise _error(rest, f"has {key}={value!r}, which is not a positive number")
             board[key] = int(value)
         else:
-            raise _error(
-                rest, f"has the unknown option {key!r}; there are {', '.join(_NETWORK_OPTIONS + _BOARD_OPTIONS)}"
-            )
+            known = ", ".join(_NETWORK_OPTIONS + _BOARD_OPTIONS)
+            raise _error(rest, f"has the unknown option {key!r}; there are {known}")
     return own
+
+
+def _in_package(package: str, *parts: str) -> Path | None:
+    """A file of a package, without importing it; an editable one has its built files in a second folder."""
+    spec = importlib.util.find_spec(package)
+    folders = (spec and spec.submodule_search_locations) or ()
+    return next((path for folder in folders if (path := Path(folder, *parts)).is_file()), None)
 
 
 def _error(rest: str, what: str) -> TransportError:

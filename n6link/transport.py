@@ -24,6 +24,7 @@ import os
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Final
 
 import anyio
@@ -96,23 +97,28 @@ async def open_stream(url: str | None = None) -> Stream:
     """
     if url is None:
         url = os.environ.get("N6LINK_URL") or await discovery.find_board()
-    opener, rest = _split(url)
+    scheme, rest = _split(url)
     with _mapped(url):
-        return Stream(await opener(rest), url)
+        return Stream(await scheme.open(rest), url)
 
 
 def check_url(url: str) -> None:
-    """Checks the scheme of a URL without opening it.
+    """Checks a URL as far as that is possible without opening it.
 
     Raises:
-        TransportError: it has none, or one that is not known.
+        TransportError: it has no known scheme, or what follows is malformed, or names files that are not there.
     """
-    _split(url)
+    scheme, rest = _split(url)
+    scheme.check(rest)
+
+
+def _check_unix(rest: str) -> None:
+    if not rest:
+        raise TransportError("'unix:' names no socket: write unix:PATH")
 
 
 async def _open_unix(rest: str) -> ByteStream:
-    if not rest:
-        raise TransportError("'unix:' names no socket: write unix:PATH")
+    _check_unix(rest)
     if not hasattr(socket, "AF_UNIX"):
         raise TransportError("this system has no unix sockets: use tcp:HOST:PORT")
     try:
@@ -123,14 +129,19 @@ async def _open_unix(rest: str) -> ByteStream:
         ) from exc
 
 
-async def _open_tcp(rest: str) -> ByteStream:
+def _address(rest: str) -> tuple[str, int]:
     host, _, port = rest.removeprefix("//").rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     if not host or not port.isdecimal() or not 0 < int(port) < 65536:
         raise TransportError(f"'tcp:{rest}' names no port: write tcp:HOST:PORT, as in tcp:localhost:6006")
+    return host, int(port)
+
+
+async def _open_tcp(rest: str) -> ByteStream:
+    host, port = _address(rest)
     try:
         with anyio.fail_after(CONNECT_TIMEOUT):
-            return await anyio.connect_tcp(host, int(port))
+            return await anyio.connect_tcp(host, port)
     except TimeoutError as exc:
         raise TransportError(f"{host} port {port} does not answer; is it the right address, and reachable?") from exc
     except socket.gaierror as exc:
@@ -139,16 +150,24 @@ async def _open_tcp(rest: str) -> ByteStream:
         raise TransportError(f"nothing listens at {host} port {port} ({_reason(exc)})") from exc
 
 
-_SCHEMES: Final[dict[str, Callable[[str], Awaitable[ByteStream]]]] = {
-    "serial": serial_port.open_serial,
-    "tcp": _open_tcp,
-    "unix": _open_unix,
-    "sim": sim.open_sim,
-    "qemu": qemu.open_qemu,
+@dataclass(frozen=True, slots=True)
+class _Scheme:
+    """What is done with the part of a URL that follows the colon."""
+
+    open: Callable[[str], Awaitable[ByteStream]]
+    check: Callable[[str], object]
+
+
+_SCHEMES: Final = {
+    "serial": _Scheme(serial_port.open_serial, serial_port.parse),
+    "tcp": _Scheme(_open_tcp, _address),
+    "unix": _Scheme(_open_unix, _check_unix),
+    "sim": _Scheme(sim.open_sim, sim.parse),
+    "qemu": _Scheme(qemu.open_qemu, qemu.command),
 }
 
 
-def _split(url: str) -> tuple[Callable[[str], Awaitable[ByteStream]], str]:
+def _split(url: str) -> tuple[_Scheme, str]:
     scheme, colon, rest = url.partition(":")
     if colon and scheme.lower() in _SCHEMES:
         return _SCHEMES[scheme.lower()], rest

@@ -77,6 +77,12 @@ def test_keypoints_below_the_threshold_and_their_limbs_are_left_out() -> None:
     assert not (pixels(draw_poses(grey(), [hidden], threshold=0.05))[110, 160] == 128).all()
 
 
+def test_joints_outside_of_the_picture_are_left_out() -> None:
+    beyond = figure()
+    beyond.keypoints[3, :2] = (160, -30)
+    assert (pixels(draw_poses(grey(), [beyond], labels=False))[10, 150:165] == 128).all()
+
+
 def test_nothing_is_drawn_of_a_pose_without_good_keypoints() -> None:
     assert (pixels(draw_poses(grey(), [figure(scores=0.0)])) == 128).all()
     assert (pixels(draw_poses(grey(), [])) == 128).all()

@@ -97,10 +97,15 @@ async def test_a_malformed_url_says_what_is_wrong(url: str, says: str) -> None:
     assert says in str(error.value)
 
 
-def test_a_url_can_be_checked_without_opening_it() -> None:
-    check_url("TCP:host:1")
-    with pytest.raises(TransportError, match="no scheme"):
-        check_url("host:1".partition(":")[0])
+@pytest.mark.parametrize("url", ["TCP:host:1", "serial:COM9?baud=9600", "unix:/nowhere", "sim:movenet13?baud=9600"])
+def test_a_url_can_be_checked_without_opening_it(url: str) -> None:
+    check_url(url)
+
+
+@pytest.mark.parametrize("url", ["host", "tcp:host", "serial:", "unix:", "sim:nothing.tflite", "qemu:/nothing.elf"])
+def test_a_url_that_cannot_work_is_told_without_opening_it(url: str) -> None:
+    with pytest.raises(TransportError, match=f"'{url}|of '{url}"):
+        check_url(url)
 
 
 # ------------------------------------------------------------------------------------------- sockets
@@ -506,18 +511,23 @@ def nets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("a.tflite", "b.tflite", "with,comma.tflite", "a=b.tflite", "odd name!.tflite", "x;y.tflite", "r.txt"):
         (tmp_path / name).touch()
     (tmp_path / "b.toml").write_text('task = "pose-heatmap"')
+    (tmp_path / "n6sim").touch()
+    monkeypatch.setenv("N6LINK_SIM", str(tmp_path / "n6sim"))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
-def arguments(rest: str) -> list[str]:
-    return [network.argument() for network in sim.parse(rest).networks]
+def arguments(rest: str, folder: Path) -> list[str]:
+    """What n6sim is told to load."""
+    command = sim.parse(rest).command(folder)
+    return [command[i + 1] for i, word in enumerate(command) if word == "--network"]
 
 
 def test_sim_runs_the_bundled_networks() -> None:
     board = sim.parse("")
     assert [network.name for network in board.networks] == ["movenet13", "tinybert"]
-    assert all(network.path.is_file() and network.options["card"].suffix == ".toml" for network in board.networks)
+    for network in board.networks:
+        assert Path(network.source).is_file() and network.card and network.card.suffix == ".toml"
     assert not board.options
 
 
@@ -526,9 +536,10 @@ def test_sim_runs_the_bundled_networks() -> None:
     [
         ("a.tflite", ["a=a.tflite"]),
         ("b.tflite", ["b=b.tflite;card=b.toml"]),
+        ("reference:", ["reference=reference:"]),
+        ("deep=reference:pose?card=r.txt", ["deep=reference:pose;card=r.txt"]),
         ("b.tflite?card=r.txt", ["b=b.tflite;card=r.txt"]),
         ("pose=a.tflite,b.tflite", ["pose=a.tflite", "b=b.tflite;card=b.toml"]),
-        ("pose=a.tflite?report=r.txt,a.tflite", ["pose=a.tflite;report=r.txt", "a=a.tflite"]),
         ("with%2Ccomma.tflite", None),
         ("c=with%2Ccomma.tflite", ["c=with,comma.tflite"]),
         ("./a=b.tflite", None),
@@ -540,15 +551,34 @@ def test_sim_networks(nets: Path, rest: str, expected: list[str] | None) -> None
         with pytest.raises(TransportError, match="has the network name"):
             sim.parse(rest)
     else:
-        assert arguments(rest) == expected
+        assert arguments(rest, nets) == expected
 
 
 def test_sim_bundled_networks_by_name(nets: Path) -> None:
     one, other = sim.parse("movenet13,left=movenet13?report=r.txt").networks
     assert (one.name, other.name) == ("movenet13", "left")
-    assert one.path == other.path and other.options["report"] == Path("r.txt")
+    assert one.source == other.source and one.card == other.card and other.report == Path("r.txt")
     (nets / "movenet13").touch()
-    assert sim.parse("movenet13").networks[0].path == Path("movenet13"), "a file of that name comes first"
+    assert sim.parse("movenet13").networks[0].source == "movenet13", "a file of that name comes first"
+
+
+def test_sim_reports_become_tables_of_blocks(nets: Path, shared: Path) -> None:
+    report = shared / "st_reports" / "tinybert_textgen_ec_network_generate_report_v2.2.txt"
+    (argument,) = arguments(f"pose=a.tflite?report={report}", nets)
+    source, blocks = argument.split(";")
+    assert source == "pose=a.tflite"
+    lines = Path(blocks.removeprefix("blocks=")).read_text().splitlines()
+    assert lines and all(line.split()[0] in {"HW", "EC", "SW", "HYBRID", "EXTRA"} for line in lines)
+
+
+def test_sim_needs_no_litert_for_built_in_networks(nets: Path) -> None:
+    assert "--litert" not in sim.parse("reference:").command(nets)
+    assert "--litert" in sim.parse("reference:,a.tflite").command(nets)
+
+
+def test_sim_paths_with_a_semicolon_cannot_be_passed_on(nets: Path) -> None:
+    with pytest.raises(TransportError, match=r"no path with a semicolon, as in 'z=x;y.tflite'"):
+        arguments("z=x;y.tflite", nets)
 
 
 @pytest.mark.parametrize(
@@ -569,14 +599,13 @@ def test_sim_options_of_the_board_may_stand_anywhere(nets: Path, rest: str) -> N
         ("odd name!.tflite", "network name 'odd name!'; write NAME="),
         ("=a.tflite", "has the network name ''; write NAME=a.tflite"),
         ("n" * 32 + "=a.tflite", "up to 31"),
-        ("z=x;y.tflite", "a semicolon"),
         ("?baud=0", "baud='0', which is not a positive number"),
         ("?baud=", "baud='', which is not a positive number"),
         ("?slots=-1", "slots='-1'"),
         ("?chunk=99999999999", "not a positive number"),
         ("?bauds=9600", "unknown option 'bauds'; there are report, card, baud, slots, chunk"),
         ("?report=r.txt", "option 'report' with no network before it"),
-        ("a.tflite?report=none.txt", "report='none.txt', which is not a file"),
+        ("a.tflite?report=none.txt", "report='none.txt', which does not exist"),
         ("a.tflite?baud=1&baud=2", "option 'baud' twice"),
         ("a.tflite?baud=1,b.tflite?baud=2", "option 'baud' twice"),
         ("a.tflite?report=r.txt&report=r.txt", "option 'report' twice"),
@@ -700,6 +729,7 @@ def test_sim_starts_a_child_and_ends_it(backend: str, child: Callable[[str], Non
         ),
         ("os.kill(os.getpid(), signal.SIGSEGV)", "was ended by signal 11"),
         ("print('hello', flush=True); link.recv(1)", "printed 'hello' instead of its URL"),
+        ('print(\'{"error": "--network a: no such file"}\', flush=True)', "does not start: network a: no such file"),
         ("print('[1]', flush=True); link.recv(1)", "printed '[1]' instead of its URL"),
         ("print('so far', file=sys.stderr, flush=True); time.sleep(60)", "does not get ready within 0.5 s: so far"),
     ],

@@ -1,0 +1,47 @@
+"""The command line: one module a command, each registered by one line here.
+
+A command prints tables for people, or with ``--json`` nothing but JSON on standard output. Progress and errors go to
+standard error. The exit code is 0, 1 (it failed), 2 (wrong usage or input) or 130 (Ctrl-C); :mod:`n6link.cli.common` sees to all
+that, so that a command only raises what goes wrong.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from n6link.cli import demo, devices, info, run, sim
+from n6link.cli.common import Group, version
+
+app = typer.Typer(
+    cls=Group,
+    help="Use the neural networks of an STM32N6 board, over a serial link.",
+    epilog="Try it without a board: n6link demo",
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    add_completion=False,
+)
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    context: typer.Context,
+    show_version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    if show_version:
+        typer.echo(version())
+    elif context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+app.command("demo")(demo.demo)
+app.command("devices")(devices.devices)
+app.command("info")(info.info)
+app.command("run")(run.run)
+app.command("sim")(sim.sim)
+
+
+def main() -> None:
+    """The program ``n6link``."""
+    app(prog_name="n6link")

@@ -1,0 +1,214 @@
+"""What all commands share: their options, output for people and programs, and the end of every error.
+
+A command looks like this; it is registered in :mod:`n6link.cli`::
+
+    def info(url: Url = None, cards: Cards = None, timeout: Timeout = 5.0, as_json: Json = False) -> None:
+        '''Show what a board is.'''
+        start(_info, url, cards, timeout, as_json)
+
+    async def _info(url: str | None, cards: list[Path] | None, timeout: float, as_json: bool) -> None:
+        async with connect(url, cards, timeout) as dev:
+            if as_json:
+                emit(dev.info)
+            else:
+                out.print(...)
+
+It raises whatever goes wrong, or ``typer.Exit(1)`` when it has said itself what has failed. :class:`Group` turns exceptions into one
+sentence on standard error (JSON with ``--json``) and an exit code; N6_DEBUG=1 shows the traceback.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+import traceback
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, nullcontext
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from importlib import metadata
+from pathlib import Path
+from typing import Annotated, Any, Final, ParamSpec
+
+import anyio
+import numpy as np
+import typer
+from rich.console import Console
+from rich.markup import escape
+from typer.core import TyperGroup
+
+from n6link import errors, sim, transport
+from n6link.device import N6Device
+
+P = ParamSpec("P")
+
+FAILED: Final = 1
+USAGE: Final = 2
+INTERRUPTED: Final = 130
+"""what a shell reports of a program that Ctrl-C has ended"""
+_USER_ERRORS: Final = (errors.BadInput, errors.UnknownName, errors.CardError, errors.ReportError)
+# typer carries a copy of click's exceptions in some versions and imports click in others: this is the one it raises.
+_UsageError: Final[type[Exception]] = typer.BadParameter.__mro__[1]
+
+out: Final = Console(highlight=False)
+"""for people, on standard output; commands print nothing here with --json"""
+err: Final = Console(stderr=True, highlight=False)
+"""progress and errors"""
+
+
+def _checked_url(url: str | None) -> str | None:
+    if url is not None:
+        try:
+            transport.check_url(url)
+        except errors.TransportError as error:
+            raise _UsageError(str(error)) from None
+    return url
+
+
+Url = Annotated[
+    str | None,
+    typer.Option(
+        "--url",
+        "-u",
+        envvar="N6LINK_URL",
+        callback=_checked_url,
+        metavar="URL",
+        help="serial:PORT, tcp:HOST:PORT, unix:PATH, sim: or qemu:; without it, the one board that is plugged in.",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on standard output.")]
+Cards = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--card", metavar="FILE", help="A card (TOML) that says what a network's tensors mean; may be repeated."
+    ),
+]
+Timeout = Annotated[float, typer.Option("--timeout", metavar="SECONDS", help="How long the board may be silent.")]
+
+
+class Group(TyperGroup):
+    """A group of commands whose errors are sentences."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Runs a command and ends the program, or returns the exit code if not ``standalone_mode``."""
+        words = sys.argv[1:] if args is None else list(args)
+        try:
+            code = super().main(words, prog_name, complete_var, False, windows_expand_args, **extra)
+            sys.stdout.flush()
+            code = code if isinstance(code, int) else 0
+        except BrokenPipeError:
+            # Whoever read the output has what it wanted. What is still buffered must not fail again at the end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            code = FAILED
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - what ends here becomes a sentence
+            code = report(error, as_json="--json" in words)
+        if standalone_mode:
+            sys.exit(code)
+        return code
+
+
+def report(error: BaseException, *, as_json: bool) -> int:
+    """Says what has gone wrong, on standard error, and returns the exit code."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    if isinstance(error, KeyboardInterrupt):
+        return INTERRUPTED
+    code, hint, kind = FAILED, "", type(error).__name__
+    if isinstance(error, _UsageError):
+        code, kind = USAGE, "UsageError"
+        message = error.format_message()  # type: ignore[attr-defined]
+        context = getattr(error, "ctx", None)
+        hint = f"(see {context.command_path if context else 'n6link'} --help)"
+    elif isinstance(error, errors.N6Error):
+        code = USAGE if isinstance(error, _USER_ERRORS) else FAILED
+        message = str(error)
+    else:
+        message = f"n6link has a defect: {kind}: {error}"
+        hint = "" if os.environ.get("N6_DEBUG") else "(N6_DEBUG=1 shows where)"
+    if os.environ.get("N6_DEBUG"):
+        err.print("".join(traceback.format_exception(error)), markup=False, style="dim", soft_wrap=True)
+    if as_json:
+        details: dict[str, Any] = {"type": kind, "message": message}
+        if isinstance(error, errors.DeviceError):
+            details |= {"status": plain(error.status), "value": error.value}
+        print(json.dumps({"error": details}, ensure_ascii=False), file=sys.stderr)
+    else:
+        sentence = message[:1].upper() + message[1:].rstrip()
+        end = "" if sentence.endswith((".", "!", "?")) else "."
+        err.print(
+            f"[bold red]Error:[/] {escape(sentence + end)}" + (f" [dim]{escape(hint)}[/]" if hint else ""),
+            soft_wrap=True,
+        )
+    return code
+
+
+def start(function: Callable[P, Awaitable[None]], *args: P.args, **options: P.kwargs) -> None:
+    """Runs an async function to its end."""
+
+    async def main() -> None:
+        await function(*args, **options)
+
+    anyio.run(main)
+
+
+def working(what: str) -> AbstractContextManager[Any]:
+    """A spinner on the terminal while something takes its time."""
+    return err.status(f"{escape(what)} ...") if err.is_terminal else nullcontext()
+
+
+@asynccontextmanager
+async def connect(
+    url: str | None,
+    cards: Sequence[Path] | None = None,
+    timeout: float = 5.0,  # noqa: ASYNC109
+) -> AsyncIterator[N6Device]:
+    """An open device; a spinner turns until it is there."""
+    async with AsyncExitStack() as stack:
+        with working(
+            f"Starting {sim.NAME}" if url and url.startswith("sim:") else f"Connecting to {url or 'the board'}"
+        ):
+            dev = await stack.enter_async_context(N6Device(url, cards=cards or (), timeout=timeout))
+        yield dev
+
+
+def emit(value: Any) -> None:
+    """One line of JSON on standard output."""
+    print(json.dumps(plain(value), ensure_ascii=False, allow_nan=False), flush=True)
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON knows it: dataclasses and arrays opened, enums by name, NaN and infinity as null."""
+    if isinstance(value, Enum):
+        return value.name
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, np.ndarray | np.generic):
+        return plain(value.tolist())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(plain(key)): plain(item) for key, item in value.items()}
+    if isinstance(value, Sequence | AbstractSet) and not isinstance(value, str | bytes | bytearray):
+        return [plain(item) for item in value]
+    if isinstance(value, bytes | bytearray):
+        return value.hex()
+    return value if isinstance(value, int | str | None) else str(value)
+
+
+def version() -> str:
+    """The version of n6link."""
+    try:
+        return metadata.version("n6link")
+    except metadata.PackageNotFoundError:
+        return "from source"

@@ -1,0 +1,58 @@
+"""``n6link demo``: the pose in a photograph, with nothing but this package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Final
+
+import anyio.to_thread
+import typer
+from rich.markup import escape
+
+from n6link import networks
+from n6link.cli import tables
+from n6link.cli.common import Json, Url, connect, emit, out, start, working
+from n6link.cli.run import draw_into
+from n6link.device import N6Device
+from n6link.errors import BadInput
+from n6link.image import load
+from n6link.network import Network
+
+THRESHOLD: Final = 0.25
+"""score from which on a keypoint is believed and drawn"""
+TASKS: Final = ("pose-heatmap", "yolo-pose")
+
+
+def demo(
+    url: Url = "sim:",
+    picture: Annotated[Path, typer.Option("--out", "-o", metavar="PNG", help="Where the skeleton is drawn.")] = Path(
+        "n6link_demo.png"
+    ),
+    as_json: Json = False,
+) -> None:
+    """Find the pose in a photograph: on a virtual board, or on the board that --url names."""
+    start(_demo, url, picture, as_json)
+
+
+async def _demo(url: str | None, picture: Path, as_json: bool) -> None:
+    photo = await anyio.to_thread.run_sync(load, networks.PHOTO)
+    async with connect(url) as dev:
+        network = _pose_network(dev)
+        with working(f"Running {network.name}"):
+            (await network.run(photo)).decode()  # everything is slower the first time
+            result = await network.run(photo)
+            poses = result.decode()
+    with working("Drawing"):
+        await draw_into(picture, networks.PHOTO, poses, THRESHOLD)
+    if as_json:
+        emit(tables.values(result, poses) | {"url": dev.url, "board": dev.info.board, "picture": str(picture)})
+    else:
+        out.print(tables.page(result, poses, THRESHOLD, out.width))
+        out.print(f"\nThe photograph with the skeleton: [bold]{escape(str(picture))}[/]", soft_wrap=True)
+
+
+def _pose_network(dev: N6Device) -> Network:
+    for network in dev.networks.values():
+        if network.card and network.card.task in TASKS:
+            return network
+    raise BadInput(f"the board at {dev.url} has no pose network; it has {', '.join(dev.networks) or 'none at all'}")

@@ -1,0 +1,54 @@
+"""``n6link devices``: the serial ports that a board may be behind."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich import box
+from rich.table import Table
+
+from n6link import discovery
+from n6link.cli.common import Json, emit, out
+
+
+def devices(
+    all_ports: Annotated[bool, typer.Option("--all", "-a", help="Show the other serial ports too.")] = False,
+    as_json: Json = False,
+) -> None:
+    """List the boards that are plugged in."""
+    ports = discovery.devices()
+    shown = [port for port in ports if port.kind or all_ports]
+    if as_json:
+        emit(
+            [
+                {
+                    "url": port.url,
+                    "path": port.path,
+                    "kind": port.kind,
+                    "description": port.description,
+                    "usb": None if port.vid is None or port.pid is None else f"{port.vid:04x}:{port.pid:04x}",
+                    "serial_number": port.serial_number,
+                }
+                for port in shown
+            ]
+        )
+        return
+    if shown:
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        for name in ("URL", "board", "USB", "serial number", "description"):
+            table.add_column(name, overflow="fold")
+        for port in shown:
+            usb = "" if port.vid is None else f"{port.vid:04x}:{port.pid:04x}"
+            table.add_row(
+                f"[bold]{port.url}[/]" if port.kind else port.url,
+                port.kind or "[dim]-[/]",
+                usb,
+                port.serial_number or "",
+                port.description,
+            )
+        out.print(table)
+    if not any(port.kind for port in ports):
+        others = sum(port.kind is None for port in ports)
+        rest = f" ({others} other serial ports: n6link devices --all)" if others and not all_ports else ""
+        out.print(f"No board is plugged in{rest}. Without one: [bold]n6link demo[/]")

@@ -1,0 +1,199 @@
+"""``n6link info``: what a board is, and what its networks are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from n6link.cli import tables
+from n6link.cli.common import Cards, Json, Timeout, Url, connect, emit, out, plain, start
+from n6link.info import DeviceInfo
+from n6link.monitor.render import KIND_STYLES, bar, clock, duration, hertz, size
+from n6link.network import Network
+from n6link.tensor import TensorSpec
+
+PINGS: Final = 8
+"""round trips, of which the quickest is shown"""
+
+
+def info(
+    network: Annotated[str | None, typer.Argument(help="Show this network in full.")] = None,
+    url: Url = None,
+    cards: Cards = None,
+    timeout: Timeout = 5.0,
+    as_json: Json = False,
+) -> None:
+    """Show a board, its limits and its networks; or one network with its tensors and memory."""
+    start(_info, network, url, cards, timeout, as_json)
+
+
+async def _info(
+    name: str | None,
+    url: str | None,
+    cards: list[Path] | None,
+    timeout: float,  # noqa: ASYNC109
+    as_json: bool,
+) -> None:
+    async with connect(url, cards, timeout) as dev:
+        rtt = min([(await dev.ping()).rtt for _ in range(PINGS)])
+        shown = [dev[name]] if name else list(dev.networks.values())
+    if as_json:
+        about = {"url": dev.url, "round_trip_s": rtt, "device": plain(dev.info)}
+        emit(_network(shown[0]) if name else about | {"networks": [_network(network) for network in shown]})
+    elif name:
+        out.print(_network_page(shown[0]))
+    else:
+        out.print(_board_page(dev.info, dev.url, rtt), _networks_table(shown), "")
+
+
+def _network(network: Network) -> dict[str, Any]:
+    table = network.epochs
+    return {
+        "name": network.name,
+        "index": network.index,
+        "task": network.card.task if network.card else None,
+        "inputs": [_tensor(spec) for spec in network.inputs.values()],
+        "outputs": [_tensor(spec) for spec in network.outputs.values()],
+        "pools": plain(network.pools),
+        "timer_source": network.timer_source.name,
+        "epochs": table.to_dict(),
+    }
+
+
+def _tensor(spec: TensorSpec) -> dict[str, Any]:
+    return {
+        "name": spec.name,
+        "shape": list(spec.shape),
+        "dtype": str(spec.dtype),
+        "bytes": spec.size,
+        "scale": plain(spec.scale),
+        "zero_point": spec.zero_point,
+        "scales": plain(spec.scales),
+        "zero_points": plain(spec.zero_points),
+        "axis": spec.axis,
+    }
+
+
+def _board_page(device: DeviceInfo, url: str, rtt: float) -> Group:
+    grid = Table.grid(padding=(0, 3))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column()
+    rates = (
+        (name, rate) for name, rate in (("CPU", device.cpu_hz), ("NPU", device.npu_hz), ("bus", device.bus_hz)) if rate
+    )
+    rows = (
+        ("firmware", f"{device.firmware}, build {device.build}, protocol {device.protocol}"),
+        ("network runtime", device.runtime),
+        ("unique id", device.unique_id),
+        ("clocks", ", ".join(f"{name} {hertz(rate)}" for name, rate in rates)),
+        ("up", f"{clock(device.uptime)}, started by {device.reset_cause.doc}"),
+        ("temperature", f"{device.temperature:.1f} °C" if device.temperature is not None else ""),
+        ("last fault", device.fault_record),
+        ("link", f"{f'{device.baud} baud, ' if device.baud else ''}round trip {duration(rtt)}"),
+        ("input slots", f"{device.slots} of {size(device.slot_size)}"),
+        ("result buffers", f"{device.results} of {size(device.result_size)}"),
+        ("at once", f"{device.requests} requests, {size(device.window)} of tensors in frames of {size(device.chunk)}"),
+        ("epoch times", device.timer_source.doc),
+        *(
+            ("memory" if i == 0 else "", f"{r.name}: {size(r.used)} of {size(r.total)}")
+            for i, r in enumerate(device.memory)
+        ),
+    )
+    for name, text in rows:
+        if text:
+            grid.add_row(name, escape(text))
+    head = Text.from_markup(f"\n[bold]{escape(device.board)}[/] [dim]at {escape(url)}[/]")
+    note = (
+        [Text("A virtual board: its times say nothing about a board's NPU.", style="yellow")]
+        if device.simulated
+        else []
+    )
+    return Group(head, *note, Text(), grid, Text())
+
+
+def _networks_table(networks: list[Network]) -> Table:
+    shown = tables.table("Networks")
+    for name in ("name", "task", "input", "output"):
+        shown.add_column(name, overflow="fold", no_wrap=name == "task")
+    for name in ("epochs", "on NPU", "memory"):
+        shown.add_column(name, justify="right")
+    for network in networks:
+        epochs = network.epochs
+        shown.add_row(
+            f"[bold]{escape(network.name)}[/]",
+            escape(network.card.task) if network.card else "[dim]no card[/]",
+            "\n".join(_brief(spec) for spec in network.inputs.values()),
+            "\n".join(_brief(spec) for spec in network.outputs.values()),
+            str(epochs.epochs),
+            f"{epochs.offload_by_count:.1%}" if epochs.epochs else "-",
+            size(sum(pool.used for pool in network.pools)) if network.pools else "-",
+        )
+    return shown
+
+
+def _brief(spec: TensorSpec) -> str:
+    return f"{spec.dtype} {'x'.join(map(str, spec.shape))}"
+
+
+def _network_page(network: Network) -> Group:
+    card = network.card
+    head = Text.from_markup(
+        f"\n[bold]{escape(network.name)}[/] [dim]on {escape(network.device.info.board)}, "
+        f"{f'task {escape(card.task)}' if card else 'no card: its outputs have no meaning yet'}[/]\n"
+    )
+    tensors = tables.table("Tensors")
+    for name in ("", "name", "type", "shape", "bytes", "scale", "zero point"):
+        tensors.add_column(
+            name, justify="right" if name in ("bytes", "scale", "zero point") else "left", overflow="fold"
+        )
+    for way, specs in (("in", network.inputs), ("out", network.outputs)):
+        for spec in specs.values():
+            tensors.add_row(way, escape(spec.name), str(spec.dtype), "x".join(map(str, spec.shape)), *_numbers(spec))
+    parts: list[RenderableType] = [head, tensors, Text()]
+    if network.pools:
+        pools = tables.table("Memory pools")
+        for name in ("pool", "used", "of", "share", "", "weights", "activations"):
+            pools.add_column(name, justify="left" if name in ("pool", "") else "right")
+        for pool in network.pools:
+            colour = "red" if pool.share > 0.9 else "green"
+            pools.add_row(
+                escape(pool.name),
+                size(pool.used),
+                size(pool.total),
+                f"{pool.share:.0%}",
+                bar(pool.share, 16, "█", colour),
+                size(pool.weights),
+                size(pool.activations),
+            )
+        parts += [pools, Text()]
+    return Group(*parts, _epochs(network), Text())
+
+
+def _numbers(spec: TensorSpec) -> tuple[str, str, str]:
+    if spec.scales is not None:
+        return f"{spec.size:,}", f"{len(spec.scales)} of axis {spec.axis}", ""
+    if spec.scale is None:
+        return f"{spec.size:,}", "-", "-"
+    return f"{spec.size:,}", f"{spec.scale:.6g}", str(spec.zero_point)
+
+
+def _epochs(network: Network) -> Group:
+    table = network.epochs
+    kinds = tables.table(f"{table.epochs} epochs in {len(table)} blocks, {table.offload_by_count:.1%} on the NPU")
+    for name in ("kind", "epochs", "share", "", "where"):
+        kinds.add_column(name, justify="right" if name in ("epochs", "share") else "left")
+    for kind, count in table.counts.items():
+        if count:
+            colour, glyph = KIND_STYLES[kind]
+            share = count / table.epochs
+            kinds.add_row(
+                f"[{colour}]{kind.name}[/]", str(count), f"{share:.1%}", bar(share, 16, glyph, colour), kind.doc
+            )
+    causes = ", ".join(f"{escape(name)} ({count})" for name, count in table.fallbacks.items())
+    return Group(kinds, Text.from_markup(f"\nOn the CPU: {causes or 'nothing'}"))

@@ -1,0 +1,291 @@
+"""``n6link run``: pictures through a network."""
+
+from __future__ import annotations
+
+import glob
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import anyio
+import anyio.to_thread
+import numpy as np
+import typer
+from anyio.abc import TaskGroup
+from anyio.streams.memory import MemoryObjectSendStream
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from n6link.cli import tables
+from n6link.cli.common import FAILED, Cards, Json, Timeout, Url, connect, emit, err, out, start
+from n6link.decoders import Pose
+from n6link.draw import draw_poses
+from n6link.errors import BadInput, N6Error
+from n6link.image import load
+from n6link.monitor.render import duration
+from n6link.network import Network
+from n6link.result import Result
+
+PICTURES: Final = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm"})
+"""what is taken of a folder"""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How pictures are run and shown."""
+
+    draw: Path | None
+    threshold: float
+    reduce: bool | None
+    as_json: bool
+
+
+@dataclass(slots=True)
+class Item:
+    """A picture on its way: when ``done`` is set there is a result, or an error."""
+
+    path: Path
+    done: anyio.Event = field(default_factory=anyio.Event)
+    result: Result | None = None
+    meaning: Any = None
+    error: N6Error | None = None
+
+
+def run(
+    network: Annotated[str, typer.Argument(help="Name of the network, as `n6link info` shows it.")],
+    images: Annotated[
+        list[str], typer.Argument(metavar="IMAGE|DIR|GLOB...", help="Pictures, or .npy files with a raw input.")
+    ],
+    url: Url = None,
+    draw: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PNG|DIR", help="Draw the poses: into this file, or for several pictures into this folder."
+        ),
+    ] = None,
+    threshold: Annotated[
+        float, typer.Option(min=0, max=1, metavar="0..1", help="Score from which on a keypoint is believed and drawn.")
+    ] = 0.25,
+    reduce: Annotated[
+        bool | None,
+        typer.Option(
+            "--reduce/--whole", help="What the board sends: only what the decoder needs (as on slow links), or all."
+        ),
+    ] = None,
+    cards: Cards = None,
+    timeout: Timeout = 5.0,
+    as_json: Json = False,
+) -> None:
+    """Run pictures through a network and say what it sees in them; with --json one line a picture."""
+    paths = _expand(images)
+    several = len(paths) > 1 or os.path.isdir(images[0])
+    start(_run, network, paths, several, url, cards, timeout, Options(draw, threshold, reduce, as_json))
+
+
+async def draw_into(out_path: Path, picture: Path, meaning: Any, threshold: float) -> None:
+    """Writes a picture with its poses to a file.
+
+    Raises:
+        BadInput: there are no poses but something else, or the file cannot be written.
+    """
+    if not tables.is_poses(meaning):
+        raise BadInput("only poses can be drawn, and this network gives something else")
+    poses: list[Pose] = meaning
+
+    def work() -> None:
+        image = draw_poses(picture, poses, threshold=threshold)
+        try:
+            image.save(out_path)
+        except (OSError, ValueError) as error:
+            raise BadInput(f"{str(out_path)!r} cannot be written: {error}") from error
+
+    await anyio.to_thread.run_sync(work)
+
+
+async def _run(
+    name: str,
+    paths: Sequence[Path],
+    several: bool,
+    url: str | None,
+    cards: list[Path] | None,
+    timeout: float,  # noqa: ASYNC109
+    options: Options,
+) -> None:
+    async with connect(url, cards, timeout) as dev:
+        if several:
+            await _batch(dev[name], paths, options, dev.info.slots)
+        else:
+            await _single(dev[name], paths[0], options)
+
+
+async def _single(network: Network, path: Path, options: Options) -> None:
+    item = Item(path)
+    await _process(network, item, options, True)
+    if item.error:
+        raise item.error
+    assert item.result
+    if options.draw:
+        await draw_into(options.draw, path, item.meaning, options.threshold)
+    if options.as_json:
+        emit({"image": str(path)} | tables.values(item.result, item.meaning))
+        return
+    out.print(tables.page(item.result, item.meaning, options.threshold, out.width))
+    if network.card is None:
+        out.print(f"[dim]{escape(network.name)} has no card that says what its outputs mean; give one with --card.[/]")
+    if options.draw:
+        out.print(f"Drawn: [bold]{escape(str(options.draw))}[/]", soft_wrap=True)
+
+
+async def _batch(network: Network, paths: Sequence[Path], options: Options, window: int) -> None:
+    """Several pictures; as many are under way at once as the board has input slots, and they come out in order."""
+    folder = os.path.commonpath([path.parent.resolve() for path in paths])
+    shown = tables.table(f"{len(paths)} pictures in {folder} through {network.name}")
+    shown.add_column("picture", overflow="fold")
+    shown.add_column("result")
+    shown.add_column("latency", justify="right", no_wrap=True)
+    failed = 0
+    drawings = Drawings(options.draw) if options.draw else None
+    progress = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=err,
+        transient=True,
+        # JSON lines on the same terminal would tear the bar.
+        disable=not err.is_terminal or (options.as_json and sys.stdout.isatty()),
+    )
+    send, receive = anyio.create_memory_object_stream[Item](window - 1)
+    with progress:
+        bar = progress.add_task(escape(network.name), total=len(paths))
+        async with anyio.create_task_group() as group, receive:
+            group.start_soon(_feed, group, network, paths, options, send)
+            async for item in receive:
+                await item.done.wait()
+                if item.error and not isinstance(item.error, BadInput):
+                    raise item.error
+                if item.error is None and drawings:
+                    await draw_into(drawings.path(item.path), item.path, item.meaning, options.threshold)
+                failed += item.error is not None
+                if options.as_json:
+                    emit({"image": str(item.path)} | _line(item))
+                else:
+                    shown.add_row(escape(_within(folder, item.path)), *_row(item, options.threshold))
+                progress.advance(bar)
+    if not options.as_json:
+        out.print(shown)
+    if failed:
+        if not options.as_json:
+            err.print(f"[bold red]Error:[/] {failed} of {len(paths)} pictures failed.")
+        raise typer.Exit(FAILED)
+
+
+class Drawings:
+    """Names for the drawings of a batch: those of the pictures, with a number where two are alike."""
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise BadInput(
+                f"several pictures are drawn into a folder, which {str(folder)!r} cannot be: {error}"
+            ) from error
+        self._folder = folder
+        self._taken: set[str] = set()
+
+    def path(self, picture: Path) -> Path:
+        """Where the drawing of a picture goes."""
+        for number in count(1):
+            name = picture.stem if number == 1 else f"{picture.stem}-{number}"
+            if name not in self._taken:
+                break
+        self._taken.add(name)
+        return self._folder / f"{name}.png"
+
+
+async def _feed(
+    group: TaskGroup, network: Network, paths: Sequence[Path], options: Options, send: MemoryObjectSendStream[Item]
+) -> None:
+    async with send:
+        for path in paths:
+            item = Item(path)
+            await send.send(item)
+            group.start_soon(_process, network, item, options)
+
+
+async def _process(network: Network, item: Item, options: Options, timers: bool = False) -> None:
+    try:
+        data = await anyio.to_thread.run_sync(_load, item.path)
+        item.result = await network.run(data, reduce=options.reduce, timers=timers)
+        item.meaning = item.result.decode() if network.card else None
+    except N6Error as error:
+        item.error = error
+    finally:
+        item.done.set()
+
+
+def _load(path: Path) -> Any:
+    """A picture, or the raw input in a .npy file."""
+    if path.suffix.lower() != ".npy":
+        return load(path)
+    try:
+        return np.load(path, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{str(path)!r} is no array that can be read: {error}") from error
+
+
+def _line(item: Item) -> dict[str, Any]:
+    if item.error:
+        return {"error": {"type": type(item.error).__name__, "message": str(item.error)}}
+    assert item.result
+    values = tables.values(item.result, item.meaning)
+    return {key: value for key, value in values.items() if key != "epochs"}
+
+
+def _row(item: Item, threshold: float) -> tuple[str, str]:
+    if item.error:
+        return f"[red]{escape(str(item.error))}[/]", "-"
+    assert item.result
+    return escape(_brief(item, threshold)), duration(item.result.timing.total)
+
+
+def _within(folder: str, path: Path) -> str:
+    return os.path.relpath(path, folder)
+
+
+def _brief(item: Item, threshold: float) -> str:
+    """The meaning in a few words."""
+    if not tables.is_poses(item.meaning):
+        return str(item.result if item.meaning is None else item.meaning)
+    poses: list[Pose] = item.meaning
+    people = f"{len(poses)} person" if len(poses) == 1 else f"{len(poses)} people"
+    seen = sum(int((pose.keypoints[:, 2] >= threshold).sum()) for pose in poses)
+    total = sum(len(pose.keypoints) for pose in poses)
+    best = max((pose.score for pose in poses), default=0.0)
+    return f"{people}, best score {best:.2f}, {seen} of {total} keypoints" if poses else people
+
+
+def _expand(images: Sequence[str]) -> list[Path]:
+    """The files that arguments name.
+
+    Raises:
+        BadInput: one of them names nothing.
+    """
+    paths: list[Path] = []
+    for image in images:
+        if os.path.isdir(image):
+            found = sorted(path for path in Path(image).iterdir() if path.suffix.lower() in PICTURES)
+            what = f"the folder {image!r} holds no picture"
+        elif os.path.exists(image) or not glob.has_magic(image):
+            found, what = [Path(image)], ""
+        else:
+            found = sorted(map(Path, glob.glob(image, recursive=True)))
+            what = f"no file matches {image!r}"
+        if not found:
+            raise BadInput(what)
+        paths += found
+    return paths

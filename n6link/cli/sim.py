@@ -1,0 +1,76 @@
+"""``n6link sim``: a virtual board that stands alone, for other programs to connect to."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from n6link import sim as boards
+from n6link.cli.common import Json, err
+from n6link.errors import BadInput, TransportError
+from n6link.process import check_ready
+
+INTERRUPT_GRACE: Final = 5.0
+"""seconds that the board has to end after Ctrl-C"""
+
+
+def sim(
+    pty: Annotated[bool, typer.Option("--pty", help="Serve a pseudo terminal, as a serial port.")] = False,
+    tcp: Annotated[
+        int | None, typer.Option("--tcp", metavar="PORT", help="Serve a TCP port of this machine; 0 = any.")
+    ] = None,
+    unix: Annotated[Path | None, typer.Option("--unix", metavar="PATH", help="Serve a unix socket.")] = None,
+    network: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--network",
+            metavar="NAME=PATH",
+            help="A .tflite file or bundled network, as in a sim: URL; may be repeated. Without it, all bundled ones.",
+        ),
+    ] = None,
+    baud: Annotated[int | None, typer.Option(min=1, help="Pace both directions like a UART of that rate.")] = None,
+    slots: Annotated[int | None, typer.Option(min=2, max=8, help="Input slots.")] = None,
+    chunk: Annotated[int | None, typer.Option(min=256, max=8192, help="Bytes of tensor in one frame.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Run a virtual board until Ctrl-C; its first line is JSON with its URL."""
+    ends = [*(["--pty"] if pty else []), *(["--tcp", str(tcp)] if tcp is not None else [])]
+    ends += ["--unix", str(unix)] if unix else []
+    if (pty, tcp is not None, unix is not None).count(True) != 1:
+        raise BadInput("one of --pty, --tcp PORT and --unix PATH says where the virtual board listens")
+    try:
+        board = boards.parse(",".join(network or ()))
+    except TransportError as error:
+        raise BadInput(str(error)) from error
+    options = {key: value for key, value in (("baud", baud), ("slots", slots), ("chunk", chunk)) if value is not None}
+    board = boards.SimBoard(board.networks, {**board.options, **options})
+    with tempfile.TemporaryDirectory(prefix="n6sim-") as folder:
+        command = [*board.command(Path(folder)), *ends, "--parent-death"]
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        try:
+            _announce(process)
+            code = process.wait()
+        except KeyboardInterrupt:
+            process.terminate()
+            process.wait(INTERRUPT_GRACE)
+            raise
+        finally:
+            process.kill()
+            process.wait()
+    if code:
+        raise TransportError(f"the virtual board ended with code {code}")
+
+
+def _announce(process: subprocess.Popen[bytes]) -> None:
+    """Passes the board's first line on; a board that does not start has an error there."""
+    assert process.stdout
+    line = process.stdout.readline()
+    url = check_ready(line, boards.NAME)
+    print(line.decode(), end="", flush=True)
+    if sys.stdout.isatty():
+        err.print(f"[dim]In another terminal: n6link info --url {url}     Ctrl-C ends this board.[/]")

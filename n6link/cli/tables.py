@@ -1,0 +1,196 @@
+"""Results as tables for people and as plain values for programs; ``demo`` and ``run`` show them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+from rich import box
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from n6link.cli.common import plain
+from n6link.decoders import Pose
+from n6link.epochs import EpochTimers
+from n6link.monitor.render import KIND_STYLES, bar, duration
+from n6link.result import Result, Timing
+
+WIDE: Final = 116
+"""columns from which tables stand side by side"""
+BARS: Final = 22
+METER: Final = 10
+SLOWEST: Final = 8
+_STAGES: Final = {
+    "prepare": ("picture fitted and quantised", "blue"),
+    "queue": ("for an input slot", "bright_black"),
+    "upload": ("input to the board", "cyan"),
+    "wait": ("in the board's queue", "bright_black"),
+    "npu": ("the network ran", "green"),
+    "download": ("outputs to this computer", "cyan"),
+    "decode": ("outputs into meaning", "blue"),
+}
+_EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
+
+
+def values(result: Result, meaning: Any) -> dict[str, Any]:
+    """A result as JSON: what it means, where its time went, and what its epochs took; times in seconds."""
+    timing, epochs = result.timing, result.epochs
+    return {
+        "network": result.network.name,
+        "decoded": plain(meaning),
+        "timing_s": dict(timing.stages()) | {"total": timing.total, "error": timing.error},
+        "epochs": plain(epochs.to_dict()) if epochs else None,
+        "simulated": result.network.device.info.simulated,
+    }
+
+
+def page(result: Result, meaning: Any, threshold: float, width: int) -> RenderableType:
+    """All about a result: what it means on the left, where its time went on the right, or below on a narrow terminal.
+
+    Args:
+        result: to show.
+        meaning: what it was decoded to; None = nobody knows what it means.
+        threshold: score from which on a keypoint is believed.
+        width: columns of the terminal.
+    """
+    device = result.network.device
+    head = Text.from_markup(
+        f"\n[bold]{escape(result.network.name)}[/] on [bold]{escape(device.info.board)}[/] [dim]at {escape(device.url)}[/]\n"
+    )
+    poses = is_poses(meaning)
+    left = pose_table(meaning, threshold) if poses else meaning_table(result, meaning)
+    right: list[RenderableType] = [timing_table(result.timing, BARS)]
+    if result.epochs:
+        right += [Text(), epochs_table(result.epochs, SLOWEST, BARS // 2)]
+    tail = origin_line(result.epochs, device.info.simulated)
+    if width < WIDE or not poses:
+        return Group(head, left, Text(), *right, Text(), tail)
+    grid = Table.grid(padding=(0, 4))
+    grid.add_row(left, Group(*right))
+    return Group(head, grid, Text(), tail)
+
+
+def is_poses(meaning: Any) -> bool:
+    """Whether a result was decoded to people."""
+    return isinstance(meaning, list) and all(isinstance(pose, Pose) for pose in meaning)
+
+
+def pose_table(poses: Sequence[Pose], threshold: float) -> Table:
+    """Keypoints of up to a few people; those below the threshold are dim."""
+    shown = table("Keypoints, in pixels of the picture")
+    shown.add_column("keypoint")
+    for name in ("x", "y", "score"):
+        shown.add_column(name, justify="right")
+    shown.add_column("", width=METER)
+    for number, pose in enumerate(poses):
+        if len(poses) > 1:
+            shown.add_section()
+            shown.add_row(f"[bold]person {number + 1}[/]", "", "", f"[bold]{pose.score:.2f}[/]", "")
+        for name, (x, y, score) in zip(pose.names, pose.keypoints.tolist(), strict=True):
+            style = "" if score >= threshold else "dim"
+            colour = "green" if score >= 0.5 else "yellow" if score >= threshold else "bright_black"
+            shown.add_row(
+                escape(name.replace("_", " ")),
+                f"{x:.0f}",
+                f"{y:.0f}",
+                f"{score:.2f}",
+                _meter(score, METER, colour),
+                style=style,
+            )
+    return shown
+
+
+def meaning_table(result: Result, meaning: Any) -> RenderableType:
+    """What a network other than a pose network said, or the ranges of outputs that nobody understands."""
+    if meaning is not None:
+        return Text(str(meaning))
+    shown = table("Outputs, dequantised")
+    for name in ("output", "shape", "type", "minimum", "mean", "maximum"):
+        shown.add_column(name, justify="left" if name in ("output", "shape", "type") else "right")
+    for name, real in result.dequantized().items():
+        spec = result.network.outputs[name]
+        numbers = (f"{value:.4g}" for value in (np.min(real), np.mean(real), np.max(real)))
+        shown.add_row(escape(name), "x".join(map(str, spec.shape)), str(spec.dtype), *numbers)
+    return shown
+
+
+def timing_table(timing: Timing, width: int) -> Table:
+    """Where the time went: each stage as a bar on one axis of time."""
+    total = timing.total or 1.0
+    shown = table(f"Latency: {duration(total)}")
+    shown.add_column("stage")
+    shown.add_column("time", justify="right", no_wrap=True)
+    shown.add_column("", width=width, no_wrap=True)
+    shown.add_column("", style="dim", no_wrap=True)
+    begun = 0.0
+    for name, seconds in timing.stages():
+        what, colour = _STAGES[name]
+        first = round(begun / total * width)
+        cells = max(round((begun + seconds) / total * width) - first, 1 if seconds > 0 else 0)
+        first = min(first, width - cells)
+        begun += seconds
+        shown.add_row(name, duration(seconds), Text(" " * first + "█" * cells, style=colour), what)
+    return shown
+
+
+def epochs_table(epochs: EpochTimers, count: int, width: int) -> RenderableType:
+    """The slowest epoch blocks, and how much of the network the NPU computes."""
+    shown = table(f"Slowest of {len(epochs.table)} epoch blocks")
+    shown.add_column("epochs", justify="right", no_wrap=True, min_width=6)
+    shown.add_column("kind", no_wrap=True, min_width=6)
+    shown.add_column("operation", no_wrap=True, overflow="ellipsis")
+    shown.add_column("time", justify="right", no_wrap=True, min_width=7)
+    shown.add_column("share", justify="right", no_wrap=True, min_width=6)
+    shown.add_column("", width=width)
+    slowest = epochs.slowest(count)
+    longest = max((seconds for _, seconds in slowest), default=0.0) or 1.0
+    for block, seconds in slowest:
+        colour, glyph = KIND_STYLES[block.kind]
+        shown.add_row(
+            block.span,
+            f"[{colour}]{block.kind.name}[/]",
+            escape(block.operation),
+            duration(seconds),
+            f"{seconds / epochs.duration:.1%}" if epochs.duration else "-",
+            bar(seconds / longest, width, glyph, colour),
+        )
+    return Group(shown, Text(), _offload(epochs))
+
+
+def origin_line(epochs: EpochTimers | None, simulated: bool) -> Text:
+    """Where the times come from; plain words if no board measured them."""
+    if simulated:
+        return Text.from_markup(
+            "[bold yellow]These times are a simulation's.[/] The virtual board ran the network on this computer's CPU; "
+            "they say nothing about the NPU of a board."
+        )
+    return Text(f"Epoch times: {epochs.origin}." if epochs else "", style="dim")
+
+
+def _offload(epochs: EpochTimers) -> Text:
+    simulated = " (simulated)" if epochs.simulated else ""
+    return Text.from_markup(
+        f"[dim]On the NPU{simulated}:[/] [bold]{epochs.offload_by_count:.1%}[/] [dim]of epochs,[/] "
+        f"[bold]{epochs.offload_by_time:.1%}[/] [dim]of the time[/]"
+    )
+
+
+def table(title: str) -> Table:
+    """A table in the style of all commands."""
+    return Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        padding=(0, 1, 0, 0),
+    )
+
+
+def _meter(share: float, width: int, style: str) -> Text:
+    """A bar with a resolution of an eighth of a column."""
+    eighths = round(min(max(share, 0.0), 1.0) * width * 8)
+    return Text("█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip(), style=style)
