@@ -2,33 +2,36 @@
  * ll_aton.c - n6_npu_t on ST's LL_ATON runtime.
  *
  * Describing   LL_Buffer_InfoTypeDef becomes n6_tensor_t. mem_shape is the shape that lies in
- * memory. Element types are matched by name, since their numbers moved between runtimes 1.1.0
- * and 1.1.1. The input list may also hold parameters; they are skipped. An epoch block is what its
- * flags say, in this order: a blob runs under the epoch controller (and is flagged pure hardware,
- * too), then software, hybrid, internal, else hardware. The runtime counts the return marker behind
- * the last epoch as one more; the registry's number has it not.
+ *              memory. Element types are matched by name, since their numbers moved between
+ *              runtimes 1.1.0 and 1.1.1. The list of inputs may also hold parameters; they are
+ *              skipped. What an epoch block is, its flags say, in this order: a blob runs under the
+ *              epoch controller (and is flagged as pure hardware, too), then software, hybrid,
+ *              internal, else hardware. The runtime counts the return marker behind the last epoch
+ *              as one more; the registry's number does not.
  *
  * Running      start() resets the instance, hands it the input, and cleans the caches. Each step()
- * is one call of LL_ATON_RT_RunEpochBlock, which starts a block, or ends it when its interrupt has
- * come, and says whether there is anything to wait for. The runtime's own loop would sleep there;
- * we return to the core. stop() lets the running block end, because a block cannot be abandoned,
- * and resets the instance.
+ *              is one call of LL_ATON_RT_RunEpochBlock, which starts a block, or ends it when its
+ *              interrupt has come, and says whether there is anything to wait for. The runtime's
+ *              own loop would sleep there; we return to the core. stop() lets the running block
+ *              end, because a block cannot be abandoned, and resets the instance.
  *
  * Times        The runtime calls on_block() at four moments of a block: before and after its start
- * function, before and after its end function. The three distances are pre, core and post. A
- * software block works in its end function: in post. Blocks that the runtime inserts while a hybrid
- * epoch runs are not in the network's list; their phases add to the block that they serve. core
- * ends when the CPU notices the end, so it holds whatever the CPU did for the link meanwhile.
+ *              function, before and after its end function. The three distances are pre, core and
+ *              post. A software block works in its end function: in post. Blocks that are inserted
+ *              while a hybrid epoch runs are not in the network's list; their phases add to the
+ *              block that they serve. core ends when the CPU notices the end, so it holds whatever
+ *              the CPU did for the link meanwhile.
  *
- * Caches       The NPU sees memory, the CPU its data cache (32-byte lines) and the NPU's accesses
- * to external memory a cache of their own (CACHEAXI, 64-byte lines). An input is cleaned to memory
- * after the CPU wrote it. Outputs are cleaned and invalidated before and after a run: the last
- * epoch may be the CPU's, whose lines may be dirty, or the NPU's, whose bytes are only in memory.
- * External buffers pass the NPU's cache as well.
+ * Caches       The NPU sees memory, the CPU its data cache (32-byte lines), and the NPU's accesses
+ *              to external memory pass a cache of their own (CACHEAXI, 64-byte lines). An input is
+ *              cleaned to memory after the CPU wrote it. Outputs are cleaned and invalidated before
+ *              and after a run: the last epoch may be the CPU's, whose lines may be dirty, or the
+ *              NPU's, whose bytes are only in memory.
  *
  * Inputs       A network that was generated with --no-inputs-allocation takes its input where it
- * is: the core's input slot becomes the network's buffer. Otherwise the slot is copied into the
- * network's own input buffer, which lies in an activation pool that is overwritten during the run.
+ *              is: the core's input slot becomes the network's buffer. Otherwise the slot is copied
+ *              into the network's own input buffer, which lies in a pool that is overwritten during
+ *              the run.
  */
 #include "ll_aton.h"
 

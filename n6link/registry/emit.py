@@ -9,6 +9,7 @@ from n6link.registry.network import Network
 
 _HEAD: Final = """\
 /* The networks of this firmware. Written by `n6link firmware registry`: do not edit. */
+/* clang-format off */
 #include "ll_aton.h"
 """
 

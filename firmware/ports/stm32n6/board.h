@@ -7,9 +7,11 @@
  *   crc.c        the CRC unit
  *   uart.c       USART1 on the ST-Link's virtual COM port   (one of the two is linked,
  *   usb.c        USB CDC by TinyUSB                          both are the functions link_*)
+ *   libc.c       what newlib asks for
+ *   text.c       lines of text without printf
  *   main.c       memory, the port, the main loop
  *
- * Nothing outside of this folder and of npu/ll_aton.c knows of the HAL.
+ * Nothing outside of this folder and of npu/ll_aton.c knows of the HAL or of LL_ATON.
  */
 #ifndef BOARD_H
 #define BOARD_H
@@ -32,11 +34,9 @@ n6_reset_cause_t board_reset_cause(const char **fault_record);
 _Noreturn void board_restart(void);
 /* As a fault: the text is kept over the restart that follows. */
 _Noreturn void board_fault(const char *text);
-/* The linker's view: bytes of RAM that the image, its data and its stack take, and of all. */
-uint32_t board_ram_used(void);
+/* Bytes of the RAM that the image lies in. */
 uint32_t board_ram_total(void);
-/* Memory for the port to give away: on chip beside the image, and external. NULL if there is none.
- */
+/* Memory to give away: what the image leaves of its RAM, and external memory, NULL if none. */
 uint8_t *board_inner_memory(size_t *size);
 uint8_t *board_outer_memory(size_t *size);
 /* Interrupt handlers of the other files; the names are those of the vector table. */
@@ -74,6 +74,12 @@ int clock_sleeps(void);
 /* 1 if the CRC unit computes zlib's CRC-32. */
 int crc_init(void);
 uint32_t crc_unit(uint32_t crc, const void *data, size_t size);
+
+/* ---- text.c: puts text at a place, not beyond the end, and returns the place behind it */
+
+char *text_put(char *at, const char *end, const char *text);
+char *text_number(char *at, const char *end, const char *before, size_t number);
+char *text_hex(char *at, const char *end, const char *before, uint32_t number);
 
 /* ---- uart.c, usb.c */
 

@@ -1,25 +1,26 @@
 /*
  * bringup.c - from the boot loader's state to a running NPU.
  *
- * The order matters: caches of the CPU, clocks at the boot loader's safe setting, core voltage
- * before core frequency, the NPU's clock and memories, its cache, external memories, isolation, and
- * what stays clocked in sleep.
+ * The order matters: caches of the CPU, clocks at a safe setting, core voltage before core
+ * frequency, the NPU's clock and memories, its cache, external memories, isolation, and what stays
+ * clocked in sleep.
  *
- * Clocks       with overdrive (0.9 V)    PLL1 800 MHz: CPU 800, bus 400; PLL2: NPU 1000; PLL3: its
- * memories 900 without                   PLL1 1200 MHz: CPU 600, bus 400; PLL2: NPU 800; PLL3: its
- * memories 800 All from the internal 64 MHz oscillator; USB adds the 48 MHz crystal for its PHY.
- * What is reported to the host is read back from the clock tree.
+ *                          CPU   bus   NPU   its memories   (MHz)
+ *   with N6_OVERDRIVE      800   400   1000  900            core at 0.9 V; three PLLs
+ *   without                600   400   800   800
  *
- * Fuses        External memories run at 200 MHz only if the fuses for high speed at 1.8 V (OTP word
- * 124, bits 15 and 16) are set. They are read here and never programmed: that cannot be undone and
- * is the owner's decision. Without them the memories run at 50 MHz, and bringup_remark() says so.
+ * Clocks       All come from the internal 64 MHz oscillator; USB adds the 48 MHz crystal for its
+ *              PHY. What the host is told is read back from the clock tree.
+ *
+ * Fuses        External memories run at 200 MHz only if the fuses for high speed at 1.8 V are set
+ *              (OTP word 124, bits 15 and 16). They are read here and never programmed: that cannot
+ *              be undone and is the owner's decision. Without them the memories run at 50 MHz, and
+ *              bringup_remark() says so.
  *
  * Isolation    Memory is open to secure, privileged accesses of compartment 1 unless somebody
- * narrows it, which nobody does. So the masters have to be of that kind: the NPU by its RIMC entry
- * (without it its writes vanish and nothing complains), the DMA channels in uart.c, USB here.
- *
- * Interrupts   The boot ROM leaves some enabled and pending. All are cleared before the first one
- * is let in.
+ *              narrows it, which nobody does. So the masters have to be of that kind: the NPU by
+ *              its RIMC entry (without it its writes vanish and nothing complains), the DMA
+ *              channels in uart.c, USB here.
  */
 #include "board.h"
 
@@ -268,10 +269,6 @@ static void keep_clocked_in_sleep(void)
 
 const char *bringup(void)
 {
-    for (size_t i = 0; i < sizeof NVIC->ICER / sizeof NVIC->ICER[0]; i++) {
-        NVIC->ICER[i] = UINT32_MAX;
-        NVIC->ICPR[i] = UINT32_MAX;
-    }
     MEMSYSCTL->MSCR |= MEMSYSCTL_MSCR_ICACTIVE_Msk | MEMSYSCTL_MSCR_DCACTIVE_Msk;
     __HAL_RCC_CPUCLK_CONFIG(RCC_CPUCLKSOURCE_HSI);
     __HAL_RCC_SYSCLK_CONFIG(RCC_SYSCLKSOURCE_HSI);

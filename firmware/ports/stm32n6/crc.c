@@ -8,7 +8,7 @@
  * INIT, with what it held then: the complement, reversed.
  *
  * The unit is used if it gives what the core's own CRC-32 gives, for every length and alignment
- * around a word, whole and in two parts.
+ * around a word, from the start and from a value in between.
  */
 #include "board.h"
 

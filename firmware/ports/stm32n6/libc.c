@@ -1,8 +1,8 @@
 /*
  * libc.c - what newlib asks of a board.
  *
- * LL_ATON prints before it asserts, and printing may allocate. There is a small heap for that and nothing else; what is
- * printed goes nowhere, the assertion itself is kept as the fault record.
+ * LL_ATON prints before it asserts, and printing may allocate. There is a small heap for that and
+ * nothing else; what is printed goes nowhere, the assertion itself is kept as the fault record.
  */
 #include <errno.h>
 #include <stddef.h>

@@ -10,7 +10,8 @@
  * goes on while a network runs. When a round has moved nothing and the core has nothing to do, the
  * CPU waits for an event: a byte, the end of a transmission, the NPU, or the next millisecond. The
  * watchdog is fed here and nowhere else: an epoch block that holds the CPU for longer than
- * BOARD_WATCHDOG_MS counts as a failure, and so does an NPU that does not finish one.
+ * BOARD_WATCHDOG_MS counts as a failure. An NPU that does not finish a block is reported after
+ * HUNG_S, and then refuses to work until a restart.
  *
  * What keeps the firmware from starting is told in plain text on the link, every second. Hosts show
  * it as a log line.
@@ -44,37 +45,17 @@ static arena_t inner, outer;
 static uint8_t *slots[MAX_PAIRS], *results[MAX_PAIRS];
 static char runtime[RUNTIME_TEXT];
 
-/* ------------------------------------------------------------------------------------ text */
-
-static char *put_text(char *at, const char *end, const char *text)
-{
-    while (*text != '\0' && at < end)
-        *at++ = *text++;
-    return at;
-}
-
-static char *put_number(char *at, const char *end, const char *before, size_t number)
-{
-    char digits[12];
-    char *first = &digits[sizeof digits - 1];
-
-    *first = '\0';
-    do {
-        *--first = (char)('0' + number % 10);
-        number /= 10;
-    } while (number != 0);
-    return put_text(put_text(at, end, before), end, first);
-}
+/* ------------------------------------------------------------------------------------ refusal */
 
 /* number is told as well, if it is not negative. */
 _Noreturn static void refuse(const char *what, int32_t number)
 {
-    char text[120];
+    char text[120] = {0};
     const char *room = text + sizeof text - 3;
     char *end =
-        number < 0 ? put_text(text, room, what) : put_number(text, room, what, (size_t)number);
+        number < 0 ? text_put(text, room, what) : text_number(text, room, what, (size_t)number);
 
-    end = put_text(end, text + sizeof text, "\r\n");
+    end = text_put(end, text + sizeof text, "\r\n");
     for (uint64_t next = 0;;) {
         uint8_t ignored[64];
         (void)link_read(ignored, sizeof ignored);
@@ -176,11 +157,11 @@ static size_t memory(void *context, char *text, size_t size)
     const char *end = text + size;
 
     (void)context;
-    at = put_number(at, end, "AXISRAM1 ", board_ram_total() - inner.left);
-    at = put_number(at, end, " ", board_ram_total());
+    at = text_number(at, end, "AXISRAM1 ", board_ram_total() - inner.left);
+    at = text_number(at, end, " ", board_ram_total());
     if (outer.total != 0) {
-        at = put_number(at, end, "\nPSRAM ", outer.total - outer.left);
-        at = put_number(at, end, " ", outer.total);
+        at = text_number(at, end, "\nPSRAM ", outer.total - outer.left);
+        at = text_number(at, end, " ", outer.total);
     }
     return (size_t)(at - text);
 }
@@ -196,11 +177,11 @@ static void describe_runtime(void)
     char *at = runtime;
     const char *end = runtime + sizeof runtime - 1;
 
-    at = put_text(at, end, "LL_ATON " LL_ATON_VERSION_NAME);
+    at = text_put(at, end, "LL_ATON " LL_ATON_VERSION_NAME);
     if (bringup_remark() != NULL)
-        at = put_text(put_text(at, end, "; "), end, bringup_remark());
+        at = text_put(text_put(at, end, "; "), end, bringup_remark());
     if (!clock_sleeps())
-        (void)put_text(at, end, "; the CPU does not sleep, its cycle counter would stop");
+        (void)text_put(at, end, "; the CPU does not sleep, its cycle counter would stop");
 }
 
 static void make_port(void)

@@ -2,8 +2,9 @@
  * startup.c - from reset to main(), and what happens when something goes wrong.
  *
  * The boot loader copies the whole image to AXISRAM1 and jumps to its vector table, so .data is
- * already in place and only .bss has to be cleared. Interrupts that nobody uses have no vector:
- * should one come, that is a fault.
+ * already in place and only .bss has to be cleared. The boot ROM leaves some interrupts enabled and
+ * pending; all are cleared before the first one is let in. Interrupts that nobody uses have no
+ * vector: should one come, that is a fault.
  *
  * All faults end in HardFault_Handler, because no other is enabled. It writes one line with the
  * registers into memory that neither the boot loader nor the start-up touches, cleans the cache so
@@ -78,27 +79,16 @@ _Noreturn void start(void)
     SystemInit();
     SCB->CCR |= SCB_CCR_STKOFHFNMIGN_Msk; /* the fault handler may go below the stack limit */
     memset(_sbss, 0, (size_t)((uint8_t *)_ebss - (uint8_t *)_sbss));
+    for (size_t i = 0; i < sizeof NVIC->ICER / sizeof NVIC->ICER[0]; i++) {
+        NVIC->ICER[i] = UINT32_MAX;
+        NVIC->ICPR[i] = UINT32_MAX;
+    }
     __enable_irq();
     (void)main();
     board_restart();
 }
 
 /* ------------------------------------------------------------------------------------ faults */
-
-static char *put_text(char *at, const char *end, const char *text)
-{
-    while (*text != '\0' && at < end)
-        *at++ = *text++;
-    return at;
-}
-
-static char *put_hex(char *at, const char *end, const char *name, uint32_t value)
-{
-    at = put_text(at, end, name);
-    for (int shift = 28; shift >= 0 && at < end; shift -= 4)
-        *at++ = "0123456789abcdef"[value >> shift & 15u];
-    return at;
-}
 
 _Noreturn static void keep_and_reset(void)
 {
@@ -116,18 +106,18 @@ _Noreturn void fault(const uint32_t *frame, uint32_t exc_return)
     uint32_t ram = (uint32_t)(uintptr_t)_n6_ram, ram_end = (uint32_t)(uintptr_t)_estack;
 
     memset(kept.text, 0, sizeof kept.text);
-    at = put_hex(at, end, "fault cfsr=", SCB->CFSR);
-    at = put_hex(at, end, " hfsr=", SCB->HFSR);
-    at = put_hex(at, end, " sfsr=", SAU->SFSR);
-    at = put_hex(at, end, " mmfar=", SCB->MMFAR);
-    at = put_hex(at, end, " bfar=", SCB->BFAR);
-    at = put_hex(at, end, " sp=", (uint32_t)(uintptr_t)frame);
+    at = text_hex(at, end, "fault cfsr=", SCB->CFSR);
+    at = text_hex(at, end, " hfsr=", SCB->HFSR);
+    at = text_hex(at, end, " sfsr=", SAU->SFSR);
+    at = text_hex(at, end, " mmfar=", SCB->MMFAR);
+    at = text_hex(at, end, " bfar=", SCB->BFAR);
+    at = text_hex(at, end, " sp=", (uint32_t)(uintptr_t)frame);
     if ((uint32_t)(uintptr_t)frame >= ram && (uint32_t)(uintptr_t)frame + 32 <= ram_end) {
-        at = put_hex(at, end, " pc=", frame[6]);
-        at = put_hex(at, end, " lr=", frame[5]);
-        at = put_hex(at, end, " psr=", frame[7]);
+        at = text_hex(at, end, " pc=", frame[6]);
+        at = text_hex(at, end, " lr=", frame[5]);
+        at = text_hex(at, end, " psr=", frame[7]);
     }
-    (void)put_hex(at, end, " exc=", exc_return);
+    (void)text_hex(at, end, " exc=", exc_return);
     keep_and_reset();
 }
 
@@ -141,7 +131,7 @@ __attribute__((naked)) void HardFault_Handler(void)
 _Noreturn void board_fault(const char *text)
 {
     memset(kept.text, 0, sizeof kept.text);
-    (void)put_text(kept.text, kept.text + sizeof kept.text - 1, text);
+    (void)text_put(kept.text, kept.text + sizeof kept.text - 1, text);
     keep_and_reset();
 }
 
@@ -156,13 +146,13 @@ _Noreturn void __assert_func(const char *file, int line, const char *function,
     const char *name = strrchr(file, '/');
 
     memset(kept.text, 0, sizeof kept.text);
-    at = put_text(at, end, "assert ");
-    at = put_text(at, end, name != NULL ? name + 1 : file);
-    at = put_hex(at, end, " line=", (uint32_t)line);
-    at = put_text(at, end, " ");
-    at = put_text(at, end, function != NULL ? function : "");
-    at = put_text(at, end, ": ");
-    (void)put_text(at, end, expression);
+    at = text_put(at, end, "assert ");
+    at = text_put(at, end, name != NULL ? name + 1 : file);
+    at = text_hex(at, end, " line=", (uint32_t)line);
+    at = text_put(at, end, " ");
+    at = text_put(at, end, function != NULL ? function : "");
+    at = text_put(at, end, ": ");
+    (void)text_put(at, end, expression);
     keep_and_reset();
 }
 
@@ -207,13 +197,6 @@ _Noreturn void board_restart(void)
 uint32_t board_ram_total(void)
 {
     return (uint32_t)(_n6_ram_end - _n6_ram);
-}
-
-uint32_t board_ram_used(void)
-{
-    size_t inner;
-    (void)board_inner_memory(&inner);
-    return board_ram_total() - (uint32_t)inner;
 }
 
 uint8_t *board_inner_memory(size_t *size)

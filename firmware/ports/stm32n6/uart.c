@@ -1,17 +1,16 @@
 /*
- * uart.c - the link on USART1 (PE5 transmit, PE6 receive), which the ST-Link shows as a virtual COM
- * port.
+ * uart.c - the link on USART1 (PE5 transmit, PE6 receive), the ST-Link's virtual COM port.
  *
  * Receiving    One DMA channel writes a ring for ever; its list has one node that follows itself.
- * Where it is, the channel's counter tells. Interrupts at half, full and idle line only wake the
- * main loop. Nothing stops the ring: the USART neither reports overruns nor halts the DMA on
- * framing errors; a damaged byte is damaged, and the protocol finds it. Should the channel itself
- * fail, it is started anew. The ring is written behind the CPU's cache, so the lines to be read are
- * invalidated before.
+ *              Where it is, the channel's counter tells. Interrupts at half, full and idle line
+ *              only wake the main loop. Nothing stops the ring: the USART neither reports overruns
+ *              nor halts the DMA on framing errors; a damaged byte is damaged, and the protocol
+ *              finds it. Should the channel itself fail, it is started anew. The ring is written
+ *              behind the CPU's cache, so the lines to be read are invalidated before.
  *
  * Sending      Two buffers take turns: one is sent by DMA while the other is filled, and the
- * interrupt at the end of one starts the other. The core's memory is free as soon as it has been
- * copied.
+ *              interrupt at the end of one starts the other. The core's memory is free as soon as
+ *              it has been copied.
  *
  * Both channels are secure and of compartment 1, as memory demands.
  */
@@ -262,7 +261,6 @@ int link_init(void)
         secure(&receiver) != 0 || secure(&sender) != 0)
         return -1;
     if (HAL_DMA_RegisterCallback(&receiver, HAL_DMA_XFER_HALFCPLT_CB_ID, on_received) != HAL_OK ||
-        HAL_DMA_RegisterCallback(&receiver, HAL_DMA_XFER_CPLT_CB_ID, on_received) != HAL_OK ||
         HAL_DMA_RegisterCallback(&receiver, HAL_DMA_XFER_ERROR_CB_ID, on_receive_error) != HAL_OK ||
         HAL_DMA_RegisterCallback(&sender, HAL_DMA_XFER_CPLT_CB_ID, on_sent) != HAL_OK ||
         HAL_DMA_RegisterCallback(&sender, HAL_DMA_XFER_ERROR_CB_ID, on_sent) != HAL_OK)

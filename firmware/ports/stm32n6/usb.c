@@ -6,8 +6,8 @@
  * the port raises DTR, which is told to the core as a new link; without a reader, what is to be
  * sent is thrown away, as it would be on a UART.
  *
- * The PHY takes its clock from the 48 MHz crystal. The bits of its control register select 24 MHz,
- * from the divider.
+ * The PHY takes 24 MHz, half of the 48 MHz crystal; its control register has to be told so before
+ * it leaves reset.
  */
 #include "board.h"
 
@@ -19,10 +19,9 @@
 enum {
     RHPORT = 0,
     PRIORITY = 5,
-    PHY_POWER_DOWN_VALUE = 1u << 16,
-    PHY_REFERENCE_MASK = 7u << 4,
-    PHY_REFERENCE_24_MHZ = 2u << 4,
-    PHY_ENABLE = 1u << 2 | 1u,
+    PHY_REFERENCE_MASK = 7 << 4,
+    PHY_REFERENCE_24_MHZ = 2 << 4,
+    PHY_ON = 1 << 16 | 1 << 2 | 1, /* as ST's and TinyUSB's examples have it */
     NOTIFY = 0x81,
     OUT = 0x02,
     IN = 0x82,
@@ -161,12 +160,14 @@ static int start_phy(void)
     if (HAL_RCCEx_PeriphCLKConfig(&clocks) != HAL_OK)
         return -1;
 
+    __HAL_RCC_USB1_OTG_HS_CTL_FORCE_RESET();
     __HAL_RCC_USB1_OTG_HS_FORCE_RESET();
     __HAL_RCC_USB1_OTG_HS_PHY_FORCE_RESET();
+    __HAL_RCC_USB1_OTG_HS_CTL_RELEASE_RESET();
     __HAL_RCC_USB1_OTG_HS_CLK_ENABLE();
     HAL_Delay(1);
     MODIFY_REG(USB1_HS_PHYC->USBPHYC_CR, (uint32_t)PHY_REFERENCE_MASK,
-               (uint32_t)(PHY_POWER_DOWN_VALUE | PHY_REFERENCE_24_MHZ | PHY_ENABLE));
+               (uint32_t)(PHY_REFERENCE_24_MHZ | PHY_ON));
     __HAL_RCC_USB1_OTG_HS_PHY_RELEASE_RESET();
     HAL_Delay(1);
     __HAL_RCC_USB1_OTG_HS_RELEASE_RESET();

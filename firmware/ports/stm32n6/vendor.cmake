@@ -24,7 +24,7 @@ n6_find(cmsis "CMSIS core" ${drivers}/CMSIS/Core/Include/core_cm55.h ${drivers}/
 cmake_path(GET cmsis PARENT_PATH cmsis)
 
 set(vendor_sources ${device}/Source/Templates/system_stm32n6xx_fsbl.c)
-foreach(module bsec cacheaxi cortex crc dma dma_ex dts exti gpio iwdg pwr pwr_ex ramcfg rcc rcc_ex rif rng uart uart_ex xspi)
+foreach(module bsec cacheaxi cortex crc crc_ex dma dma_ex dts exti gpio iwdg pwr pwr_ex ramcfg rcc rcc_ex rif rng uart uart_ex xspi)
   list(APPEND vendor_sources ${hal}/Src/stm32n6xx_hal_${module}.c)
 endforeach()
 list(APPEND vendor_sources ${hal}/Src/stm32n6xx_hal.c)

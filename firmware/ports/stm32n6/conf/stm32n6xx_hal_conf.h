@@ -1,6 +1,5 @@
 /*
- * stm32n6xx_hal_conf.h - which modules of the HAL are built, and the oscillators that it computes
- * with.
+ * stm32n6xx_hal_conf.h - which modules of the HAL are built, and the oscillators it computes with.
  *
  * The HAL includes this file from its own stm32n6xx_hal.h and expects the headers of the chosen
  * modules from here.

@@ -1,4 +1,5 @@
 /* The networks of this firmware. Written by `n6link firmware registry`: do not edit. */
+/* clang-format off */
 #include "ll_aton.h"
 
 /* tiny: network.c */
