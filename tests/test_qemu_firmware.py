@@ -17,6 +17,7 @@ import anyio
 import m55
 import numpy as np
 import pytest
+from anyio.streams.buffered import BufferedByteReceiveStream
 
 from n6link import frames
 from n6link.device import N6Device
@@ -131,7 +132,7 @@ async def test_a_flood_larger_than_the_receive_ring_loses_nothing(tmp_path: Path
     with m55.board(m55.build("qemu") / "n6qemu.elf", tmp_path) as (url, errors):
         async with await anyio.connect_unix(url.removeprefix("unix:")) as line:
             await line.send(noise + frames.pack(MessageType.PING, 1, CODECS["Ping"].pack(host_time=5)))
-            answer = await line.receive()
+            answer = await BufferedByteReceiveStream(line).receive_exactly(12 + CODECS["ErrorReply"].size)
         assert answer[:4] == b"n6" + bytes([MessageType.ERROR, Flag.REPLY])
         assert CODECS["ErrorReply"].unpack(answer[12:]).status == Status.NO_SESSION
         async with N6Device(url) as dev:
