@@ -1,0 +1,78 @@
+"""``n6link firmware``: what a board's firmware is made of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from n6link.cli.common import Group, Json, emit, err, out
+from n6link.errors import BadInput
+from n6link.registry import Network, check_together, read_network, runtime_version, write_c
+
+app = typer.Typer(cls=Group, no_args_is_help=True)
+
+
+@app.callback()
+def firmware() -> None:
+    """Build the firmware of a board from networks that ST Edge AI Core has generated."""
+
+
+@app.command()
+def registry(
+    output: Annotated[Path, typer.Argument(metavar="FILE.c", help="The C file to write.")],
+    network: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=PATH", help="A network: its generated folder or C file; may be repeated."),
+    ] = None,
+    card: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=FILE", help="Its card, unless one lies beside it; may be repeated."),
+    ] = None,
+    board: Annotated[str | None, typer.Option(help="Board whose memory is respected, as stm32n6570-dk.")] = None,
+    runtime: Annotated[
+        Path | None, typer.Option(metavar="FILE.h", help="The ll_aton_version.h that the firmware is built with.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Check the networks of a firmware, write their C registry, and say where their weights belong."""
+    cards = dict(_pair(text, "--card") for text in card or ())
+    networks = [
+        read_network(name, path, card=cards.pop(name, None))
+        for name, path in (_pair(text, "--network") for text in network or ())
+    ]
+    if cards:
+        raise BadInput(f"--card is for {next(iter(cards))!r}, which is no network of this firmware.")
+    check_together(networks, board=board, runtime=runtime_version(runtime) if runtime else None)
+    output.write_text(write_c(networks), encoding="utf-8")
+    if as_json:
+        emit([_summary(one) for one in networks])
+        return
+    for one in networks:
+        for note in one.notes:
+            err.print(note, markup=False, soft_wrap=True)
+        for pool in one.weights:
+            out.print(
+                f"{one.name}: {pool.weights} bytes of weights at {pool.base:#x} ({pool.name})",
+                markup=False,
+                soft_wrap=True,
+            )
+
+
+def _summary(network: Network) -> dict[str, object]:
+    return {
+        "name": network.name,
+        "source": network.source.path,
+        "epochs": network.epochs,
+        "blocks": len(network.blocks),
+        "notes": network.notes,
+        "weights": [{"pool": pool.name, "base": pool.base, "bytes": pool.weights} for pool in network.weights],
+    }
+
+
+def _pair(text: str, option: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not (name and sign and value):
+        raise BadInput(f"{option} {text!r} is not NAME=PATH.")
+    return name, value
