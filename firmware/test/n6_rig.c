@@ -353,7 +353,7 @@ size_t rig_frame(uint8_t *to, uint8_t type, uint8_t flags, uint32_t id, const vo
                  size_t size)
 {
     if (size > 0)
-        memcpy(to + 12, payload, size);
+        memmove(to + 12, payload, size);
     return seal(to, type, flags, id, size);
 }
 
@@ -386,11 +386,20 @@ static void parse_line(rig_t *rig)
             EQUAL(get32(at + 12 + length), rig_crc32(at + 12, length));
         if (at[2] == N6_MESSAGE_TYPE_DATA)
             EQUAL(get16(at + 22), rig_crc16(at + 12, 10));
+        rig->parsed += 12 + length + (length ? 4u : 0u);
+        if (rig->forgetful)
+            continue;
         CHECK(rig->frames < RIG_FRAMES);
         *frame = (rig_frame_t){at[2], at[3], get32(at + 4), (uint16_t)length, at + 12};
         rig->frames++;
-        rig->parsed += 12 + length + (length ? 4u : 0u);
     }
+}
+
+static void forget_line(rig_t *rig)
+{
+    memmove(rig->line, rig->line + rig->parsed, rig->line_size - rig->parsed);
+    rig->line_size -= rig->parsed;
+    rig->parsed = 0;
 }
 
 /* ------------------------------------------------------------------------------------- the wires
@@ -450,9 +459,11 @@ int rig_turn(rig_t *rig)
 {
     int state = n6_server_poll(&rig->server);
 
-    while (!rig->deaf && transmit(rig) > 0)
-        ;
-    parse_line(rig);
+    while (!rig->deaf && transmit(rig) > 0) {
+        parse_line(rig);
+        if (rig->forgetful)
+            forget_line(rig);
+    }
     return state;
 }
 

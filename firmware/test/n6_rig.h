@@ -73,6 +73,7 @@ typedef struct {
     size_t send_size; /* most bytes it gives at once */
     bool vectors;     /* it uses windows and spans */
     bool deaf;        /* the host does not read */
+    bool forgetful;   /* frames from the device are checked, and not kept: it may send without end */
     size_t line_size;
     size_t parsed;
     int frames;
