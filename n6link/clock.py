@@ -9,9 +9,13 @@ error bound. Pairs of pings bound the drift itself in the same way, and so narro
 If the intersection is empty, one of the clocks has jumped (the host slept, the board's clocks were changed): the map
 starts anew with the last ping.
 
-The map never goes back. Each estimate is a segment that holds from its ping on; it begins where the one before has led to, and where the
-new line lies below that, time stands still until the line has caught up. A map for a restarted board takes the floor of
-the one before.
+The map never goes back: of two moments that had happened when they were asked for, the later one never maps to an earlier time. Each
+estimate is a segment that holds from its ping on; it begins where the one before has led to, but never later than the ping's answer, and
+where the new line lies below that, time stands still until the line has caught up. A map for a restarted board takes the floor of the one
+before.
+
+While the host sleeps its monotonic clock stands still and the board's goes on. So whoever maps a moment says before when it happened,
+and offers what contradicts the map (:meth:`ClockMap.agrees`) as a ping of its own.
 """
 
 from __future__ import annotations
@@ -28,6 +32,10 @@ MAX_DRIFT: Final = 500e-6
 """Most that two clocks drift apart, as a ratio: ten times a usual crystal's 50 ppm, so that also the HSI oscillator fits."""
 SAMPLES: Final = 64
 SEGMENTS: Final = 256
+FIRST_PAUSE: Final = 0.1
+"""seconds after the first ping at which a second one bounds the drift better than :data:`MAX_DRIFT` does"""
+LONGEST_PAUSE: Final = 10.0
+"""seconds between two pings at most: what oscillators do while they warm up"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,27 +73,44 @@ class ClockMap:
         self._floor = floor
         self._samples: deque[tuple[float, float, float]] = deque(maxlen=SAMPLES)
         self._segments: deque[_Segment] = deque(maxlen=SEGMENTS)
+        self._asked = self._given = float("-inf")
+        """the latest moment that was asked for, in device seconds, and the latest answer"""
 
     def add(self, sent: float, ticks: int, received: float) -> None:
         """A ping: host time before it left, device time in the reply, host time at which the reply was read."""
         device = ticks / self.tick_hz
+        back = bool(self._samples) and device < self._samples[-1][0]
         self._samples.append((device, sent, received))
         line = self._intersect(device)
         if line is None:
             self._samples.clear()
             self._samples.append((device, sent, received))
             line = (sent + received) / 2, 1.0, (received - sent) / 2, MAX_DRIFT
+        begin = max(device, self._asked)
         if self._segments:
-            newest = self._segments[-1].begin
-            self._floor = self._evaluate(max(device, newest))
-            if device < newest:  # the device's clock went back: its older times mean nothing any more
-                self._segments.clear()
-        self._segments.append(_Segment(device, self._floor, *line))
+            begin = max(begin, self._segments[-1].begin)
+            self._floor = min(self._at(begin)[1], max(received, self._given))
+        if back:  # the device's older times mean nothing any more
+            self._segments.clear()
+            begin, self._asked = device, float("-inf")
+        offset, rate, error, spread = line
+        late = begin - device
+        self._segments.append(_Segment(begin, self._floor, offset + rate * late, rate, error + spread * late, spread))
 
-    def to_host(self, ticks: int) -> HostTime:
+    def agrees(self, sent: float, ticks: int, received: float) -> bool:
+        """Whether a device time may lie between two host times; else it should be added, as a ping."""
+        if not self._segments or ticks / self.tick_hz <= self._segments[-1].begin:
+            return True
+        mapped = self.to_host(ticks)
+        return sent <= mapped.time + mapped.error and mapped.time - mapped.error <= received
+
+    def to_host(self, ticks: int, *, before: float = float("inf")) -> HostTime:
         """The host time of a device time.
 
-        Monotonic: a later device time never maps to an earlier host time, whenever the two are asked.
+        Args:
+            ticks: of the device's clock.
+            before: host time at which the moment had surely happened. Of moments asked for with it, a later device time never maps to an
+                earlier host time, whenever the two are asked.
 
         Raises:
             LookupError: there was no ping yet.
@@ -93,10 +118,21 @@ class ClockMap:
         if not self._segments:
             raise LookupError("the clocks were not compared yet")
         device = ticks / self.tick_hz
-        segment = self._segment(device)
+        segment, mapped = self._at(device)
         error = segment.error + segment.spread * abs(device - segment.begin)
-        mapped = self._evaluate(device)
+        if before < float("inf"):
+            mapped = min(mapped, before)
+            self._asked, self._given = max(self._asked, device), max(self._given, mapped)
         return HostTime(mapped, error + max(0.0, mapped - self._line(segment, device)))
+
+    @property
+    def due(self) -> float:
+        """The host time at which another ping tells something new: pauses double while the drift becomes known."""
+        if not self._samples:
+            return float("-inf")
+        _, first, _ = self._samples[0]
+        _, last, _ = self._samples[-1]
+        return last + min(max(last - first, FIRST_PAUSE), LONGEST_PAUSE)
 
     @property
     def newest(self) -> float:
@@ -118,24 +154,21 @@ class ClockMap:
         """Error bound of the newest estimate at its ping, in seconds; infinite before the first ping."""
         return self._segments[-1].error if self._segments else float("inf")
 
-    def _segment(self, device: float) -> _Segment:
-        index = bisect_right(self._segments, device, key=lambda segment: segment.begin)
-        return self._segments[max(index - 1, 0)]
-
     @staticmethod
     def _line(segment: _Segment, device: float) -> float:
         return segment.offset + segment.rate * (device - segment.begin)
 
-    def _evaluate(self, device: float) -> float:
-        segment = self._segment(device)
+    def _at(self, device: float) -> tuple[_Segment, float]:
+        """The segment that holds at a device time, and the host time there."""
+        segment = self._segments[-1]
+        if device >= segment.begin:
+            return segment, max(self._line(segment, device), segment.floor)
+        index = bisect_right(self._segments, device, key=lambda segment: segment.begin)
+        segment = self._segments[max(index - 1, 0)]
         line = self._line(segment, device)
-        if device < segment.begin:  # older than everything: no floor can be needed
-            return line
-        index = bisect_right(self._segments, device, key=lambda s: s.begin)
-        mapped = max(line, segment.floor)
-        if index < len(self._segments):  # a later segment begins here or after: never beyond its floor
-            mapped = min(mapped, max(self._segments[index].floor, segment.floor))
-        return mapped
+        if not index:  # older than everything: no floor can be needed
+            return segment, line
+        return segment, min(max(line, segment.floor), max(self._segments[index].floor, segment.floor))
 
     def _intersect(self, device: float) -> tuple[float, float, float, float] | None:
         """Offset, rate, error and spread at a device time; None if the pings contradict each other."""

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from n6link.clock import MAX_DRIFT, ClockMap
+from n6link.clock import LONGEST_PAUSE, MAX_DRIFT, SEGMENTS, ClockMap
 
 HZ = 800e6
 delays = st.floats(20e-6, 20e-3)
@@ -41,22 +41,31 @@ def test_the_truth_lies_within_the_error(trips: list[tuple[float, float, float]]
     assert abs(clock.drift - drift) <= slack + 1e-9
 
 
-@given(pings, st.floats(-0.9 * MAX_DRIFT, 0.9 * MAX_DRIFT), st.lists(st.floats(0, 500), min_size=2, max_size=30))
-def test_it_is_monotonic(trips: list[tuple[float, float, float]], drift: float, asked: list[float]) -> None:
-    """Also between answers that were given before and after a new estimate, in any order of asking."""
+@given(
+    pings,
+    st.floats(-0.9 * MAX_DRIFT, 0.9 * MAX_DRIFT),
+    st.lists(st.tuples(st.floats(0, 3), st.floats(0, 0.1)), min_size=1, max_size=30),
+)
+def test_it_is_monotonic(
+    trips: list[tuple[float, float, float]], drift: float, moments: list[tuple[float, float]]
+) -> None:
+    """Also between answers that were given before and after a new estimate, and when a ping is read late."""
     clock = ClockMap(HZ)
     answers: list[tuple[float, float]] = []
     host = 10.0
     for index, (pause, there, back) in enumerate(trips):
         host += pause
-        device = (host + there) / (1 + drift)
-        clock.add(host, round(device * HZ), host + there + back)
-        now = (host + there + back) / (1 + drift)
-        question = min(asked[index % len(asked)], now)
-        answers.append((question, clock.to_host(round(question * HZ)).time))
-        answers.append((now, clock.to_host(round(now * HZ)).time))
-        host += there + back
-    begin = clock._segments[0].begin
+        ticks, received = round((host + there) / (1 + drift) * HZ), host + there + back
+        if not index:
+            clock.add(host, ticks, received)
+        age, late = moments[index % len(moments)]
+        for happened in (received + late - min(age, received - 10.0), received + late):
+            device = round(happened / (1 + drift) * HZ)
+            answers.append((device, clock.to_host(device, before=happened + 1e-4).time))
+        if index:
+            clock.add(host, ticks, received)
+        host = received + late
+    begin = clock._segments[0].begin * HZ
     answers = sorted(answer for answer in answers if answer[0] >= begin)
     for (_, before), (_, after) in itertools.pairwise(answers):
         assert after >= before - 1e-6
@@ -85,15 +94,70 @@ def test_drift_becomes_known() -> None:
 def test_a_jump_starts_anew_and_time_still_does_not_go_back(jump: float) -> None:
     clock = ClockMap(HZ)
     times = feed(clock, [(1.0, 1e-4, 1e-4)] * 5, offset=0.0, drift=0.0)
-    before = clock.to_host(round(times[-1] * HZ))
+    before = clock.to_host(round(times[-1] * HZ), before=times[-1] + 1e-4)
     host = times[-1] + 1.0
     device = host - jump
     clock.add(host, round(device * HZ), host + 2e-4)
     at_jump = clock.to_host(round(device * HZ))
     later = clock.to_host(round((device + 10.0) * HZ))
-    assert at_jump.time >= before.time
-    assert later.time == pytest.approx(host + 10.0, abs=1e-2)
-    assert abs(later.time - (host + 1e-4 + 10.0)) <= later.error
+    assert before.time <= at_jump.time <= host + 2e-4
+    assert abs(later.time - (host + 1e-4 + 10.0)) <= later.error < 0.01
+
+
+def test_a_result_that_contradicts_the_map_is_a_ping() -> None:
+    """The host slept for an hour, in which its clock stood still: nothing maps into the future, nor stands still for an hour."""
+    clock = ClockMap(HZ)
+    last = feed(clock, [(1.0, 1e-4, 1e-4)] * 5, offset=0.0, drift=0.0)[-1]
+    known = round((last + 0.002) * HZ)
+    assert clock.agrees(last + 0.001, known, last + 0.003)
+    assert not clock.agrees(last + 0.003, known, last + 0.004)
+    assert clock.agrees(last + 5, round((last - 1) * HZ), last + 6), "what is older than the last ping tells nothing"
+    slept = round((last + 3600.002) * HZ)
+    assert not clock.agrees(last + 0.001, slept, last + 0.003)
+    clock.add(last + 0.001, slept, last + 0.003)
+    mapped = clock.to_host(slept, before=last + 0.003)
+    assert last < mapped.time <= last + 0.003
+    assert mapped.error < 0.003
+    assert clock.to_host(slept + round(HZ)).time == pytest.approx(last + 1.002, abs=0.003)
+
+
+def test_an_answer_given_before_the_ping_that_is_older_still_counts() -> None:
+    clock = ClockMap(HZ)
+    clock.add(1.0, round(1.05 * HZ), 1.1)  # off by up to 50 ms
+    result = clock.to_host(round(2.009 * HZ), before=2.02)
+    clock.add(2.0, round(2.0001 * HZ), 2.0002)  # read later than the result, and far more exact
+    assert clock.error < 2e-3
+    for later in (2.009, 2.01, 2.05, 2.2):
+        assert clock.to_host(round(later * HZ), before=later + 0.02).time >= result.time - 1e-9
+
+
+def test_a_device_clock_that_goes_back_is_another_clock() -> None:
+    clock = ClockMap(HZ)
+    last = feed(clock, [(1.0, 1e-4, 1e-4)] * 5, offset=0.0, drift=0.0)[-1]
+    before = clock.to_host(round(last * HZ), before=last + 1e-4)
+    clock.add(last + 1, round(0.5 * HZ), last + 1.0002)
+    assert clock.to_host(round(0.5 * HZ)).time == pytest.approx(last + 1.0001, abs=1e-4)
+    assert clock.to_host(round(0.4 * HZ)).time >= before.time
+
+
+def test_pings_are_due_often_while_they_tell_much() -> None:
+    clock = ClockMap(HZ)
+    assert clock.due == -math.inf
+    host, count = 100.0, 0
+    while host < 200.0:
+        clock.add(host, round(host * HZ), host + 1e-4)
+        count += 1
+        assert host < clock.due <= host + LONGEST_PAUSE + 1e-9
+        assert clock.to_host(round(clock.due * HZ)).error < 0.3e-3, "what is stated until the next ping"
+        host = clock.due
+    assert count < 25
+
+
+def test_old_moments_are_still_mapped_after_many_estimates() -> None:
+    clock = ClockMap(HZ)
+    feed(clock, [(1.0, 1e-4, 1e-4)] * (SEGMENTS + 10), offset=0.0, drift=1e-5)
+    mapped = clock.to_host(round(11.0 * HZ))
+    assert abs(mapped.time - 11.0 * (1 + 1e-5)) <= mapped.error
 
 
 def test_while_time_stands_still_the_error_says_so() -> None:
