@@ -16,7 +16,7 @@
 Options belong to the network before them or to the whole board, as their names say:
 
     report=PATH   network   what ST Edge AI Core says of the real network (a report, c_info JSON, or their folder): its epoch
-                            blocks are shown, with LiteRT's times spread over them
+                            blocks and memory pools are shown, with LiteRT's times spread over the blocks
     card=FILE     network   the card (TOML) that tells what the tensors mean; else x.toml beside x.tflite, if there is one
     baud=N        board     paces each direction to that many bits a second, ten bits a byte, as a UART does
     slots=N       board     input slots
@@ -103,7 +103,7 @@ class SimBoard:
                 parts.append(f"card={network.card}")
             if network.report:
                 blocks = folder / f"{index}.blocks"
-                blocks.write_text(st_report.block_lines(network.report), encoding="utf-8")
+                blocks.write_text(st_report.block_table(network.report), encoding="utf-8")
                 parts.append(f"blocks={blocks}")
             if odd := next((part for part in parts if ";" in part), None):
                 raise TransportError(f"the virtual board takes no path with a semicolon, as in {odd!r}")

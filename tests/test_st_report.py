@@ -16,7 +16,7 @@ from n6link.epochs import EpochBlock, EpochTable
 from n6link.errors import ReportError
 from n6link.info import Pool
 from n6link.protocol import EpochKind
-from n6link.st_report import Report, block_lines, join, read
+from n6link.st_report import Report, block_table, join, read
 from n6link.st_report.model import MAX_NOTES
 from n6link.st_report.text import TextReader
 
@@ -530,10 +530,31 @@ def test_join_accepts_names_that_the_wire_cut() -> None:
     assert join(report, device).disagreements == ()
 
 
-def test_block_lines(shared: Path) -> None:
-    assert block_lines(DATA / "movenet").splitlines()[:3] == ["EC 1 58 0 0", "SW 59 59 0 0 Resize", "EC 60 62 0 0"]
-    lines = block_lines(shared / "st_reports" / "tinybert_textgen_network_c_info_v2.2.json").splitlines()
-    assert lines[1] == "SW 7 7 3840 3840 Transpose"
-    assert all(len(line.split(maxsplit=5)[5].encode()) <= 24 for line in lines)
+def test_block_table(shared: Path) -> None:
+    lines = block_table(DATA / "movenet").splitlines()
+    assert lines[:3] == ["EC 1 58 0 0", "SW 59 59 0 0 Resize", "EC 60 62 0 0"]
+    assert [line for line in lines if line.startswith("pool")] == [
+        "pool cpuRAM2 0x34100000 1048576 884736 0 884736",
+        "pool npuRAM3 0x34200000 458752 0 0 0",
+        "pool npuRAM4 0x34270000 458752 387072 0 387072",
+        "pool npuRAM5 0x342e0000 458752 442368 0 442368",
+        "pool npuRAM6 0x34350000 458752 0 0 0",
+        "pool octoFlash 0x70380000 63438848 3066040 3066040 0",
+        "pool hyperRAM 0x90000000 33554432 0 0 0",
+    ]
+    assert len(lines) == 9 + 7
+    c_info = shared / "st_reports" / "tinybert_textgen_network_c_info_v2.2.json"
+    blocks = [line for line in block_table(c_info).splitlines() if not line.startswith("pool")]
+    assert blocks[1] == "SW 7 7 3840 3840 Transpose"
+    assert all(len(line.split(maxsplit=5)[5].encode()) <= 24 for line in blocks)
     with pytest.raises(ReportError, match="lists no epochs"):
-        block_lines(shared / "st_reports" / "conv7x7_network_validate_report_v2.2.txt")
+        block_table(shared / "st_reports" / "conv7x7_network_validate_report_v2.2.txt")
+
+
+def test_a_pool_whose_name_has_blanks_stays_one_word(tmp_path: Path) -> None:
+    node = {"id": 1, "name": "epoch_1", "mapping": "NODE_HW", "subgraph_nodes": [{"description": "Node kind=Conv"}]}
+    pool = {"id": 1, "name": "slow\nRAM 2", "address": "1024", "size_bytes": 64, "used_size_bytes": 32}
+    document = {"json_schema_version": "2.0", "graphs": [{"nodes": [node]}], "memory_pools": [pool]}
+    path = tmp_path / "network_c_info.json"
+    path.write_text(json.dumps(document))
+    assert block_table(path).splitlines() == ["HW 1 1 0 0 Conv", "pool slow_RAM_2 0x400 64 32 0 32"]

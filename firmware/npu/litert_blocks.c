@@ -117,27 +117,49 @@ static void time_operators(const litert_network_t *self, uint64_t begin, n6_bloc
     }
 }
 
+static unsigned epochs_of(const n6_block_t *block)
+{
+    return block->last - block->first + 1u;
+}
+
+/* What an epoch is estimated at, on the average of the blocks that have an estimate; 1 if none has. */
+static double mean_estimate(const n6_network_t *about)
+{
+    double cycles = 0;
+    double epochs = 0;
+    for (size_t i = 0; i < about->blocks; i++) {
+        const n6_block_t *block = &about->block[i];
+        cycles += (double)block->estimated_total;
+        epochs += block->estimated_total ? epochs_of(block) : 0;
+    }
+    return cycles > 0 ? cycles / epochs : 1;
+}
+
+static double weigh(const n6_block_t *block, double mean)
+{
+    return block->estimated_total ? (double)block->estimated_total : mean * epochs_of(block);
+}
+
 static void spread_over_table(const litert_network_t *self, uint64_t begin, n6_block_time_t *times)
 {
     const n6_network_t *about = &self->about;
-    double total = 0;
-    double estimated = 0;
+    const double mean = mean_estimate(about);
+    double ticks = 0;
+    double all = 0;
     for (int i = 0; i < self->events; i++) {
-        total += (double)self->event[i].elapsed_us * TICKS_PER_US;
+        ticks += (double)self->event[i].elapsed_us * TICKS_PER_US;
     }
     for (size_t i = 0; i < about->blocks; i++) {
-        estimated += (double)about->block[i].estimated_total;
+        all += weigh(&about->block[i], mean);
     }
-    double before = 0;
+    double weight = 0;
     for (size_t i = 0; i < about->blocks; i++) {
         const n6_block_t *block = &about->block[i];
-        double after = before + (estimated > 0 ? (double)block->estimated_total / estimated
-                                               : 1.0 / about->blocks);
-        uint64_t start = (uint64_t)(before * total);
-        uint64_t ticks = (uint64_t)(after * total) - start;
+        uint64_t start = (uint64_t)(weight / all * ticks);
+        weight += weigh(block, mean);
         times[i].start = begin + start;
-        *(block->kind == N6_EPOCH_KIND_SW ? &times[i].post : &times[i].core) = ticks;
-        before = after;
+        *(block->kind == N6_EPOCH_KIND_SW ? &times[i].post : &times[i].core) =
+            (uint64_t)(weight / all * ticks) - start;
     }
 }
 
@@ -189,30 +211,30 @@ static int learn_blocks(litert_load_t *load)
     return 0;
 }
 
-static int read_blocks(litert_load_t *load, const char *text)
+static int read_table(litert_load_t *load, const char *text)
 {
     litert_network_t *self = load->self;
-    size_t space = 1;
-    for (const char *c = text; *c && space < UINT16_MAX; c++) {
-        space += *c == '\n' || *c == '\r';
-    }
-    n6_block_t *blocks = n6_litert_keep(self, space * sizeof(*blocks));
+    size_t lines = n6_block_table_lines(text);
+    n6_block_table_t table = {
+        .block = n6_litert_keep(self, lines * sizeof(*table.block)),
+        .pool = n6_litert_keep(self, lines * sizeof(*table.pool)),
+    };
     char reason[160];
-    int count = n6_block_table_read(n6_litert_keep_text(self, text), blocks, (int)space, reason,
-                                    sizeof(reason));
-    if (count < 0) {
+    if (n6_block_table_read(&table, n6_litert_keep_text(self, text), reason, sizeof(reason))) {
         return n6_litert_fail(load, "its block table: %s", reason);
     }
     uint16_t first = UINT16_MAX;
     uint16_t last = 0;
-    for (int i = 0; i < count; i++) {
-        first = blocks[i].first < first ? blocks[i].first : first;
-        last = blocks[i].last > last ? blocks[i].last : last;
+    for (size_t i = 0; i < table.blocks; i++) {
+        first = table.block[i].first < first ? table.block[i].first : first;
+        last = table.block[i].last > last ? table.block[i].last : last;
     }
     self->table = true;
-    self->about.block = blocks;
-    self->about.blocks = (uint16_t)count;
+    self->about.block = table.block;
+    self->about.blocks = table.blocks;
     self->about.epochs = (uint16_t)(last - first + 1);
+    self->about.pool = table.pool;
+    self->about.pools = table.pools;
     return 0;
 }
 
@@ -227,5 +249,5 @@ int n6_litert_describe_blocks(litert_load_t *load)
         n6_litert_network_reason(self, reason, sizeof(reason));
         return n6_litert_fail(load, "it does not run on zeros: %s", reason);
     }
-    return load->source->blocks ? read_blocks(load, load->source->blocks) : learn_blocks(load);
+    return load->source->blocks ? read_table(load, load->source->blocks) : learn_blocks(load);
 }

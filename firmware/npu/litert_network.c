@@ -121,6 +121,19 @@ static int prepare(litert_load_t *load)
     return 0;
 }
 
+/* Without a block table there is one pool: the file, and the buffers of inputs and outputs. */
+static void describe_host(litert_network_t *self, uint32_t file)
+{
+    n6_network_t *about = &self->about;
+    n6_pool_t *pool = n6_litert_keep(self, sizeof(*pool));
+    pool->name = "host";
+    pool->weights = file;
+    pool->activations = about->input_bytes + about->output_bytes;
+    pool->used = pool->total = pool->weights + pool->activations;
+    about->pool = pool;
+    about->pools = 1;
+}
+
 int n6_litert_network_load(litert_load_t *load, const lrt_api_t *api)
 {
     litert_network_t *self = load->self;
@@ -140,13 +153,9 @@ int n6_litert_network_load(litert_load_t *load, const lrt_api_t *api)
         n6_litert_describe_tensors(load, LITERT_OUTPUT) || n6_litert_describe_blocks(load)) {
         return -1;
     }
-    n6_pool_t *pool = n6_litert_keep(self, sizeof(*pool));
-    pool->name = "host";
-    pool->weights = bytes;
-    pool->activations = about->input_bytes + about->output_bytes;
-    pool->used = pool->total = pool->weights + pool->activations;
-    about->pool = pool;
-    about->pools = 1;
+    if (!about->pools) {
+        describe_host(self, bytes);
+    }
     about->name = n6_litert_keep_text(self, source->name);
     about->card = source->card;
     about->card_bytes = (uint16_t)card;

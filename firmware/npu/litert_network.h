@@ -15,9 +15,10 @@
  * nested subgraph are part of the operator that calls them. XNNPACK's events have a duration and no
  * start: they begin where the one before ended.
  *
- * With a block table (block_table.h) the sum of all operators is spread over the table's blocks in
- * proportion to their estimated cycles, or evenly where the table has none; as on a board, a SW
- * block works in its post phase.
+ * With a block table (block_table.h) the network shows the table's blocks and pools, and the sum of
+ * all operators is spread over the blocks in proportion to their estimated cycles. A block without
+ * an estimate counts as many average epochs as it holds. As on a board, a SW block works in its
+ * post phase.
  */
 #ifndef N6_LITERT_NETWORK_H
 #define N6_LITERT_NETWORK_H
@@ -47,7 +48,7 @@ typedef struct {
     int events;
     int event_space;
     uint64_t begin_us; /* of the last run, on the profiler's clock */
-    bool table;        /* the blocks are those of a block table */
+    bool table;        /* the blocks and pools are those of a block table */
     void *kept;        /* everything that n6_litert_keep() gave */
 } litert_network_t;
 

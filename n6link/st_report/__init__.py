@@ -8,7 +8,7 @@
     :func:`read`          one file, or a folder, whose reports are of one network and complete each other
     :class:`Report`       the one model of all of them
     :func:`join`          a report's names and estimates on the blocks of a device
-    :func:`block_lines`   a report as the block table of a simulated network
+    :func:`block_table`   a report as the block table of a simulated network
 
 Reports come from elsewhere: a wrong or truncated one gives what can be read and notes about the rest, or ReportError if there is nothing
 to read; it never takes longer than its size asks for.
@@ -28,7 +28,7 @@ from n6link.st_report.join import Join, join
 from n6link.st_report.model import BlockTime, Note, Report, Validation
 from n6link.st_report.text import TextReader
 
-__all__ = ["BlockTime", "Join", "Note", "Report", "Validation", "block_lines", "join", "read"]
+__all__ = ["BlockTime", "Join", "Note", "Report", "Validation", "block_table", "join", "read"]
 
 MAX_BYTES: Final = 256 * 1024 * 1024
 """Larger files are refused."""
@@ -56,23 +56,29 @@ def read(path: str | os.PathLike[str]) -> Report:
     return report
 
 
-def block_lines(path: str | os.PathLike[str]) -> str:
-    """The epoch blocks of a report as text, one line a block: ``kind first last estimated_npu estimated_total operation``.
+def block_table(path: str | os.PathLike[str]) -> str:
+    """The epoch blocks and memory pools of a report as text, one a line, as ``firmware/npu/block_table.h`` tells.
 
-    A simulated network that is given this text shows the blocks that the compiler has made of the real one.
+    A simulated network that is given this text shows what the compiler has made of the real one. Pools that the report's
+    target does not have (of no size) are left out.
 
     Raises:
         ReportError: the report cannot be read, or lists no epochs.
     """
-    table = read(path).table
-    if table is None:
+    report = read(path)
+    if report.table is None:
         raise ReportError(f"{path} lists no epochs; give the generate report or the c_info of the network.")
-    return "".join(
+    blocks = (
         f"{block.kind.name} {block.first} {block.last} {block.estimated_npu} {block.estimated_total} "
         f"{_short(block.operation)}".rstrip()
-        + "\n"
-        for block in table.blocks
+        for block in report.table.blocks
     )
+    pools = (
+        f"pool {'_'.join(pool.name.split()) or '?'} {pool.base:#x} {pool.total} {pool.used} {pool.weights} {pool.activations}"
+        for pool in report.pools
+        if pool.total
+    )
+    return "".join(f"{line}\n" for line in (*blocks, *pools))
 
 
 def _short(operation: str) -> str:

@@ -126,7 +126,9 @@ static void plan_memory(n6_board_t *board)
         config->max_blocks =
             network->blocks > config->max_blocks ? network->blocks : config->max_blocks;
         config->total_blocks += network->blocks;
-        board->weights += network->pools ? network->pool[0].weights : 0;
+        for (size_t j = 0; j < network->pools; j++) {
+            board->weights += network->pool[j].weights;
+        }
     }
     config->slots = (uint8_t)board->options->slots;
     config->slot_size = slot_size;
