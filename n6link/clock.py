@@ -46,6 +46,10 @@ class HostTime:
     error: float
 
 
+UNKNOWN: Final = HostTime(float("nan"), float("inf"))
+"""a moment that nobody has told"""
+
+
 @dataclass(frozen=True, slots=True)
 class _Segment:
     begin: float

@@ -33,10 +33,6 @@ from n6link.transport import open_stream
 
 FIRST_PINGS: Final = 4
 """round trips at connecting, of which the quickest sets the clock"""
-CLOCK_SPACING: Final = 0.05
-"""seconds between two pings below which the second one tells the clock nothing new"""
-CLOCK_AGE: Final = 10.0
-"""seconds after which an inference has the clocks compared again"""
 
 _logger = logging.getLogger(__name__)
 
@@ -83,8 +79,8 @@ class N6Device:
         self._info: DeviceInfo
         self._networks: Mapping[str, Network] = MappingProxyType({})
         self._runner: Runner
-        self._clock: ClockMap
-        self._compared = 0.0
+        self._clock = ClockMap(1.0)
+        self._comparing = False
 
     async def __aenter__(self) -> Self:
         if self._stack:
@@ -146,7 +142,10 @@ class N6Device:
     async def ping(self) -> Ping:
         """Measures a round trip, and compares the clocks."""
         reply = await self._open_channel.ask(MessageType.PING)
-        return self._pong(reply)
+        if reply.received >= self._clock.due:
+            self._add_to_clock(reply)
+        middle = (reply.sent + reply.received) / 2
+        return Ping(reply.received - reply.sent, _device_time(reply) / self._info.tick_hz, middle)
 
     async def request(
         self,
@@ -255,10 +254,14 @@ class N6Device:
         """
         channel = self._open_channel
         channel.check()
-        if time.monotonic() > self._compared + CLOCK_AGE:
-            self._compared = time.monotonic()
+        if not self._comparing and time.monotonic() >= self._clock.due:
+            self._comparing = True
             channel.tasks.start_soon(self._compare)
-        return await self._runner.run(job)
+        outcome = await self._runner.run(job)
+        moment = outcome.begun, outcome.header.t_end, outcome.received
+        if not self._clock.agrees(*moment):
+            self._clock.add(*moment)
+        return outcome
 
     async def reset(self, *, restart: bool = False) -> None:
         """Cancels all work and drops all results; what was under way fails with DeviceError.
@@ -288,15 +291,14 @@ class N6Device:
         """Opens a session, and reads what the device has."""
         channel = self._open_channel
         session = await channel.open(secrets.randbits(64), host=f"n6link {_version()}")
-        self._clock = ClockMap(session.tick_hz)
+        self._clock = ClockMap(session.tick_hz, floor=self._clock.newest)
         try:
             self._info = DeviceInfo.parse(session, await self.request(MessageType.INFO))
         except ValueError as error:
             raise RemoteProtocolError(f"the device tells too little of itself: {error}") from error
         channel.link.path.set_baud(self._info.baud)
         for _ in range(FIRST_PINGS):
-            self._compared = 0.0
-            await self.ping()
+            self._add_to_clock(await channel.ask(MessageType.PING))
         networks = {}
         for description in await describe.read(channel.ask_all, session.networks):
             card = cards_.find(description.name, description.card, self._cards)
@@ -307,14 +309,10 @@ class N6Device:
     async def _compare(self) -> None:
         with suppress(N6Error):
             await self.ping()
+        self._comparing = False
 
-    def _pong(self, reply: Reply) -> Ping:
-        pong = CODECS["PingReply"].unpack(reply.payload)
-        if reply.received > self._compared + CLOCK_SPACING:
-            self._compared = reply.received
-            self._clock.add(reply.sent, pong.device_time, reply.received)
-        middle = (reply.sent + reply.received) / 2
-        return Ping(reply.received - reply.sent, pong.device_time / self._info.tick_hz, middle)
+    def _add_to_clock(self, reply: Reply) -> None:
+        self._clock.add(reply.sent, _device_time(reply), reply.received)
 
     def _notice(self, event: Event | N6Error) -> None:
         """What came unasked, or that nothing will come any more."""
@@ -344,6 +342,10 @@ class N6Device:
     def _rate(self) -> bytes:
         interval = min(self._stats.values(), default=0.0)
         return CODECS["Subscribe"].pack(interval_ms=round(interval * 1000))
+
+
+def _device_time(pong: Reply) -> int:
+    return int(CODECS["PingReply"].unpack(pong.payload).device_time)
 
 
 def _version() -> str:

@@ -128,9 +128,6 @@ class _Dialogue:
                     if job.computed:
                         job.computed()
                 elif isinstance(event, Received):
-                    channel.forget(self._infer)
-                    channel.send(MessageType.RELEASE, CODECS["Release"].pack(target=event.id))
-                    self._infer = None
                     return Outcome(event.header, event.records, event.data, uploaded.begun, event.received)
         finally:
             if upload:
@@ -141,7 +138,7 @@ class _Dialogue:
         job = self._job
         ttl, flags = 0, InferFlag.TIMERS if job.timers else 0
         if job.deadline is not None:
-            ttl = max(int((job.deadline - time.monotonic()) * 1e6), 1)
+            ttl = max(int(min((job.deadline - time.monotonic()) * 1e6, _MAX_TTL + 1)), 1)
             flags |= InferFlag.ABORT_LATE
         infer = CODECS["Infer"].pack(
             key=self._key,
@@ -161,16 +158,16 @@ class _Dialogue:
             self._slot = None
 
     def _end(self) -> None:
-        """Gives the slot back; if the device may still be at work, once it has answered CANCEL."""
-        infer, self._infer = self._infer, None
-        if infer is None:
-            self._release_slot()
-            return
-        self._channel.forget(infer)
-        if infer.phase is Phase.GONE or not infer.tries or self._channel.failure:
-            self._release_slot()
-        else:
-            self._channel.tasks.start_soon(self._cancel, infer.id)
+        """Gives the result's buffer and the slot back; if the device may still be at work, once it has answered CANCEL."""
+        infer, channel = self._infer, self._channel
+        if infer:
+            channel.forget(infer)
+            if infer.phase is not Phase.GONE and infer.tries and not channel.failure:
+                channel.tasks.start_soon(self._cancel, infer.id)
+                return
+            if infer.result and not channel.failure:  # also where the call was cancelled before it saw the last chunk
+                channel.send(MessageType.RELEASE, CODECS["Release"].pack(target=infer.id))
+        self._release_slot()
 
     async def _cancel(self, number: int) -> None:
         try:

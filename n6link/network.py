@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
@@ -114,10 +115,14 @@ class Network:
         captured = begun if captured is None else captured
         if not 0 <= priority <= 255:
             raise BadInput(f"priority={priority} is out of range; give 0 to 255")
+        if deadline is not None and math.isnan(deadline):
+            raise BadInput(f"deadline={deadline} is no moment; give one of time.monotonic(), or None")
         if timeout is not None:
             if timeout <= 0:
                 raise BadInput(f"timeout={timeout} leaves no time; give seconds above 0, or None")
-            deadline = min(begun + timeout, float("inf") if deadline is None else deadline)
+            deadline = min(begun + timeout, math.inf if deadline is None else deadline)
+        if deadline is not None and deadline <= begun:
+            raise N6Timeout(f"{self.name} was not run: its deadline had passed {begun - deadline:g} s before")
         auto = reduce is None or reduce is True
         returns = self._returns(outputs, reduce, options or {})
         picture, placement = await self._prepare(data)

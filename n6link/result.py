@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from n6link import decoders, reduce
+from n6link.clock import UNKNOWN, ClockMap, HostTime
 from n6link.epochs import EpochTimers
 from n6link.errors import BadInput, RemoteProtocolError
 from n6link.image import Placement
@@ -21,9 +22,12 @@ from n6link.protocol import CODECS, Feature
 from n6link.reduce import Reduced, Return
 
 if TYPE_CHECKING:
-    from n6link.clock import ClockMap
     from n6link.network import Network
     from n6link.stream import Frame
+
+
+_STAGES: Final = ("prepare", "queue", "upload", "wait", "npu", "download", "decode")
+"""of an inference, in order"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,10 @@ class Timing:
     """the last call of :meth:`Result.decode`"""
     error: float = 0.0
     """the border between upload and download is wrong by at most this; sums and the other stages are exact"""
+    started: HostTime = UNKNOWN
+    """when the network started, on ``time.monotonic()``; never before an earlier start on this device, over restarts too"""
+    ended: HostTime = UNKNOWN
+    """when it ended"""
 
     @property
     def total(self) -> float:
@@ -54,7 +62,7 @@ class Timing:
 
     def stages(self) -> list[tuple[str, float]]:
         """Name and seconds of each stage, in order."""
-        return [(field.name, getattr(self, field.name)) for field in fields(self) if field.name != "error"]
+        return [(name, getattr(self, name)) for name in _STAGES]
 
     @classmethod
     def of(cls, outcome: Outcome, clock: ClockMap, *, captured: float, prepared: float) -> Timing:
@@ -67,7 +75,10 @@ class Timing:
             prepared: host time at which its input was ready to be sent.
         """
         header, hz = outcome.header, clock.tick_hz
-        committed = clock.to_host(header.t_committed)
+        committed, started, ended = (
+            clock.to_host(ticks, before=outcome.received)
+            for ticks in (header.t_committed, header.t_start, header.t_end)
+        )
         wait = max(header.t_start - header.t_committed, 0) / hz
         npu = max(header.t_end - header.t_start, 0) / hz
         link = max(outcome.received - outcome.begun - wait - npu, 0.0)
@@ -80,6 +91,8 @@ class Timing:
             npu=npu,
             download=link - upload,
             error=min(committed.error, link),
+            started=started,
+            ended=ended,
         )
 
 
