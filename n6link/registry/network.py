@@ -209,7 +209,9 @@ def _compare(source: Source, report: Report) -> None:
         ours = _kinds(_without_marker(source.table.blocks))
         for epoch in sorted(theirs.keys() | ours.keys()):
             if theirs.get(epoch) != ours.get(epoch):
-                there, here = (kind.name if kind is not None else "nothing" for kind in (theirs.get(epoch), ours.get(epoch)))
+                there, here = (
+                    kind.name if kind is not None else "nothing" for kind in (theirs.get(epoch), ours.get(epoch))
+                )
                 raise ReportError(f"{where}: epoch {epoch} is {there} against {here}; keep the files of one run.")
 
 

@@ -28,7 +28,7 @@ _POOL: Final = re.compile(
     r"/\* global pool \d+ is (?P<used>[\d.]+|\?) ?(?P<unit>\w*) ?\*/\s*/\* index=\d+ file postfix=\S+ name=(?P<name>\S+) "
     r"offset=(?P<base>0x[0-9a-f]+) +\S+ size=(?P<size>\d+) (?P<rest>[^*]*)"
 )
-_FIELD: Final = re.compile(r"^ +\.(\w+) = (.+?),?$", re.M)
+_FIELD: Final = re.compile(r"^ +\.(\w+) = (.+?),?$", re.MULTILINE)
 _NODE: Final = re.compile(r"/\* kind=(\w+) node=")
 _SHAPE: Final = r"static const uint32_t {}\[\] = \{{([^}}]*)\}};"
 _UNITS: Final = {"B": 1, "KB": 1024, "MB": 1024**2, "": 1}
@@ -121,7 +121,7 @@ def _body(path: Path, text: str, function: str) -> str:
 def _entries(body: str, array: str) -> list[dict[str, str]]:
     """The designated initialisers of an array of structs."""
     _, _, rest = body.partition(f" {array}[] = {{")
-    entries = re.findall(r"^    \{\n(.*?)^    \}", rest, re.M | re.S)
+    entries = re.findall(r"^    \{\n(.*?)^    \}", rest, re.MULTILINE | re.DOTALL)
     return [dict(_FIELD.findall(entry)) for entry in entries]
 
 
@@ -133,22 +133,17 @@ def _blocks(path: Path, text: str, function: str) -> EpochTable:
             break
         kind = next((kind for flag, kind in _KINDS if flag in flags), EpochKind.HW)
         try:
-            first, last = int(entry["epoch_num"]), int(entry["last_epoch_num"])
+            numbers = [int(entry[name]) for name in ("epoch_num", "last_epoch_num")]
+            numbers += [int(entry.get(name, "0")) for name in ("estimated_npu_cycles", "estimated_tot_cycles")]
         except (KeyError, ValueError) as error:
             raise ReportError(
                 f"{path} has an epoch block without numbers; generate the network again with a current version."
             ) from error
-        blocks.append(
-            EpochBlock(
-                0,
-                kind,
-                first,
-                last,
-                _operation(text, kind, entry.get("end_epoch_block", "")),
-                estimated_npu=int(entry.get("estimated_npu_cycles", "0")),
-                estimated_total=int(entry.get("estimated_tot_cycles", "0")),
-            )
-        )
+        first, last, npu, total = numbers
+        if not 0 <= first <= last <= 0xFFFF:
+            raise ReportError(f"{path} has an epoch block from {first} to {last}; it is damaged.")
+        operation = _operation(text, kind, entry.get("end_epoch_block", ""))
+        blocks.append(EpochBlock(0, kind, first, last, operation, npu, total))
     if not blocks:
         raise ReportError(f"{path} has no epoch blocks; it is not what ST Edge AI Core generates.")
     return EpochTable.from_blocks(blocks)
@@ -171,8 +166,8 @@ def _tensors(path: Path, text: str, function: str) -> tuple[Tensor, ...]:
             continue
         zero_points = 0
         if entry.get("per_channel", "0") != "0":
-            match = re.search(_SHAPE.format(re.escape(entry["mem_shape"])), body)
-            shape = [int(part) for part in match[1].split(",")] if match else []
+            match = re.search(_SHAPE.format(re.escape(entry.get("mem_shape", ""))), body)
+            shape = [int(part) for part in re.findall(r"\d+", match[1])] if match else []
             if len(shape) > 1:
                 zero_points = shape[1] if entry.get("chpos") == "CHPos_First" else shape[-1]
         tensors.append(Tensor(name.strip('"'), entry.get("is_user_allocated", "0") != "0", zero_points))

@@ -98,7 +98,7 @@ uint32_t link_baud(void);
 size_t link_read(uint8_t *to, size_t size);
 /* Takes up to size bytes for sending; returns how many. */
 size_t link_write(const uint8_t *from, size_t size);
-/* 1 once after another program has opened the other end. */
+/* 1 once after another program has opened the other end; until then nothing of it is read. */
 int link_reopened(void);
 
 #endif

@@ -96,9 +96,10 @@ static void *take(arena_t *from, size_t size)
 
 static void give_memory(void)
 {
-    size_t size, slot = N6_LIMIT_MAX_CHUNK, result = N6_LIMIT_MAX_CONTROL;
+    size_t size, slot = link_chunk(), result = N6_LIMIT_MAX_CONTROL;
 
-    inner = arena(board_inner_memory(&size), size);
+    uint8_t *chip = board_inner_memory(&size);
+    inner = arena(chip, size);
     uint8_t *external = board_outer_memory(&size);
     arena_t *big = external != NULL ? &outer : &inner;
     if (external != NULL)

@@ -188,7 +188,7 @@ int link_init(void)
 size_t link_read(uint8_t *to, size_t size)
 {
     tud_task();
-    return tud_cdc_read(to, (uint32_t)size);
+    return opened ? 0 : tud_cdc_read(to, (uint32_t)size);
 }
 
 size_t link_write(const uint8_t *from, size_t size)

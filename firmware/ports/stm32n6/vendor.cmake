@@ -97,7 +97,7 @@ else()
   find_package(Python3 3.11 REQUIRED COMPONENTS Interpreter)
   cmake_path(GET PROJECT_SOURCE_DIR PARENT_PATH package)
   set(n6link ${CMAKE_COMMAND} -E env PYTHONPATH=${package} ${Python3_EXECUTABLE} -c
-      "from n6link.cli import main; main()")
+      "__import__('n6link.cli').cli.main()")
 endif()
 set(n6_registry ${CMAKE_CURRENT_BINARY_DIR}/registry.c)
 add_custom_command(OUTPUT ${n6_registry} VERBATIM DEPENDS ${network_files}

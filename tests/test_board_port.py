@@ -1,0 +1,189 @@
+"""The STM32N6 port on the host: npu/ll_aton.c and main.c as they are, with stand-ins for the runtime and for the board."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import board_files
+import numpy as np
+import pytest
+
+from n6link.device import N6Device
+from n6link.epochs import EpochBlock
+from n6link.errors import DeviceError, N6Error
+from n6link.protocol import EpochKind, Feature, Status, TimerSource
+
+pytestmark = [
+    pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed"),
+    pytest.mark.skipif(os.name != "posix", reason="needs unix sockets"),
+]
+FIRMWARE: Final = board_files.FIRMWARE
+OPTIONS: Final = (
+    *("-std=gnu11", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"),
+    *("-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror", "-DLL_ATON_EB_DBG_INFO"),
+    *(f"-I{FIRMWARE / 'core'}", f"-I{FIRMWARE / 'npu'}", f"-I{board_files.STUBS / 'aton'}"),
+)
+RUNTIME: Final = (FIRMWARE / "npu" / "ll_aton.c", board_files.STUBS / "aton" / "runtime.c")
+NETWORK: Final = board_files.STUBS / "network"
+INPUT: Final = np.arange(192, dtype=np.uint8).reshape(1, 8, 8, 3)
+OUTPUT: Final = (np.arange(32, dtype=np.float32) / 2).reshape(1, 4, 4, 2)
+
+
+def compiled(program: Path, sources: Sequence[Path], *options: str) -> Path:
+    """Compiles a program with sanitizers."""
+    subprocess.run(["gcc", *OPTIONS, *options, *map(str, sources), "-o", str(program)], check=True)
+    return program
+
+
+# ------------------------------------------------------------------------------------------ ll_aton.c alone
+
+
+@pytest.mark.parametrize("runtime", [10100, 10103])
+@pytest.mark.parametrize("blocks", [4, 5, 6])
+def test_networks_on_ll_aton(tmp_path: Path, runtime: int, blocks: int) -> None:
+    sources = [*RUNTIME, NETWORK / "network.c", board_files.PORT / "test" / "test_ll_aton.c"]
+    program = compiled(tmp_path / "test", sources, f"-DN6_STUB_ATON={runtime}", f"-DTINY_BLOCKS={blocks}")
+    done = subprocess.run([str(program)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+# ------------------------------------------------------------------------------------------ main.c as well
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The firmware of a board, with a unix socket as its link."""
+    port = board_files.PORT
+    sources = [*sorted((FIRMWARE / "core").glob("*.c")), *RUNTIME, NETWORK / "network.c", NETWORK / "registry.c"]
+    sources += [port / "main.c", port / "text.c", port / "test" / "host_board.c"]
+    options = (f"-I{port}", '-DN6_BUILD="build"', '-DN6_FIRMWARE="0.1.0"')
+    return compiled(tmp_path_factory.mktemp("host") / "board", sources, *options)
+
+
+@contextmanager
+def board(program: Path, folder: Path, **settings: str) -> Iterator[str]:
+    """Runs the firmware; its URL."""
+    socket = folder / "link"
+    environment = {
+        **os.environ,
+        "N6_TEST_SOCKET": str(socket),
+        **{f"N6_TEST_{k.upper()}": v for k, v in settings.items()},
+    }
+    with subprocess.Popen([str(program)], env=environment, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"listening\n"
+            yield f"unix:{socket}"
+        finally:
+            process.kill()
+
+
+async def test_an_inference_and_all_that_is_known_of_the_network(program: Path, tmp_path: Path) -> None:
+    with board(program, tmp_path) as url:
+        async with N6Device(url) as dev:
+            network = dev["tiny"]
+            for _ in range(3):
+                result = await network.run(INPUT)
+                np.testing.assert_array_equal(result.outputs["Dequantize_4_out_0"], OUTPUT)
+            assert network.epochs.blocks[0] == EpochBlock(0, EpochKind.EC, 1, 3, "", 300, 330)
+            labels = [block.label for block in network.epochs.blocks]
+            assert labels == ["EC 1-3", "SW 4 DequantizeLinear", "HYBRID 5 Softmax", "HW 6", "EC 7"]
+            assert [(pool.name, pool.used) for pool in network.pools] == [("npuRAM5", 448), ("octoFlash", 2048)]
+            assert network.card is not None
+            assert network.card.keypoints == ("left", "right")
+            assert result.epochs is not None
+            assert result.epochs.source is TimerSource.DWT_CYCLES
+            assert (result.epochs.total > 0).all()
+            starts = result.epochs.ticks[:, 0]
+            assert (np.diff(starts.astype(np.int64)) > 0).all()
+
+
+async def test_the_board_tells_what_it_is(program: Path, tmp_path: Path) -> None:
+    with board(program, tmp_path) as url:
+        async with N6Device(url) as dev:
+            info = dev.info
+            assert (info.board, info.firmware, info.build) == ("host", "0.1.0", "build")
+            assert info.runtime.startswith("LL_ATON stand-in; flash runs at a quarter; the CPU does not sleep")
+            assert info.fault_record == "kept over the restart"
+            assert info.boot_nonce == 42
+            (region,) = info.memory
+            assert (region.name, region.total) == ("AXISRAM1", 65536)
+            assert info.ram_free == region.total - region.used
+            assert Feature.ZERO_COPY not in info.features
+            assert (info.slots, info.results) == (4, 4)
+
+
+async def test_memory_is_divided_into_as_many_pairs_as_fit(program: Path, tmp_path: Path) -> None:
+    with board(program, tmp_path, memory="15500") as url:
+        async with N6Device(url) as dev:
+            assert dev.info.slots == dev.info.results == 2
+            result = await dev["tiny"].run(INPUT)
+            np.testing.assert_array_equal(result.outputs["Dequantize_4_out_0"], OUTPUT)
+
+
+async def test_a_host_after_the_other(program: Path, tmp_path: Path) -> None:
+    with board(program, tmp_path) as url:
+        for _ in range(3):
+            async with N6Device(url) as dev:
+                await dev["tiny"].run(INPUT)
+
+
+async def test_the_link_goes_on_while_the_npu_works(program: Path, tmp_path: Path) -> None:
+    with board(program, tmp_path, latency="200") as url:
+        async with N6Device(url) as dev:
+            task = asyncio.create_task(dev["tiny"].run(INPUT))
+            answered = 0
+            while not task.done():
+                await dev.ping()
+                answered += 1
+            np.testing.assert_array_equal((await task).outputs["Dequantize_4_out_0"], OUTPUT)
+            assert answered > 5
+
+
+async def test_cancelling_stops_at_the_end_of_a_block(program: Path, tmp_path: Path) -> None:
+    with board(program, tmp_path, latency="300") as url:
+        async with N6Device(url) as dev:
+            task = asyncio.create_task(dev["tiny"].run(INPUT))
+            await asyncio.sleep(0.05)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            result = await dev["tiny"].run(INPUT)
+            np.testing.assert_array_equal(result.outputs["Dequantize_4_out_0"], OUTPUT)
+
+
+async def test_an_npu_that_never_finishes_is_a_fault(program: Path, tmp_path: Path) -> None:
+    with board(program, tmp_path, latency="4294967295") as url:
+        async with N6Device(url) as dev:
+            for _ in range(2):
+                with pytest.raises(DeviceError) as caught:
+                    await dev["tiny"].run(INPUT, timeout=20)
+                assert (caught.value.status, caught.value.value) == (Status.NPU_FAULT, 4)
+            await dev.ping()
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        ({"failure": "PSRAM does not answer"}, b"PSRAM does not answer\r\n"),
+        ({"memory": "9000"}, b"the networks do not fit into memory, bytes missing: "),
+    ],
+)
+async def test_what_keeps_a_board_from_starting_is_told_as_text(
+    program: Path, tmp_path: Path, settings: dict[str, str], text: bytes
+) -> None:
+    with board(program, tmp_path, **settings) as url:
+        reader, writer = await asyncio.open_unix_connection(url.removeprefix("unix:"))
+        assert (await reader.readline()).startswith(text)
+        writer.close()
+        await writer.wait_closed()
+        with pytest.raises(N6Error):
+            async with N6Device(url, timeout=0.5):
+                pass
