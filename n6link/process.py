@@ -9,6 +9,7 @@ quoted when it ends unasked.
 from __future__ import annotations
 
 import json
+import re
 import socket
 import subprocess
 import tempfile
@@ -17,14 +18,17 @@ from contextlib import suppress
 from typing import IO, Final
 
 import anyio
-from anyio.abc import ByteStream, Process, SocketStream, UNIXSocketStream
+from anyio.abc import ByteStream, Process
 
 from n6link.errors import TransportError
+from n6link.socket_stream import SocketStream
 
 BUFFER: Final = 1 << 20
 """bytes that each direction of the socket pair is asked to hold"""
 GRACE: Final = 2.0
 """seconds that a child which said that it is ready has to end by itself once its stream is closed"""
+
+_TELLING: Final = re.compile(r"fatal|error|fail|cannot|could not", re.IGNORECASE)
 
 
 class ChildStream(ByteStream):
@@ -85,18 +89,17 @@ class ChildStream(ByteStream):
         """The error that tells why the child has gone."""
         with anyio.CancelScope(shield=True):
             code = await _end(self._process, GRACE)
-        how = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
-        return TransportError(f"{self._name} {how}{self._quote()}")
+        return TransportError(f"{self._name} {how_ended(code)}{self._quote()}")
 
     def _quote(self) -> str:
-        """``: `` and the last line of the child's standard error, or nothing."""
+        """``: `` and what the child said last on its standard error, best a line that tells an error; or nothing."""
         if self._errors.closed:
             return ""
         size = self._errors.seek(0, 2)
         self._errors.seek(max(size - 4096, 0))
-        lines = self._errors.read().decode(errors="replace").split("\n")
-        last = next((line.strip() for line in reversed(lines) if line.strip()), "")
-        return f": {last}" if last else ""
+        lines = [line.strip() for line in self._errors.read().decode(errors="replace").split("\n") if line.strip()]
+        telling = [line for line in lines if _TELLING.search(line)] or lines
+        return f": {telling[-1]}" if telling else ""
 
 
 async def spawn(command: Sequence[str], socket_argument: Sequence[str], name: str) -> ChildStream:
@@ -132,7 +135,7 @@ async def spawn(command: Sequence[str], socket_argument: Sequence[str], name: st
         raise
     finally:
         theirs.close()
-    return ChildStream(await UNIXSocketStream.from_socket(ours), process, errors, name)
+    return ChildStream(SocketStream(ours), process, errors, name)
 
 
 def check_ready(line: bytes, name: str) -> str:
@@ -150,6 +153,11 @@ def check_ready(line: bytes, name: str) -> str:
     if not isinstance(ready, dict) or "url" not in ready:
         raise TransportError(f"{name} printed {line.decode(errors='replace').strip()!r} instead of its URL")
     return str(ready["url"])
+
+
+def how_ended(code: int) -> str:
+    """An exit code in words."""
+    return f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
 
 
 async def _end(process: Process, grace: float) -> int:

@@ -32,10 +32,13 @@ from anyio.abc import ByteStream
 
 from n6link import discovery, qemu, serial_port, sim
 from n6link.errors import TransportError
+from n6link.socket_stream import SocketStream
 
 RECEIVE_SIZE: Final = 256 * 1024
 CONNECT_TIMEOUT: Final = 10.0
 """seconds until a host that does not answer at all is given up"""
+QUEUE_INTERVAL: Final = 0.01
+"""seconds between two attempts at a unix socket that has too many clients waiting"""
 
 
 class Stream(ByteStream):
@@ -121,9 +124,20 @@ async def _open_unix(rest: str) -> ByteStream:
     _check_unix(rest)
     if not hasattr(socket, "AF_UNIX"):
         raise TransportError("this system has no unix sockets: use tcp:HOST:PORT")
+    connecting = socket.socket(socket.AF_UNIX)
+    connecting.setblocking(False)
     try:
-        return await anyio.connect_unix(rest)
-    except (ConnectionError, FileNotFoundError) as exc:
+        while True:
+            try:
+                connecting.connect(rest)
+            except BlockingIOError:  # the listener's queue is full
+                await anyio.sleep(QUEUE_INTERVAL)
+            else:
+                return SocketStream(connecting)
+    except BaseException as exc:
+        connecting.close()
+        if not isinstance(exc, ConnectionError | FileNotFoundError):
+            raise
         raise TransportError(
             f"nothing listens at {rest!r} ({_reason(exc)}); `n6link sim --unix {rest}` would start a virtual board there"
         ) from exc

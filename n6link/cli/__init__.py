@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from n6link.cli import demo, devices, info, monitor, profile, report, run, sim
+from n6link.cli import demo, devices, firmware, info, monitor, profile, report, run, sim
 from n6link.cli.common import Group, version
 
 app = typer.Typer(
@@ -43,6 +43,7 @@ app.command("profile")(profile.profile)
 app.command("report")(report.report)
 app.command("monitor")(monitor.monitor)
 app.command("sim")(sim.sim)
+app.add_typer(firmware.app, name="firmware")
 
 
 def main() -> None:

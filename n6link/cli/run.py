@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import Annotated, Any, Final
+from zipfile import BadZipFile
 
 import anyio
 import anyio.to_thread
@@ -22,7 +23,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from n6link.cli import tables
 from n6link.cli.common import FAILED, Cards, Json, Timeout, Url, connect, emit, err, out, start
-from n6link.decoders import Pose
+from n6link.decoders import Pose, tasks
 from n6link.draw import draw_poses
 from n6link.errors import BadInput, N6Error
 from n6link.image import load
@@ -58,7 +59,7 @@ class Item:
 def run(
     network: Annotated[str, typer.Argument(help="Name of the network, as `n6link info` shows it.")],
     images: Annotated[
-        list[str], typer.Argument(metavar="IMAGE|DIR|GLOB...", help="Pictures, or .npy files with a raw input.")
+        list[str], typer.Argument(metavar="IMAGE|DIR|GLOB...", help="Pictures, or .npy and .npz files with raw inputs.")
     ],
     url: Url = None,
     draw: Annotated[
@@ -136,6 +137,8 @@ async def _single(network: Network, path: Path, options: Options) -> None:
     out.print(tables.page(item.result, item.meaning, options.threshold, out.width))
     if network.card is None:
         out.print(f"[dim]{escape(network.name)} has no card that says what its outputs mean; give one with --card.[/]")
+    elif not _understood(network):
+        out.print(f"[dim]No decoder is installed for the task {escape(network.card.task)}.[/]")
     if options.draw:
         out.print(f"Drawn: [bold]{escape(str(options.draw))}[/]", soft_wrap=True)
 
@@ -143,7 +146,7 @@ async def _single(network: Network, path: Path, options: Options) -> None:
 async def _batch(network: Network, paths: Sequence[Path], options: Options, window: int) -> None:
     """Several pictures; as many are under way at once as the board has input slots, and they come out in order."""
     folder = os.path.commonpath([path.parent.resolve() for path in paths])
-    shown = tables.table(f"{len(paths)} pictures in {folder} through {network.name}")
+    shown = tables.table()
     shown.add_column("picture", overflow="fold")
     shown.add_column("result")
     shown.add_column("latency", justify="right", no_wrap=True)
@@ -177,6 +180,8 @@ async def _batch(network: Network, paths: Sequence[Path], options: Options, wind
                     shown.add_row(escape(_within(folder, item.path)), *_row(item, options.threshold))
                 progress.advance(bar)
     if not options.as_json:
+        head = f"\n[bold]{len(paths)} pictures[/] in {escape(folder)} through [bold]{escape(network.name)}[/]\n"
+        out.print(head, soft_wrap=True)
         out.print(shown)
     if failed:
         if not options.as_json:
@@ -221,21 +226,28 @@ async def _process(network: Network, item: Item, options: Options, timers: bool 
     try:
         data = await anyio.to_thread.run_sync(_load, item.path)
         item.result = await network.run(data, reduce=options.reduce, timers=timers)
-        item.meaning = item.result.decode() if network.card else None
+        item.meaning = item.result.decode() if _understood(network) else None
     except N6Error as error:
         item.error = error
     finally:
         item.done.set()
 
 
+def _understood(network: Network) -> bool:
+    """Whether there is a decoder for the outputs."""
+    return network.card is not None and network.card.task in tasks()
+
+
 def _load(path: Path) -> Any:
-    """A picture, or the raw input in a .npy file."""
-    if path.suffix.lower() != ".npy":
+    """A picture, the raw input in a .npy file, or the raw inputs by name in a .npz file."""
+    if path.suffix.lower() not in (".npy", ".npz"):
         return load(path)
     try:
-        return np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise BadInput(f"{str(path)!r} is no array that can be read: {error}") from error
+        with path.open("rb") as file:
+            arrays = np.load(file, allow_pickle=False)
+            return arrays if isinstance(arrays, np.ndarray) else dict(arrays)
+    except (OSError, ValueError, BadZipFile) as error:
+        raise BadInput(f"{str(path)!r} holds no arrays that can be read: {error}") from error
 
 
 def _line(item: Item) -> dict[str, Any]:

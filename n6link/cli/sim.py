@@ -6,17 +6,14 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
 from n6link import sim as boards
 from n6link.cli.common import Json, err
 from n6link.errors import BadInput, TransportError
-from n6link.process import check_ready
-
-INTERRUPT_GRACE: Final = 5.0
-"""seconds that the board has to end after Ctrl-C"""
+from n6link.process import check_ready, how_ended
 
 
 def sim(
@@ -51,19 +48,16 @@ def sim(
     board = boards.SimBoard(board.networks, {**board.options, **options})
     with tempfile.TemporaryDirectory(prefix="n6sim-") as folder:
         command = [*board.command(Path(folder)), *ends, "--parent-death"]
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        try:
-            _announce(process)
-            code = process.wait()
-        except KeyboardInterrupt:
-            process.terminate()
-            process.wait(INTERRUPT_GRACE)
-            raise
-        finally:
-            process.kill()
-            process.wait()
+        with subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        ) as process:
+            try:
+                _announce(process)
+                code = process.wait()
+            finally:
+                process.terminate()
     if code:
-        raise TransportError(f"the virtual board ended with code {code}")
+        raise TransportError(f"{boards.NAME} {how_ended(code)}")
 
 
 def _announce(process: subprocess.Popen[bytes]) -> None:

@@ -16,6 +16,7 @@ from n6link.cli.common import plain
 from n6link.decoders import Pose
 from n6link.epochs import EpochTimers
 from n6link.monitor.render import KIND_STYLES, bar, duration
+from n6link.network import Network
 from n6link.result import Result, Timing
 
 WIDE: Final = 116
@@ -65,7 +66,7 @@ def page(result: Result, meaning: Any, threshold: float, width: int) -> Renderab
     right: list[RenderableType] = [timing_table(result.timing, BARS)]
     if result.epochs:
         right += [Text(), epochs_table(result.epochs, SLOWEST, BARS // 2)]
-    tail = origin_line(result.epochs, device.info.simulated)
+    tail = origin_line(result.network)
     if width < WIDE or not poses:
         return Group(head, left, Text(), *right, Text(), tail)
     grid = Table.grid(padding=(0, 4))
@@ -160,14 +161,14 @@ def epochs_table(epochs: EpochTimers, count: int, width: int) -> RenderableType:
     return Group(shown, Text(), _offload(epochs))
 
 
-def origin_line(epochs: EpochTimers | None, simulated: bool) -> Text:
+def origin_line(network: Network) -> Text:
     """Where the times come from; plain words if no board measured them."""
-    if simulated:
+    source = network.timer_source.doc.removesuffix(": simulated")
+    if network.device.info.simulated:
         return Text.from_markup(
-            "[bold yellow]These times are a simulation's.[/] The virtual board ran the network on this computer's CPU; "
-            "they say nothing about the NPU of a board."
+            f"[bold yellow]These times are a simulation's[/] ({escape(source)}): they say nothing about the NPU of a board."
         )
-    return Text(f"Epoch times: {epochs.origin}." if epochs else "", style="dim")
+    return Text(f"Epoch times: {source}.", style="dim")
 
 
 def _offload(epochs: EpochTimers) -> Text:
@@ -178,7 +179,7 @@ def _offload(epochs: EpochTimers) -> Text:
     )
 
 
-def table(title: str) -> Table:
+def table(title: str | None = None) -> Table:
     """A table in the style of all commands."""
     return Table(
         title=title,

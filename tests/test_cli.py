@@ -1,0 +1,570 @@
+"""The commands demo, devices, info, run and sim, as a user calls them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import anyio
+import numpy as np
+import pytest
+from e2e_fixtures import executable, noise
+from PIL import Image
+from serial.tools import list_ports
+from typer.testing import CliRunner
+from typer.testing import Result as Outcome
+
+from n6link import discovery, networks, sim
+from n6link.cli import app, common
+from n6link.device import N6Device
+from n6link.errors import BadInput, DeviceError, TransportError
+from n6link.protocol import Status
+
+POSE = "sim:movenet13"
+PHOTO = str(networks.PHOTO)
+NOSE = (219, 123)
+"""where the nose of the photograph is, in pixels"""
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nothing of the caller's settings reaches a test, and files go into a folder of its own."""
+    for name in ("N6LINK_URL", "N6_DEBUG", "FORCE_COLOR", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def virtual_board() -> None:
+    executable()
+    try:
+        sim.find_litert()
+    except TransportError as error:
+        pytest.skip(str(error))
+
+
+def n6link(*words: str | Path) -> Outcome:
+    return CliRunner().invoke(app, list(map(str, words)))
+
+
+def good(*words: str | Path) -> str:
+    """What a command that works prints; nothing is on standard error."""
+    outcome = n6link(*words)
+    assert (outcome.exit_code, outcome.stderr) == (0, "")
+    return outcome.stdout
+
+
+def data(*words: str | Path) -> Any:
+    """The JSON that a command prints."""
+    return json.loads(good(*words, "--json"))
+
+
+def bad(code: int, *words: str | Path) -> str:
+    """The error sentence of a command that fails with this code, which is the same in JSON."""
+    outcome = n6link(*words)
+    assert outcome.exit_code == code and not outcome.stdout
+    assert outcome.stderr.startswith("Error: ") and len(outcome.stderr.splitlines()) == 1
+    again = n6link(*words, "--json")
+    assert again.exit_code == code and not again.stdout
+    message = json.loads(again.stderr)["error"]["message"]
+    assert message[1:].rstrip(".") in outcome.stderr
+    return str(message)
+
+
+def is_near_nose(keypoint: list[float]) -> bool:
+    return abs(keypoint[0] - NOSE[0]) < 15 and abs(keypoint[1] - NOSE[1]) < 15 and keypoint[2] > 0.3
+
+
+# ------------------------------------------------------------------------------------------- as a whole
+
+
+def test_without_a_command_there_is_help() -> None:
+    for words in ([], ["--help"], ["-h"]):
+        text = good(*words)
+        assert all(name in text for name in ("demo", "devices", "info", "run", "sim", "n6link demo"))
+
+
+def test_every_command_has_help() -> None:
+    for name in ("demo", "devices", "info", "run", "sim", "profile", "report", "monitor", "firmware"):
+        assert "--help" in good(name, "--help")
+
+
+def test_version() -> None:
+    assert good("--version").strip() == common.version()
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["flash"], "No such command 'flash'"),
+        (["info", "--wrong"], "--wrong"),
+        (["info", "--timeout", "soon"], "Invalid value for '--timeout'"),
+        (["run", "movenet13"], "Missing argument"),
+        (["info", "--url", "board"], "'board' has no scheme"),
+        (["info", "--url", "sim:nothing.tflite"], "'nothing.tflite', which does not exist"),
+        (["demo", "--url", "serial:COM1?speed=1"], "unknown option 'speed'"),
+    ],
+)
+def test_wrong_usage(words: list[str], says: str) -> None:
+    outcome = n6link(*words)
+    assert says in bad(2, *words)
+    assert "--help)" in outcome.stderr
+
+
+def test_the_environment_names_the_board(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("N6LINK_URL", "tcp:127.0.0.1:1")
+    assert "nothing listens at 127.0.0.1 port 1" in bad(1, "info")
+
+
+def test_no_board(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(list_ports, "comports", list)
+    assert "no STM32N6 board was found" in bad(1, "info")
+
+
+def test_a_peer_that_is_something_else() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"tcp:127.0.0.1:{server.getsockname()[1]}"
+        outcome = n6link("info", "--url", url, "--timeout", "0.3", "--json")
+    assert outcome.exit_code == 1 and not outcome.stdout
+    assert json.loads(outcome.stderr)["error"]["type"] == "N6Timeout"
+
+
+def test_a_defect_is_one_sentence_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> None:
+        raise RuntimeError("odd")
+
+    monkeypatch.setattr(discovery, "devices", broken)
+    assert bad(1, "devices") == "n6link has a defect: RuntimeError: odd"
+    assert "N6_DEBUG=1 shows where" in n6link("devices").stderr
+    monkeypatch.setenv("N6_DEBUG", "1")
+    assert "Traceback" in n6link("devices").stderr and "in broken" in n6link("devices").stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "says"),
+    [
+        (ExceptionGroup("tasks", [ExceptionGroup("tasks", [BadInput("no picture")])]), 2, "no picture"),
+        (DeviceError("the queue is full", Status.BUSY, 3), 1, "the queue is full"),
+        (KeyboardInterrupt(), 130, ""),
+    ],
+)
+def test_errors_end_with_their_code(
+    monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int, says: str
+) -> None:
+    def fail() -> None:
+        raise error
+
+    monkeypatch.setattr(discovery, "devices", fail)
+    outcome = n6link("devices", "--json")
+    assert outcome.exit_code == code and not outcome.stdout
+    if says:
+        told = json.loads(outcome.stderr)["error"]
+        assert told["message"] == says
+        assert told.get("status") == ("BUSY" if isinstance(error, DeviceError) else None)
+    else:
+        assert not outcome.stderr
+
+
+def test_a_reader_that_goes_early_is_no_error() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "n6link", "devices", "--all"], stdout=writing, stderr=subprocess.PIPE, check=False
+    )
+    os.close(writing)
+    assert done.returncode == 1 and not done.stderr
+
+
+def test_json_knows_all_values() -> None:
+    class Kind(Enum):
+        FIRST = 1
+
+    @dataclass
+    class Point:
+        x: float
+        where: Path
+
+    value = {
+        Kind.FIRST: Point(float("nan"), Path("/a")),
+        "array": np.array([[1.5, np.inf]], np.float32),
+        "number": np.int8(-3),
+        "set": {1},
+        "bytes": b"\x01\xff",
+        "none": None,
+        "yes": True,
+    }
+    assert common.plain(value) == {
+        "FIRST": {"x": None, "where": "/a"},
+        "array": [[1.5, None]],
+        "number": -3,
+        "set": [1],
+        "bytes": "01ff",
+        "none": None,
+        "yes": True,
+    }
+
+
+# ------------------------------------------------------------------------------------------- devices
+
+
+def port(path: str, vid: int | None = None, pid: int | None = None) -> SimpleNamespace:
+    return SimpleNamespace(device=path, vid=vid, pid=pid, description="n/a", serial_number="0042" if vid else None)
+
+
+def test_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    ports = [port("/dev/ttyS0"), port("/dev/ttyACM3", 0x0483, 0x374E)]
+    monkeypatch.setattr(list_ports, "comports", lambda: ports)
+    text = good("devices")
+    assert "serial:/dev/ttyACM3" in text and "ST-Link V3" in text and "0483:374e" in text and "ttyS0" not in text
+    assert "serial:/dev/ttyS0" in good("devices", "--all")
+    assert data("devices") == [
+        {
+            "url": "serial:/dev/ttyACM3",
+            "path": "/dev/ttyACM3",
+            "kind": "ST-Link V3",
+            "description": "serial port",
+            "usb": "0483:374e",
+            "serial_number": "0042",
+        }
+    ]
+    assert [item["usb"] for item in data("devices", "--all")] == ["0483:374e", None]
+
+
+def test_no_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(list_ports, "comports", lambda: [port("/dev/ttyS0")])
+    text = " ".join(good("devices").split())
+    assert "No board is plugged in (1 other serial ports: n6link devices --all). Without one: n6link demo" in text
+    assert data("devices") == []
+
+
+# ------------------------------------------------------------------------------------------- demo
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_demo(virtual_board: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, columns: int) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    text = good("demo")
+    assert max(map(len, text.splitlines())) <= columns
+    for word in ("movenet13", "nose", "right ankle", "Latency", "upload", "Slowest of", "Convolution", "simulation's"):
+        assert word in text
+    beside = next(line for line in text.splitlines() if "Keypoints" in line)
+    assert ("Latency" in beside) == (columns == 120)
+    with Image.open(tmp_path / "n6link_demo.png") as drawn, Image.open(PHOTO) as photo:
+        assert drawn.size == photo.size
+        different = (np.asarray(drawn) != np.asarray(photo)[:, :, :3]).any(axis=2)
+        assert 0.005 < different.mean() < 0.2, "a skeleton covers a few per cent of the photograph"
+
+
+def test_demo_json(virtual_board: None, tmp_path: Path) -> None:
+    shown = data("demo", "--out", tmp_path / "pose.png")
+    assert (shown["network"], shown["url"], shown["simulated"]) == ("movenet13", "sim:", True)
+    (pose,) = shown["decoded"]
+    assert pose["names"][0] == "nose" and is_near_nose(pose["keypoints"][0])
+    timing = shown["timing_s"]
+    stages = ("prepare", "queue", "upload", "wait", "npu", "download", "decode")
+    assert timing["total"] == pytest.approx(sum(timing[stage] for stage in stages)) and timing["npu"] > 0
+    assert shown["epochs"]["simulated"] and len(shown["epochs"]["blocks"]) > 50
+    assert shown["picture"] == str(tmp_path / "pose.png") and (tmp_path / "pose.png").is_file()
+
+
+def test_demo_needs_a_pose_network(virtual_board: None) -> None:
+    assert bad(2, "demo", "--url", "sim:tinybert").endswith("has no pose network; it has tinybert")
+
+
+def test_demo_cannot_write(virtual_board: None, tmp_path: Path) -> None:
+    assert "cannot be written" in bad(2, "demo", "--out", tmp_path / "no" / "folder.png")
+    assert "unknown file extension" in bad(2, "demo", "--out", tmp_path / "picture.strange")
+
+
+# ------------------------------------------------------------------------------------------- info
+
+
+def test_info(virtual_board: None) -> None:
+    text = good("info", "--url", "sim:?baud=921600")
+    for word in ("n6sim", "A virtual board", "LiteRT", "921600 baud", "movenet13", "pose-heatmap", "int8 1x192x192x3"):
+        assert word in text
+    assert max(map(len, text.splitlines())) <= 100
+    shown = data("info", "--url", POSE)
+    assert shown["device"]["slots"] >= 2 and "SIMULATED" in shown["device"]["features"]
+    assert 0 < shown["round_trip_s"] < 1
+    (network,) = shown["networks"]
+    assert network["name"] == "movenet13" and network["task"] == "pose-heatmap"
+    assert network["outputs"][0]["shape"] == [1, 48, 48, 13] and network["outputs"][0]["scale"] == 1 / 256
+
+
+def test_info_of_a_network(virtual_board: None) -> None:
+    text = good("info", "movenet13", "--url", POSE)
+    assert "Tensors" in text and "110,592" in text and "Memory pools" in text and "100.0% on the NPU" in text
+    assert data("info", "movenet13", "--url", POSE)["inputs"][0]["zero_point"] == 2
+    assert "the device has no network 'movenet'; it has movenet13" in bad(2, "info", "movenet", "--url", POSE)
+
+
+def test_info_tells_where_networks_fall_back(shared: Path, virtual_board: None) -> None:
+    report = shared / "st_reports" / "tinybert_textgen_ec_network_generate_report_v2.2.txt"
+    text = " ".join(good("info", "tinybert", "--url", f"sim:tinybert?report={report}").split())
+    assert "SW" in text and "EC" in text and "On the CPU: nothing" not in text
+
+
+def test_info_needs_cards_that_can_be_read(virtual_board: None, tmp_path: Path) -> None:
+    (tmp_path / "bad.toml").write_text("task = ")
+    assert "bad" in bad(2, "info", "--url", POSE, "--card", tmp_path / "bad.toml")
+
+
+# ------------------------------------------------------------------------------------------- run
+
+
+def test_run(virtual_board: None, tmp_path: Path) -> None:
+    text = good("run", "movenet13", PHOTO, "--url", POSE, "--draw", tmp_path / "out.png")
+    assert "nose" in text and "Latency" in text and "out.png" in text
+    with Image.open(tmp_path / "out.png") as drawn:
+        assert drawn.size == (512, 512)
+    shown = data("run", "movenet13", PHOTO, "--url", POSE)
+    assert shown["image"] == PHOTO and is_near_nose(shown["decoded"][0]["keypoints"][0]) and shown["epochs"]
+
+
+def test_run_gives_the_same_from_a_slow_link(virtual_board: None) -> None:
+    whole, reduced, slow = (
+        data("run", "movenet13", PHOTO, "--url", url, *options)["decoded"]
+        for url, options in ((POSE, ["--whole"]), (POSE, ["--reduce"]), (f"{POSE}?baud=4000000", []))
+    )
+    assert whole == reduced == slow
+
+
+def test_run_arrays(virtual_board: None, tmp_path: Path) -> None:
+    async def save(url: str, name: str) -> None:
+        async with N6Device(url) as dev:
+            arrays = noise(dev[name])
+        np.save(tmp_path / f"{name}.npy", next(iter(arrays.values())))
+        np.savez(tmp_path / f"{name}.npz", **arrays)  # type: ignore[arg-type]
+
+    anyio.run(save, POSE, "movenet13")
+    one, same = (data("run", "movenet13", tmp_path / f"movenet13.{kind}", "--url", POSE) for kind in ("npy", "npz"))
+    assert one["decoded"] == same["decoded"] and len(one["decoded"]) == 1
+    url = "sim:reference_colour=reference:reference_colour"
+    anyio.run(save, url, "reference_colour")
+    words = ["run", "reference_colour", str(tmp_path / "reference_colour.npz"), "--url", url]
+    assert "No decoder is installed for the task image-classification" in good(*words)
+    assert data(*words)["decoded"] is None
+    words[2] = words[2].replace("npz", "npy")
+    assert "also needs" in bad(2, *words)
+    for kind in ("npy", "npz"):
+        (tmp_path / f"broken.{kind}").write_bytes(b"PK\3\4nothing")
+        assert "no arrays that can be read" in bad(2, "run", "movenet13", tmp_path / f"broken.{kind}", "--url", POSE)
+    np.save(tmp_path / "small.npy", np.zeros((1, 2), np.int8))
+    assert "(1, 2)" in bad(2, "run", "movenet13", tmp_path / "small.npy", "--url", POSE)
+
+
+def test_run_without_a_card_shows_the_outputs(virtual_board: None, tmp_path: Path) -> None:
+    url = f"sim:mystery={model()}"
+    text = good("run", "mystery", PHOTO, "--url", url)
+    assert "Outputs, dequantised" in text and "1x48x48x13" in text and "--card" in text
+    assert data("run", "mystery", PHOTO, "--url", url)["decoded"] is None
+    assert "only poses can be drawn" in bad(2, "run", "mystery", PHOTO, "--url", url, "--draw", "x.png")
+    card = networks.cards()["movenet13"].read_text().replace('"movenet"', '"mystery"')
+    (tmp_path / "own.toml").write_text(card)
+    shown = data("run", "mystery", PHOTO, "--url", url, "--card", tmp_path / "own.toml")
+    assert is_near_nose(shown["decoded"][0]["keypoints"][0])
+
+
+def model() -> Path:
+    return Path(sim.parse("movenet13").networks[0].source)
+
+
+def test_run_says_what_is_no_picture(virtual_board: None, tmp_path: Path) -> None:
+    (tmp_path / "text.png").write_text("no picture")
+    assert "text.png' is no picture" in bad(2, "run", "movenet13", tmp_path / "text.png", "--url", POSE)
+    assert "There is no picture" in bad(2, "run", "movenet13", tmp_path / "none.png", "--url", POSE)
+    assert "no file matches" in bad(2, "run", "movenet13", "*.jpeg", "--url", POSE)
+    (tmp_path / "empty").mkdir()
+    assert "holds no picture" in bad(2, "run", "movenet13", tmp_path / "empty", "--url", POSE)
+
+
+@pytest.fixture
+def album(tmp_path: Path) -> Path:
+    """A folder with three pictures, a file that only looks like one, and something else."""
+    folder = tmp_path / "album"
+    (folder / "more").mkdir(parents=True)
+    with Image.open(PHOTO) as photo:
+        for index, name in enumerate(("a.png", "b.jpg", "more/a.png")):
+            photo.convert("RGB").resize((256 + 64 * index, 256)).save(folder / name)
+    (folder / "c.png").write_text("broken")
+    (folder / "notes.txt").touch()
+    return folder
+
+
+def test_run_a_folder(virtual_board: None, album: Path, tmp_path: Path) -> None:
+    outcome = n6link("run", "movenet13", album, "--url", POSE, "--draw", tmp_path / "drawn")
+    assert outcome.exit_code == 1 and "1 of 3 pictures failed" in outcome.stderr
+    rows = [line.split() for line in outcome.stdout.splitlines()]
+    assert [row[0] for row in rows if row and row[0] in ("a.png", "b.jpg", "c.png", "notes.txt")] == [
+        "a.png",
+        "b.jpg",
+        "c.png",
+    ]
+    assert "1 person" in outcome.stdout and "no picture" in outcome.stdout
+    assert sorted(path.name for path in (tmp_path / "drawn").iterdir()) == ["a.png", "b.png"]
+
+
+def test_run_many_gives_json_lines_in_order(virtual_board: None, album: Path, tmp_path: Path) -> None:
+    words: list[str | Path] = [
+        "run",
+        "movenet13",
+        album,
+        album / "more" / "*.png",
+        "--url",
+        POSE,
+        "--json",
+        "--draw",
+        tmp_path / "drawn",
+    ]
+    outcome = n6link(*words)
+    assert outcome.exit_code == 1 and not outcome.stderr
+    lines = list(map(json.loads, outcome.stdout.splitlines()))
+    assert [Path(line["image"]).name for line in lines] == ["a.png", "b.jpg", "c.png", "a.png"]
+    assert lines[2]["error"]["type"] == "BadInput" and "c.png" in lines[2]["error"]["message"]
+    for line in (lines[0], lines[1], lines[3]):
+        assert len(line["decoded"]) == 1 and line["timing_s"]["npu"] > 0 and "epochs" not in line
+    assert sorted(path.name for path in (tmp_path / "drawn").iterdir()) == ["a-2.png", "a.png", "b.png"]
+
+
+def test_run_many_without_failures(virtual_board: None, album: Path, tmp_path: Path) -> None:
+    text = good("run", "movenet13", album / "a.png", album / "b.jpg", "--url", POSE)
+    assert f"2 pictures in {album} through movenet13\n" in text
+    (tmp_path / "file").touch()
+    words: list[str | Path] = [
+        "run",
+        "movenet13",
+        album / "a.png",
+        album / "b.jpg",
+        "--url",
+        POSE,
+        "--draw",
+        tmp_path / "file",
+    ]
+    assert "several pictures are drawn into a folder" in bad(2, *words)
+
+
+def test_run_many_ends_when_the_board_does(virtual_board: None, album: Path) -> None:
+    with standing_board("--tcp", "0") as ready:
+        slow = n6link("run", "movenet13", album / "a.png", album / "b.jpg", "--url", ready["url"], "--json")
+        assert slow.exit_code == 0
+        os.kill(ready["pid"], signal.SIGKILL)
+        outcome = n6link("run", "movenet13", album / "a.png", album / "b.jpg", "--url", ready["url"], "--json")
+    assert outcome.exit_code == 1 and not outcome.stdout
+    assert json.loads(outcome.stderr)["error"]["type"] == "TransportError"
+
+
+# ------------------------------------------------------------------------------------------- sim
+
+
+@contextmanager
+def standing_board(*words: str) -> Iterator[dict[str, Any]]:
+    """`n6link sim`; gives its first line, and ends it."""
+    command = [sys.executable, "-m", "n6link", "sim", "--network", "movenet13", *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout and process.stderr
+        line = process.stdout.readline()
+        assert line, process.stderr.read()
+        ready = json.loads(line)
+        yield ready | {"process": process}
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+        process.wait(10)
+
+
+def ends(pid: int) -> bool:
+    """Whether a process that is no child of this one goes away."""
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.02)
+    return False
+
+
+@pytest.mark.parametrize("words", [["--pty"], ["--tcp", "0"], ["--unix", "n6.socket"]])
+def test_sim_serves_boards(virtual_board: None, words: list[str]) -> None:
+    with standing_board(*words) as ready:
+        assert ready["url"].startswith(
+            {"--pty": "serial:/dev/", "--tcp": "tcp:127.0.0.1:", "--unix": "unix:"}[words[0]]
+        )
+        assert [network["name"] for network in data("info", "--url", ready["url"])["networks"]] == ["movenet13"]
+        shown = data("run", "movenet13", PHOTO, "--url", ready["url"])
+        assert is_near_nose(shown["decoded"][0]["keypoints"][0])
+    assert ends(ready["pid"])
+
+
+def test_sim_ends_quietly(virtual_board: None) -> None:
+    with standing_board("--tcp", "0", "--baud", "115200", "--slots", "3", "--chunk", "1024") as ready:
+        device = data("info", "--url", ready["url"])["device"]
+        assert (device["baud"], device["slots"], device["chunk"]) == (115200, 3, 1024)
+        process: subprocess.Popen[bytes] = ready["process"]
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 130
+        assert process.stderr and process.stderr.read() == b""
+    assert ends(ready["pid"])
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_sim_takes_its_board_along(virtual_board: None, number: signal.Signals) -> None:
+    with standing_board("--tcp", "0") as ready:
+        ready["process"].send_signal(number)
+        assert ends(ready["pid"])
+
+
+def test_sim_tells_when_its_board_ends(virtual_board: None) -> None:
+    with standing_board("--tcp", "0") as ready:
+        os.kill(ready["pid"], signal.SIGKILL)
+        process: subprocess.Popen[bytes] = ready["process"]
+        assert process.wait(10) == 1
+        assert process.stderr and b"The virtual board was ended by signal 9" in process.stderr.read()
+
+
+@pytest.mark.parametrize("words", [[], ["--pty", "--tcp", "0"], ["--tcp", "0", "--unix", "x"]])
+def test_sim_serves_one_end(words: list[str]) -> None:
+    assert bad(2, "sim", *words) == "one of --pty, --tcp PORT and --unix PATH says where the virtual board listens"
+
+
+def test_sim_says_what_does_not_load(virtual_board: None, tmp_path: Path) -> None:
+    (tmp_path / "bad.tflite").write_text("nothing")
+    assert "bad.tflite does not load" in bad(1, "sim", "--tcp", "0", "--network", tmp_path / "bad.tflite")
+    assert "'none.tflite', which does not exist" in bad(2, "sim", "--tcp", "0", "--network", "x=none.tflite")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        assert str(port) in bad(1, "sim", "--tcp", str(port), "--network", "reference:")
+
+
+def test_ctrl_c_ends_an_inference_quietly(virtual_board: None) -> None:
+    words = ["run", "movenet13", PHOTO, "--url", f"{POSE}?baud=9600"]  # two minutes, were it not for Ctrl-C
+    with subprocess.Popen([sys.executable, "-m", "n6link", *words], stderr=subprocess.PIPE) as process:
+        board = wait_for_child(process.pid)
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 130
+        assert process.stderr and process.stderr.read() == b""
+    assert ends(board)
+
+
+def wait_for_child(parent: int) -> int:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+        if children:
+            return int(children[0])
+        time.sleep(0.02)
+    raise AssertionError("no virtual board was started")

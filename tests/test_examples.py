@@ -1,0 +1,55 @@
+"""Every example runs on the virtual board, as its first lines say."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from e2e_fixtures import executable
+
+from n6link import networks, sim
+from n6link.errors import TransportError
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+@pytest.fixture(autouse=True)
+def virtual_board() -> None:
+    executable()
+    try:
+        sim.find_litert()
+    except TransportError as error:
+        pytest.skip(str(error))
+
+
+def run(name: str, *arguments: str) -> str:
+    command = [sys.executable, "-W", "error", str(EXAMPLES / name), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr
+    return done.stdout
+
+
+def test_first_pose() -> None:
+    lines = run("first_pose.py", str(networks.PHOTO)).splitlines()
+    assert len(lines) == 13
+    name, *numbers = re.fullmatch(r"(\w+) +x +([\d.]+) +y +([\d.]+) +score ([\d.]+)", lines[0]).groups()  # type: ignore[union-attr]
+    x, y, score = map(float, numbers)
+    assert name == "nose" and abs(x - 219) < 15 and abs(y - 123) < 15 and score > 0.3
+
+
+def test_first_pose_is_short() -> None:
+    source = (EXAMPLES / "first_pose.py").read_text()
+    code = [line for line in source.partition('"""\n')[2].splitlines() if line.strip()]
+    assert len(code) <= 10
+
+
+def test_two_networks() -> None:
+    lines = run("two_networks.py", str(networks.PHOTO)).splitlines()
+    text, poses = sorted(lines, reverse=True)
+    assert re.fullmatch(r"tinybert: ['\"]It was a dark and stormy night.{20,}", text)
+    found = re.fullmatch(r"movenet13: (\d+) poses, \d+ a second, each waited [\d.]+ ms for the other network", poses)
+    assert found and int(found[1]) > 1
