@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import AbstractContextManager, ExitStack
 from functools import partial
 from types import TracebackType
@@ -30,12 +31,15 @@ from typing import Any, Self, TypeVar
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from n6link import device as device_
+from n6link import generate as generate_
 from n6link import loop as loop_
 from n6link import network as network_
 from n6link import stream as stream_
 from n6link.card import Card
+from n6link.decoders.text import Classification
 from n6link.epochs import EpochStats, EpochTable
 from n6link.errors import LocalProtocolError
+from n6link.generate import Piece
 from n6link.info import DeviceInfo, Ping
 from n6link.loop import Latest, LoopStats, MissedPolicy, Tick
 from n6link.profile import Profile
@@ -57,7 +61,7 @@ class _Portal:
 
     def call(self, function: Callable[..., Coroutine[Any, Any, T]], *args: Any, **options: Any) -> T:
         """Runs a coroutine function there and waits for it; an interrupt here cancels it there."""
-        future = self._portal.start_task_soon(partial(function, *args, **options))
+        future: Future[T] = self._portal.start_task_soon(partial(function, *args, **options))
         try:
             return future.result()
         except BaseException:
@@ -184,6 +188,14 @@ class Network:
         """Runs the network once; arguments and errors are those of :meth:`n6link.network.Network.run`."""
         return self._portal.call(self._network.run, data, **options)
 
+    def generate(self, prompt: str, **options: Any) -> TextStream:
+        """Continues a text; an iterator of pieces. Arguments are those of :meth:`n6link.network.Network.generate`."""
+        return TextStream(self._portal, self._network.generate(prompt, **options))
+
+    def classify(self, text: str, **options: Any) -> Classification:
+        """What a text is; arguments and errors are those of :meth:`n6link.network.Network.classify`."""
+        return self._portal.call(self._network.classify, text, **options)
+
     def profile(self, *, runs: int = 20, warmup: int = 3) -> Profile:
         """See :meth:`n6link.network.Network.profile`."""
         return self._portal.call(self._network.profile, runs=runs, warmup=warmup)
@@ -249,6 +261,38 @@ class Stream:
     def __next__(self) -> Result:
         try:
             return self._portal.call(self._stream.__anext__)
+        except StopAsyncIteration:
+            raise StopIteration from None
+
+
+class TextStream:
+    """A text that grows as it is iterated over; see :class:`n6link.generate.TextStream`."""
+
+    def __init__(self, portal: _Portal, text: generate_.TextStream) -> None:
+        self._portal = portal
+        self._text = text
+
+    @property
+    def text(self) -> str:
+        """What was generated so far, with what is still uncertain about its end."""
+        return self._text.text
+
+    @property
+    def tokens(self) -> tuple[int, ...]:
+        """Ids of the tokens that were generated so far, without a stop token."""
+        return self._text.tokens
+
+    @property
+    def done(self) -> bool:
+        """Whether the text has ended."""
+        return self._text.done
+
+    def __iter__(self) -> Iterator[Piece]:
+        return self
+
+    def __next__(self) -> Piece:
+        try:
+            return self._portal.call(self._text.__anext__)
         except StopAsyncIteration:
             raise StopIteration from None
 

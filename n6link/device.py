@@ -18,8 +18,17 @@ from n6link import describe
 from n6link.card import Card
 from n6link.channel import Channel
 from n6link.clock import ClockMap
+from n6link.describe import Description
 from n6link.epochs import EpochStats
-from n6link.errors import BadInput, DeviceRebooted, LocalProtocolError, N6Error, RemoteProtocolError, UnknownName
+from n6link.errors import (
+    BadInput,
+    CardError,
+    DeviceRebooted,
+    LocalProtocolError,
+    N6Error,
+    RemoteProtocolError,
+    UnknownName,
+)
 from n6link.events import Event, LogLine, Reply, StatsPushed, Stray
 from n6link.frames import Counters
 from n6link.inference import Job, Outcome, Runner
@@ -47,7 +56,8 @@ class N6Device:
 
     Args:
         url: see :mod:`n6link.transport`; None = the variable N6LINK_URL, else the one board that is plugged in.
-        cards: what networks mean, as cards or files; they win over what the firmware says.
+        cards: what networks mean, as cards or files; they win over what the firmware says. A card of the firmware that
+            cannot be used does not hinder the connection, see ``Network.card_problem``.
         timeout: seconds. A request fails without an answer after that time, an inference when nothing has moved for it.
 
     Raises, on entering:
@@ -56,7 +66,7 @@ class N6Device:
         RemoteProtocolError: the peer is no n6link device, or contradicts itself.
         VersionMismatch: the firmware was built from another protocol.
         N6Timeout: the peer says nothing.
-        CardError: a card that would be used cannot be.
+        CardError: a card that was given cannot be used.
     """
 
     def __init__(
@@ -69,7 +79,8 @@ class N6Device:
         if not 0 < timeout < math.inf:
             raise BadInput(f"timeout={timeout} is not a time-out; give seconds above 0")
         self._wanted = url
-        self._cards = tuple(cards)
+        self._wanted_cards = tuple(cards)
+        self._cards: tuple[Card, ...] = ()
         self._timeout = timeout
         self._stack: AsyncExitStack | None = None
         self._channel: Channel | None = None
@@ -85,6 +96,7 @@ class N6Device:
     async def __aenter__(self) -> Self:
         if self._stack:
             raise LocalProtocolError("this N6Device is open already; make another one for a second connection")
+        self._cards = tuple(given if isinstance(given, Card) else cards_.read(given) for given in self._wanted_cards)
         async with AsyncExitStack() as stack:
             stream = await open_stream(self._wanted)
             self._url = stream.url
@@ -301,10 +313,16 @@ class N6Device:
             self._add_to_clock(await channel.ask(MessageType.PING))
         networks = {}
         for description in await describe.read(channel.ask_all, session.networks):
-            card = cards_.find(description.name, description.card, self._cards)
-            networks[description.name] = Network(self, description, card)
+            networks[description.name] = Network(self, description, *self._card(description))
         self._networks = MappingProxyType(networks)
         self._runner = Runner(channel, session.slots)
+
+    def _card(self, description: Description) -> tuple[Card | None, str]:
+        """The card of a network, or what is wrong with that of its firmware."""
+        try:
+            return cards_.find(description.name, description.card, self._cards), ""
+        except CardError as error:
+            return None, str(error)
 
     async def _compare(self) -> None:
         with suppress(N6Error):

@@ -6,6 +6,8 @@ import math
 import os
 import time
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,11 +16,13 @@ import anyio.to_thread
 import numpy as np
 from numpy.typing import NDArray
 
-from n6link import decoders, image, reduce
+from n6link import decoders, generate, image, reduce
 from n6link.card import Card
+from n6link.decoders.text import Classification
 from n6link.describe import Description
 from n6link.epochs import EpochTable
-from n6link.errors import BadInput, N6Timeout, UnknownName
+from n6link.errors import BadInput, CardError, N6Timeout, UnknownName
+from n6link.generate import TextStream
 from n6link.image import Placement
 from n6link.inference import Job, Outcome
 from n6link.info import Pool
@@ -27,6 +31,7 @@ from n6link.reduce import Return
 from n6link.result import Result, Timing, check_returns
 from n6link.stream import Policy, Stream
 from n6link.tensor import TensorSpec
+from n6link.text import TextClassifier, TextGenerator
 
 if TYPE_CHECKING:
     from n6link.device import N6Device
@@ -49,11 +54,13 @@ class Network:
         pools: memory that it uses.
         epochs: its epoch blocks.
         timer_source: what counts their times.
-        card: what its tensors mean; None = nobody said.
+        card: what its tensors mean; None = nobody said, or in a way that cannot be used.
+        card_problem: what is wrong with the card that the firmware reports; empty = nothing. The network can be run all the
+            same; what needs a card (pictures, decoding, texts) fails with this sentence.
         newest: the last result that was delivered; None before the first.
     """
 
-    def __init__(self, device: N6Device, description: Description, card: Card | None) -> None:
+    def __init__(self, device: N6Device, description: Description, card: Card | None, card_problem: str = "") -> None:
         self.device = device
         self.name: str = description.name
         self.index: int = description.index
@@ -64,6 +71,7 @@ class Network:
         self.epochs: EpochTable = description.epochs
         self.timer_source: TimerSource = description.timer_source
         self.card = card
+        self.card_problem = card_problem
         self.newest: Result | None = None
         self._input_bytes = description.input_bytes
 
@@ -106,7 +114,7 @@ class Network:
         Raises:
             BadInput: data that do not fit, or an argument out of range.
             UnknownName: an input or output that the network has not.
-            CardError: the network's card does not fit it.
+            CardError: data are a picture, or reduce is True, and the network's card cannot be used or does not fit it.
             N6Timeout: the time has passed, or nothing moved.
             DeviceError: the device refused, or its runtime failed.
             TransportError: the device has gone.
@@ -188,6 +196,82 @@ class Network:
             options=options,
         )
 
+    def generate(
+        self,
+        prompt: str,
+        *,
+        max_tokens: int = 50,
+        temperature: float = 0.0,
+        top_k: int | None = None,
+        seed: int | None = None,
+        stop: Sequence[str] = (),
+        reduce: bool | None = None,
+        timers: bool = False,
+        timeout: float | None = None,
+        priority: int = 0,
+    ) -> TextStream:
+        """Continues a text, token by token; see :mod:`n6link.generate`.
+
+        ::
+
+            async for piece in net.generate("Mr. Darcy", temperature=0.8, top_k=20):
+                print(piece.text, end="", flush=True)
+
+        Args:
+            prompt: what is continued. The network reads its last tokens, as many as its window holds.
+            max_tokens: tokens that are generated at most, a stop token included.
+            temperature: 0 always takes the best token (of equal ones the lowest id); higher draws more freely.
+            top_k: draw among the best k only; None = among all.
+            seed: makes the draws repeatable; None = another text each time.
+            stop: tokens that end the text, with those of the card; they are not part of it.
+            reduce: whether the device sends only the best few logits, where k is at most 64. None = if the link is slow.
+            timers: return the times of the epoch blocks.
+            timeout: seconds that each token may take, as in :meth:`run`.
+            priority: as in :meth:`run`.
+
+        Raises, at the first token:
+            BadInput: a prompt without tokens, or an option out of range.
+            CardError: the network's card does not tell how to generate text, or does not fit the network.
+        """
+        return TextStream(
+            self,
+            prompt,
+            sampling={"max_tokens": max_tokens, "temperature": temperature, "top_k": top_k, "seed": seed, "stop": stop},
+            reduce=reduce,
+            run={"timers": timers, "timeout": timeout, "priority": priority},
+        )
+
+    async def classify(
+        self,
+        text: str,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109
+        priority: int = 0,
+    ) -> Classification:
+        """What a text is: the best label, and the probabilities of all.
+
+        Args:
+            text: what does not fit the network's window is cut off at its end.
+            timeout: as in :meth:`run`.
+            priority: as in :meth:`run`.
+
+        Raises:
+            BadInput: no str.
+            CardError: the network's card does not tell how to classify text, or does not fit the network.
+            N6Error: as :meth:`run`.
+        """
+        return await generate.classify(self, text, timeout=timeout, priority=priority)
+
+    @cached_property
+    def text_generator(self) -> TextGenerator:
+        """Tokenizer and embedding that the card names; read when first asked for."""
+        return TextGenerator(self)
+
+    @cached_property
+    def text_classifier(self) -> TextClassifier:
+        """Tokenizer that the card names; read when first asked for."""
+        return TextClassifier(self)
+
     async def profile(
         self, *, inputs: Mapping[str, NDArray[Any]] | None = None, runs: int = 20, warmup: int = 3
     ) -> Profile:
@@ -222,8 +306,11 @@ class Network:
         if outputs is not None:
             names = list(self.outputs)
             return [reduce.whole(names.index(self._known(name, self.outputs, "output"))) for name in outputs]
-        if wanted or (wanted is None and self.device.info.slow and self.card):
+        if wanted:
             return decoders.for_network(self).returns(self, **options)
+        if wanted is None and self.device.info.slow and self.card:
+            with suppress(CardError):  # raw outputs need no card; decode() will say what is wrong with it
+                return decoders.for_network(self).returns(self, **options)
         return None
 
     def _known(self, name: str, tensors: Mapping[str, TensorSpec], what: str) -> str:
@@ -254,10 +341,15 @@ class Network:
             if same and (len(spec.shape) < 3 or value.dtype != np.uint8):
                 return spec.check(spec.quantize(value).reshape(spec.shape)), None
             if value.size < LARGE:
-                return image.prepare(value, spec, self.card)
+                return image.prepare(value, spec, self._picture_card())
         elif not isinstance(value, str | os.PathLike) and not hasattr(value, "convert"):
             return spec.check(spec.quantize(np.asarray(value)).reshape(spec.shape)), None
-        return await anyio.to_thread.run_sync(image.prepare, value, spec, self.card, abandon_on_cancel=True)
+        return await anyio.to_thread.run_sync(image.prepare, value, spec, self._picture_card(), abandon_on_cancel=True)
+
+    def _picture_card(self) -> Card | None:
+        if self.card_problem:
+            raise CardError(self.card_problem)
+        return self.card
 
     def _image(self, arrays: Mapping[str, NDArray[Any]]) -> memoryview:
         """The bytes of an upload; those of the array itself if there is only one."""

@@ -42,6 +42,13 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 
+def _card_for(network: NetworkLike, task: str) -> Card:
+    card = card_of(network)
+    if card.task != task:
+        raise CardError(f"By its card {card.name!r}, network {network.name!r} does {card.task}, not {task}.")
+    return card
+
+
 def load_tokenizer(card: Card) -> Tokenizer:
     """The tokenizer that a card names.
 
@@ -64,12 +71,12 @@ class TextGenerator:
     """What all texts of one network share: tokenizer, embedding, and the meaning of its input and output.
 
     Raises:
-        CardError: no card, or tokenizer, embedding and network do not fit each other; the message names what differs.
+        CardError: no card, one of another task, or tokenizer, embedding and network do not fit each other.
         N6Error: the package ``tokenizers`` is not installed.
     """
 
     def __init__(self, network: NetworkLike) -> None:
-        card = card_of(network)
+        card = _card_for(network, "text-generation")
         self.input: TensorSpec = card.main_input(network.inputs)
         self.output: TensorSpec = card.decoded_output(network.outputs)
         self.output_index = list(network.outputs).index(self.output.name)
@@ -173,6 +180,8 @@ class Generation:
         """token ids of the prompt, all of them"""
         self.tokens: list[int] = []
         """token ids generated so far, without a stop token"""
+        self.newest = -1
+        """the token chosen last, be it a stop token; -1 before the first"""
         self.done = False
         """whether the text has ended"""
         self._generator = generator
@@ -220,6 +229,7 @@ class Generation:
                 raise BadInput(f"Output {spec.name!r} is {spec.dtype} {spec.shape}; got {answer.dtype} {answer.shape}.")
             answer = rank(answer.reshape(-1, width)[-1], self._k)
         token = pick(answer, scale=spec.scale, temperature=self._temperature, random=self._random)
+        self.newest = token
         self._left -= 1
         self.done = token in self._stop or self._left == 0
         if token not in self._stop:
@@ -249,12 +259,12 @@ class TextClassifier:
     """What all texts share that one network classifies.
 
     Raises:
-        CardError: no card, or the network has not two inputs of the same number of integers, ids and mask.
+        CardError: no card, one of another task, or the network has not two inputs of as many integers, ids and mask.
         N6Error: the package ``tokenizers`` is not installed.
     """
 
     def __init__(self, network: NetworkLike) -> None:
-        card = card_of(network)
+        card = _card_for(network, "text-classification")
         self.ids = card.main_input(network.inputs)
         others = [name for name in network.inputs if name != self.ids.name]
         name = card.mask or (others[0] if others else "text.mask")

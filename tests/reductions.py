@@ -32,6 +32,7 @@ class Network:
     inputs: Mapping[str, TensorSpec]
     outputs: Mapping[str, TensorSpec]
     card: Card | None
+    card_problem: str = ""
 
 
 @dataclass(frozen=True)

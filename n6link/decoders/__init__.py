@@ -60,6 +60,8 @@ class NetworkLike(Protocol):
     def outputs(self) -> Mapping[str, TensorSpec]: ...  # noqa: D102
     @property
     def card(self) -> Card | None: ...  # noqa: D102
+    @property
+    def card_problem(self) -> str: ...  # noqa: D102
 
 
 class ResultLike(Protocol):
@@ -130,8 +132,10 @@ def card_of(network: NetworkLike) -> Card:
     """The network's card.
 
     Raises:
-        CardError: it has none.
+        CardError: it has none, or one that cannot be used.
     """
+    if network.card_problem:
+        raise CardError(network.card_problem)
     if network.card is None:
         raise CardError(
             f"Network {network.name!r} has no card, so that nobody knows what its outputs ({', '.join(network.outputs)}) "

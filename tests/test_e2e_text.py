@@ -1,0 +1,434 @@
+"""Texts on the virtual board: generation token by token, classification, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import anyio
+import numpy as np
+import pytest
+from e2e_fixtures import executable, on_both_backends
+from numpy.typing import NDArray
+from reductions import arrays_of
+from tflite import write_fully_connected
+
+from n6link import blocking, card, inference, sim
+from n6link.channel import Mailbox
+from n6link.decoders.text import Classification
+from n6link.device import N6Device
+from n6link.errors import BadInput, CardError, LocalProtocolError, N6Error, TransportError
+from n6link.events import Begun, Event, Received
+from n6link.generate import Piece, TextStream
+from n6link.network import Network
+from n6link.reduce import Peaks
+
+tokenizers = pytest.importorskip("tokenizers", reason="the extra `text` is not installed")
+
+FAST, SLOW = "sim:tinybert", "sim:tinybert?baud=9000000"
+"""the second line counts as slow, so that answers are reduced, and yet does not hold up the tests"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _litert() -> None:
+    executable()
+    try:
+        sim.find_litert()
+    except TransportError as error:
+        pytest.skip(str(error))
+
+
+def reference(shared: Path) -> list[dict[str, Any]]:
+    prompts: list[dict[str, Any]] = json.loads((shared / "refs/text/tinybert_textgen_reference.json").read_text())[
+        "prompts"
+    ]
+    assert len(prompts) == 8
+    return prompts
+
+
+async def written(text: TextStream) -> list[Piece]:
+    return [piece async for piece in text]
+
+
+# ---- the reference texts
+
+
+@pytest.mark.parametrize(("url", "reduce"), [(FAST, None), (FAST, True), (SLOW, None), (SLOW, False)])
+async def test_reference_continuations(shared: Path, url: str, reduce: bool | None) -> None:
+    """Token by token, from all logits and from the best one."""
+    async with N6Device(url) as dev:
+        net = dev["tinybert"]
+        for prompt in reference(shared)[: None if url == FAST else 2]:
+            text = net.generate(prompt["text"], max_tokens=len(prompt["greedy_ids"]), reduce=reduce)
+            pieces = await written(text)
+            assert [piece.token for piece in pieces] == prompt["greedy_ids"] == list(text.tokens)
+            start = net.text_generator.tokenizer.decode(prompt["ids"])
+            assert start + "".join(piece.text for piece in pieces) == prompt["greedy_text"] == start + text.text
+            reduced = url == SLOW if reduce is None else reduce
+            for piece in pieces:
+                assert bool(piece.result.reduced) == reduced
+                assert 0 < piece.result.timing.npu <= piece.result.timing.total <= piece.seconds * 1.001
+
+
+async def test_pieces_come_as_they_are_made(shared: Path) -> None:
+    prompt = reference(shared)[0]
+    async with N6Device(FAST) as dev:
+        text = dev["tinybert"].generate(prompt["text"], max_tokens=5, timers=True)
+        assert (text.text, text.tokens, text.done) == ("", (), False)
+        for count in range(1, 6):
+            piece = await anext(text)
+            assert list(text.tokens) == prompt["greedy_ids"][:count] and text.done == (count == 5)
+            assert piece.result.epochs is not None and piece.result.epochs.total.sum() > 0
+        with pytest.raises(StopAsyncIteration):
+            await anext(text)
+        assert (await dev.stats()).networks[0].runs == 5, "nothing runs after the end"
+
+
+# ---- sampling
+
+
+async def test_sampling_is_the_same_however_logits_travel() -> None:
+    options: dict[str, Any] = {"max_tokens": 12, "temperature": 0.8, "top_k": 20}
+    async with N6Device(FAST) as dev:
+        net = dev["tinybert"]
+        texts = {}
+        for seed in (1, 2):
+            for reduce in (False, True):
+                text = net.generate("It is a truth", seed=seed, reduce=reduce, **options)
+                pieces = await written(text)
+                for piece in pieces:
+                    answer = {**piece.result.outputs, **piece.result.reduced}["output_0"]
+                    assert isinstance(answer, Peaks if reduce else np.ndarray)
+                    assert not isinstance(answer, Peaks) or len(answer.indices) == 20
+                texts[seed, reduce] = text.tokens
+        assert texts[1, False] == texts[1, True] != texts[2, True] == texts[2, False]
+        free = await written(net.generate("It is a truth", temperature=0.8, seed=1, reduce=True, max_tokens=2))
+        assert not free[0].result.reduced, "all logits count where no top_k is given"
+
+
+async def test_stop_tokens() -> None:
+    async with N6Device(FAST) as dev:
+        net = dev["tinybert"]
+        text = net.generate("Mr. Darcy was", max_tokens=60, temperature=0.8, top_k=20, seed=1, stop=["."])
+        pieces = await written(text)
+        stop = net.text_generator.tokenizer.token_to_id(".")
+        assert text.done and len(pieces) < 60
+        assert pieces[-1].token == stop and stop not in text.tokens
+        assert "".join(piece.text for piece in pieces) == text.text and not text.text.endswith(".")
+
+
+# ---- leaving, and sharing
+
+
+@on_both_backends
+async def test_a_text_survives_cancellation_at_any_token(shared: Path) -> None:
+    """Each token is asked for again and again, and cancelled a little later each time, until it comes."""
+    prompt, cancelled = reference(shared)[1], 0
+    async with N6Device(FAST) as dev:
+        text = dev["tinybert"].generate(prompt["text"], max_tokens=12)
+        pieces: list[Piece] = []
+        while not text.done:
+            for patience in range(1000):
+                before = len(pieces)
+                await _patiently(text, pieces, patience)
+                if len(pieces) > before:
+                    break
+                cancelled += 1
+        assert [piece.token for piece in pieces] == prompt["greedy_ids"][:12]
+        assert "".join(piece.text for piece in pieces) == text.text
+        assert cancelled > 24, "it was cancelled at several places"
+        again = await written(dev["tinybert"].generate(prompt["text"], max_tokens=3))
+        assert [piece.token for piece in again] == prompt["greedy_ids"][:3]
+
+
+async def _patiently(text: TextStream, pieces: list[Piece], patience: int) -> None:
+    """Asks for one token, for that many turns of the event loop; from the sixth on they last longer and longer."""
+
+    async def ask() -> None:
+        pieces.append(await anext(text))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(ask)
+        for turn in range(patience):
+            await anyio.sleep(0 if turn < 6 else 2e-4)
+        tasks.cancel_scope.cancel()
+
+
+@on_both_backends
+async def test_results_of_cancelled_calls_are_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call may be cancelled at the very moment at which its result is complete; the device keeps no buffer for it."""
+    scope = anyio.CancelScope()
+    begun: list[Event] = []
+
+    class Cancelling(Mailbox):
+        def put(self, event: Event | N6Error) -> None:
+            if isinstance(event, Begun):
+                begun.append(event)
+                return
+            if isinstance(event, Received):
+                scope.cancel()
+                super().put(begun.pop())
+            super().put(event)
+
+    async with N6Device(FAST) as dev:
+        text = dev["tinybert"].generate("It is", max_tokens=1)
+        with monkeypatch.context() as patched:
+            patched.setattr(inference, "Mailbox", Cancelling)
+            for _ in range(2 * dev.info.results):
+                with anyio.CancelScope() as scope:
+                    await anext(text)
+                assert scope.cancelled_caught and not text.tokens
+        assert (await dev.stats()).networks[0].runs == 2 * dev.info.results
+        await anext(text)
+        assert text.done
+
+
+async def test_leaving_at_a_token(shared: Path) -> None:
+    prompt = reference(shared)[0]
+    async with N6Device(FAST) as dev:
+        text = dev["tinybert"].generate(prompt["text"])
+        async for _ in text:
+            if len(text.tokens) == 3:
+                break
+        assert (await dev.stats()).networks[0].queued == 0
+        await anext(text)
+        assert list(text.tokens) == prompt["greedy_ids"][:4], "a text can be taken up again"
+
+
+@on_both_backends
+async def test_several_texts_at_once(shared: Path) -> None:
+    prompts = reference(shared)
+    async with N6Device(FAST) as dev:
+
+        async def check(prompt: dict[str, Any]) -> None:
+            pieces = await written(dev["tinybert"].generate(prompt["text"], max_tokens=6))
+            assert [piece.token for piece in pieces] == prompt["greedy_ids"][:6]
+
+        async with anyio.create_task_group() as tasks:
+            for prompt in prompts:
+                tasks.start_soon(check, prompt)
+
+
+async def test_one_text_belongs_to_one_task() -> None:
+    async with N6Device(FAST) as dev:
+        text = dev["tinybert"].generate("It is", max_tokens=1)
+        failures = []
+
+        async def ask() -> None:
+            try:
+                await anext(text)
+            except LocalProtocolError as error:
+                failures.append(str(error))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ask)
+            tasks.start_soon(ask)
+        assert len(failures) == 1 and "two tasks ask for the next token" in failures[0]
+        assert len(text.tokens) == 1
+
+
+# ---- prompts
+
+
+async def test_long_prompts_and_unknown_words() -> None:
+    """Of a long prompt the last 30 tokens count; unknown words are tokens as others."""
+    async with N6Device(FAST) as dev:
+        net = dev["tinybert"]
+        words = ["she", "had", "been", "a", "very", "good", "sort", "of", "woman", "and"]
+        long = "nobody knew that " + " ".join(words * 3)
+        assert len(net.text_generator.tokenizer.encode(long).ids) == 33
+        texts = [net.generate(prompt, max_tokens=6) for prompt in (long, " ".join(words * 3))]
+        assert [piece.token for piece in await written(texts[0])] == [p.token for p in await written(texts[1])]
+        assert len(await written(net.generate("Mr. Zxqv 日本 was", max_tokens=3))) == 3
+
+
+@pytest.mark.parametrize(
+    ("prompt", "options", "message"),
+    [
+        ("", {}, "The prompt '' holds no token; give at least one word"),
+        (" \n", {}, "holds no token"),
+        (None, {}, "A prompt is a str, not NoneType"),
+        ("It is", {"max_tokens": 0}, "max_tokens=0"),
+        ("It is", {"temperature": float("inf")}, "temperature=inf"),
+        ("It is", {"stop": ["zxqv"]}, "A stop token is 'zxqv', which is no token"),
+        ("It is", {"timeout": -1.0}, "timeout=-1.0 leaves no time"),
+    ],
+)
+async def test_bad_prompts(prompt: Any, options: dict[str, Any], message: str) -> None:
+    async with N6Device(FAST) as dev:
+        with pytest.raises(BadInput, match=message):
+            await written(dev["tinybert"].generate(prompt, **options))
+        assert (await dev.stats()).networks[0].runs == 0
+
+
+# ---- all positions
+
+
+COUNTING: Sequence[str] = ["<pad>", "<unk>", "one", "two", "three", "four", "five", "six"]
+
+
+def counting(folder: Path, *, rows: int, words: Sequence[str] = COUNTING, size: int | None = None) -> Path:
+    """Writes a network whose logits of each position prefer the token after the one that stands there, with its card."""
+    size = size or len(words)
+    write_fully_connected(folder / "counting.tflite", np.roll(np.eye(size, dtype=np.int8), 1, axis=0), rows=rows)
+    np.save(folder / "embedding.npy", 100 * np.eye(size, dtype=np.int8))
+    model = tokenizers.models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="<unk>")
+    tokenizer = tokenizers.Tokenizer(model)
+    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    tokenizer.save(str(folder / "tokenizer.json"))
+    (folder / "counting.toml").write_text(
+        'task = "text-generation"\n[text]\ntokenizer = "tokenizer.json"\nembedding = "embedding.npy"\nstop = ["six"]\n'
+    )
+    return folder / "counting.toml"
+
+
+@pytest.mark.parametrize("reduce", [False, True])
+@pytest.mark.parametrize("rows", [1, 5])
+async def test_networks_that_answer_for_every_position(tmp_path: Path, rows: int, reduce: bool) -> None:
+    """Only the newest position is read: its row travels as a range of bytes, or its best token alone."""
+    toml = counting(tmp_path, rows=rows)
+    async with N6Device(f"sim:{tmp_path / 'counting.tflite'}", cards=[toml]) as dev:
+        net = dev["counting"]
+        assert net.outputs["logits"].shape == (1, rows, 8)
+        text = net.generate("five two", reduce=reduce)
+        for token, word in [(4, " three"), (5, " four"), (6, " five"), (7, "")]:
+            piece = await anext(text)
+            assert (piece.token, piece.text) == (token, word)
+            answer = {**piece.result.outputs, **piece.result.reduced}["logits"]
+            if reduce:
+                assert isinstance(answer, Peaks) and answer.indices.tolist() == [token]
+            else:
+                assert isinstance(answer, np.ndarray) and answer.size == 8 and answer.argmax() == token
+        assert text.done and text.tokens == (4, 5, 6)
+
+
+async def test_tokenizer_embedding_and_network_of_different_sizes(tmp_path: Path) -> None:
+    toml = counting(tmp_path, rows=1, words=COUNTING[:7], size=8)
+    async with N6Device(f"sim:{tmp_path / 'counting.tflite'}", cards=[toml]) as dev:
+        with pytest.raises(CardError, match="tokenizer of card 'counting' has 7 tokens, but .* has logits for 8"):
+            await written(dev["counting"].generate("one"))
+    counting(tmp_path, rows=1)
+    np.save(tmp_path / "embedding.npy", np.eye(7, dtype=np.int8))
+    async with N6Device(f"sim:{tmp_path / 'counting.tflite'}", cards=[toml]) as dev:
+        with pytest.raises(CardError, match=r"embedding of card 'counting' has the shape \(7, 7\)"):
+            await written(dev["counting"].generate("one"))
+
+
+# ---- classification
+
+
+def sentiment(shared: Path, folder: Path, labels: str = '["negative", "positive"]') -> Path:
+    """The card of the sentiment network, which is written into another folder."""
+    toml = folder / "sentiment.toml"
+    tokenizer = shared / "models" / "sentiment_bert_tokenizer.json"
+    toml.write_text(
+        f'task = "text-classification"\nlabels = {labels}\nnetworks = ["sentiment*"]\ntext.tokenizer = "{tokenizer}"\n'
+    )
+    return toml
+
+
+def sentiments(shared: Path) -> tuple[list[str], dict[str, NDArray[Any]]]:
+    sentences: list[str] = json.loads((shared / "refs/text/berttiny_sentences.json").read_text())
+    expected = arrays_of(shared / "refs/text/berttiny.npz")
+    assert len(sentences) == len(expected["hf_logits"]) == 32
+    return sentences, expected
+
+
+async def test_reference_sentiments(shared: Path, tmp_path: Path) -> None:
+    sentences, expected = sentiments(shared)
+    labels = ("negative", "positive")
+    url = f"sim:{shared / 'models' / 'sentiment_bert_48.tflite'}"
+    async with N6Device(url, cards=[sentiment(shared, tmp_path)]) as dev:
+        net = dev["sentiment_bert_48"]
+        for row, sentence in enumerate(sentences):
+            result = await net.run(net.text_classifier.inputs(sentence))
+            (logits,) = result.outputs.values()
+            assert np.abs(logits[0] - expected["hf_logits"][row]).max() < 0.05
+            found = await net.classify(sentence)
+            assert found == result.decode()
+            assert found.label == labels[int(expected["hf_logits"][row].argmax())]
+            assert tuple(found.probabilities) == labels
+            assert list(found.probabilities.values()) == pytest.approx(expected["hf_softmax"][row], abs=0.02)
+        long = await net.classify("A dull and lifeless film. " * 50)
+        assert long.label == "negative", "a text that is too long is cut off"
+        assert isinstance(await net.classify(""), Classification), "an empty text is one of special tokens"
+        with pytest.raises(BadInput, match="A text is a str, not bytes"):
+            await net.classify(b"good")  # type: ignore[arg-type]
+        with pytest.raises(CardError, match="'sentiment_bert_48' does text-classification, not text-generation"):
+            await written(net.generate("A film"))
+
+
+async def test_labels_that_do_not_fit(shared: Path, tmp_path: Path) -> None:
+    url = f"sim:{shared / 'models' / 'sentiment_bert_48.tflite'}"
+    async with N6Device(url, cards=[sentiment(shared, tmp_path, '["bad"]')]) as dev:
+        with pytest.raises(CardError, match="names 1 labels, but output .* has 2 classes"):
+            await dev["sentiment_bert_48"].classify("good")
+
+
+# ---- cards
+
+
+async def test_the_wrong_network() -> None:
+    async with N6Device("sim:movenet13") as dev:
+        with pytest.raises(CardError, match="'movenet13' does pose-heatmap, not text-generation"):
+            await written(dev["movenet13"].generate("It is"))
+        with pytest.raises(CardError, match="'movenet13' does pose-heatmap, not text-classification"):
+            await dev["movenet13"].classify("It is")
+
+
+@pytest.mark.parametrize(
+    ("toml", "problem"),
+    [
+        ('task = "text-generation"\ntemprature = 1\n', "unknown key temprature"),
+        ("task = \n", "is not TOML"),
+        ('task = "text-generation"\ntext.tokenizer = "../tokenizer.json"\n', "only plain names are used"),
+    ],
+)
+async def test_a_broken_card_of_the_firmware(tmp_path: Path, toml: str, problem: str) -> None:
+    """The board can be used all the same; what needs the card says what is wrong with it."""
+    path = tmp_path / "broken.toml"
+    path.write_text(toml)
+    bundled = card.bundled("tinybert")
+    assert bundled is not None
+    url = f"sim:tinybert?card={path}"
+    async with N6Device(url) as dev:
+        net: Network = dev["tinybert"]
+        assert net.card is None and problem in net.card_problem
+        result = await net.run(np.zeros((1, 30, 128), np.int8))
+        assert result.outputs["output_0"].shape == (1, 1, 5000)
+        with pytest.raises(CardError, match=problem):
+            result.decode()
+        with pytest.raises(CardError, match=problem):
+            await written(net.generate("It is"))
+    async with N6Device(url, cards=[bundled]) as dev:
+        assert len(await written(dev["tinybert"].generate("It is", max_tokens=2))) == 2
+
+
+@pytest.mark.parametrize("toml", ["task = \n", 'networks = ["tinybert"]\n'])
+async def test_a_broken_card_of_the_user(tmp_path: Path, toml: str) -> None:
+    path = tmp_path / "broken.toml"
+    path.write_text(toml)
+    with pytest.raises(CardError, match="broken"):
+        async with N6Device("sim:tinybert", cards=[path]):
+            pass
+
+
+# ---- blocking
+
+
+def test_texts_of_blocking_programs(shared: Path, tmp_path: Path) -> None:
+    prompt = reference(shared)[0]
+    with blocking.N6Device(
+        f"sim:tinybert,{shared / 'models' / 'sentiment_bert_48.tflite'}", cards=[sentiment(shared, tmp_path)]
+    ) as dev:
+        text = dev["tinybert"].generate(prompt["text"], max_tokens=4)
+        pieces = list(text)
+        assert [piece.token for piece in pieces] == prompt["greedy_ids"][:4] == list(text.tokens)
+        assert text.done and "".join(piece.text for piece in pieces) == text.text
+        with pytest.raises(BadInput, match="holds no token"):
+            next(dev["tinybert"].generate(""))
+        sentences, expected = sentiments(shared)
+        found = dev["sentiment_bert_48"].classify(sentences[0])
+        assert found.label == ("negative", "positive")[int(expected["hf_logits"][0].argmax())]
