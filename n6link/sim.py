@@ -40,6 +40,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
 
+import anyio.to_thread
+
 from n6link import card, networks, st_report
 from n6link.errors import TransportError
 from n6link.process import ChildStream, spawn
@@ -179,7 +181,8 @@ async def open_sim(rest: str) -> ChildStream:
         ReportError: a report cannot be read.
     """
     with tempfile.TemporaryDirectory(prefix="n6sim-") as folder:
-        command = parse(rest).command(Path(folder))
+        # Reports may have megabytes: the event loop does not wait for them.
+        command = await anyio.to_thread.run_sync(lambda: parse(rest).command(Path(folder)))
         stream = await spawn(command, ["--fd", "{fd}", "--parent-death"], NAME)
         try:
             await stream.wait_ready(READY_TIMEOUT)

@@ -23,9 +23,11 @@ import anyio
 import pytest
 import serial
 from anyio.abc import SocketAttribute
+from e2e_fixtures import board, noise
 from serial.tools import list_ports
 
 from n6link import discovery, process, qemu, serial_port, sim, transport
+from n6link.device import N6Device
 from n6link.errors import N6Error, NoDeviceError, TransportError
 from n6link.transport import check_url, open_stream
 
@@ -437,6 +439,34 @@ async def test_a_port_is_asked_for_low_latency(monkeypatch: pytest.MonkeyPatch, 
         assert asked == [True]
 
 
+async def test_the_virtual_board_behind_a_serial_port() -> None:
+    with board("--pty") as url:
+        for _ in range(2):  # a port can be opened again
+            async with N6Device(url) as dev:
+                network = dev["reference"]
+                first, second = await asyncio.gather(network.run(noise(network)), network.run(noise(network)))
+                assert (first.outputs["heatmap"] == second.outputs["heatmap"]).all()
+
+
+async def test_a_virtual_board_that_vanishes_from_its_serial_port() -> None:
+    with board("--pty", "--baud", "19200") as url:
+        async with N6Device(url) as dev:
+            network = dev["reference"]
+            task = asyncio.create_task(network.run(noise(network)))
+            await anyio.sleep(0.1)
+            os.kill(owner(), signal.SIGKILL)
+            with pytest.raises(TransportError, match="has gone"), anyio.fail_after(5):
+                await task
+            with pytest.raises(TransportError, match="has gone"):
+                await dev.ping()
+
+
+def owner() -> int:
+    """The child process that holds the other end of a pty."""
+    (child,) = [pid for pid in children() if "--pty" in pid[1]]
+    return child[0]
+
+
 def test_serial_needs_asyncio(line: Line) -> None:
     async def main() -> None:
         with pytest.raises(TransportError, match="needs asyncio, .* under trio tcp:, unix:, sim: and qemu: work"):
@@ -803,13 +833,13 @@ def test_cancelling_ends_the_child(backend: str, child: Callable[[str], None]) -
     assert not children()
 
 
-def children() -> list[str]:
-    """Command lines of the child processes that this process has now, zombies included."""
+def children() -> list[tuple[int, str]]:
+    """Ids and command lines of the child processes that this process has now, zombies included."""
     found = []
     for entry in Path("/proc").glob("[0-9]*/stat"):
         try:
             if int(entry.read_text().rpartition(")")[2].split()[1]) == os.getpid():
-                found.append((entry.parent / "cmdline").read_text())
+                found.append((int(entry.parent.name), (entry.parent / "cmdline").read_text()))
         except OSError:
             pass
     return found
