@@ -19,6 +19,7 @@
 enum {
     RHPORT = 0,
     PRIORITY = 5,
+    SUPPLY_MS = 100,
     PHY_REFERENCE_MASK = 7 << 4,
     PHY_REFERENCE_24_MHZ = 2 << 4,
     PHY_ON = 1 << 16 | 1 << 2 | 1, /* as ST's and TinyUSB's examples have it */
@@ -30,8 +31,7 @@ enum {
 
 static volatile uint8_t opened;
 
-/* ------------------------------------------------------------------------------------ descriptors
- */
+/* ----------------------------------------------------------------------------------- descriptors */
 
 static const tusb_desc_device_t device = {
     .bLength = sizeof(tusb_desc_device_t),
@@ -137,7 +137,7 @@ uint32_t tusb_time_millis_api(void)
     return HAL_GetTick();
 }
 
-/* ------------------------------------------------------------------------------------ link */
+/* ------------------------------------------------------------------------------------------ link */
 
 void USB1_OTG_HS_IRQHandler(void)
 {
@@ -150,7 +150,9 @@ static int start_phy(void)
 
     __HAL_RCC_PWR_CLK_ENABLE();
     HAL_PWREx_EnableVddUSBVMEN();
-    while (__HAL_PWR_GET_FLAG(PWR_FLAG_USB33RDY) != 0) {
+    for (uint32_t since = HAL_GetTick(); __HAL_PWR_GET_FLAG(PWR_FLAG_USB33RDY) == 0;) {
+        if (HAL_GetTick() - since > SUPPLY_MS)
+            return -1;
     }
     HAL_PWREx_EnableVddUSB();
 
