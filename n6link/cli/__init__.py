@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from n6link.cli import demo, devices, firmware, info, monitor, profile, report, run, sim
+from n6link.cli import classify, demo, devices, firmware, generate, info, monitor, profile, report, run, sim
 from n6link.cli.common import Group, version
 
 app = typer.Typer(
@@ -39,6 +39,8 @@ app.command("demo")(demo.demo)
 app.command("devices")(devices.devices)
 app.command("info")(info.info)
 app.command("run")(run.run)
+app.command("generate")(generate.generate)
+app.command("classify")(classify.classify)
 app.command("profile")(profile.profile)
 app.command("report")(report.report)
 app.command("monitor")(monitor.monitor)

@@ -1,0 +1,59 @@
+"""``n6link classify``: what texts are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.text import Text
+
+from n6link.cli import tables
+from n6link.cli.common import Cards, Json, Timeout, Url, connect, emit, out, plain, start
+from n6link.cli.generate import network_for
+from n6link.decoders.text import Classification
+from n6link.monitor.render import bar
+
+METER: Final = 10
+
+
+def classify(
+    texts: Annotated[list[str], typer.Argument(metavar="TEXT...", help="Texts to classify.")],
+    network: Annotated[
+        str | None,
+        typer.Option("--network", "-n", metavar="NAME", help="Name of the network; else the first that can."),
+    ] = None,
+    url: Url = None,
+    cards: Cards = None,
+    timeout: Timeout = 5.0,
+    as_json: Json = False,
+) -> None:
+    """Say what texts are; with --json one line a text, with the probabilities of all labels."""
+    start(_classify, texts, network, url, cards, timeout, as_json)
+
+
+async def _classify(
+    texts: list[str],
+    name: str | None,
+    url: str | None,
+    cards: list[Path] | None,
+    timeout: float,  # noqa: ASYNC109
+    as_json: bool,
+) -> None:
+    found: list[Classification] = []
+    async with connect(url, cards, timeout) as dev:
+        network = network_for("text-classification", dev, name)
+        for text in texts:
+            found.append(await network.classify(text))
+            if as_json:
+                emit({"text": text, **plain(found[-1])})
+    if as_json:
+        return
+    shown = tables.table(f"{network.name} on {dev.info.board}")
+    for column in ("label", "probability"):
+        shown.add_column(column, no_wrap=True)
+    shown.add_column("text", overflow="fold")
+    for text, best in zip(texts, found, strict=True):
+        meter = bar(best.probability, METER, "█", "green")
+        shown.add_row(Text(best.label, "bold"), meter + Text(f" {best.probability:6.1%}"), Text(text))
+    out.print(shown)

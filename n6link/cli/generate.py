@@ -1,0 +1,117 @@
+"""``n6link generate``: a text that a network continues, as it comes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from n6link.cli.common import Cards, Json, Timeout, Url, connect, emit, err, out, start
+from n6link.device import N6Device
+from n6link.errors import BadInput
+from n6link.generate import Piece, TextStream
+from n6link.monitor.render import duration
+from n6link.network import Network
+
+
+def generate(
+    prompt: Annotated[str, typer.Argument(help="Text that is continued.")],
+    network: Annotated[
+        str | None,
+        typer.Option("--network", "-n", metavar="NAME", help="Name of the network; else the first for texts."),
+    ] = None,
+    max_tokens: Annotated[int, typer.Option(metavar="N", help="Tokens that are generated at most.")] = 50,
+    temperature: Annotated[
+        float, typer.Option(metavar="T", help="0 always takes the best token; higher draws more freely.")
+    ] = 0.0,
+    top_k: Annotated[int | None, typer.Option(metavar="K", help="Draw among the best K tokens only.")] = None,
+    seed: Annotated[int | None, typer.Option(metavar="N", help="Makes the draws repeatable.")] = None,
+    stop: Annotated[
+        list[str] | None, typer.Option(metavar="TOKEN", help="A token that ends the text; may be repeated.")
+    ] = None,
+    url: Url = None,
+    cards: Cards = None,
+    timeout: Timeout = 5.0,
+    as_json: Json = False,
+) -> None:
+    """Continue a text, token by token; with --json one line a token, and at last the whole text."""
+    sampling: dict[str, Any] = {
+        "max_tokens": max_tokens,
+        "temperature": temperature,
+        "top_k": top_k,
+        "seed": seed,
+        "stop": stop or (),
+    }
+    start(_generate, prompt, network, url, cards, timeout, sampling, as_json)
+
+
+def network_for(task: str, dev: N6Device, name: str | None) -> Network:
+    """The network that is named, else the first one whose card says that it does this.
+
+    Raises:
+        UnknownName: there is none of this name.
+        BadInput: none does this.
+    """
+    if name is not None:
+        return dev[name]
+    for network in dev.networks.values():
+        if network.card and network.card.task == task:
+            return network
+    known = ", ".join(f"{each.name} ({each.card.task if each.card else 'no card'})" for each in dev.networks.values())
+    raise BadInput(f"no network of the board at {dev.url} does {task}; it has {known or 'none at all'}")
+
+
+async def _generate(
+    prompt: str,
+    name: str | None,
+    url: str | None,
+    cards: list[Path] | None,
+    timeout: float,  # noqa: ASYNC109
+    sampling: dict[str, Any],
+    as_json: bool,
+) -> None:
+    async with connect(url, cards, timeout) as dev:
+        network = network_for("text-generation", dev, name)
+        text = network.generate(prompt, **sampling)
+        pieces = await (_emit(text) if as_json else _print(text, prompt))
+    if as_json:
+        seconds = sum(piece.seconds for piece in pieces)
+        emit({"prompt": prompt, "text": text.text, "tokens": text.tokens, "seconds": seconds})
+    elif err.is_terminal:
+        err.print(_summary(pieces, network), soft_wrap=True)
+
+
+async def _emit(text: TextStream) -> list[Piece]:
+    pieces = []
+    async for piece in text:
+        emit({"piece": piece.text, "token": piece.token, "seconds": piece.seconds, "npu": piece.result.timing.npu})
+        pieces.append(piece)
+    return pieces
+
+
+async def _print(text: TextStream, prompt: str) -> list[Piece]:
+    """Shows a text as it grows; what was shown ends with a line feed, whatever happens."""
+    pieces: list[Piece] = []
+    try:
+        async for piece in text:
+            if not pieces:
+                out.print(f"[bold]{escape(prompt)}[/]", end="", soft_wrap=True)
+            pieces.append(piece)
+            out.print(piece.text, end="", markup=False, emoji=False, soft_wrap=True)
+    finally:
+        if pieces:
+            out.print()
+    return pieces
+
+
+def _summary(pieces: list[Piece], network: Network) -> str:
+    count = len(pieces)
+    seconds = sum(piece.seconds for piece in pieces)
+    npu = sum(piece.result.timing.npu for piece in pieces) / count
+    where = "a simulated network" if network.device.info.simulated else "the network"
+    return (
+        f"[dim]{count} tokens in {duration(seconds)}, {count / seconds:.1f} a second; {duration(seconds / count)} a token, "
+        f"of which {where} took {duration(npu)}[/]"
+    )

@@ -1,0 +1,129 @@
+"""The commands generate and classify, as a user calls them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from e2e_fixtures import executable
+from typer.testing import CliRunner
+from typer.testing import Result as Outcome
+
+from n6link import sim
+from n6link.cli import app
+from n6link.errors import TransportError
+
+pytest.importorskip("tokenizers", reason="the extra `text` is not installed")
+
+BOARD = ("--url", "sim:tinybert")
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    executable()
+    try:
+        sim.find_litert()
+    except TransportError as error:
+        pytest.skip(str(error))
+    for name in ("N6LINK_URL", "N6_DEBUG", "FORCE_COLOR", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("COLUMNS", "100")
+
+
+def n6link(*words: str | Path) -> Outcome:
+    return CliRunner().invoke(app, list(map(str, words)))
+
+
+def lines(*words: str | Path) -> list[dict[str, Any]]:
+    outcome = n6link(*words, "--json")
+    assert (outcome.exit_code, outcome.stderr) == (0, "")
+    return [json.loads(line) for line in outcome.stdout.splitlines()]
+
+
+def test_generate(shared: Path) -> None:
+    reference = json.loads((shared / "refs/text/tinybert_textgen_reference.json").read_text())
+    prompt = reference["prompts"][0]
+    *pieces, whole = lines("generate", prompt["text"], "--max-tokens", "20", *BOARD)
+    assert [piece["token"] for piece in pieces] == prompt["greedy_ids"] == whole["tokens"]
+    assert "".join(piece["piece"] for piece in pieces) == whole["text"] and whole["prompt"] == prompt["text"]
+    assert all(0 < piece["npu"] < piece["seconds"] < whole["seconds"] for piece in pieces)
+    outcome = n6link("generate", prompt["text"], "--max-tokens", "20", *BOARD)
+    assert (outcome.exit_code, outcome.stderr) == (0, "")
+    assert outcome.stdout == prompt["text"] + whole["text"] + "\n", "nothing but the text, on one line"
+
+
+def test_generate_draws() -> None:
+    options = ("--temperature", "0.8", "--top-k", "20", "--max-tokens", "8", *BOARD)
+    first, again, other = (
+        lines("generate", "It is", "--seed", seed, "--network", "tinybert", *options)[-1]["tokens"] for seed in "112"
+    )
+    assert first == again != other
+    stopped = lines("generate", "It is", "--stop", "of", "--max-tokens", "30", *BOARD)
+    assert len(stopped) < 31 and stopped[-2]["token"] not in stopped[-1]["tokens"]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["", *BOARD], "The prompt '' holds no token; give at least one word."),
+        (["It is", "--top-k", "0", *BOARD], "top_k=0"),
+        (["It is", "--network", "gpt", *BOARD], "no network 'gpt'; it has tinybert"),
+        (["It is", "--url", "sim:movenet13"], "at sim:movenet13 does text-generation; it has movenet13 (pose-heatmap)"),
+        (["It is", "--network", "movenet13", "--url", "sim:"], "'movenet13' does pose-heatmap, not text-generation"),
+        ([], "Missing argument"),
+    ],
+)
+def test_bad_prompts(words: list[str], says: str) -> None:
+    outcome = n6link("generate", *words)
+    assert outcome.exit_code == 2 and not outcome.stdout
+    assert says in outcome.stderr and len(outcome.stderr.splitlines()) == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C cannot be sent to one process")
+def test_generate_is_interrupted() -> None:
+    """Ctrl-C in the middle of a text ends the line, quietly."""
+    command = [sys.executable, "-m", "n6link", "generate", "It is", "--max-tokens", "1000000", *BOARD]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as process:
+        assert process.stdout
+        begun = process.stdout.read(40)
+        process.send_signal(signal.SIGINT)
+        rest, errors = process.communicate(timeout=30)
+    assert process.returncode == 130 and not errors
+    assert begun.startswith(b"It is ") and rest.endswith(b"\n")
+
+
+def card(shared: Path, folder: Path) -> Path:
+    toml = folder / "sentiment.toml"
+    toml.write_text(
+        'task = "text-classification"\nnetworks = ["sentiment*"]\nlabels = ["negative", "positive"]\n'
+        f'text.tokenizer = "{shared / "models" / "sentiment_bert_tokenizer.json"}"\n'
+    )
+    return toml
+
+
+def test_classify(shared: Path, tmp_path: Path) -> None:
+    sentences = json.loads((shared / "refs/text/berttiny_sentences.json").read_text())[:4]
+    board = ("--url", f"sim:{shared / 'models' / 'sentiment_bert_48.tflite'}", "--card", card(shared, tmp_path))
+    found = lines("classify", *sentences, *board)
+    assert [one["text"] for one in found] == sentences
+    for one in found:
+        assert one["probabilities"][one["label"]] == one["probability"] == max(one["probabilities"].values())
+    outcome = n6link("classify", *sentences, *board)
+    assert (outcome.exit_code, outcome.stderr) == (0, "")
+    table = outcome.stdout.splitlines()
+    for one in found:
+        row = next(line for line in table if one["text"][:20] in line)
+        assert one["label"] in row and f"{one['probability']:.1%}" in row
+
+
+def test_classify_needs_a_network_for_it() -> None:
+    outcome = n6link("classify", "a film", *BOARD)
+    assert outcome.exit_code == 2
+    assert "does text-classification; it has tinybert (text-generation)" in outcome.stderr
