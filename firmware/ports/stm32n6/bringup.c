@@ -43,8 +43,13 @@ enum {
     FUSE_WORD = 124,
     FUSE_FAST_XSPI2 = 1 << 15, /* VDDIO3: flash */
     FUSE_FAST_XSPI1 = 1 << 16, /* VDDIO2: PSRAM */
-    SLOW_DIVIDER = 16,
     WATCHDOG_HZ = LSI_VALUE / 64,
+#ifdef N6_OVERDRIVE
+    PLL1_MHZ = 800,
+#else
+    PLL1_MHZ = 1200,
+#endif
+    SLOW_MHZ = 50, /* of external memories */
 };
 
 /* Runtimes up to LL_ATON 1.1.1 want it called before npu_cache_enable(); later ones do it
@@ -204,7 +209,7 @@ static const char *start_memories(void)
         clocks.Xspi1ClockSelection = RCC_XSPI1CLKSOURCE_IC3;
         clocks.Xspi2ClockSelection = RCC_XSPI2CLKSOURCE_IC3;
         clocks.ICSelection[RCC_IC3].ClockSelection = RCC_ICCLKSOURCE_PLL1;
-        clocks.ICSelection[RCC_IC3].ClockDivider = SLOW_DIVIDER;
+        clocks.ICSelection[RCC_IC3].ClockDivider = PLL1_MHZ / SLOW_MHZ;
     }
     if (HAL_RCCEx_PeriphCLKConfig(&clocks) != HAL_OK)
         return "external memories get no clock";
