@@ -83,6 +83,29 @@ uint32_t n6_crc32(uint32_t crc, const void *data, size_t size)
     return ~crc;
 }
 
+uint32_t n6_crc32_zeros(uint32_t crc, size_t size)
+{
+    for (; size > 0; size--)
+        crc = slice[0][crc & 0xffu] ^ (crc >> 8);
+    return crc;
+}
+
+void n6_crc32_shift_init(n6_crc32_shift_t *shift, size_t size)
+{
+    for (unsigned i = 0; i < 32; i++)
+        shift->bit[i] = n6_crc32_zeros(1u << i, size);
+}
+
+uint32_t n6_crc32_past(const n6_crc32_shift_t *shift, uint32_t crc)
+{
+    uint32_t past = 0;
+
+    for (const uint32_t *bit = shift->bit; crc != 0; crc >>= 1, bit++)
+        if (crc & 1u)
+            past ^= *bit;
+    return past;
+}
+
 /* Without a table: headers are ten bytes. */
 uint16_t n6_crc16(const void *data, size_t size)
 {

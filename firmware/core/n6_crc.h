@@ -27,6 +27,20 @@ uint16_t n6_crc16(const void *data, size_t size);
 /* crc is 0, or the value of the bytes before. */
 uint32_t n6_crc32(uint32_t crc, const void *data, size_t size);
 
+/*
+ * The checksum of joined data without reading them again: crc32(A and B) is past(crc32(A)) ^ crc32(B), where
+ * past() moves the register over as many zero bytes as B has: n6_crc32_zeros() one by one, n6_crc32_past() at once
+ * for a size that has been prepared.
+ */
+uint32_t n6_crc32_zeros(uint32_t crc, size_t size);
+
+typedef struct {
+    uint32_t bit[32]; /* what becomes of each bit of the register */
+} n6_crc32_shift_t;
+
+void n6_crc32_shift_init(n6_crc32_shift_t *shift, size_t size);
+uint32_t n6_crc32_past(const n6_crc32_shift_t *shift, uint32_t crc);
+
 #ifdef __cplusplus
 }
 #endif

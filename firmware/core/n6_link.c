@@ -109,7 +109,7 @@ static bool parse_data(n6_link_t *link, const n6_frame_header_t *header)
     link->chunk_id = header->id;
     link->chunk_bytes = (uint32_t)header->length - HEADER;
     link->chunk_got = 0;
-    link->chunk_crc = link->calls.crc32(0, at, HEADER);
+    link->chunk_head_crc = link->chunk_crc = link->calls.crc32(0, at, HEADER);
     link->chunk_at =
         link->calls.place(link->calls.context, header->id, &link->chunk_head, link->chunk_bytes);
     link->rx_begin = (uint16_t)(link->rx_begin + N6_LINK_DATA_HEAD);

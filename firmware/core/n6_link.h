@@ -88,6 +88,7 @@ typedef struct {
     uint32_t chunk_id;
     uint32_t chunk_bytes;
     uint32_t chunk_got;
+    uint32_t chunk_head_crc; /* of the DataHeader, and of it and the chunk */
     uint32_t chunk_crc;
     uint32_t lent; /* bytes of the place that the port was shown */
     uint8_t *chunk_at;

@@ -67,7 +67,7 @@ typedef struct {
     uint8_t **slot; /* input slots: at least as large as the largest input_bytes */
     uint8_t slots;  /* 2..N6_SERVER_MAX_SLOTS */
     uint32_t slot_size;
-    uint32_t *bitmap; /* slots * N6_SERVER_BITMAP_WORDS(slot_size, chunk) words */
+    uint32_t *chunks; /* slots * N6_SERVER_CHUNK_WORDS(slot_size, chunk) words */
 
     uint8_t **result; /* result buffers: outputs and epoch timers are staged here */
     uint8_t results;  /* 2..N6_SERVER_MAX_RESULTS */

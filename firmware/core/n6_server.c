@@ -317,7 +317,7 @@ static int check(const n6_config_t *config)
     if (config->chunk < N6_LIMIT_MIN_CHUNK || config->chunk > N6_LIMIT_MAX_CHUNK ||
         (config->chunk & (config->chunk - 1)) != 0 || config->window < config->chunk)
         return N6_SERVER_BAD_CHUNK;
-    if (!config->slot || !config->bitmap || config->slots < 2 ||
+    if (!config->slot || !config->chunks || config->slots < 2 ||
         config->slots > N6_SERVER_MAX_SLOTS)
         return N6_SERVER_BAD_SLOTS;
     if (!config->result || config->results < 2 || config->results > N6_SERVER_MAX_RESULTS)
@@ -341,6 +341,7 @@ int n6_server_init(n6_server_t *s, const n6_config_t *config)
     s->log_level = N6_LOG_LEVEL_NONE;
     s->stats_since = n6_now(s);
     n6_link_init(&s->link, &calls, config->chunk, config->tx, config->tx_size);
+    n6_crc32_shift_init(&s->past_chunk, config->chunk);
     return 0;
 }
 

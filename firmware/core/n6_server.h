@@ -14,6 +14,7 @@
 #ifndef N6_SERVER_H
 #define N6_SERVER_H
 
+#include "n6_crc.h"
 #include "n6_link.h"
 #include "n6_port.h"
 
@@ -30,8 +31,11 @@ enum {
     N6_SERVER_MAX_SENDS = 16,   /* results, parts of results and repairs that wait to be sent */
     N6_SERVER_QUIET_MS = 250,   /* a frame whose bytes stop coming for so long is given up */
 };
-#define N6_SERVER_BITMAP_WORDS(slot_size, chunk)                                                   \
-    ((((slot_size) + (chunk)-1u) / (chunk) + 31u) / 32u)
+/* What an input slot needs beside its bytes: a bit and a CRC-32 for each chunk. */
+#define N6_SERVER_CHUNKS(size, chunk) (((size) + (chunk) - 1u) / (chunk))
+#define N6_SERVER_BITMAP_WORDS(size, chunk) ((N6_SERVER_CHUNKS(size, chunk) + 31u) / 32u)
+#define N6_SERVER_CHUNK_WORDS(size, chunk)                                                         \
+    (N6_SERVER_BITMAP_WORDS(size, chunk) + N6_SERVER_CHUNKS(size, chunk))
 /* What a result buffer needs for all outputs of a network and its epoch timers. */
 #define N6_SERVER_RESULT_SIZE(output_bytes, outputs, blocks)                                       \
     (sizeof(n6_result_t) + (output_bytes) + (outputs) * (sizeof(n6_result_record_t) + 4u) +        \
@@ -179,6 +183,7 @@ struct n6_server {
     uint32_t host_window;
 
     n6_slot_t slot[N6_SERVER_MAX_SLOTS];
+    n6_crc32_shift_t past_chunk;
 
     uint8_t jobs; /* oldest first; job[running] is on the NPU, if running < jobs */
     uint8_t running;

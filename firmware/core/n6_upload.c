@@ -9,7 +9,8 @@
  *
  * What becomes of a chunk is decided when its headers have arrived, because its bytes go straight
  * into the slot; what is answered, when its CRC-32 has. A chunk whose headers were good and whose
- * bytes were not is asked for at once.
+ * bytes were not is asked for at once. The digest is put together from the CRC-32s of the chunks, so
+ * that no byte is read twice.
  */
 #include <string.h>
 
@@ -26,8 +27,13 @@ enum {
 
 static uint32_t *bitmap_of(const n6_server_t *s, uint8_t slot)
 {
-    return s->config.bitmap +
-           (size_t)slot * N6_SERVER_BITMAP_WORDS(s->config.slot_size, s->config.chunk);
+    return s->config.chunks +
+           (size_t)slot * N6_SERVER_CHUNK_WORDS(s->config.slot_size, s->config.chunk);
+}
+
+static uint32_t *crcs_of(const n6_server_t *s, uint8_t slot)
+{
+    return bitmap_of(s, slot) + N6_SERVER_BITMAP_WORDS(s->config.slot_size, s->config.chunk);
 }
 
 static bool is_marked(const uint32_t *bitmap, uint32_t chunk)
@@ -146,12 +152,30 @@ static uint32_t find(const uint32_t *bitmap, uint32_t first, uint32_t end, bool 
     return first;
 }
 
+/* Of the chunk that has just been received; the link has the one of the chunk behind its header. */
+static uint32_t crc_of_chunk(const n6_server_t *s, const n6_data_header_t *data, uint32_t size)
+{
+    if (size < s->config.chunk)
+        return n6_crc(s, s->config.slot[data->slot] + data->offset, size);
+    return s->link.chunk_crc ^ n6_crc32_past(&s->past_chunk, s->link.chunk_head_crc);
+}
+
+/* Of the whole upload, from those of its chunks: each was computed from the bytes in the slot. */
+static uint32_t digest(const n6_server_t *s, uint8_t index, uint32_t length)
+{
+    const uint32_t *crcs = crcs_of(s, index);
+    uint32_t crc = 0;
+
+    for (; length >= s->config.chunk; length -= s->config.chunk)
+        crc = n6_crc32_past(&s->past_chunk, crc) ^ *crcs++;
+    return length > 0 ? n6_crc32_zeros(crc, length) ^ *crcs : crc;
+}
+
 static void finish(n6_server_t *s, uint8_t index)
 {
     n6_slot_t *slot = &s->slot[index];
     const n6_request_t request = {.id = slot->id, .type = N6_MESSAGE_TYPE_COMMIT};
-    const uint32_t length = s->config.npu->network[slot->network].input_bytes;
-    const uint32_t crc = n6_crc(s, s->config.slot[index], length);
+    const uint32_t crc = digest(s, index, s->config.npu->network[slot->network].input_bytes);
 
     if (crc != slot->crc) {
         clear(s, index);
@@ -178,10 +202,12 @@ static void receive(n6_server_t *s, const n6_data_header_t *data, uint32_t size,
     const uint32_t first = chunk < slot->next ? chunk : slot->next;
     const uint32_t end = good ? chunk : chunk + 1;
 
-    if (good)
+    if (good) {
         bitmap_of(s, data->slot)[chunk / 32] |= 1u << (chunk % 32);
-    else
+        crcs_of(s, data->slot)[chunk] = crc_of_chunk(s, data, size);
+    } else {
         n6_server_log(s, N6_LOG_LEVEL_WARNING, "a damaged chunk is asked for again");
+    }
     if (first < end)
         ask(s, data->slot, first, end, data->offset + size);
     if (chunk >= slot->next)

@@ -228,7 +228,7 @@ rig_t *rig_new(void)
         .slot = rig->slot,
         .slots = RIG_SLOTS,
         .slot_size = RIG_SLOT_SIZE,
-        .bitmap = rig->bitmap,
+        .chunks = rig->chunks,
         .result = rig->result,
         .results = RIG_RESULTS,
         .result_size = RIG_RESULT_SIZE,

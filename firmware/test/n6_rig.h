@@ -73,7 +73,7 @@ typedef struct {
     size_t send_size; /* most bytes it gives at once */
     bool vectors;     /* it uses windows and spans */
     bool deaf;        /* the host does not read */
-    bool forgetful;   /* frames from the device are checked, and not kept: it may send without end */
+    bool forgetful; /* frames from the device are checked, and not kept: it may send without end */
     size_t line_size;
     size_t parsed;
     int frames;
@@ -83,7 +83,7 @@ typedef struct {
 
     uint8_t *slot[RIG_SLOTS];
     uint8_t *result[RIG_RESULTS];
-    uint32_t bitmap[RIG_SLOTS * N6_SERVER_BITMAP_WORDS(RIG_SLOT_SIZE, RIG_CHUNK)];
+    uint32_t chunks[RIG_SLOTS * N6_SERVER_CHUNK_WORDS(RIG_SLOT_SIZE, RIG_CHUNK)];
     n6_block_time_t time_memory[RIG_BLOCKS];
     n6_block_sums_t sums[RIG_BLOCKS];
     uint8_t tx[RIG_TX];

@@ -28,14 +28,8 @@ extern const n6_suite_t n6_suites[];
 _Noreturn void n6_test_fail(const char *file, int line, const char *what, long long got,
                             long long wanted);
 
-#define TEST(function)                                                                             \
-    {                                                                                              \
-#function, function                                                                        \
-    }
-#define TESTS_END                                                                                  \
-    {                                                                                              \
-        NULL, NULL                                                                                 \
-    }
+#define TEST(function) {#function, function}
+#define TESTS_END {NULL, NULL}
 
 #define CHECK(condition)                                                                           \
     do {                                                                                           \

@@ -37,6 +37,22 @@ static void pieces_give_the_whole(void)
         EQUAL(n6_crc32(n6_crc32(0, bytes, cut), bytes + cut, sizeof bytes - cut), whole);
 }
 
+static void joined_without_being_read(void)
+{
+    n6_crc32_shift_t shift;
+
+    fill(3);
+    for (size_t size = 0; size < 600; size += 37) {
+        const uint32_t first = rig_crc32(bytes, 200);
+        const uint32_t second = rig_crc32(bytes + 200, size);
+        const uint32_t whole = rig_crc32(bytes, 200 + size);
+        n6_crc32_shift_init(&shift, size);
+        EQUAL(n6_crc32_past(&shift, first) ^ second, whole);
+        EQUAL(n6_crc32_zeros(first, size) ^ second, whole);
+        EQUAL(n6_crc32_past(&shift, 0), 0);
+    }
+}
+
 /* One set bit in 64 bytes of zeros reaches every entry basis of every table. */
 static void every_bit_counts(void)
 {
@@ -48,9 +64,7 @@ static void every_bit_counts(void)
 }
 
 const n6_test_t n6_crc_tests[] = {
-    TEST(check_values),
-    TEST(every_length_and_alignment),
-    TEST(pieces_give_the_whole),
-    TEST(every_bit_counts),
-    TESTS_END,
+    TEST(check_values),          TEST(every_length_and_alignment),
+    TEST(pieces_give_the_whole), TEST(joined_without_being_read),
+    TEST(every_bit_counts),      TESTS_END,
 };

@@ -52,7 +52,7 @@ static void configurations_that_do_not_hold(void)
     REFUSES(rig->config.slots = 1, N6_SERVER_BAD_SLOTS);
     REFUSES(rig->config.slots = N6_SERVER_MAX_SLOTS + 1, N6_SERVER_BAD_SLOTS);
     REFUSES(rig->config.slot_size = RIG_IMAGE_BYTES - 1, N6_SERVER_BAD_SLOTS);
-    REFUSES(rig->config.bitmap = NULL, N6_SERVER_BAD_SLOTS);
+    REFUSES(rig->config.chunks = NULL, N6_SERVER_BAD_SLOTS);
     REFUSES(rig->config.results = 1, N6_SERVER_BAD_RESULTS);
     REFUSES(rig->config.result = NULL, N6_SERVER_BAD_RESULTS);
     REFUSES(rig->config.result_size = 300, N6_SERVER_BAD_RESULTS);

@@ -134,8 +134,8 @@ static void plan_memory(n6_board_t *board)
     config->slot_size = slot_size;
     config->slot = reserve_all(board, config->slots, slot_size);
     config->chunk = (uint16_t)board->options->chunk;
-    config->bitmap = reserve(board, sizeof(uint32_t) * config->slots *
-                                        N6_SERVER_BITMAP_WORDS(slot_size, config->chunk));
+    config->chunks = reserve(board, sizeof(uint32_t) * config->slots *
+                                        N6_SERVER_CHUNK_WORDS(slot_size, config->chunk));
     config->results = RESULTS;
     config->result_size = result_size + MARGIN;
     config->result = reserve_all(board, RESULTS, config->result_size);
@@ -156,7 +156,7 @@ static void free_memory(const n6_config_t *config)
     }
     free(config->slot);
     free(config->result);
-    free(config->bitmap);
+    free(config->chunks);
     free(config->times);
     free(config->sums);
     free(config->tx);

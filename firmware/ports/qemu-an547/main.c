@@ -29,7 +29,7 @@ static _Alignas(32) uint8_t slot_memory[SLOTS][SLOT_SIZE];
 static _Alignas(32) uint8_t result_memory[RESULTS][RESULT_SIZE];
 static uint8_t *slots[SLOTS];
 static uint8_t *results[RESULTS];
-static uint32_t bitmap[SLOTS * N6_SERVER_BITMAP_WORDS(SLOT_SIZE, CHUNK)];
+static uint32_t chunks[SLOTS * N6_SERVER_CHUNK_WORDS(SLOT_SIZE, CHUNK)];
 static n6_block_time_t times[N6_REFERENCE_MAX_BLOCKS];
 static n6_block_sums_t sums[N6_REFERENCE_TOTAL_BLOCKS];
 static uint8_t tx[TX_SIZE];
@@ -151,7 +151,7 @@ int main(void)
         .slot = slots,
         .slots = SLOTS,
         .slot_size = SLOT_SIZE,
-        .bitmap = bitmap,
+        .chunks = chunks,
         .result = results,
         .results = RESULTS,
         .result_size = RESULT_SIZE,

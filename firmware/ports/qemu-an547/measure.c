@@ -25,7 +25,7 @@ static _Alignas(32) uint8_t result_memory[2][RESULT_SIZE];
 static uint8_t tensor[LARGEST];
 static uint8_t tx[TX_SIZE];
 static uint8_t stream[N6_LIMIT_MAX_CHUNK + 64]; /* one frame */
-static uint32_t bitmap[2 * N6_SERVER_BITMAP_WORDS(LARGEST, N6_LIMIT_MIN_CHUNK)];
+static uint32_t chunks[2 * N6_SERVER_CHUNK_WORDS(LARGEST, N6_LIMIT_MIN_CHUNK)];
 static n6_server_t server;
 static uint64_t spent;
 static uint64_t overhead; /* of reading the clock twice */
@@ -161,7 +161,7 @@ static uint64_t upload(uint16_t chunk, uint32_t size)
         .slot = slots,
         .slots = 2,
         .slot_size = LARGEST,
-        .bitmap = bitmap,
+        .chunks = chunks,
         .result = results,
         .results = 2,
         .result_size = RESULT_SIZE,

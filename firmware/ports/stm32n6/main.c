@@ -123,8 +123,8 @@ static void give_memory(void)
     config.sums = take(&inner, config.total_blocks * sizeof *config.sums);
     config.tx_size = SEND_QUEUE;
     config.tx = take(&inner, config.tx_size);
-    config.bitmap = take(&inner, MAX_PAIRS * sizeof *config.bitmap *
-                                     N6_SERVER_BITMAP_WORDS(config.slot_size, config.chunk));
+    config.chunks = take(&inner, MAX_PAIRS * sizeof *config.chunks *
+                                     N6_SERVER_CHUNK_WORDS(config.slot_size, config.chunk));
     uint8_t pairs = 0;
     while (pairs < 2 || (pairs < MAX_PAIRS && big->left >= config.slot_size + config.result_size)) {
         slots[pairs] = take(big, config.slot_size);
