@@ -159,6 +159,15 @@ def prepare(image: Any, spec: TensorSpec, card: Card | None = None) -> tuple[NDA
     return raw.reshape(spec.shape), placement
 
 
+def takes_pictures(spec: TensorSpec, card: Card | None = None) -> bool:
+    """Whether an input has the shape of a picture."""
+    try:
+        _layout(spec, card.input if card else Picture())
+    except CardError:
+        return False
+    return True
+
+
 def input_size(spec: TensorSpec, card: Card | None = None) -> tuple[int, int]:
     """Width and height of an input that takes pictures.
 

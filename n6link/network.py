@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import anyio
-import anyio.to_thread
-import numpy as np
 from numpy.typing import NDArray
 
-from n6link import decoders, generate, image, reduce
+from n6link import decoders, generate, inputs, reduce
 from n6link.card import Card
 from n6link.decoders.text import Classification
 from n6link.describe import Description
 from n6link.epochs import EpochTable
 from n6link.errors import BadInput, CardError, N6Timeout, UnknownName
 from n6link.generate import TextStream
-from n6link.image import Placement
 from n6link.inference import Job, Outcome
 from n6link.info import Pool
 from n6link.protocol import Limit, TimerSource
@@ -37,9 +33,6 @@ if TYPE_CHECKING:
     from n6link.device import N6Device
     from n6link.profile import Profile
 
-LARGE: Final = 640 * 480
-"""pixels from which on a picture is prepared in a thread, so that the event loop goes on meanwhile"""
-
 
 class Network:
     """One network of a device. Made by :class:`n6link.N6Device`.
@@ -49,6 +42,7 @@ class Network:
         name: as its firmware calls it.
         index: by which the protocol names it.
         digest: changes whenever the network or its description does.
+        input_bytes: of all inputs together, as they are uploaded.
         inputs: tensors by name, in order.
         outputs: tensors by name, in order.
         pools: memory that it uses.
@@ -73,7 +67,7 @@ class Network:
         self.card = card
         self.card_problem = card_problem
         self.newest: Result | None = None
-        self._input_bytes = description.input_bytes
+        self.input_bytes: int = description.input_bytes
 
     def __repr__(self) -> str:
         return f"<Network {self.name}: {', '.join(map(_shape, self.inputs.values()))} -> {len(self.outputs)} outputs>"
@@ -133,7 +127,7 @@ class Network:
             raise N6Timeout(f"{self.name} was not run: its deadline had passed {begun - deadline:g} s before")
         auto = reduce is None or reduce is True
         returns = self._returns(outputs, reduce, options or {})
-        picture, placement = await self._prepare(data)
+        picture, placement = await inputs.prepare(self, data)
         prepared = time.monotonic()
         while True:
             job = Job(
@@ -304,8 +298,7 @@ class Network:
             check_returns(wanted, len(self.outputs))
             return list(wanted)
         if outputs is not None:
-            names = list(self.outputs)
-            return [reduce.whole(names.index(self._known(name, self.outputs, "output"))) for name in outputs]
+            return [self._whole(name) for name in outputs]
         if wanted:
             return decoders.for_network(self).returns(self, **options)
         if wanted is None and self.device.info.slow and self.card:
@@ -313,59 +306,10 @@ class Network:
                 return decoders.for_network(self).returns(self, **options)
         return None
 
-    def _known(self, name: str, tensors: Mapping[str, TensorSpec], what: str) -> str:
-        if name not in tensors:
-            raise UnknownName(f"network {self.name!r} has no {what} {name!r}; it has {', '.join(tensors)}")
-        return name
-
-    async def _prepare(self, data: Any) -> tuple[memoryview, Placement | None]:
-        """All inputs as they lie in the slot, and where the picture lies in the first one."""
-        if not isinstance(data, Mapping):
-            spec = self.card.main_input(self.inputs) if self.card else next(iter(self.inputs.values()))
-            data = {spec.name: data}
-        for name in data:
-            self._known(name, self.inputs, "input")
-        if missing := [name for name in self.inputs if name not in data]:
-            raise BadInput(f"network {self.name!r} also needs {', '.join(missing)}: give a dict of arrays by name")
-        arrays: dict[str, NDArray[Any]] = {}
-        placement = None
-        for name, value in data.items():
-            arrays[name], placed = await self._input(value, self.inputs[name])
-            placement = placement or placed
-        return self._image(arrays), placement
-
-    async def _input(self, value: Any, spec: TensorSpec) -> tuple[NDArray[Any], Placement | None]:
-        """Raw values of one input."""
-        if isinstance(value, np.ndarray):
-            same = value.shape in (spec.shape, spec.shape[1:])
-            if same and (len(spec.shape) < 3 or value.dtype != np.uint8):
-                return spec.check(spec.quantize(value).reshape(spec.shape)), None
-            if value.size < LARGE:
-                return image.prepare(value, spec, self._picture_card())
-        elif not isinstance(value, str | os.PathLike) and not hasattr(value, "convert"):
-            return spec.check(spec.quantize(np.asarray(value)).reshape(spec.shape)), None
-        return await anyio.to_thread.run_sync(image.prepare, value, spec, self._picture_card(), abandon_on_cancel=True)
-
-    def _picture_card(self) -> Card | None:
-        if self.card_problem:
-            raise CardError(self.card_problem)
-        return self.card
-
-    def _image(self, arrays: Mapping[str, NDArray[Any]]) -> memoryview:
-        """The bytes of an upload; those of the array itself if there is only one."""
-        if len(arrays) == 1:
-            (array,) = arrays.values()
-            if array.nbytes == self._input_bytes:
-                return _bytes(array)
-        upload = memoryview(bytearray(self._input_bytes))
-        for name, array in arrays.items():
-            spec = self.inputs[name]
-            upload[spec.offset : spec.offset + spec.size] = _bytes(array)
-        return upload
-
-
-def _bytes(array: NDArray[Any]) -> memoryview:
-    return array.reshape(-1).view(np.uint8).data
+    def _whole(self, name: str) -> Return:
+        if name not in self.outputs:
+            raise UnknownName(f"network {self.name!r} has no output {name!r}; it has {', '.join(self.outputs)}")
+        return reduce.whole(list(self.outputs).index(name))
 
 
 def _shape(spec: TensorSpec) -> str:
