@@ -40,7 +40,8 @@ typedef struct {
     lrt_model_t *model;
     lrt_compiled_t *compiled;
     lrt_profiler_t *profiler;
-    lrt_buffer_t **buffer[2]; /* of the inputs, of the outputs */
+    const lrt_tensor_t **tensor[2]; /* of the inputs, of the outputs */
+    lrt_buffer_t **buffer[2];
     void **memory[2];
     litert_operator_t *known; /* what the blocks were made of */
     int operators;

@@ -101,6 +101,21 @@ static const char *unique_name(litert_load_t *load, int side, size_t index,
     return n6_litert_keep_text(load->self, name && *name ? name : number);
 }
 
+/* Is the tensor an input or output that has been described? Keeps it, if not. */
+static bool is_described(litert_network_t *self, int side, size_t index, const lrt_tensor_t *tensor)
+{
+    for (int other = LITERT_INPUT; other <= side; other++) {
+        size_t count = other == side ? index : self->about.inputs;
+        for (size_t i = 0; i < count; i++) {
+            if (self->tensor[other][i] == tensor) {
+                return true;
+            }
+        }
+    }
+    self->tensor[side][index] = tensor;
+    return false;
+}
+
 static int describe_tensor(litert_load_t *load, int side, size_t index, n6_tensor_t *about)
 {
     litert_network_t *self = load->self;
@@ -116,6 +131,12 @@ static int describe_tensor(litert_load_t *load, int side, size_t index, n6_tenso
              : api->GetSignatureOutputTensorByIndex)(load->signature, index, &tensor) ||
         api->GetRankedTensorType(tensor, &type)) {
         return n6_litert_fail(load, "tensor %s has no fixed shape", about->name);
+    }
+    if (is_described(self, side, index, tensor)) {
+        return n6_litert_fail(load,
+                              "tensor %s is one tensor with another input or output, which LiteRT "
+                              "leaves without values",
+                              about->name);
     }
     if (describe_type(load, &type, about) || describe_quantisation(load, tensor, about)) {
         return -1;
@@ -145,6 +166,7 @@ int n6_litert_describe_tensors(litert_load_t *load, int side)
                               side == LITERT_INPUT ? "inputs" : "outputs");
     }
     n6_tensor_t *tensors = n6_litert_keep(self, count * sizeof(*tensors));
+    self->tensor[side] = n6_litert_keep(self, count * sizeof(*self->tensor[side]));
     self->buffer[side] = n6_litert_keep(self, count * sizeof(*self->buffer[side]));
     self->memory[side] = n6_litert_keep(self, count * sizeof(*self->memory[side]));
     *(side == LITERT_INPUT ? &about->input : &about->output) = tensors;

@@ -1,0 +1,199 @@
+"""The virtual board's program: starting it with a command line, and a client that speaks frames by hand."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import struct
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from types import TracebackType
+from typing import Any, Final, Self
+from zlib import crc32
+
+import pytest
+from e2e_fixtures import executable
+
+from n6link import frames, sim
+from n6link.errors import TransportError
+from n6link.protocol import CODECS, SCHEMA_ID, VERSION_MAJOR, Flag, MessageType
+
+REFERENCE: Final = ("--network", "reference=reference:reference")
+WINDOW: Final = 1 << 20
+
+
+@dataclass(frozen=True)
+class Program:
+    """A virtual board that listens."""
+
+    process: subprocess.Popen[bytes]
+    url: str
+
+
+@contextmanager
+def running(*arguments: str, **options: Any) -> Iterator[Program]:
+    """Starts n6sim, and kills it if it is still there at the end.
+
+    Args:
+        arguments: its command line.
+        options: of Popen.
+    """
+    command = [executable(), *arguments]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, **options) as process:
+        try:
+            assert process.stdout
+            ready = json.loads(process.stdout.readline())
+            assert ready.keys() == {"url", "pid"}, ready
+            assert ready["pid"] == process.pid
+            yield Program(process, ready["url"])
+        finally:
+            process.kill()
+
+
+@contextmanager
+def on_socket(*arguments: str) -> Iterator[tuple[Program, socket.socket]]:
+    """The same on an inherited socket; gives the other end of that."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        number = theirs.fileno()
+        with running("--fd", str(number), *arguments, pass_fds=(number,)) as program:
+            theirs.close()
+            yield program, ours
+
+
+def refusal(*arguments: str) -> str:
+    """What n6sim says when it does not start: one line of JSON, the same for people, and exit code 2."""
+    done = subprocess.run(
+        [executable(), *arguments], stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False
+    )
+    assert done.returncode == 2, done
+    (line,) = done.stdout.splitlines()
+    report = json.loads(line)
+    assert report.keys() == {"error"}
+    return str(report["error"])
+
+
+def litert() -> str:
+    """LiteRT's library; the test is skipped where there is none."""
+    try:
+        return str(sim.find_litert())
+    except TransportError as error:
+        pytest.skip(str(error))
+
+
+class Client:
+    """Speaks to a board frame by frame, so that it can stop between any two of them.
+
+    Args:
+        url: of a unix or TCP socket.
+    """
+
+    def __init__(self, url: str) -> None:
+        scheme, _, rest = url.partition(":")
+        if scheme == "unix":
+            self.socket = socket.socket(socket.AF_UNIX)
+            self.socket.connect(rest)
+        else:
+            host, _, port = rest.rpartition(":")
+            self.socket = socket.create_connection((host, int(port)))
+        self.socket.settimeout(30)
+        self.sent = 0
+        self._reader = frames.FrameReader(frames.Counters())
+        self._numbers = count(1)
+        self._heard: list[tuple[int, int, int, bytes]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.socket.close()
+
+    def write(self, data: bytes) -> None:
+        self.socket.sendall(data)
+        self.sent += len(data)
+
+    def send(self, kind: MessageType, payload: bytes = b"") -> int:
+        """Sends a request; returns its id."""
+        number = next(self._numbers)
+        self.write(frames.pack(kind, number, payload))
+        return number
+
+    def reply(self, kind: MessageType, number: int) -> bytes:
+        """The payload of the answer to a request."""
+        got, payload = self._take(
+            lambda got, flags: bool(flags & Flag.REPLY) and got in (kind, MessageType.ERROR), number
+        )
+        assert got == kind, payload
+        return payload
+
+    def result(self, number: int) -> bytes:
+        """The outputs of an inference."""
+        length = CODECS["Result"].unpack(self.reply(MessageType.RESULT, number)).length
+        return self.data(number, length)
+
+    def data(self, number: int, length: int) -> bytes:
+        """That many bytes of an inference's result."""
+        received = b""
+        while len(received) < length:
+            _, payload = self._take(lambda got, _: got == MessageType.DATA, number)
+            _, offset, _, chunk = frames.unpack_data(memoryview(payload))
+            assert offset == len(received)
+            received += chunk
+        return received
+
+    def _take(self, wanted: Callable[[int, int], bool], number: int) -> tuple[int, bytes]:
+        """Type and payload of the first frame with an id that is wanted by type and flags."""
+        while True:
+            for index, (kind, flags, to, payload) in enumerate(self._heard):
+                if to == number and wanted(kind, flags):
+                    del self._heard[index]
+                    return kind, payload
+            data = self.socket.recv(1 << 16)
+            assert data, "the board has closed the connection"
+            self._heard += [(kind, flags, to, bytes(body)) for kind, flags, to, body in self._reader.feed(data)]
+
+    def ask(self, kind: MessageType, payload: bytes = b"") -> bytes:
+        return self.reply(kind, self.send(kind, payload))
+
+    def greet(self) -> int:
+        """Sends HELLO; returns its id."""
+        nonce = int.from_bytes(os.urandom(8), "little")
+        hello = CODECS["Hello"].pack(major=VERSION_MAJOR, schema=SCHEMA_ID, nonce=nonce, window=WINDOW)
+        return self.send(MessageType.HELLO, hello)
+
+    def greeted(self, number: int) -> Any:
+        """The answer to HELLO."""
+        return CODECS["HelloReply"].unpack(self.reply(MessageType.HELLO, number))
+
+    def hello(self) -> Any:
+        return self.greeted(self.greet())
+
+    def upload(self, image: bytes, *, chunk: int, position: int = 0) -> int:
+        """Sends an input of network 0 into slot 0; returns the id of the upload, which has not been answered yet."""
+        number = next(self._numbers)
+        for offset in range(0, len(image), chunk):
+            part = memoryview(image)[offset : offset + chunk]
+            front = frames.header(MessageType.DATA, number, frames.HEADER_SIZE + len(part))
+            self.write(b"".join(frames.pack_data(front, position + offset, offset, 0, part)))
+        commit = CODECS["Commit"].pack(position=position + len(image), length=len(image), crc=crc32(image))
+        self.write(frames.pack(MessageType.COMMIT, number, commit))
+        return number
+
+    def infer(self, image: bytes) -> int:
+        """Says hello, uploads an input of network 0 and has it run; returns when it is queued."""
+        upload = self.upload(image, chunk=self.hello().chunk)
+        key = int.from_bytes(os.urandom(8), "little")
+        number = self.send(MessageType.INFER, CODECS["Infer"].pack(key=key, upload=upload))
+        self.reply(MessageType.INFER, number)
+        return number
+
+    def reset_connection(self) -> None:
+        """Closes a TCP connection with RST instead of FIN."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.socket.close()
