@@ -45,7 +45,10 @@ def registry(
     if cards:
         raise BadInput(f"--card is for {next(iter(cards))!r}, which is no network of this firmware.")
     check_together(networks, board=board, runtime=runtime_version(runtime) if runtime else None)
-    output.write_text(write_c(networks), encoding="utf-8")
+    try:
+        output.write_text(write_c(networks), encoding="utf-8")
+    except OSError as error:
+        raise BadInput(f"{str(output)!r} cannot be written: {error.strerror}") from error
     if as_json:
         emit([_summary(one) for one in networks])
         return
