@@ -19,6 +19,7 @@ ACCEPTED
 ASKED,     RESULT, or the reply to READ      Begun                                                          RECEIVING
 ACCEPTED
 RECEIVING  DATA                              place it; NAK a gap that it leaves                             RECEIVING
+RECEIVING  damaged DATA                      NAK it                                                         RECEIVING
 RECEIVING  all is there, digest good         Received                                                       GONE
 RECEIVING  all is there, digest wrong        NAK everything; the third time Failed                          RECEIVING
 ASKED,     repeat()                          send it again                                                  same

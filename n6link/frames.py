@@ -10,7 +10,7 @@ state     input                                                 action          
 HUNT      magic, good CRC-16, permitted length                                                              PAYLOAD
 HUNT      anything else                                         skip a byte; it is stray                    HUNT
 PAYLOAD   all of payload and CRC-32 there, CRC-32 good          deliver                                     HUNT
-PAYLOAD   all there, CRC-32 bad                                 skip the magic                              HUNT
+PAYLOAD   all there, CRC-32 bad                                 deliver DATA as damaged; skip the magic     HUNT
 PAYLOAD   :meth:`FrameReader.search_again`                      skip the magic                              HUNT
 ========  ====================================================  ==========================================  =======
 
@@ -31,6 +31,8 @@ from n6link.protocol import CODECS, Limit, MessageType
 Buffer: TypeAlias = bytes | bytearray | memoryview
 Frame: TypeAlias = tuple[int, int, int, memoryview]
 """type, flags, id, payload"""
+DAMAGED: Final = -1
+"""in place of the flags of a DATA frame whose CRC-32 is wrong: its headers may tell what to ask for again"""
 
 MAGIC: Final = int(Limit.MAGIC).to_bytes(2, "little")
 HEADER_SIZE: Final = int(Limit.HEADER_SIZE)
@@ -194,6 +196,8 @@ class FrameReader:
                 payload = view[body:end]
                 if _CRC32.unpack_from(data, end)[0] != crc32(payload):
                     counters.payload_errors += 1
+                    if kind == _DATA:
+                        yield kind, DAMAGED, number, payload
                     self._skip(b"", len(MAGIC))
                     at += len(MAGIC)
                     continue
@@ -252,9 +256,10 @@ class StrayText:
             self._line.clear()
 
     def _add(self, line: bytearray) -> None:
-        """Keeps a line of at least three characters that is text, apart from noise around it."""
-        text = line.strip(_NOISE).decode("utf-8", "replace").replace("\t", " ")
-        if len(text) > 2 and text.isprintable() and "\ufffd" not in text:
+        """Keeps a line of at least three characters that is text, apart from a little noise around it."""
+        stripped = line.strip(_NOISE)
+        text = stripped.decode("utf-8", "replace").replace("\t", " ")
+        if len(text) > 2 and len(stripped) * 2 > len(line) and text.isprintable() and "\ufffd" not in text:
             self.lines.append(text)
 
 

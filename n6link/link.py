@@ -223,7 +223,9 @@ class Link:
         for kind, flags, number, payload in arrived:
             try:
                 if self.state is State.OPEN:
-                    if kind == MessageType.DATA:
+                    if flags == frames.DAMAGED:
+                        self._on_damage(number, payload)
+                    elif kind == MessageType.DATA:
                         self._on_data(number, payload, now)
                     elif flags & Flag.REPLY:
                         self._on_reply(kind, number, payload, now)
@@ -362,6 +364,14 @@ class Link:
             self._nak(number, *gap)
         if not download.chunks.left:
             self._complete(exchange, now)
+
+    def _on_damage(self, number: int, payload: memoryview) -> None:
+        """A chunk whose headers are good and whose bytes are not: ask for it at once."""
+        _, offset, _, chunk = frames.unpack_data(payload)
+        exchange = self.exchanges.get(number)
+        if exchange and exchange.download:
+            for gap in exchange.download.damaged(offset, len(chunk)):
+                self._nak(number, *gap)
 
     def _complete(self, exchange: Exchange, now: float) -> None:
         download, result = exchange.download, exchange.result

@@ -2,13 +2,16 @@
 
 The retransmission time-out of a request is, as in TCP (RFC 6298), the smoothed round trip plus four times its
 deviation, with a floor for hosts that are busy elsewhere; plus the time that the bytes ahead of it need, because on a
-UART an upload takes a hundred times longer than a round trip. The rate comes from the device's grants: between two
-of them it has consumed a known number of bytes. A slower rate is believed at once, a faster one gradually, since a
-request that is repeated too early costs the very bandwidth that it is waiting for.
+UART an upload takes a hundred times longer than a round trip.
+
+The rate comes from the device's grants, which tell how much it has consumed since it was last idle. Such an average is
+never above what the link can carry, and below it whenever something was lost or the device was busy: of the last few,
+the highest is believed.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Final
 
 FIRST_TIMEOUT: Final = 0.5
@@ -17,6 +20,10 @@ FLOOR: Final = 0.05
 """seconds that a time-out is at least longer than a round trip: event loops and operating systems pause"""
 FIRST_RATE: Final = 100_000.0
 """bytes a second, before anything is known: about a UART at 921600 baud"""
+LOWEST_RATE: Final = 5_000.0
+"""bytes a second that any link carries: half of a UART at 115200 baud"""
+SAMPLES: Final = 16
+"""averages that are remembered"""
 BITS_PER_BYTE: Final = 10
 """of a UART: start bit, eight data bits, stop bit"""
 
@@ -25,23 +32,26 @@ class Path:
     """The estimates of one link.
 
     Attributes:
+        pending: DATA bytes of which the device has not told that it took them.
         rate: bytes a second, host to device; taken for the other direction too.
         round_trip: smoothed seconds; 0 before the first sample.
     """
 
     def __init__(self) -> None:
+        self.pending = 0
         self.rate = FIRST_RATE
         self.round_trip = 0.0
         self._deviation = 0.0
-        self._line_rate = float("inf")
-        self._pending = 0
-        self._since = 0.0
+        self._slowest, self._fastest = LOWEST_RATE, float("inf")
+        self._rates: deque[float] = deque(maxlen=SAMPLES)
+        self._begun = 0.0
+        self._taken = 0
 
     def set_baud(self, baud: int) -> None:
-        """The device says that it sits behind a UART."""
+        """The device says that it sits behind a UART, which is never faster, nor much slower; 0 = it does not."""
         if baud:
-            self._line_rate = baud / BITS_PER_BYTE
-            self.rate = self._line_rate
+            self.rate = self._fastest = baud / BITS_PER_BYTE
+            self._slowest = self.rate / 2
 
     def answered(self, seconds: float) -> None:
         """A request that nothing was ahead of, and that was sent once, got its answer."""
@@ -53,22 +63,18 @@ class Path:
 
     def sent(self, count: int, now: float) -> None:
         """DATA bytes left for the device."""
-        if not self._pending:
-            self._since = now
-        self._pending += count
+        if not self.pending:
+            self._begun, self._taken = now, 0
+        self.pending += count
 
     def consumed(self, count: int, now: float) -> None:
         """The device has told that it took DATA bytes."""
-        if now > self._since and 0 < count <= self._pending:
-            rate = min(count / (now - self._since), self._line_rate)
-            self.rate = rate if rate < self.rate else self.rate + (rate - self.rate) / 8
-        self._pending = max(self._pending - count, 0)
-        self._since = now
-
-    @property
-    def pending(self) -> int:
-        """DATA bytes of which the device has not told that it took them."""
-        return self._pending
+        count = min(count, self.pending)
+        self.pending -= count
+        self._taken += count
+        if now > self._begun:
+            self._rates.append(self._taken / (now - self._begun))
+            self.rate = min(max(*self._rates, self._slowest), self._fastest)
 
     def timeout(self, ahead: int = 0) -> float:
         """Seconds after which a missing answer means that something was lost.

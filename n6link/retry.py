@@ -6,7 +6,7 @@ caller; what they measure is lack of progress, so that a slow upload may take as
 =========  ============================================  =====================================================
 phase      nothing has happened for                      then
 =========  ============================================  =====================================================
-ASKED      the path's time-out, doubled each time        repeat; from the third time on after a flush
+ASKED      the path's time-out, doubled each time        repeat; the third time behind a flush
 SENDING    the same, and no credits are left             probe
 ACCEPTED   at least :data:`POLL`, doubled each time      repeat: the reply says how far it is, or the result comes
 RECEIVING  the path's time-out, doubled each time        ask for every missing chunk, and probe
@@ -33,9 +33,9 @@ PAUSE: Final = 5 * TICK
 """a longer time between two looks means that this process did not run"""
 POLL: Final = 0.5
 """seconds after which a running inference is asked for at the earliest"""
-FLUSH_FROM: Final = 2
-"""repetitions after which the device may be waiting for the end of a broken frame"""
-LONGEST: Final = 5.0
+FLUSH: Final = 2
+"""the repetition, of each eight, before which any frame whose end the device may still wait for is filled up"""
+LONGEST: Final = 1.0
 """seconds to which repetitions are spread out at most"""
 
 
@@ -125,6 +125,6 @@ class Retry:
         elif exchange.phase is Phase.HELD or not exchange.tries:
             return
         else:
-            link.repeat(exchange.id, flush=watch.level >= FLUSH_FROM)
+            link.repeat(exchange.id, flush=watch.level % 8 == FLUSH)
         watch.level += 1
         watch.quiet = 0.0

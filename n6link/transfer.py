@@ -122,19 +122,39 @@ class Download:
         Raises:
             ValueError: it cannot belong to this transfer.
         """
-        chunks = self.chunks
-        index, rest = divmod(offset, chunks.size)
-        if rest or offset >= chunks.length or len(chunk) != min(chunks.size, chunks.length - offset):
-            raise ValueError(f"a chunk of {len(chunk)} bytes at {offset} is no part of {chunks.length} bytes")
-        new = chunks.close(index)
+        index = self._index(offset, len(chunk))
+        new = self.chunks.close(index)
         if new:
             self._view[offset : offset + len(chunk)] = chunk
-        gaps: list[tuple[int, int]] = []
-        if index > self.next:
-            begin = self.next * chunks.size
-            gaps = [gap for gap in chunks.gaps(index) if gap[0] >= begin]
+        return new, self._gaps(index, index)
+
+    def damaged(self, offset: int, length: int) -> list[tuple[int, int]]:
+        """A chunk has come whose bytes are wrong.
+
+        Returns:
+            What has to be asked for: the chunk, if it is missing, and the gaps that it leaves behind it for the first time.
+
+        Raises:
+            ValueError: it cannot belong to this transfer.
+        """
+        index = self._index(offset, length)
+        if index >= self.next:
+            return self._gaps(index, index + 1)
+        return [(offset, length)] if self.chunks.next(index) == index else []
+
+    def _index(self, offset: int, length: int) -> int:
+        index, rest = divmod(offset, self.chunks.size)
+        whole = self.chunks.length
+        if rest or offset >= whole or length != min(self.chunks.size, whole - offset):
+            raise ValueError(f"a chunk of {length} bytes at {offset} is no part of {whole} bytes")
+        return index
+
+    def _gaps(self, index: int, end: int) -> list[tuple[int, int]]:
+        """Missing runs from the next expected chunk to an end; the chunk behind ``index`` is expected next."""
+        begin = self.next * self.chunks.size
+        gaps = [gap for gap in self.chunks.gaps(end) if gap[0] >= begin] if end > self.next else []
         self.next = max(self.next, index + 1)
-        return new, gaps
+        return gaps
 
     def verify(self) -> bool:
         """Whether the complete data have the digest that the device gave; if not, all of them are missing again."""

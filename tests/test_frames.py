@@ -86,7 +86,9 @@ def test_damage_costs_no_more_than_the_damaged_frames(data: st.DataObject) -> No
     hit = max(index for index, start in enumerate(starts) if start <= at)
     quiet = bytes(Limit.MAX_CHUNK + 32)
     got = read(FrameReader(Counters()), bytes(stream) + quiet)
-    assert [frame[2] for frame in got] == [number for index, (_, number, _, _) in enumerate(sent) if index != hit]
+    good = [number for _, flags, number, _ in got if flags != frames.DAMAGED]
+    assert good == [number for index, (_, number, _, _) in enumerate(sent) if index != hit]
+    assert all(number == hit + 1 for _, flags, number, _ in got if flags == frames.DAMAGED)
 
 
 def test_a_frame_inside_a_broken_one_is_found() -> None:
@@ -96,6 +98,14 @@ def test_a_frame_inside_a_broken_one_is_found() -> None:
     counters = Counters()
     assert read(FrameReader(counters), bytes(broken)) == [(MessageType.PING, 0, 2, b"inner")]
     assert (counters.payload_errors, counters.resyncs) == (1, 2)
+
+
+def test_damaged_chunks_are_told_of_and_searched() -> None:
+    inner = frames.pack(MessageType.PING, 2)
+    broken = bytearray(frames.pack(DATA, 1, b"before" + inner))
+    broken[-1] ^= 1
+    got = read(FrameReader(Counters()), bytes(broken))
+    assert got == [(DATA, frames.DAMAGED, 1, b"before" + inner), (MessageType.PING, 0, 2, b"")]
 
 
 @pytest.mark.parametrize(

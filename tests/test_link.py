@@ -582,6 +582,27 @@ def test_a_gap_is_asked_for_once() -> None:
     assert link.counters.duplicates == 1
 
 
+def damaged(frame: bytes) -> bytes:
+    return frame[:-5] + bytes([frame[-5] ^ 1]) + frame[-4:]
+
+
+def test_a_damaged_chunk_is_asked_for_at_once() -> None:
+    link = opened()
+    number = infer(link)
+    chunks = wire.chunks(number, OUTPUT)
+    feed(link, wire.result(number, OUTPUT), chunks[0], damaged(chunks[2]))
+    ((kind, _, payload),) = sent(link)
+    nak = CODECS["Nak"].unpack(payload)
+    assert (kind, nak.offset, nak.length) == (MessageType.NAK, 256, 512)
+    feed(link, damaged(chunks[1]), damaged(chunks[0]), damaged(wire.data(99, 0, 0, b"x")))
+    ((kind, _, payload),) = sent(link)
+    nak = CODECS["Nak"].unpack(payload)
+    assert (kind, nak.offset, nak.length) == (MessageType.NAK, 256, 256)
+    feed(link, *chunks[1:])
+    assert "NAK" not in kinds(link)
+    assert received(link) == OUTPUT
+
+
 def test_complaining_asks_for_every_gap() -> None:
     link = opened()
     number = infer(link)

@@ -8,11 +8,12 @@ import pytest
 import wire
 from wire import PATIENCE, kinds, opened, sent
 
+from n6link import frames
 from n6link.exchange import Exchange
 from n6link.link import Link
-from n6link.path import FIRST_RATE, FIRST_TIMEOUT, FLOOR, Path
+from n6link.path import FIRST_RATE, FIRST_TIMEOUT, FLOOR, LOWEST_RATE, SAMPLES, Path
 from n6link.protocol import CODECS, MessageType
-from n6link.retry import LONGEST, PAUSE, POLL, TICK, Retry
+from n6link.retry import FLUSH, LONGEST, PAUSE, POLL, TICK, Retry
 
 
 class Clock:
@@ -64,15 +65,31 @@ def test_round_trips_shorten_the_time_out_to_the_floor() -> None:
     assert path.timeout() == pytest.approx(0.001 + FLOOR, rel=0.1)
 
 
-def test_the_rate_falls_at_once_and_rises_slowly() -> None:
+def test_the_rate_is_the_best_average_of_late() -> None:
     path = Path()
-    path.sent(1000, 10.0)
-    path.consumed(500, 11.0)
-    assert path.rate == 500
-    assert path.pending == 500
-    path.consumed(500, 11.001)
-    assert 500 < path.rate < 500_000 / 4
+    path.sent(400_000, 10.0)
+    path.consumed(200_000, 11.0)
+    assert path.rate == 200_000
+    assert path.pending == 200_000
+    path.consumed(100_000, 11.0001)  # grants that come together are no faster link
+    assert path.rate == pytest.approx(300_000, rel=1e-3)
+    path.consumed(100_000, 20.0)  # a repair is no slower one
+    assert path.rate == pytest.approx(300_000, rel=1e-3)
     assert path.pending == 0
+    for _ in range(SAMPLES):
+        path.sent(1000, 30.0)
+        path.consumed(1000, 30.1)
+    assert path.rate == pytest.approx(10_000)
+
+
+def test_a_rate_is_never_absurdly_low() -> None:
+    path = Path()
+    path.sent(1000, 0.0)
+    path.consumed(1000, 3600.0)
+    assert path.rate == LOWEST_RATE
+    path.set_baud(921600)
+    path.consumed(0, 7200.0)
+    assert path.rate == 46080
 
 
 def test_time_without_data_is_no_rate() -> None:
@@ -81,7 +98,7 @@ def test_time_without_data_is_no_rate() -> None:
     path.consumed(1000, 10.001)
     path.sent(1000, 500.0)
     path.consumed(1000, 500.001)
-    assert path.rate > FIRST_RATE
+    assert path.rate == pytest.approx(1e6)
 
 
 def test_a_uart_is_never_faster_than_its_baud_rate() -> None:
@@ -110,7 +127,8 @@ def test_a_request_is_repeated_with_growing_pauses_and_then_behind_a_flush() -> 
     assert all(after >= before - 2 * TICK for before, after in itertools.pairwise(gaps))
     assert gaps[-1] == pytest.approx(LONGEST, abs=2 * TICK)
     assert exchange.tries == 1 + len(times)
-    assert link.counters.tx_bytes > (len(times) - 2) * 256
+    flushes = (link.counters.tx_bytes - 40 - exchange.tries * 12) / (256 + frames.OVERHEAD)
+    assert flushes == len(times[FLUSH::8])
 
 
 def test_an_answer_ends_it() -> None:

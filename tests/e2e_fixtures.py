@@ -1,0 +1,90 @@
+"""Devices for tests: their URLs, virtual boards that stand alone, and bodies that run on both event loops."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import json
+import subprocess
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import anyio
+import m55
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from n6link import sim
+from n6link.errors import TransportError
+from n6link.network import Network
+
+REFERENCE: Final = ("reference=reference:reference", "reference_colour=reference:reference_colour")
+"""the networks that every target has"""
+SIM: Final = "sim:" + ",".join(REFERENCE)
+LIMIT: Final = 60
+"""seconds after which a body hangs"""
+
+both_backends: Final = pytest.mark.parametrize("backend", ["asyncio", "trio"])
+
+
+@pytest.fixture(params=["sim", pytest.param("qemu", marks=[m55.needs_compiler, m55.needs_emulator])])
+def device_url(request: pytest.FixtureRequest) -> str:
+    """A device with the networks ``reference`` and ``reference_colour``, on every target."""
+    return sim_url() if request.param == "sim" else f"qemu:{m55.build('qemu') / 'n6qemu.elf'}"
+
+
+def sim_url(**options: int) -> str:
+    """A virtual board with the reference networks; the test is skipped where there is none."""
+    executable()
+    return SIM + "".join(f"{'&' if index else '?'}{key}={value}" for index, (key, value) in enumerate(options.items()))
+
+
+def executable() -> str:
+    try:
+        return str(sim.find_executable())
+    except TransportError as error:
+        pytest.skip(str(error))
+
+
+@contextmanager
+def board(*options: str) -> Iterator[str]:
+    """A virtual board that stands alone; gives its URL.
+
+    Args:
+        options: of n6sim, such as ``--tcp 0``.
+    """
+    command = [executable(), *options]
+    for network in REFERENCE:
+        command += ["--network", network]
+    with subprocess.Popen([*command, "--parent-death"], stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout
+            yield json.loads(process.stdout.readline())["url"]
+        finally:
+            process.terminate()
+
+
+def on_both_backends(body: Callable[..., Awaitable[None]]) -> Callable[..., None]:
+    """Runs the body of a test under asyncio and under trio, for a minute at most."""
+
+    def test(*, backend: str, **fixtures: Any) -> None:
+        async def limited() -> None:
+            with anyio.fail_after(LIMIT):
+                await body(**fixtures)
+
+        anyio.run(limited, backend=backend)
+
+    functools.update_wrapper(test, body)
+    own = inspect.signature(body)
+    added = inspect.Parameter("backend", inspect.Parameter.KEYWORD_ONLY)
+    vars(test)["__signature__"] = own.replace(parameters=[*own.parameters.values(), added])
+    both_backends(test)
+    return test
+
+
+def noise(network: Network, seed: int = 0) -> dict[str, NDArray[Any]]:
+    """Random values for all inputs of a network."""
+    random = np.random.default_rng(seed)
+    return {name: random.integers(-128, 128, spec.shape).astype(spec.dtype) for name, spec in network.inputs.items()}

@@ -1,0 +1,140 @@
+"""Breaks a byte stream reproducibly: every fault is drawn from a seed, which stands in the name of the test.
+
+A :class:`FaultyStream` stands between the host and a device. Each direction has a :class:`Line` of its own, which loses,
+changes and inserts bytes on their way, but never reorders them: what a UART, a loose plug or a full FIFO does.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import anyio
+from anyio.abc import ByteStream
+
+from n6link.errors import TransportError
+
+
+@dataclass(frozen=True)
+class Faults:
+    """Rates are per byte; None and 0 = never."""
+
+    flip: float = 0.0
+    """one bit changes"""
+    drop: float = 0.0
+    """a run of up to ``burst`` bytes is lost"""
+    noise: float = 0.0
+    """a run of up to ``burst`` random bytes is inserted"""
+    double: float = 0.0
+    """a run of up to ``burst`` bytes comes twice"""
+    burst: int = 40
+    dribble: bool = False
+    """bytes come and go one by one, or a few"""
+    stall: float = 0.0
+    """share of reads that are late by up to 50 ms"""
+    cut: int | None = None
+    """the line breaks after so many bytes from the device"""
+
+
+class Line:
+    """One direction."""
+
+    def __init__(self, faults: Faults, seed: int) -> None:
+        self._faults = faults
+        self._random = random.Random(seed)
+        self._kinds = {kind: rate for kind in ("flip", "drop", "noise", "double") if (rate := getattr(faults, kind))}
+        self._rate = sum(self._kinds.values())
+        self._left = self._gap()
+        self.count = 0
+
+    def pass_on(self, data: bytes) -> bytes:
+        """What arrives of these bytes."""
+        if not self._rate:
+            return data
+        out = bytearray()
+        at = 0
+        while at + self._left < len(data):
+            out += data[at : at + self._left]
+            at += self._left
+            at += self._break(data, at, out)
+            self._left = self._gap()
+        self._left -= len(data) - at
+        return bytes(out + data[at:])
+
+    def _break(self, data: bytes, at: int, out: bytearray) -> int:
+        """One fault; returns how many bytes it takes."""
+        self.count += 1
+        run = min(self._random.randint(1, self._faults.burst), len(data) - at)
+        match self._random.choices(list(self._kinds), list(self._kinds.values()))[0]:
+            case "flip":
+                out.append(data[at] ^ (1 << self._random.randrange(8)))
+                return 1
+            case "drop":
+                return run
+            case "noise":
+                out += self._random.randbytes(run)
+                return 0
+            case _:
+                out += data[at : at + run] * 2
+                return run
+
+    def _gap(self) -> int:
+        """Bytes until the next fault."""
+        return int(self._random.expovariate(self._rate)) if self._rate else 0
+
+
+class FaultyStream(ByteStream):
+    """A stream with faults in both directions. ``active`` turns them on and off."""
+
+    def __init__(self, inner: Any, faults: Faults, seed: int) -> None:
+        self.url = inner.url
+        self.active = True
+        self._inner = inner
+        self._faults = faults
+        self._random = random.Random(seed)
+        self.up, self.down = Line(faults, 2 * seed), Line(faults, 2 * seed + 1)
+        self._received = 0
+
+    async def receive(self, max_bytes: int = 65536) -> bytes:
+        while True:
+            if self._faults.dribble and self.active:
+                max_bytes = self._random.choice([1, 1, 2, 7, 100, 5000])
+            data: bytes = await self._inner.receive(max_bytes)
+            if self.active and self._random.random() < self._faults.stall:
+                await anyio.sleep(self._random.random() * 0.05)
+            self._received += len(data)
+            if self._faults.cut is not None and self._received > self._faults.cut:
+                await self._inner.aclose()
+                raise TransportError(f"the line to {self.url} was cut")
+            data = self.down.pass_on(data) if self.active else data
+            if data:
+                return data
+
+    async def send(self, item: bytes) -> None:
+        data = self.up.pass_on(bytes(item)) if self.active else bytes(item)
+        step = self._random.choice([1, 3, 50, 3000]) if self._faults.dribble else len(data) or 1
+        for at in range(0, len(data), step):
+            await self._inner.send(data[at : at + step])
+
+    async def send_eof(self) -> None:
+        await self._inner.send_eof()
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+Opener = Callable[[str | None], Awaitable[Any]]
+
+
+def breaking(opener: Opener, faults: Faults, seed: int, made: list[FaultyStream] | None = None) -> Opener:
+    """An ``open_stream`` whose streams have faults; those that it makes are added to a list."""
+
+    async def open_stream(url: str | None = None) -> FaultyStream:
+        stream = FaultyStream(await opener(url), faults, seed)
+        if made is not None:
+            made.append(stream)
+        return stream
+
+    return open_stream
