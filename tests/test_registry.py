@@ -333,6 +333,7 @@ def test_networks_that_cannot_share_a_firmware(tmp_path: Path) -> None:
     [
         ("cpuRAM1 offset=0x34064000", "nucleo-n657x0-q", "there is the firmware itself"),
         ("hyperRAM offset=0x91000000", "stm32n6570-dk", "there is its buffers"),
+        ("hyperRAM offset=0x90ffff00", "stm32n6570-dk", "there is its buffers"),
         ("hyperRAM offset=0x90000000", "nucleo-n657x0-q", "the board has no PSRAM"),
     ],
 )
