@@ -1,7 +1,7 @@
 """What the core costs on a Cortex-M55: code, memory, stack, and instructions for each received byte.
 
-Usage: ``python benchmarks/m55_size.py``. Needs arm-none-eabi-gcc; without qemu-system-arm the last table is left out. The
-tables are Markdown, as firmware/README.md shows them.
+Usage: ``python benchmarks/m55_size.py [--write]``. Needs arm-none-eabi-gcc; without qemu-system-arm the last table is left
+out. The tables are Markdown; ``--write`` puts them between the marks of firmware/README.md.
 
 Stack: the deepest chain of calls below n6_server_poll(), from GCC's call graph (-fcallgraph-info=su). Calls through
 pointers inside the core are followed to the functions that only pointers reach; those into the port and the network
@@ -14,6 +14,8 @@ puts that of the whole tensor together.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import re
 import shutil
 import subprocess
@@ -25,6 +27,8 @@ from typing import Final
 
 FIRMWARE: Final = Path(__file__).resolve().parents[1] / "firmware"
 CORE: Final = FIRMWARE / "core"
+README: Final = FIRMWARE / "README.md"
+MARKS: Final = ("<!-- gen:m55_size -->", "<!-- end:m55_size -->")
 PORT: Final = FIRMWARE / "ports" / "qemu-an547"
 COMPILER: Final = "arm-none-eabi-gcc"
 MACHINE: Final = ("-mcpu=cortex-m55", "-mthumb", "-mfloat-abi=hard", "-std=gnu11", f"-I{CORE}")
@@ -158,7 +162,7 @@ class CallGraph:
             group = frozenset(next((circle for circle in circles if member in circle), {member}))
             if group not in memory:
                 below = {callee for one in group for callee in self.calls.get(one, ()) if callee in self.frames} - group
-                size, chain = max(map(visit, below), default=(0, []), key=lambda found: found[0])
+                size, chain = max(map(visit, below), default=(0, []), key=lambda found: (found[0], *found[1]))
                 memory[group] = (size + sum(self.frames[one] for one in group), [*sorted(group), *chain])
             return memory[group]
 
@@ -188,14 +192,31 @@ def instructions(folder: Path, optimisation: str) -> Mapping[int, float]:
     }
 
 
-def main() -> int:
-    """Prints the tables."""
+def main(arguments: list[str]) -> int:
+    """Prints the tables, or writes them."""
+    if arguments not in ([], ["--write"]):
+        print("usage: python benchmarks/m55_size.py [--write]", file=sys.stderr)
+        return 2
     if shutil.which(COMPILER) is None:
         print(
             f"{COMPILER} is not installed (Debian: apt install gcc-arm-none-eabi libnewlib-arm-none-eabi)",
             file=sys.stderr,
         )
         return 1
+    if not arguments:
+        tables()
+        return 0
+    text = io.StringIO()
+    with contextlib.redirect_stdout(text):
+        tables()
+    before, begin, rest = README.read_text().partition(MARKS[0])
+    _, end, after = rest.partition(MARKS[1])
+    README.write_text(f"{before}{begin}\n{text.getvalue()}\n{end}{after}")
+    return 0
+
+
+def tables() -> None:
+    """All tables, on standard output."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         rows = sizes(compile_core(folder))
@@ -215,15 +236,14 @@ def main() -> int:
 
         if shutil.which(EMULATOR[0]) is None:
             print(f"\n({EMULATOR[0]} is not installed: no instruction counts.)")
-            return 0
+            return
         counts = {optimisation: instructions(folder, optimisation) for optimisation in ("-Os", "-O2")}
         table(
             "Instructions for each uploaded byte, software CRC",
             ("chunk", *counts),
             [(str(chunk), *(f"{count[chunk]:.2f}" for count in counts.values())) for chunk in counts["-Os"]],
         )
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

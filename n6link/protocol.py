@@ -148,7 +148,7 @@ class Status(Coded):
 
 
 class DType(Coded):
-    """Element types; the numbers are those of ST's Buffer_DataType_TypeDef, so that firmware copies them."""
+    """Element types; the numbers are those of LL_ATON 1.1.0. Later ones differ: firmware maps them by name."""
 
     FLOAT32 = 1, "IEEE 754 single"
     UINT8 = 2, "8-bit unsigned"

@@ -8,8 +8,11 @@
  *         while ((size = n6_server_rx_space(&server, &at)) > 0 && (got = my_read(at, size)) > 0)
  *             n6_server_rx_done(&server, got);
  *         state = n6_server_poll(&server);
- *         while ((size = n6_server_tx_peek(&server, &from)) > 0 && (sent = my_write(from, size)) >
- * 0) n6_server_tx_done(&server, sent); if (state == N6_SERVER_IDLE) my_sleep_until_interrupt();
+ *         while ((size = n6_server_tx_peek(&server, &from)) > 0 &&
+ *                (sent = my_write(from, size)) > 0)
+ *             n6_server_tx_done(&server, sent);
+ *         if (state == N6_SERVER_IDLE)
+ *             my_sleep_until_interrupt();
  *     }
  *
  * rx_space() points into an input slot while tensor bytes arrive: reading there (or pointing the

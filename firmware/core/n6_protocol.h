@@ -93,7 +93,7 @@ typedef enum {
     N6_STATUS_NO_INPUT = 18, /* the slot does not hold this upload any more; send it again */
 } n6_status_t;
 
-/* Element types; the numbers are those of ST's Buffer_DataType_TypeDef, so that firmware copies them. */
+/* Element types; the numbers are those of LL_ATON 1.1.0. Later ones differ: firmware maps them by name. */
 typedef enum {
     N6_DTYPE_FLOAT32 = 1, /* IEEE 754 single */
     N6_DTYPE_UINT8 = 2, /* 8-bit unsigned */

@@ -5,10 +5,12 @@
  *     state     event                                                    next
  *     FREE      a job is started                                         FILLING
  *     CACHED    the same, none is FREE, this one was cached longest ago  FILLING
- *     FILLING   done: [outputs and reductions][timers] ... [Result, ResultRecords], RESULT and DATA
- * follow   HELD FILLING   fault, CANCEL, time to live, TOO_LARGE                   FREE HELD
- * RELEASE, CANCEL, end of the session                      CACHED CACHED    INFER with its key:
- * RESULT and DATA again                HELD
+ *     FILLING   done: RESULT and DATA follow                             HELD
+ *     FILLING   fault, CANCEL, time to live, TOO_LARGE                   FREE
+ *     HELD      RELEASE, CANCEL, end of the session                      CACHED
+ *     CACHED    INFER with its key: RESULT and DATA again                HELD
+ *
+ * A buffer holds [outputs and reductions][timers] ... [Result, ResultRecords].
  *
  * The payload of RESULT is kept at the end of the buffer, ready to be sent again. What has to be
  * sent stands in send[]: repairs first, everything else in the order of arrival. A buffer of which
