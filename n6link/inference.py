@@ -83,7 +83,7 @@ class Runner:
         """
         key, pause, refused_since = secrets.randbits(64), FIRST_PAUSE, 0.0
         while True:
-            slot = await self._slots.acquire(job.priority)
+            slot = await self._slots.acquire(job.priority, job.network)
             try:
                 return await _Dialogue(self._channel, self._slots, slot, job, key).run()
             except DeviceError as error:

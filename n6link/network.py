@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from types import MappingProxyType
@@ -25,6 +25,7 @@ from n6link.info import Pool
 from n6link.protocol import Limit, TimerSource
 from n6link.reduce import Return
 from n6link.result import Result, Timing, check_returns
+from n6link.source import Source
 from n6link.stream import Policy, Stream
 from n6link.tensor import TensorSpec
 from n6link.text import TextClassifier, TextGenerator
@@ -152,7 +153,7 @@ class Network:
 
     def stream(
         self,
-        source: AsyncIterable[Any] | Iterable[Any] | None = None,
+        source: Source | None = None,
         *,
         depth: int = 2,
         policy: Policy = "latest",
@@ -165,9 +166,9 @@ class Network:
         """Runs the network on frame after frame, the stages overlapped; see :mod:`n6link.stream`.
 
         Args:
-            source: gives frames, as :meth:`run` takes them; a plain iterable is asked in a thread, so it may block.
-                None = frames are given with :meth:`Stream.put`.
-            depth: frames that hold an input slot of the device at once.
+            source: gives frames, as :meth:`run` takes them; a plain iterable is asked in a thread, so it may block; a
+                generator is closed in the end. None = frames are given with :meth:`Stream.put`.
+            depth: frames that hold an input slot of the device at once; never more than it has.
             policy: what happens when the source or the consumer is too fast: ``"latest"``, ``"drop-new"`` or ``"all"``.
             max_age: seconds after its capture at which a frame is dropped wherever it is; None = never.
             timers: return the times of the epoch blocks.

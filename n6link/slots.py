@@ -1,52 +1,72 @@
-"""The input slots of a device, which the host deals out."""
+"""The input slots of a device, which the host deals out.
+
+Whoever waits is served in this order: larger priority; then the network that was served longest ago, so that networks
+share the NPU fairly however many frames one of them has waiting; then as they came.
+
+Where a device has three slots or more, the last free one is kept for work of larger priority than all that holds the others:
+a control inference then sends its input while bulk ones compute, and is the next on the NPU. Of two slots none is kept, since
+two are what it takes to upload and to compute at once.
+"""
 
 from __future__ import annotations
 
-import heapq
 from dataclasses import dataclass, field
 
 import anyio
 
 
-@dataclass(order=True, slots=True)
+@dataclass(slots=True, eq=False)
 class _Waiter:
-    rank: tuple[int, int]
-    ready: anyio.Event = field(compare=False)
-    slot: int | None = field(default=None, compare=False)
+    priority: int
+    network: int
+    ready: anyio.Event = field(default_factory=anyio.Event)
+    slot: int | None = None
 
 
 class SlotPool:
-    """Slots for those who wait, larger priority first, then in order."""
+    """See the head of this module."""
 
     def __init__(self, count: int) -> None:
         self._free = list(range(count))
+        self._kept = 1 if count > 2 else 0
+        self._held: dict[int, int] = {}
+        """priority by slot"""
         self._waiting: list[_Waiter] = []
-        self._arrivals = 0
+        self._turns = 0
+        self._served: dict[int, int] = {}
+        """number of its last turn, by network"""
 
-    async def acquire(self, priority: int = 0) -> int:
+    async def acquire(self, priority: int = 0, network: int = 0) -> int:
         """A slot that belongs to the caller until it is released."""
-        if self._free and not self._waiting:
-            return self._free.pop(0)
-        self._arrivals += 1
-        waiter = _Waiter((-priority, self._arrivals), anyio.Event())
-        heapq.heappush(self._waiting, waiter)
+        waiter = _Waiter(priority, network)
+        self._waiting.append(waiter)
+        self._deal()
         try:
-            await waiter.ready.wait()
+            if waiter.slot is None:
+                await waiter.ready.wait()
         except BaseException:
-            if waiter.slot is not None:
-                self.release(waiter.slot)
-            else:
+            if waiter.slot is None:
                 self._waiting.remove(waiter)
-                heapq.heapify(self._waiting)
+            else:
+                self.release(waiter.slot)
             raise
         assert waiter.slot is not None
         return waiter.slot
 
     def release(self, slot: int) -> None:
         """Gives a slot to the next in order."""
-        if self._waiting:
-            waiter = heapq.heappop(self._waiting)
-            waiter.slot = slot
-            waiter.ready.set()
-        else:
-            self._free.append(slot)
+        del self._held[slot]
+        self._free.append(slot)
+        self._deal()
+
+    def _deal(self) -> None:
+        while self._free and self._waiting:
+            first = min(self._waiting, key=lambda waiter: (-waiter.priority, self._served.get(waiter.network, 0)))
+            if len(self._free) <= self._kept and first.priority <= max(self._held.values(), default=-1):
+                return
+            self._waiting.remove(first)
+            self._turns += 1
+            self._served[first.network] = self._turns
+            first.slot = self._free.pop(0)
+            self._held[first.slot] = first.priority
+            first.ready.set()

@@ -8,7 +8,7 @@
 
 A frame goes through three places::
 
-    source -> waiting -> on the device (at most ``depth`` frames hold an input slot) -> ready -> you
+    source -> waiting (one) -> on the device (at most ``depth`` frames hold an input slot) -> ready -> you
 
 With ``depth=2`` frame k+1 travels up while frame k is computed and frame k-1 travels down, so that a stream is as fast as the slowest of
 the three. What happens when the source is faster than that, or you are slower, is the policy:
@@ -24,24 +24,31 @@ policy           the source is too fast                                  you are
 Whatever is dropped is counted, and every result names the frames that it replaced. Results come in the order of their
 frames. With ``max_age`` a frame whose age has passed that is dropped wherever it is, on the device too, and never delivered.
 
-Leaving the block, by ``break``, an exception or a cancellation, stops the work on the device and leaves it usable.
+A frame that cannot be used, or whose inference fails, raises its error where the results are read; who goes on reading gets those of the
+frames after it. When the device has gone, was restarted, or the source itself fails, that is raised after the results that were
+ready, and the stream has ended.
+
+Leaving the block, by ``break``, an exception or a cancellation, stops the work on the device and leaves it usable; a source that is a
+generator is closed.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections import deque
-from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 import anyio
-import anyio.to_thread
+import anyio.lowlevel
 
+from n6link import source as source_
 from n6link.channel import Background
-from n6link.errors import BadInput, LocalProtocolError, N6Error, N6Timeout
+from n6link.errors import BadInput, DeviceError, DeviceRebooted, LocalProtocolError, N6Timeout, TransportError
 from n6link.histogram import Histogram
+from n6link.source import Source
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -69,42 +76,55 @@ class Frame:
     age: float
     """seconds from then to the delivery of the result"""
     replaced: range
-    """numbers of the frames that were dropped since the result before"""
+    """numbers of the frames since the result before, of which nothing was delivered"""
 
 
 @dataclass(slots=True)
 class StreamStats:
-    """What has become of the frames."""
+    """What has become of the frames. Every one is counted once, in the end."""
 
     frames: int = 0
     """that the source gave"""
     delivered: int = 0
     dropped: int = 0
-    """replaced by newer ones, or not taken"""
+    """replaced by newer ones, not taken, or left behind when the stream was left"""
     late: int = 0
     """dropped because of max_age"""
     failed: int = 0
-    """whose inference failed"""
+    """that could not be used, or whose inference failed"""
+    wait: Histogram = field(default_factory=Histogram)
+    """from the capture of a frame to its way to the device; seconds"""
     age: Histogram = field(default_factory=Histogram)
-    """of the delivered results"""
+    """of the results at their delivery; seconds"""
+
+    @property
+    def pending(self) -> int:
+        """Frames that wait, are on the device, or whose results are ready."""
+        return self.frames - self.delivered - self.dropped - self.late - self.failed
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers, for JSON."""
-        counts = {name: getattr(self, name) for name in ("frames", "delivered", "dropped", "late", "failed")}
-        return counts | {"age": self.age.to_dict()}
+        names = ("frames", "delivered", "dropped", "late", "failed", "pending")
+        return {name: getattr(self, name) for name in names} | {
+            "wait": self.wait.to_dict(),
+            "age": self.age.to_dict(),
+        }
 
 
 @dataclass(slots=True, eq=False)
 class _Entry:
-    """A frame on its way."""
+    """A frame on its way; it is done when it has a result or an error."""
 
     sequence: int
     captured: float
     data: Any
     result: Result | None = None
-    error: N6Error | None = None
-    done: bool = False
+    error: Exception | None = None
     holds_slot: bool = True
+
+    @property
+    def done(self) -> bool:
+        return bool(self.result or self.error)
 
 
 class Stream:
@@ -117,7 +137,7 @@ class Stream:
     def __init__(
         self,
         network: Network,
-        source: AsyncIterable[Any] | Iterable[Any] | None,
+        source: Source | None,
         *,
         depth: int,
         policy: Policy,
@@ -133,38 +153,36 @@ class Stream:
             raise BadInput(f"policy={policy!r} is none; choose {', '.join(POLICIES)}")
         if max_age is not None and not 0 < max_age < math.inf:
             raise BadInput(f"max_age={max_age} is no age; give seconds above 0, or None")
-        if source is not None and not isinstance(source, AsyncIterable | Iterable):
-            raise BadInput(f"a {type(source).__name__} gives no frames; give an iterable, or None and use put()")
+        if source is not None:
+            source_.check(source)
         self.stats = StreamStats()
         self._network = network
         self._source = source
         self._depth = depth
         self._policy = policy
         self._max_age = max_age
-        self._run_options: dict[str, Any] = {
-            "timers": timers,
-            "reduce": reduce,
-            "priority": priority,
-            "options": options,
-        }
-        self._waiting: deque[_Entry] = deque()
-        self._running: deque[_Entry] = deque()
-        self._background: Background | None = None
-        self._tasks: TaskGroup
-        self._ended = False
-        self._failure: BaseException | None = None
+        self._run = partial(network.run, timers=timers, reduce=reduce, priority=priority, options=options)
+        self._waiting: _Entry | None = None
+        self._running: list[_Entry] = []
+        """in order; those that are done wait for the consumer"""
         self._held = 0
         self._last = -1
-        self._changed = anyio.Event()
+        self._background: Background | None = None
+        self._tasks: TaskGroup
+        self._feeding = anyio.CancelScope()
+        self._changed: anyio.Event
+        self._ended = False
+        self._failure: Exception | None = None
+        self._told = False
 
     async def __aenter__(self) -> Self:
         if self._background:
-            raise LocalProtocolError("this stream is open already; call Network.stream again for another one")
-        self._background = Background()
+            raise LocalProtocolError("a stream is entered once; call Network.stream again for another one")
+        self._background, self._changed = Background(), anyio.Event()
+        self._depth = min(self._depth, self._network.device.info.slots)
         self._tasks = await self._background.__aenter__()
-        self._tasks.start_soon(self._admit)
         if self._source is not None:
-            self._tasks.start_soon(self._pull, self._source)
+            self._tasks.start_soon(self._feed, self._source)
         return self
 
     async def __aexit__(
@@ -172,7 +190,13 @@ class Stream:
     ) -> None:
         assert self._background
         self._ended = True
-        await self._background.__aexit__(kind, error, trace)
+        try:
+            await self._background.__aexit__(kind, error, trace)
+        finally:
+            self.stats.dropped += self.stats.pending
+            self._waiting = None
+            self._running.clear()
+            self._change()
 
     # ---- in
 
@@ -187,100 +211,118 @@ class Stream:
             Whether it was taken; False under ``"drop-new"`` while another one waits.
 
         Raises:
-            LocalProtocolError: the stream has a source, or is closed.
+            TransportError: the device has gone.
+            DeviceRebooted: it was restarted.
+            LocalProtocolError: the stream has a source, or has ended.
         """
-        if self._source is not None or not self._background or self._ended:
-            raise LocalProtocolError("frames can be put only into an open stream that has no source")
+        if self._source is not None:
+            raise LocalProtocolError("this stream has a source; frames are put into one that was made without")
         return await self._offer(data, time.monotonic() if captured is None else captured)
 
     def end(self) -> None:
         """No more frames will be put: the iteration ends with the result of the last one."""
         self._ended = True
-        self._change()
+        if self._background:
+            self._change()
 
-    async def _pull(self, source: AsyncIterable[Any] | Iterable[Any]) -> None:
-        """Feeds the stream from its source; a plain iterable may block, so it is asked in a thread."""
-        try:
-            if isinstance(source, AsyncIterable):
-                async for data in source:
-                    await self._offer(data, time.monotonic())
-            else:
-                iterator, nothing = iter(source), object()
-                while True:
-                    data = await anyio.to_thread.run_sync(next, iterator, nothing, abandon_on_cancel=True)
-                    if data is nothing:
-                        break
-                    await self._offer(data, time.monotonic())
-        except Exception as error:  # noqa: BLE001  the source's own, raised where the results are read
-            self._failure = error
+    async def _feed(self, source: Source) -> None:
+        with self._feeding:
+            try:
+                await source_.read(source, self._offer)
+            except Exception as error:  # noqa: BLE001  the source's own, raised where the results are read
+                self._failure = self._failure or error
         self.end()
 
     async def _offer(self, data: Any, captured: float) -> bool:
+        await anyio.lowlevel.checkpoint()
+        while self._waiting and self._policy == "all":
+            await self._changed.wait()
+        if self._failure:
+            raise self._failure.with_traceback(None)
+        if self._ended or not self._background:
+            raise LocalProtocolError("frames can be put only into an open stream, and not after its end()")
         entry = _Entry(self.stats.frames, captured, data)
         self.stats.frames += 1
-        if self._policy == "all":
-            while self._waiting:
-                await self._wait()
-        elif self._waiting:
+        if self._waiting:
             self.stats.dropped += 1
             if self._policy == "drop-new":
                 return False
-            self._waiting.clear()
-        self._waiting.append(entry)
+        self._waiting = entry
         self._change()
         return True
 
     # ---- on the device
 
-    async def _admit(self) -> None:
-        """Sends waiting frames to the device as soon as it has room for them, and not before."""
-        while True:
-            while not self._waiting or not self._has_room():
-                await self._wait()
-            entry = self._waiting.popleft()
-            self._running.append(entry)
-            self._held += 1
-            self._tasks.start_soon(self._run, entry)
-            self._change()
+    def _change(self) -> None:
+        """Something has happened: sends the waiting frame to the device if that has room, and wakes whoever waits."""
+        entry = self._waiting
+        if entry and self._has_room():
+            self._waiting = None
+            if self._too_old(entry):
+                self.stats.late += 1
+            else:
+                self.stats.wait.add(time.monotonic() - entry.captured)
+                self._running.append(entry)
+                self._held += 1
+                self._tasks.start_soon(self._infer, entry)
+        self._changed.set()
+        self._changed = anyio.Event()
 
     def _has_room(self) -> bool:
         ready = sum(entry.done for entry in self._running)
         return self._held < self._depth and (self._policy == "latest" or ready < READY)
 
-    async def _run(self, entry: _Entry) -> None:
+    async def _infer(self, entry: _Entry) -> None:
         deadline = None if self._max_age is None else entry.captured + self._max_age
         try:
-            entry.result = await self._network.run(
-                entry.data,
-                deadline=deadline,
-                captured=entry.captured,
-                computed=self._computed(entry),
-                **self._run_options,
+            entry.result = await self._run(
+                entry.data, deadline=deadline, captured=entry.captured, computed=partial(self._computed, entry)
             )
-        except N6Timeout as error:
-            if deadline is None or time.monotonic() < deadline:
-                entry.error = error
-        except N6Error as error:
+        except (TransportError, DeviceRebooted) as error:
             entry.error = error
-        entry.data, entry.done = None, True
-        self._free_slot(entry)
+            self._drop(entry)
+            self._lose(error)
+        except Exception as error:  # noqa: BLE001  raised where the results are read
+            entry.error = error
+            if deadline is not None and _passed(deadline, error):
+                self._running.remove(entry)
+                self.stats.late += 1
+        entry.data = None
         if self._policy == "latest":
-            self._drop_older()
-        self._change()
+            self._supersede()
+        self._computed(entry)
 
-    def _computed(self, entry: _Entry) -> Callable[[], None]:
-        """Tells that the device has computed a frame: its slot is free for the next one while its result travels."""
+    def _lose(self, error: Exception) -> None:
+        """The device has gone, or forgotten everything: the stream ends with that."""
+        self._failure, self._ended = self._failure or error, True
+        self._feeding.cancel()
+        if self._waiting:
+            self._waiting = None
+            self.stats.failed += 1
 
-        def computed() -> None:
-            self._free_slot(entry)
-            self._change()
-
-        return computed
-
-    def _free_slot(self, entry: _Entry) -> None:
+    def _computed(self, entry: _Entry) -> None:
+        """The device has computed a frame: its slot is free for the next one while its result travels."""
         if entry.holds_slot:
             entry.holds_slot = False
             self._held -= 1
+        self._change()
+
+    def _supersede(self) -> None:
+        """Of results only the newest waits, if it is newer than what was delivered; of errors the newest."""
+        results = [entry for entry in self._running if entry.result]
+        errors = [entry for entry in self._running if entry.error]
+        for entry in results[:-1] + errors[:-1] + [entry for entry in results[-1:] if entry.sequence < self._last]:
+            self._drop(entry)
+
+    def _drop(self, entry: _Entry) -> None:
+        self._running.remove(entry)
+        if entry.error:
+            self.stats.failed += 1
+        else:
+            self.stats.dropped += 1
+
+    def _too_old(self, entry: _Entry) -> bool:
+        return self._max_age is not None and time.monotonic() > entry.captured + self._max_age
 
     # ---- out
 
@@ -291,7 +333,8 @@ class Stream:
         """The next result, with its :attr:`Result.frame` set.
 
         Raises:
-            N6Error: an inference failed; the stream goes on with the next frame if it is asked again.
+            BadInput: a frame that cannot be used.
+            N6Error: an inference failed, or the device has gone.
             Exception: the source's own.
         """
         if not self._background:
@@ -299,12 +342,7 @@ class Stream:
         while True:
             entry = self._take()
             if entry is None:
-                if self._ended and not self._waiting and not self._running:
-                    if self._failure:
-                        failure, self._failure = self._failure, None
-                        raise failure
-                    raise StopAsyncIteration
-                await self._wait()
+                await self._more()
             elif entry.error:
                 self.stats.failed += 1
                 raise entry.error
@@ -313,31 +351,24 @@ class Stream:
             else:
                 self.stats.late += 1
 
+    async def _more(self) -> None:
+        """Waits for a change, or ends the iteration if none can come."""
+        if not self._ended or self._waiting or self._running:
+            await self._changed.wait()
+        elif self._failure and not self._told:
+            self._told = True
+            raise self._failure
+        else:
+            raise StopAsyncIteration
+
     def _take(self) -> _Entry | None:
-        """The frame to deliver next; None = none is ready. Under ``"latest"`` at most one is."""
-        for index, entry in enumerate(self._running):
-            if entry.done:
-                del self._running[index]
-                self._change()
-                return entry
-            if self._policy != "latest":
-                break
-        return None
-
-    def _drop_older(self) -> None:
-        """Leaves only the newest finished frame, and none that is older than what was delivered."""
-        newest = max((entry.sequence for entry in self._running if entry.done), default=-1)
-        for entry in [e for e in self._running if e.done and e.sequence < max(newest, self._last)]:
+        """The frame to deliver next; None = none is ready. Only ``"latest"`` does not wait for one that is slower."""
+        candidates = self._running if self._policy == "latest" else self._running[:1]
+        entry = next((entry for entry in candidates if entry.done), None)
+        if entry:
             self._running.remove(entry)
-            if entry.error:
-                self.stats.failed += 1
-            elif entry.result:
-                self.stats.dropped += 1
-            else:
-                self.stats.late += 1
-
-    def _too_old(self, entry: _Entry) -> bool:
-        return self._max_age is not None and time.monotonic() > entry.captured + self._max_age
+            self._change()
+        return entry
 
     def _delivered(self, entry: _Entry, result: Result) -> Result:
         age = time.monotonic() - entry.captured
@@ -347,11 +378,7 @@ class Stream:
         self.stats.age.add(age)
         return result
 
-    # ---- between the tasks
 
-    def _change(self) -> None:
-        self._changed.set()
-        self._changed = anyio.Event()
-
-    async def _wait(self) -> None:
-        await self._changed.wait()
+def _passed(deadline: float, error: Exception | None) -> bool:
+    """Whether an inference ended because of its deadline, by the host's clock or by the device's."""
+    return isinstance(error, N6Timeout) and (time.monotonic() >= deadline or isinstance(error.__cause__, DeviceError))
