@@ -313,7 +313,9 @@ class N6Device:
             self._add_to_clock(await channel.ask(MessageType.PING))
         networks = {}
         for description in await describe.read(channel.ask_all, session.networks):
-            networks[description.name] = Network(self, description, *self._card(description))
+            known, now = self._networks.get(description.name), (description.digest, description.index)
+            same = known if known and (known.digest, known.index) == now else None  # over a restart
+            networks[description.name] = same or Network(self, description, *self._card(description))
         self._networks = MappingProxyType(networks)
         self._runner = Runner(channel, session.slots)
 

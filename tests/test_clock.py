@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import itertools
 import math
+import time
 
 import pytest
+from e2e_fixtures import noise, on_both_backends, sim_url
 from hypothesis import given
 from hypothesis import strategies as st
 
+from n6link import N6Device
 from n6link.clock import LONGEST_PAUSE, MAX_DRIFT, SEGMENTS, ClockMap
 
 HZ = 800e6
@@ -179,3 +182,61 @@ def test_before_the_first_ping_nothing_is_known() -> None:
     assert clock.newest == -math.inf
     clock.add(1.0, 5, 1.1)
     assert clock.newest > 0
+
+
+# ---- on a device
+
+
+@on_both_backends
+async def test_results_lie_in_host_time_between_call_and_answer() -> None:
+    async with N6Device(sim_url()) as device:
+        network = device["reference"]
+        before = -math.inf
+        for _ in range(20):
+            asked = time.monotonic()
+            timing = (await network.run(noise(network))).timing
+            assert asked - timing.started.error <= timing.started.time <= timing.ended.time <= time.monotonic()
+            assert timing.ended.time - timing.started.time <= timing.npu + timing.error + 1e-6
+            assert timing.started.error < 0.05
+            assert timing.started.time >= before
+            before = timing.ended.time
+
+
+@on_both_backends
+async def test_time_does_not_go_back_over_a_restart() -> None:
+    """The device's own clock begins at zero again."""
+    async with N6Device(sim_url()) as device:
+        network = device["reference"]
+        before = (await network.run(noise(network))).timing
+        old = device.clock
+        await device.reset(restart=True)
+        assert device.clock is not old
+        assert device["reference"] is network, "who holds it may go on"
+        asked = time.monotonic()
+        after = (await network.run(noise(network))).timing
+        assert before.ended.time <= asked - after.started.error <= after.started.time
+
+
+@on_both_backends
+async def test_inferences_have_the_clocks_compared_in_the_background(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with N6Device(sim_url()) as device:
+        network = device["reference"]
+        added = device.clock.due
+        monkeypatch.setattr("n6link.clock.FIRST_PAUSE", 0.0)
+        while device.clock.due < added + 0.01:
+            await network.run(noise(network))
+
+
+@on_both_backends
+async def test_a_result_shows_that_the_host_has_slept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if an hour had passed on the device that this host's clock knows nothing of."""
+    async with N6Device(sim_url()) as device:
+        network = device["reference"]
+        await network.run(noise(network))
+        now = time.monotonic()
+        device._clock = ClockMap(device.info.tick_hz)
+        device._clock.add(now + 3600, 1, now + 3600.0001)
+        timing = (await network.run(noise(network))).timing
+        assert now <= timing.started.time + timing.started.error
+        assert timing.ended.time <= time.monotonic()
+        assert timing.started.error < 1

@@ -1,0 +1,185 @@
+"""Deadlines from end to end: what is too late is dropped where it is, by the device too, and never delivered."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from e2e_fixtures import noise, on_both_backends, sim_url
+
+from n6link import N6Device
+from n6link.channel import Channel
+from n6link.errors import BadInput, DeviceError, N6Timeout
+from n6link.exchange import Exchange
+from n6link.inference import Job
+from n6link.network import Network
+from n6link.protocol import CODECS, InferFlag, MessageType, Status
+
+
+@contextmanager
+def sent(
+    monkeypatch: pytest.MonkeyPatch, *, but: MessageType | None = None
+) -> Iterator[list[tuple[MessageType, bytes]]]:
+    """The requests that leave. Those of one type do not, and are not answered either."""
+    original, requests = Channel.send, []
+
+    def send(self: Channel, kind: MessageType, body: bytes = b"", **options: Any) -> Exchange:
+        if kind is but:
+            return Exchange(0, kind, body, None, 0.0)  # type: ignore[arg-type]
+        requests.append((kind, body))
+        return original(self, kind, body, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Channel, "send", send)
+        yield requests
+
+
+async def hold_all_results(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fills every result buffer of the device and never releases them: from now on nothing can start."""
+    with sent(monkeypatch, but=MessageType.RELEASE):
+        for seed in range(network.device.info.results):
+            await network.run(noise(network, seed))
+
+
+def job(network: Network, deadline: float | None) -> Job:
+    image = memoryview(bytes(sum(spec.size for spec in network.inputs.values())))
+    return Job(network=network.index, image=image, returns=b"", timers=False, priority=0, deadline=deadline)
+
+
+@on_both_backends
+async def test_the_device_drops_what_has_waited_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with N6Device(sim_url()) as device:
+        network = device["reference"]
+        await hold_all_results(network, monkeypatch)
+        before = await device.stats()
+        with pytest.raises(N6Timeout, match="dropped the work") as caught:
+            await device.infer(job(network, time.monotonic() + 0.02))
+        assert isinstance(caught.value.__cause__, DeviceError)
+        assert caught.value.__cause__.status is Status.DEADLINE
+        after = await device.stats()
+        assert after.queue == 0
+        assert after.networks[0].late == 1
+        assert after.networks[0].runs == before.networks[0].runs, "it has not even started"
+
+
+@pytest.mark.parametrize("option", ["timeout", "deadline", "both"])
+@on_both_backends
+async def test_a_run_ends_with_its_time_and_leaves_nothing_queued(option: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with N6Device(sim_url()) as device:
+        network = device["reference"]
+        await hold_all_results(network, monkeypatch)
+        options: dict[str, Any] = {
+            "timeout": {"timeout": 0.02},
+            "deadline": {"deadline": time.monotonic() + 0.02},
+            "both": {"timeout": 0.02, "deadline": time.monotonic() + 1000},
+        }[option]
+        with pytest.raises(N6Timeout):
+            await network.run(noise(network), **options)
+        while (stats := await device.stats()).queue:
+            await anyio.lowlevel.checkpoint()
+        assert stats.networks[0].late + stats.networks[0].cancelled == 1
+
+
+@on_both_backends
+async def test_the_device_stops_a_running_network_that_is_late(shared: Path) -> None:
+    """Of a network that runs for tens of milliseconds, with a time to live of a fifth of that."""
+    sim_url()
+    model = shared / "models" / "yolov8n_pose_256.tflite"
+    async with N6Device(f"sim:yolo={model}") as device:
+        network = device["yolo"]
+        whole = min([(await network.run(noise(network))).timing.npu for _ in range(3)])
+        with pytest.raises(N6Timeout, match="dropped the work"):
+            await device.infer(job(network, time.monotonic() + whole / 5))
+        stats = await device.stats()
+        assert (stats.queue, stats.networks[0].late, stats.networks[0].runs) == (0, 1, 3)
+        assert await network.run(noise(network)), "and the next one runs"
+
+
+@on_both_backends
+async def test_what_is_late_already_is_not_sent() -> None:
+    async with N6Device(sim_url()) as device:
+        network = device["reference"]
+        before = device.counters.tx_frames
+        with pytest.raises(N6Timeout, match="reference was not run: its deadline had passed .* before"):
+            await network.run(noise(network), deadline=time.monotonic() - 1)
+        assert device.counters.tx_frames == before
+
+
+@pytest.mark.parametrize(
+    ("seconds", "ttl"),
+    [
+        (None, (0, 0)),
+        (2.0, (1, 2_000_000)),
+        (1e-9, (1, 1)),
+        (4000.0, (1, 4_000_000_000)),
+        (5000.0, (0, 0)),
+        (math.inf, (0, 0)),
+    ],
+)
+@on_both_backends
+async def test_the_time_to_live_is_what_is_left(
+    seconds: float | None, ttl: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with N6Device(sim_url()) as device:
+        network = device["reference"]
+        with sent(monkeypatch) as requests, anyio.move_on_after(5):
+            try:
+                await device.infer(job(network, None if seconds is None else time.monotonic() + seconds))
+            except N6Timeout:
+                assert seconds == 1e-9
+        infer = next(CODECS["Infer"].unpack(body) for kind, body in requests if kind is MessageType.INFER)
+        assert ttl[0] <= infer.ttl_us <= ttl[1]
+        assert bool(infer.flags & InferFlag.ABORT_LATE) == (seconds is not None)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"deadline": math.nan}, "deadline=nan is no moment"),
+        ({"timeout": 0}, "timeout=0"),
+        ({"priority": 256}, "priority=256"),
+    ],
+)
+@on_both_backends
+async def test_impossible_options_are_refused(options: dict[str, Any], sentence: str) -> None:
+    async with N6Device(sim_url()) as device:
+        with pytest.raises(BadInput, match=sentence):
+            await device["reference"].run(noise(device["reference"]), **options)
+
+
+@on_both_backends
+async def test_a_deadline_without_end_is_none() -> None:
+    async with N6Device(sim_url()) as device:
+        network = device["reference"]
+        assert await network.run(noise(network), deadline=math.inf)
+
+
+@on_both_backends
+async def test_a_stream_delivers_nothing_that_is_too_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    """First the device is stuck, so that frames grow old at every place; then nothing fresh is held up by them."""
+    async with N6Device(sim_url()) as device:
+        network = device["reference"]
+        async with network.stream(max_age=0.1) as stream:
+            await hold_all_results(network, monkeypatch)
+            while stream.stats.late < 4:
+                await stream.put(noise(network))
+                await anyio.sleep(0.01)
+            assert stream.stats.delivered == 0
+            stats = await device.stats()
+            assert stats.networks[0].late + stats.networks[0].cancelled >= 2
+            await device.reset()
+            while not stream.stats.delivered:
+                await stream.put(noise(network))
+                with anyio.move_on_after(0.01):
+                    try:
+                        result = await stream.__anext__()
+                    except DeviceError as error:
+                        assert error.status is Status.CANCELLED
+            assert result.frame
+            assert result.frame.age <= 0.1
