@@ -152,8 +152,7 @@ class Channel:
             event = await self._opening.get()
         except N6Timeout:
             if heard := self.link.heard:
-                said = heard.decode("ascii", "backslashreplace")
-                raise RemoteProtocolError(f"{self.name} does not speak n6link; it says {said!r}") from None
+                raise RemoteProtocolError(f"{self.name} does not speak n6link; it says {repr(heard)[1:]}") from None
             hint = "is the board powered, and does it run n6link's firmware?"
             raise N6Timeout(f"{self.name} has not answered for {self.timeout:g} s; {hint}") from None
         finally:

@@ -8,6 +8,7 @@ import json
 import subprocess
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Final
 
 import anyio
@@ -48,9 +49,21 @@ def executable() -> str:
         pytest.skip(str(error))
 
 
+@dataclass(frozen=True)
+class Board:
+    """A virtual board that stands alone."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+
+    def die(self) -> None:
+        """Ends it as a power cut does."""
+        self.process.kill()
+
+
 @contextmanager
-def board(*options: str) -> Iterator[str]:
-    """A virtual board that stands alone; gives its URL.
+def board(*options: str) -> Iterator[Board]:
+    """Starts a virtual board.
 
     Args:
         options: of n6sim, such as ``--tcp 0``.
@@ -61,7 +74,7 @@ def board(*options: str) -> Iterator[str]:
     with subprocess.Popen([*command, "--parent-death"], stdout=subprocess.PIPE) as process:
         try:
             assert process.stdout
-            yield json.loads(process.stdout.readline())["url"]
+            yield Board(json.loads(process.stdout.readline())["url"], process)
         finally:
             process.terminate()
 

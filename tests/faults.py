@@ -34,6 +34,8 @@ class Faults:
     """bytes come and go one by one, or a few"""
     stall: float = 0.0
     """share of reads that are late by up to 50 ms"""
+    delay: float = 0.0
+    """seconds that every read and every write takes"""
     cut: int | None = None
     """the line breaks after so many bytes from the device"""
 
@@ -102,17 +104,24 @@ class FaultyStream(ByteStream):
             if self._faults.dribble and self.active:
                 max_bytes = self._random.choice([1, 1, 2, 7, 100, 5000])
             data: bytes = await self._inner.receive(max_bytes)
+            if self._faults.delay:
+                await anyio.sleep(self._faults.delay)
             if self.active and self._random.random() < self._faults.stall:
                 await anyio.sleep(self._random.random() * 0.05)
             self._received += len(data)
-            if self._faults.cut is not None and self._received > self._faults.cut:
-                await self._inner.aclose()
-                raise TransportError(f"the line to {self.url} was cut")
+            self._check()
             data = self.down.pass_on(data) if self.active else data
             if data:
                 return data
 
+    def _check(self) -> None:
+        if self._faults.cut is not None and self._received > self._faults.cut:
+            raise TransportError(f"the line to {self.url} was cut")
+
     async def send(self, item: bytes) -> None:
+        self._check()
+        if self._faults.delay:
+            await anyio.sleep(self._faults.delay)
         data = self.up.pass_on(bytes(item)) if self.active else bytes(item)
         step = self._random.choice([1, 3, 50, 3000]) if self._faults.dribble else len(data) or 1
         for at in range(0, len(data), step):

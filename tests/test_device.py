@@ -1,0 +1,535 @@
+"""N6Device end to end, on every target and under both event loops, with line faults, cancellation and hostile peers."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+import numpy as np
+import pytest
+import wire
+from anyio.abc import ByteStream
+from e2e_fixtures import REFERENCE, board, device_url, noise, on_both_backends, sim_url
+from faults import Faults, FaultyStream, breaking
+
+from n6link import device as device_module
+from n6link.device import N6Device
+from n6link.errors import (
+    BadInput,
+    DeviceError,
+    DeviceRebooted,
+    LocalProtocolError,
+    N6Timeout,
+    RemoteProtocolError,
+    TransportError,
+    UnknownName,
+    VersionMismatch,
+)
+from n6link.inference import Job
+from n6link.loop import ControlLoop
+from n6link.network import Network
+from n6link.protocol import CODECS, LogLevel, MessageType, ResetKind, Status
+from n6link.result import Result
+from n6link.transport import open_stream
+
+__all__ = ["device_url"]
+NAMES = [network.split("=")[0] for network in REFERENCE]
+
+
+def same(a: Result, b: Result) -> bool:
+    """Whether two results are the same bytes."""
+    return a.outputs.keys() == b.outputs.keys() and all(
+        np.array_equal(a.outputs[name], b.outputs[name]) for name in a.outputs
+    )
+
+
+# --------------------------------------------------------------------------------------- every target
+
+
+async def test_what_a_device_says_of_itself(device_url: str) -> None:
+    async with N6Device(device_url) as dev:
+        assert dev.url == device_url
+        assert list(dev.networks) == NAMES
+        info = dev.info
+        assert info.board
+        assert info.firmware
+        assert info.tick_hz > 0
+        assert info.slots >= 2
+        assert info.protocol.startswith("1.")
+        assert info.simulated
+        assert 0 <= info.uptime < 3600
+        for network in dev.networks.values():
+            assert len(network.epochs) > 0
+            assert network.pools
+            assert network.card is not None
+        assert dev["reference"].inputs["image"].shape == (1, 48, 48, 3)
+        assert list(dev["reference_colour"].inputs) == ["image", "prior"]
+        assert NAMES[0] in repr(dev)
+        assert "image int8[1, 48, 48, 3]" in repr(dev["reference"])
+
+
+async def test_an_unknown_network(device_url: str) -> None:
+    async with N6Device(device_url) as dev:
+        with pytest.raises(UnknownName, match="no network 'yolo'; it has reference, reference_colour"):
+            dev["yolo"]
+        with pytest.raises(DeviceError) as caught:
+            await dev.request(MessageType.DESCRIBE, CODECS["Describe"].pack(network=99))
+        assert (caught.value.status, caught.value.value) == (Status.UNKNOWN_NETWORK, 99)
+
+
+async def test_clocks(device_url: str) -> None:
+    async with N6Device(device_url) as dev:
+        first = await dev.ping()
+        await anyio.sleep(0.01)
+        second = await dev.ping()
+        assert second.device_time > first.device_time
+        assert second.error == second.rtt / 2
+        assert 0 <= dev.clock.error < 1
+        # The device's clock stands still while it is emulated and idle, so only what a host clock measures agrees.
+        if device_url.startswith("sim:"):
+            assert abs(second.offset - first.offset) <= first.error + second.error
+
+
+async def test_inferences_one_after_the_other_and_many_at_once(device_url: str) -> None:
+    async with N6Device(device_url, timeout=30) as dev:
+        alone = {(name, seed): await dev[name].run(noise(dev[name], seed)) for name in NAMES for seed in range(3)}
+        assert not same(alone["reference", 0], alone["reference", 1])
+        together: dict[tuple[str, int], Result] = {}
+
+        async def run(name: str, seed: int) -> None:
+            together[name, seed] = await dev[name].run(noise(dev[name], seed))
+
+        async with anyio.create_task_group() as group:
+            for key in alone:
+                group.start_soon(run, *key)
+        assert all(same(alone[key], together[key]) for key in alone)
+
+
+async def test_statistics(device_url: str) -> None:
+    async with N6Device(device_url) as dev:
+        network = dev["reference"]
+        await dev.reset_stats()
+        for seed in range(3):
+            await network.run(noise(network, seed))
+        stats = await dev.stats()
+        assert stats.networks[network.index].runs == 3
+        assert stats.networks[network.index].mean > 0
+        assert stats.link.frames_received > 6
+        assert stats.link.errors == 0
+        epochs = await dev.epoch_stats("reference")
+        assert epochs.runs == 3
+        assert len(epochs.mean) == len(network.epochs)
+        await dev.reset_stats()
+        assert (await dev.stats()).networks[network.index].runs == 0
+        assert (await dev.epoch_stats("reference")).runs == 0
+        with pytest.raises(UnknownName):
+            await dev.epoch_stats("yolo")
+
+
+async def test_statistics_that_come_by_themselves(device_url: str) -> None:
+    async with N6Device(device_url) as dev:
+        async with dev.subscribe(0.01) as readings, dev.subscribe(3600) as rare:
+            times = []
+            async for stats in readings:
+                times.append(stats.time)
+                if len(times) == 3:
+                    break
+            assert times == sorted(times)
+            assert (await anext(rare)).time <= times[-1]
+        assert (await dev.stats()).time > times[-1]
+        with pytest.raises(BadInput, match="interval=0"):
+            async with dev.subscribe(0):
+                pass
+
+
+async def test_log_lines(device_url: str, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG, logger="n6link.device"):
+        async with N6Device(device_url) as dev, dev.logs() as lines:
+            await dev.set_log_level(LogLevel.DEBUG)
+            await dev.ping()
+            line = await anext(lines)
+            assert line.level == logging.DEBUG
+            assert line.time is not None
+            assert line.text
+            await dev.set_log_level(LogLevel.NONE)
+    assert any(line.text in record.getMessage() for record in caplog.records)
+
+
+async def test_cancelling_leaves_the_device_usable(device_url: str) -> None:
+    async with N6Device(device_url, timeout=30) as dev:
+        network = dev["reference"]
+        good = await network.run(noise(network))
+        for pause in (0.0, 0.0005, 0.002, 0.01, 0.05):
+            with anyio.move_on_after(pause):
+                await network.run(noise(network, 1))
+            assert same(await network.run(noise(network)), good)
+
+
+async def test_reset_cancels_what_is_under_way(device_url: str) -> None:
+    async with N6Device(device_url, timeout=30) as dev:
+        network = dev["reference"]
+        await network.run(noise(network))
+        await dev.reset()
+        await network.run(noise(network))
+
+
+async def test_restart(device_url: str) -> None:
+    async with N6Device(device_url, timeout=30) as dev:
+        before = dev.info
+        await dev.reset(restart=True)
+        assert dev.info.boot_nonce != before.boot_nonce
+        assert dev.info.board == before.board
+        network = dev["reference"]
+        await network.run(noise(network))
+
+
+async def test_a_device_that_was_restarted_by_others(device_url: str) -> None:
+    async with N6Device(device_url, timeout=30) as dev:
+        with suppress(DeviceRebooted):
+            await dev.request(MessageType.RESET, CODECS["Reset"].pack(kind=ResetKind.DEVICE))
+        with pytest.raises(DeviceRebooted, match="was restarted"):
+            for _ in range(100):
+                await dev.ping()
+        with pytest.raises(DeviceRebooted):
+            await dev["reference"].run(noise(dev["reference"]))
+
+
+# ---------------------------------------------------------------------------------- other transports
+
+
+@on_both_backends
+async def test_sim() -> None:
+    await infer_once(sim_url())
+
+
+@on_both_backends
+async def test_tcp() -> None:
+    with board("--tcp", "0") as stands_alone:
+        await infer_once(stands_alone.url)
+        await infer_once(stands_alone.url)
+
+
+@on_both_backends
+async def test_unix(tmp_path: Any) -> None:
+    with board("--unix", str(tmp_path / "board")) as stands_alone:
+        await infer_once(stands_alone.url)
+        await infer_once(stands_alone.url)
+
+
+async def test_serial() -> None:
+    with board("--pty") as stands_alone:
+        await infer_once(stands_alone.url)
+        await infer_once(stands_alone.url)
+
+
+async def infer_once(url: str) -> None:
+    async with N6Device(url) as dev:
+        network = dev["reference"]
+        first, second = [await network.run(noise(network)) for _ in range(2)]
+        assert same(first, second)
+
+
+# ------------------------------------------------------------------------------------------ faults
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize(
+    "faults",
+    [
+        Faults(flip=3e-4),
+        Faults(drop=2e-4),
+        Faults(noise=2e-4),
+        Faults(double=2e-4),
+        Faults(flip=1e-4, drop=1e-4, noise=1e-4, double=1e-4),
+        Faults(dribble=True),
+        Faults(stall=0.2),
+    ],
+    ids=["flips", "drops", "noise", "doubled bytes", "everything", "dribble", "stalls"],
+)
+async def test_results_are_right_over_a_bad_line(faults: Faults, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = sim_url(chunk=256)
+    async with N6Device(url) as dev:
+        network = dev["reference"]
+        good = [await network.run(noise(network, n)) for n in range(3)]
+    made: list[FaultyStream] = []
+    monkeypatch.setattr(device_module, "open_stream", breaking(open_stream, faults, seed, made))
+    async with N6Device(url, timeout=30) as dev:
+        network = dev["reference"]
+        for n in range(12):
+            assert same(await network.run(noise(network, n % 3)), good[n % 3])
+        made[0].active = False
+        assert same(await network.run(noise(network)), good[0])
+    assert dev.counters.rx_frames > 0
+
+
+@pytest.mark.parametrize("cut", [6000, 9000, 20_000])
+async def test_a_line_that_breaks(cut: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every waiting call gets the error at once, each its own, and every later call too."""
+    url = sim_url()
+    monkeypatch.setattr(device_module, "open_stream", breaking(open_stream, Faults(cut=cut), 1))
+    errors = []
+
+    async def run(network: Network) -> None:
+        with pytest.raises(TransportError, match="was cut") as caught:
+            while True:
+                await network.run(noise(network))
+        errors.append(caught.value)
+
+    async with N6Device(url) as dev:
+        async with anyio.create_task_group() as group:
+            for _ in range(5):
+                group.start_soon(run, dev["reference"])
+        assert len(set(map(id, errors))) == 5
+        with pytest.raises(TransportError, match="was cut"):
+            await dev.ping()
+
+
+async def test_a_line_that_breaks_while_it_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device_module, "open_stream", breaking(open_stream, Faults(cut=500), 1))
+    with pytest.raises(TransportError, match="was cut"):
+        async with N6Device(sim_url()):
+            pass
+
+
+@on_both_backends
+async def test_a_board_that_dies() -> None:
+    with board("--tcp", "0") as victim:
+        async with N6Device(victim.url) as dev, dev.logs() as lines, dev.subscribe(3600) as readings:
+            await dev.ping()
+            victim.die()
+            with pytest.raises(TransportError):
+                while True:
+                    await dev.ping()
+            for listener in (lines, readings):
+                with pytest.raises(TransportError):
+                    async for _ in listener:
+                        pass
+
+
+# ------------------------------------------------------------------------------------- cancellation
+
+
+@pytest.mark.parametrize("step", range(24))
+async def test_cancelled_anywhere(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each read and each write takes a while, so that the cancellation falls upon every await in turn."""
+    monkeypatch.setattr(device_module, "open_stream", breaking(open_stream, Faults(delay=0.001), 1))
+    async with N6Device(sim_url(chunk=256, slots=2)) as dev:
+        network = dev["reference"]
+        good = await network.run(noise(network))
+        with anyio.move_on_after(step * 0.0007):
+            await network.run(noise(network, 1))
+        together: list[Result] = []
+
+        async def run() -> None:
+            together.append(await network.run(noise(network)))
+
+        async with anyio.create_task_group() as group:  # as many as there are slots, and one more
+            for _ in range(3):
+                group.start_soon(run)
+        assert all(same(result, good) for result in together)
+        assert not [x for x in dev._open_channel.link.exchanges.values() if x.type is not MessageType.RELEASE]
+
+
+@on_both_backends
+async def test_cancelled_while_all_slots_are_taken() -> None:
+    async with N6Device(sim_url(slots=2)) as dev:
+        network = dev["reference"]
+        async with anyio.create_task_group() as group:
+            for seed in range(6):
+                group.start_soon(network.run, noise(network, seed))
+            await anyio.lowlevel.checkpoint()
+            group.cancel_scope.cancel()
+        await network.run(noise(network))
+
+
+async def test_a_cancelled_request_leaves_nothing_behind() -> None:
+    async with N6Device(sim_url()) as dev:
+        with anyio.move_on_after(0):
+            await dev.ping()
+        assert not dev._open_channel.link.exchanges
+        await dev.ping()
+
+
+# ----------------------------------------------------------------------------------------- deadlines
+
+
+@on_both_backends
+async def test_time_outs() -> None:
+    async with N6Device(sim_url(baud=115200)) as dev:
+        network = dev["reference"]
+        begun = time.monotonic()
+        with pytest.raises(N6Timeout, match=r"reference gave no result within 0\.1 s"):
+            await network.run(noise(network), timeout=0.1)
+        with pytest.raises(TimeoutError):
+            await network.run(noise(network), deadline=time.monotonic() + 0.05)
+        assert time.monotonic() - begun >= 0.15
+        await network.run(noise(network), timeout=30)
+
+
+async def test_the_device_drops_what_is_late() -> None:
+    """The host waits on, so that only the device can tell."""
+    async with N6Device(sim_url()) as dev:
+        network = dev["reference"]
+        job = Job(
+            network=network.index,
+            image=memoryview(bytes(network.inputs["image"].size)),
+            returns=b"",
+            timers=False,
+            priority=0,
+            deadline=time.monotonic() - 1,
+        )
+        with pytest.raises(N6Timeout, match="it dropped the work") as caught:
+            await dev.infer(job)
+        assert isinstance(caught.value.__cause__, DeviceError)
+        assert (await dev.stats()).networks[network.index].late == 1
+
+
+# --------------------------------------------------------------------------------- peers and programs
+
+
+class Scripted(ByteStream):
+    """A peer that answers each write with the bytes that a function gives."""
+
+    def __init__(self, answer: Callable[[bytes], bytes]) -> None:
+        self.url = "test:peer"
+        self._answer = answer
+        self._send, self._receive = anyio.create_memory_object_stream[bytes](math.inf)
+
+    async def receive(self, max_bytes: int = 65536) -> bytes:
+        return await self._receive.receive()
+
+    async def send(self, item: bytes) -> None:
+        if answer := self._answer(item):
+            self._send.send_nowait(answer)
+        await anyio.lowlevel.checkpoint()
+
+    async def send_eof(self) -> None:
+        pass
+
+    async def aclose(self) -> None:
+        self._send.close()
+        self._receive.close()
+
+
+def peer(monkeypatch: pytest.MonkeyPatch, answer: Callable[[bytes], bytes]) -> N6Device:
+    async def open_peer(url: str | None = None) -> Scripted:
+        return Scripted(answer)
+
+    monkeypatch.setattr(device_module, "open_stream", open_peer)
+    return N6Device("test:peer", timeout=0.3)
+
+
+def nonce_of(hello: bytes) -> int:
+    return int(CODECS["Hello"].unpack(hello[12:]).nonce)
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "says"),
+    [
+        (lambda _: b"", N6Timeout, "has not answered for 0.3 s; is the board powered"),
+        (lambda _: b"Debian GNU/Linux\r\nlogin: ", RemoteProtocolError, r"it says 'Debian GNU/Linux\r\nlogin: "),
+        (lambda _: b"\xff\x00\x01", RemoteProtocolError, r"it says '\xff\x00\x01"),
+        (lambda sent: sent, RemoteProtocolError, "sends back what this program sends"),
+        (lambda _: wire.hello_reply(major=2), VersionMismatch, "update n6link on this computer"),
+        (lambda sent: wire.hello_reply(nonce=nonce_of(sent), chunk=1), RemoteProtocolError, "impossible limits"),
+    ],
+    ids=["silent", "a console", "noise", "an echo", "another version", "impossible"],
+)
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_peers_that_are_no_device(
+    answer: Callable[[bytes], bytes], error: type[Exception], says: str, backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def body() -> None:
+        with pytest.raises(error) as caught:
+            async with peer(monkeypatch, answer):
+                pytest.fail("there is no device")
+        assert says in str(caught.value)
+
+    anyio.run(body, backend=backend)
+
+
+def test_a_peer_that_describes_itself_badly(monkeypatch: pytest.MonkeyPatch) -> None:
+    def answer(sent: bytes) -> bytes:
+        kind, number = sent[2], int.from_bytes(sent[4:8], "little")
+        if kind == MessageType.HELLO:
+            return wire.hello_reply(nonce=nonce_of(sent))
+        return wire.reply(MessageType(kind), number, b"short")
+
+    async def body() -> None:
+        with pytest.raises(RemoteProtocolError, match="tells too little of itself"):
+            async with peer(monkeypatch, answer):
+                pass
+
+    anyio.run(body)
+
+
+async def test_a_url_that_cannot_be_opened() -> None:
+    with pytest.raises(TransportError, match="nothing listens"):
+        async with N6Device("unix:/nowhere/at/all"):
+            pass
+
+
+@pytest.mark.parametrize("timeout", [0, -1, math.inf, math.nan])
+def test_impossible_time_outs(timeout: float) -> None:
+    with pytest.raises(BadInput, match="is not a time-out"):
+        N6Device("sim:", timeout=timeout)
+
+
+@on_both_backends
+async def test_exceptions_of_the_block_come_out_as_they_are() -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with N6Device(sim_url()):
+            raise ZeroDivisionError
+
+
+@on_both_backends
+async def test_the_block_can_be_cancelled() -> None:
+    with anyio.move_on_after(0.05) as scope:
+        async with N6Device(sim_url()) as dev:
+            while True:
+                await dev.ping()
+    assert scope.cancelled_caught
+
+
+@on_both_backends
+async def test_opening_can_be_cancelled() -> None:
+    for pause in (0.0, 0.001, 0.005, 0.02):
+        with anyio.move_on_after(pause):
+            async with N6Device(sim_url()):
+                pass
+
+
+async def test_a_device_is_open_once_and_can_be_opened_again() -> None:
+    dev = N6Device(sim_url())
+    with pytest.raises(LocalProtocolError, match="is not open"):
+        await dev.ping()
+    assert "closed" in repr(dev)
+    for _ in range(2):
+        async with dev:
+            await dev.ping()
+            with pytest.raises(LocalProtocolError, match="is open already"):
+                async with dev:
+                    pass
+    with pytest.raises(TransportError, match="was closed by this program"):
+        await dev.ping()
+
+
+async def test_a_control_loop_beside_the_device() -> None:
+    async with N6Device(sim_url()) as dev:
+        loop = dev.loop(50, missed="raise")
+        assert isinstance(loop, ControlLoop)
+        assert loop.hz == 50
+
+
+async def test_two_devices_at_once() -> None:
+    async with N6Device(sim_url()) as one, N6Device(sim_url()) as two:
+        assert one.info.boot_nonce != two.info.boot_nonce
+        network = one["reference"]
+        first, second = await network.run(noise(network)), await two["reference"].run(noise(network))
+        assert same(first, second)
