@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import struct
 import subprocess
@@ -36,7 +37,7 @@ class Program:
 
 @contextmanager
 def running(*arguments: str, **options: Any) -> Iterator[Program]:
-    """Starts n6sim, and kills it if it is still there at the end.
+    """Starts n6sim, and sees to it at the end that it ends as it should.
 
     Args:
         arguments: its command line.
@@ -50,6 +51,8 @@ def running(*arguments: str, **options: Any) -> Iterator[Program]:
             assert ready.keys() == {"url", "pid"}, ready
             assert ready["pid"] == process.pid
             yield Program(process, ready["url"])
+            process.terminate()
+            assert process.wait(30) in (0, -signal.SIGKILL), "it ends cleanly, unless a test has killed it"
         finally:
             process.kill()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -161,6 +162,24 @@ async def test_a_client_leaves_in_the_middle_of_an_inference(leave: object, tmp_
                 for name, array in expected.outputs.items():
                     assert np.array_equal(result.outputs[name], array)
                 assert (await dev.stats()).queue == 0
+
+
+def test_a_client_that_does_not_read_is_waited_for(tmp_path: Path) -> None:
+    """What it has asked is answered when it reads again, all of it."""
+    wire = b"".join(frames.pack(MessageType.INFO, number) for number in range(1, 50_001))
+    with running("--unix", str(tmp_path / "socket")) as program, Client(program.url) as client:
+        client.hello()
+        client.socket.setblocking(False)
+        sent = 0
+        while select.select([], [client.socket], [], 0.2)[1]:
+            sent += client.socket.send(wire[sent:])
+        assert sent < len(wire)
+        client.socket.settimeout(30)
+        last = sent // frames.HEADER_SIZE
+        replies = [client.reply(MessageType.INFO, number) for number in range(1, last + 1)]
+        assert len({len(reply) for reply in replies}) == 1
+        client.socket.sendall(wire[sent : (last + 1) * frames.HEADER_SIZE])
+        assert len(client.reply(MessageType.INFO, last + 1)) == len(replies[0])
 
 
 async def test_a_terminal_is_opened_again_and_again() -> None:

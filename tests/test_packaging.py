@@ -1,0 +1,163 @@
+"""What is shipped: the files of the source distribution and of the wheel, with a C compiler and without one.
+
+Everything is built from a copy of the files that git knows, the wheel from the source distribution, as pip does it.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import zipfile
+from importlib import metadata, util
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+LEFT_OUT: Final = (".ci/", "benchmarks/", "tests/")
+"""folders of the repository that are not shipped"""
+BOARD: Final = "n6link/_bin/n6sim"
+DIST_INFO: Final = (
+    "METADATA",
+    "RECORD",
+    "WHEEL",
+    "entry_points.txt",
+    "licenses/LICENSE",
+    "licenses/n6link/networks/NOTICE",
+)
+
+needs_compiler = pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
+needs_builder = pytest.mark.skipif(
+    util.find_spec("scikit_build_core") is None, reason="scikit-build-core is not installed"
+)
+posix = pytest.mark.skipif(sys.platform == "win32", reason="the virtual board is not built on Windows")
+
+
+@functools.cache
+def tracked() -> frozenset[str]:
+    """The files that git knows and that are there."""
+    if not (ROOT / ".git").exists() or shutil.which("git") is None:
+        pytest.skip("this is no git checkout")
+    done = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
+    return frozenset(name for name in done.stdout.split("\0") if name and (ROOT / name).is_file())
+
+
+def build(what: str, source: Path, target: Path, **environment: str) -> Path:
+    """Calls the build backend, as pip would, without network; returns what it has built."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    script = f"import sys; from scikit_build_core.build import {what}; print({what}(sys.argv[1]))"
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(target)],
+        cwd=source,
+        env={**os.environ, "PATH": path, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return target / done.stdout.splitlines()[-1]
+
+
+@pytest.fixture(scope="module")
+def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The source distribution."""
+    folder = tmp_path_factory.mktemp("sdist")
+    copy = folder / "repository"
+    for name in tracked():
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, copy / name)
+    return build("build_sdist", copy, folder)
+
+
+@pytest.fixture
+def unpacked(sdist: Path, tmp_path: Path) -> Path:
+    """The folder that the source distribution unpacks to, fresh."""
+    with tarfile.open(sdist) as archive:
+        archive.extractall(tmp_path, filter="data")
+    return tmp_path / sdist.name.removesuffix(".tar.gz")
+
+
+def files_of(wheel: Path) -> tuple[set[str], set[str]]:
+    """Files of the package, and of its dist-info folder."""
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    info = "-".join(wheel.name.split("-")[:2]) + ".dist-info/"
+    return (
+        {name for name in names if not name.startswith(info)},
+        {name.removeprefix(info) for name in names if name.startswith(info)},
+    )
+
+
+@needs_builder
+def test_the_source_distribution_holds_the_repository_without_its_tests(sdist: Path) -> None:
+    with tarfile.open(sdist) as archive:
+        members = archive.getmembers()
+    top = sdist.name.removesuffix(".tar.gz") + "/"
+    assert all(member.name.startswith(top) and (member.isfile() or member.isdir()) for member in members)
+    names = {member.name.removeprefix(top) for member in members if member.isfile()}
+    assert names == {name for name in tracked() if not name.startswith(LEFT_OUT)} | {"PKG-INFO"}
+    assert {"LICENSE", "README.md", "n6link/networks/NOTICE", "firmware/core/n6_protocol.h"} <= names
+
+
+@posix
+@needs_builder
+@needs_compiler
+def test_the_wheel_holds_the_package_and_a_virtual_board_that_runs(unpacked: Path, tmp_path: Path) -> None:
+    wheel = build("build_wheel", unpacked, tmp_path)
+    package, info = files_of(wheel)
+    assert package == {name for name in tracked() if name.startswith("n6link/")} | {BOARD}
+    assert info == set(DIST_INFO)
+    assert wheel.name.split("-")[2:4] == ["py3", "none"] and not wheel.name.endswith("-any.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        assert archive.getinfo(BOARD).external_attr >> 16 & 0o111 == 0o111, "executable"
+        board = tmp_path / "n6sim"
+        board.write_bytes(archive.read(BOARD))
+    assert str(unpacked).encode() not in board.read_bytes(), "no path of the machine that built it"
+    board.chmod(0o755)
+    done = subprocess.run([board, "--help"], capture_output=True, check=True)
+    assert done.stdout.startswith(b"usage: n6sim ")
+
+
+@needs_builder
+def test_without_a_compiler_the_package_lacks_nothing_but_the_virtual_board(unpacked: Path, tmp_path: Path) -> None:
+    wheel = build("build_wheel", unpacked, tmp_path, CC=str(tmp_path / "no-compiler"))
+    package, info = files_of(wheel)
+    assert package == {name for name in tracked() if name.startswith("n6link/")}
+    assert info == set(DIST_INFO)
+    assert wheel.name.endswith("-py3-none-any.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "installed")
+    script = "import n6link.sim, sys; print(n6link.__file__); n6link.sim.find_executable()"
+    paths = [str(tmp_path / "installed"), sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
+    environment = {key: value for key, value in os.environ.items() if key != "N6LINK_SIM"}
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", script],  # -S: an editable installation stays out of the way
+        cwd=tmp_path,
+        env={**environment, "PYTHONPATH": os.pathsep.join(paths)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.startswith(str(tmp_path / "installed")), done.stderr
+    assert "this build of n6link has no virtual board" in done.stderr
+
+
+@posix
+@needs_compiler
+def test_the_installed_package_has_the_virtual_board() -> None:
+    """Without it most tests would be skipped, and nobody would notice."""
+    try:
+        metadata.distribution("n6link")
+    except metadata.PackageNotFoundError:
+        pytest.skip("n6link is not installed, it runs from its sources")
+    spec = util.find_spec("n6link")
+    folders = (spec and spec.submodule_search_locations) or ()
+    assert any(Path(folder, "_bin", "n6sim").is_file() for folder in folders), (
+        f"{BOARD} was not built, though a C compiler is here; see what `pip install -v .` says"
+    )
