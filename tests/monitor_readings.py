@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from n6link.epochs import EpochBlock, EpochStats, EpochTable
-from n6link.monitor.view import Identity, LogLine, Model, PoolRow, Reading
+from n6link.monitor.model import Model
+from n6link.monitor.view import Identity, LogLine, PoolRow
 from n6link.protocol import CODECS, EpochKind, TimerSource
 from n6link.stats import LinkStats, NetworkStats, Stats
 
@@ -55,7 +56,7 @@ def epochs() -> EpochStats:
     return EpochStats.from_records(table, records, runs=20, source=TimerSource.DWT_CYCLES, tick_hz=800e6)
 
 
-def reading(step: int) -> Reading:
+def reading(step: int) -> Stats:
     """The reading half a second times ``step`` after the start."""
     networks = tuple(
         NetworkStats(
@@ -74,8 +75,7 @@ def reading(step: int) -> Reading:
         for index, (_, per_second, seconds) in enumerate(NETWORKS)
     )
     link = LinkStats(46_000 * step, 9_000 * step, 100 * step, 90 * step, 2, 1, 40, 1, 2, 0, 3, 0, 0)
-    stats = Stats(step / 2, 0.0, link, networks, 2, 900_000, 0, 41.0, 800_000_000, 1_000_000_000)
-    return Reading(step / 2, stats, 0.002 + 0.0002 * (step % 6), epochs())
+    return Stats(step / 2, 0.0, link, networks, 2, 900_000, 0, 41.0, 800_000_000, 1_000_000_000)
 
 
 def model(steps: int = 40) -> Model:
@@ -84,7 +84,9 @@ def model(steps: int = 40) -> Model:
     out.connected(IDENTITY, 0.0)
     for step in range(steps):
         out.add(reading(step))
-    out.log(LogLine(1.0, "INFO", "boot: n6link 0.1.0"))
-    out.log(LogLine(2.2, "WARNING", "payload error, asked again"))
-    out.log(LogLine(3.0, "ERROR", "NPU fault 3 [not a markup]"))
+        out.add_round_trip(0.002 + 0.0002 * (step % 6))
+    out.add_epochs("movenet", epochs())
+    out.add_log(LogLine(None, "INFO", "boot: n6link 0.1.0"))
+    out.add_log(LogLine(2.2, "WARNING", "payload error, asked again"))
+    out.add_log(LogLine(3.0, "ERROR", "NPU fault 3 [not a markup]"))
     return out

@@ -14,6 +14,7 @@ MIN_INTERVAL = 0.05
 
 
 def monitor(
+    context: typer.Context,
     url: Url = None,
     network: Annotated[
         str | None, typer.Option("--network", metavar="NAME", help="The network whose epochs are shown first.")
@@ -31,7 +32,8 @@ def monitor(
 
     if as_json and not once:
         raise typer.BadParameter("--json prints one reading: it needs --once")
-    if demo and url:
+    source = context.get_parameter_source("url")
+    if demo and source and source.name == "COMMANDLINE":
         raise typer.BadParameter("--demo brings its own board: leave --url away")
     if not MIN_INTERVAL <= interval <= 3600:
         raise BadInput(f"--interval {interval:g} is out of range; give {MIN_INTERVAL} to 3600 seconds")
@@ -49,4 +51,4 @@ def monitor(
     if as_json:
         emit(watcher.view().to_dict())
     else:
-        out.print(watcher.screen(out), height=out.height)
+        out.print(watcher.screen(out, footer=False), height=out.height)

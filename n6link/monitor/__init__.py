@@ -1,9 +1,11 @@
-"""The terminal monitor, in three layers that know nothing of the one above.
+"""The terminal monitor, in layers of which none knows the ones below it in this table.
 
-================  =====================================================================================
-``view``          :class:`~n6link.monitor.view.Model` takes readings of the device and log lines in, and gives a
-                  :class:`~n6link.monitor.view.View`: plain dataclasses with everything that a screen shows
-``render``        a View and a size in, rich renderables out; draws and computes nothing else
-``app``           connects, reads, listens to keys, refreshes the screen, comes back when the board does
-================  =====================================================================================
+==========  =====================================================================================================
+``view``    :class:`~n6link.monitor.view.View`: plain dataclasses with everything that a screen shows
+``model``   :class:`~n6link.monitor.model.Model` takes readings of the device and log lines in, and gives a View
+``render``  how figures, bars and epoch kinds look
+``screen``  a View and a size in, rich renderables out; draws and computes nothing else
+``keys``    single key presses
+``app``     connects, reads, listens to keys, refreshes the screen, comes back when the board does
+==========  =====================================================================================================
 """

@@ -3,18 +3,35 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from typing import Final
 
 import anyio
 
-_ESCAPES = {b"\x1b[A": "up", b"\x1bOA": "up", b"\x1b[B": "down", b"\x1bOB": "down"}
+_KEY: Final = re.compile(rb"\x1b[\[O][0-9;]*[ -/]*[@-~]|\x1b.?|.", re.DOTALL)
+"""an escape sequence of a function key, Alt with a key, or one byte"""
+_NAMES: Final = {
+    b"\x1b[A": "up",
+    b"\x1bOA": "up",
+    b"\x1b[B": "down",
+    b"\x1bOB": "down",
+    b"\x1b[5~": "page up",
+    b"\x1b[6~": "page down",
+}
+_SCAN_CODES: Final = {"H": "up", "P": "down", "I": "page up", "Q": "page down"}
+_POLL: Final = 0.05
+"""seconds between two looks at the keyboard, where it cannot be waited for"""
 
 
 @contextmanager
 def single_keys(fd: int) -> Iterator[None]:
-    """Switches a terminal to single keys without echo; Ctrl-C still interrupts. What was set before comes back at the end."""
+    """Switches a terminal to single keys without echo; what was set before comes back at the end.
+
+    Ctrl-C still interrupts. Ctrl-Z does not stop the program, whose screen would stay behind.
+    """
     if sys.platform == "win32":
         yield
         return
@@ -24,16 +41,29 @@ def single_keys(fd: int) -> Iterator[None]:
     before = termios.tcgetattr(fd)
     try:
         tty.setcbreak(fd)
+        mode = termios.tcgetattr(fd)
+        mode[6][termios.VSUSP] = b"\0"
+        termios.tcsetattr(fd, termios.TCSANOW, mode)
         yield
     finally:
-        termios.tcsetattr(fd, termios.TCSADRAIN, before)
+        with suppress(termios.error):  # the terminal has gone
+            termios.tcsetattr(fd, termios.TCSADRAIN, before)
 
 
 async def read_keys(fd: int) -> AsyncGenerator[str, None]:
-    """Keys as they are pressed: characters, or ``up`` and ``down``. Ends with the terminal."""
+    """Keys as they are pressed: characters, ``up``, ``down``, ``page up``, ``page down``. Ends with the terminal."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        while True:
+            if not msvcrt.kbhit():
+                await anyio.sleep(_POLL)
+                continue
+            key = msvcrt.getwch()
+            yield _SCAN_CODES.get(msvcrt.getwch(), "escape") if key in "\0\xe0" else key
     while True:
         await anyio.wait_readable(fd)
-        pressed = os.read(fd, 64)
+        pressed = os.read(fd, 1024)
         if not pressed:
             return
         for key in split(pressed):
@@ -41,16 +71,7 @@ async def read_keys(fd: int) -> AsyncGenerator[str, None]:
 
 
 def split(pressed: bytes) -> list[str]:
-    """The keys in what a terminal sent at once; unknown escape sequences are one key without a meaning."""
-    keys = []
-    while pressed:
-        if pressed[:3] in _ESCAPES:
-            keys.append(_ESCAPES[pressed[:3]])
-            pressed = pressed[3:]
-        elif pressed.startswith(b"\x1b"):
-            keys.append("escape")
-            break
-        else:
-            keys.append(chr(pressed[0]))
-            pressed = pressed[1:]
-    return keys
+    """The keys in what a terminal sent at once; an escape sequence without a meaning is the key ``escape``."""
+    return [
+        _NAMES.get(key, "escape") if key.startswith(b"\x1b") else key.decode("latin-1") for key in _KEY.findall(pressed)
+    ]

@@ -1,42 +1,31 @@
-"""From readings of the device to what a screen shows. No IO, no clock, no drawing.
-
-Rates are differences of two readings, divided by the device's own time between them, so that a slow link or a busy
-host does not distort them. Latencies are the ``last`` inference time of each reading in which a network ran, over the
-last :data:`WINDOW` readings; epoch times are means since the statistics were reset.
-"""
+"""Everything that a screen of the monitor shows, as plain data. Sizes are bytes, times seconds, rates a second."""
 
 from __future__ import annotations
 
-import itertools
-from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
-import numpy as np
-
-from n6link.epochs import EpochStats
 from n6link.protocol import EpochKind
-from n6link.stats import Stats
-
-WINDOW: Final = 120
-"""Readings that percentiles and sparklines look back on."""
-LOG_LINES: Final = 200
 
 Order = Literal["time", "index"]
+State = Literal["waiting", "connected", "lost"]
+SCREEN_ONLY: Final = ("state", "state_seconds", "reason", "order", "first", "paused", "log", "log_level", "message")
+"""fields of a :class:`View` that are no part of a reading"""
+
+
+def clean(text: str) -> str:
+    """Text from a device, ready to stand on a terminal: one line without control characters."""
+    return "".join(letter if letter.isprintable() else "·" for letter in text.rstrip().expandtabs(4))
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """One look at the device."""
+class PoolRow:
+    """A memory pool of a network."""
 
-    at: float
-    """host's monotonic time, seconds"""
-    stats: Stats
-    round_trip: float
-    """seconds"""
-    epochs: EpochStats | None = None
-    """of the selected network"""
+    name: str
+    used: int
+    total: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +38,7 @@ class Identity:
     firmware: str
     protocol: str
     baud: int
+    """bit rate of the link; 0 = not a UART"""
     simulated: bool
     networks: tuple[str, ...]
     pools: Mapping[str, Sequence[PoolRow]]
@@ -56,25 +46,20 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
-class PoolRow:
-    """A memory pool of a network, in bytes."""
-
-    name: str
-    used: int
-    total: int
-
-
-@dataclass(frozen=True, slots=True)
 class NetworkRow:
-    """One network; times in seconds, None before its first run."""
+    """One network. Times are None, and latencies empty, before its first run."""
 
     name: str
     selected: bool
     runs: int
     per_second: float
+    last: float | None
+    mean: float | None
+    max: float | None
     p50: float | None
     p95: float | None
     latencies: tuple[float, ...]
+    """newest last"""
     errors: int
     cancelled: int
     late: int
@@ -90,213 +75,141 @@ class EpochRow:
     operation: str
     kind: EpochKind
     seconds: float
-    """mean time"""
+    """mean of a run"""
     share: float
     """of the time of all blocks, 0..1"""
 
 
 @dataclass(frozen=True, slots=True)
+class KindRow:
+    """All blocks of one kind."""
+
+    kind: EpochKind
+    blocks: int
+    seconds: float
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class EpochSummary:
+    """The selected network, all blocks together."""
+
+    network: str
+    runs: int
+    """whose mean is shown"""
+    origin: str
+    """what measured the times"""
+    kinds: tuple[KindRow, ...]
+    offload_by_count: float | None
+    """share of the epochs that run on the NPU, 0..1"""
+    offload_by_time: float | None
+    """share of the time of all blocks in which the NPU computes, 0..1"""
+
+
+@dataclass(frozen=True, slots=True)
 class LinkRow:
-    """The link, seen from the host: up is towards the device; bytes a second."""
+    """The link, seen from the host: up is towards the device.
+
+    The rates are those of all bytes on the line, framing and repairs included, in bytes a second; the shares are of what the
+    line can carry, 0..1, None where there is no line with a bit rate.
+    """
 
     up: float
     down: float
-    errors: int
+    up_share: float | None
+    down_share: float | None
+    damaged: int
+    """frames whose header or payload failed its checksum"""
     resyncs: int
+    skipped: int
     naks: int
-    retransmits: int
+    resent: int
+    duplicates: int
     credits_used: int
     round_trips: tuple[float, ...]
-    """seconds"""
+    """newest last"""
 
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
     """A line that the device, or something else on its line, has said."""
 
-    at: float
+    at: float | None
+    """device time; None = it came without a time"""
     level: str
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Everything on the screen."""
+    """Everything on the screen; pools, epochs and summary are those of the selected network."""
 
-    state: Literal["connecting", "connected", "lost"]
+    state: State
     state_seconds: float
     """how long it has been so"""
     reason: str
+    """why there is no device"""
     identity: Identity | None
     uptime: float
     cpu_hz: int
     npu_hz: int
     temperature: float | None
-    round_trip: float
+    """degrees Celsius"""
     queue: int
     free_bytes: int
-    networks: tuple[NetworkRow, ...] = ()
-    epochs: tuple[EpochRow, ...] = ()
-    epochs_origin: str = ""
-    epochs_of: str = ""
-    epochs_runs: int = 0
-    order: Order = "time"
-    pools: tuple[PoolRow, ...] = ()
-    link: LinkRow | None = None
-    log: tuple[LogLine, ...] = ()
-    log_level: str = "INFO"
-    paused: bool = False
-    message: str = ""
+    log_dropped: int
+    networks: tuple[NetworkRow, ...]
+    pools: tuple[PoolRow, ...]
+    summary: EpochSummary | None
+    epochs: tuple[EpochRow, ...]
+    link: LinkRow | None
+    order: Order
+    first: int
+    """row of the epochs with which the screen begins"""
+    paused: bool
+    log: tuple[LogLine, ...]
+    log_level: str
+    message: str
     """what the last key did"""
 
     def to_dict(self) -> dict[str, Any]:
-        """The reading as plain values; the schema of ``n6link monitor --once --json`` (see the README)."""
+        """One reading as plain values, as ``n6link monitor --once --json`` prints it.
+
+        Seconds, bytes, and bytes a second, throughout; shares are 0..1.
+
+        ===================== ======================================================================================
+        key                   value
+        ===================== ======================================================================================
+        ``identity``          ``url``, ``board``, ``unique_id``, ``firmware``, ``protocol``, ``baud`` (0 = no UART),
+                              ``simulated``, ``networks`` (names in the firmware's order)
+        ``uptime``            since the device started
+        ``cpu_hz``            clock of the CPU; 0 = unknown
+        ``npu_hz``            clock of the NPU; 0 = unknown
+        ``temperature``       degrees Celsius, or null
+        ``queue``             inferences queued or running
+        ``free_bytes``        of input slots and result buffers
+        ``log_dropped``       log lines that the device could not send
+        ``networks``          for each: ``name``, ``selected``, ``runs``, ``errors``, ``cancelled``, ``late`` (dropped by
+                              their deadline), ``queued``, all since the statistics were reset; ``per_second``; ``last``,
+                              ``mean``, ``max``, ``p50``, ``p95`` (null before the first run), ``latencies``
+        ``pools``             of the selected network: ``name``, ``used``, ``total``
+        ``summary``           of its epochs, or null: ``network``, ``runs``, ``origin`` (what measured the times),
+                              ``offload_by_count``, ``offload_by_time``, ``kinds`` (``kind``, ``blocks``, ``seconds``, ``share``)
+        ``epochs``            its epoch blocks, slowest first: ``label`` (which epochs), ``operation``, ``kind``,
+                              ``seconds`` (mean of a run), ``share``; empty before the first run
+        ``link``              ``up``, ``down`` (all bytes on the line), ``up_share``, ``down_share`` (of the line, or null),
+                              ``damaged``, ``resyncs``, ``skipped``, ``naks``, ``resent``, ``duplicates``, ``credits_used``,
+                              ``round_trips``
+        ===================== ======================================================================================
+
+        With one reading, rates are means since the statistics were reset, and percentiles are of the last run.
+        """
         out = asdict(self)
-        for row in out["epochs"]:
+        for name in SCREEN_ONLY:
+            del out[name]
+        if out["identity"]:
+            del out["identity"]["pools"]
+        kinds = out["summary"]["kinds"] if out["summary"] else ()
+        for row in (*out["epochs"], *kinds):
             row["kind"] = EpochKind(row["kind"]).name
-        for key in ("paused", "message", "order"):
-            del out[key]
         return out
-
-
-@dataclass(slots=True)
-class Model:
-    """Collects readings; every method is plain bookkeeping."""
-
-    selected: int = 0
-    order: Order = "time"
-    paused: bool = False
-    message: str = ""
-    log_level: str = "INFO"
-    _identity: Identity | None = None
-    _state: Literal["connecting", "connected", "lost"] = "connecting"
-    _since: float = 0.0
-    _reason: str = ""
-    _readings: deque[Reading] = field(default_factory=lambda: deque(maxlen=WINDOW))
-    _log: deque[LogLine] = field(default_factory=lambda: deque(maxlen=LOG_LINES))
-
-    def connected(self, identity: Identity, at: float) -> None:
-        """A device answers. Readings of an earlier connection are forgotten, the log stays."""
-        self._identity, self._state, self._since, self._reason = identity, "connected", at, ""
-        self._readings.clear()
-        self.selected = min(self.selected, max(len(identity.networks) - 1, 0))
-
-    def lost(self, reason: str, at: float) -> None:
-        """The device does not answer any more; the last readings stay on the screen."""
-        if self._state != "lost":
-            self._state, self._since = "lost", at
-        self._reason = reason
-
-    def log(self, line: LogLine) -> None:
-        """A log line has come."""
-        self._log.append(line)
-
-    def reset(self) -> None:
-        """The device's statistics were reset."""
-        self._readings.clear()
-
-    def select(self, step: int) -> None:
-        """Moves the selection, round and round."""
-        count = len(self._identity.networks) if self._identity else 0
-        self.selected = (self.selected + step) % count if count else 0
-
-    @property
-    def selected_name(self) -> str | None:
-        """Name of the selected network."""
-        return self._identity.networks[self.selected] if self._identity and self._identity.networks else None
-
-    def add(self, reading: Reading) -> None:
-        """A new reading; ignored while paused."""
-        if not self.paused:
-            self._readings.append(reading)
-
-    def view(self, now: float) -> View:
-        """What to show at a monotonic time."""
-        newest = self._readings[-1] if self._readings else None
-        stats = newest.stats if newest else None
-        epochs = newest.epochs if newest else None
-        name = self.selected_name or ""
-        return View(
-            state=self._state,
-            state_seconds=max(now - self._since, 0.0),
-            reason=self._reason,
-            identity=self._identity,
-            uptime=stats.time if stats else 0.0,
-            cpu_hz=stats.cpu_hz if stats else 0,
-            npu_hz=stats.npu_hz if stats else 0,
-            temperature=stats.temperature if stats else None,
-            round_trip=newest.round_trip if newest else 0.0,
-            queue=stats.queue if stats else 0,
-            free_bytes=stats.free_bytes if stats else 0,
-            networks=self._network_rows(),
-            epochs=self._epoch_rows(epochs) if epochs else (),
-            epochs_origin=epochs.origin if epochs else "",
-            epochs_of=name,
-            epochs_runs=epochs.runs if epochs else 0,
-            order=self.order,
-            pools=tuple(self._identity.pools.get(name, ())) if self._identity else (),
-            link=self._link_row(),
-            log=tuple(self._log),
-            log_level=self.log_level,
-            paused=self.paused,
-            message=self.message,
-        )
-
-    def _network_rows(self) -> tuple[NetworkRow, ...]:
-        if not self._identity:
-            return ()
-        readings = list(self._readings)
-        rows = []
-        for index, name in enumerate(self._identity.networks):
-            history = [(r.stats.time, n) for r in readings for n in r.stats.networks if n.index == index]
-            pairs = itertools.pairwise(history)
-            latencies = tuple(after.last for (_, before), (_, after) in pairs if after.runs > before.runs)
-            if not latencies and history and history[-1][1].runs:
-                latencies = (history[-1][1].last,)
-            newest = history[-1][1] if history else None
-            recent = [(t, n.runs) for t, n in history[-5:]]
-            seconds = recent[-1][0] - recent[0][0] if recent else 0.0
-            rows.append(
-                NetworkRow(
-                    name=name,
-                    selected=index == self.selected,
-                    runs=newest.runs if newest else 0,
-                    per_second=(recent[-1][1] - recent[0][1]) / seconds if seconds > 0 else 0.0,
-                    p50=float(np.percentile(latencies, 50)) if latencies else None,
-                    p95=float(np.percentile(latencies, 95)) if latencies else None,
-                    latencies=latencies,
-                    errors=newest.errors if newest else 0,
-                    cancelled=newest.cancelled if newest else 0,
-                    late=newest.late if newest else 0,
-                    queued=newest.queued if newest else 0,
-                )
-            )
-        return tuple(rows)
-
-    def _epoch_rows(self, epochs: EpochStats) -> tuple[EpochRow, ...]:
-        if not epochs.runs:
-            return ()
-        mean = epochs.mean
-        total = float(mean.sum()) or 1.0
-        rows = [
-            EpochRow(block.span, block.operation, block.kind, float(seconds), float(seconds) / total)
-            for block, seconds in zip(epochs.table.blocks, mean, strict=True)
-        ]
-        return tuple(sorted(rows, key=lambda row: -row.seconds) if self.order == "time" else rows)
-
-    def _link_row(self) -> LinkRow | None:
-        if not self._readings:
-            return None
-        newest, recent = self._readings[-1].stats, [r.stats for r in list(self._readings)[-3:]]
-        seconds = recent[-1].time - recent[0].time
-        link = newest.link
-        return LinkRow(
-            up=(link.bytes_received - recent[0].link.bytes_received) / seconds if seconds > 0 else 0.0,
-            down=(link.bytes_sent - recent[0].link.bytes_sent) / seconds if seconds > 0 else 0.0,
-            errors=link.errors,
-            resyncs=link.resyncs,
-            naks=link.naks_sent + link.naks_received,
-            retransmits=link.retransmits,
-            credits_used=link.credits_used,
-            round_trips=tuple(r.round_trip for r in self._readings),
-        )

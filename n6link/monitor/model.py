@@ -1,0 +1,268 @@
+"""From readings of a device to what a screen shows. No IO, no clock, no drawing.
+
+Rates are differences of two readings, divided by the device's own time between them, so that a slow link or a busy
+host does not distort them; the first reading alone gives the means since the statistics were reset. Latencies are the
+``last`` inference time of each reading in which a network ran, over the last :data:`WINDOW` readings; epoch times are means
+since the statistics were reset.
+
+What a device has said is a :class:`History`. Pausing shows a copy of it, while the real one goes on: nothing is missing
+afterwards.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from typing import Final
+
+import numpy as np
+
+from n6link.epochs import EpochStats
+from n6link.monitor.view import (
+    EpochRow,
+    EpochSummary,
+    Identity,
+    KindRow,
+    LinkRow,
+    LogLine,
+    NetworkRow,
+    Order,
+    State,
+    View,
+    clean,
+)
+from n6link.path import BITS_PER_BYTE
+from n6link.protocol import EpochKind, LogLevel
+from n6link.stats import NetworkStats, Stats
+
+WINDOW: Final = 120
+"""readings, and round trips, that percentiles and sparklines look back on"""
+RATE_WINDOW: Final = 5
+"""readings that rates are a mean of"""
+LOG_LINES: Final = 200
+
+_NEVER_RAN: Final = NetworkStats(0, 0, 0, 0, 0, 0, 0.0, 0.0, 0.0, 0.0, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What a device has said, oldest first."""
+
+    readings: deque[Stats] = field(default_factory=lambda: deque(maxlen=WINDOW))
+    round_trips: deque[float] = field(default_factory=lambda: deque(maxlen=WINDOW))
+    """seconds"""
+    epochs: dict[str, EpochStats] = field(default_factory=dict)
+    """the newest ones of each network that was selected"""
+    log: deque[LogLine] = field(default_factory=lambda: deque(maxlen=LOG_LINES))
+
+    def copy(self) -> History:
+        """A history that will not grow with this one."""
+        return History(self.readings.copy(), self.round_trips.copy(), self.epochs.copy(), self.log.copy())
+
+
+@dataclass(slots=True)
+class Model:
+    """Collects what a device says; every method is plain bookkeeping. Times are those of one monotonic clock."""
+
+    since: float = 0.0
+    """when the present state began"""
+    order: Order = "time"
+    first: int = 0
+    """row of the epoch blocks with which the screen begins"""
+    message: str = ""
+    log_level: LogLevel = LogLevel.INFO
+    selected: str = ""
+    """name of a network; it stays selected when a device comes back"""
+    history: History = field(default_factory=History)
+    _identity: Identity | None = None
+    _state: State = "waiting"
+    _reason: str = ""
+    _held: History | None = None
+
+    def connected(self, identity: Identity, at: float) -> None:
+        """A device answers. What was measured over an earlier connection is forgotten, the log stays."""
+        self._identity = replace(
+            identity,
+            url=clean(identity.url),
+            board=clean(identity.board),
+            firmware=clean(identity.firmware),
+            pools={
+                name: [replace(pool, name=clean(pool.name)) for pool in identity.pools[name]] for name in identity.pools
+            },
+        )
+        self._state, self.since, self._reason = "connected", at, ""
+        self.reset()
+        self.history.round_trips.clear()
+        if self.selected not in identity.networks:
+            self.selected = next(iter(identity.networks), "")
+
+    def absent(self, reason: str, at: float) -> None:
+        """No device answers, or not any more; what was measured last stays on the screen."""
+        if self._state == "connected":
+            self._state, self.since = "lost", at
+        self._reason = clean(reason)
+
+    def add(self, stats: Stats) -> None:
+        """A reading."""
+        readings = self.history.readings
+        if readings and stats.since != readings[-1].since:
+            readings.clear()
+        readings.append(stats)
+
+    def reset(self) -> None:
+        """The device's statistics were reset."""
+        self.history.readings.clear()
+        self.history.epochs.clear()
+
+    def add_round_trip(self, seconds: float) -> None:
+        """A round trip."""
+        self.history.round_trips.append(seconds)
+
+    def add_epochs(self, network: str, epochs: EpochStats) -> None:
+        """Accumulated epoch timers."""
+        self.history.epochs[network] = epochs
+
+    def add_log(self, line: LogLine) -> None:
+        """A log line."""
+        self.history.log.append(replace(line, text=clean(line.text)))
+
+    def select(self, step: int) -> None:
+        """Moves the selection, round and round."""
+        names = self._identity.networks if self._identity else ()
+        if names:
+            self.selected, self.first = names[(names.index(self.selected) + step) % len(names)], 0
+
+    @property
+    def paused(self) -> bool:
+        """Whether the screen stands still."""
+        return self._held is not None
+
+    def pause(self) -> None:
+        """Holds what is shown, or goes on with what has come since."""
+        self._held = None if self._held else self.history.copy()
+
+    def view(self, now: float) -> View:
+        """What to show at this time."""
+        history, identity = self._held or self.history, self._identity
+        newest = history.readings[-1] if history.readings else None
+        epochs = history.epochs.get(self.selected)
+        return View(
+            state=self._state,
+            state_seconds=max(now - self.since, 0.0),
+            reason=self._reason,
+            identity=identity,
+            uptime=newest.time if newest else 0.0,
+            cpu_hz=newest.cpu_hz if newest else 0,
+            npu_hz=newest.npu_hz if newest else 0,
+            temperature=newest.temperature if newest else None,
+            queue=newest.queue if newest else 0,
+            free_bytes=newest.free_bytes if newest else 0,
+            log_dropped=newest.log_dropped if newest else 0,
+            networks=_network_rows(identity, history.readings, self.selected) if identity else (),
+            pools=tuple(identity.pools.get(self.selected, ())) if identity else (),
+            summary=_summary(self.selected, epochs) if epochs else None,
+            epochs=_epoch_rows(epochs, self.order) if epochs and epochs.runs else (),
+            link=_link_row(history, identity.baud / BITS_PER_BYTE) if identity and newest else None,
+            order=self.order,
+            first=self.first,
+            paused=self.paused,
+            log=tuple(history.log),
+            log_level=self.log_level.name,
+            message=self.message,
+        )
+
+
+def _network_rows(identity: Identity, readings: deque[Stats], selected: str) -> tuple[NetworkRow, ...]:
+    """One row a network; a device with very many reports the first ones."""
+    rows = []
+    for index, name in enumerate(identity.networks):
+        seen = [(r.time - r.since, r.networks[index]) for r in readings if index < len(r.networks)]
+        rows.append(_network_row(clean(name), name == selected, seen))
+    return tuple(rows)
+
+
+def _network_row(name: str, selected: bool, seen: Sequence[tuple[float, NetworkStats]]) -> NetworkRow:
+    """The row of a network with these counters, each so many seconds after the statistics were reset."""
+    newest = seen[-1][1] if seen else _NEVER_RAN
+    latencies = [new.last for (_, old), (_, new) in pairwise(seen) if new.runs > old.runs]
+    if newest.runs and not latencies:
+        latencies = [newest.last]
+    p50, p95 = np.percentile(latencies, (50, 95)).tolist() if latencies else (None, None)
+    return NetworkRow(
+        name=name,
+        selected=selected,
+        runs=newest.runs,
+        per_second=_rate([(at, counts.runs) for at, counts in seen[-RATE_WINDOW:]]),
+        last=newest.last if newest.runs else None,
+        mean=newest.mean if newest.runs else None,
+        max=newest.max if newest.runs else None,
+        p50=p50,
+        p95=p95,
+        latencies=tuple(latencies),
+        errors=newest.errors,
+        cancelled=newest.cancelled,
+        late=newest.late,
+        queued=newest.queued,
+    )
+
+
+def _rate(seen: Sequence[tuple[float, int]]) -> float:
+    """How fast a counter grows that stood at these values, each so many seconds after it was 0."""
+    if not seen:
+        return 0.0
+    (begin, low), (end, high) = (seen[0] if len(seen) > 1 else (0.0, 0)), seen[-1]
+    return (high - low) / (end - begin) if end > begin else 0.0
+
+
+def _epoch_rows(epochs: EpochStats, order: Order) -> tuple[EpochRow, ...]:
+    mean = epochs.mean
+    total = float(mean.sum()) or 1.0
+    rows = [
+        EpochRow(block.span, clean(block.operation), block.kind, seconds, seconds / total)
+        for block, seconds in zip(epochs.table.blocks, mean.tolist(), strict=True)
+    ]
+    return tuple(sorted(rows, key=lambda row: -row.seconds) if order == "time" else rows)
+
+
+def _summary(network: str, epochs: EpochStats) -> EpochSummary:
+    table = epochs.table
+    mean = epochs.mean if epochs.runs else np.zeros(len(table))
+    total, kinds = float(mean.sum()), table.kinds
+    on_npu = float(epochs.sums[table.on_npu, 1].sum()) / epochs.tick_hz / max(epochs.runs, 1)
+    rows = []
+    for kind in EpochKind:
+        here = kinds == kind
+        seconds = float(mean[here].sum())
+        rows.append(KindRow(kind, int(here.sum()), seconds, seconds / total if total else 0.0))
+    return EpochSummary(
+        network=clean(network),
+        runs=epochs.runs,
+        origin=epochs.origin,
+        kinds=tuple(rows),
+        offload_by_count=table.offload_by_count if table.epochs else None,
+        offload_by_time=on_npu / total if total else None,
+    )
+
+
+def _link_row(history: History, line: float) -> LinkRow:
+    """The link at the newest reading, over a line that carries so many bytes a second; 0 = unknown."""
+    recent = [(stats.time - stats.since, stats.link) for stats in list(history.readings)[-RATE_WINDOW:]]
+    link = recent[-1][1]
+    up = _rate([(at, counts.bytes_received) for at, counts in recent])
+    down = _rate([(at, counts.bytes_sent) for at, counts in recent])
+    return LinkRow(
+        up=up,
+        down=down,
+        up_share=up / line if line else None,
+        down_share=down / line if line else None,
+        damaged=link.errors,
+        resyncs=link.resyncs,
+        skipped=link.skipped,
+        naks=link.naks_sent + link.naks_received,
+        resent=link.retransmits,
+        duplicates=link.duplicates,
+        credits_used=link.credits_used,
+        round_trips=tuple(history.round_trips),
+    )

@@ -1,0 +1,382 @@
+"""A :class:`~n6link.monitor.view.View` as rich renderables, for any size; useful from 80x24, better at 200x60.
+
+The screen is a stack of sections, each under a rule with its title: header, networks, epochs, memory pools beside the
+link, log, footer. From :data:`WIDE` columns on, pools, link and log stand in a second column. :func:`sizes` divides the
+height: what the small tables leave goes to the epochs and the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
+
+from rich.cells import cell_len, set_cell_size
+from rich.console import Group, RenderableType
+from rich.layout import Layout
+from rich.table import Table
+from rich.text import Text
+
+from n6link.monitor.render import KIND_STYLES, bar, clock, duration, hertz, rate, short, size, spark
+from n6link.monitor.view import EpochRow, EpochSummary, LogLine, NetworkRow, PoolRow, View
+
+LEVEL_STYLES: Final = {"DEBUG": "dim", "INFO": "", "WARNING": "yellow", "ERROR": "bold red", "CRITICAL": "bold red"}
+STATE_STYLES: Final = {"connected": "green", "waiting": "yellow", "lost": "bold red"}
+NPU_KINDS: Final = "EC, HW: on the NPU   SW: on the CPU"
+FOOTER: Final = "q quit  ? help  j/k network  e/t order  p pause  r reset  l log  s save"
+HELP: Final = (
+    ("up/down, k/j", "select a network"),
+    ("e", "epochs in the order of the network"),
+    ("t", "epochs by time, slowest first"),
+    ("page up/down", "scroll through the epochs"),
+    ("p", "hold the screen, and go on"),
+    ("r", "reset the statistics of the device"),
+    ("l", "next log level of the device"),
+    ("s", "save the screen as SVG and HTML, here"),
+    ("?", "this help"),
+    ("q", "quit"),
+)
+
+SMALLEST: Final = (40, 12)
+WIDE: Final = 180
+"""columns from which on there are two columns of sections"""
+SIDE: Final = 76
+"""columns of the second one"""
+ABREAST: Final = 78
+"""columns from which on pools and link stand side by side"""
+ROOMY: Final = 22
+"""lines from which on pools, link and log are shown"""
+LINK_WIDTH: Final = 40
+_LINK_LINES: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Lines of each table; 0 = its section is not shown."""
+
+    networks: int
+    epochs: int
+    pools: int
+    link: int
+    log: int
+
+
+T = TypeVar("T")
+Cell = str | tuple[str, str]
+"""a text, or a text and its style"""
+
+
+@dataclass(frozen=True, slots=True)
+class Column(Generic[T]):
+    """A column of a table: how wide it is, and what it says of each row."""
+
+    title: str
+    width: int
+    cell: Callable[[T], Cell]
+    left: bool = False
+
+
+def sizes(view: View, width: int, height: int) -> Sizes:
+    """Divides the lines between header and footer."""
+    networks = min(max(len(view.networks), 1), max(2, height // 6))
+    free = height - 4 - (networks + 2) - 2  # without header, footer, titles, and the legend of the epochs
+    pools = min(max(len(view.pools), 1), max(4, height // 5))
+    if width >= WIDE and height >= ROOMY:
+        return Sizes(networks, free, pools, _LINK_LINES, height - 4 - (pools + 1) - (_LINK_LINES + 1) - 1)
+    if height < ROOMY + (10 if width < ABREAST else 0):
+        return Sizes(networks, max(free, 1), 0, 0, 0)
+    link = _LINK_LINES if height >= 28 else _LINK_LINES - 1
+    if width >= ABREAST:
+        pools = link = max(pools, link)
+        free -= pools + 1
+    else:
+        free -= pools + 1 + link + 1
+    log = max(2, free // 4)
+    epochs = free - 1 - log
+    if len(view.epochs) < epochs:
+        epochs = max(len(view.epochs), 4)
+    return Sizes(networks, epochs, pools, link, free - 1 - epochs)
+
+
+def render(view: View, width: int, height: int, *, footer: bool = True) -> RenderableType:
+    """The whole screen, without the footer's line for keys if nobody can press any."""
+    if width < SMALLEST[0] or height < SMALLEST[1]:
+        return Group(_line((f"{view.state}; needs {SMALLEST[0]}x{SMALLEST[1]} characters", "dim")))
+    head = _header(view, width)
+    if view.identity is None:
+        return Group(head, Text(), Text(view.reason or "Waiting for a device ...", style="yellow"))
+    lines, wide = sizes(view, width, height), width >= WIDE and height >= ROOMY
+    left = width - SIDE - 2 if wide else width
+    main = [
+        Layout(_networks(view.networks, lines.networks, left), size=lines.networks + 2),
+        Layout(_epochs(view, lines.epochs, left), size=lines.epochs + 2),
+    ]
+    body = Layout()
+    if wide:
+        columns = Layout(), Layout(Text(" "), size=2), Layout(size=SIDE)
+        columns[0].split_column(*main)
+        columns[2].split_column(*_side(view, lines, SIDE))
+        body.split_row(*columns)
+    else:
+        body.split_column(*main, *_side(view, lines, width))
+    screen = Layout()
+    screen.split_column(Layout(head, size=3), body, *([Layout(_footer(view), size=1)] if footer else []))
+    return screen
+
+
+def render_help(view: View) -> RenderableType:
+    """The help screen."""
+    table = Table(box=None, header_style="bold", title="n6link monitor", title_justify="left")
+    table.add_column("key", style="bold", no_wrap=True)
+    table.add_column("what it does")
+    for key, what in HELP:
+        table.add_row(key, what)
+    about = [Text(NPU_KINDS)]
+    if view.summary:
+        about.append(Text(f"Epoch times: {view.summary.origin}, mean since the last reset."))
+    about.append(Text("Rates of the link: all bytes on the line, and their share of what it carries."))
+    return Group(table, Text(), *about, Text(), Text("any key closes this help", style="dim"))
+
+
+def _side(view: View, lines: Sizes, width: int) -> list[Layout]:
+    """Pools, link and log, as far as there is room for them."""
+    if not lines.link:
+        return []
+    log = Layout(_log(view, lines.log, width), size=lines.log + 1)
+    if width >= ABREAST:
+        half = max(LINK_WIDTH, width // 2 - 1)
+        rest = width - half - 2
+        both = Layout(size=lines.link + 1)
+        both.split_row(
+            Layout(_pools(view.pools, lines.pools, rest), size=rest),
+            Layout(Text(" "), size=2),
+            Layout(_link(view, lines.link, half)),
+        )
+        return [both, log]
+    pools = Layout(_pools(view.pools, lines.pools, width), size=lines.pools + 1)
+    return [pools, Layout(_link(view, lines.link, width), size=lines.link + 1), log]
+
+
+def _line(*parts: tuple[str, str]) -> Text:
+    """One line of texts and their styles."""
+    return Text.assemble(*parts, no_wrap=True, overflow="ellipsis")
+
+
+def _rule(title: str, width: int, note: str = "") -> Text:
+    """A title, a line, and a note at its end if there is room for one."""
+    shown = set_cell_size(title, width) if cell_len(title) > width else title
+    tail = f" {note}" if note and cell_len(shown) + cell_len(note) + 4 <= width else ""
+    fill = max(width - cell_len(shown) - cell_len(tail) - 1, 0)
+    return Text.assemble((shown, "bold"), (" " + "─" * fill + tail, "dim"), no_wrap=True, overflow="crop")
+
+
+def _fit(text: str, width: int, left: bool) -> str:
+    """A text in exactly so many cells of the terminal."""
+    used = cell_len(text)
+    if used > width:
+        return set_cell_size(text, width - 1) + "…"
+    return text + " " * (width - used) if left else " " * (width - used) + text
+
+
+def _table(columns: Sequence[Column[T]], rows: Sequence[T], *, gap: int) -> list[Text]:
+    """One line a row; a rich table, which finds its widths itself, takes several times as long to draw."""
+    lines = []
+    for row in rows:
+        line = Text(no_wrap=True, overflow="crop")
+        for column in columns:
+            cell = column.cell(row)
+            text, style = cell if isinstance(cell, tuple) else (cell, "")
+            line.append(_fit(text, column.width, column.left), style).append(" " * gap)
+        lines.append(line)
+    return lines
+
+
+def _fitting(width: int, *columns: tuple[int, Column[NetworkRow]]) -> list[Column[NetworkRow]]:
+    """The columns for a table of this width, of those that name the least one."""
+    return [column for least, column in columns if width >= least]
+
+
+def _count(count: int, style: str) -> Cell:
+    """A counter that stands out when it is not 0."""
+    return short(count), style if count else "dim"
+
+
+# ---- the sections, from the top
+
+
+def _header(view: View, width: int) -> RenderableType:
+    state, identity = _line((f"● {view.state} {clock(view.state_seconds)}", STATE_STYLES[view.state])), view.identity
+    if view.paused:
+        state = _line(("‖ paused  ", "bold yellow")) + state
+    if identity is None:
+        return _line(("n6link monitor  ", "bold")) + state
+    board = _line((identity.board, "bold"), (f"  {identity.unique_id}", "dim"))
+    board += _line(("  simulated" if identity.simulated else "", "bold magenta"))
+    board.truncate(max(width - state.cell_len - 2, 0), overflow="ellipsis", pad=True)
+    about = [f"{identity.baud} baud"] if identity.baud else []
+    tail = "  ".join(["", *about, f"firmware {identity.firmware}", f"protocol {identity.protocol}"])
+    url = _line((identity.url, ""))
+    url.truncate(max(width - cell_len(tail), 12), overflow="ellipsis")
+    third = _line((view.reason, "red"))
+    if view.state == "connected":
+        facts = [f"CPU {hertz(view.cpu_hz)}"] if view.cpu_hz else []
+        facts += [f"NPU {hertz(view.npu_hz)}"] if view.npu_hz else []
+        facts += [f"{view.temperature:.0f} °C"] if view.temperature is not None else []
+        facts += [f"up {clock(view.uptime)}"]
+        facts += [f"round trip {duration(view.link.round_trips[-1])}"] if view.link and view.link.round_trips else []
+        third = _line(("  ".join([*facts, f"queue {view.queue}"]), ""))
+    return Group(board + "  " + state, url + tail, third)
+
+
+def _networks(rows: Sequence[NetworkRow], lines: int, width: int) -> RenderableType:
+    selected = next((i for i, row in enumerate(rows) if row.selected), 0)
+    first = max(0, min(selected - lines // 2, len(rows) - lines))
+    shown = rows[first : first + lines]
+    name = min(max((cell_len(row.name) for row in rows), default=4) + 2, max(12, width // 4))
+    runs = max(4, *(len(str(row.runs)) for row in shown), 4)
+
+    def mark(row: NetworkRow) -> Cell:
+        return f"{'▶' if row.selected else ' '} {row.name}", "bold" if row.selected else ""
+
+    times = _fitting(
+        width,
+        (0, Column("  name", name, mark, left=True)),
+        (60, Column("runs", runs, lambda row: str(row.runs))),
+        (0, Column("runs/s", 6, lambda row: f"{row.per_second:.1f}")),
+        (0, Column("p50", 7, lambda row: duration(row.p50 or 0.0))),
+        (48, Column("p95", 7, lambda row: duration(row.p95 or 0.0))),
+        (100, Column("max", 7, lambda row: duration(row.max or 0.0))),
+    )
+    counts = _fitting(
+        width,
+        (0, Column("errors", 6, lambda row: _count(row.errors, "bold red"))),
+        (60, Column("late", 5, lambda row: _count(row.late, "bold yellow"))),
+        (100, Column("cancelled", 9, lambda row: _count(row.cancelled, ""))),
+        (100, Column("queued", 6, lambda row: _count(row.queued, ""))),
+    )
+    rest = width - sum(column.width + 2 for column in times + counts)
+    if rest >= 6:
+        times.append(Column("latency", rest, lambda row: (spark(row.latencies, rest), "blue"), left=True))
+    where = f"{first + 1} to {first + len(shown)} of {len(rows)}" if len(rows) > len(shown) else ""
+    titles = "  ".join(_fit(column.title, column.width, column.left) for column in times + counts)
+    return Group(_rule("networks", width, where), _line((titles, "dim")), *_table(times + counts, shown, gap=2))
+
+
+def _epochs(view: View, lines: int, width: int) -> RenderableType:
+    summary, rows = view.summary, view.epochs
+    if not summary or not rows:
+        ran = any(row.selected and row.runs for row in view.networks)
+        nothing = "no times of its epochs" if ran else "no inference yet"
+        title = f"epochs of {summary.network}" if summary else "epochs"
+        return Group(_rule(title, width), _legend(None, width), _line((nothing, "dim")))
+    order = "slowest first" if view.order == "time" else "in order"
+    runs = f"{summary.runs} run{'s' if summary.runs > 1 else ''}"
+    rule = _rule(f"epochs of {summary.network}, {order}, mean of {runs}", width, summary.origin)
+    room = lines if len(rows) <= lines else lines - 1
+    first = max(0, min(view.first, len(rows) - room))
+    shown = rows[first : first + room]
+    longest = max(row.seconds for row in rows) or 1.0
+    label = max(cell_len(row.label) for row in rows)
+    columns: list[Column[EpochRow]] = [
+        Column("", label, lambda row: row.label),
+        Column("", 6, lambda row: (row.kind.name, KIND_STYLES[row.kind][0]), left=True),
+        Column("", 7, lambda row: duration(row.seconds)),
+        Column("", 7, lambda row: f"{100 * row.share:.1f} %"),
+    ]
+    rest = width - sum(column.width + 1 for column in columns)
+    operation = min(max(cell_len(row.operation) for row in rows), 24, rest - 8)
+    if operation > 4:
+        columns.insert(2, Column("", operation, lambda row: row.operation or "-", left=True))
+        rest -= operation + 1
+
+    def length(row: EpochRow) -> Cell:
+        style, glyph = KIND_STYLES[row.kind]
+        return bar(row.seconds / longest, rest, glyph, style).plain, style
+
+    columns.append(Column("", rest, length, left=True))
+    others = [*rows[:first], *rows[first + room :]]
+    note = f"{first} before, {len(rows) - first - room} after" if first else f"{len(others)} more"
+    spent = f"{duration(sum(row.seconds for row in others))}, {100 * sum(row.share for row in others):.1f} %"
+    more = [_line((" " * label + f" {note}, {spent}", "dim"))] if others else []
+    return Group(rule, _legend(summary, width), *_table(columns, shown, gap=1), *more)
+
+
+def _legend(summary: EpochSummary | None, width: int) -> Text:
+    """The kinds, each with its share of the time; and the offload, counted both ways."""
+    shares = {row.kind: f" {100 * row.share:.1f} %" for row in summary.kinds if row.blocks} if summary else {}
+    parts = []
+    for kind, (style, glyph) in KIND_STYLES.items():
+        if not shares or kind in shares:
+            parts += [(glyph * 2, style), (f" {kind.name}{shares.get(kind, '')}  ", "")]
+    if summary and summary.offload_by_count is not None and summary.offload_by_time is not None:
+        count, time = 100 * summary.offload_by_count, 100 * summary.offload_by_time
+        offload = f"on the NPU {count:.1f} % of epochs, {time:.1f} % of time"
+        used = sum(cell_len(part) for part, _ in parts)
+        parts += [(offload.rjust(width - used), "bold")] if used + len(offload) <= width else []
+    return _line(*parts)
+
+
+def _pools(pools: Sequence[PoolRow], lines: int, width: int) -> RenderableType:
+    def figures(pool: PoolRow) -> str:
+        return f"{size(pool.used)}/{size(pool.total)}"
+
+    def fill(pool: PoolRow) -> Cell:
+        share = pool.used / pool.total if pool.total else 0.0
+        style = "red" if share > 0.95 else "yellow" if share > 0.85 else "green"
+        return bar(share, rest, "█", style).plain.replace(" ", "·"), style
+
+    columns: list[Column[PoolRow]] = [
+        Column("", 9, lambda pool: pool.name, left=True),
+        Column("", max((len(figures(pool)) for pool in pools), default=0), figures),
+        Column("", 5, lambda pool: f"{100 * pool.used / pool.total:.0f} %" if pool.total else "-"),
+    ]
+    rest = width - sum(column.width + 1 for column in columns)
+    if rest > 0:
+        columns.insert(1, Column("", rest, fill, left=True))
+    body = _table(columns, pools[:lines], gap=1) or [_line(("none reported", "dim"))]
+    hidden = f"{lines} of {len(pools)}" if len(pools) > lines else ""
+    return Group(_rule("memory pools", width, hidden), *body)
+
+
+def _link(view: View, lines: int, width: int) -> RenderableType:
+    link = view.link
+    if link is None:
+        return Group(_rule("link", width), _line(("no reading yet", "dim")))
+    rest = width - 10 - 7 - 5 - 3
+    trip = duration(link.round_trips[-1]) if link.round_trips else "-"
+    rows = (
+        ("up", _traffic(link.up, link.up_share), "", "damaged", link.damaged),
+        ("down", _traffic(link.down, link.down_share), "", "resyncs", link.resyncs),
+        ("round trip", f"{trip:7} ", spark(link.round_trips, rest - 8), "NAKs", link.naks),
+        ("buffers", f"{size(view.free_bytes)} free", "", "resent", link.resent),
+        ("credits", f"{size(link.credits_used)} in use", "", "doubled", link.duplicates),
+    )
+    lines_ = []
+    for what, figure, chart, name, count in rows[:lines]:
+        style = "bold yellow" if count else "dim"
+        value = (figure.ljust(rest - len(chart)), ""), (chart, "blue")
+        lines_.append(_line((f"{what:10} ", "dim"), *value, (f" {name:7} ", "dim"), (f"{short(count):>5}", style)))
+    return Group(_rule("link", width), *lines_)
+
+
+def _traffic(rate_: float, share: float | None) -> str:
+    return rate(rate_) + (f" {100 * share:.0f} %" if share is not None else "")
+
+
+def _log(view: View, lines: int, width: int) -> RenderableType:
+    dropped = f"{view.log_dropped} dropped" if view.log_dropped else ""
+    rule = _rule(f"log, {view.log_level} and above", width, dropped)
+    if not view.log:
+        return Group(rule, _line(("nothing so far", "dim")))
+    return Group(rule, *(_log_line(line) for line in view.log[-lines:]))
+
+
+def _log_line(line: LogLine) -> Text:
+    at = clock(line.at) if line.at is not None else "-"
+    return Text(
+        f"{at:>7} {line.level:7} {line.text}", LEVEL_STYLES.get(line.level, ""), no_wrap=True, overflow="ellipsis"
+    )
+
+
+def _footer(view: View) -> Text:
+    return Text(view.message or FOOTER, "reverse" if view.message else "dim", no_wrap=True, overflow="ellipsis")
