@@ -1,5 +1,4 @@
-/* What the device and its networks are (protocol.md section 8): INFO, and LIST and DESCRIBE page by
- * page. */
+/* What the device and its networks are (protocol.md section 8): INFO, and LIST and DESCRIBE page by page. */
 #include <string.h>
 
 #include "n6_parts.h"
@@ -29,214 +28,206 @@ void n6_describe_info(n6_server_t *s, const n6_request_t *request)
     memcpy(at, &info, sizeof info);
     length = n6_put_field(at, sizeof info, N6_FIELD_TAG_NPU_RUNTIME, port->runtime);
     length = n6_put_field(at, length, N6_FIELD_TAG_MEMORY, memory);
-    n6_link_end(&s->link, request->type, N6_FLAG_REPLY, request->id, length);
+    n6_end_reply(s, request, length);
 }
 
-/* ------------------------------------------------------------------------------------------ LIST
- */
+/* ---- LIST ---- */
 
-static void put_network(uint8_t *at, const n6_network_t *network, uint16_t index)
+static void put_network(uint8_t *at, const n6_network_t *network, uint32_t index)
 {
-    n6_network_record_t record = {
-        .digest = network->digest,
-        .input_bytes = network->input_bytes,
-        .output_bytes = network->output_bytes,
-        .index = index,
-        .blocks = network->blocks,
-        .epochs = network->epochs,
-        .card_bytes = network->card_bytes,
-        .inputs = network->inputs,
-        .outputs = network->outputs,
-        .pools = network->pools,
-        .timer_source = network->timer_source,
-    };
+    n6_network_record_t record;
 
     n6_copy_text(record.name, sizeof record.name, network->name);
+    record.digest = network->digest;
+    record.input_bytes = network->input_bytes;
+    record.output_bytes = network->output_bytes;
+    record.index = (uint16_t)index;
+    record.blocks = network->blocks;
+    record.epochs = network->epochs;
+    record.card_bytes = network->card_bytes;
+    record.inputs = network->inputs;
+    record.outputs = network->outputs;
+    record.pools = network->pools;
+    record.timer_source = network->timer_source;
     memcpy(at, &record, sizeof record);
 }
+
+_Static_assert(sizeof(n6_list_reply_t) + N6_SERVER_MAX_NETWORKS * sizeof(n6_network_record_t) <=
+                   N6_LIMIT_MAX_CONTROL,
+               "all networks fit a frame");
 
 void n6_describe_list(n6_server_t *s, const n6_request_t *request)
 {
-    const uint16_t networks = s->config.npu->networks;
-    uint8_t *at = n6_link_begin(&s->link, N6_LIMIT_MAX_CONTROL);
-    size_t length = sizeof(n6_list_reply_t);
+    const n6_npu_t *npu = s->config.npu;
     n6_list_reply_t reply = {0};
     n6_list_t list;
+    uint8_t *at = n6_link_begin(&s->link, N6_LIMIT_MAX_CONTROL);
+    size_t length = sizeof reply;
 
     memcpy(&list, request->payload, sizeof list);
     reply.first = list.first;
-    for (uint16_t i = list.first; i < networks; i++) {
-        if (length + sizeof(n6_network_record_t) > N6_LIMIT_MAX_CONTROL)
-            break;
-        put_network(at + length, &s->config.npu->network[i], i);
+    for (uint32_t i = list.first; i < npu->networks; i++, reply.count++) {
+        put_network(at + length, &npu->network[i], i);
         length += sizeof(n6_network_record_t);
-        reply.count++;
     }
     memcpy(at, &reply, sizeof reply);
-    n6_link_end(&s->link, request->type, N6_FLAG_REPLY, request->id, length);
+    n6_end_reply(s, request, length);
 }
 
-/* -------------------------------------------------------------------------------------- DESCRIBE
- */
+/* ---- DESCRIBE ---- */
 
-/* Writes record index of a section. */
-typedef void put_record_t(uint8_t *at, const n6_network_t *network, uint32_t index);
+typedef union {
+    n6_tensor_record_t tensor;
+    n6_scale_record_t scale;
+    n6_pool_record_t pool;
+    n6_block_record_t block;
+    char letter;
+} record_t;
 
-typedef struct {
-    uint32_t total;
-    uint32_t size; /* of a record */
-    put_record_t *put;
-} section_t;
-
-static void put_tensor(uint8_t *at, const n6_tensor_t *tensor)
-{
-    n6_tensor_record_t record = {
-        .dtype = tensor->dtype,
-        .ndim = tensor->ndim,
-        .scales = tensor->channels,
-        .size = tensor->size,
-        .offset = tensor->offset,
-        .scale = tensor->scale,
-        .zero_point = tensor->zero_point,
-        .axis = tensor->axis,
-    };
-
-    n6_copy_text(record.name, sizeof record.name, tensor->name);
-    memcpy(record.shape, tensor->shape, sizeof record.shape);
-    memcpy(at, &record, sizeof record);
-}
-
-static void put_input(uint8_t *at, const n6_network_t *network, uint32_t index)
-{
-    put_tensor(at, &network->input[index]);
-}
-
-static void put_output(uint8_t *at, const n6_network_t *network, uint32_t index)
-{
-    put_tensor(at, &network->output[index]);
-}
-
-static void put_scale(uint8_t *at, const n6_tensor_t *tensor, uint32_t index)
-{
-    n6_scale_record_t record;
-
-    for (; index >= tensor->channels; tensor++)
-        index -= tensor->channels;
-    record.scale = tensor->scales[index];
-    record.zero_point = tensor->zero_points ? tensor->zero_points[index] : 0;
-    memcpy(at, &record, sizeof record);
-}
-
-static void put_input_scale(uint8_t *at, const n6_network_t *network, uint32_t index)
-{
-    put_scale(at, network->input, index);
-}
-
-static void put_output_scale(uint8_t *at, const n6_network_t *network, uint32_t index)
-{
-    put_scale(at, network->output, index);
-}
-
-static void put_pool(uint8_t *at, const n6_network_t *network, uint32_t index)
-{
-    const n6_pool_t *pool = &network->pool[index];
-    n6_pool_record_t record = {
-        .base = pool->base,
-        .total = pool->total,
-        .used = pool->used,
-        .weights = pool->weights,
-        .activations = pool->activations,
-    };
-
-    n6_copy_text(record.name, sizeof record.name, pool->name);
-    memcpy(at, &record, sizeof record);
-}
-
-static void put_block(uint8_t *at, const n6_network_t *network, uint32_t index)
-{
-    const n6_block_t *block = &network->block[index];
-    n6_block_record_t record = {
-        .estimated_npu = block->estimated_npu,
-        .estimated_total = block->estimated_total,
-        .first = block->first,
-        .last = block->last,
-        .kind = block->kind,
-    };
-
-    n6_copy_text(record.operation, sizeof record.operation, block->operation);
-    memcpy(at, &record, sizeof record);
-}
-
-static void put_card(uint8_t *at, const n6_network_t *network, uint32_t index)
-{
-    *at = (uint8_t)network->card[index];
-}
-
-static uint32_t scales_of(const n6_tensor_t *tensor, uint8_t count)
+static uint32_t scales_of(const n6_tensor_t *tensor, uint32_t tensors)
 {
     uint32_t scales = 0;
 
-    for (uint8_t i = 0; i < count; i++)
-        scales += tensor[i].channels;
+    for (; tensors > 0; tensors--, tensor++)
+        scales += tensor->channels;
     return scales;
 }
 
-/* total, size and writer of a section; size 0 = there is no such section. */
-static section_t section_of(const n6_network_t *network, uint8_t section)
+/* The records of a section, and the size of one. */
+static uint32_t count_section(const n6_network_t *network, uint8_t section, uint32_t *size)
 {
     switch (section) {
     case N6_SECTION_INPUTS:
-        return (section_t){network->inputs, sizeof(n6_tensor_record_t), put_input};
+        *size = sizeof(n6_tensor_record_t);
+        return network->inputs;
     case N6_SECTION_OUTPUTS:
-        return (section_t){network->outputs, sizeof(n6_tensor_record_t), put_output};
+        *size = sizeof(n6_tensor_record_t);
+        return network->outputs;
     case N6_SECTION_POOLS:
-        return (section_t){network->pools, sizeof(n6_pool_record_t), put_pool};
+        *size = sizeof(n6_pool_record_t);
+        return network->pools;
     case N6_SECTION_BLOCKS:
-        return (section_t){network->blocks, sizeof(n6_block_record_t), put_block};
+        *size = sizeof(n6_block_record_t);
+        return network->blocks;
     case N6_SECTION_CARD:
-        return (section_t){network->card_bytes, 1, put_card};
+        *size = 1;
+        return network->card_bytes;
     case N6_SECTION_INPUT_SCALES:
-        return (section_t){scales_of(network->input, network->inputs), sizeof(n6_scale_record_t),
-                           put_input_scale};
-    case N6_SECTION_OUTPUT_SCALES:
-        return (section_t){scales_of(network->output, network->outputs), sizeof(n6_scale_record_t),
-                           put_output_scale};
+        *size = sizeof(n6_scale_record_t);
+        return scales_of(network->input, network->inputs);
     default:
-        return (section_t){0, 0, NULL};
+        *size = sizeof(n6_scale_record_t);
+        return scales_of(network->output, network->outputs);
     }
+}
+
+static void make_tensor(n6_tensor_record_t *record, const n6_tensor_t *tensor)
+{
+    n6_copy_text(record->name, sizeof record->name, tensor->name);
+    record->dtype = tensor->dtype;
+    record->ndim = tensor->ndim;
+    record->scales = tensor->channels;
+    memcpy(record->shape, tensor->shape, sizeof record->shape);
+    record->size = tensor->size;
+    record->offset = tensor->offset;
+    record->scale = tensor->scale;
+    record->zero_point = tensor->zero_point;
+    record->axis = tensor->axis;
+}
+
+static void make_scale(n6_scale_record_t *record, const n6_tensor_t *tensor, uint32_t index)
+{
+    for (; index >= tensor->channels; tensor++)
+        index -= tensor->channels;
+    record->scale = tensor->scales[index];
+    record->zero_point = tensor->zero_points ? tensor->zero_points[index] : 0;
+}
+
+static void make_pool(n6_pool_record_t *record, const n6_pool_t *pool)
+{
+    n6_copy_text(record->name, sizeof record->name, pool->name);
+    record->base = pool->base;
+    record->total = pool->total;
+    record->used = pool->used;
+    record->weights = pool->weights;
+    record->activations = pool->activations;
+}
+
+static void make_block(n6_block_record_t *record, const n6_block_t *block)
+{
+    n6_copy_text(record->operation, sizeof record->operation, block->operation);
+    record->estimated_npu = block->estimated_npu;
+    record->estimated_total = block->estimated_total;
+    record->first = block->first;
+    record->last = block->last;
+    record->kind = block->kind;
+}
+
+static void make(record_t *record, const n6_network_t *network, uint8_t section, uint32_t index)
+{
+    memset(record, 0, sizeof *record);
+    switch (section) {
+    case N6_SECTION_INPUTS:
+        make_tensor(&record->tensor, &network->input[index]);
+        break;
+    case N6_SECTION_OUTPUTS:
+        make_tensor(&record->tensor, &network->output[index]);
+        break;
+    case N6_SECTION_POOLS:
+        make_pool(&record->pool, &network->pool[index]);
+        break;
+    case N6_SECTION_BLOCKS:
+        make_block(&record->block, &network->block[index]);
+        break;
+    case N6_SECTION_CARD:
+        record->letter = network->card[index];
+        break;
+    case N6_SECTION_INPUT_SCALES:
+        make_scale(&record->scale, network->input, index);
+        break;
+    default:
+        make_scale(&record->scale, network->output, index);
+        break;
+    }
+}
+
+static uint8_t *put_page(uint8_t *at, const uint8_t *end, const n6_network_t *network,
+                         n6_describe_reply_t *reply)
+{
+    uint32_t size;
+    record_t record;
+
+    reply->total = count_section(network, reply->section, &size);
+    for (uint32_t i = reply->first; i < reply->total && size <= (size_t)(end - at); i++) {
+        make(&record, network, reply->section, i);
+        memcpy(at, &record, size);
+        at += size;
+        reply->count++;
+    }
+    return at;
 }
 
 void n6_describe_network(n6_server_t *s, const n6_request_t *request)
 {
     n6_describe_t wanted;
     n6_describe_reply_t reply = {0};
-    section_t section;
-    const n6_network_t *network;
-    size_t length = sizeof reply;
-    uint8_t *at;
+    uint8_t *at, *end;
 
     memcpy(&wanted, request->payload, sizeof wanted);
     if (wanted.network >= s->config.npu->networks) {
-        n6_error(s, request->id, request->type, N6_STATUS_UNKNOWN_NETWORK, wanted.network);
+        n6_refuse(s, request, N6_STATUS_UNKNOWN_NETWORK, wanted.network);
         return;
     }
-    network = &s->config.npu->network[wanted.network];
-    section = section_of(network, wanted.section);
-    if (section.size == 0) {
-        n6_error(s, request->id, request->type, N6_STATUS_BAD_REQUEST, wanted.section);
+    if (wanted.section > N6_SECTION_OUTPUT_SCALES) {
+        n6_refuse(s, request, N6_STATUS_BAD_REQUEST, wanted.section);
         return;
-    }
-    at = n6_link_begin(&s->link, N6_LIMIT_MAX_CONTROL);
-    for (uint32_t i = wanted.first;
-         i < section.total && length + section.size <= N6_LIMIT_MAX_CONTROL; i++) {
-        section.put(at + length, network, i);
-        length += section.size;
-        reply.count++;
     }
     reply.network = wanted.network;
     reply.section = wanted.section;
     reply.first = wanted.first;
-    reply.total = section.total;
+    at = n6_link_begin(&s->link, N6_LIMIT_MAX_CONTROL);
+    end = put_page(at + sizeof reply, at + N6_LIMIT_MAX_CONTROL,
+                   &s->config.npu->network[wanted.network], &reply);
     memcpy(at, &reply, sizeof reply);
-    n6_link_end(&s->link, request->type, N6_FLAG_REPLY, request->id, length);
+    n6_end_reply(s, request, (size_t)(end - at));
 }

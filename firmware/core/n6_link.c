@@ -40,12 +40,11 @@ void n6_link_clear(n6_link_t *link)
     link->lent = 0;
 }
 
-/* ------------------------------------------------------------------------------------- receiving
- */
+/* ---- receiving ---- */
 
 static uint32_t held(const n6_link_t *link)
 {
-    return (uint32_t)link->rx_end - link->rx_begin;
+    return link->rx_end - link->rx_begin;
 }
 
 static void skip(n6_link_t *link, uint32_t size)
@@ -54,14 +53,14 @@ static void skip(n6_link_t *link, uint32_t size)
         link->counts.resyncs++;
     link->lost = link->lost || size > 0;
     link->counts.skipped += size;
-    link->rx_begin = (uint16_t)(link->rx_begin + size);
+    link->rx_begin += size;
 }
 
 static bool permitted(const n6_link_t *link, const n6_frame_header_t *header)
 {
     if (header->type != N6_MESSAGE_TYPE_DATA)
         return header->length <= N6_LIMIT_MAX_CONTROL;
-    return header->length >= HEADER && header->length - HEADER <= link->chunk_size;
+    return header->length >= HEADER && header->length <= HEADER + link->chunk_size;
 }
 
 /* Skips to the next good FrameHeader. false = more bytes are needed. */
@@ -112,7 +111,7 @@ static bool parse_data(n6_link_t *link, const n6_frame_header_t *header)
     link->chunk_head_crc = link->chunk_crc = link->calls.crc32(0, at, HEADER);
     link->chunk_at =
         link->calls.place(link->calls.context, header->id, &link->chunk_head, link->chunk_bytes);
-    link->rx_begin = (uint16_t)(link->rx_begin + N6_LINK_DATA_HEAD);
+    link->rx_begin += N6_LINK_DATA_HEAD;
     return true;
 }
 
@@ -133,8 +132,7 @@ static bool parse_control(n6_link_t *link, const n6_frame_header_t *header)
     }
     if (!room_to_answer(link))
         return false;
-    link->rx_begin =
-        (uint16_t)(link->rx_begin + HEADER + header->length + (header->length > 0 ? CRC : 0));
+    link->rx_begin += (uint32_t)HEADER + header->length + (header->length > 0 ? CRC : 0);
     link->lost = false;
     link->counts.rx_frames++;
     link->calls.control(link->calls.context, header, payload);
@@ -165,14 +163,14 @@ static bool parse_chunk(n6_link_t *link)
         else
             link->chunk_crc = link->calls.crc32(link->chunk_crc, from, size);
         link->chunk_got += size;
-        link->rx_begin = (uint16_t)(link->rx_begin + size);
+        link->rx_begin += size;
     }
     if (link->chunk_got < link->chunk_bytes || held(link) < CRC || !room_to_answer(link))
         return false;
     if (link->chunk_at)
         link->chunk_crc = link->calls.crc32(link->chunk_crc, link->chunk_at, link->chunk_bytes);
     memcpy(&crc, link->rx + link->rx_begin, CRC);
-    link->rx_begin = (uint16_t)(link->rx_begin + CRC);
+    link->rx_begin += CRC;
     end_chunk(link, crc == link->chunk_crc);
     return true;
 }
@@ -196,7 +194,7 @@ size_t n6_link_rx_windows(n6_link_t *link, n6_window_t window[N6_LINK_WINDOWS])
 
     if (link->rx_begin > 0) {
         memmove(link->rx, link->rx + link->rx_begin, held(link));
-        link->rx_end = (uint16_t)held(link);
+        link->rx_end = held(link);
         link->rx_begin = 0;
     }
     link->lent = 0;
@@ -219,7 +217,7 @@ void n6_link_rx_done(n6_link_t *link, size_t size)
     link->lent -= placed;
     if (link->in_chunk)
         link->chunk_got += placed;
-    link->rx_end = (uint16_t)(link->rx_end + smaller(more, sizeof link->rx - link->rx_end));
+    link->rx_end += smaller(more, sizeof link->rx - link->rx_end);
 }
 
 bool n6_link_partial(const n6_link_t *link)
@@ -235,8 +233,7 @@ void n6_link_give_up(n6_link_t *link)
         skip(link, 1);
 }
 
-/* --------------------------------------------------------------------------------------- sending
- */
+/* ---- sending ---- */
 
 /* Where a frame can be put: at the tail, or at the begin of the memory when that has been sent. */
 static bool find_room(const n6_link_t *link, size_t frame, uint32_t *at)

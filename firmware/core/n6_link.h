@@ -1,27 +1,24 @@
 /*
- * n6_link.h - bytes in, frames out, and back. No clock, no IO: the server owns one and the port
- * moves the bytes.
+ * n6_link.h - bytes in, frames out, and back. No clock, no IO: the server owns one and the port moves the bytes.
  *
- * Receiving. Bytes are put where n6_link_rx_windows() says, announced by n6_link_rx_done(), and
- * turned into calls by n6_link_parse(), one frame a call:
+ * Receiving. Bytes are put where n6_link_rx_windows() says, announced by n6_link_rx_done(), and turned into calls by
+ * n6_link_parse(), one frame a call:
  *
- *     state   what lies in rx                                action next HUNT    no magic, a bad
- * header, a bad length           skip one byte                                  HUNT HUNT    a
- * control frame, whole, good CRC-32            control()                                      HUNT
- *     HUNT    a control frame, whole, bad CRC-32             skip one byte: the rest is searched
- * HUNT HUNT    FrameHeader and DataHeader, both good          place(): where the chunk belongs, or
- * nowhere   CHUNK CHUNK   the chunk and its CRC-32                       chunk(): good or bad HUNT
- *     CHUNK   n6_link_give_up(): nothing came for long       chunk(): bad HUNT
+ *     state   what lies in rx                           action                                     next
+ *     HUNT    no magic, a bad header, a bad length      skip one byte                              HUNT
+ *     HUNT    a control frame, whole, good CRC-32       control()                                  HUNT
+ *     HUNT    a control frame, whole, bad CRC-32        skip one byte: the rest is searched        HUNT
+ *     HUNT    FrameHeader and DataHeader, both good     place(): where the chunk goes, or nowhere  CHUNK
+ *     CHUNK   the chunk and its CRC-32                  chunk(): good or bad                       HUNT
+ *     CHUNK   n6_link_give_up(): silent for too long    chunk(): bad                               HUNT
  *
- * While a chunk arrives the first window is its place itself, so that nothing copies it; the second
- * one is rx, for the CRC-32 and the frames behind. Control frames are kept whole in rx, and are
- * searched again when they are broken. Every call may answer, so no frame is handed over before the
- * send queue has room for the largest one.
+ * While a chunk arrives the first window is its place itself, so that nothing copies it; the second one is rx, for the
+ * CRC-32 and the frames behind. Control frames are kept whole in rx, and are searched again when they are broken.
+ * Every call may answer, so no frame is handed over before the send queue has room for the largest one.
  *
- * Sending. Control frames are built in place in a queue; a DATA frame is three spans (headers, the
- * tensor's own memory, CRC-32), begun only when the queue is empty, and finished before the queue
- * goes on. Memory that was shown by n6_link_tx_spans() stays where it is until it is reported as
- * sent: a DMA may read it.
+ * Sending. Control frames are built in place in a queue; a DATA frame is three spans (headers, the tensor's own memory,
+ * CRC-32), begun only when the queue is empty, and finished before the queue goes on. Memory that was shown by
+ * n6_link_tx_spans() stays where it is until it is reported as sent: a DMA may read it.
  */
 #ifndef N6_LINK_H
 #define N6_LINK_H
@@ -75,24 +72,24 @@ typedef struct {
 } n6_link_counts_t;
 
 typedef struct {
-    n6_link_calls_t calls;
+    bool lost;     /* bytes were skipped since the last good frame */
+    bool blocked;  /* a frame waits for room in the send queue */
+    bool in_chunk; /* a DATA frame is being received */
+    bool out;      /* a DATA frame is being sent */
     n6_link_counts_t counts;
-    uint16_t chunk_size;
 
-    bool lost;    /* bytes were skipped since the last good frame */
-    bool blocked; /* a frame waits for room in the send queue */
-    uint16_t rx_begin;
-    uint16_t rx_end;
+    uint32_t rx_begin;
+    uint32_t rx_end;
 
-    bool in_chunk;
+    uint32_t chunk_size; /* of all transfers; below, of the one that is being received */
     uint32_t chunk_id;
     uint32_t chunk_bytes;
     uint32_t chunk_got;
     uint32_t chunk_head_crc; /* of the DataHeader, and of it and the chunk */
     uint32_t chunk_crc;
-    uint32_t lent; /* bytes of the place that the port was shown */
     uint8_t *chunk_at;
     n6_data_header_t chunk_head;
+    uint32_t lent; /* bytes of its place that the port was shown */
 
     uint8_t *tx; /* queue: [head, tail), or [head, end) and [0, tail) when tail < head */
     uint32_t tx_size;
@@ -100,13 +97,13 @@ typedef struct {
     uint32_t tx_tail;
     uint32_t tx_end;
 
-    bool out; /* a DATA frame is being sent */
+    const uint8_t *out_at;
     uint32_t out_bytes;
     uint32_t out_sent;
-    const uint8_t *out_at;
     uint8_t out_head[N6_LINK_DATA_HEAD];
     uint8_t out_crc[N6_LIMIT_CRC_SIZE];
 
+    n6_link_calls_t calls;
     uint8_t rx[N6_LINK_FRAME_MAX];
 } n6_link_t;
 
@@ -118,8 +115,7 @@ void n6_link_clear(n6_link_t *link);
 /* The number of windows, 0..2, to be filled in order. */
 size_t n6_link_rx_windows(n6_link_t *link, n6_window_t window[N6_LINK_WINDOWS]);
 void n6_link_rx_done(n6_link_t *link, size_t size);
-/* Handles one frame. false = none is there, or (blocked) the send queue has no room for its answer.
- */
+/* Handles one frame. false = none is there, or (blocked) the send queue has no room for its answer. */
 bool n6_link_parse(n6_link_t *link);
 /* A frame has begun and not ended. */
 bool n6_link_partial(const n6_link_t *link);

@@ -18,24 +18,24 @@ static const n6_network_t *network_of(const n6_server_t *s, const n6_job_t *job)
     return &s->config.npu->network[job->network];
 }
 
-static uint8_t first_return(const n6_server_t *s, uint8_t index)
+static uint32_t first_return(const n6_server_t *s, uint32_t index)
 {
-    uint8_t first = 0;
+    uint32_t first = 0;
 
-    for (uint8_t i = 0; i < index; i++)
-        first = (uint8_t)(first + s->job[i].returns);
+    for (uint32_t i = 0; i < index; i++)
+        first += s->job[i].returns;
     return first;
 }
 
-static void remove_job(n6_server_t *s, uint8_t index)
+static void remove_job(n6_server_t *s, uint32_t index)
 {
-    const uint8_t first = first_return(s, index);
-    const uint8_t next = (uint8_t)(first + s->job[index].returns);
-    const uint8_t end = first_return(s, s->jobs);
+    const uint32_t first = first_return(s, index);
+    const uint32_t next = first + s->job[index].returns;
+    const uint32_t end = first_return(s, s->jobs);
 
-    memmove(&s->returns[first], &s->returns[next], (size_t)(end - next) * sizeof *s->returns);
+    memmove(&s->returns[first], &s->returns[next], (end - next) * sizeof *s->returns);
     s->jobs--;
-    memmove(&s->job[index], &s->job[index + 1], (size_t)(s->jobs - index) * sizeof *s->job);
+    memmove(&s->job[index], &s->job[index + 1], (s->jobs - index) * sizeof *s->job);
     if (s->running != N6_NONE && s->running > index)
         s->running--;
 }
@@ -61,7 +61,7 @@ static void stop(n6_server_t *s, n6_status_t status)
     free_npu(s);
 }
 
-static void count(n6_network_counts_t *counts, n6_status_t status)
+static void count(n6_network_stats_t *counts, n6_status_t status)
 {
     switch (status) {
     case N6_STATUS_CANCELLED:
@@ -79,27 +79,27 @@ static void count(n6_network_counts_t *counts, n6_status_t status)
     }
 }
 
-static void fail(n6_server_t *s, uint8_t index, n6_status_t status, uint32_t value)
+static void fail(n6_server_t *s, uint32_t index, n6_status_t status, uint32_t value)
 {
-    const n6_job_t job = s->job[index];
+    const uint32_t id = s->job[index].id;
+    const uint32_t slot = s->job[index].slot;
     const bool ran = index == s->running;
 
     if (ran)
         stop(s, status);
-    count(&s->network[job.network], status);
+    count(&s->network[s->job[index].network], status);
     remove_job(s, index);
     if (s->session)
-        n6_error(s, job.id, N6_MESSAGE_TYPE_INFER, status, value);
-    if (ran && s->slot[job.slot].state == N6_SLOT_CONSUMED)
-        n6_queue_input(s, job.slot, N6_STATUS_NO_INPUT);
+        n6_error(s, id, N6_MESSAGE_TYPE_INFER, status, value);
+    if (ran && s->slot[slot].state == N6_SLOT_CONSUMED)
+        n6_queue_input(s, slot, N6_STATUS_NO_INPUT);
 }
 
-/* ----------------------------------------------------------------------------------------- slots
- */
+/* ---- slots ---- */
 
-bool n6_queue_uses(const n6_server_t *s, uint8_t slot, uint32_t upload)
+bool n6_queue_uses(const n6_server_t *s, uint32_t slot, uint32_t upload)
 {
-    for (uint8_t i = 0; i < s->jobs; i++) {
+    for (uint32_t i = 0; i < s->jobs; i++) {
         const n6_job_t *job = &s->job[i];
         if (job->slot == slot && (job->state != N6_INFER_STATE_WAITING || job->upload != upload))
             return true;
@@ -107,11 +107,11 @@ bool n6_queue_uses(const n6_server_t *s, uint8_t slot, uint32_t upload)
     return false;
 }
 
-void n6_queue_input(n6_server_t *s, uint8_t slot, n6_status_t status)
+void n6_queue_input(n6_server_t *s, uint32_t slot, n6_status_t status)
 {
     const n6_slot_t *input = &s->slot[slot];
 
-    for (uint8_t i = s->jobs; i-- > 0;) {
+    for (uint32_t i = s->jobs; i-- > 0;) {
         n6_job_t *job = &s->job[i];
         if (job->slot != slot || job->upload != input->id || i == s->running)
             continue;
@@ -126,8 +126,7 @@ void n6_queue_input(n6_server_t *s, uint8_t slot, n6_status_t status)
     }
 }
 
-/* ----------------------------------------------------------------------------------------- INFER
- */
+/* ---- INFER ---- */
 
 static void answer(n6_server_t *s, const n6_request_t *request, uint8_t state)
 {
@@ -179,7 +178,7 @@ static n6_status_t check_input(const n6_server_t *s, const n6_infer_t *infer, ui
     return slot->network == infer->network ? N6_STATUS_OK : N6_STATUS_BAD_REQUEST;
 }
 
-static bool is_full(const n6_server_t *s, uint8_t returns)
+static bool is_full(const n6_server_t *s, uint32_t returns)
 {
     return s->jobs == N6_SERVER_MAX_QUEUE ||
            first_return(s, s->jobs) + returns > N6_SERVER_MAX_RETURNS;
@@ -188,30 +187,30 @@ static bool is_full(const n6_server_t *s, uint8_t returns)
 static void add_job(n6_server_t *s, const n6_request_t *request, const n6_infer_t *infer,
                     uint8_t state)
 {
-    const uint64_t now = n6_now(s);
+    n6_job_t *job = &s->job[s->jobs];
 
-    if (infer->returns > 0)
-        memcpy(&s->returns[first_return(s, s->jobs)], request->payload + sizeof *infer,
-               infer->returns * sizeof(n6_return_t));
-    s->job[s->jobs++] = (n6_job_t){
-        .key = infer->key,
-        .queued_at = now,
-        .committed_at = s->slot[infer->slot].committed_at,
-        .deadline = infer->ttl_us ? now + n6_ticks(s, infer->ttl_us, 1000000) : UINT64_MAX,
-        .id = request->id,
-        .upload = infer->upload,
-        .network = infer->network,
-        .slot = infer->slot,
-        .priority = infer->priority,
-        .flags = infer->flags,
-        .returns = infer->returns,
-        .state = state,
-    };
+    memcpy(&s->returns[first_return(s, s->jobs)], request->payload + sizeof *infer,
+           infer->returns * sizeof(n6_return_t));
+    s->jobs++;
+    job->key = infer->key;
+    job->queued_at = n6_now(s);
+    job->committed_at = s->slot[infer->slot].committed_at;
+    job->deadline = UINT64_MAX;
+    if (infer->ttl_us > 0)
+        job->deadline = job->queued_at + n6_ticks(s, infer->ttl_us, 1000000);
+    job->id = request->id;
+    job->upload = infer->upload;
+    job->network = infer->network;
+    job->slot = infer->slot;
+    job->priority = infer->priority;
+    job->flags = infer->flags;
+    job->returns = infer->returns;
+    job->state = state;
 }
 
-static uint8_t find_key(const n6_server_t *s, uint64_t key)
+static uint32_t find_key(const n6_server_t *s, uint64_t key)
 {
-    for (uint8_t i = 0; i < s->jobs; i++)
+    for (uint32_t i = 0; i < s->jobs; i++)
         if (s->job[i].key == key)
             return i;
     return N6_NONE;
@@ -222,7 +221,8 @@ void n6_queue_infer(n6_server_t *s, const n6_request_t *request)
     n6_infer_t infer;
     uint32_t value;
     n6_status_t status;
-    uint8_t known, state;
+    uint32_t known;
+    uint8_t state;
 
     memcpy(&infer, request->payload, sizeof infer);
     if (n6_result_again(s, request, infer.key))
@@ -243,21 +243,20 @@ void n6_queue_infer(n6_server_t *s, const n6_request_t *request)
         status = N6_STATUS_BUSY;
     }
     if (status != N6_STATUS_OK) {
-        n6_error(s, request->id, request->type, status, value);
+        n6_refuse(s, request, status, value);
         return;
     }
     add_job(s, request, &infer, state);
     answer(s, request, state);
 }
 
-/* ------------------------------------------------------------------------------------- departure
- */
+/* ---- departure ---- */
 
 void n6_queue_cancel(n6_server_t *s, const n6_request_t *request)
 {
     n6_cancel_reply_t reply = {.found = 1};
     n6_cancel_t cancel;
-    uint8_t index = 0;
+    uint32_t index = 0;
 
     memcpy(&cancel, request->payload, sizeof cancel);
     while (index < s->jobs && s->job[index].id != cancel.target)
@@ -275,7 +274,7 @@ void n6_queue_clear(n6_server_t *s, bool silent)
 
     s->session = session && !silent;
     while (s->jobs > 0) /* the running one last */
-        fail(s, (uint8_t)(s->running == 0 ? s->jobs - 1 : 0), N6_STATUS_CANCELLED, 0);
+        fail(s, s->running == 0 ? s->jobs - 1u : 0, N6_STATUS_CANCELLED, 0);
     s->session = session;
 }
 
@@ -288,7 +287,7 @@ static uint64_t deadline_of(const n6_job_t *job)
 
 void n6_queue_expire(n6_server_t *s, uint64_t now)
 {
-    for (uint8_t i = s->jobs; i-- > 0;)
+    for (uint32_t i = s->jobs; i-- > 0;)
         if (i < s->jobs && deadline_of(&s->job[i]) <= now)
             fail(s, i, N6_STATUS_DEADLINE, 0);
 }
@@ -297,14 +296,13 @@ uint64_t n6_queue_deadline(const n6_server_t *s)
 {
     uint64_t first = UINT64_MAX;
 
-    for (uint8_t i = 0; i < s->jobs; i++)
+    for (uint32_t i = 0; i < s->jobs; i++)
         if (deadline_of(&s->job[i]) < first)
             first = deadline_of(&s->job[i]);
     return first;
 }
 
-/* ------------------------------------------------------------------------------------------- NPU
- */
+/* ---- NPU ---- */
 
 /* Larger priority; then the network that was started longest ago; then the older one. */
 static bool goes_first(const n6_server_t *s, const n6_job_t *job, const n6_job_t *than)
@@ -314,11 +312,11 @@ static bool goes_first(const n6_server_t *s, const n6_job_t *job, const n6_job_t
     return s->starts - s->started[job->network] > s->starts - s->started[than->network];
 }
 
-static uint8_t first_in_order(const n6_server_t *s)
+static uint32_t first_in_order(const n6_server_t *s)
 {
-    uint8_t first = N6_NONE;
+    uint32_t first = N6_NONE;
 
-    for (uint8_t i = 0; i < s->jobs; i++)
+    for (uint32_t i = 0; i < s->jobs; i++)
         if (s->job[i].state == N6_INFER_STATE_QUEUED &&
             (first == N6_NONE || goes_first(s, &s->job[i], &s->job[first])))
             first = i;
@@ -334,23 +332,22 @@ static uint32_t code_of(int failure)
 static bool start(n6_server_t *s, uint64_t now)
 {
     const n6_npu_t *npu = s->config.npu;
-    const uint8_t first = first_in_order(s);
+    const uint32_t first = first_in_order(s);
+    const uint32_t buffer = first == N6_NONE ? N6_NONE : n6_result_reserve(s);
     n6_block_time_t *times;
     n6_job_t *job;
     int status;
 
-    if (first == N6_NONE)
+    if (buffer == N6_NONE)
         return false;
-    s->filling = n6_result_reserve(s);
-    if (s->filling == N6_NONE)
-        return false;
+    s->filling = (uint8_t)buffer;
     job = &s->job[first];
     times = n6_stats_timed(s, job->network) ? s->config.times : NULL;
     if (times)
         memset(times, 0, network_of(s, job)->blocks * sizeof *times);
     job->state = N6_INFER_STATE_RUNNING;
     job->started_at = now;
-    s->running = first;
+    s->running = (uint8_t)first;
     s->started[job->network] = ++s->starts;
     status = npu->start(npu->context, job->network, s->config.slot[job->slot], times);
     if (status < 0)
@@ -361,19 +358,20 @@ static bool start(n6_server_t *s, uint64_t now)
 static void finish(n6_server_t *s)
 {
     const uint64_t now = n6_now(s);
-    const uint8_t index = s->running;
-    const n6_job_t job = s->job[index];
-    const n6_status_t status = n6_result_finish(s, &job, &s->returns[first_return(s, index)], now);
+    const uint32_t index = s->running;
+    const n6_job_t *job = &s->job[index];
+    const uint32_t slot = job->slot;
+    const n6_status_t status = n6_result_finish(s, job, &s->returns[first_return(s, index)], now);
 
     free_npu(s);
-    if (status != N6_STATUS_OK) {
+    if (status == N6_STATUS_OK) {
+        n6_stats_ran(s, job, now);
+        remove_job(s, index);
+    } else {
         fail(s, index, status, s->config.result_size);
-        return;
     }
-    n6_stats_ran(s, &job, now);
-    remove_job(s, index);
-    if (s->slot[job.slot].state == N6_SLOT_CONSUMED)
-        n6_queue_input(s, job.slot, N6_STATUS_NO_INPUT);
+    if (s->slot[slot].state == N6_SLOT_CONSUMED)
+        n6_queue_input(s, slot, N6_STATUS_NO_INPUT);
 }
 
 int n6_queue_run(n6_server_t *s, uint64_t now)

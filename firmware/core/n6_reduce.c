@@ -1,6 +1,7 @@
 /*
- * Each loop is written once, for a type that is constant where it is inlined, and compiled once for
- * each type. A vector version of a loop replaces its body, and must give the same bytes.
+ * Two kernels read tensors: raise() compares a row of ARGMAX, scan() looks for the next value that is large enough. Each is
+ * written once, for a type that is constant where it is inlined, and compiled for each type. A vector version replaces a
+ * kernel's body, and must give the same bytes.
  */
 #include "n6_reduce.h"
 
@@ -8,6 +9,7 @@
 #include <string.h>
 
 #define INLINE static inline __attribute__((always_inline))
+#define ALIGNED(size) (((uint32_t)(size) + 3u) & ~3u)
 
 enum {
     NAN_KEY = INT32_MIN,
@@ -42,118 +44,154 @@ static int32_t float_key(int32_t bits)
 /* The value as it is sent: int32, or the bits of a float. */
 INLINE int32_t raw(uint8_t dtype, const uint8_t *data, uint32_t index)
 {
-    if (dtype == N6_DTYPE_INT8)
-        return (int8_t)data[index];
-    if (dtype == N6_DTYPE_UINT8)
-        return data[index];
-    if (dtype == N6_DTYPE_INT16) {
-        int16_t value;
-        memcpy(&value, data + (size_t)index * 2, sizeof value);
-        return value;
-    }
+    int16_t word;
     int32_t bits;
-    memcpy(&bits, data + (size_t)index * 4, sizeof bits);
-    return bits;
+
+    switch (dtype) {
+    case N6_DTYPE_INT8:
+        return (int8_t)data[index];
+    case N6_DTYPE_UINT8:
+        return data[index];
+    case N6_DTYPE_INT16:
+        memcpy(&word, data + (size_t)index * sizeof word, sizeof word);
+        return word;
+    default:
+        memcpy(&bits, data + (size_t)index * sizeof bits, sizeof bits);
+        return bits;
+    }
 }
 
 INLINE int32_t key(uint8_t dtype, const uint8_t *data, uint32_t index)
 {
-    int32_t value = raw(dtype, data, index);
+    const int32_t value = raw(dtype, data, index);
     return dtype == N6_DTYPE_FLOAT32 ? float_key(value) : value;
 }
 
-INLINE n6_peak_t load_peak(const uint8_t *out, uint32_t index)
+/* ---- kernels ---- */
+
+/* One row of ARGMAX: peaks hold keys, until all rows have been seen. */
+INLINE void raise(uint8_t dtype, const uint8_t *data, uint32_t at, uint32_t row, uint32_t channels,
+                  uint8_t *peaks)
+{
+    for (uint32_t c = 0; c < channels; c++, peaks += sizeof(n6_peak_t)) {
+        const n6_peak_t peak = {row, key(dtype, data, at + c)};
+        int32_t best;
+        memcpy(&best, peaks + offsetof(n6_peak_t, value), sizeof best);
+        if (peak.value > best)
+            memcpy(peaks, &peak, sizeof peak);
+    }
+}
+
+/* The first of the elements first, first + step, ... whose key is at least limit; end or more = none. */
+INLINE uint32_t scan(uint8_t dtype, const uint8_t *data, uint32_t first, uint32_t end,
+                     uint32_t step, int32_t limit)
+{
+    while (first < end && key(dtype, data, first) < limit)
+        first += step;
+    return first;
+}
+
+/* Calls a kernel with a type that is constant. */
+#define FOR_TYPE(dtype, kernel, ...)                                                               \
+    ((dtype) == N6_DTYPE_INT8    ? kernel(N6_DTYPE_INT8, __VA_ARGS__)                              \
+     : (dtype) == N6_DTYPE_UINT8 ? kernel(N6_DTYPE_UINT8, __VA_ARGS__)                             \
+     : (dtype) == N6_DTYPE_INT16 ? kernel(N6_DTYPE_INT16, __VA_ARGS__)                             \
+                                 : kernel(N6_DTYPE_FLOAT32, __VA_ARGS__))
+
+static void raise_row(uint8_t dtype, const uint8_t *data, uint32_t at, uint32_t row,
+                      uint32_t channels, uint8_t *peaks)
+{
+    FOR_TYPE(dtype, raise, data, at, row, channels, peaks);
+}
+
+static uint32_t find(uint8_t dtype, const uint8_t *data, uint32_t first, uint32_t end,
+                     uint32_t step, int32_t limit)
+{
+    return FOR_TYPE(dtype, scan, data, first, end, step, limit);
+}
+
+/* ---- reductions ---- */
+
+static n6_peak_t load_peak(const uint8_t *out, uint32_t index)
 {
     n6_peak_t peak;
     memcpy(&peak, out + (size_t)index * sizeof peak, sizeof peak);
     return peak;
 }
 
-INLINE void store_peak(uint8_t *out, uint32_t index, uint32_t at, int32_t value)
+static void store_peak(uint8_t *out, uint32_t index, n6_peak_t peak)
 {
-    n6_peak_t peak = {at, value};
     memcpy(out + (size_t)index * sizeof peak, &peak, sizeof peak);
 }
 
-/* Peaks hold keys until the values are known to be final. */
-INLINE void argmax(uint8_t dtype, const uint8_t *data, uint32_t rows, uint32_t channels,
+/* Keys become values: element peak.index * step + i * shift. */
+static void settle(uint8_t dtype, const uint8_t *data, uint32_t peaks, uint32_t step,
+                   uint32_t shift, uint8_t *out)
+{
+    for (uint32_t i = 0; i < peaks; i++) {
+        n6_peak_t peak = load_peak(out, i);
+        peak.value = raw(dtype, data, peak.index * step + i * shift);
+        store_peak(out, i, peak);
+    }
+}
+
+static void argmax(uint8_t dtype, const uint8_t *data, uint32_t elements, uint32_t channels,
                    uint8_t *out)
 {
     for (uint32_t c = 0; c < channels; c++)
-        store_peak(out, c, 0, key(dtype, data, c));
-    for (uint32_t row = 1, at = channels; row < rows; row++) {
-        uint8_t *peak = out;
-        for (uint32_t c = 0; c < channels; c++, at++, peak += sizeof(n6_peak_t)) {
-            int32_t value = key(dtype, data, at);
-            if (value > load_peak(peak, 0).value)
-                store_peak(peak, 0, row, value);
-        }
-    }
-    if (dtype == N6_DTYPE_FLOAT32) {
-        for (uint32_t c = 0; c < channels; c++) {
-            uint32_t row = load_peak(out, c).index;
-            store_peak(out, c, row, raw(dtype, data, row * channels + c));
-        }
-    }
+        store_peak(out, c, (n6_peak_t){0, NAN_KEY});
+    for (uint32_t row = 0, at = 0; at < elements; row++, at += channels)
+        raise_row(dtype, data, at, row, channels, out);
+    settle(dtype, data, channels, channels, 1, out);
 }
 
-INLINE void topk(uint8_t dtype, const uint8_t *row, uint32_t length, uint32_t k, uint8_t *out)
+static void topk(uint8_t dtype, const uint8_t *row, uint32_t length, uint32_t k, uint8_t *out)
 {
+    int32_t limit = NAN_KEY;
     uint32_t have = 0;
 
-    for (uint32_t i = 0; i < length; i++) {
-        int32_t value = key(dtype, row, i);
-        if (have == k && value <= load_peak(out, k - 1).value)
-            continue;
+    for (uint32_t i = 0; (i = find(dtype, row, i, length, 1, limit)) < length; i++) {
+        const n6_peak_t peak = {i, key(dtype, row, i)};
         uint32_t at = have < k ? have++ : k - 1;
-        for (; at > 0 && value > load_peak(out, at - 1).value; at--) {
-            n6_peak_t less = load_peak(out, at - 1);
-            store_peak(out, at, less.index, less.value);
-        }
-        store_peak(out, at, i, value);
+        for (; at > 0 && peak.value > load_peak(out, at - 1).value; at--)
+            store_peak(out, at, load_peak(out, at - 1));
+        store_peak(out, at, peak);
+        if (have == k)
+            limit = load_peak(out, k - 1).value + 1;
     }
-    if (dtype == N6_DTYPE_FLOAT32) {
-        for (uint32_t i = 0; i < have; i++) {
-            uint32_t at = load_peak(out, i).index;
-            store_peak(out, i, at, raw(dtype, row, at));
-        }
-    }
+    settle(dtype, row, have, 1, 0, out);
 }
 
-/* Where the scores and the values of a row lie: row-major [rows, channels], or channel-major
- * [channels, rows]. */
-typedef struct {
-    uint32_t rows;
-    uint32_t channels;
-    uint32_t row_step;
-    uint32_t channel_step;
-    uint32_t record; /* bytes of one Selected with its values */
-} layout_t;
-
-INLINE int32_t select(uint8_t dtype, const uint8_t *data, const layout_t *layout,
-                      const n6_return_t *what, uint8_t *out, uint32_t room, uint32_t *count)
+/* Where a row lies: [rows, channels], or channel-major [channels, rows]. */
+static int32_t select(const n6_tensor_t *tensor, const n6_return_t *what, const uint8_t *data,
+                      uint8_t *out, uint32_t room, uint32_t *count)
 {
-    const uint32_t size = element_size(dtype);
-    const uint32_t score = what->channel * layout->channel_step;
-    const int32_t threshold =
-        dtype == N6_DTYPE_FLOAT32 ? float_key((int32_t)what->threshold) : (int32_t)what->threshold;
+    const bool columns = what->reduction == N6_REDUCTION_THRESHOLD_COLUMNS;
+    const uint32_t size = element_size(tensor->dtype);
+    const uint32_t rows = tensor->size / size / what->channels;
+    const uint32_t row_step = columns ? 1 : what->channels;
+    const uint32_t channel_step = columns ? rows : 1;
+    const uint32_t record = ALIGNED(sizeof(n6_selected_t) + what->channels * size);
+    const uint32_t score = what->channel * channel_step;
+    const uint32_t end = score + rows * row_step;
+    const int32_t limit = tensor->dtype == N6_DTYPE_FLOAT32 ? float_key((int32_t)what->threshold)
+                                                            : (int32_t)what->threshold;
     uint32_t used = 0;
 
-    *count = 0;
-    for (uint32_t row = 0, at = score; row < layout->rows; row++, at += layout->row_step) {
-        int32_t value = key(dtype, data, at);
-        if (value < threshold || (dtype == N6_DTYPE_FLOAT32 && value == NAN_KEY))
-            continue;
+    for (uint32_t at = score; (at = find(tensor->dtype, data, at, end, row_step, limit)) < end;
+         at += row_step) {
+        const n6_selected_t selected = {(at - score) / row_step};
+        const uint8_t *from = data + (size_t)selected.index * row_step * size;
+        uint8_t *to = out + used + sizeof selected;
         if ((*count)++ >= what->k)
             continue;
-        if (room - used < layout->record)
+        if (room - used < record)
             return N6_REDUCE_TOO_LARGE;
-        memset(out + used + layout->record - sizeof(uint32_t), 0, sizeof(uint32_t));
-        memcpy(out + used, &row, sizeof row);
-        for (uint32_t c = 0; c < layout->channels; c++)
-            memcpy(out + used + sizeof row + (size_t)c * size,
-                   data + (size_t)(row * layout->row_step + c * layout->channel_step) * size, size);
-        used += layout->record;
+        memset(out + used, 0, record);
+        memcpy(out + used, &selected, sizeof selected);
+        for (uint32_t c = 0; c < what->channels; c++, from += (size_t)channel_step * size)
+            to = (uint8_t *)memcpy(to, from, size) + size;
+        used += record;
     }
     return (int32_t)used;
 }
@@ -198,10 +236,10 @@ n6_status_t n6_reduce_check(const n6_tensor_t *tensor, const n6_return_t *what)
     return N6_STATUS_OK;
 }
 
-static int32_t reduce_raw(const n6_tensor_t *tensor, const n6_return_t *what, const uint8_t *data,
-                          uint8_t *out, uint32_t room)
+static int32_t range(const n6_tensor_t *tensor, const n6_return_t *what, const uint8_t *data,
+                     uint8_t *out, uint32_t room)
 {
-    uint32_t length = what->length ? what->length : tensor->size - what->offset;
+    const uint32_t length = what->length ? what->length : tensor->size - what->offset;
 
     if (length > room)
         return N6_REDUCE_TOO_LARGE;
@@ -209,95 +247,31 @@ static int32_t reduce_raw(const n6_tensor_t *tensor, const n6_return_t *what, co
     return (int32_t)length;
 }
 
-static int32_t reduce_argmax(const n6_tensor_t *tensor, const n6_return_t *what,
-                             const uint8_t *data, uint8_t *out, uint32_t room)
-{
-    const uint32_t channels = what->channels;
-    const uint32_t rows = tensor->size / element_size(tensor->dtype) / channels;
-
-    if (channels * sizeof(n6_peak_t) > room)
-        return N6_REDUCE_TOO_LARGE;
-    switch (tensor->dtype) {
-    case N6_DTYPE_INT8:
-        argmax(N6_DTYPE_INT8, data, rows, channels, out);
-        break;
-    case N6_DTYPE_UINT8:
-        argmax(N6_DTYPE_UINT8, data, rows, channels, out);
-        break;
-    case N6_DTYPE_INT16:
-        argmax(N6_DTYPE_INT16, data, rows, channels, out);
-        break;
-    default:
-        argmax(N6_DTYPE_FLOAT32, data, rows, channels, out);
-    }
-    return (int32_t)(channels * sizeof(n6_peak_t));
-}
-
-static int32_t reduce_topk(const n6_tensor_t *tensor, const n6_return_t *what, const uint8_t *data,
-                           uint8_t *out, uint32_t room)
-{
-    const uint32_t size = element_size(tensor->dtype);
-    const uint8_t *row = data + (size_t)what->offset * size;
-    uint32_t length = what->length ? what->length : tensor->size / size - what->offset;
-    uint32_t k = what->k < length ? what->k : length;
-
-    if (k * sizeof(n6_peak_t) > room)
-        return N6_REDUCE_TOO_LARGE;
-    switch (tensor->dtype) {
-    case N6_DTYPE_INT8:
-        topk(N6_DTYPE_INT8, row, length, k, out);
-        break;
-    case N6_DTYPE_UINT8:
-        topk(N6_DTYPE_UINT8, row, length, k, out);
-        break;
-    case N6_DTYPE_INT16:
-        topk(N6_DTYPE_INT16, row, length, k, out);
-        break;
-    default:
-        topk(N6_DTYPE_FLOAT32, row, length, k, out);
-    }
-    return (int32_t)(k * sizeof(n6_peak_t));
-}
-
-static int32_t reduce_threshold(const n6_tensor_t *tensor, const n6_return_t *what,
-                                const uint8_t *data, uint8_t *out, uint32_t room, uint32_t *count)
-{
-    const bool columns = what->reduction == N6_REDUCTION_THRESHOLD_COLUMNS;
-    const uint32_t size = element_size(tensor->dtype);
-    const uint32_t rows = tensor->size / size / what->channels;
-    const layout_t layout = {
-        .rows = rows,
-        .channels = what->channels,
-        .row_step = columns ? 1 : what->channels,
-        .channel_step = columns ? rows : 1,
-        .record = (uint32_t)sizeof(n6_selected_t) + ((what->channels * size + 3u) & ~3u),
-    };
-
-    switch (tensor->dtype) {
-    case N6_DTYPE_INT8:
-        return select(N6_DTYPE_INT8, data, &layout, what, out, room, count);
-    case N6_DTYPE_UINT8:
-        return select(N6_DTYPE_UINT8, data, &layout, what, out, room, count);
-    case N6_DTYPE_INT16:
-        return select(N6_DTYPE_INT16, data, &layout, what, out, room, count);
-    default:
-        return select(N6_DTYPE_FLOAT32, data, &layout, what, out, room, count);
-    }
-}
-
 int32_t n6_reduce(const n6_tensor_t *tensor, const n6_return_t *what, const void *data,
                   uint8_t *out, uint32_t room, uint32_t *count)
 {
-    int32_t size;
+    const uint32_t size = element_size(tensor->dtype);
+    const uint8_t *row;
+    uint32_t length;
 
     *count = 0;
     if (what->reduction == N6_REDUCTION_RAW)
-        return reduce_raw(tensor, what, data, out, room);
+        return range(tensor, what, data, out, room);
     if (is_threshold(what->reduction))
-        return reduce_threshold(tensor, what, data, out, room, count);
-    size = what->reduction == N6_REDUCTION_ARGMAX ? reduce_argmax(tensor, what, data, out, room)
-                                                  : reduce_topk(tensor, what, data, out, room);
-    if (size > 0)
-        *count = (uint32_t)size / sizeof(n6_peak_t);
-    return size;
+        return select(tensor, what, data, out, room, count);
+    length = tensor->size / size;
+    if (what->reduction == N6_REDUCTION_ARGMAX) {
+        *count = what->channels;
+    } else {
+        length = what->length ? what->length : length - what->offset;
+        *count = what->k < length ? what->k : length;
+    }
+    if (*count * sizeof(n6_peak_t) > room)
+        return N6_REDUCE_TOO_LARGE;
+    row = (const uint8_t *)data + (size_t)what->offset * size;
+    if (what->reduction == N6_REDUCTION_ARGMAX)
+        argmax(tensor->dtype, data, length, *count, out);
+    else
+        topk(tensor->dtype, row, length, *count, out);
+    return (int32_t)(*count * sizeof(n6_peak_t));
 }

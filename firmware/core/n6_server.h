@@ -1,15 +1,16 @@
 /*
- * n6_server.h - the device side of the protocol: sessions, uploads, the inference queue, results,
- * statistics.
+ * n6_server.h - the device side of the protocol: sessions, uploads, the inference queue, results, statistics.
  *
- * The port drives it as n6_port.h shows. All state is in n6_server_t; there is no allocation and no
- * global. The parts:
+ * The port drives it as n6_port.h shows. All state is in n6_server_t; there is no allocation and no global. The parts:
  *
- *     n6_server.c     the loop, the session, and the one place where requests are told apart and
- * refused n6_upload.c     input slots: DATA, COMMIT, gaps, credits for the host n6_queue.c INFER,
- * CANCEL, priorities, deadlines, and the NPU n6_result.c     result buffers: outputs and
- * reductions, READ, RELEASE, NAK, credits of the host n6_describe.c   what the device and its
- * networks are n6_stats.c      what they did, and the log
+ *     n6_server.c     the port's end: configuration, bytes in and out, the loop
+ *     n6_session.c    HELLO, and the one place where requests are told apart and refused
+ *     n6_upload.c     input slots: DATA, COMMIT, gaps, credits for the host
+ *     n6_queue.c      INFER, CANCEL, priorities, deadlines, and the NPU
+ *     n6_result.c     result buffers: outputs and reductions, READ, RELEASE
+ *     n6_send.c       DATA to the host under its credits, NAK
+ *     n6_describe.c   what the device and its networks are
+ *     n6_stats.c      what they did, and the log
  */
 #ifndef N6_SERVER_H
 #define N6_SERVER_H
@@ -64,15 +65,13 @@ typedef struct n6_server n6_server_t;
 int n6_server_init(n6_server_t *server, const n6_config_t *config);
 
 /*
- * Where the next received bytes go, and how many at most; 0 while answers wait to be sent
- * (back-pressure). The answer holds until the next call of this or of n6_server_rx_done(), whatever
- * else is called between.
+ * Where the next received bytes go, and how many at most; 0 while answers wait to be sent (back-pressure). The answer
+ * holds until the next call of this or of n6_server_rx_done(), whatever else is called between.
  */
 size_t n6_server_rx_space(n6_server_t *server, uint8_t **at);
 /*
- * The same for readv(): 0..2 windows, filled in order. While a chunk arrives they are the rest of
- * it, in its slot, and the buffer for what follows: one system call a chunk, and next to no
- * copying.
+ * The same for readv(): 0..2 windows, filled in order. While a chunk arrives they are the rest of it, in its slot,
+ * and the buffer for what follows: one system call a chunk, and next to no copying.
  */
 size_t n6_server_rx_windows(n6_server_t *server, n6_window_t window[N6_LINK_WINDOWS]);
 /* That many bytes have been put there. */
@@ -88,22 +87,19 @@ size_t n6_server_tx_spans(n6_server_t *server, n6_span_t span[N6_LINK_SPANS]);
 /* That many of them have been sent. */
 void n6_server_tx_done(n6_server_t *server, size_t size);
 
-/* Sends a LOG event, if level is at least as severe as the host asked for. printf-less: text is
- * sent as it is. */
+/* Sends a LOG event, if level is at least as severe as the host asked for. printf-less: text is sent as it is. */
 void n6_server_log(n6_server_t *server, uint8_t level, const char *text);
 
 /*
- * Ticks until poll() has to be called again though no byte came (STATS event, deadline, room to
- * answer); UINT64_MAX = never. To be asked right before going to sleep.
+ * Ticks until poll() has to be called again though no byte came (STATS event, deadline, room to answer); UINT64_MAX =
+ * never. To be asked right before going to sleep.
  */
 uint64_t n6_server_due(const n6_server_t *server);
 
-/* The link was lost and found again (another client): drops half-received frames, unsent bytes and
- * the session. */
+/* The link was lost and found again (another client): drops half-received frames, unsent bytes and the session. */
 void n6_server_relink(n6_server_t *server);
 
-/* ------------------------------------------- the members below are the core's own, not the port's
- */
+/* ---- the members below are the core's own, not the port's ---- */
 
 typedef struct {
     uint64_t committed_at;
@@ -151,62 +147,43 @@ typedef struct {
     bool repair;
 } n6_send_t;
 
-typedef struct {
-    uint64_t sum;
-    uint64_t last;
-    uint64_t min;
-    uint64_t max;
-    uint64_t wait_sum;
-    uint32_t runs;
-    uint32_t errors;
-    uint32_t cancelled;
-    uint32_t late;
-} n6_network_counts_t;
-
 struct n6_server {
-    n6_config_t config;
-    n6_link_t link;
-
     bool session;
     bool stalled;    /* poll() waits for room in the send queue */
     bool restarting; /* when the answer has left */
     uint8_t log_level;
     uint8_t verdict; /* on the chunk that is being received */
-    uint32_t log_dropped;
-    uint64_t heard; /* rx_bytes at the last poll, and since when there were no more */
-    uint64_t quiet_since;
+    uint8_t jobs;
+    uint8_t running; /* the job on the NPU */
+    uint8_t filling; /* its result buffer */
+    uint8_t sends;
+    uint8_t sending; /* result buffer of the DATA frame that is being sent */
 
     uint32_t consumed; /* credits: DATA of the host, and how far it may go */
     uint32_t granted;
     uint32_t position; /* DATA to the host, how far it may go, and what was granted at first */
     uint32_t limit;
     uint32_t host_window;
+    uint32_t stamp;  /* of the result that was cached last */
+    uint32_t starts; /* of the NPU */
 
-    n6_slot_t slot[N6_SERVER_MAX_SLOTS];
-    n6_crc32_shift_t past_chunk;
-
-    uint8_t jobs; /* oldest first; job[running] is on the NPU, if running < jobs */
-    uint8_t running;
-    uint8_t filling; /* the result buffer of the running one */
-    n6_job_t job[N6_SERVER_MAX_QUEUE];
-    n6_return_t returns[N6_SERVER_MAX_RETURNS]; /* job after job */
-    uint32_t starts;
-    uint32_t started[N6_SERVER_MAX_NETWORKS]; /* value of starts when the network ran last */
-
-    n6_buffer_t result[N6_SERVER_MAX_RESULTS];
-    uint32_t stamp;
-    uint8_t sends;
-    uint8_t sending; /* result buffer of the DATA frame that is being sent */
-    n6_send_t send[N6_SERVER_MAX_SENDS];
-
-    uint64_t stats_since;
+    n6_config_t config;
+    uint64_t heard;       /* rx_bytes at the last poll */
+    uint64_t quiet_ticks; /* N6_SERVER_QUIET_MS */
+    uint64_t quiet_at;    /* when a frame that is not continued is given up */
     uint64_t stats_every; /* 0 = not subscribed */
     uint64_t stats_at;
-    uint32_t naks_sent;
-    uint32_t naks_received;
-    uint32_t retransmits;
-    uint32_t duplicates;
-    n6_network_counts_t network[N6_SERVER_MAX_NETWORKS];
+
+    n6_crc32_shift_t past_chunk; /* of config.chunk bytes */
+    n6_slot_t slot[N6_SERVER_MAX_SLOTS];
+    n6_buffer_t result[N6_SERVER_MAX_RESULTS];
+    n6_job_t job[N6_SERVER_MAX_QUEUE];          /* oldest first */
+    n6_send_t send[N6_SERVER_MAX_SENDS];        /* in order */
+    uint32_t started[N6_SERVER_MAX_NETWORKS];   /* value of starts when the network ran last */
+    n6_return_t returns[N6_SERVER_MAX_RETURNS]; /* job after job */
+    n6_stats_reply_t stats;                     /* payload of STATS, which goes on with */
+    n6_network_stats_t network[N6_SERVER_MAX_NETWORKS]; /* the records of the networks */
+    n6_link_t link;
 };
 
 #ifdef __cplusplus

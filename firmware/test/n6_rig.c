@@ -160,8 +160,8 @@ static int npu_step(void *context)
         for (uint32_t j = 0; j < network->output[i].size; j++)
             rig->output[i][j] = (uint8_t)(rig->input[at++] + 1);
     for (uint16_t i = 0; rig->times && i < network->blocks; i++)
-        rig->times[i] =
-            (n6_block_time_t){rig->now + i, 10u + i, 100u * (uint64_t)rig->starts + i, 1};
+        rig->times[i] = (n6_block_time_t){rig->now + i - rig->early, 10u + i,
+                                          100u * (uint64_t)rig->starts + i, 1};
     return N6_NPU_DONE;
 }
 

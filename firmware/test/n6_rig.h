@@ -62,6 +62,7 @@ typedef struct {
     bool busy;
     uint16_t network;
     uint64_t step_ticks;
+    uint64_t early; /* so much before its end the last step says that it began */
     const uint8_t *input;
     n6_block_time_t *times;
     uint8_t output[2][256];

@@ -523,7 +523,7 @@ static void inputs_that_are_consumed(void)
                     4); /* it was committed: the answer may have been lost */
     (void)rig_take(rig, N6_MESSAGE_TYPE_COMMIT, 2);
     rig_send_chunk(rig, 2, 0, four, 4, 0);
-    EQUAL(rig->server.duplicates, 1);
+    EQUAL(rig->server.stats.duplicates, 1);
     rig_nothing(rig);
 }
 

@@ -267,11 +267,15 @@ static void events_at_a_rate(void)
     EQUAL(frame->flags, 0);
     EQUAL(stats_of(frame, networks).time, 101000);
     rig_nothing(rig);
-    rig->now += 350000; /* two are left out, and the rhythm stays */
+    rig->now += 130000; /* late: the rhythm stays */
+    rig_run(rig);
+    (void)rig_take(rig, N6_MESSAGE_TYPE_STATS, 0);
+    EQUAL(n6_server_due(&rig->server), 70000);
+    rig->now += 350000; /* too late: two are left out, and it begins anew */
     rig_run(rig);
     (void)rig_take(rig, N6_MESSAGE_TYPE_STATS, 0);
     rig_nothing(rig);
-    EQUAL(n6_server_due(&rig->server), 50000);
+    EQUAL(n6_server_due(&rig->server), 100000);
     subscribe(rig, 4, 0);
     EQUAL(n6_server_due(&rig->server), UINT64_MAX);
     subscribe(rig, 5, 10);

@@ -126,13 +126,13 @@ static void duplicates_are_counted(void)
 
     chunk(rig, 2, 0);
     chunk(rig, 2, 0);
-    EQUAL(rig->server.duplicates, 1);
+    EQUAL(rig->server.stats.duplicates, 1);
     for (uint32_t i = 1; i < 4; i++)
         chunk(rig, 2, i);
     commit(rig, 2);
     take_commit(rig, 2);
     chunk(rig, 2, 0);
-    EQUAL(rig->server.duplicates, 2);
+    EQUAL(rig->server.stats.duplicates, 2);
     commit(rig, 2);
     take_commit(rig, 2);
 }
