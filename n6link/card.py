@@ -33,7 +33,7 @@ decode                  table           {}                 defaults of the decod
 
 Files are named relative to the card. Which card a network gets: one that the user gave, else the one that its firmware
 reports, else the bundled one of its name. A firmware's card has no folder; files that it names are those of the bundled
-network of the same name.
+network of the same name. The virtual board of a ``sim:`` URL reports a file of this machine, whose folder is known.
 """
 
 from __future__ import annotations
@@ -243,13 +243,20 @@ def beside(model: str | os.PathLike[str]) -> Card | None:
     return read(path) if path.is_file() else None
 
 
-def find(network: str, reported: str = "", cards: Sequence[Card | str | os.PathLike[str]] = ()) -> Card | None:
+def find(
+    network: str,
+    reported: str = "",
+    cards: Sequence[Card | str | os.PathLike[str]] = (),
+    *,
+    file: str | os.PathLike[str] | None = None,
+) -> Card | None:
     """The card that a network gets: the user's, else the firmware's, else the bundled one.
 
     Args:
         network: its name on the device.
         reported: what its firmware says, may be empty.
         cards: the user's, as cards or files. One whose ``networks`` match is taken.
+        file: where the firmware has it from, if that is a file of this machine: a virtual board's.
 
     Raises:
         CardError: a card that would be taken cannot be used.
@@ -258,6 +265,8 @@ def find(network: str, reported: str = "", cards: Sequence[Card | str | os.PathL
         card = given if isinstance(given, Card) else read(given)
         if card.fits(network):
             return card
+    if file is not None:
+        return read(file)
     known = bundled(network)
     if not reported.strip():
         return known

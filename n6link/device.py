@@ -10,11 +10,12 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from importlib import metadata
+from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Final, Self
 
 from n6link import card as cards_
-from n6link import describe
+from n6link import describe, sim
 from n6link.card import Card
 from n6link.channel import Channel
 from n6link.clock import ClockMap
@@ -311,18 +312,20 @@ class N6Device:
         channel.link.path.set_baud(self._info.baud)
         for _ in range(FIRST_PINGS):
             self._add_to_clock(await channel.ask(MessageType.PING))
-        networks = {}
+        networks, files = {}, sim.card_files(self._url)
         for description in await describe.read(channel.ask_all, session.networks):
             known, now = self._networks.get(description.name), (description.digest, description.index)
             same = known if known and (known.digest, known.index) == now else None  # over a restart
-            networks[description.name] = same or Network(self, description, *self._card(description))
+            networks[description.name] = same or Network(
+                self, description, *self._card(description, files.get(description.name))
+            )
         self._networks = MappingProxyType(networks)
         self._runner = Runner(channel, session.slots)
 
-    def _card(self, description: Description) -> tuple[Card | None, str]:
+    def _card(self, description: Description, file: Path | None) -> tuple[Card | None, str]:
         """The card of a network, or what is wrong with that of its firmware."""
         try:
-            return cards_.find(description.name, description.card, self._cards), ""
+            return cards_.find(description.name, description.card, self._cards, file=file), ""
         except CardError as error:
             return None, str(error)
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import anyio
 import numpy as np
 import pytest
-from e2e_fixtures import executable, on_both_backends
+from e2e_fixtures import board, executable, on_both_backends
 from numpy.typing import NDArray
 from reductions import arrays_of
 from tflite import write_fully_connected
 
-from n6link import blocking, card, inference, sim
+from n6link import Card, blocking, card, inference, sim
 from n6link.channel import Mailbox
 from n6link.decoders.text import Classification
 from n6link.device import N6Device
@@ -269,7 +270,7 @@ async def test_bad_prompts(prompt: Any, options: dict[str, Any], message: str) -
 COUNTING: Sequence[str] = ["<pad>", "<unk>", "one", "two", "three", "four", "five", "six"]
 
 
-def counting(folder: Path, *, rows: int, words: Sequence[str] = COUNTING, size: int | None = None) -> Path:
+def counting(folder: Path, *, rows: int, words: Sequence[str] = COUNTING, size: int | None = None) -> None:
     """Writes a network whose logits of each position prefer the token after the one that stands there, with its card."""
     size = size or len(words)
     write_fully_connected(folder / "counting.tflite", np.roll(np.eye(size, dtype=np.int8), 1, axis=0), rows=rows)
@@ -281,16 +282,15 @@ def counting(folder: Path, *, rows: int, words: Sequence[str] = COUNTING, size: 
     (folder / "counting.toml").write_text(
         'task = "text-generation"\n[text]\ntokenizer = "tokenizer.json"\nembedding = "embedding.npy"\nstop = ["six"]\n'
     )
-    return folder / "counting.toml"
 
 
 @pytest.mark.parametrize("reduce", [False, True])
 @pytest.mark.parametrize("rows", [1, 5])
 async def test_networks_that_answer_for_every_position(tmp_path: Path, rows: int, reduce: bool) -> None:
     """Only the newest position is read: its row travels as a range of bytes, or its best token alone."""
-    toml = counting(tmp_path, rows=rows)
-    async with N6Device(f"sim:{tmp_path / 'counting.tflite'}", cards=[toml]) as dev:
-        net = dev["counting"]
+    counting(tmp_path, rows=rows)  # its card lies beside it
+    async with N6Device(f"sim:two=reference:reference,writer={tmp_path / 'counting.tflite'}") as dev:
+        net = dev["writer"]
         assert net.outputs["logits"].shape == (1, rows, 8)
         text = net.generate("five two", reduce=reduce)
         for token, word in [(4, " three"), (5, " four"), (6, " five"), (7, "")]:
@@ -305,13 +305,13 @@ async def test_networks_that_answer_for_every_position(tmp_path: Path, rows: int
 
 
 async def test_tokenizer_embedding_and_network_of_different_sizes(tmp_path: Path) -> None:
-    toml = counting(tmp_path, rows=1, words=COUNTING[:7], size=8)
-    async with N6Device(f"sim:{tmp_path / 'counting.tflite'}", cards=[toml]) as dev:
+    counting(tmp_path, rows=1, words=COUNTING[:7], size=8)
+    async with N6Device(f"sim:{tmp_path / 'counting.tflite'}") as dev:
         with pytest.raises(CardError, match="tokenizer of card 'counting' has 7 tokens, but .* has logits for 8"):
             await written(dev["counting"].generate("one"))
     counting(tmp_path, rows=1)
     np.save(tmp_path / "embedding.npy", np.eye(7, dtype=np.int8))
-    async with N6Device(f"sim:{tmp_path / 'counting.tflite'}", cards=[toml]) as dev:
+    async with N6Device(f"sim:{tmp_path / 'counting.tflite'}") as dev:
         with pytest.raises(CardError, match=r"embedding of card 'counting' has the shape \(7, 7\)"):
             await written(dev["counting"].generate("one"))
 
@@ -370,6 +370,21 @@ async def test_labels_that_do_not_fit(shared: Path, tmp_path: Path) -> None:
 # ---- cards
 
 
+def bundled() -> Card:
+    found = card.bundled("tinybert")
+    assert found is not None
+    return found
+
+
+@contextmanager
+def elsewhere(toml: Path) -> Iterator[str]:
+    """A board that reports a card as firmware does: nobody knows where its files are. It has the network twice."""
+    options = [f"{name}={bundled().file('model')};card={toml}" for name in ("tinybert", "other")]
+    litert = ("--litert", str(sim.find_litert()))
+    with board("--tcp", "0", *litert, "--network", options[0], "--network", options[1]) as made:
+        yield made.url
+
+
 async def test_the_wrong_network() -> None:
     async with N6Device("sim:movenet13") as dev:
         with pytest.raises(CardError, match="'movenet13' does pose-heatmap, not text-generation"):
@@ -390,20 +405,33 @@ async def test_a_broken_card_of_the_firmware(tmp_path: Path, toml: str, problem:
     """The board can be used all the same; what needs the card says what is wrong with it."""
     path = tmp_path / "broken.toml"
     path.write_text(toml)
-    bundled = card.bundled("tinybert")
-    assert bundled is not None
-    url = f"sim:tinybert?card={path}"
-    async with N6Device(url) as dev:
-        net: Network = dev["tinybert"]
-        assert net.card is None and problem in net.card_problem
-        result = await net.run(np.zeros((1, 30, 128), np.int8))
-        assert result.outputs["output_0"].shape == (1, 1, 5000)
-        with pytest.raises(CardError, match=problem):
-            result.decode()
-        with pytest.raises(CardError, match=problem):
-            await written(net.generate("It is"))
-    async with N6Device(url, cards=[bundled]) as dev:
-        assert len(await written(dev["tinybert"].generate("It is", max_tokens=2))) == 2
+    with elsewhere(path) as url:
+        async with N6Device(url) as dev:
+            net: Network = dev["tinybert"]
+            assert net.card is None and problem in net.card_problem
+            result = await net.run(np.zeros((1, 30, 128), np.int8))
+            assert result.outputs["output_0"].shape == (1, 1, 5000)
+            with pytest.raises(CardError, match=problem):
+                result.decode()
+            with pytest.raises(CardError, match=problem):
+                await written(net.generate("It is"))
+        async with N6Device(url, cards=[bundled()]) as dev:
+            assert len(await written(dev["tinybert"].generate("It is", max_tokens=2))) == 2
+
+
+async def test_files_of_a_card_of_the_firmware(tmp_path: Path) -> None:
+    """They are those of the bundled network of the same name; a virtual board's card knows its own folder."""
+    path = tmp_path / "own.toml"
+    path.write_text(bundled().text)
+    with elsewhere(path) as url:
+        async with N6Device(url) as dev:
+            assert len(await written(dev["tinybert"].generate("It is", max_tokens=2))) == 2
+            with pytest.raises(
+                CardError, match=r"'other' was reported by the firmware, without the file 'tokenizer\.json'"
+            ):
+                await written(dev["other"].generate("It is"))
+    async with N6Device("sim:writer=tinybert") as dev:
+        assert len(await written(dev["writer"].generate("It is", max_tokens=2))) == 2
 
 
 @pytest.mark.parametrize("toml", ["task = \n", 'networks = ["tinybert"]\n'])
