@@ -71,7 +71,7 @@ static bool find_header(n6_link_t *link, n6_frame_header_t *header)
         const uint8_t *at = memchr(from, MAGIC_0, held(link));
 
         skip(link, at ? (uint32_t)(at - from) : held(link));
-        if (held(link) < 2)
+        if (!at || held(link) < 2)
             return false;
         if (at[1] == MAGIC_1) {
             if (held(link) < HEADER)

@@ -25,11 +25,15 @@ static uint32_t element_size(uint8_t dtype)
         return 1;
     case N6_DTYPE_INT16:
         return 2;
-    case N6_DTYPE_FLOAT32:
+    default: /* FLOAT32; no others are reduced */
         return 4;
-    default:
-        return 0;
     }
+}
+
+static bool is_reducible(uint8_t dtype)
+{
+    return dtype == N6_DTYPE_INT8 || dtype == N6_DTYPE_UINT8 || dtype == N6_DTYPE_INT16 ||
+           dtype == N6_DTYPE_FLOAT32;
 }
 
 static int32_t float_key(int32_t bits)
@@ -69,17 +73,21 @@ INLINE int32_t key(uint8_t dtype, const uint8_t *data, uint32_t index)
 
 /* ---- kernels ---- */
 
+INLINE void raise_peak(uint8_t *at, n6_peak_t peak)
+{
+    int32_t best;
+
+    memcpy(&best, at + offsetof(n6_peak_t, value), sizeof best);
+    if (peak.value > best)
+        memcpy(at, &peak, sizeof peak);
+}
+
 /* One row of ARGMAX: peaks hold keys, until all rows have been seen. */
 INLINE void raise(uint8_t dtype, const uint8_t *data, uint32_t at, uint32_t row, uint32_t channels,
                   uint8_t *peaks)
 {
-    for (uint32_t c = 0; c < channels; c++, peaks += sizeof(n6_peak_t)) {
-        const n6_peak_t peak = {row, key(dtype, data, at + c)};
-        int32_t best;
-        memcpy(&best, peaks + offsetof(n6_peak_t, value), sizeof best);
-        if (peak.value > best)
-            memcpy(peaks, &peak, sizeof peak);
-    }
+    for (uint32_t c = 0; c < channels; c++, peaks += sizeof(n6_peak_t))
+        raise_peak(peaks, (n6_peak_t){row, key(dtype, data, at + c)});
 }
 
 /* The first of the elements first, first + step, ... whose key is at least limit; end or more = none. */
@@ -90,6 +98,11 @@ INLINE uint32_t scan(uint8_t dtype, const uint8_t *data, uint32_t first, uint32_
         first += step;
     return first;
 }
+
+#if defined(__ARM_FEATURE_MVE) && !defined(N6_REDUCE_SCALAR)
+#define N6_REDUCE_MVE
+#include "n6_reduce_mve.h"
+#endif
 
 /* Calls a kernel with a type that is constant. */
 #define FOR_TYPE(dtype, kernel, ...)                                                               \
@@ -107,6 +120,10 @@ static void raise_row(uint8_t dtype, const uint8_t *data, uint32_t at, uint32_t 
 static uint32_t find(uint8_t dtype, const uint8_t *data, uint32_t first, uint32_t end,
                      uint32_t step, int32_t limit)
 {
+#ifdef N6_REDUCE_MVE
+    if (step == 1 && (uintptr_t)data % element_size(dtype) == 0)
+        first = FOR_TYPE(dtype, mve_skip, data, first, end, limit);
+#endif
     return FOR_TYPE(dtype, scan, data, first, end, step, limit);
 }
 
@@ -138,9 +155,15 @@ static void settle(uint8_t dtype, const uint8_t *data, uint32_t peaks, uint32_t 
 static void argmax(uint8_t dtype, const uint8_t *data, uint32_t elements, uint32_t channels,
                    uint8_t *out)
 {
+    uint32_t row = 0;
+
     for (uint32_t c = 0; c < channels; c++)
         store_peak(out, c, (n6_peak_t){0, NAN_KEY});
-    for (uint32_t row = 0, at = 0; at < elements; row++, at += channels)
+#ifdef N6_REDUCE_MVE
+    if ((uintptr_t)data % element_size(dtype) == 0)
+        row = FOR_TYPE(dtype, mve_argmax, data, elements, channels, out);
+#endif
+    for (uint32_t at = row * channels; at < elements; row++, at += channels)
         raise_row(dtype, data, at, row, channels, out);
     settle(dtype, data, channels, channels, 1, out);
 }
@@ -171,7 +194,7 @@ static int32_t select(const n6_tensor_t *tensor, const n6_return_t *what, const 
     const uint32_t rows = tensor->size / size / what->channels;
     const uint32_t row_step = columns ? 1 : what->channels;
     const uint32_t channel_step = columns ? rows : 1;
-    const uint32_t record = ALIGNED(sizeof(n6_selected_t) + what->channels * size);
+    const uint32_t record = ALIGNED(sizeof(n6_selected_t) + (size_t)what->channels * size);
     const uint32_t score = what->channel * channel_step;
     const uint32_t end = score + rows * row_step;
     const int32_t limit = tensor->dtype == N6_DTYPE_FLOAT32 ? float_key((int32_t)what->threshold)
@@ -209,7 +232,6 @@ static bool in_range(uint32_t first, uint32_t length, uint32_t total)
 
 n6_status_t n6_reduce_check(const n6_tensor_t *tensor, const n6_return_t *what)
 {
-    const uint32_t size = element_size(tensor->dtype);
     uint32_t elements;
 
     if (what->reduction == N6_REDUCTION_RAW)
@@ -217,9 +239,9 @@ n6_status_t n6_reduce_check(const n6_tensor_t *tensor, const n6_return_t *what)
                                                                   : N6_STATUS_BAD_REQUEST;
     if (what->reduction > N6_REDUCTION_THRESHOLD_COLUMNS)
         return N6_STATUS_BAD_REQUEST;
-    if (size == 0)
+    if (!is_reducible(tensor->dtype))
         return N6_STATUS_UNSUPPORTED;
-    elements = tensor->size / size;
+    elements = tensor->size / element_size(tensor->dtype);
     if (what->reduction == N6_REDUCTION_TOPK)
         return what->k >= 1 && what->k <= N6_LIMIT_MAX_TOPK &&
                        in_range(what->offset, what->length, elements)

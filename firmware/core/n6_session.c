@@ -75,8 +75,9 @@ void n6_refuse(n6_server_t *s, const n6_request_t *request, n6_status_t status, 
 
 void n6_copy_text(char *to, size_t size, const char *text)
 {
-    for (size_t i = 0; i < size; i++)
-        to[i] = text && *text ? *text++ : '\0';
+    memset(to, 0, size);
+    for (size_t i = 0; text && i < size && text[i]; i++)
+        to[i] = text[i];
 }
 
 size_t n6_put_field(uint8_t *payload, size_t length, n6_field_tag_t tag, const char *text)

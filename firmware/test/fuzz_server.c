@@ -26,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 _Noreturn void n6_test_fail(const char *file, int line, const char *what, long long got,
                             long long wanted)
 {
-    fprintf(stderr, "%s:%d: %s: got %lld, wanted %lld\n", file, line, what, got, wanted);
+    (void)fprintf(stderr, "%s:%d: %s: got %lld, wanted %lld\n", file, line, what, got, wanted);
     abort();
 }
 

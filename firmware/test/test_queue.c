@@ -255,7 +255,7 @@ static void the_queue_is_bounded(void)
 static void priority_then_fairness_then_age(void)
 {
     rig_t *rig = begin();
-    n6_infer_t infer = infer_of(100, 0);
+    n6_infer_t infer;
     static const struct {
         uint8_t network, priority;
     } jobs[] = {{0, 0}, {0, 0}, {1, 0}, {0, 1}, {1, 0}, {1, 1}, {0, 0}};

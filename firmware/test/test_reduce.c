@@ -155,10 +155,12 @@ static void topk(void)
         EQUAL(count, k);
         memset(taken, 0, sizeof taken);
         for (uint32_t i = 0; i < k; i++) {
-            uint32_t best = ELEMENTS;
-            for (uint32_t j = 0; j < length; j++)
-                if (!taken[j] && (best == ELEMENTS || larger(value_of(dtype, offset + j),
-                                                             value_of(dtype, offset + best))))
+            uint32_t best = 0;
+            while (taken[best])
+                best++;
+            for (uint32_t j = best + 1; j < length; j++)
+                if (!taken[j] &&
+                    larger(value_of(dtype, offset + j), value_of(dtype, offset + best)))
                     best = j;
             taken[best] = true;
             EQUAL(peak_at(i).index, best);
@@ -201,7 +203,7 @@ static void threshold_round(uint32_t round, uint8_t dtype, uint32_t width, uint1
         memcpy(&index, at, 4);
         EQUAL(index, row);
         for (uint32_t c = 0; c < width; c++)
-            BYTES(at + 4 + c * size,
+            BYTES(at + 4 + (size_t)c * size,
                   data + (size_t)(columns ? c * rows + row : row * width + c) * size, size);
         for (uint32_t i = 4 + width * size; i < record; i++)
             EQUAL(at[i], 0);
