@@ -86,7 +86,7 @@ async def age(seconds: float) -> None:
                 yield frame
                 await asyncio.sleep(slowest / 3)
 
-        memory = []
+        memory: list[int] = []
         begun = time.monotonic()
         depth = 2
         async with net.stream(source(), depth=depth) as results:

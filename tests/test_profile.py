@@ -85,8 +85,13 @@ def test_a_network_that_takes_no_time() -> None:
     assert json.loads(profile.to_json())["offload_by_time"] is None
 
 
+def timing(seconds: float) -> Timing:
+    """The same time for each stage."""
+    return Timing(seconds, seconds, seconds, seconds, seconds, seconds, seconds)
+
+
 def test_stages_are_those_of_a_result() -> None:
-    assert [name for name, _ in Timing(*[0.0] * len(STAGES)).stages()] == list(STAGES)
+    assert [name for name, _ in timing(0.0).stages()] == list(STAGES)
 
 
 # ---------------------------------------------------------------------------------------------- files
@@ -185,7 +190,7 @@ class FakeNetwork:
         record = np.array([(0, 0, len(self.seen), 0)], CODECS["EpochTime"].dtype)
         source = TimerSource.DWT_CYCLES
         epochs = EpochTimers.from_records(table_of("EC"), record, source=source, tick_hz=1.0) if self.timers else None
-        return SimpleNamespace(epochs=epochs, timing=Timing(*[0.5] * len(STAGES)), captured=len(self.seen) + 100.0)
+        return SimpleNamespace(epochs=epochs, timing=timing(0.5), captured=len(self.seen) + 100.0)
 
 
 async def test_collect_leaves_the_warm_up_out() -> None:

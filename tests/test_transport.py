@@ -440,9 +440,9 @@ async def test_a_port_is_asked_for_low_latency(monkeypatch: pytest.MonkeyPatch, 
 
 
 async def test_the_virtual_board_behind_a_serial_port() -> None:
-    with board("--pty") as url:
+    with board("--pty") as virtual:
         for _ in range(2):  # a port can be opened again
-            async with N6Device(url) as dev:
+            async with N6Device(virtual.url) as dev:
                 network = dev["reference"]
                 first, second = await asyncio.gather(network.run(noise(network)), network.run(noise(network)))
                 for name, output in first.outputs.items():
@@ -450,22 +450,16 @@ async def test_the_virtual_board_behind_a_serial_port() -> None:
 
 
 async def test_a_virtual_board_that_vanishes_from_its_serial_port() -> None:
-    with board("--pty", "--baud", "19200") as url:
-        async with N6Device(url) as dev:
+    with board("--pty", "--baud", "19200") as virtual:
+        async with N6Device(virtual.url) as dev:
             network = dev["reference"]
             task = asyncio.create_task(network.run(noise(network)))
             await anyio.sleep(0.1)
-            os.kill(owner(), signal.SIGKILL)
+            virtual.die()
             with pytest.raises(TransportError, match="has gone"), anyio.fail_after(5):
                 await task
             with pytest.raises(TransportError, match="has gone"):
                 await dev.ping()
-
-
-def owner() -> int:
-    """The child process that holds the other end of a pty."""
-    (child,) = [pid for pid in children() if "--pty" in pid[1]]
-    return child[0]
 
 
 def test_serial_needs_asyncio(line: Line) -> None:
