@@ -1,7 +1,7 @@
 /*
  * Two kernels read tensors: raise() compares a row of ARGMAX, scan() looks for the next value that is large enough. Each is
- * written once, for a type that is constant where it is inlined, and compiled for each type. A vector version replaces a
- * kernel's body, and must give the same bytes.
+ * written once, for a type that is constant where it is inlined, and compiled for each type. n6_reduce_mve.h does most of
+ * their work where there is a vector unit, and gives the same bytes.
  */
 #include "n6_reduce.h"
 

@@ -8,16 +8,24 @@ extern const n6_test_t n6_upload_tests[];
 extern const n6_test_t n6_queue_tests[];
 extern const n6_test_t n6_result_tests[];
 extern const n6_test_t n6_reduce_tests[];
+extern const n6_test_t n6_reduce_kernels_tests[];
 extern const n6_test_t n6_describe_tests[];
 extern const n6_test_t n6_stats_tests[];
 extern const n6_test_t n6_vector_tests[];
 extern const n6_test_t n6_hostile_tests[];
 
 const n6_suite_t n6_suites[] = {
-    {"crc", n6_crc_tests},         {"link", n6_link_tests},
-    {"session", n6_session_tests}, {"upload", n6_upload_tests},
-    {"queue", n6_queue_tests},     {"result", n6_result_tests},
-    {"reduce", n6_reduce_tests},   {"describe", n6_describe_tests},
-    {"stats", n6_stats_tests},     {"golden vectors", n6_vector_tests},
-    {"hostile", n6_hostile_tests}, {NULL, NULL},
+    {"crc", n6_crc_tests},
+    {"link", n6_link_tests},
+    {"session", n6_session_tests},
+    {"upload", n6_upload_tests},
+    {"queue", n6_queue_tests},
+    {"result", n6_result_tests},
+    {"reduce", n6_reduce_tests},
+    {"reduce kernels", n6_reduce_kernels_tests},
+    {"describe", n6_describe_tests},
+    {"stats", n6_stats_tests},
+    {"golden vectors", n6_vector_tests},
+    {"hostile", n6_hostile_tests},
+    {NULL, NULL},
 };
