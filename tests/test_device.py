@@ -356,6 +356,35 @@ async def test_a_cancelled_request_leaves_nothing_behind() -> None:
         await dev.ping()
 
 
+@on_both_backends
+async def test_a_slot_that_the_device_still_uses_is_tried_again() -> None:
+    """An inference that waits for an input which never comes holds the first slot until its time to live has passed."""
+    async with N6Device(sim_url(slots=2)) as dev:
+        network = dev["reference"]
+        good = await network.run(noise(network))
+        for slot in range(2):
+            body = CODECS["Infer"].pack(
+                key=slot + 1, upload=1000 + slot, slot=slot, network=network.index, ttl_us=150_000
+            )
+            dev._open_channel.send(MessageType.INFER, body)
+        assert same(await network.run(noise(network)), good)
+        assert (await dev.stats()).networks[network.index].late == 2
+
+
+async def test_a_device_that_stays_busy_is_given_up() -> None:
+    async with N6Device(sim_url(slots=2), timeout=0.3) as dev:
+        network = dev["reference"]
+        await network.run(noise(network))
+        for slot in range(2):
+            body = CODECS["Infer"].pack(key=slot + 1, upload=1000 + slot, slot=slot, network=network.index)
+            dev._open_channel.send(MessageType.INFER, body)
+        with pytest.raises(DeviceError) as caught:
+            await network.run(noise(network))
+        assert caught.value.status == Status.BUSY
+        await dev.reset()
+        await network.run(noise(network))
+
+
 # ----------------------------------------------------------------------------------------- deadlines
 
 
@@ -467,6 +496,26 @@ def test_a_peer_that_describes_itself_badly(monkeypatch: pytest.MonkeyPatch) -> 
                 pass
 
     anyio.run(body)
+
+
+async def test_boot_messages_are_log_lines(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    class Booting(FaultyStream):
+        async def receive(self, max_bytes: int = 65536) -> bytes:
+            data = await super().receive(max_bytes)
+            return data if self.down.count else self._boot(data)
+
+        def _boot(self, data: bytes) -> bytes:
+            self.down.count = 1
+            return b"\r\nBoot ok, 800 MHz\r\n" + data
+
+    async def booting(url: str | None = None) -> Booting:
+        return Booting(await open_stream(url), Faults(), 0)
+
+    monkeypatch.setattr(device_module, "open_stream", booting)
+    with caplog.at_level(logging.INFO, logger="n6link.device"):
+        async with N6Device(sim_url()) as dev:
+            await dev.ping()
+    assert [record.getMessage() for record in caplog.records] == [f"{dev.url}: Boot ok, 800 MHz"]
 
 
 async def test_a_url_that_cannot_be_opened() -> None:
