@@ -129,14 +129,14 @@ static uint32_t find(uint8_t dtype, const uint8_t *data, uint32_t first, uint32_
 
 /* ---- reductions ---- */
 
-static n6_peak_t load_peak(const uint8_t *out, uint32_t index)
+INLINE n6_peak_t load_peak(const uint8_t *out, uint32_t index)
 {
     n6_peak_t peak;
     memcpy(&peak, out + (size_t)index * sizeof peak, sizeof peak);
     return peak;
 }
 
-static void store_peak(uint8_t *out, uint32_t index, n6_peak_t peak)
+INLINE void store_peak(uint8_t *out, uint32_t index, n6_peak_t peak)
 {
     memcpy(out + (size_t)index * sizeof peak, &peak, sizeof peak);
 }
