@@ -7,7 +7,8 @@
  *     RUNNING    done: staged and sent by n6_result.c       -
  *     any        CANCEL, time to live, fault, input lost    - (one ERROR)
  *
- * job[] is ordered by age, and returns[] holds the Return records of the jobs in the same order.
+ * job[] is ordered by age, and returns[] holds the Return records of the jobs in the same order. A job that fails is
+ * remembered for a while by its id: a repeated INFER that crossed its ERROR gets it again, and does not run.
  */
 #include <string.h>
 
@@ -89,6 +90,8 @@ static void fail(n6_server_t *s, uint32_t index, n6_status_t status, uint32_t va
         stop(s, status);
     count(&s->network[s->job[index].network], status);
     remove_job(s, index);
+    s->failed_id[s->failures % N6_SERVER_MAX_QUEUE] = id;
+    s->failed_status[s->failures++ % N6_SERVER_MAX_QUEUE] = (uint8_t)status;
     if (s->session)
         n6_error(s, id, N6_MESSAGE_TYPE_INFER, status, value);
     if (ran && s->slot[slot].state == N6_SLOT_CONSUMED)
@@ -208,6 +211,15 @@ static void add_job(n6_server_t *s, const n6_request_t *request, const n6_infer_
     job->state = state;
 }
 
+/* How an INFER with this id failed; OK = it did not. */
+static n6_status_t find_failure(const n6_server_t *s, uint32_t id)
+{
+    for (uint32_t i = 0; i < N6_SERVER_MAX_QUEUE; i++)
+        if (s->failed_id[i] == id)
+            return (n6_status_t)s->failed_status[i];
+    return N6_STATUS_OK;
+}
+
 static uint32_t find_key(const n6_server_t *s, uint64_t key)
 {
     for (uint32_t i = 0; i < s->jobs; i++)
@@ -233,7 +245,10 @@ void n6_queue_infer(n6_server_t *s, const n6_request_t *request)
         answer(s, request, s->job[known].state);
         return;
     }
-    status = check_infer(s, request, &infer, &value);
+    value = 0;
+    status = find_failure(s, request->id);
+    if (status == N6_STATUS_OK)
+        status = check_infer(s, request, &infer, &value);
     if (status == N6_STATUS_OK) {
         value = infer.slot;
         status = check_input(s, &infer, &state);
@@ -276,6 +291,8 @@ void n6_queue_clear(n6_server_t *s, bool silent)
     while (s->jobs > 0) /* the running one last */
         fail(s, s->running == 0 ? s->jobs - 1u : 0, N6_STATUS_CANCELLED, 0);
     s->session = session;
+    if (silent) /* a new session: ids begin anew */
+        memset(s->failed_id, 0, sizeof s->failed_id);
 }
 
 static uint64_t deadline_of(const n6_job_t *job)

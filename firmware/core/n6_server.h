@@ -157,7 +157,8 @@ struct n6_server {
     uint8_t running; /* the job on the NPU */
     uint8_t filling; /* its result buffer */
     uint8_t sends;
-    uint8_t sending; /* result buffer of the DATA frame that is being sent */
+    uint8_t sending;  /* result buffer of the DATA frame that is being sent */
+    uint8_t failures; /* counts up: where the next one is remembered */
 
     uint32_t consumed; /* credits: DATA of the host, and how far it may go */
     uint32_t granted;
@@ -177,8 +178,11 @@ struct n6_server {
     n6_crc32_shift_t past_chunk; /* of config.chunk bytes */
     n6_slot_t slot[N6_SERVER_MAX_SLOTS];
     n6_buffer_t result[N6_SERVER_MAX_RESULTS];
-    n6_job_t job[N6_SERVER_MAX_QUEUE];          /* oldest first */
-    n6_send_t send[N6_SERVER_MAX_SENDS];        /* in order */
+    n6_job_t job[N6_SERVER_MAX_QUEUE];   /* oldest first */
+    n6_send_t send[N6_SERVER_MAX_SENDS]; /* in order */
+    uint32_t
+        failed_id[N6_SERVER_MAX_QUEUE]; /* of the last INFERs that were answered with an ERROR */
+    uint8_t failed_status[N6_SERVER_MAX_QUEUE]; /* which one */
     uint32_t started[N6_SERVER_MAX_NETWORKS];   /* value of starts when the network ran last */
     n6_return_t returns[N6_SERVER_MAX_RETURNS]; /* job after job */
     n6_stats_reply_t stats;                     /* payload of STATS, which goes on with */

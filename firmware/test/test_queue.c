@@ -496,6 +496,38 @@ static void faults_of_the_runtime(void)
     (void)take_result(rig, 6);
 }
 
+/* A repeated INFER that crossed the ERROR on its way must not run: nobody would ever release its result. */
+static void failures_are_remembered(void)
+{
+    rig_t *rig = begin();
+    n6_infer_t infer = infer_of(1, 0);
+    const n6_hello_t hello = {
+        .major = N6_VERSION_MAJOR, .schema = N6_SCHEMA_ID, .nonce = 8, .window = 4096};
+
+    rig->fail_step = -5;
+    for (uint32_t id = 10; id < 10 + N6_SERVER_MAX_QUEUE; id++) {
+        infer.key = id;
+        rig_infer(rig, id, &infer, NULL);
+        take_state(rig, id, N6_INFER_STATE_QUEUED, 1);
+        rig_take_error(rig, id, N6_STATUS_NPU_FAULT);
+    }
+    rig->fail_step = 0;
+    for (uint32_t id = 10; id < 10 + N6_SERVER_MAX_QUEUE; id++) {
+        infer.key = id;
+        rig_infer(rig, id, &infer, NULL);
+        rig_take_error(rig, id, N6_STATUS_NPU_FAULT);
+    }
+    EQUAL(rig->starts, N6_SERVER_MAX_QUEUE);
+    rig_infer(rig, 99, &infer, NULL); /* another try has another id */
+    take_state(rig, 99, N6_INFER_STATE_QUEUED, 1);
+    (void)take_result(rig, 99);
+    rig_send(rig, N6_MESSAGE_TYPE_HELLO, 1, &hello, sizeof hello); /* so has another session */
+    (void)rig_take(rig, N6_MESSAGE_TYPE_HELLO, 1);
+    infer.key = 500;
+    rig_infer(rig, 10, &infer, NULL);
+    take_state(rig, 10, N6_INFER_STATE_WAITING, 1);
+}
+
 static void inputs_that_are_consumed(void)
 {
     rig_t *rig = begin();
@@ -562,6 +594,7 @@ const n6_test_t n6_queue_tests[] = {
     TEST(a_new_session_cancels_silently),
     TEST(a_run_survives_its_client),
     TEST(faults_of_the_runtime),
+    TEST(failures_are_remembered),
     TEST(inputs_that_are_consumed),
     TEST(a_cancelled_run_consumes_too),
     TESTS_END,
