@@ -8,25 +8,26 @@
         poses = dev["movenet13"].run(frame).decode()
         with dev["movenet13"].stream(policy="latest") as stream:
             while True:
-                stream.put(camera.read())          # never waits
+                stream.put(camera.read())          # never waits for the device
                 newest = stream.latest()           # never waits
                 if newest and newest.age < 0.1:
                     steer(newest.result)
 
 Nothing is implemented twice: a device runs the objects of :mod:`n6link` on an event loop of its own, in a thread of its own (anyio's blocking
 portal), and every method here hands one call over and waits for it. ``latest`` hands nothing over and never waits. All methods may be called
-from any thread. Results, infos and statistics are the very objects of the async interface.
+from any thread; an interrupt (Ctrl-C) ends the call that waits. When the device's block is left, calls and blocks of other threads
+end with TransportError. Results, infos and statistics are the very objects of the async interface, and so are the errors.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from concurrent.futures import CancelledError, Future
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, ExitStack
 from functools import partial
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
@@ -36,18 +37,21 @@ from n6link import loop as loop_
 from n6link import network as network_
 from n6link import stream as stream_
 from n6link.card import Card
+from n6link.clock import ClockMap
 from n6link.decoders.text import Classification
 from n6link.epochs import EpochStats, EpochTable
-from n6link.errors import LocalProtocolError
+from n6link.errors import LocalProtocolError, TransportError
+from n6link.frames import Counters
 from n6link.generate import Piece
-from n6link.info import DeviceInfo, Ping
+from n6link.info import DeviceInfo, Ping, Pool
 from n6link.loop import Latest, LoopStats, MissedPolicy, Tick
 from n6link.profile import Profile
-from n6link.protocol import LogLevel
-from n6link.reduce import Return
+from n6link.protocol import LogLevel, MessageType
 from n6link.result import Result
+from n6link.source import Source
 from n6link.stats import Stats
-from n6link.stream import Policy, StreamStats
+from n6link.stream import StreamStats
+from n6link.subscription import LogRecord
 from n6link.tensor import TensorSpec
 
 T = TypeVar("T")
@@ -58,19 +62,66 @@ class _Portal:
 
     def __init__(self, portal: BlockingPortal) -> None:
         self._portal = portal
+        self.closed = False
 
     def call(self, function: Callable[..., Coroutine[Any, Any, T]], *args: Any, **options: Any) -> T:
         """Runs a coroutine function there and waits for it; an interrupt here cancels it there."""
+        if self.closed:
+            raise LocalProtocolError("the device was closed: its `with` block has been left")
         future: Future[T] = self._portal.start_task_soon(partial(function, *args, **options))
         try:
             return future.result()
+        except CancelledError:
+            raise TransportError("the device was closed by another thread of this program") from None
         except BaseException:
             future.cancel()
             raise
 
-    def block(self, manager: Any) -> AbstractContextManager[Any]:
+    def block(self, manager: AbstractAsyncContextManager[T]) -> AbstractContextManager[T]:
         """An async context manager as one for ``with``."""
         return self._portal.wrap_async_context_manager(manager)
+
+    def close(self) -> None:
+        """Ends whatever other threads still have open."""
+        self.closed = True
+        self._portal.call(self._portal.stop, True)
+
+
+class Steps(Generic[T]):
+    """An async iterator as one for ``for``."""
+
+    def __init__(self, portal: _Portal, steps: AsyncIterator[T] | None = None) -> None:
+        self._portal = portal
+        self._steps = steps
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> T:
+        if self._steps is None:
+            raise LocalProtocolError("this has to be entered before it is iterated over: with ... as ...")
+        try:
+            return self._portal.call(self._steps.__anext__)  # type: ignore[arg-type]  # declared as an awaitable only
+        except StopAsyncIteration:
+            raise StopIteration from None
+
+
+class Block(Steps[T]):
+    """What has to be entered first: a ``with`` block, and then an iterator."""
+
+    def __init__(self, portal: _Portal, manager: AbstractAsyncContextManager[AsyncIterator[T]]) -> None:
+        super().__init__(portal)
+        self._block = portal.block(manager)
+
+    def __enter__(self) -> Self:
+        self._steps = self._block.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not self._portal.closed:
+            self._block.__exit__(kind, error, trace)
 
 
 class N6Device:
@@ -87,7 +138,8 @@ class N6Device:
         if self._stack:
             raise LocalProtocolError("this N6Device is open already; make another one for a second connection")
         with ExitStack() as stack:
-            self._opened = _Portal(stack.enter_context(start_blocking_portal()))
+            self._opened = _Portal(stack.enter_context(start_blocking_portal(name="n6link")))
+            stack.callback(self._opened.close)
             stack.enter_context(self._opened.block(self._device))
             self._stack = stack.pop_all()
         return self
@@ -101,7 +153,7 @@ class N6Device:
 
     @property
     def _portal(self) -> _Portal:
-        if not self._stack or not self._opened:
+        if not self._opened:
             raise LocalProtocolError("this N6Device is not open: use `with N6Device(...) as dev`")
         return self._opened
 
@@ -123,9 +175,23 @@ class N6Device:
     def __getitem__(self, name: str) -> Network:
         return Network(self._portal, self._device[name])
 
+    @property
+    def clock(self) -> ClockMap:
+        """The device's clock on ``time.monotonic()``."""
+        return self._device.clock
+
+    @property
+    def counters(self) -> Counters:
+        """What this end of the link has counted."""
+        return self._device.counters
+
     def ping(self) -> Ping:
         """See :meth:`n6link.N6Device.ping`."""
         return self._portal.call(self._device.ping)
+
+    def request(self, kind: MessageType, body: bytes = b"", *, timeout: float | None = None) -> bytes:
+        """See :meth:`n6link.N6Device.request`."""
+        return self._portal.call(self._device.request, kind, body, timeout=timeout)
 
     def stats(self) -> Stats:
         """See :meth:`n6link.N6Device.stats`."""
@@ -138,6 +204,14 @@ class N6Device:
     def epoch_stats(self, name: str) -> EpochStats:
         """See :meth:`n6link.N6Device.epoch_stats`."""
         return self._portal.call(self._device.epoch_stats, name)
+
+    def subscribe(self, interval: float = 1.0) -> Block[Stats]:
+        """See :meth:`n6link.N6Device.subscribe`; a ``with`` block, and an iterator of statistics."""
+        return Block(self._portal, self._device.subscribe(interval))
+
+    def logs(self) -> Block[LogRecord]:
+        """See :meth:`n6link.N6Device.logs`; a ``with`` block, and an iterator of log lines."""
+        return Block(self._portal, self._device.logs())
 
     def set_log_level(self, level: LogLevel | int) -> None:
         """See :meth:`n6link.N6Device.set_log_level`."""
@@ -153,7 +227,7 @@ class N6Device:
 
 
 class Network:
-    """A network of a device; see :class:`n6link.network.Network`."""
+    """A network of a device; see :class:`n6link.network.Network`, whose arguments and errors are those of the methods here."""
 
     def __init__(self, portal: _Portal, network: network_.Network) -> None:
         self._portal = portal
@@ -175,6 +249,11 @@ class Network:
         return self._network.outputs
 
     @property
+    def pools(self) -> tuple[Pool, ...]:
+        """Memory that it uses."""
+        return self._network.pools
+
+    @property
     def epochs(self) -> EpochTable:
         """Its epoch blocks."""
         return self._network.epochs
@@ -184,63 +263,43 @@ class Network:
         """What its tensors mean."""
         return self._network.card
 
+    @property
+    def newest(self) -> Result | None:
+        """The last result that was delivered to anybody; None before the first."""
+        return self._network.newest
+
+    def latest(self) -> Latest | None:
+        """The same with its age. Never waits, in no thread."""
+        return loop_.latest(self._network)
+
     def run(self, data: Any, **options: Any) -> Result:
-        """Runs the network once; arguments and errors are those of :meth:`n6link.network.Network.run`."""
+        """See :meth:`n6link.network.Network.run`."""
         return self._portal.call(self._network.run, data, **options)
 
+    def stream(self, source: Source | None = None, **options: Any) -> Stream:
+        """See :meth:`n6link.network.Network.stream`; a ``with`` block, and an iterator of results."""
+        return Stream(self._portal, self._network.stream(source, **options), self)
+
     def generate(self, prompt: str, **options: Any) -> TextStream:
-        """Continues a text; an iterator of pieces. Arguments are those of :meth:`n6link.network.Network.generate`."""
+        """See :meth:`n6link.network.Network.generate`; an iterator of pieces."""
         return TextStream(self._portal, self._network.generate(prompt, **options))
 
     def classify(self, text: str, **options: Any) -> Classification:
-        """What a text is; arguments and errors are those of :meth:`n6link.network.Network.classify`."""
+        """See :meth:`n6link.network.Network.classify`."""
         return self._portal.call(self._network.classify, text, **options)
 
-    def profile(self, *, runs: int = 20, warmup: int = 3) -> Profile:
+    def profile(self, **options: Any) -> Profile:
         """See :meth:`n6link.network.Network.profile`."""
-        return self._portal.call(self._network.profile, runs=runs, warmup=warmup)
-
-    def latest(self) -> Latest | None:
-        """The newest result that was delivered to anybody, and its age. Never waits."""
-        return loop_.latest(self._network)
-
-    def stream(
-        self,
-        source: AsyncIterable[Any] | Iterable[Any] | None = None,
-        *,
-        depth: int = 2,
-        policy: Policy = "latest",
-        max_age: float | None = None,
-        timers: bool = False,
-        reduce: bool | Sequence[Return] | None = None,
-        priority: int = 0,
-    ) -> Stream:
-        """See :meth:`n6link.network.Network.stream`; a ``with`` block, and an iterator of results."""
-        made = self._network.stream(
-            source, depth=depth, policy=policy, max_age=max_age, timers=timers, reduce=reduce, priority=priority
-        )
-        return Stream(self._portal, made, self)
+        return self._portal.call(self._network.profile, **options)
 
 
-class Stream:
+class Stream(Block[Result]):
     """A stream; see :class:`n6link.stream.Stream`."""
 
     def __init__(self, portal: _Portal, stream: stream_.Stream, network: Network) -> None:
-        self._portal = portal
+        super().__init__(portal, stream)
         self._stream = stream
         self._network = network
-        self._block: AbstractContextManager[stream_.Stream] | None = None
-
-    def __enter__(self) -> Self:
-        self._block = self._portal.block(self._stream)
-        self._block.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        assert self._block
-        self._block.__exit__(kind, error, trace)
 
     @property
     def stats(self) -> StreamStats:
@@ -251,25 +310,24 @@ class Stream:
         """Adds a frame; waits for room only under ``policy="all"``. See :meth:`n6link.stream.Stream.put`."""
         return self._portal.call(self._stream.put, data, captured=captured)
 
+    def end(self) -> None:
+        """No more frames will be put: the iteration ends with the result of the last one."""
+
+        async def end() -> None:
+            self._stream.end()
+
+        self._portal.call(end)
+
     def latest(self) -> Latest | None:
         """The newest result of the network, and its age. Never waits."""
         return self._network.latest()
 
-    def __iter__(self) -> Iterator[Result]:
-        return self
 
-    def __next__(self) -> Result:
-        try:
-            return self._portal.call(self._stream.__anext__)
-        except StopAsyncIteration:
-            raise StopIteration from None
-
-
-class TextStream:
+class TextStream(Steps[Piece]):
     """A text that grows as it is iterated over; see :class:`n6link.generate.TextStream`."""
 
     def __init__(self, portal: _Portal, text: generate_.TextStream) -> None:
-        self._portal = portal
+        super().__init__(portal, text)
         self._text = text
 
     @property
@@ -287,42 +345,15 @@ class TextStream:
         """Whether the text has ended."""
         return self._text.done
 
-    def __iter__(self) -> Iterator[Piece]:
-        return self
 
-    def __next__(self) -> Piece:
-        try:
-            return self._portal.call(self._text.__anext__)
-        except StopAsyncIteration:
-            raise StopIteration from None
-
-
-class Loop:
+class Loop(Block[Tick]):
     """A control loop; see :class:`n6link.loop.ControlLoop`."""
 
     def __init__(self, portal: _Portal, loop: loop_.ControlLoop) -> None:
-        self._portal = portal
+        super().__init__(portal, loop)
         self._loop = loop
-        self._block: AbstractContextManager[loop_.ControlLoop] | None = None
-
-    def __enter__(self) -> Self:
-        self._block = self._portal.block(self._loop)
-        self._block.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        assert self._block
-        self._block.__exit__(kind, error, trace)
 
     @property
     def stats(self) -> LoopStats:
         """Periods, jitter and misses so far."""
         return self._loop.stats
-
-    def __iter__(self) -> Iterator[Tick]:
-        return self
-
-    def __next__(self) -> Tick:
-        return self._portal.call(self._loop.__anext__)

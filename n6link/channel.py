@@ -137,14 +137,14 @@ class Channel:
     # ---- calls
 
     async def open(self, nonce: int, *, host: str) -> Session:
-        """Opens a session; whatever was under way is forgotten.
+        """Opens a session; whatever was under way is forgotten. Until it is open, other calls fail as before.
 
         Raises:
             VersionMismatch: the firmware was built from another schema.
             RemoteProtocolError: the peer speaks something else.
             N6Timeout: it says nothing at all.
         """
-        self.failure, self._opening = None, Mailbox()
+        self._opening = Mailbox()
         exchange = self.link.open(nonce, host=host, patience=self.timeout)
         self._boxes[exchange.id] = self._opening
         self.wake()
@@ -161,6 +161,7 @@ class Channel:
         if isinstance(event, Refused):
             raise event.error
         assert isinstance(event, Opened)
+        self.failure = None
         return event.session
 
     def send(
@@ -238,7 +239,7 @@ class Channel:
 
     def fail(self, error: N6Error) -> None:
         """Ends every waiting call, and every later one, with an error."""
-        if self.failure:
+        if self.failure and not self._opening:
             return
         self.failure = error
         boxes, self._boxes = self._boxes, {}

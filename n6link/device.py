@@ -24,6 +24,7 @@ from n6link.epochs import EpochStats
 from n6link.errors import (
     BadInput,
     CardError,
+    DeviceError,
     DeviceRebooted,
     LocalProtocolError,
     N6Error,
@@ -36,7 +37,7 @@ from n6link.inference import Job, Outcome, Runner
 from n6link.info import DeviceInfo, Ping
 from n6link.loop import ControlLoop, MissedPolicy
 from n6link.network import Network
-from n6link.protocol import CODECS, LogLevel, MessageType, ResetKind
+from n6link.protocol import CODECS, LogLevel, MessageType, ResetKind, Status
 from n6link.stats import Stats
 from n6link.subscription import LogRecord, Subscription
 from n6link.transport import open_stream
@@ -91,6 +92,8 @@ class N6Device:
         self._info: DeviceInfo
         self._networks: Mapping[str, Network] = MappingProxyType({})
         self._runner: Runner
+        self._known = False
+        """whether all is read that has to be known of the device since it started"""
         self._clock = ClockMap(1.0)
         self._comparing = False
 
@@ -267,10 +270,17 @@ class N6Device:
         """
         channel = self._open_channel
         channel.check()
+        if not self._known:
+            raise self._restarted()
         if not self._comparing and time.monotonic() >= self._clock.due:
             self._comparing = True
             channel.tasks.start_soon(self._compare)
-        outcome = await self._runner.run(job)
+        try:
+            outcome = await self._runner.run(job)
+        except DeviceError as error:
+            if error.status == Status.CANCELLED and not self._known:
+                raise self._restarted() from error
+            raise
         moment = outcome.begun, outcome.header.t_end, outcome.received
         if not self._clock.agrees(*moment):
             self._clock.add(*moment)
@@ -283,9 +293,14 @@ class N6Device:
             restart: restart the device, and wait until it is there again; what was under way fails with DeviceRebooted.
         """
         kind = ResetKind.DEVICE if restart else ResetKind.SESSION
-        await self.request(MessageType.RESET, CODECS["Reset"].pack(kind=kind))
+        self._known = not restart
+        try:
+            await self.request(MessageType.RESET, CODECS["Reset"].pack(kind=kind))
+        except N6Error:
+            self._known = True
+            raise
         if restart:
-            self._open_channel.fail(DeviceRebooted(f"{self._url} was restarted by this program"))
+            self._open_channel.fail(self._restarted())
             await self._open()
 
     def loop(self, hz: float, *, missed: MissedPolicy = "skip") -> ControlLoop:
@@ -300,9 +315,13 @@ class N6Device:
             raise LocalProtocolError("this N6Device is not open: use `async with N6Device(...) as dev`")
         return self._channel
 
+    def _restarted(self) -> DeviceRebooted:
+        return DeviceRebooted(f"{self._url} was restarted by this program: what was under way is lost")
+
     async def _open(self) -> None:
         """Opens a session, and reads what the device has."""
         channel = self._open_channel
+        self._known = False
         session = await channel.open(secrets.randbits(64), host=f"n6link {_version()}")
         self._clock = ClockMap(session.tick_hz, floor=self._clock.newest)
         try:
@@ -321,6 +340,7 @@ class N6Device:
             )
         self._networks = MappingProxyType(networks)
         self._runner = Runner(channel, session.slots)
+        self._known = True
 
     def _card(self, description: Description, file: Path | None) -> tuple[Card | None, str]:
         """The card of a network, or what is wrong with that of its firmware."""

@@ -26,7 +26,7 @@ import struct
 import sys
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Literal, Self
+from typing import TYPE_CHECKING, Final, Literal, Protocol, Self
 
 import anyio
 import anyio.lowlevel
@@ -37,7 +37,6 @@ from n6link.histogram import Histogram
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from n6link.network import Network
     from n6link.result import Result
 
 MissedPolicy = Literal["skip", "catch-up", "raise"]
@@ -57,6 +56,14 @@ class Latest:
     """seconds since the frame was captured"""
 
 
+class HasNewest(Protocol):
+    """A network, of either interface."""
+
+    @property
+    def newest(self) -> Result | None:
+        """The last result that was delivered."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tick:
     """One turn of a control loop; times are of ``time.monotonic()``, in seconds."""
@@ -69,12 +76,12 @@ class Tick:
     missed: int
     """ticks skipped right before this one"""
 
-    def latest(self, network: Network) -> Latest | None:
+    def latest(self, network: HasNewest) -> Latest | None:
         """The newest result that the network has delivered to anybody, or None. Never waits."""
         return latest(network)
 
 
-def latest(network: Network) -> Latest | None:
+def latest(network: HasNewest) -> Latest | None:
     """The newest result of a network and its age now. Safe to call from any thread."""
     result = network.newest
     return None if result is None else Latest(result, time.monotonic() - result.captured)

@@ -169,7 +169,7 @@ class Stream:
         self._last = -1
         self._background: Background | None = None
         self._tasks: TaskGroup
-        self._feeding = anyio.CancelScope()
+        self._feeding: anyio.CancelScope
         self._changed: anyio.Event
         self._ended = False
         self._failure: Exception | None = None
@@ -178,7 +178,7 @@ class Stream:
     async def __aenter__(self) -> Self:
         if self._background:
             raise LocalProtocolError("a stream is entered once; call Network.stream again for another one")
-        self._background, self._changed = Background(), anyio.Event()
+        self._background, self._changed, self._feeding = Background(), anyio.Event(), anyio.CancelScope()
         self._depth = min(self._depth, self._network.device.info.slots)
         self._tasks = await self._background.__aenter__()
         if self._source is not None:
