@@ -79,7 +79,7 @@ class Retry:
             watch.idle += passed
             watch.quiet = 0.0 if watch.tries != exchange.tries else watch.quiet + passed
             watch.tries = exchange.tries
-            if watch.idle > exchange.patience + link.path.drain(exchange.ahead):
+            if watch.idle > exchange.patience + link.path.drain(self._ahead(exchange)):
                 hopeless.append(exchange)
                 continue
             allowed = self._allowed(exchange)
@@ -109,9 +109,12 @@ class Retry:
         answers = len(link.exchanges) * int(Limit.MAX_CONTROL)
         if any(other.phase in (Phase.ACCEPTED, Phase.RECEIVING) for other in link.exchanges.values()):
             answers += 2 * self._chunk
-        ahead = link.path.pending if exchange.phase is Phase.SENDING else exchange.ahead
-        allowed = link.path.timeout(ahead + answers)
+        allowed = link.path.timeout(self._ahead(exchange) + answers)
         return max(allowed, POLL) if exchange.phase is Phase.ACCEPTED else allowed
+
+    def _ahead(self, exchange: Exchange) -> int:
+        """DATA bytes that have to arrive before it can get on."""
+        return exchange.ahead if exchange.tries else self._link.path.pending
 
     def _act(self, exchange: Exchange, watch: _Watch) -> None:
         link = self._link

@@ -219,6 +219,23 @@ def test_no_repetition_while_a_slow_line_works() -> None:
     assert clock.given_up == []
 
 
+def test_an_upload_is_not_given_up_while_a_large_window_drains() -> None:
+    """115200 baud, and a window that takes 23 seconds: the first grant comes after half of it."""
+    link = opened(window=1 << 18, chunk=8192, requests=8)
+    link.path.set_baud(115200)
+    link.path.answered(0.002)
+    upload = link.upload(memoryview(bytes(300_000)), network=0, slot=0, patience=5.0)
+    clock = Clock(link)
+    clock.run((1 << 17) / 11520)
+    assert clock.given_up == []
+    link.receive_data(wire.event(MessageType.CREDIT, CODECS["Credit"].pack(limit=3 << 17)), clock.now)
+    clock.run((300_000 - (1 << 17)) / 11520)
+    assert clock.given_up == []
+    link.receive_data(wire.reply(MessageType.COMMIT, upload.id), clock.now)
+    assert link.counters.repeats == 0
+    assert not link.exchanges
+
+
 def test_an_upload_without_credits_probes() -> None:
     link = opened(window=256)
     link.upload(memoryview(bytes(1000)), network=0, slot=0, patience=1000.0)
