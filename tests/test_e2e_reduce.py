@@ -1,0 +1,64 @@
+"""Reductions by the firmware's core on every target, where it computes them with scalars or with a vector unit, against an oracle."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from e2e_fixtures import device_url, noise
+from numpy.typing import NDArray
+from reductions import device
+
+from n6link import N6Device, Network, TensorSpec, reduce
+from n6link.reduce import Peaks, Reduced, Return, Rows
+
+__all__ = ["device_url"]
+
+
+def requests(index: int, spec: TensorSpec, raw: NDArray[Any]) -> list[Return]:
+    """Reductions of every kind that an output can have, of its own values and with ties."""
+    width, middle = spec.shape[-1], float(np.median(spec.dequantize(raw)))
+    made = [
+        reduce.whole(index),
+        reduce.part(index, spec, 1, raw.size - 2),
+        reduce.argmax(index, spec),
+        *(reduce.topk(index, spec, k, row=raw.size // width - 1) for k in (1, 5, 64)),
+    ]
+    if raw.size % 16 == 0 and spec.scale is not None:
+        for columns in (False, True):
+            passing = reduce.above(index, spec, middle, channels=16, channel=3, columns=columns)
+            made += [passing, replace(passing, k=2)]
+    return made
+
+
+def equal(one: Reduced, other: Reduced) -> bool:
+    match one, other:
+        case Peaks(), Peaks():
+            return np.array_equal(one.indices, other.indices) and np.array_equal(one.values, other.values)
+        case Rows(), Rows():
+            same = np.array_equal(one.indices, other.indices) and np.array_equal(one.values, other.values)
+            return same and (one.count, one.threshold) == (other.count, other.threshold)
+        case np.ndarray(), np.ndarray():
+            return np.array_equal(one, other)
+    return False
+
+
+@pytest.mark.parametrize("name", ["reference", "reference_colour"])
+async def test_every_reduction(device_url: str, name: str) -> None:
+    async with N6Device(device_url) as dev:
+        net: Network = dev[name]
+        data = noise(net, seed=4)
+        whole = (await net.run(data)).outputs
+        asked = 0
+        for index, (output, spec) in enumerate(net.outputs.items()):
+            if spec.dtype not in reduce.REDUCIBLE:
+                continue
+            for request in requests(index, spec, whole[output]):
+                result = await net.run(data, reduce=[request])
+                got: Reduced = {**result.outputs, **result.reduced}[output]
+                expected, count = device(whole[output], request)
+                assert equal(got, reduce.parse(expected, request, spec, count)), request
+                asked += 1
+        assert asked == (10 if name == "reference" else 6)
