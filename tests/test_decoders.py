@@ -6,12 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from e2e_fixtures import noise, sim_url
 from reductions import Answer, Network, answer, spec
 
 from n6link import card, decoders, reduce
 from n6link.decoders.pose_heatmap import PoseHeatmap
 from n6link.decoders.text import NextToken, TextClassification
 from n6link.decoders.yolo_pose import YoloPose
+from n6link.device import N6Device
 from n6link.errors import BadInput, CardError
 
 
@@ -55,7 +57,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "class Plates:\n"
         "    def returns(self, network, **options): return None\n"
         "    def complete(self, result): return True\n"
-        "    def decode(self, result, **options): return float(result.outputs['a'].max())\n"
+        "    def decode(self, result, **options): return max(float(raw.max()) for raw in result.outputs.values())\n"
     )
     metadata = tmp_path / "plates-1.0.dist-info"
     metadata.mkdir()
@@ -75,6 +77,15 @@ def test_own_decoders() -> None:
     assert type(decoders.get("pose-heatmap")) is PoseHeatmap
     with pytest.raises(CardError, match="'plates:Missing' of task 'broken' cannot be loaded"):
         decoders.get("broken")
+
+
+@pytest.mark.usefixtures("installed")
+async def test_own_decoder_of_a_network_on_a_device() -> None:
+    plates = card.load('task = "plate-reader"\nnetworks = ["reference"]', base=None)
+    async with N6Device(sim_url(), cards=[plates]) as dev:
+        for reduce_ in (None, True):
+            result = await dev["reference"].run(noise(dev["reference"]), reduce=reduce_)
+            assert result.decode() == result.outputs["heatmaps"].max()
 
 
 def test_options() -> None:
