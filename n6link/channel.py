@@ -278,6 +278,7 @@ class Channel:
                 buffers = link.data_to_send(time.monotonic(), budget)
                 if buffers:
                     self._deliver()
+                    buffers += link.data_to_send(time.monotonic(), 0)  # what follows upon it at once
                     await self._stream.send(b"".join(buffers))
                 else:
                     self._writable = anyio.Event()

@@ -22,7 +22,7 @@ import anyio
 
 from n6link.channel import Channel, Mailbox
 from n6link.errors import DeviceError, N6Error, N6Timeout
-from n6link.events import Begun, Received, Uploaded
+from n6link.events import Begun, Event, Received, Uploaded
 from n6link.exchange import Exchange, Phase
 from n6link.protocol import CODECS, InferFlag, MessageType, Status
 from n6link.slots import SlotPool
@@ -98,37 +98,41 @@ class Runner:
             pause = min(2 * pause, LONGEST_PAUSE)
 
 
-class _Dialogue:
-    """One attempt; owns its slot until it gives it back."""
+class _Dialogue(Mailbox):
+    """One attempt; owns its slot until it gives it back. Its INFER leaves in one write with COMMIT."""
 
     def __init__(self, channel: Channel, slots: SlotPool, slot: int, job: Job, key: int) -> None:
+        super().__init__()
         self._channel = channel
         self._slots = slots
         self._slot: int | None = slot
         self._job = job
         self._key = key
-        self._box = Mailbox()
+        self._begun = 0.0
         self._infer: Exchange | None = None
 
+    def put(self, event: Event | N6Error) -> None:
+        """Answers Uploaded with INFER at once; the rest is for :meth:`run`."""
+        if isinstance(event, Uploaded) and self._slot is not None and self._infer is None:
+            self._begun = event.begun
+            self._infer = self._channel.send(MessageType.INFER, self._request(event.id, self._slot), box=self)
+        else:
+            super().put(event)
+
     async def run(self) -> Outcome:
-        channel, job = self._channel, self._job
-        upload = None
+        """Goes through it; gives everything back, however it ends."""
+        channel, job, upload = self._channel, self._job, None
         try:
             assert self._slot is not None
-            upload = channel.upload(
-                job.image, network=job.network, slot=self._slot, priority=job.priority, box=self._box
-            )
-            uploaded = await self._box.get()
-            assert isinstance(uploaded, Uploaded)
-            self._infer = channel.send(MessageType.INFER, self._request(upload.id, self._slot), box=self._box)
+            upload = channel.upload(job.image, network=job.network, slot=self._slot, priority=job.priority, box=self)
             while True:
-                event = await self._box.get()
+                event = await self.get()
                 if isinstance(event, Begun):
                     self._release_slot()
                     if job.computed:
                         job.computed()
                 elif isinstance(event, Received):
-                    return Outcome(event.header, event.records, event.data, uploaded.begun, event.received)
+                    return Outcome(event.header, event.records, event.data, self._begun, event.received)
         finally:
             if upload:
                 channel.forget(upload)
