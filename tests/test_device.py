@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import random
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -346,6 +347,34 @@ async def test_cancelled_while_all_slots_are_taken() -> None:
             await anyio.lowlevel.checkpoint()
             group.cancel_scope.cancel()
         await network.run(noise(network))
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_cancelled_at_random_over_a_bad_line(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five programs at once, a third of their calls cancelled; no result is wrong and nothing is left behind."""
+    faults, made = Faults(flip=5e-5, drop=5e-5, noise=5e-5, double=5e-5), list[FaultyStream]()
+    monkeypatch.setattr(device_module, "open_stream", breaking(open_stream, faults, seed, made))
+    chance = random.Random(seed)
+    async with N6Device(sim_url(chunk=256), timeout=30) as dev:
+        made[0].active = False
+        good = {(name, n): await dev[name].run(noise(dev[name], n)) for name in NAMES for n in range(2)}
+        made[0].active = True
+
+        async def program() -> None:
+            for _ in range(30):
+                name, n = key = chance.choice(list(good))
+                with anyio.move_on_after(chance.choice([math.inf, math.inf, 0.0, 0.001, 0.004, 0.02])):
+                    result = await dev[name].run(noise(dev[name], n), priority=chance.randrange(3), reduce=False)
+                    assert same(result, good[key])
+
+        async with anyio.create_task_group() as group:
+            for _ in range(5):
+                group.start_soon(program)
+        made[0].active = False
+        while dev._open_channel.link.exchanges:
+            await anyio.sleep(0.01)
+        assert (await dev.stats()).queue == 0
+        assert not dev._open_channel._boxes
 
 
 async def test_a_cancelled_request_leaves_nothing_behind() -> None:
