@@ -4,47 +4,19 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
 from e2e_fixtures import noise, on_both_backends, sim_url
+from held import held, queued, requests
 
 from n6link import N6Device
-from n6link.channel import Channel
 from n6link.errors import BadInput, DeviceError, N6Timeout
-from n6link.exchange import Exchange
 from n6link.inference import Job
 from n6link.network import Network
 from n6link.protocol import CODECS, InferFlag, MessageType, Status
-
-
-@contextmanager
-def sent(
-    monkeypatch: pytest.MonkeyPatch, *, but: MessageType | None = None
-) -> Iterator[list[tuple[MessageType, bytes]]]:
-    """The requests that leave. Those of one type do not, and are not answered either."""
-    original, requests = Channel.send, []
-
-    def send(self: Channel, kind: MessageType, body: bytes = b"", **options: Any) -> Exchange:
-        if kind is but:
-            return Exchange(0, kind, body, None, 0.0)  # type: ignore[arg-type]
-        requests.append((kind, body))
-        return original(self, kind, body, **options)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Channel, "send", send)
-        yield requests
-
-
-async def hold_all_results(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fills every result buffer of the device and never releases them: from now on nothing can start."""
-    with sent(monkeypatch, but=MessageType.RELEASE):
-        for seed in range(network.device.info.results):
-            await network.run(noise(network, seed))
 
 
 def job(network: Network, deadline: float | None) -> Job:
@@ -53,37 +25,37 @@ def job(network: Network, deadline: float | None) -> Job:
 
 
 @on_both_backends
-async def test_the_device_drops_what_has_waited_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_device_drops_what_has_waited_too_long() -> None:
     async with N6Device(sim_url()) as device:
         network = device["reference"]
-        await hold_all_results(network, monkeypatch)
-        before = await device.stats()
-        with pytest.raises(N6Timeout, match="dropped the work") as caught:
-            await device.infer(job(network, time.monotonic() + 0.02))
-        assert isinstance(caught.value.__cause__, DeviceError)
-        assert caught.value.__cause__.status is Status.DEADLINE
-        after = await device.stats()
-        assert after.queue == 0
-        assert after.networks[0].late == 1
-        assert after.networks[0].runs == before.networks[0].runs, "it has not even started"
+        async with held(network):
+            before = await device.stats()
+            with pytest.raises(N6Timeout, match="dropped the work") as caught:
+                await device.infer(job(network, time.monotonic() + 0.02))
+            assert isinstance(caught.value.__cause__, DeviceError)
+            assert caught.value.__cause__.status is Status.DEADLINE
+            after = await device.stats()
+            assert after.queue == 0
+            assert after.networks[0].late == 1
+            assert after.networks[0].runs == before.networks[0].runs, "it has not even started"
 
 
 @pytest.mark.parametrize("option", ["timeout", "deadline", "both"])
 @on_both_backends
-async def test_a_run_ends_with_its_time_and_leaves_nothing_queued(option: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_run_ends_with_its_time_and_leaves_nothing_queued(option: str) -> None:
     async with N6Device(sim_url()) as device:
         network = device["reference"]
-        await hold_all_results(network, monkeypatch)
-        options: dict[str, Any] = {
-            "timeout": {"timeout": 0.02},
-            "deadline": {"deadline": time.monotonic() + 0.02},
-            "both": {"timeout": 0.02, "deadline": time.monotonic() + 1000},
-        }[option]
-        with pytest.raises(N6Timeout):
-            await network.run(noise(network), **options)
-        while (stats := await device.stats()).queue:
-            await anyio.lowlevel.checkpoint()
-        assert stats.networks[0].late + stats.networks[0].cancelled == 1
+        async with held(network):
+            options: dict[str, Any] = {
+                "timeout": {"timeout": 0.02},
+                "deadline": {"deadline": time.monotonic() + 0.02},
+                "both": {"timeout": 0.02, "deadline": time.monotonic() + 1000},
+            }[option]
+            with pytest.raises(N6Timeout):
+                await network.run(noise(network), **options)
+            await queued(device, 0)
+            stats = (await device.stats()).networks[0]
+            assert stats.late + stats.cancelled == 1
 
 
 @on_both_backends
@@ -123,17 +95,15 @@ async def test_what_is_late_already_is_not_sent() -> None:
     ],
 )
 @on_both_backends
-async def test_the_time_to_live_is_what_is_left(
-    seconds: float | None, ttl: tuple[int, int], monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_time_to_live_is_what_is_left(seconds: float | None, ttl: tuple[int, int]) -> None:
     async with N6Device(sim_url()) as device:
         network = device["reference"]
-        with sent(monkeypatch) as requests, anyio.move_on_after(5):
+        with requests() as made, anyio.move_on_after(5):
             try:
                 await device.infer(job(network, None if seconds is None else time.monotonic() + seconds))
             except N6Timeout:
                 assert seconds == 1e-9
-        infer = next(CODECS["Infer"].unpack(body) for kind, body in requests if kind is MessageType.INFER)
+        infer = next(CODECS["Infer"].unpack(body) for kind, body in made if kind is MessageType.INFER)
         assert ttl[0] <= infer.ttl_us <= ttl[1]
         assert bool(infer.flags & InferFlag.ABORT_LATE) == (seconds is not None)
 
@@ -161,25 +131,22 @@ async def test_a_deadline_without_end_is_none() -> None:
 
 
 @on_both_backends
-async def test_a_stream_delivers_nothing_that_is_too_old(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_stream_delivers_nothing_that_is_too_old() -> None:
     """First the device is stuck, so that frames grow old at every place; then nothing fresh is held up by them."""
     async with N6Device(sim_url()) as device:
         network = device["reference"]
         async with network.stream(max_age=0.1) as stream:
-            await hold_all_results(network, monkeypatch)
-            while stream.stats.late < 4:
-                await stream.put(noise(network))
-                await anyio.sleep(0.01)
-            assert stream.stats.delivered == 0
-            stats = await device.stats()
-            assert stats.networks[0].late + stats.networks[0].cancelled >= 2
-            await device.reset()
-            while not stream.stats.delivered:
+            async with held(network):
+                while stream.stats.late < 4:
+                    await stream.put(noise(network))
+                    await anyio.sleep(0.01)
+                assert stream.stats.delivered == 0
+                stats = (await device.stats()).networks[0]
+                assert stats.late + stats.cancelled >= 2
+            result = None
+            while not result:
                 await stream.put(noise(network))
                 with anyio.move_on_after(0.01):
-                    try:
-                        result = await stream.__anext__()
-                    except DeviceError as error:
-                        assert error.status is Status.CANCELLED
+                    result = await stream.__anext__()
             assert result.frame
             assert result.frame.age <= 0.1

@@ -1,0 +1,50 @@
+"""Holds up a device: while all its result buffers are held, whatever is asked of it queues, and nothing starts."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+from unittest import mock
+
+import anyio.lowlevel
+from e2e_fixtures import noise
+
+from n6link.channel import Channel
+from n6link.device import N6Device
+from n6link.exchange import Exchange, Phase
+from n6link.network import Network
+from n6link.protocol import MessageType
+
+
+@contextmanager
+def requests(*, without: MessageType | None = None) -> Iterator[list[tuple[MessageType, bytes]]]:
+    """The requests that are made in this block; those of one type do not leave."""
+    original, made = Channel.send, []
+
+    def send(self: Channel, kind: MessageType, body: bytes = b"", **options: Any) -> Exchange:
+        made.append((kind, body))
+        if kind is without:
+            return Exchange(0, kind, body, Phase.GONE, 0.0)
+        return original(self, kind, body, **options)
+
+    with mock.patch.object(Channel, "send", send):
+        yield made
+
+
+@asynccontextmanager
+async def held(network: Network) -> AsyncIterator[None]:
+    """In this block nothing starts on the device of a network; after it, what was queued does."""
+    with requests(without=MessageType.RELEASE) as made:
+        for seed in range(network.device.info.results):
+            await network.run(noise(network, seed))
+    yield
+    for kind, body in made:
+        if kind is MessageType.RELEASE:
+            network.device._open_channel.send(kind, body)
+
+
+async def queued(device: N6Device, count: int) -> None:
+    """Waits until so many inferences are in the device's queue."""
+    while (await device.stats()).queue != count:
+        await anyio.lowlevel.checkpoint()
