@@ -16,7 +16,7 @@ from n6link.epochs import EpochBlock, EpochTable
 from n6link.errors import ReportError
 from n6link.info import Pool
 from n6link.protocol import EpochKind
-from n6link.st_report import Report, block_table, join, read
+from n6link.st_report import MAX_BYTES, Report, block_table, join, read
 from n6link.st_report.model import MAX_NOTES
 from n6link.st_report.text import TextReader
 
@@ -558,3 +558,33 @@ def test_a_pool_whose_name_has_blanks_stays_one_word(tmp_path: Path) -> None:
     path = tmp_path / "network_c_info.json"
     path.write_text(json.dumps(document))
     assert block_table(path).splitlines() == ["HW 1 1 0 0 Conv", "pool slow_RAM_2 0x400 64 32 0 32"]
+
+
+def write_c_info(path: Path, nodes: list[dict[str, object]]) -> Path:
+    path.write_text(json.dumps({"json_schema_version": "2.0", "graphs": [{"nodes": nodes}]}))
+    return path
+
+
+def test_an_epoch_that_comes_twice_counts_once(tmp_path: Path) -> None:
+    work = [{"description": "Node kind=Conv"}]
+    nodes: list[dict[str, object]] = [
+        {"id": i, "name": f"epoch_{number}", "mapping": "NODE_HW", "subgraph_nodes": work}
+        for i, number in enumerate((1, 2, 2))
+    ]
+    report = read(write_c_info(tmp_path / "network_c_info.json", nodes))
+    assert report.table and report.table.epochs == 2
+    assert [note.reason for note in report.notes] == ["Epoch 2 comes twice"]
+
+
+def test_notes_on_a_document_are_limited(tmp_path: Path) -> None:
+    nodes: list[dict[str, object]] = [{"name": "odd", "mapping": "NODE_X"} for _ in range(MAX_NOTES + 7)]
+    report = read(write_c_info(tmp_path / "network_c_info.json", nodes))
+    assert (len(report.notes), report.more_notes) == (MAX_NOTES, 7)
+
+
+def test_a_file_that_no_report_is_as_large_as(tmp_path: Path) -> None:
+    path = tmp_path / "network_generate_report.txt"
+    with path.open("wb") as file:
+        file.truncate(MAX_BYTES + 1)
+    with pytest.raises(ReportError, match=f"has {MAX_BYTES + 1} bytes; a report has at most {MAX_BYTES}"):
+        read(path)
