@@ -15,7 +15,8 @@
 
 enum {
     RESULTS = 4,
-    WINDOW = 256 * 1024, /* what the sockets of both ends hold */
+    WINDOW = 256 * 1024,     /* what the sockets of both ends hold */
+    UART_WINDOW = 32 * 1024, /* what lies on a paced line delays everything behind it */
     TX = 64 * 1024,
     MARGIN = 64 *
         1024, /* of a result buffer: indices of selected rows, several views of one output */
@@ -143,7 +144,7 @@ static void plan_memory(n6_board_t *board)
     config->sums = reserve(board, config->total_blocks * sizeof(*config->sums));
     config->tx = reserve(board, TX);
     config->tx_size = TX;
-    config->window = WINDOW;
+    config->window = board->options->baud > 0 ? UART_WINDOW : WINDOW;
 }
 
 static void free_memory(const n6_config_t *config)
