@@ -81,5 +81,9 @@ format: $(VENV)/.dev
 bench: $(VENV)/.installed
 	for b in benchmarks/*_bench.py; do $(BIN)/python $$b || exit 1; done
 
+firmware: $(VENV)/.dev tools
+	cd firmware && export PATH="$(CURDIR)/$(BIN):$$PATH" && \
+	for p in host qemu stm32n6570-dk nucleo-n657x0-q; do cmake --preset $$p && cmake --build --preset $$p || exit 1; done
+
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*

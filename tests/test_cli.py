@@ -479,10 +479,13 @@ def standing_board(*words: str) -> Iterator[dict[str, Any]]:
         line = process.stdout.readline()
         assert line, process.stderr.read()
         ready = json.loads(line)
-        yield ready | {"process": process}
-        if process.poll() is None:
-            process.send_signal(signal.SIGINT)
-        process.wait(10)
+        try:
+            yield ready | {"process": process}
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+            process.wait(10)
+        finally:
+            process.kill()
 
 
 def ends(pid: int) -> bool:
