@@ -48,7 +48,7 @@ async def run_networks(url: str) -> list[str]:
 
 async def link(url: str, network: str, seconds: float) -> None:
     monitor = Monitor(url, network=network)
-    watching = asyncio.create_task(monitor.watch())
+    watching = asyncio.create_task(monitor.watcher.watch())
     readings = monitor.model.history.readings
     await asyncio.sleep(START)
     first = readings[-1]

@@ -24,10 +24,11 @@ from rich.text import Text
 
 from n6link import errors
 from n6link.device import N6Device
-from n6link.monitor import app
-from n6link.monitor.app import Monitor, hopeless
+from n6link.monitor import app, watch
+from n6link.monitor.app import Monitor
 from n6link.monitor.keys import split
 from n6link.monitor.view import View
+from n6link.monitor.watch import hopeless
 from n6link.protocol import LogLevel
 
 PATIENCE = 30
@@ -38,7 +39,8 @@ QUICK = 0.05
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(app, "SECOND", QUICK)
+    monkeypatch.setattr(app, "CLOCK", QUICK)
+    monkeypatch.setattr(watch, "SECOND", QUICK)
     monkeypatch.chdir(tmp_path)
 
 
@@ -49,7 +51,7 @@ def screen(width: int = 80, height: int = 24) -> Console:
 @asynccontextmanager
 async def watching(monitor: Monitor) -> AsyncIterator[Monitor]:
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(monitor.watch)
+        tasks.start_soon(monitor.watcher.watch)
         yield monitor
         tasks.cancel_scope.cancel()
 
@@ -81,7 +83,7 @@ async def test_one_reading_has_everything(tmp_path: Path) -> None:
     with board("--unix", str(tmp_path / "board"), "--baud", "921600") as virtual:
         await run(virtual.url, times=3)
         monitor = Monitor(virtual.url, network="reference")
-        await monitor.once()
+        await monitor.watcher.once()
         view = monitor.view()
     assert view.state == "connected"
     assert view.identity is not None
@@ -112,7 +114,7 @@ async def test_it_follows_a_board_at_work() -> None:
 @on_both_backends
 async def test_once_runs_what_shall_be_busy() -> None:
     monitor = Monitor(sim_url(), busy=("reference",))
-    await monitor.once()
+    await monitor.watcher.once()
     assert monitor.view().networks[0].runs == 1
 
 
@@ -125,8 +127,8 @@ async def test_over_a_slow_line_epochs_are_read_rarely(monkeypatch: pytest.Monke
         return await real(self, name)
 
     monkeypatch.setattr(N6Device, "epoch_stats", count)
-    monkeypatch.setattr(app, "UART_SHARE", 0.0)
-    monkeypatch.setattr(app, "LEAST_SHARE", 1e-9)
+    monkeypatch.setattr(watch, "UART_SHARE", 0.0)
+    monkeypatch.setattr(watch, "LEAST_SHARE", 1e-9)
     async with watching(Monitor(sim_url(baud=921600), interval=QUICK, busy=("reference",))) as monitor:
         await until(monitor, lambda view: view.summary and view.summary.runs)
         known, runs = len(asked), monitor.view().networks[0].runs
@@ -187,7 +189,7 @@ def test_what_waiting_cannot_mend_ends_it(
 ) -> None:
     url = sim_url() if url == "SIM" else url
     with pytest.raises(error) as caught:
-        anyio.run(Monitor(url, network=network).watch, backend=backend)
+        anyio.run(Monitor(url, network=network).watcher.watch, backend=backend)
     assert "nope" in str(caught.value) or url in str(caught.value)
 
 
@@ -196,7 +198,7 @@ async def test_without_a_virtual_board_there_is_nothing_to_wait_for(
 ) -> None:
     monkeypatch.setenv("N6LINK_SIM", str(tmp_path / "gone"))
     with pytest.raises(errors.TransportError, match="N6LINK_SIM"):
-        await Monitor("sim:reference:").watch()
+        await Monitor("sim:reference:").watcher.watch()
 
 
 @pytest.mark.parametrize(
@@ -260,7 +262,7 @@ async def test_a_command_that_fails_says_why() -> None:
             async def reset_stats(self) -> None:
                 raise errors.N6Timeout("no answer within 5 s")
 
-        monitor._device = Silent()  # type: ignore[assignment]
+        monitor.watcher._device = Silent()  # type: ignore[assignment]
         await monitor.press("r", screen())
         assert monitor.model.message == "no answer within 5 s"
 

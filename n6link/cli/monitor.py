@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Annotated
 
 import anyio
@@ -28,7 +29,7 @@ def monitor(
     as_json: Json = False,
 ) -> None:
     """Show what a board is doing, until you press q."""
-    from n6link.monitor.app import Monitor
+    from n6link.monitor.app import DEMO, Monitor
 
     if as_json and not once:
         raise typer.BadParameter("--json prints one reading: it needs --once")
@@ -37,18 +38,19 @@ def monitor(
         raise typer.BadParameter("--demo brings its own board: leave --url away")
     if not MIN_INTERVAL <= interval <= 3600:
         raise BadInput(f"--interval {interval:g} is out of range; give {MIN_INTERVAL} to 3600 seconds")
-    watcher = Monitor(
+    logging.getLogger("n6link").addHandler(logging.NullHandler())  # the screen has a place for what the device logs
+    shown = Monitor(
         "sim:" if demo else url,
         cards=[str(card) for card in cards or ()],
         interval=interval,
         network=network,
-        busy=("movenet13", "tinybert") if demo else (),
+        busy=DEMO if demo else (),
     )
     if not once:
-        anyio.run(watcher.run, out)
+        anyio.run(shown.run, out)
         return
-    anyio.run(watcher.once)
+    anyio.run(shown.watcher.once)
     if as_json:
-        emit(watcher.view().to_dict())
+        emit(shown.view().to_dict())
     else:
-        out.print(watcher.screen(out, footer=False), height=out.height)
+        out.print(shown.screen(out, footer=False), height=out.height)

@@ -27,11 +27,9 @@ def duration(seconds: float) -> str:
     """``12.3 ms``: three digits with a fitting unit."""
     if seconds <= 0 or math.isnan(seconds):
         return "-"
-    for limit, factor, unit in ((1e-3, 1e6, "us"), (1.0, 1e3, "ms"), (math.inf, 1.0, "s")):
-        if seconds < limit * 0.9995:
-            value = seconds * factor
-            return f"{value:.{max(0, 2 - int(math.log10(max(value, 1))))}f} {unit}"
-    raise AssertionError("unreachable")
+    factor, unit = (1e6, "us") if seconds < 0.9995e-3 else (1e3, "ms") if seconds < 0.9995 else (1.0, "s")
+    value = seconds * factor
+    return f"{value:.{max(0, 2 - int(math.log10(max(value, 1))))}f} {unit}"
 
 
 def clock(seconds: float) -> str:

@@ -7,16 +7,17 @@ height: what the small tables leave goes to the epochs and the log.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Generic, TypeVar
+from typing import Final
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.layout import Layout
 from rich.table import Table
 from rich.text import Text
 
+from n6link.monitor.lines import Cell, Column, fit, heading, line, rows_of
 from n6link.monitor.render import KIND_STYLES, bar, clock, duration, hertz, rate, short, size, spark
 from n6link.monitor.view import EpochRow, EpochSummary, LogLine, NetworkRow, PoolRow, View
 
@@ -61,21 +62,6 @@ class Sizes:
     log: int
 
 
-T = TypeVar("T")
-Cell = str | tuple[str, str]
-"""a text, or a text and its style"""
-
-
-@dataclass(frozen=True, slots=True)
-class Column(Generic[T]):
-    """A column of a table: how wide it is, and what it says of each row."""
-
-    title: str
-    width: int
-    cell: Callable[[T], Cell]
-    left: bool = False
-
-
 def sizes(view: View, width: int, height: int) -> Sizes:
     """Divides the lines between header and footer."""
     networks = min(max(len(view.networks), 1), max(2, height // 6))
@@ -101,7 +87,7 @@ def sizes(view: View, width: int, height: int) -> Sizes:
 def render(view: View, width: int, height: int, *, footer: bool = True) -> RenderableType:
     """The whole screen, without the footer's line for keys if nobody can press any."""
     if width < SMALLEST[0] or height < SMALLEST[1]:
-        return Group(_line((f"{view.state}; needs {SMALLEST[0]}x{SMALLEST[1]} characters", "dim")))
+        return Group(line((f"{view.state}; needs {SMALLEST[0]}x{SMALLEST[1]} characters", "dim")))
     head = _header(view, width)
     if view.identity is None:
         return Group(head, Text(), Text(view.reason or "Waiting for a device ...", style="yellow"))
@@ -148,47 +134,16 @@ def _side(view: View, lines: Sizes, width: int) -> list[Layout]:
         rest = width - half - 2
         both = Layout(size=lines.link + 1)
         both.split_row(
-            Layout(_pools(view.pools, lines.pools, rest), size=rest),
+            Layout(_pools(view, lines.pools, rest), size=rest),
             Layout(Text(" "), size=2),
             Layout(_link(view, lines.link, half)),
         )
         return [both, log]
-    pools = Layout(_pools(view.pools, lines.pools, width), size=lines.pools + 1)
+    pools = Layout(_pools(view, lines.pools, width), size=lines.pools + 1)
     return [pools, Layout(_link(view, lines.link, width), size=lines.link + 1), log]
 
 
-def _line(*parts: tuple[str, str]) -> Text:
-    """One line of texts and their styles."""
-    return Text.assemble(*parts, no_wrap=True, overflow="ellipsis")
-
-
-def _rule(title: str, width: int, note: str = "") -> Text:
-    """A title, a line, and a note at its end if there is room for one."""
-    shown = set_cell_size(title, width) if cell_len(title) > width else title
-    tail = f" {note}" if note and cell_len(shown) + cell_len(note) + 4 <= width else ""
-    fill = max(width - cell_len(shown) - cell_len(tail) - 1, 0)
-    return Text.assemble((shown, "bold"), (" " + "─" * fill + tail, "dim"), no_wrap=True, overflow="crop")
-
-
-def _fit(text: str, width: int, left: bool) -> str:
-    """A text in exactly so many cells of the terminal."""
-    used = cell_len(text)
-    if used > width:
-        return set_cell_size(text, width - 1) + "…"
-    return text + " " * (width - used) if left else " " * (width - used) + text
-
-
-def _table(columns: Sequence[Column[T]], rows: Sequence[T], *, gap: int) -> list[Text]:
-    """One line a row; a rich table, which finds its widths itself, takes several times as long to draw."""
-    lines = []
-    for row in rows:
-        line = Text(no_wrap=True, overflow="crop")
-        for column in columns:
-            cell = column.cell(row)
-            text, style = cell if isinstance(cell, tuple) else (cell, "")
-            line.append(_fit(text, column.width, column.left), style).append(" " * gap)
-        lines.append(line)
-    return lines
+# ---- the sections, from the top
 
 
 def _fitting(width: int, *columns: tuple[int, Column[NetworkRow]]) -> list[Column[NetworkRow]]:
@@ -201,30 +156,27 @@ def _count(count: int, style: str) -> Cell:
     return short(count), style if count else "dim"
 
 
-# ---- the sections, from the top
-
-
 def _header(view: View, width: int) -> RenderableType:
-    state, identity = _line((f"● {view.state} {clock(view.state_seconds)}", STATE_STYLES[view.state])), view.identity
+    state, identity = line((f"● {view.state} {clock(view.state_seconds)}", STATE_STYLES[view.state])), view.identity
     if view.paused:
-        state = _line(("‖ paused  ", "bold yellow")) + state
+        state = line(("‖ paused  ", "bold yellow")) + state
     if identity is None:
-        return _line(("n6link monitor  ", "bold")) + state
-    board = _line((identity.board, "bold"), (f"  {identity.unique_id}", "dim"))
-    board += _line(("  simulated" if identity.simulated else "", "bold magenta"))
+        return line(("n6link monitor  ", "bold")) + state
+    board = line((identity.board, "bold"), (f"  {identity.unique_id}", "dim"))
+    board += line(("  simulated" if identity.simulated else "", "bold magenta"))
     board.truncate(max(width - state.cell_len - 2, 0), overflow="ellipsis", pad=True)
     about = [f"{identity.baud} baud"] if identity.baud else []
     tail = "  ".join(["", *about, f"firmware {identity.firmware}", f"protocol {identity.protocol}"])
-    url = _line((identity.url, ""))
+    url = line((identity.url, ""))
     url.truncate(max(width - cell_len(tail), 12), overflow="ellipsis")
-    third = _line((view.reason, "red"))
+    third = line((view.reason, "red"))
     if view.state == "connected":
         facts = [f"CPU {hertz(view.cpu_hz)}"] if view.cpu_hz else []
         facts += [f"NPU {hertz(view.npu_hz)}"] if view.npu_hz else []
         facts += [f"{view.temperature:.0f} °C"] if view.temperature is not None else []
         facts += [f"up {clock(view.uptime)}"]
         facts += [f"round trip {duration(view.link.round_trips[-1])}"] if view.link and view.link.round_trips else []
-        third = _line(("  ".join([*facts, f"queue {view.queue}"]), ""))
+        third = line(("  ".join([*facts, f"queue {view.queue}"]), ""))
     return Group(board + "  " + state, url + tail, third)
 
 
@@ -258,8 +210,8 @@ def _networks(rows: Sequence[NetworkRow], lines: int, width: int) -> RenderableT
     if rest >= 6:
         times.append(Column("latency", rest, lambda row: (spark(row.latencies, rest), "blue"), left=True))
     where = f"{first + 1} to {first + len(shown)} of {len(rows)}" if len(rows) > len(shown) else ""
-    titles = "  ".join(_fit(column.title, column.width, column.left) for column in times + counts)
-    return Group(_rule("networks", width, where), _line((titles, "dim")), *_table(times + counts, shown, gap=2))
+    titles = "  ".join(fit(column.title, column.width, column.left) for column in times + counts)
+    return Group(heading("networks", width, where), line((titles, "dim")), *rows_of(times + counts, shown, gap=2))
 
 
 def _epochs(view: View, lines: int, width: int) -> RenderableType:
@@ -267,11 +219,11 @@ def _epochs(view: View, lines: int, width: int) -> RenderableType:
     if not summary or not rows:
         ran = any(row.selected and row.runs for row in view.networks)
         nothing = "no times of its epochs" if ran else "no inference yet"
-        title = f"epochs of {summary.network}" if summary else "epochs"
-        return Group(_rule(title, width), _legend(None, width), _line((nothing, "dim")))
+        where = f"epochs of {summary.network}" if summary else "epochs"
+        return Group(heading(where, width), _legend(None, width), line((nothing, "dim")))
     order = "slowest first" if view.order == "time" else "in order"
     runs = f"{summary.runs} run{'s' if summary.runs > 1 else ''}"
-    rule = _rule(f"epochs of {summary.network}, {order}, mean of {runs}", width, summary.origin)
+    title = heading(f"epochs of {summary.network}, {order}, mean of {runs}", width, summary.origin)
     room = lines if len(rows) <= lines else lines - 1
     first = max(0, min(view.first, len(rows) - room))
     shown = rows[first : first + room]
@@ -297,8 +249,8 @@ def _epochs(view: View, lines: int, width: int) -> RenderableType:
     others = [*rows[:first], *rows[first + room :]]
     note = f"{first} before, {len(rows) - first - room} after" if first else f"{len(others)} more"
     spent = f"{duration(sum(row.seconds for row in others))}, {100 * sum(row.share for row in others):.1f} %"
-    more = [_line((" " * label + f" {note}, {spent}", "dim"))] if others else []
-    return Group(rule, _legend(summary, width), *_table(columns, shown, gap=1), *more)
+    more = [line((" " * label + f" {note}, {spent}", "dim"))] if others else []
+    return Group(title, _legend(summary, width), *rows_of(columns, shown, gap=1), *more)
 
 
 def _legend(summary: EpochSummary | None, width: int) -> Text:
@@ -313,16 +265,19 @@ def _legend(summary: EpochSummary | None, width: int) -> Text:
         offload = f"on the NPU {count:.1f} % of epochs, {time:.1f} % of time"
         used = sum(cell_len(part) for part, _ in parts)
         parts += [(offload.rjust(width - used), "bold")] if used + len(offload) <= width else []
-    return _line(*parts)
+    return line(*parts)
 
 
-def _pools(pools: Sequence[PoolRow], lines: int, width: int) -> RenderableType:
+def _pools(view: View, lines: int, width: int) -> RenderableType:
+    """Memory pools. A full one is a warning, except on a virtual board, where no pool has a limit."""
+    pools, real = view.pools, view.identity is not None and not view.identity.simulated
+
     def figures(pool: PoolRow) -> str:
         return f"{size(pool.used)}/{size(pool.total)}"
 
     def fill(pool: PoolRow) -> Cell:
         share = pool.used / pool.total if pool.total else 0.0
-        style = "red" if share > 0.95 else "yellow" if share > 0.85 else "green"
+        style = "red" if share > 0.95 and real else "yellow" if share > 0.85 and real else "green"
         return bar(share, rest, "█", style).plain.replace(" ", "·"), style
 
     columns: list[Column[PoolRow]] = [
@@ -333,15 +288,15 @@ def _pools(pools: Sequence[PoolRow], lines: int, width: int) -> RenderableType:
     rest = width - sum(column.width + 1 for column in columns)
     if rest > 0:
         columns.insert(1, Column("", rest, fill, left=True))
-    body = _table(columns, pools[:lines], gap=1) or [_line(("none reported", "dim"))]
+    body = rows_of(columns, pools[:lines], gap=1) or [line(("none reported", "dim"))]
     hidden = f"{lines} of {len(pools)}" if len(pools) > lines else ""
-    return Group(_rule("memory pools", width, hidden), *body)
+    return Group(heading("memory pools", width, hidden), *body)
 
 
 def _link(view: View, lines: int, width: int) -> RenderableType:
     link = view.link
     if link is None:
-        return Group(_rule("link", width), _line(("no reading yet", "dim")))
+        return Group(heading("link", width), line(("no reading yet", "dim")))
     rest = width - 10 - 7 - 5 - 3
     trip = duration(link.round_trips[-1]) if link.round_trips else "-"
     rows = (
@@ -355,8 +310,8 @@ def _link(view: View, lines: int, width: int) -> RenderableType:
     for what, figure, chart, name, count in rows[:lines]:
         style = "bold yellow" if count else "dim"
         value = (figure.ljust(rest - len(chart)), ""), (chart, "blue")
-        lines_.append(_line((f"{what:10} ", "dim"), *value, (f" {name:7} ", "dim"), (f"{short(count):>5}", style)))
-    return Group(_rule("link", width), *lines_)
+        lines_.append(line((f"{what:10} ", "dim"), *value, (f" {name:7} ", "dim"), (f"{short(count):>5}", style)))
+    return Group(heading("link", width), *lines_)
 
 
 def _traffic(rate_: float, share: float | None) -> str:
@@ -365,16 +320,16 @@ def _traffic(rate_: float, share: float | None) -> str:
 
 def _log(view: View, lines: int, width: int) -> RenderableType:
     dropped = f"{view.log_dropped} dropped" if view.log_dropped else ""
-    rule = _rule(f"log, {view.log_level} and above", width, dropped)
+    title = heading(f"log, {view.log_level} and above", width, dropped)
     if not view.log:
-        return Group(rule, _line(("nothing so far", "dim")))
-    return Group(rule, *(_log_line(line) for line in view.log[-lines:]))
+        return Group(title, line(("nothing so far", "dim")))
+    return Group(title, *(_log_line(said) for said in view.log[-lines:]))
 
 
-def _log_line(line: LogLine) -> Text:
-    at = clock(line.at) if line.at is not None else "-"
+def _log_line(said: LogLine) -> Text:
+    at = clock(said.at) if said.at is not None else "-"
     return Text(
-        f"{at:>7} {line.level:7} {line.text}", LEVEL_STYLES.get(line.level, ""), no_wrap=True, overflow="ellipsis"
+        f"{at:>7} {said.level:7} {said.text}", LEVEL_STYLES.get(said.level, ""), no_wrap=True, overflow="ellipsis"
     )
 
 

@@ -1,0 +1,270 @@
+"""Reads a device for a :class:`~n6link.monitor.model.Model`, and finds it again when it is lost.
+
+It must not disturb what it watches. Statistics are pushed by the device at the chosen rate, and the round trip is
+measured once a second. The accumulated epoch timers of the selected network may be kilobytes: over a UART they are read
+as often as :data:`UART_SHARE` of its rate leaves room for.
+
+A device that vanishes, or that is not there yet, is tried again every second. Only what waiting cannot mend ends it,
+and only at the start: see :func:`hopeless`.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import anyio
+import numpy as np
+from numpy.typing import NDArray
+
+from n6link import errors
+from n6link.device import N6Device
+from n6link.monitor.model import Model
+from n6link.monitor.view import Identity, LogLine, PoolRow
+from n6link.path import BITS_PER_BYTE
+from n6link.protocol import CODECS, LogLevel
+from n6link.transport import check_url
+
+if TYPE_CHECKING:
+    from n6link.card import Card
+    from n6link.network import Network
+    from n6link.subscription import LogRecord
+
+UART_SHARE: Final = 0.006
+"""share of a UART's rate that all readings together may take, if the statistics alone do not take more"""
+LEAST_SHARE: Final = 0.001
+"""share of a UART's rate that reading epoch timers may always take"""
+SECOND: Final = 1.0
+"""between two round trips, and two attempts to find a device"""
+PAUSE: Final = 0.1
+"""seconds between two runs of the first network that is kept busy; of the second one twice as long, and so on"""
+
+Inputs = dict[str, NDArray[Any]]
+
+
+class Watcher:
+    """Watches a device; :meth:`once` or :meth:`watch` does it.
+
+    Args:
+        model: gets everything that the device says.
+        url: of the device, as for ``N6Device``.
+        cards: as for ``N6Device``.
+        interval: seconds between two readings.
+        network: name of the network that is selected at first; None = the first one.
+        busy: names of networks that the watcher itself keeps running, a few times a second.
+        changed: called whenever the model has something new.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        url: str | None,
+        *,
+        cards: Sequence[Card | str] = (),
+        interval: float = 1.0,
+        network: str | None = None,
+        busy: Sequence[str] = (),
+        changed: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.interval = interval
+        self._model = model
+        self._url = url
+        self._cards = cards
+        self._network = network
+        self._busy = busy
+        self._changed = changed
+        self._device: N6Device | None = None
+        self._met = False
+        self._due: dict[str, float] = {}
+        self._reselected = anyio.Event()
+
+    async def once(self) -> None:
+        """Takes one reading.
+
+        Raises:
+            N6Error: there is no device, or it does not answer, or it has no network of the name.
+        """
+        async with self._connected() as device:
+            for name in self._busy:
+                await _run(device[name], _noise(device[name]))
+            self._model.add_round_trip((await device.ping()).rtt)
+            if name := self._model.selected:
+                self._model.add_epochs(name, await device.epoch_stats(name))
+            self._model.add(await device.stats())
+
+    async def watch(self) -> None:
+        """Reads the device for ever; finds it again when it is lost.
+
+        Raises:
+            N6Error: something that waiting cannot mend, before the first reading.
+        """
+        if self._url:
+            check_url(self._url)
+        while True:
+            lost = await self._watch_until_lost()
+            if not self._met and hopeless(lost, self._url):
+                raise lost
+            self._model.absent(str(lost), time.monotonic())
+            self._changed()
+            await anyio.sleep(SECOND)
+
+    def reselected(self) -> None:
+        """Another network was selected: its epochs are read at once, if they are due."""
+        self._reselected.set()
+
+    async def reset(self) -> None:
+        """Resets the device's statistics.
+
+        Raises:
+            N6Error: there is no device, or it does not answer.
+        """
+        await self._present.reset_stats()
+        self._model.reset()
+        self._due.clear()
+        self._reselected.set()
+
+    async def set_log_level(self, level: LogLevel) -> None:
+        """Sets the least severe level of log lines that the device sends, now and whenever it comes back.
+
+        Raises:
+            N6Error: there is no device, or it does not answer.
+        """
+        await self._present.set_log_level(level)
+        self._model.log_level = level
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a device."""
+        return self._device is not None
+
+    @property
+    def _present(self) -> N6Device:
+        if self._device is None:
+            raise errors.TransportError("there is no device to ask")
+        return self._device
+
+    async def _watch_until_lost(self) -> BaseException:
+        """Watches one connection; returns what ended it."""
+        lost: BaseException = errors.TransportError("the connection has ended")
+        try:
+            async with self._connected() as device, anyio.create_task_group() as tasks:
+                self._met = True
+                await device.set_log_level(self._model.log_level)
+                for number, name in enumerate(self._busy):
+                    tasks.start_soon(_keep_busy, device[name], PAUSE * (number + 1))
+                for follow in (self._follow_stats, self._follow_log, self._follow_round_trips, self._follow_epochs):
+                    tasks.start_soon(follow, device)
+        except* errors.N6Error as group:
+            lost = _first(group)
+        return lost
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[N6Device]:
+        async with N6Device(self._url, cards=self._cards) as device:
+            if self._network:
+                self._model.selected, self._network = device[self._network].name, None
+            self._model.connected(_identity(device), time.monotonic())
+            self._changed()
+            self._device = device
+            try:
+                yield device
+            finally:
+                self._device = None
+
+    async def _follow_stats(self, device: N6Device) -> None:
+        self._model.add(await device.stats())
+        async with device.subscribe(self.interval) as pushed:
+            async for stats in pushed:
+                self._model.add(stats)
+                self._changed()
+
+    async def _follow_round_trips(self, device: N6Device) -> None:
+        while True:
+            self._model.add_round_trip((await device.ping()).rtt)
+            await anyio.sleep(max(SECOND, self.interval))
+
+    async def _follow_log(self, device: N6Device) -> None:
+        async with device.logs() as records:
+            async for record in records:
+                self._model.add_log(_line(record))
+                self._changed()
+
+    async def _follow_epochs(self, device: N6Device) -> None:
+        self._due.clear()
+        while name := self._model.selected:
+            wait = self._due.get(name, 0.0) - time.monotonic()
+            if wait > 0:
+                with anyio.move_on_after(wait):
+                    self._reselected = anyio.Event()
+                    await self._reselected.wait()
+                continue
+            epochs = await device.epoch_stats(name)
+            self._model.add_epochs(name, epochs)
+            self._changed()
+            size = len(epochs.table) * CODECS["BlockStats"].size if epochs.runs else 0
+            self._due[name] = time.monotonic() + max(self.interval, size / self._epoch_rate(device))
+
+    def _epoch_rate(self, device: N6Device) -> float:
+        """Bytes a second in which epoch timers may be read."""
+        if not device.info.baud:
+            return float("inf")
+        pushed = CODECS["StatsReply"].size + len(device.networks) * CODECS["NetworkStats"].size
+        line = device.info.baud / BITS_PER_BYTE
+        return max(UART_SHARE * line - pushed / self.interval, LEAST_SHARE * line)
+
+
+def hopeless(error: BaseException, url: str | None) -> bool:
+    """Whether waiting cannot mend an error: what is wrong is on this side, or in the firmware."""
+    ours = errors.VersionMismatch, errors.UnknownName, errors.BadInput, errors.CardError, errors.ReportError
+    return isinstance(error, ours) or (url or "").startswith(("sim:", "qemu:"))
+
+
+def _identity(device: N6Device) -> Identity:
+    info = device.info
+    return Identity(
+        url=device.url,
+        board=info.board,
+        unique_id=info.unique_id,
+        firmware=info.firmware,
+        protocol=info.protocol,
+        baud=info.baud,
+        simulated=info.simulated,
+        networks=tuple(device.networks),
+        pools={
+            name: tuple(PoolRow(pool.name, pool.used, pool.total) for pool in network.pools)
+            for name, network in device.networks.items()
+        },
+    )
+
+
+def _line(record: LogRecord) -> LogLine:
+    return LogLine(record.time, logging.getLevelName(record.level), record.text)
+
+
+def _first(group: BaseException) -> BaseException:
+    while isinstance(group, BaseExceptionGroup):
+        group = group.exceptions[0]
+    return group
+
+
+def _noise(network: Network) -> Inputs:
+    noise = np.random.default_rng(network.index)
+    return {name: noise.integers(-100, 100, spec.shape).astype(spec.dtype) for name, spec in network.inputs.items()}
+
+
+async def _run(network: Network, inputs: Inputs) -> None:
+    try:
+        await network.run(inputs, timers=False)
+    except errors.DeviceError as error:
+        logging.getLogger(__name__).debug("%s: %s", network.name, error)
+
+
+async def _keep_busy(network: Network, pause: float) -> None:
+    """Runs a network again and again with noise: a demonstration, not a load test."""
+    inputs = _noise(network)
+    while True:
+        await _run(network, inputs)
+        await anyio.sleep(pause)
