@@ -23,215 +23,44 @@ the device clock. EXTRA blocks are inserted by the runtime: they cost time, but 
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from n6link.errors import BadInput, RemoteProtocolError
-from n6link.protocol import EpochKind, TimerSource, text
+from n6link.epoch_table import ON_NPU, EpochBlock, EpochTable, to_csv
+from n6link.errors import RemoteProtocolError
+from n6link.protocol import EpochKind, TimerSource
 
-ON_NPU: Final = frozenset({EpochKind.HW, EpochKind.EC})
-"""Kinds whose work runs wholly on the NPU."""
+__all__ = [
+    "MAX_SHIFT",
+    "ON_NPU",
+    "OVERHEAD",
+    "PHASES",
+    "EpochBlock",
+    "EpochStats",
+    "EpochTable",
+    "EpochTimers",
+    "Seconds",
+    "Ticks",
+    "origin",
+    "shares",
+    "to_csv",
+]
+
 OVERHEAD: Final = "overhead"
 """Key of the time between blocks in :meth:`EpochTimers.by_kind`."""
 PHASES: Final = ("start", "pre", "core", "post")
 """Columns of :attr:`EpochTimers.ticks`."""
-
 MAX_SHIFT: Final = 29
 """Largest Result.timer_shift that makes sense: four 32-bit times, shifted, still add up in 64 bits."""
+ON_HOST: Final = frozenset({TimerSource.LITERT_PROFILER, TimerSource.HOST_CLOCK})
+"""Sources that count time on a host: what they count is simulated."""
 
 Seconds = NDArray[np.float64]
 Ticks = NDArray[np.uint64]
-
-
-@dataclass(frozen=True, slots=True)
-class EpochBlock:
-    """One block that the runtime runs in one go."""
-
-    index: int
-    """position in the table"""
-    kind: EpochKind
-    first: int
-    """first epoch, as the compiler numbers them"""
-    last: int
-    """last epoch; equal to first unless the block is an EC blob"""
-    operation: str = ""
-    """name of the operation, empty if not known"""
-    estimated_npu: int = 0
-    """NPU cycles that the compiler expects; 0 = unknown"""
-    estimated_total: int = 0
-    """cycles that the compiler expects in all; 0 = unknown"""
-
-    @property
-    def epochs(self) -> int:
-        """Epochs of the network in this block; 0 for a block that the runtime inserted."""
-        return 0 if self.kind is EpochKind.EXTRA else self.last - self.first + 1
-
-    @property
-    def span(self) -> str:
-        """``59``, or ``1-58``."""
-        return str(self.first) if self.first == self.last else f"{self.first}-{self.last}"
-
-    @property
-    def label(self) -> str:
-        """Kind, epochs and operation, for people: ``SW 59 Resize``."""
-        return f"{self.kind.name} {self.span} {self.operation}".rstrip()
-
-    @property
-    def key(self) -> tuple[EpochKind, str]:
-        """What makes this the same block in another build of the network: its kind, and what the CPU has to do in it."""
-        return self.kind, "" if self.kind in ON_NPU else self.operation
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values; :meth:`from_dict` reads them."""
-        return {
-            "index": self.index,
-            "kind": self.kind.name,
-            "first": self.first,
-            "last": self.last,
-            "operation": self.operation,
-            "estimated_npu": self.estimated_npu,
-            "estimated_total": self.estimated_total,
-        }
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """The block of a :meth:`to_dict`.
-
-        Raises:
-            BadInput: a key is missing or its value is none that a block can have.
-        """
-        try:
-            kind = EpochKind[values["kind"]]
-            numbers = [int(values[key]) for key in ("index", "first", "last", "estimated_npu", "estimated_total")]
-            operation = str(values["operation"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise BadInput(f"{values!r} is no epoch block: {error!r}.") from error
-        index, first, last, npu, total = numbers
-        return cls(index, kind, first, last, operation, npu, total)
-
-
-@dataclass(frozen=True, slots=True)
-class EpochTable:
-    """The epoch blocks of a network, in the order in which they run."""
-
-    blocks: tuple[EpochBlock, ...]
-
-    @classmethod
-    def from_records(cls, records: NDArray[Any], *, epochs: int | None = None) -> Self:
-        """The table that a device describes.
-
-        Args:
-            records: structured array of BlockRecord (``CODECS["BlockRecord"].dtype``).
-            epochs: number of epochs of the network (``NetworkRecord.epochs``), to tell the return marker.
-
-        Raises:
-            RemoteProtocolError: a record has an unknown kind, or ends before it begins.
-        """
-        blocks = []
-        for index, record in enumerate(records):
-            kind, first, last = int(record["kind"]), int(record["first"]), int(record["last"])
-            if kind not in EpochKind._value2member_map_ or last < first:
-                raise RemoteProtocolError(f"Epoch block {index} is impossible: kind {kind}, epochs {first} to {last}.")
-            operation = text(bytes(record["operation"]))
-            estimates = int(record["estimated_npu"]), int(record["estimated_total"])
-            blocks.append(EpochBlock(index, EpochKind(kind), first, last, operation, *estimates))
-        table = cls(tuple(blocks))
-        if blocks and table.epochs - 1 == epochs and blocks[-1].kind is EpochKind.EC and blocks[-1].epochs > 1:
-            table = cls((*blocks[:-1], replace(blocks[-1], last=blocks[-1].last - 1)))
-        return table
-
-    @classmethod
-    def from_blocks(cls, blocks: Iterable[EpochBlock]) -> Self:
-        """A table of these blocks, numbered anew from 0."""
-        return cls(tuple(replace(block, index=index) for index, block in enumerate(blocks)))
-
-    def __len__(self) -> int:
-        return len(self.blocks)
-
-    @property
-    def epochs(self) -> int:
-        """Number of epochs of the network."""
-        return sum(block.epochs for block in self.blocks)
-
-    @property
-    def counts(self) -> dict[EpochKind, int]:
-        """Epochs by kind, every kind present."""
-        return {kind: sum(block.epochs for block in self.blocks if block.kind is kind) for kind in EpochKind}
-
-    @property
-    def block_counts(self) -> dict[EpochKind, int]:
-        """Blocks by kind, every kind present."""
-        found = Counter(block.kind for block in self.blocks)
-        return {kind: found[kind] for kind in EpochKind}
-
-    @property
-    def offload_by_count(self) -> float:
-        """Share of the epochs that run wholly on the NPU, 0..1; NaN if there is no epoch."""
-        counts, epochs = self.counts, self.epochs
-        return sum(counts[kind] for kind in ON_NPU) / epochs if epochs else float("nan")
-
-    @property
-    def offload_by_blocks(self) -> float:
-        """Share of the network's blocks (EXTRA ones left out) that run wholly on the NPU, 0..1; NaN if there is none."""
-        counts = self.block_counts
-        blocks = len(self) - counts[EpochKind.EXTRA]
-        return sum(counts[kind] for kind in ON_NPU) / blocks if blocks else float("nan")
-
-    @property
-    def fallbacks(self) -> dict[str, int]:
-        """Operations that the CPU computes (SW and HYBRID), with how many epochs each has, most frequent first."""
-        found: Counter[str] = Counter()
-        for block in self.blocks:
-            if block.kind in (EpochKind.SW, EpochKind.HYBRID):
-                found[block.operation or "not known"] += block.epochs
-        return dict(found.most_common())
-
-    @property
-    def kinds(self) -> NDArray[np.uint8]:
-        """EpochKind of every block, shape (blocks,)."""
-        return np.array([block.kind for block in self.blocks], np.uint8)
-
-    @property
-    def on_npu(self) -> NDArray[np.bool_]:
-        """Which blocks run wholly on the NPU, shape (blocks,)."""
-        return np.isin(self.kinds, [int(kind) for kind in ON_NPU])
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON; :meth:`from_dict` reads the blocks back."""
-        return {
-            "epochs": self.epochs,
-            "counts": {kind.name: count for kind, count in self.counts.items()},
-            "offload_by_count": self.offload_by_count if self.epochs else None,
-            "blocks": [block.to_dict() for block in self.blocks],
-        }
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """The table of a :meth:`to_dict`.
-
-        Raises:
-            BadInput: this is no such dictionary.
-        """
-        blocks = values.get("blocks")
-        if not isinstance(blocks, list):
-            raise BadInput("An epoch table needs a list of blocks.")
-        return cls.from_blocks(EpochBlock.from_dict(block) for block in blocks)
-
-    def to_json(self) -> str:
-        """:meth:`to_dict` as JSON text."""
-        return json.dumps(self.to_dict(), indent=1)
-
-    def to_csv(self) -> str:
-        """One line a block."""
-        return to_csv(block.to_dict() for block in self.blocks)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -289,7 +118,7 @@ class EpochTimers:
         ticks <<= np.uint64(shift)
         end = int(ticks.sum(axis=1).max(initial=0))
         least = max(end, int(ticks[:, 1:].sum()))
-        simulated = simulated or source in (TimerSource.LITERT_PROFILER, TimerSource.HOST_CLOCK)
+        simulated = simulated or source in ON_HOST
         return cls(table, source, tick_hz, ticks, max(least, elapsed or 0), simulated)
 
     @property
@@ -433,7 +262,7 @@ class EpochStats:
             raise RemoteProtocolError(f"The device sent {what}.")
         sums = np.stack([records[name] for name in PHASES[1:]], axis=1).astype(np.uint64)
         bounds = np.stack([records["min"], records["max"]], axis=1).astype(np.uint64)
-        simulated = simulated or source in (TimerSource.LITERT_PROFILER, TimerSource.HOST_CLOCK)
+        simulated = simulated or source in ON_HOST
         return cls(table, source, tick_hz, runs, sums, bounds, simulated)
 
     def _seconds(self, ticks: Ticks) -> Seconds:
@@ -486,14 +315,3 @@ def shares(table: EpochTable, total: Seconds, overhead: float) -> dict[str, floa
     seconds = {kind.name: float(total[kinds == kind].sum()) for kind in EpochKind} | {OVERHEAD: overhead}
     everything = sum(seconds.values())
     return {name: value / everything if everything else 0.0 for name, value in seconds.items()}
-
-
-def to_csv(rows: Iterable[Mapping[str, Any]]) -> str:
-    """CSV text (RFC 4180, but lines end as in Unix) of rows that all have the keys of the first."""
-    rows = list(rows)
-    out = io.StringIO()
-    if rows:
-        writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    return out.getvalue()
