@@ -118,6 +118,10 @@ class LinkRow:
     down: float
     up_share: float | None
     down_share: float | None
+    up_bytes: int
+    down_bytes: int
+    up_frames: int
+    down_frames: int
     damaged: int
     """frames whose header or payload failed its checksum"""
     resyncs: int
@@ -197,9 +201,9 @@ class View:
                               ``offload_by_count``, ``offload_by_time``, ``kinds`` (``kind``, ``blocks``, ``seconds``, ``share``)
         ``epochs``            its epoch blocks, slowest first: ``label`` (which epochs), ``operation``, ``kind``,
                               ``seconds`` (mean of a run), ``share``; empty before the first run
-        ``link``              ``up``, ``down`` (all bytes on the line), ``up_share``, ``down_share`` (of the line, or null),
-                              ``damaged``, ``resyncs``, ``skipped``, ``naks``, ``resent``, ``duplicates``, ``credits_used``,
-                              ``round_trips``
+        ``link``              ``up``, ``down`` (all bytes on the line), ``up_share``, ``down_share`` (of the line, or null);
+                              ``up_bytes``, ``down_bytes``, ``up_frames``, ``down_frames``, ``damaged``, ``resyncs``,
+                              ``skipped``, ``naks``, ``resent``, ``duplicates``, ``credits_used``, ``round_trips``
         ===================== ======================================================================================
 
         With one reading, rates are means since the statistics were reset, and percentiles are of the last run.
