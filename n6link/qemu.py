@@ -53,7 +53,10 @@ def command(rest: str) -> list[str]:
         raise TransportError(f"'qemu:{rest}' is not understood: write qemu:PATH or qemu:?elf=PATH")
     image = unquote(path or value) or os.environ.get("N6LINK_QEMU_ELF", "")
     if not image:
-        raise TransportError("'qemu:' names no firmware: write qemu:PATH, or set N6LINK_QEMU_ELF to n6qemu.elf")
+        raise TransportError(
+            "'qemu:' names no firmware: write qemu:PATH, or set N6LINK_QEMU_ELF, to the n6qemu.elf that `make firmware`"
+            " builds in n6link's sources"
+        )
     if not Path(image).is_file():
         raise TransportError(f"the firmware {image!r} of 'qemu:{rest}' does not exist")
     program = shutil.which(_PROGRAM)

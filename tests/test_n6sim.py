@@ -290,7 +290,8 @@ async def test_a_client_learns_that_the_board_has_ended() -> None:
     with running("--tcp", "0", *REFERENCE) as program:
         async with N6Device(program.url) as dev:
             program.process.terminate()
-            with pytest.raises(TransportError, match="has closed the connection"):
+            # a PING that the board has not read any more makes its socket end with a reset
+            with pytest.raises(TransportError, match="has closed the connection|connection reset"):
                 while True:
                     await dev.ping()
 

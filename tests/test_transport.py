@@ -871,7 +871,10 @@ def test_qemu_runs_an_image(image: Path, monkeypatch: pytest.MonkeyPatch, url: s
 @pytest.mark.parametrize(
     ("rest", "says"),
     [
-        ("", "names no firmware"),
+        (
+            "",
+            "names no firmware: write qemu:PATH, or set N6LINK_QEMU_ELF, to the n6qemu.elf that `make firmware` builds",
+        ),
         ("/nowhere.elf", "'/nowhere.elf' of 'qemu:/nowhere.elf' does not exist"),
         ("?image=x", "not understood: write qemu:PATH or qemu:?elf=PATH"),
         ("a.elf?elf=b.elf", "not understood"),

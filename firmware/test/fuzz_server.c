@@ -6,10 +6,13 @@
  * its buffers; and after a silence it opens a session and answers a PING. The rig checks the frames
  * and the buffers, the sanitizers the rest.
  *
- * With libFuzzer:   clang -fsanitize=fuzzer,address,undefined -Icore -Itest core/n6_*.c
- * test/n6_rig.c test/fuzz_server.c Without, add -DN6_FUZZ_MAIN and leave out "fuzzer,". The program
- * then runs the files it is given; or, given a number, so many mutations of the golden frames, from
- * that number as the seed.
+ * With libFuzzer, in firmware/:
+ *
+ *     clang -fsanitize=fuzzer,address,undefined -Icore -Itest \
+ *           core/n6_*.c test/n6_rig.c test/fuzz_server.c
+ *
+ * Without, add -DN6_FUZZ_MAIN and leave out "fuzzer,". The program then runs the files it is given;
+ * or, given a number, so many mutations of the golden frames, from that number as the seed.
  */
 #include <stdio.h>
 #include <stdlib.h>
