@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "crc.h"
 #include "report.h"
 
 enum {
@@ -208,6 +209,7 @@ n6_board_t *n6_board_open(const n6_options_t *options)
         .info = info,
         .memory = memory,
         .restart = restart,
+        .crc32 = n6_crc32_accelerated(),
         .build = N6_BUILD,
         .firmware = N6_FIRMWARE,
         .runtime =

@@ -105,7 +105,7 @@ static void a_long_transfer_runs_at_the_rate_of_the_line(void)
     CHECK(took >= should - 1 && took < should + 6 * MILLISECOND);
 }
 
-static const n6_test_t tests[] = {
+const n6_test_t n6_line_tests[] = {
     TEST(a_line_without_a_rate_holds_nothing_up),
     TEST(an_idle_line_moves_nothing_and_saves_nothing_up),
     TEST(a_byte_has_passed_when_its_time_is_over),
@@ -114,5 +114,3 @@ static const n6_test_t tests[] = {
     TEST(a_long_transfer_runs_at_the_rate_of_the_line),
     TESTS_END,
 };
-
-const n6_suite_t n6_suites[] = {{"line", tests}, {NULL, NULL}};
