@@ -44,6 +44,12 @@ HOT: Final = "n6_crc.c"
 POLL: Final = "n6_server_poll"
 PARSERS: Final = ("n6_link_parse", "n6_link_give_up")
 """The functions of the link that call the server back."""
+REQUESTS: Final = "n6_session_request"
+"""The function that calls the handlers of requests."""
+CALLBACKS: Final = (REQUESTS, "n6_upload_place", "n6_upload_chunk")
+SOFTWARE_CRC: Final = "n6_crc32"
+VECTORISED: Final = "n6_reduce.c"
+"""has kernels of its own for Helium, which -DN6_REDUCE_SCALAR leaves out"""
 
 
 def run(*command: str | Path, cwd: Path | None = None) -> str:
@@ -78,6 +84,12 @@ def sizes(objects: Iterable[Path]) -> list[tuple[str, int, int, int]]:
     """Name, text, data and bss of each object."""
     lines = run("arm-none-eabi-size", *objects).splitlines()[1:]
     return [(Path(line.split()[-1]).stem + ".c", *(int(n) for n in line.split()[:3])) for line in lines]  # type: ignore[misc]
+
+
+def scalar_size(folder: Path) -> int:
+    """Bytes of text that the reductions take without kernels for Helium."""
+    run(COMPILER, *MACHINE, "-Os", "-DN6_REDUCE_SCALAR", "-c", CORE / VECTORISED, "-o", folder / "scalar.out")
+    return sizes([folder / "scalar.out"])[0][1]
 
 
 def state_size(folder: Path) -> int:
@@ -123,16 +135,11 @@ class CallGraph:
 
     def _pointed(self, name: str) -> set[str]:
         """Where a call through a pointer can end inside the core: in a function that nobody calls by its name."""
-        home = self.files[name]
         if name in PARSERS:
-            return {other for other in self.uncalled if self.files[other] == "n6_server.c"}
-        if home == "n6_link.c":  # crc32() of the port
-            return set()
-        if home != "n6_server.c":  # tables of a file's own
-            return {other for other in self.uncalled if self.files[other] == home and ":" in other}
-        if ":" in name:  # the table of requests
-            return {other for other in self.uncalled if self.files[other] == home or ":" not in other} - {name}
-        return set()  # now() and crc32() of the port
+            return set(CALLBACKS)
+        if name == REQUESTS:
+            return self.uncalled - {*CALLBACKS, SOFTWARE_CRC}
+        return {SOFTWARE_CRC}  # or the port, or the runtime
 
     def circles(self) -> list[set[str]]:
         """Functions that can call themselves, directly or through others."""
@@ -221,7 +228,9 @@ def tables() -> None:
         folder = Path(name)
         rows = sizes(compile_core(folder))
         totals = [sum(row[column] for row in rows) for column in (1, 2, 3)]  # type: ignore[misc]
-        table("Core for Cortex-M55 at -Os, bytes", ("file", "text", "data", "bss"), [*rows, ("**all**", *totals)])
+        scalar = totals[0] - dict(row[:2] for row in rows)[VECTORISED] + scalar_size(folder)
+        rows += [("**all**", *totals), ("without Helium's kernels", scalar, *totals[1:])]  # type: ignore[list-item]
+        table("Core for Cortex-M55 at -Os, bytes", ("file", "text", "data", "bss"), rows)
         print(f"\nState (`n6_server_t`), beside the buffers that the port gives: {state_size(folder):,} bytes.")
 
         graph = CallGraph(path.read_text() for path in folder.glob("*.ci"))
