@@ -27,16 +27,14 @@ from dataclasses import dataclass
 from typing import Any, Final, Self
 
 from n6link.align import align
-from n6link.epochs import EpochBlock
+from n6link.epochs import ON_CPU, EpochBlock
 from n6link.errors import BadInput
 from n6link.profile import SPREAD, Profile
-from n6link.protocol import EpochKind
 
 TOLERANCE: Final = 0.05
 """A block has changed when its median differs by more than this part of the base's ..."""
 FLOOR: Final = 0.001
 """... and by more than this part of the whole inference."""
-_ON_CPU: Final = (EpochKind.SW, EpochKind.HYBRID)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +134,7 @@ _SHARES: Final[dict[str, Callable[[Profile], float]]] = {
     "offload-count": lambda profile: profile.offload_by_count,
 }
 _COUNTS: Final[dict[str, Callable[[Profile], float]]] = {
-    "sw-epochs": lambda profile: sum(profile.table.counts[kind] for kind in _ON_CPU),
+    "sw-epochs": lambda profile: sum(profile.table.counts[kind] for kind in ON_CPU),
     "epochs": lambda profile: profile.table.epochs,
 }
 _FIGURES: Final = _SECONDS | _SHARES | _COUNTS
@@ -214,7 +212,7 @@ class Rule:
     def _new_blocks(self, diff: Diff | None) -> Iterator[str]:
         for change in diff.only("removed" if self.figure == "removed" else "added") if diff else ():
             block = change.new or change.old
-            if block and (self.figure != "new-sw" or block.kind in _ON_CPU):
+            if block and (self.figure != "new-sw" or block.kind in ON_CPU):
                 yield f"{block.label} was {change.what} ({_say(change.new_seconds or change.old_seconds, 's')})."
 
     def _compare(self, name: str, value: float, base: float) -> Iterator[str]:

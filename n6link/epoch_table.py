@@ -18,6 +18,8 @@ from n6link.protocol import EpochKind, text
 
 ON_NPU: Final = frozenset({EpochKind.HW, EpochKind.EC})
 """Kinds whose work runs wholly on the NPU."""
+ON_CPU: Final = frozenset({EpochKind.SW, EpochKind.HYBRID})
+"""Kinds whose work runs on the CPU, wholly or in part: the fallbacks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,11 @@ class EpochBlock:
     def label(self) -> str:
         """Kind, epochs and operation, for people: ``SW 59 Resize``."""
         return f"{self.kind.name} {self.span} {self.operation}".rstrip()
+
+    @property
+    def fallback(self) -> str:
+        """What the CPU computes in this block (SW and HYBRID), ``not known`` if that has no name; empty for other blocks."""
+        return (self.operation or "not known") if self.kind in ON_CPU else ""
 
     @property
     def key(self) -> tuple[EpochKind, str]:
@@ -159,8 +166,8 @@ class EpochTable:
         """Operations that the CPU computes (SW and HYBRID), with how many epochs each has, most frequent first."""
         found: Counter[str] = Counter()
         for block in self.blocks:
-            if block.kind in (EpochKind.SW, EpochKind.HYBRID):
-                found[block.operation or "not known"] += block.epochs
+            if block.fallback:
+                found[block.fallback] += block.epochs
         return dict(found.most_common())
 
     @property

@@ -30,12 +30,13 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from n6link.epoch_table import ON_NPU, EpochBlock, EpochTable, to_csv
+from n6link.epoch_table import ON_CPU, ON_NPU, EpochBlock, EpochTable, to_csv
 from n6link.errors import RemoteProtocolError
 from n6link.protocol import EpochKind, TimerSource
 
 __all__ = [
     "MAX_SHIFT",
+    "ON_CPU",
     "ON_NPU",
     "OVERHEAD",
     "PHASES",

@@ -168,6 +168,15 @@ class Profile:
         order = np.argsort(-mean, kind="stable")[:count]
         return [(self.table.blocks[index], float(mean[index])) for index in order]
 
+    def fallbacks(self) -> dict[str, tuple[int, float]]:
+        """What falls back to the CPU: for each operation its epochs and their mean seconds together, the costliest first."""
+        seconds = dict.fromkeys(self.table.fallbacks, 0.0)
+        for block, mean in zip(self.table.blocks, self.blocks.mean.tolist(), strict=True):
+            if block.fallback:
+                seconds[block.fallback] += mean
+        costliest = sorted(seconds.items(), key=lambda item: -item[1])
+        return {name: (self.table.fallbacks[name], cost) for name, cost in costliest}
+
     def repeats(self) -> list[tuple[patterns.Repeat, list[float]]]:
         """The repeats of the network (:mod:`n6link.patterns`) with the mean seconds of each copy."""
         mean = self.blocks.mean
@@ -212,6 +221,10 @@ class Profile:
             "overhead_s": self.overhead,
             "by_kind": self.by_kind(),
             "stages_s": dict(zip(STAGES, self.stages.mean(axis=0).tolist(), strict=True)),
+            "fallbacks": [
+                {"operation": name, "epochs": epochs, "mean_s": seconds}
+                for name, (epochs, seconds) in self.fallbacks().items()
+            ],
             "repeats": [{"name": str(repeat), "copies_s": seconds} for repeat, seconds in self.repeats()],
         }
 
@@ -283,7 +296,9 @@ class Profile:
         """
         try:
             values = json.loads(Path(path).read_bytes())
-        except (OSError, ValueError, RecursionError) as error:
+        except OSError as error:
+            raise BadInput(f"{path} cannot be read: {error.strerror}.") from error
+        except (ValueError, RecursionError) as error:
             raise BadInput(f"{path} cannot be read as a profile: {error}.") from error
         if not isinstance(values, dict):
             raise BadInput(f"{path} is no profile.")

@@ -68,12 +68,23 @@ def test_the_case_studys_comparison() -> None:
     assert cells(table, "Total epochs") == ["75", "149", "270"]
     assert cells(table, "EC epochs (NPU)") == ["71", "131", "174"]
     assert cells(table, "SW epochs (CPU)") == ["4", "18", "96"]
-    assert cells(table, "NPU offload (epoch count)") == ["94.7%", "87.9%", "64.4%"]
+    assert cells(table, "Offload by count") == ["94.7%", "87.9%", "64.4%"]
     assert cells(table, "Weights") == ["2.924 MB (octoFlash)", "3.200 MB (octoFlash)", "2.062 MB (octoFlash)"]
     assert cells(table, "Activations")[2] == "251 KB (npuRAM5)"
     assert cells(table, "Inference time") == ["22 ms", "32 ms", "104 ms"]
     assert cells(table, "SW epoch cause")[0] == "Resize, DequantizeLinear"
     assert "HW epochs" not in table, "a row of zeros says nothing"
+
+
+@pytest.mark.parametrize(("width", "tables"), [(30, 3), (60, 2), (80, 1)])
+def test_comparison_fits_the_terminal(monkeypatch: pytest.MonkeyPatch, width: int, tables: int) -> None:
+    monkeypatch.setattr("n6link.cli.common.out._width", width)
+    lines = n6link("report", *CASES).stdout.splitlines()
+    assert max(map(len, lines)) <= width
+    assert sum(line.strip().startswith("Metric") for line in lines) == tables
+    if width == 80:
+        compared = "\n".join(lines[next(n for n, line in enumerate(lines) if "Metric" in line) :])
+        assert compared.count("DequantizeLinear") == 3, "names of operations stay whole"
 
 
 def test_pools_as_the_case_study_shows_them() -> None:
@@ -141,6 +152,36 @@ def test_saved_profile_is_shown(saved: tuple[Path, Path]) -> None:
     assert "66.7% of 3 epochs" in outcome.stdout
     assert f"{BASE.offload_by_time:.1%} of the time" in outcome.stdout
     assert cells(outcome.stdout, "EC 1")[:3] == ["1.01 ms", "1.01 ms", "1.02 ms"]
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_blocks_have_their_names_in_any_terminal(
+    saved: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    monkeypatch.setattr("n6link.cli.common.out._width", width)
+    lines = n6link("profile", "--load", saved[1]).stdout.splitlines()
+    assert max(map(len, lines)) <= width
+    assert any(line.startswith(" SW 2 Resize ") for line in lines)
+    assert ("median " in "".join(line for line in lines if "Slowest blocks" in line)) == (width == 120)
+
+
+def test_what_falls_back_has_its_price(saved: tuple[Path, Path]) -> None:
+    assert "on the CPU: 400 us in 1 Resize, 10.0 us in 1 Mul" in n6link("profile", "--load", saved[1]).stdout
+    assert "repeats" not in n6link("profile", "--load", saved[1]).stdout
+
+
+def test_profile_of_another_network(saved: tuple[Path, Path], tmp_path: Path) -> None:
+    outcome = n6link("profile", "other", "--load", saved[0])
+    assert outcome.exit_code == 2
+    assert f"is a profile of {BASE.network}, not of other." in outcome.stderr
+    values = BASE.to_dict() | {"network": "other"}
+    (tmp_path / "other.json").write_text(json.dumps(values))
+    outcome = n6link("profile", "--load", saved[0], "--diff", tmp_path / "other.json")
+    assert "The base is a profile of another network: other." in outcome.stdout
+
+
+def test_a_files_name_keeps_its_letters() -> None:
+    assert n6link("profile", "--load", "nowhere.json").stderr.startswith("Error: nowhere.json cannot be read: No such")
 
 
 def test_difference(saved: tuple[Path, Path]) -> None:

@@ -23,8 +23,9 @@ import json
 import math
 import os
 import sys
+import textwrap
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import fields, is_dataclass
@@ -144,7 +145,8 @@ def report(error: BaseException, *, as_json: bool) -> int:
             details |= {"status": plain(error.status), "value": error.value}
         print(json.dumps({"error": details}, ensure_ascii=False), file=sys.stderr)
     else:
-        sentence = message[:1].upper() + message[1:].rstrip()
+        first = message.partition(" ")[0].rstrip(",:")  # a file's name keeps its letters
+        sentence = (message[:1].upper() + message[1:] if first.isalpha() else message).rstrip()
         end = "" if sentence.endswith((".", "!", "?")) else "."
         err.print(
             f"[bold red]Error:[/] {escape(sentence + end)}" + (f" [dim]{escape(hint)}[/]" if hint else ""),
@@ -185,6 +187,13 @@ async def connect(
 def emit(value: Any) -> None:
     """One line of JSON on standard output."""
     print(json.dumps(plain(value), ensure_ascii=False, allow_nan=False), flush=True)
+
+
+def listing(head: str, items: Iterable[str]) -> str:
+    """``head: item, item``, in lines that are as wide as the terminal and end between two items."""
+    words = ", ".join(item.replace(" ", "\xa0") for item in items)
+    lines = textwrap.wrap(f"{head}: {words}", out.width, subsequent_indent="  ", break_on_hyphens=False)
+    return "\n".join(lines).replace("\xa0", " ")
 
 
 def plain(value: Any) -> Any:

@@ -18,7 +18,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from n6link import diff, export
-from n6link.cli.common import FAILED, Cards, Json, Timeout, Url, emit, err, out, working
+from n6link.cli.common import FAILED, Cards, Json, Timeout, Url, emit, err, listing, out, working
 from n6link.device import N6Device
 from n6link.epochs import OVERHEAD
 from n6link.errors import BadInput
@@ -32,6 +32,8 @@ SHOWN: Final = 12
 """Blocks that are shown, slowest first."""
 SHOWN_CHANGES: Final = 30
 """Differences that are shown, largest first."""
+WIDE: Final = 105
+"""Columns of a terminal from which on the table of blocks shows all that it has."""
 _BAR: Final = 24
 
 
@@ -41,36 +43,50 @@ def _file(name: str, what: str) -> Any:
 
 def profile(
     network: Annotated[
-        str | None, typer.Argument(help="Name of the network; not needed if the board has only one.")
+        str | None,
+        typer.Argument(metavar="NETWORK", help="Name of the network; not needed if the board has only one."),
     ] = None,
     url: Url = None,
-    runs: Annotated[int, typer.Option(min=1, help="Inferences that count.")] = 20,
-    warmup: Annotated[int, typer.Option(min=0, help="Inferences before them that do not.")] = 3,
-    data: Annotated[Path | None, _file("--input", "Inputs as .npz or .npy; zeros without it.")] = None,
+    runs: Annotated[int, typer.Option(min=1, metavar="N", help="Inferences that are measured.")] = 20,
+    warmup: Annotated[int, typer.Option(min=0, metavar="N", help="Inferences before them that are not.")] = 3,
+    data: Annotated[Path | None, _file("--input", "Inputs of the network, as .npz or .npy; zeros without it.")] = None,
     load: Annotated[Path | None, _file("--load", "Show a saved profile; no board is needed.")] = None,
     report: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Report of ST Edge AI Core: its operation names and cycles on the measured blocks."
+            metavar="FILE",
+            help="Report of ST Edge AI Core, or a folder of them: puts names and estimated cycles on the measured blocks.",
         ),
     ] = None,
-    save: Annotated[Path | None, _file("--save", "Save the profile (JSON).")] = None,
+    save: Annotated[Path | None, _file("--save", "Save the profile (JSON), for --load and --diff.")] = None,
     base: Annotated[Path | None, _file("--diff", "Compare with a saved profile.")] = None,
     gate: Annotated[
         str | None,
-        typer.Option("--fail-on", metavar="RULES", help="Exit with 1 if a rule holds, as in new-sw,p95>+5%."),
+        typer.Option(
+            "--fail-on",
+            metavar="RULES",
+            help="Exit with 1 if one of these holds, as in 'new-sw,p95>+5%': the CPU has new work, or p95 is 5 % above the base of --diff.",
+        ),
     ] = None,
-    trace: Annotated[Path | None, _file("--trace", "Write a trace for ui.perfetto.dev.")] = None,
-    csv: Annotated[Path | None, _file("--csv", "Write a table of the blocks.")] = None,
-    html: Annotated[Path | None, _file("--html", "Write a page that can be mailed.")] = None,
-    picture: Annotated[Path | None, _file("--picture", "Write a bar chart (SVG).")] = None,
+    trace: Annotated[Path | None, _file("--trace", "Write a trace, to be opened in ui.perfetto.dev.")] = None,
+    csv: Annotated[Path | None, _file("--csv", "Write the blocks as CSV.")] = None,
+    html: Annotated[Path | None, _file("--html", "Write one HTML page that needs nothing else.")] = None,
+    picture: Annotated[Path | None, _file("--picture", "Write a bar chart of the blocks (SVG).")] = None,
     cards: Cards = None,
     timeout: Timeout = 5.0,
     as_json: Json = False,
 ) -> None:
-    """Measure the epochs of a network: what runs on the NPU, what falls back to the CPU, and what it costs."""
+    """Measure the epochs of a network: what runs on the NPU, what falls back to the CPU, and what it costs.
+
+    The NPU's part is given twice. Of the epochs, it is the share that runs wholly on the NPU; of the time, the share of an
+    inference in which the NPU computes. Overhead is the runtime's time between the blocks.
+
+    On a virtual board without a report, blocks are operators of LiteRT: HW if its delegate runs them, else SW.
+    """
     if load:
         measured = Profile.load(load)
+        if network not in (None, measured.network):
+            raise BadInput(f"{load} is a profile of {measured.network}, not of {network}.")
     else:
         measured = anyio.run(_measure, network, url, runs, warmup, data, cards, timeout)
     disagreements: tuple[str, ...] = ()
@@ -161,13 +177,15 @@ def show(measured: Profile) -> Iterator[RenderableType]:
     )
     yield Text(f"times: {measured.origin}", style="bold yellow" if measured.simulated else "dim")
     yield _kinds(measured)
+    if fallbacks := measured.fallbacks():
+        costs = (f"{duration(seconds)} in {epochs} {name}" for name, (epochs, seconds) in fallbacks.items())
+        yield Text(listing("on the CPU", costs) + "\n")
     yield _blocks(measured)
     for repeat, seconds in measured.repeats():
-        yield Text(f"{duration(sum(seconds))} in {repeat}", style="dim")
+        each = f"{duration(min(seconds))} to {duration(max(seconds))}"
+        yield Text(f"repeats: {repeat}: {duration(sum(seconds))}, each {each}\n")
     stages = zip(STAGES, measured.stages.mean(axis=0).tolist(), strict=True)
-    yield Text(
-        "stages: " + ", ".join(f"{name} {duration(seconds)}" for name, seconds in stages if seconds), style="dim"
-    )
+    yield Text(listing("stages", (f"{name} {duration(seconds)}" for name, seconds in stages if seconds)), style="dim")
 
 
 def _table(*columns: str | Column) -> Table:
@@ -195,16 +213,18 @@ def _kinds(measured: Profile) -> Table:
 
 def _blocks(measured: Profile) -> Table:
     slowest = measured.slowest(SHOWN)
-    cycles = any(block.estimated_total for block, _ in slowest)
-    heads = [_right(name) for name in ("mean", "median", "p95", "max", "share")]
-    table = _table("Slowest blocks", *heads, *([_right("estimated cycles")] if cycles else ()), Column(width=_BAR))
+    cycles, wide = any(block.estimated_total for block, _ in slowest), out.width >= WIDE
+    figures = ("mean", "median", "p95", "max") if wide else ("mean", "p95")
+    width = _BAR if wide else _BAR // 2
+    heads = [_right(name) for name in (*figures, "share", *(["estimated cycles"] if cycles else ()))]
+    table = _table("Slowest blocks", *heads, Column(width=width))
     spread, whole = measured.blocks, float(measured.durations.mean()) or 1.0
     top = max((seconds for _, seconds in slowest), default=0.0) or 1.0
     for block, seconds in slowest:
         style, glyph = KIND_STYLES[block.kind]
-        values = [duration(float(getattr(spread, name)[block.index])) for name in ("mean", "median", "p95", "max")]
+        values = [duration(float(getattr(spread, name)[block.index])) for name in figures]
         estimate = [f"{block.estimated_total:,}" if block.estimated_total else ""] if cycles else []
-        meter = bar(seconds / top, _BAR, glyph, style)
+        meter = bar(seconds / top, width, glyph, style)
         table.add_row(Text(block.label, style=style), *values, f"{seconds / whole:.1%}", *estimate, meter)
     return table
 
@@ -221,6 +241,8 @@ def _warn(disagreements: tuple[str, ...]) -> Iterator[RenderableType]:
 def show_diff(compared: diff.Diff) -> Iterator[RenderableType]:
     """What is different from the base."""
     yield Text("Compared with the base", style="bold")
+    if compared.base.network != compared.new.network:
+        yield Text(f"The base is a profile of another network: {compared.base.network}.", style="yellow")
     if not compared.comparable:
         yield Text(f"The times of the base are of another kind: {compared.base.origin}.", style="yellow")
     old, new = float(compared.base.inference.median), float(compared.new.inference.median)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -14,7 +15,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from n6link import patterns
-from n6link.cli.common import FAILED, Json, emit, out
+from n6link.cli.common import FAILED, Json, emit, listing, out
 from n6link.epochs import EpochTable
 from n6link.info import Pool
 from n6link.monitor.render import duration
@@ -23,13 +24,16 @@ from n6link.st_report import Report, read
 
 MAX_NOTES: Final = 20
 """Notes that are shown of each report."""
+NARROWEST: Final = 17
+"""Width of a network's column in the comparison, at least."""
 
 
 def report(
     files: Annotated[
         list[Path],
         typer.Argument(
-            help="Reports, console logs or c_info.json; a folder is one network, whose reports complete each other."
+            metavar="FILE|DIR...",
+            help="Reports, console logs or c_info.json; a folder is one network, whose reports complete each other.",
         ),
     ],
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 if anything was not understood.")] = False,
@@ -42,7 +46,8 @@ def report(
     else:
         for item in reports:
             out.print(details(item))
-        out.print(comparison(reports))
+        for table in comparison(reports):
+            out.print(table)
     if strict and any(item.notes for item in reports):
         raise typer.Exit(FAILED)
 
@@ -81,11 +86,10 @@ def epochs(table: EpochTable) -> list[str]:
     counts = ", ".join(
         f"{count} {kind.name}" for kind, count in sorted(table.counts.items(), key=lambda item: -item[1]) if count
     )
-    lines = [
-        f"{table.epochs} epochs in {len(table)} blocks: {counts}; NPU offload {table.offload_by_count:.1%} of the epochs"
-    ]
+    blocks = f"{len(table)} block" + "s" * (len(table) != 1)
+    lines = [f"{table.epochs} epochs in {blocks}: {counts}; NPU offload {table.offload_by_count:.1%} of the epochs"]
     if table.fallbacks:
-        lines.append("on the CPU: " + ", ".join(f"{count} {name}" for name, count in table.fallbacks.items()))
+        lines.append(listing("on the CPU", (f"{count} {name}" for name, count in table.fallbacks.items())))
     lines += [f"repeats: {repeat}" for repeat in patterns.find(table)]
     return lines
 
@@ -99,19 +103,37 @@ def times(item: Report) -> Table:
     return table
 
 
-def comparison(reports: Sequence[Report]) -> Table:
-    """One column a network, one row a metric; rows that say nothing about any of them are left out."""
+def comparison(reports: Sequence[Report]) -> Iterator[Table]:
+    """One column a network, one row a metric; in several tables if the terminal is too narrow for one."""
     names = [item.network or item.source for item in reports]
     heads = [
         name if names.count(name) == 1 else f"{name} ({Path(item.source).name})"
         for name, item in zip(names, reports, strict=True)
     ]
-    table = _table("Metric", *[_right(escape(head)) for head in heads])
-    for name, value in METRICS.items():
-        cells = [value(item) for item in reports]
-        if any(cell not in ("", "0") for cell in cells):
-            table.add_row(name, *[escape(cell) or "-" for cell in cells])
-    return table
+    left, gap = max(map(len, METRICS)), 3
+    together = min(max((out.width - left) // (NARROWEST + gap), 1), len(reports))
+    room = (out.width - left - 2) // together - gap
+    for begin in range(0, len(reports), together):
+        shown = reports[begin : begin + together]
+        table = _table(Column("Metric", no_wrap=True))
+        for head in heads[begin : begin + together]:
+            head = escape(_in_lines(head, room))
+            table.add_column(head, justify="right", overflow="fold", min_width=min(NARROWEST, room))
+        for name, value in METRICS.items():
+            cells = [value(item) for item in shown]
+            if any(cell not in ("", "0") for cell in cells):
+                table.add_row(name, *[escape(cell) or "-" for cell in cells])
+        yield table
+
+
+def _in_lines(name: str, width: int) -> str:
+    """A long name in lines that end where its words end."""
+    lines = [""]
+    for word in re.findall(r"[^ _.-]*[ _.-]?", name):
+        if lines[-1] and len(lines[-1]) + len(word) > width:
+            lines.append("")
+        lines[-1] += word
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def size(count: int) -> str:
@@ -142,8 +164,8 @@ METRICS: Final[dict[str, Callable[[Report], str]]] = {
     "HW epochs (NPU)": lambda item: _epochs_of(item, EpochKind.HW),
     "SW epochs (CPU)": lambda item: _epochs_of(item, EpochKind.SW),
     "Hybrid epochs": lambda item: _epochs_of(item, EpochKind.HYBRID),
-    "NPU offload (epoch count)": lambda item: f"{item.table.offload_by_count:.1%}" if item.table else "",
-    "NPU offload (time)": _offload_by_time,
+    "Offload by count": lambda item: f"{item.table.offload_by_count:.1%}" if item.table else "",
+    "Offload by time": _offload_by_time,
     "Weights": lambda item: _places(item.pools, lambda pool: pool.weights, item.weights),
     "Activations": lambda item: _places(item.pools, lambda pool: pool.activations, item.activations),
     "MACs": lambda item: f"{item.macc / 1e6:.0f} M" if item.macc else "",

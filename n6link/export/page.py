@@ -41,6 +41,7 @@ $banner
 $picture
 <h2>Time by kind</h2>
 $kinds
+$fallbacks
 $repeats
 <h2>Stages that the host saw</h2>
 $stages
@@ -77,6 +78,7 @@ def page(profile: Profile) -> str:
         "figures": _figures(profile),
         "picture": picture(profile),
         "kinds": _kinds(profile),
+        "fallbacks": _fallbacks(profile),
         "repeats": _repeats(profile),
         "stages": _stages(profile),
         "blocks": _blocks(profile),
@@ -115,6 +117,16 @@ def _kinds(profile: Profile) -> str:
     return _table(("Kind", "Blocks", "Epochs", "Time", "Share"), rows)
 
 
+def _fallbacks(profile: Profile) -> str:
+    whole = float(profile.durations.mean()) or float("nan")
+    rows = [
+        (clean(name, 120), str(epochs), milliseconds(seconds), f"{seconds / whole:.1%}")
+        for name, (epochs, seconds) in profile.fallbacks().items()
+    ]
+    table = _table(("Operation", "Epochs", "Time", "Share"), rows)
+    return f"<h2>What falls back to the CPU</h2>\n{table}" if rows else ""
+
+
 def _repeats(profile: Profile) -> str:
     rows = []
     for repeat, seconds in profile.repeats():
@@ -126,7 +138,7 @@ def _repeats(profile: Profile) -> str:
 
 def _stages(profile: Profile) -> str:
     mean = profile.stages.mean(axis=0).tolist()
-    rows = [(name, milliseconds(seconds)) for name, seconds in zip(STAGES, mean, strict=True)]
+    rows = [(name, milliseconds(seconds)) for name, seconds in zip(STAGES, mean, strict=True) if seconds]
     return _table(("Stage", "Mean"), rows)
 
 

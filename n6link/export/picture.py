@@ -38,7 +38,9 @@ def clean(text: str, length: int = 60) -> str:
 
 
 def milliseconds(seconds: float) -> str:
-    """Three significant digits or the microsecond, whichever is more."""
+    """To the microsecond; below 0.1 ms to a tenth of it, from 100 ms on to 0.1 ms."""
+    if 0 < seconds < 1e-4:
+        return f"{seconds * 1e3:.4f} ms"
     return f"{seconds * 1e3:.3f} ms" if seconds < 0.1 else f"{seconds * 1e3:.1f} ms"
 
 
