@@ -289,8 +289,8 @@ def test_output_that_is_no_terminal(tmux: Tmux, virtual: Board, tmp_path: Path) 
     text = (tmp_path / "out").read_text()
     assert text.count("● connected") == 2
     assert "\x1b" not in text
-    tmux.type("clear; " + command("--url", virtual.url, "--once", "--json").replace("'; echo", " > json'; echo"))
-    tmux.shows("ended 0")
+    tmux.type(command("--url", virtual.url, "--once", "--json").replace("'; echo ended", " > json'; echo printed"))
+    tmux.shows("printed 0")
     assert json.loads((tmp_path / "json").read_text())["identity"]["url"] == virtual.url
 
 
