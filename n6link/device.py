@@ -42,8 +42,8 @@ from n6link.stats import Stats
 from n6link.subscription import LogRecord, Subscription
 from n6link.transport import open_stream
 
-FIRST_PINGS: Final = 4
-"""round trips at connecting, of which the quickest sets the clock"""
+PINGS: Final = 4
+"""round trips of a comparison of the clocks, of which the quickest counts"""
 
 _logger = logging.getLogger(__name__)
 
@@ -329,8 +329,7 @@ class N6Device:
         except ValueError as error:
             raise RemoteProtocolError(f"the device tells too little of itself: {error}") from error
         channel.link.path.set_baud(self._info.baud)
-        for _ in range(FIRST_PINGS):
-            self._add_to_clock(await channel.ask(MessageType.PING))
+        await self._compare_clocks()
         networks, files = {}, sim.card_files(self._url)
         for description in await describe.read(channel.ask_all, session.networks):
             known, now = self._networks.get(description.name), (description.digest, description.index)
@@ -351,8 +350,12 @@ class N6Device:
 
     async def _compare(self) -> None:
         with suppress(N6Error):
-            await self.ping()
+            await self._compare_clocks()
         self._comparing = False
+
+    async def _compare_clocks(self) -> None:
+        replies = [await self._open_channel.ask(MessageType.PING) for _ in range(PINGS)]
+        self._add_to_clock(min(replies, key=lambda reply: reply.received - reply.sent))
 
     def _add_to_clock(self, reply: Reply) -> None:
         self._clock.add(reply.sent, _device_time(reply), reply.received)

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from functools import cached_property
+from functools import cached_property, partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -141,7 +141,7 @@ class Network:
                 computed=computed,
             )
             outcome = await self._run(job, timeout, begun)
-            timing = Timing.of(outcome, self.device.clock, captured=begun, prepared=prepared)
+            timing = partial(Timing.of, outcome, self.device.clock, captured=begun, prepared=prepared)
             wanted = returns or [Return(index) for index in range(len(self.outputs))]
             result = Result(self, outcome, wanted, timing=timing, placement=placement, captured=captured)
             if not (auto and result.reduced) or decoders.for_network(self).complete(result):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
@@ -114,7 +114,7 @@ class Result:
         outcome: Outcome,
         returns: Sequence[Return],
         *,
-        timing: Timing,
+        timing: Callable[[], Timing],
         placement: Placement | None,
         captured: float,
     ) -> None:
@@ -123,12 +123,15 @@ class Result:
         self.captured = captured
         self.frame: Frame | None = None
         self._outcome = outcome
-        self._timing = timing
+        self._time = timing
+        self._timing: Timing | None = None
         self.outputs, self.reduced = _parse(network, outcome, returns)
 
     @property
     def timing(self) -> Timing:
         """Where the time went."""
+        if self._timing is None:
+            self._timing = self._time()
         return self._timing
 
     @cached_property
@@ -164,14 +167,12 @@ class Result:
         """
         begun = time.monotonic()
         meaning = decoders.for_network(self.network).decode(self, **options)
-        self._timing = replace(self._timing, decode=time.monotonic() - begun)
+        self._timing = replace(self.timing, decode=time.monotonic() - begun)
         return meaning
 
     def __repr__(self) -> str:
         shapes = ", ".join(f"{name} {array.dtype}{list(array.shape)}" for name, array in self.outputs.items())
-        return (
-            f"<Result of {self.network.name}: {shapes or ', '.join(self.reduced)}; {self._timing.total * 1e3:.1f} ms>"
-        )
+        return f"<Result of {self.network.name}: {shapes or ', '.join(self.reduced)}; {self.timing.total * 1e3:.1f} ms>"
 
 
 def _parse(

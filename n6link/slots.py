@@ -10,7 +10,7 @@ two are what it takes to upload and to compute at once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import anyio
 
@@ -19,8 +19,8 @@ import anyio
 class _Waiter:
     priority: int
     network: int
-    ready: anyio.Event = field(default_factory=anyio.Event)
     slot: int | None = None
+    ready: anyio.Event | None = None
 
 
 class SlotPool:
@@ -41,9 +41,11 @@ class SlotPool:
         waiter = _Waiter(priority, network)
         self._waiting.append(waiter)
         self._deal()
+        if waiter.slot is not None:
+            return waiter.slot
+        waiter.ready = anyio.Event()
         try:
-            if waiter.slot is None:
-                await waiter.ready.wait()
+            await waiter.ready.wait()
         except BaseException:
             if waiter.slot is None:
                 self._waiting.remove(waiter)
@@ -69,4 +71,5 @@ class SlotPool:
             self._served[first.network] = self._turns
             first.slot = self._free.pop(0)
             self._held[first.slot] = first.priority
-            first.ready.set()
+            if first.ready:
+                first.ready.set()
