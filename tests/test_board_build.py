@@ -101,7 +101,8 @@ def test_settings(tmp_path: Path, settings: tuple[str, ...]) -> None:
         (("-DN6_NETWORKS=movenet=/nowhere",), "need STM32CUBE_N6_DIR and STEDGEAI_CORE_DIR"),
         (("-DN6_USB=ON",), "N6_USB needs TINYUSB_DIR"),
         (("-DN6_BOARD=disco",), "it has to be stm32n6570-dk or nucleo-n657x0-q"),
-        (("-DSTM32CUBE_N6_DIR=/nowhere", "-DSTEDGEAI_CORE_DIR=/nowhere"), "was not found: none of"),
+        (("-DSTM32CUBE_N6_DIR=/", "-DSTEDGEAI_CORE_DIR=/nowhere"), "STEDGEAI_CORE_DIR: there is no folder '/nowhere'"),
+        (("-DSTM32CUBE_N6_DIR=/", "-DSTEDGEAI_CORE_DIR=/"), "was not found: none of"),
     ],
 )
 def test_settings_that_do_not_add_up(tmp_path: Path, settings: tuple[str, ...], reason: str) -> None:

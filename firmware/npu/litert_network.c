@@ -140,8 +140,8 @@ int n6_litert_network_load(litert_load_t *load, const lrt_api_t *api)
     const n6_litert_source_t *source = load->source;
     n6_network_t *about = &self->about;
     size_t card = source->card ? strlen(source->card) : 0;
-    uint32_t crc;
-    uint32_t bytes;
+    uint32_t crc = 0;
+    uint32_t bytes = 0;
     *self = (litert_network_t){.api = api};
     if (check_file(load, &crc, &bytes)) {
         return -1;
