@@ -165,6 +165,17 @@ def test_blocks_have_their_names_in_any_terminal(
     assert ("median " in "".join(line for line in lines if "Slowest blocks" in line)) == (width == 120)
 
 
+@pytest.mark.parametrize("width", [80, 120])
+def test_estimated_cycles_leave_room_for_the_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    values = profile_of(table_of("EC", "GlobalAveragePool(float)", "EC"), (1000, 100, 500)).to_dict()
+    values["table"]["blocks"][1]["estimated_total"] = 1_234_567
+    (tmp_path / "joined.json").write_text(json.dumps(values))
+    monkeypatch.setattr("n6link.cli.common.out._width", width)
+    lines = n6link("profile", "--load", tmp_path / "joined.json").stdout.splitlines()
+    line = next(line for line in lines if "1,234,567" in line)
+    assert line.startswith(" SW 2 GlobalAveragePool(float) ") and len(line) <= width
+
+
 def test_what_falls_back_has_its_price(saved: tuple[Path, Path]) -> None:
     assert "on the CPU: 400 us in 1 Resize, 10.0 us in 1 Mul" in n6link("profile", "--load", saved[1]).stdout
     assert "repeats" not in n6link("profile", "--load", saved[1]).stdout

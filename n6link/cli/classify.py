@@ -18,17 +18,19 @@ METER: Final = 10
 
 
 def classify(
-    texts: Annotated[list[str], typer.Argument(metavar="TEXT...", help="Texts to classify.")],
+    texts: Annotated[list[str], typer.Argument(metavar="TEXT", help="Texts to classify.")],
     network: Annotated[
         str | None,
-        typer.Option("--network", "-n", metavar="NAME", help="Name of the network; else the first that can."),
+        typer.Option(
+            "--network", "-n", metavar="NAME", help="Name of the network; without it, the first that classifies texts."
+        ),
     ] = None,
     url: Url = None,
     cards: Cards = None,
     timeout: Timeout = 5.0,
     as_json: Json = False,
 ) -> None:
-    """Say what texts are; with --json one line a text, with the probabilities of all labels."""
+    """Classify texts: say which label fits best; with --json one line a text, with the probabilities of all labels."""
     start(_classify, texts, network, url, cards, timeout, as_json)
 
 

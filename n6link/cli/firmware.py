@@ -30,13 +30,22 @@ def registry(
         list[str] | None,
         typer.Option(metavar="NAME=FILE", help="Its card, unless one lies beside it; may be repeated."),
     ] = None,
-    board: Annotated[str | None, typer.Option(help="Board whose memory is respected, as stm32n6570-dk.")] = None,
+    board: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Check that the networks fit into the memory of this board, as stm32n6570-dk."
+        ),
+    ] = None,
     runtime: Annotated[
         Path | None, typer.Option(metavar="FILE.h", help="The ll_aton_version.h that the firmware is built with.")
     ] = None,
     as_json: Json = False,
 ) -> None:
     """Check the networks of a firmware, write their C registry, and say where their weights belong."""
+    if output.suffix != ".c":
+        raise BadInput(
+            f"{str(output)!r} is to be written, and is no name of a C file; networks are given by --network."
+        )
     cards = dict(_pair(text, "--card") for text in card or ())
     networks = [
         read_network(name, path, card=cards.pop(name, None))

@@ -17,12 +17,14 @@ from n6link.network import Network
 
 
 def generate(
-    prompt: Annotated[str, typer.Argument(help="Text that is continued.")],
+    prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="The beginning of the text.")],
     network: Annotated[
         str | None,
-        typer.Option("--network", "-n", metavar="NAME", help="Name of the network; else the first for texts."),
+        typer.Option(
+            "--network", "-n", metavar="NAME", help="Name of the network; without it, the first that generates texts."
+        ),
     ] = None,
-    max_tokens: Annotated[int, typer.Option(metavar="N", help="Tokens that are generated at most.")] = 50,
+    max_tokens: Annotated[int, typer.Option(metavar="N", help="Stop after so many tokens.")] = 50,
     temperature: Annotated[
         float, typer.Option(metavar="T", help="0 always takes the best token; higher draws more freely.")
     ] = 0.0,

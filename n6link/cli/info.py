@@ -23,7 +23,7 @@ PINGS: Final = 8
 
 
 def info(
-    network: Annotated[str | None, typer.Argument(help="Show this network in full.")] = None,
+    network: Annotated[str | None, typer.Argument(metavar="NETWORK", help="Show this network in full.")] = None,
     url: Url = None,
     cards: Cards = None,
     timeout: Timeout = 5.0,

@@ -78,10 +78,12 @@ def profile(
 ) -> None:
     """Measure the epochs of a network: what runs on the NPU, what falls back to the CPU, and what it costs.
 
-    The NPU's part is given twice. Of the epochs, it is the share that runs wholly on the NPU; of the time, the share of an
-    inference in which the NPU computes. Overhead is the runtime's time between the blocks.
+    The NPU's part is given twice: by count, the share of epochs that run
+    wholly on the NPU, and by time, the share of an inference in which the NPU
+    computes. Overhead is the time of the runtime between the blocks.
 
-    On a virtual board without a report, blocks are operators of LiteRT: HW if its delegate runs them, else SW.
+    On a virtual board without a report, blocks are operators of LiteRT:
+    HW if its delegate runs them, SW if it does not.
     """
     if load:
         measured = Profile.load(load)
@@ -215,17 +217,17 @@ def _blocks(measured: Profile) -> Table:
     slowest = measured.slowest(SHOWN)
     cycles, wide = any(block.estimated_total for block, _ in slowest), out.width >= WIDE
     figures = ("mean", "median", "p95", "max") if wide else ("mean", "p95")
-    width = _BAR if wide else _BAR // 2
+    width = _BAR if wide else 0 if cycles else _BAR // 2
     heads = [_right(name) for name in (*figures, "share", *(["estimated cycles"] if cycles else ()))]
-    table = _table("Slowest blocks", *heads, Column(width=width))
+    table = _table("Slowest blocks", *heads, *([Column(width=width)] if width else ()))
     spread, whole = measured.blocks, float(measured.durations.mean()) or 1.0
     top = max((seconds for _, seconds in slowest), default=0.0) or 1.0
     for block, seconds in slowest:
         style, glyph = KIND_STYLES[block.kind]
         values = [duration(float(getattr(spread, name)[block.index])) for name in figures]
         estimate = [f"{block.estimated_total:,}" if block.estimated_total else ""] if cycles else []
-        meter = bar(seconds / top, width, glyph, style)
-        table.add_row(Text(block.label, style=style), *values, f"{seconds / whole:.1%}", *estimate, meter)
+        meter = [bar(seconds / top, width, glyph, style)] if width else []
+        table.add_row(Text(block.label, style=style), *values, f"{seconds / whole:.1%}", *estimate, *meter)
     return table
 
 

@@ -32,7 +32,7 @@ def report(
     files: Annotated[
         list[Path],
         typer.Argument(
-            metavar="FILE|DIR...",
+            metavar="FILE|DIR",
             help="Reports, console logs or c_info.json; a folder is one network, whose reports complete each other.",
         ),
     ],

@@ -57,9 +57,9 @@ class Item:
 
 
 def run(
-    network: Annotated[str, typer.Argument(help="Name of the network, as `n6link info` shows it.")],
+    network: Annotated[str, typer.Argument(metavar="NETWORK", help="Name of the network, as n6link info shows it.")],
     images: Annotated[
-        list[str], typer.Argument(metavar="IMAGE|DIR|GLOB...", help="Pictures, or .npy and .npz files with raw inputs.")
+        list[str], typer.Argument(metavar="IMAGE|DIR|GLOB", help="Pictures, or .npy and .npz files with raw inputs.")
     ],
     url: Url = None,
     draw: Annotated[
@@ -69,12 +69,13 @@ def run(
         ),
     ] = None,
     threshold: Annotated[
-        float, typer.Option(min=0, max=1, metavar="0..1", help="Score from which on a keypoint is believed and drawn.")
+        float, typer.Option(min=0, max=1, metavar="0..1", help="Keypoints with a lower score are not shown.")
     ] = 0.25,
     reduce: Annotated[
         bool | None,
         typer.Option(
-            "--reduce/--whole", help="What the board sends: only what the decoder needs (as on slow links), or all."
+            "--reduce/--whole",
+            help="What the board sends: only what the decoder needs (as it does over a UART anyhow), or whole outputs.",
         ),
     ] = None,
     cards: Cards = None,

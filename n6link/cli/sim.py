@@ -19,7 +19,8 @@ from n6link.process import check_ready, how_ended
 def sim(
     pty: Annotated[bool, typer.Option("--pty", help="Serve a pseudo terminal, as a serial port.")] = False,
     tcp: Annotated[
-        int | None, typer.Option("--tcp", metavar="PORT", help="Serve a TCP port of this machine; 0 = any.")
+        int | None,
+        typer.Option("--tcp", min=0, max=65535, metavar="PORT", help="Serve a TCP port of this machine; 0 = any."),
     ] = None,
     unix: Annotated[Path | None, typer.Option("--unix", metavar="PATH", help="Serve a unix socket.")] = None,
     network: Annotated[
@@ -30,9 +31,16 @@ def sim(
             help="A .tflite file or bundled network, as in a sim: URL; may be repeated. Without it, all bundled ones.",
         ),
     ] = None,
-    baud: Annotated[int | None, typer.Option(min=1, help="Pace both directions like a UART of that rate.")] = None,
-    slots: Annotated[int | None, typer.Option(min=2, max=8, help="Input slots.")] = None,
-    chunk: Annotated[int | None, typer.Option(min=256, max=8192, help="Bytes of tensor in one frame.")] = None,
+    baud: Annotated[
+        int | None, typer.Option(min=1, metavar="RATE", help="Make the link as slow as a UART of so many baud.")
+    ] = None,
+    slots: Annotated[
+        int | None, typer.Option(min=2, max=8, metavar="N", help="Inputs that the board holds at once.")
+    ] = None,
+    chunk: Annotated[
+        int | None,
+        typer.Option(min=256, max=8192, metavar="N", help="Most bytes of a tensor in one frame of the link."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Run a virtual board until Ctrl-C; its first line is JSON with its URL."""
