@@ -8,11 +8,12 @@ APT := cppcheck gcc-arm-none-eabi libcmocka-dev libnewlib-arm-none-eabi qemu-sys
 # One program of each package above that has one, to see whether anything is missing.
 APT_PROGRAMS := cppcheck arm-none-eabi-gcc qemu-system-arm tmux
 
-.PHONY: help demo check test coverage gen format bench firmware tools clean
+.PHONY: help demo check test sanitize coverage gen format bench firmware tools clean
 help:
 	@echo 'make demo      a photograph through the virtual board, from nothing'
 	@echo 'make test      all tests'
 	@echo 'make check     style, types, generated files, C linters'
+	@echo 'make sanitize  tests with sanitizers in the virtual board'
 	@echo 'make coverage  tests with line coverage of the package and of the C behind the virtual board'
 	@echo 'make gen       regenerate what repeats the schema'
 	@echo 'make format    format Python and C'
@@ -59,6 +60,14 @@ check: $(VENV)/.dev tools
 	  --suppress=missingIncludeSystem --suppress=comparePointers:firmware/ports/stm32n6/startup.c \
 	  -I firmware/core -I firmware/npu -i firmware/ports/stm32n6/stubs -i firmware/ports/stm32n6/test \
 	  firmware/core firmware/npu firmware/ports
+
+# The board's faults end it, and with it the test; what it only notices at its end, as lost memory, stands in its reports.
+SANITIZED := $(CURDIR)/firmware/build/host-asan
+sanitize: $(VENV)/.dev tools
+	cd firmware && PATH="$(CURDIR)/$(BIN):$$PATH" && cmake --preset host-asan >/dev/null && cmake --build --preset host-asan
+	rm -f $(SANITIZED)/report.*
+	N6LINK_SIM=$(SANITIZED)/ports/host/n6sim ASAN_OPTIONS=log_path=$(SANITIZED)/report $(BIN)/python -m pytest
+	! cat $(SANITIZED)/report.* 2>/dev/null
 
 # Of Python and of C; both are reported, whether the first one is good or not.
 COUNTED := $(CURDIR)/firmware/build/host-coverage
