@@ -114,6 +114,8 @@ class Channel:
         self._boxes: dict[int, Mailbox] = {}
         self._opening: Mailbox | None = None
         self._writable: anyio.Event | None = None
+        self._send_nowait: Callable[[bytes], int] | None = getattr(stream, "send_nowait", None)
+        self._unsent = b""
         self._busy: anyio.Event | None = None
         self._stack = AsyncExitStack()
 
@@ -187,6 +189,7 @@ class Channel:
         patience = self.timeout
         exchange = self.link.upload(data, network=network, slot=slot, priority=priority, patience=patience)
         self._register(exchange, box)
+        self._begin_to_write()
         return exchange
 
     def forget(self, exchange: Exchange) -> None:
@@ -270,16 +273,28 @@ class Channel:
         except TransportError as error:
             self.fail(error)
 
-    async def _write(self) -> None:
+    def _batch(self) -> bytes:
+        """What is written next, in one piece."""
         link = self.link
+        budget = min(max(int(link.path.rate * BATCH_SECONDS), 1), BATCH)
+        buffers = link.data_to_send(time.monotonic(), budget)
+        if buffers:
+            self._deliver()
+            buffers += link.data_to_send(time.monotonic(), 0)  # what follows upon it at once
+        return b"".join(buffers)
+
+    def _begin_to_write(self) -> None:
+        """Writes what the stream takes at once, if the writer has nothing to do: an upload need not wait for it to wake up."""
+        if self._writable and not self._unsent and self._send_nowait:
+            batch = self._batch()
+            self._unsent = batch[self._send_nowait(batch) :]
+
+    async def _write(self) -> None:
         try:
             while True:
-                budget = min(max(int(link.path.rate * BATCH_SECONDS), 1), BATCH)
-                buffers = link.data_to_send(time.monotonic(), budget)
-                if buffers:
-                    self._deliver()
-                    buffers += link.data_to_send(time.monotonic(), 0)  # what follows upon it at once
-                    await self._stream.send(b"".join(buffers))
+                batch, self._unsent = self._unsent or self._batch(), b""
+                if batch:
+                    await self._stream.send(batch)
                 else:
                     self._writable = anyio.Event()
                     await self._writable.wait()

@@ -55,6 +55,10 @@ class ChildStream(ByteStream):
         except anyio.BrokenResourceError as exc:
             raise await self._ended() from exc
 
+    def send_nowait(self, item: bytes) -> int:
+        """Sends what leaves without waiting; returns how many bytes did."""
+        return self._socket.send_nowait(item)
+
     async def send_eof(self) -> None:
         """Shuts the direction to the child."""
         await self._socket.send_eof()

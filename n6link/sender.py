@@ -19,7 +19,7 @@ from n6link.path import Path
 from n6link.protocol import CODECS, MessageType
 from n6link.transfer import Upload
 
-BATCH: Final = 64 * 1024
+BATCH: Final = 128 * 1024
 """DATA bytes of one :meth:`Sender.take` at most"""
 MASK: Final = 0xFFFFFFFF
 """of ids and positions"""

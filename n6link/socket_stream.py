@@ -53,6 +53,13 @@ class SocketStream(ByteStream):
             except OSError as error:
                 raise self._failure() from error
 
+    def send_nowait(self, item: bytes) -> int:
+        """Sends what leaves without waiting; returns how many bytes did."""
+        try:
+            return self._socket.send(item)
+        except OSError:  # not now, or never again: send() will tell
+            return 0
+
     async def send_eof(self) -> None:
         """Shuts the direction to the peer."""
         self._socket.shutdown(socket.SHUT_WR)

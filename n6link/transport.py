@@ -70,6 +70,15 @@ class Stream(ByteStream):
         with _mapped(self.url):
             await self._inner.send(item)  # type: ignore[arg-type]  # declared as bytes, any buffer will do
 
+    def send_nowait(self, item: bytes) -> int:
+        """Sends what leaves without waiting, if anything does; :meth:`send` tells what is wrong.
+
+        Returns:
+            Number of the bytes that have left.
+        """
+        send_nowait: Callable[[bytes], int] | None = getattr(self._inner, "send_nowait", None)
+        return send_nowait(item) if send_nowait else 0
+
     async def send_eof(self) -> None:
         """Tells the other end that nothing more will come, where the stream can."""
         with _mapped(self.url):
