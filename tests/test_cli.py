@@ -543,6 +543,11 @@ def test_sim_serves_one_end(words: list[str]) -> None:
     assert bad(2, "sim", *words) == "one of --pty, --tcp PORT and --unix PATH says where the virtual board listens"
 
 
+@pytest.mark.parametrize("port", ["-1", "65536", "any"])
+def test_sim_refuses_what_is_no_port(port: str) -> None:
+    assert "--tcp" in bad(2, "sim", "--tcp", port)
+
+
 def test_sim_says_what_does_not_load(virtual_board: None, tmp_path: Path) -> None:
     (tmp_path / "bad.tflite").write_text("nothing")
     assert "bad.tflite does not load" in bad(1, "sim", "--tcp", "0", "--network", tmp_path / "bad.tflite")

@@ -467,6 +467,13 @@ def test_the_command_refuses_with_the_reason(tmp_path: Path) -> None:
     assert not output.exists()
 
 
+def test_the_command_writes_c_files_alone(tmp_path: Path) -> None:
+    for name in ("st_ai_output", "network.tflite"):
+        with pytest.raises(BadInput, match=f"{name}' is to be written, and is no name of a C file"):
+            firmware.registry(tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
 def _options(arguments: tuple[str, ...]) -> dict[str, Any]:
     options: dict[str, Any] = {"network": None, "card": None, "board": None, "runtime": None}
     for option, value in zip(arguments[::2], arguments[1::2], strict=True):
