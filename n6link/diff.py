@@ -34,7 +34,9 @@ from n6link.profile import SPREAD, Profile
 TOLERANCE: Final = 0.05
 """A block has changed when its median differs by more than this part of the base's ..."""
 FLOOR: Final = 0.001
-"""... and by more than this part of the whole inference."""
+"""... and by more than this part of the whole inference ..."""
+TICKS: Final = 3
+"""... and by more than so many ticks of the clock, which are chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ class Diff:
     def of(cls, base: Profile, new: Profile) -> Self:
         """Compares two profiles of the same network."""
         old_seconds, new_seconds = base.blocks.median.tolist(), new.blocks.median.tolist()
-        floor = FLOOR * float(base.inference.median)
+        floor = max(FLOOR * float(base.inference.median), TICKS / min(base.tick_hz, new.tick_hz))
         olds, news = base.table.blocks, new.table.blocks
         blocks = []
         for i, j in align([block.key for block in olds], [block.key for block in news]):

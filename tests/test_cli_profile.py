@@ -169,9 +169,11 @@ def test_blocks_have_their_names_in_any_terminal(
 def test_estimated_cycles_leave_room_for_the_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, width: int) -> None:
     values = profile_of(table_of("EC", "GlobalAveragePool(float)", "EC"), (1000, 100, 500)).to_dict()
     values["table"]["blocks"][1]["estimated_total"] = 1_234_567
+    values["table"]["blocks"][0]["operation"] = ", ".join(["Conv", "Add", "Mul"] * 9)
     (tmp_path / "joined.json").write_text(json.dumps(values))
     monkeypatch.setattr("n6link.cli.common.out._width", width)
     lines = n6link("profile", "--load", tmp_path / "joined.json").stdout.splitlines()
+    assert next(line for line in lines if line.startswith(" EC 1 Conv, Add")).count("…") == 1
     line = next(line for line in lines if "1,234,567" in line)
     assert line.startswith(" SW 2 GlobalAveragePool(float) ") and len(line) <= width
 

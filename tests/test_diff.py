@@ -35,6 +35,13 @@ def test_slower_block() -> None:
     assert diff.only("changed")[0].seconds == pytest.approx(200e-6)
 
 
+def test_a_few_ticks_are_no_change() -> None:
+    base, new = (profile_of(table_of("EC", "Add"), (10, ticks)) for ticks in (1, 4))
+    assert not Diff.of(base, new).only("changed")
+    slower = profile_of(table_of("EC", "Add"), (10, 5))
+    assert [change.label for change in Diff.of(base, slower).only("changed")] == ["SW 2 Add"]
+
+
 def test_blocks_are_matched_by_what_they_do_not_by_their_number() -> None:
     diff = Diff.of(BASE, MORE_CPU)
     assert labels(diff, "added") == ["SW 3 Mul"]

@@ -35,6 +35,8 @@ SHOWN_CHANGES: Final = 30
 WIDE: Final = 105
 """Columns of a terminal from which on the table of blocks shows all that it has."""
 _BAR: Final = 24
+_LEAST_BAR: Final = 8
+"""Shorter bars say nothing; the names of the blocks go first."""
 
 
 def _file(name: str, what: str) -> Any:
@@ -217,7 +219,9 @@ def _blocks(measured: Profile) -> Table:
     slowest = measured.slowest(SHOWN)
     cycles, wide = any(block.estimated_total for block, _ in slowest), out.width >= WIDE
     figures = ("mean", "median", "p95", "max") if wide else ("mean", "p95")
-    width = _BAR if wide else 0 if cycles else _BAR // 2
+    room = out.width - (len(figures) * 10 + 9 + cycles * 19 + 3)
+    names = min(max((len(block.label) for block, _ in slowest), default=0), room)
+    width = min(room - names - 3, _BAR) if room - names - 3 >= _LEAST_BAR else 0
     heads = [_right(name) for name in (*figures, "share", *(["estimated cycles"] if cycles else ()))]
     table = _table("Slowest blocks", *heads, *([Column(width=width)] if width else ()))
     spread, whole = measured.blocks, float(measured.durations.mean()) or 1.0
@@ -227,7 +231,9 @@ def _blocks(measured: Profile) -> Table:
         values = [duration(float(getattr(spread, name)[block.index])) for name in figures]
         estimate = [f"{block.estimated_total:,}" if block.estimated_total else ""] if cycles else []
         meter = [bar(seconds / top, width, glyph, style)] if width else []
-        table.add_row(Text(block.label, style=style), *values, f"{seconds / whole:.1%}", *estimate, *meter)
+        label = Text(block.label, style=style)
+        label.truncate(names, overflow="ellipsis")
+        table.add_row(label, *values, f"{seconds / whole:.1%}", *estimate, *meter)
     return table
 
 
