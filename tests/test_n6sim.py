@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import select
@@ -294,6 +295,8 @@ async def test_a_client_learns_that_the_board_has_ended() -> None:
             with pytest.raises(TransportError, match="has closed the connection|connection reset"):
                 while True:
                     await dev.ping()
+            # ended before it gets another SIGTERM, which would disturb a leak checker at its work
+            assert await asyncio.to_thread(program.process.wait, 30) == 0
 
 
 PARENT = """
