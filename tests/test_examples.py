@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from e2e_fixtures import executable
+from PIL import Image
 
 from n6link import networks, sim
 from n6link.errors import TransportError
@@ -53,3 +55,25 @@ def test_two_networks() -> None:
     assert re.fullmatch(r"tinybert: ['\"]It was a dark and stormy night.{20,}", text)
     found = re.fullmatch(r"movenet13: (\d+) poses, \d+ a second, each waited [\d.]+ ms for the other network", poses)
     assert found and int(found[1]) > 1
+
+
+def test_camera_of_a_folder(tmp_path: Path) -> None:
+    pictures, out = tmp_path / "in", tmp_path / "out"
+    pictures.mkdir()
+    for name in ("a.png", "b.png", "c.png"):
+        shutil.copy(networks.PHOTO, pictures / name)
+    (pictures / "notes.txt").write_text("no picture")
+    printed = run("camera.py", str(pictures), "--out", str(out))
+    assert [path.name for path in sorted(out.iterdir())] == ["00000.png", "00001.png", "00002.png"]
+    with Image.open(out / "00000.png") as drawn, Image.open(networks.PHOTO) as photo:
+        assert drawn.size == photo.size
+        assert drawn.convert("RGB").tobytes() != photo.convert("RGB").tobytes()
+    assert printed.startswith("3 pictures, 0 dropped\n")
+    assert {"prepare", "upload", "npu", "download", "age"} <= {line.split()[0] for line in printed.splitlines()}
+
+
+def test_camera_without_a_source_says_what_is_missing(tmp_path: Path) -> None:
+    command = [sys.executable, str(EXAMPLES / "camera.py"), str(tmp_path / "nothing.mp4")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr and "nothing.mp4 is no folder" in done.stderr

@@ -1,0 +1,114 @@
+"""Poses in a live picture: python camera.py SOURCE [--url URL] [--network NAME] [--out FOLDER] [--frames N].
+
+SOURCE is the number of a camera, a video file (both need OpenCV: pip install opencv-python), or a folder of pictures. All
+three are plain iterables of frames, which the stream asks in a thread of its own, so that a slow camera never stops anything else. The
+policy "latest" drops the frames that the board is too slow for: what is drawn is always the newest.
+
+With OpenCV and a screen the poses are shown in a window (q ends it), else they are written to FOLDER. At the end stands where the time went.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.to_thread
+import numpy as np
+
+from n6link import N6Device, Result
+from n6link.draw import draw_poses
+from n6link.image import load
+
+try:
+    import cv2
+except ImportError:
+    cv2 = None
+
+
+Picture = np.ndarray[Any, Any]
+"""(h, w, 3) uint8, RGB"""
+
+
+def frames(source: str) -> Iterator[Picture]:
+    """Pictures from whatever the source is."""
+    if Path(source).is_dir():
+        paths = sorted(path for path in Path(source).iterdir() if path.suffix.lower() in (".png", ".jpg", ".jpeg"))
+        return map(load, paths)
+    if cv2 is None:
+        sys.exit(f"{source} is no folder; cameras and video files need OpenCV: pip install opencv-python")
+    capture = cv2.VideoCapture(int(source) if source.isdecimal() else source)
+    if not capture.isOpened():
+        sys.exit(f"{source} is no folder of pictures, and OpenCV cannot open it as a camera or a video")
+    return iter(lambda: read(capture), None)
+
+
+def read(capture: Any) -> Picture | None:
+    """The next picture of a camera or a video; None = there are no more."""
+    good, frame = capture.read()
+    return frame[:, :, ::-1] if good else None
+
+
+def show(picture: Picture) -> bool:
+    """A window, if there can be one; False = q was pressed."""
+    cv2.imshow("n6link", picture[:, :, ::-1])
+    return bool(cv2.waitKey(1) != ord("q"))
+
+
+def budget(results: list[Result]) -> str:
+    """The median time of each stage, and the age at which results came."""
+    stages = [dict(result.timing.stages()) for result in results]
+    lines = [f"{name:10}{1e3 * float(np.median([s[name] for s in stages])):8.2f} ms" for name in stages[0]]
+    ages = [result.frame.age for result in results if result.frame]
+    return "\n".join([*lines, f"{'age':10}{1e3 * float(np.median(ages)):8.2f} ms, at most {1e3 * max(ages):.2f} ms"])
+
+
+async def main(options: argparse.Namespace, source: Iterator[Picture]) -> None:
+    live = options.source.isdecimal()
+    pictures: dict[int, Picture] = {}
+
+    def numbered() -> Iterator[Picture]:
+        """The frames, kept by their number until their result has come."""
+        for number, frame in enumerate(source):
+            pictures[number] = frame
+            yield frame
+
+    results: list[Result] = []
+    async with N6Device(options.url) as dev:
+        net = dev[options.network]
+        async with net.stream(numbered(), policy="latest" if live else "all") as stream:
+            async for result in stream:
+                assert result.frame
+                for dropped in result.frame.replaced:
+                    del pictures[dropped]
+                picture, poses = pictures.pop(result.frame.sequence), result.decode()
+                drawn = np.asarray(await anyio.to_thread.run_sync(draw_poses, picture, poses))
+                results.append(result)
+                if options.out:
+                    options.out.mkdir(parents=True, exist_ok=True)
+                    save(drawn, options.out / f"{result.frame.sequence:05}.png")
+                elif not show(drawn):
+                    break
+                if len(results) == options.frames:
+                    break
+    if not results:
+        sys.exit(f"{options.source} holds no picture")
+    print(f"{len(results)} pictures, {stream.stats.dropped} dropped\n{budget(results)}")
+
+
+def save(picture: Picture, path: Path) -> None:
+    from PIL import Image
+
+    Image.fromarray(picture).save(path)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("source")
+    parser.add_argument("--url", default="sim:")
+    parser.add_argument("--network", default="movenet13")
+    parser.add_argument("--out", type=Path, default=None if cv2 else Path("poses"))
+    parser.add_argument("--frames", type=int, default=0, help="stop after so many results; 0 = never")
+    arguments = parser.parse_args()
+    anyio.run(main, arguments, frames(arguments.source))
