@@ -101,8 +101,8 @@ class Result:
 
     Attributes:
         network: that gave it.
-        outputs: raw arrays by name, of the outputs that were returned whole.
-        reduced: what came of the outputs that were not, by name.
+        outputs: raw arrays by name, of the outputs that were returned whole: shape and dtype of their TensorSpec.
+        reduced: what came of the outputs that were not, by name: Peaks, Rows or a flat array, see :mod:`n6link.reduce`.
         placement: where the picture lies in the input; None if the input was no picture.
         captured: ``time.monotonic()`` at which the inference was asked for, or the picture was taken.
         frame: number and age, of a result that a stream has delivered; else None.

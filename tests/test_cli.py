@@ -246,7 +246,7 @@ def test_devices(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_no_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(list_ports, "comports", lambda: [port("/dev/ttyS0")])
     text = " ".join(good("devices").split())
-    assert "No board is plugged in (1 other serial ports: n6link devices --all). Without one: n6link demo" in text
+    assert "No board is plugged in (1 other serial port: n6link devices --all). Without one: n6link demo" in text
     assert data("devices") == []
 
 

@@ -184,3 +184,9 @@ def test_unknown_option() -> None:
 
 def test_types_that_devices_do_not_reduce() -> None:
     assert PoseHeatmap().returns(network((1, 4, 4, 2), "int32", 0.1)) is None
+
+
+@pytest.mark.parametrize("what", ["x", None, np.zeros((4, 4, 2), np.int64)], ids=["text", "nothing", "int64"])
+def test_what_is_no_heatmap_is_refused(what: Any) -> None:
+    with pytest.raises(BadInput, match="arrays of int8, uint8, int16 or float32; got"):
+        decode(what)

@@ -50,5 +50,9 @@ def devices(
         out.print(table)
     if not any(port.kind for port in ports):
         others = sum(port.kind is None for port in ports)
-        rest = f" ({others} other serial ports: n6link devices --all)" if others and not all_ports else ""
+        rest = (
+            f" ({others} other serial port{'s' * (others > 1)}: n6link devices --all)"
+            if others and not all_ports
+            else ""
+        )
         out.print(f"No board is plugged in{rest}. Without one: [bold]n6link demo[/]")

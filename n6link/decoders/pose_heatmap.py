@@ -32,8 +32,11 @@ def decode(heatmap: NDArray[Any], *, scale: float | None = None, zero_point: int
         (K, 3) float32: x and y, 0..1 of the heatmap's size, as (cell + 0.5) / size; score, dequantised.
 
     Raises:
-        BadInput: no heatmap's shape.
+        BadInput: no array, or not a heatmap's shape or type.
     """
+    if not isinstance(heatmap, np.ndarray) or heatmap.dtype not in reduce.REDUCIBLE:
+        what = getattr(heatmap, "dtype", type(heatmap).__name__)
+        raise BadInput(f"Heatmaps are arrays of int8, uint8, int16 or float32; got {what}.")
     shape = heatmap.shape[1:] if heatmap.ndim == 4 and heatmap.shape[0] == 1 else heatmap.shape
     if len(shape) != 3 or 0 in shape:
         raise BadInput(f"Heatmaps have the shape (h, w, K) or (1, h, w, K); got {heatmap.shape}.")
