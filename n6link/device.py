@@ -14,6 +14,8 @@ from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Final, Self
 
+import anyio.to_thread
+
 from n6link import card as cards_
 from n6link import describe, sim
 from n6link.card import Card
@@ -330,7 +332,8 @@ class N6Device:
             raise RemoteProtocolError(f"the device tells too little of itself: {error}") from error
         channel.link.path.set_baud(self._info.baud)
         await self._compare_clocks()
-        networks, files = {}, sim.card_files(self._url)
+        networks: dict[str, Network] = {}
+        files = await anyio.to_thread.run_sync(sim.card_files, self._url)
         for description in await describe.read(channel.ask_all, session.networks):
             known, now = self._networks.get(description.name), (description.digest, description.index)
             same = known if known and (known.digest, known.index) == now else None  # over a restart

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from n6link.network import Network
 
 LARGE: Final = 640 * 480
-"""values from which on a picture is prepared in a thread, so that the event loop goes on meanwhile"""
+"""values from which on pictures are prepared, and floats quantised, in a thread, so that the event loop goes on meanwhile"""
 
 
 async def prepare(network: Network, data: Any) -> tuple[memoryview, Placement | None]:
@@ -57,7 +57,9 @@ async def _input(network: Network, value: Any, spec: TensorSpec) -> tuple[NDArra
         array = _array(value, spec)
         own = array.dtype != np.uint8 or not image.takes_pictures(spec, network.card)
         if own or (network.card_problem and array.shape == spec.shape):
-            return _own_values(array, spec), None
+            if array.size < LARGE or array.dtype == spec.dtype:
+                return _own_values(array, spec), None
+            return await anyio.to_thread.run_sync(_own_values, array, spec, abandon_on_cancel=True), None
     if network.card_problem:
         raise CardError(network.card_problem)
     if isinstance(value, np.ndarray) and value.size < LARGE:
