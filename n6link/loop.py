@@ -21,6 +21,7 @@ loop with :class:`~n6link.errors.N6Timeout`.
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import struct
 import sys
@@ -114,28 +115,21 @@ class LoopStats:
 
 
 class _KernelTimer:
-    """A periodic timerfd."""
+    """A timerfd, set anew for every tick: a period of whole nanoseconds would run away from the schedule."""
 
-    def __init__(self, start: float, period: float) -> None:
+    def __init__(self) -> None:
         self._libc = ctypes.CDLL(None, use_errno=True)
         self._fd: int = self._libc.timerfd_create(_CLOCK_MONOTONIC, _TFD_FLAGS)
         if self._fd < 0:
             raise OSError(ctypes.get_errno(), "timerfd_create")
-        nanoseconds = (round(period * 1e9), round(start * 1e9))
-        spec = struct.pack("@llll", *(part for ns in nanoseconds for part in divmod(ns, 10**9)))
-        if self._libc.timerfd_settime(self._fd, _TFD_TIMER_ABSTIME, spec, None):
-            error = ctypes.get_errno()
-            self.close()
-            raise OSError(error, "timerfd_settime")
 
     async def wait_until(self, due: float) -> None:
-        """Returns when the clock has reached ``due``, which is a time of the schedule."""
+        """Returns when the clock has reached ``due``."""
         while time.monotonic() < due:
-            await anyio.wait_readable(self._fd)
-            try:
-                os.read(self._fd, 8)
-            except BlockingIOError:
-                continue
+            spec = struct.pack("@llll", 0, 0, *divmod(math.ceil(due * 1e9), 10**9))
+            if self._libc.timerfd_settime(self._fd, _TFD_TIMER_ABSTIME, spec, None):
+                raise OSError(ctypes.get_errno(), "timerfd_settime")
+            await anyio.wait_readable(self._fd)  # setting it anew makes it unreadable again
 
     def close(self) -> None:
         os.close(self._fd)
@@ -170,7 +164,7 @@ class ControlLoop:
 
     async def __aenter__(self) -> Self:
         self._start = time.monotonic() + 1 / self.hz
-        self._timer = _KernelTimer(self._start, 1 / self.hz) if sys.platform == "linux" else _EventLoopTimer()
+        self._timer = _KernelTimer() if sys.platform == "linux" else _EventLoopTimer()
         return self
 
     async def __aexit__(

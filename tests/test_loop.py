@@ -127,7 +127,43 @@ async def test_a_loop_must_be_entered() -> None:
             pass
 
 
+async def test_no_rate_runs_away_from_its_schedule(timer: str) -> None:
+    """The tenth million of ticks of a rate whose period is no whole number of nanoseconds: due when the schedule says, as the first."""
+    async with ControlLoop(700 / 3) as loop:
+        loop._start -= 10_000_000 / loop.hz
+        loop._index = 10_000_000
+        ticks = []
+        async for tick in loop:
+            ticks.append(tick)
+            if len(ticks) == 5:
+                break
+    for tick in ticks:
+        assert tick.due == pytest.approx(loop._start + tick.index / loop.hz, abs=1e-6)
+        assert tick.time >= tick.due
+    assert ticks[-1].index - ticks[0].index == 4 + sum(tick.missed for tick in ticks[1:])
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="timerfd is Linux's")
-def test_a_kernel_that_refuses_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_kernel_timer_rings_when_it_is_due_and_not_before() -> None:
+    kernel = loop_module._KernelTimer()
+    for seconds in (0.01, 0.0, -1.0, 1e-9, 0.005):
+        due = time.monotonic() + seconds
+        await kernel.wait_until(due)
+        assert time.monotonic() >= due
+    kernel.close()
     with pytest.raises(OSError, match="timerfd_settime"):
-        loop_module._KernelTimer(-5.0, -1.0)
+        await kernel.wait_until(time.monotonic() + 1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="timerfd is Linux's")
+def test_a_kernel_without_timers_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("n6link.loop._CLOCK_MONOTONIC", 99)
+    with pytest.raises(OSError, match="timerfd_create"):
+        loop_module._KernelTimer()
+
+
+async def test_a_loop_that_was_left_has_ended(timer: str) -> None:
+    async with ControlLoop(100) as loop:
+        pass
+    with pytest.raises(LocalProtocolError, match="has to be entered"):
+        await loop.__anext__()
