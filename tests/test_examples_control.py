@@ -1,0 +1,52 @@
+"""The control loop among the examples follows the person, and draws what it measured."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+from e2e_fixtures import executable
+
+from n6link import sim
+from n6link.errors import TransportError
+
+ARM = Path(__file__).parents[1] / "examples" / "arm.py"
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+@pytest.fixture(autouse=True)
+def virtual_board() -> None:
+    executable()
+    try:
+        sim.find_litert()
+    except TransportError as error:
+        pytest.skip(str(error))
+
+
+def test_arm_follows_and_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    out = tmp_path / "arm.svg"
+    command = [sys.executable, "-W", "error", str(ARM), "--seconds", "0.5", "--delay", "0", "100", "--out", str(out)]
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=100, check=False)
+    assert done.returncode == 0 and not done.stderr, done.stderr
+
+    rows = re.findall(
+        r"│ (\d+) ms +│ (\d+) +│ (\d+) +│ \d+ +│ .* │ (\d+)/\d+ ms +│ [\d.]+° [\d.]+° +│ ([\d.]+)° ", done.stdout
+    )
+    assert [int(delay) for delay, *_ in rows] == [0, 100], done.stdout
+    for delay, poses, ticks, age, error in rows:
+        assert int(poses) > 3 and int(ticks) > 10
+        assert int(age) >= int(delay)
+        assert float(error) < 45
+
+    drawing = ET.parse(out).getroot()
+    lines = [line.attrib["points"].split() for line in drawing.iter(f"{SVG}polyline")]
+    assert drawing.tag == f"{SVG}svg" and len(lines) == 2
+    for line, (_, _, ticks, _, _) in zip(lines, rows, strict=True):
+        assert 3 < len(line) <= int(ticks)
+    dots = sum(1 for _ in drawing.iter(f"{SVG}circle"))
+    assert dots == sum(map(len, lines)) + 4  # two medians and two of the legend
