@@ -6,6 +6,7 @@ tick is one dot, the shoulder's error against the age of the pose that was used.
 """
 
 import argparse
+import gc
 import math
 import time
 from bisect import bisect_right
@@ -29,17 +30,7 @@ Floats = NDArray[np.float64]
 JOINTS = ("right_shoulder", "right_elbow", "right_wrist")
 PERSON = Image.open(networks.PHOTO).convert("RGB").resize((192, 192))
 HZ, FPS, SWAYS = 100, 30, 1.0  # of the loop, of the camera, and of the person per second
-HEADINGS = (
-    "older by",
-    "poses",
-    "ticks",
-    "missed",
-    "period",
-    "jitter p50/p99/max",
-    "age p50/p99",
-    "off pose",
-    "off person",
-)
+HEADINGS = ("delay", "poses", "ticks", "missed", "period", "jitter p50/p99/max", "age p50/p99", "to pose", "to person")
 COLOURS = ("#0072b2", "#e69f00", "#c2185b", "#009e73", "#666666")
 
 
@@ -190,7 +181,7 @@ def plot(runs: dict[float, Floats]) -> str:
 
 
 async def main(url: str, seconds: float, delays: list[float], out: Path) -> None:
-    table = Table(*HEADINGS, caption="off: root mean square, of shoulder and elbow")
+    table = Table(*HEADINGS, caption="to: error of shoulder and elbow, root mean square")
     runs: dict[float, Floats] = {}
     async with N6Device(url) as dev:
         net = dev["movenet13"]
@@ -199,6 +190,7 @@ async def main(url: str, seconds: float, delays: list[float], out: Path) -> None
         if not seen:
             raise SystemExit(f"{net.name} of this board does not see the person")
         person = Person(seen)
+        gc.freeze()  # what is there by now stays; going through all of it stops the loop for tens of ms
         for delay in delays:
             rows, stats, poses = await control(dev, net, person, seconds, delay / 1e3)
             runs[delay] = rows
