@@ -19,6 +19,7 @@ import anyio
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -30,7 +31,8 @@ Floats = NDArray[np.float64]
 JOINTS = ("right_shoulder", "right_elbow", "right_wrist")
 PERSON = Image.open(networks.PHOTO).convert("RGB").resize((192, 192))
 HZ, FPS, SWAYS = 100, 30, 1.0  # of the loop, of the camera, and of the person per second
-HEADINGS = ("delay", "poses", "ticks", "missed", "period", "jitter p50/p99/max", "age p50/p99", "to pose", "to person")
+HEADINGS = ("delay", "poses", "ticks", "missed", "period", "jitter", "age", "to pose", "to person")
+CAPTION = "times in ms; jitter p50/p99/max, age p50/p99; to: error of shoulder and elbow, root mean square"
 COLOURS = ("#0072b2", "#e69f00", "#c2185b", "#009e73", "#666666")
 
 
@@ -181,7 +183,7 @@ def plot(runs: dict[float, Floats]) -> str:
 
 
 async def main(url: str, seconds: float, delays: list[float], out: Path) -> None:
-    table = Table(*HEADINGS, caption="to: error of shoulder and elbow, root mean square")
+    table = Table(*HEADINGS, box=box.SIMPLE_HEAD, pad_edge=False, caption=CAPTION)
     runs: dict[float, Floats] = {}
     async with N6Device(url) as dev:
         net = dev["movenet13"]
@@ -199,9 +201,9 @@ async def main(url: str, seconds: float, delays: list[float], out: Path) -> None
             table.add_row(
                 f"{delay:g} ms",
                 *map(str, (poses, stats.ticks, stats.missed)),
-                f"{1e3 * stats.period.mean:.3f} ms",
-                "/".join(f"{1e3 * late:.2f}" for late in jitter) + " ms",
-                "/".join(f"{1e3 * age:.0f}" for age in np.percentile(rows[:, 1], (50, 99))) + " ms",
+                f"{1e3 * stats.period.mean:.2f}",
+                "/".join(f"{1e3 * late:.1f}" for late in jitter),
+                "/".join(f"{1e3 * age:.0f}" for age in np.percentile(rows[:, 1], (50, 99))),
                 f"{rms[0]:.1f}° {rms[1]:.1f}°",
                 f"{rms[2]:.1f}° {rms[3]:.1f}°",
             )
