@@ -32,7 +32,7 @@ JOINTS = ("right_shoulder", "right_elbow", "right_wrist")
 PERSON = Image.open(networks.PHOTO).convert("RGB").resize((192, 192))
 HZ, FPS, SWAYS = 100, 30, 1.0  # of the loop, of the camera, and of the person per second
 HEADINGS = ("delay", "poses", "ticks", "missed", "period", "jitter", "age", "to pose", "to person")
-CAPTION = "times in ms; jitter p50/p99/max, age p50/p99; to: error of shoulder and elbow, root mean square"
+CAPTION = "times in ms; jitter and age p50/p99; to: error of shoulder and elbow, root mean square"
 COLOURS = ("#0072b2", "#e69f00", "#c2185b", "#009e73", "#666666")
 
 
@@ -183,7 +183,7 @@ def plot(runs: dict[float, Floats]) -> str:
 
 
 async def main(url: str, seconds: float, delays: list[float], out: Path) -> None:
-    table = Table(*HEADINGS, box=box.SIMPLE_HEAD, pad_edge=False, caption=CAPTION)
+    table = Table(*HEADINGS, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, caption=CAPTION)
     runs: dict[float, Floats] = {}
     async with N6Device(url) as dev:
         net = dev["movenet13"]
@@ -196,7 +196,7 @@ async def main(url: str, seconds: float, delays: list[float], out: Path) -> None
         for delay in delays:
             rows, stats, poses = await control(dev, net, person, seconds, delay / 1e3)
             runs[delay] = rows
-            jitter = (stats.jitter.percentile(50), stats.jitter.percentile(99), stats.jitter.max)
+            jitter = (stats.jitter.percentile(50), stats.jitter.percentile(99))
             rms = np.sqrt(np.mean(rows[:, 2:] ** 2, axis=0))
             table.add_row(
                 f"{delay:g} ms",
@@ -204,8 +204,8 @@ async def main(url: str, seconds: float, delays: list[float], out: Path) -> None
                 f"{1e3 * stats.period.mean:.2f}",
                 "/".join(f"{1e3 * late:.1f}" for late in jitter),
                 "/".join(f"{1e3 * age:.0f}" for age in np.percentile(rows[:, 1], (50, 99))),
-                f"{rms[0]:.1f}° {rms[1]:.1f}°",
-                f"{rms[2]:.1f}° {rms[3]:.1f}°",
+                f"{rms[0]:.1f}/{rms[1]:.1f}°",
+                f"{rms[2]:.1f}/{rms[3]:.1f}°",
             )
     Console().print(table)
     await anyio.Path(out).write_text(plot(runs), encoding="utf-8")
