@@ -71,8 +71,8 @@ async def throughput(seconds: float) -> None:
             print("| " + " | ".join(cells) + " |")
 
 
-async def age(seconds: float) -> None:
-    async with N6Device("sim:movenet13") as dev:
+async def age(seconds: float, baud: int = 0) -> None:
+    async with N6Device("sim:movenet13" + (f"?baud={baud}" if baud else "")) as dev:
         net = dev["movenet13"]
         frame = noise(net)
         timing = [(await net.run(frame)).timing for _ in range(20)]
@@ -132,11 +132,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", nargs="*", choices=["throughput", "age", "overhead", []], default=[])
     parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--baud", type=int, default=0, help="age: of a paced line; 0 = none")
     arguments = parser.parse_args()
     for name, function in (("throughput", throughput), ("age", age), ("overhead", overhead)):
         if not arguments.what or name in arguments.what:
             print(f"\n## {name}\n")
-            asyncio.run(function(arguments.seconds))
+            asyncio.run(age(arguments.seconds, arguments.baud) if name == "age" else function(arguments.seconds))
 
 
 if __name__ == "__main__":
