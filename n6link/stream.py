@@ -236,7 +236,7 @@ class Stream:
     async def _offer(self, data: Any, captured: float) -> bool:
         await anyio.lowlevel.checkpoint()
         while self._waiting and self._policy == "all":
-            await self._changed.wait()
+            await self._next_change()
         if self._failure:
             raise self._failure.with_traceback(None)
         if self._ended or not self._background:
@@ -267,6 +267,12 @@ class Stream:
                 self._tasks.start_soon(self._infer, entry)
         self._changed.set()
         self._changed = anyio.Event()
+
+    async def _next_change(self) -> None:
+        await (
+            anyio.lowlevel.checkpoint_if_cancelled()
+        )  # changes may come so fast that no wait lasts long enough to be cancelled
+        await self._changed.wait()
 
     def _has_room(self) -> bool:
         ready = sum(entry.done for entry in self._running)
@@ -354,7 +360,7 @@ class Stream:
     async def _more(self) -> None:
         """Waits for a change, or ends the iteration if none can come."""
         if not self._ended or self._waiting or self._running:
-            await self._changed.wait()
+            await self._next_change()
         elif self._failure and not self._told:
             self._told = True
             raise self._failure

@@ -161,7 +161,7 @@ def test_latest_does_not_wait_for_the_event_loop() -> None:
 
         async def block() -> None:
             blocked.set()
-            may_go_on.wait(30)  # noqa: ASYNC
+            may_go_on.wait(30)
 
         waiting = device._portal._portal.start_task_soon(block)
         blocked.wait(30)

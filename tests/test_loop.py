@@ -5,11 +5,16 @@ from __future__ import annotations
 import itertools
 import sys
 import time
+from collections.abc import AsyncIterator
 
 import anyio
 import anyio.lowlevel
+import numpy as np
 import pytest
+from e2e_fixtures import noise, on_both_backends, sim_url
+from numpy.typing import NDArray
 
+from n6link import N6Device
 from n6link import loop as loop_module
 from n6link.errors import BadInput, LocalProtocolError, N6Timeout
 from n6link.loop import ControlLoop, Tick
@@ -167,3 +172,37 @@ async def test_a_loop_that_was_left_has_ended(timer: str) -> None:
         pass
     with pytest.raises(LocalProtocolError, match="has to be entered"):
         await loop.__anext__()
+
+
+@on_both_backends
+async def test_a_loop_beside_a_stream_on_one_device() -> None:
+    """Every tick sees the newest result without waiting for one, and what it sees never goes back."""
+    async with N6Device(sim_url()) as device:
+        network = device["reference"]
+        seen: list[float] = []
+
+        async def endless() -> AsyncIterator[dict[str, NDArray[np.int8]]]:
+            while True:
+                yield noise(network)
+
+        async def consume() -> None:
+            async for _ in results:
+                pass
+
+        async with (
+            network.stream(endless()) as results,
+            device.loop(hz=200) as loop,
+            anyio.create_task_group() as tasks,
+        ):
+            assert loop.hz == 200
+            tasks.start_soon(consume)
+            async for tick in loop:
+                if latest := tick.latest(network):
+                    assert latest.age == pytest.approx(time.monotonic() - latest.result.captured, abs=1)
+                    seen.append(latest.result.captured)
+                if len(seen) == 50:
+                    break
+            tasks.cancel_scope.cancel()
+        assert seen == sorted(seen)
+        assert len(set(seen)) > 1
+        assert loop.stats.ticks >= 50
