@@ -6,14 +6,17 @@
   download (bytes of the frames over the line's bytes a second, and the network's own time), and of single ``run`` calls against their sum;
 * *age*: a source that is faster than the board, policy "latest": age of the results in units of the slowest stage, which
   ``depth + 1`` must bound; memory of this process before and after;
-* *overhead*: time of one ``run`` above the device's own, over a unix socket, reductions on.
+* *overhead*: time of one ``run`` above the device's own, over a unix socket, reductions on; beside it, in turns, the same bytes over such a
+  socket with bare asyncio, without checksums, protocol and results.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import multiprocessing
 import resource
+import socket
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -109,23 +112,61 @@ def _resident() -> int:
         return int(file.read().split()[1]) * resource.getpagesize()
 
 
+def _answer(peer: socket.socket, theirs: socket.socket, size: int, busy: float, answer: int) -> None:
+    """A device without protocol, checksums and network: takes bytes, is busy for a while, and answers."""
+    theirs.close()
+    while True:
+        left = size
+        while left:
+            got = len(peer.recv(min(left, 1 << 18)))
+            if not got:
+                return
+            left -= got
+        until = time.perf_counter() + busy
+        while time.perf_counter() < until:
+            pass
+        peer.sendall(bytes(answer))
+
+
+async def bare(size: int, busy: float, answer: int, runs: int) -> Histogram:
+    """The same bytes over a socket pair with asyncio alone: what no client can be faster than."""
+    ours, theirs = socket.socketpair()
+    peer = multiprocessing.get_context("fork").Process(
+        target=_answer, args=(theirs, ours, size, busy, answer), daemon=True
+    )
+    peer.start()
+    theirs.close()
+    ours.setblocking(False)
+    loop, data, cost = asyncio.get_running_loop(), bytes(size), Histogram()
+    for _ in range(runs):
+        start = time.perf_counter()
+        await loop.sock_sendall(ours, data)
+        left = answer
+        while left:
+            left -= len(await loop.sock_recv(ours, left))
+        cost.add(time.perf_counter() - start - busy)
+    ours.close()
+    peer.join()
+    return cost
+
+
 async def overhead(seconds: float) -> None:
     async with N6Device("sim:movenet13") as dev:
         net = dev["movenet13"]
-        frame, cost, whole = noise(net), Histogram(), Histogram()
-        await net.run(frame, reduce=True)
-        begun = time.monotonic()
-        while time.monotonic() < begun + seconds:
-            start = time.monotonic()
-            result = await net.run(frame, reduce=True, timers=False)
-            total = time.monotonic() - start
-            whole.add(total)
-            cost.add(total - result.timing.npu - result.timing.wait)
-        print(
-            f"{cost.count} runs: host and link p50 {1e6 * cost.percentile(50):.0f} us, p99 {1e6 * cost.percentile(99):.0f} us",
-            end="",
-        )
-        print(f" above the device's time; the whole run p50 {1e6 * whole.percentile(50):.0f} us")
+        frame, chunk = noise(net), dev.info.chunk
+        size = frame.nbytes + -(-frame.nbytes // chunk) * FRAME_BYTES
+        busy = float(np.median([(await net.run(frame, reduce=True, timers=False)).timing.npu for _ in range(50)]))
+        print("above the device's own time, us          p50     p99    bare asyncio, the same bytes   p50     p99")
+        for _ in range(3):
+            cost, begun = Histogram(), time.monotonic()
+            while time.monotonic() < begun + seconds / 6:
+                start = time.perf_counter()
+                result = await net.run(frame, reduce=True, timers=False)
+                total = time.perf_counter() - start
+                cost.add(total - result.timing.npu - result.timing.wait)
+            floor = await bare(size, busy, 500, cost.count)
+            figures = [1e6 * histogram.percentile(q) for histogram in (cost, floor) for q in (50, 99)]
+            print(f"{f'{cost.count} runs':38}{figures[0]:6.0f}{figures[1]:8.0f}{figures[2]:36.0f}{figures[3]:8.0f}")
 
 
 def main() -> None:
