@@ -75,36 +75,37 @@ async def throughput(seconds: float) -> None:
 
 
 async def age(seconds: float, baud: int = 0) -> None:
-    async with N6Device("sim:movenet13" + (f"?baud={baud}" if baud else "")) as dev:
+    depth = 2
+    async with N6Device("sim:movenet13" + (f"?baud={baud}" if baud else ""), timeout=30) as dev:
         net = dev["movenet13"]
         frame = noise(net)
-        timing = [(await net.run(frame)).timing for _ in range(20)]
-        stages = {
-            name: float(np.median([dict(t.stages())[name] for t in timing])) for name in ("upload", "npu", "download")
-        }
-        slowest = max(stages.values())
+        alone = [dict((await net.run(frame)).timing.stages()) for _ in range(20)]
+        slowest = max(float(np.median([stages[stage] for stages in alone])) for stage in ("upload", "npu", "download"))
 
         async def source() -> AsyncIterator[np.ndarray[Any, Any]]:
-            while True:
-                yield frame
-                await asyncio.sleep(slowest / 3)
+            async with dev.loop(3 / slowest) as ticks:
+                async for _ in ticks:
+                    yield frame
 
         memory: list[int] = []
-        begun = time.monotonic()
-        depth = 2
+        within, npu, begun = 0, Histogram(), time.monotonic()
         async with net.stream(source(), depth=depth) as results:
-            async for _ in results:
+            async for result in results:
+                assert result.frame
+                within += result.frame.age <= (depth + 1) * slowest
+                npu.add(result.timing.npu)
                 if len(memory) < (time.monotonic() - begun) / seconds * 10:
                     memory.append(_resident())
                 if time.monotonic() > begun + seconds:
                     break
-        figures = results.stats.to_dict()
-        ages = {key: value / slowest for key, value in figures["age"].items() if key not in ("count",)}
-    print(f"{seconds:g} s, source three times too fast, depth {depth}: {figures['frames']} frames, ", end="")
-    print(f"{figures['delivered']} delivered, {figures['dropped']} replaced")
-    print(f"slowest stage {1e3 * slowest:.2f} ms; age in stage times: ", end="")
-    print(", ".join(f"{key} {value:.2f}" for key, value in ages.items()), f"(bound: {depth + 1})")
-    print("memory, MiB: " + " ".join(f"{value / 2**20:.1f}" for value in memory))
+        stats = results.stats
+    ages = [f"{name} {stats.age.percentile(q) / slowest:.2f}" for name, q in (("p50", 50), ("p95", 95), ("p99", 99))]
+    print(f"{seconds:g} s, source three times too fast, depth {depth}: {stats.frames} frames, ", end="")
+    print(f"{stats.delivered} delivered, {stats.dropped} replaced")
+    print(f"  slowest stage alone {1e3 * slowest:.2f} ms; age in stage times: {', '.join(ages)}, ", end="")
+    print(f"max {stats.age.max / slowest:.2f}; {100 * within / stats.delivered:.1f} % within {depth + 1}")
+    print(f"  the network took p50 {1e3 * npu.percentile(50):.2f}, p99 {1e3 * npu.percentile(99):.2f}, ", end="")
+    print(f"max {1e3 * npu.max:.2f} ms; memory, MiB: " + " ".join(f"{value / 2**20:.1f}" for value in memory))
 
 
 def _resident() -> int:
