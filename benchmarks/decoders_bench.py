@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from n6link import card, image
-from n6link.decoders import pose_heatmap, text, yolo_pose
-from n6link.tensor import TensorSpec
+from n6link.decoders import logits as token_logits
+from n6link.decoders import pose_heatmap, yolo_pose
+from n6link.tensors import card, image
+from n6link.tensors.tensor import TensorSpec
 
 MOVENET_PEERS = "mmpose 79, Hugging Face 95"
 YOLO_PEERS = "ultralytics 769, rtmlib 95, OpenCV (C++) 43"
@@ -66,10 +67,10 @@ def main() -> None:
         ("YOLO [56,1344] float32, 1 person", lambda: yolo_pose.decode(one), YOLO_PEERS),
         ("YOLO [56,1344] float32, 3 people", lambda: yolo_pose.decode(three), ""),
         ("YOLO [56,1344] int8, 3 people", lambda: yolo_pose.decode(quantised, scale=0.0067, zero_point=-111), ""),
-        ("next of 5000 int8 logits, greedy", lambda: text.rank(logits, 1), ""),
+        ("next of 5000 int8 logits, greedy", lambda: token_logits.rank(logits, 1), ""),
         (
             "next of 5000 int8 logits, top 20",
-            lambda: text.pick(text.rank(logits, 20), scale=0.1, temperature=0.8, random=random),
+            lambda: token_logits.pick(token_logits.rank(logits, 20), scale=0.1, temperature=0.8, random=random),
             "",
         ),
         ("picture 192x192 to int8", lambda: image.prepare(fitting, spec, movenet), ""),

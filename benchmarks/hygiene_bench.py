@@ -23,7 +23,8 @@ from typing import Any
 
 import numpy as np
 
-from n6link import N6Device, Network, sim
+from n6link import N6Device, Network
+from n6link.transport import sim
 
 PEERS = "serialx 8-9, pyserial-asyncio-fast 6, pyserial-asyncio 31, aioserial 6, anyio-serial 7, auserial 23, moteus 939, smpclient's pattern 943"
 TICK = 0.001

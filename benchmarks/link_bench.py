@@ -24,11 +24,11 @@ from pathlib import Path
 
 import numpy as np
 
-from n6link.channel import Channel, Mailbox
 from n6link.errors import TransportError
-from n6link.exchange import Phase
+from n6link.link.exchange import Phase
 from n6link.protocol import CODECS, MessageType
-from n6link.transport import open_stream
+from n6link.session.channel import Channel, Mailbox
+from n6link.transport.url import open_stream
 
 IMAGE = 110_592
 """bytes of MoveNet's input"""

@@ -9,8 +9,8 @@ import argparse
 import asyncio
 import time
 
-from n6link.histogram import Histogram
-from n6link.loop import ControlLoop
+from n6link.control.histogram import Histogram
+from n6link.control.loop import ControlLoop
 
 
 async def ours(hz: float, seconds: float) -> tuple[Histogram, int]:

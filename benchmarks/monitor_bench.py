@@ -28,9 +28,9 @@ from pathlib import Path
 import numpy as np
 
 from n6link import N6Device
+from n6link.link.rate import BITS_PER_BYTE
 from n6link.monitor.app import Monitor
-from n6link.path import BITS_PER_BYTE
-from n6link.sim import parse
+from n6link.transport.sim import parse
 
 BAUD = 921_600
 SIZES = ((80, 24), (200, 60))

@@ -22,9 +22,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from n6link import Card, N6Device, Network, image
-from n6link.card import load
+from n6link import Card, N6Device, Network
 from n6link.decoders.pose import BODY_NAMES, COCO_NAMES
+from n6link.tensors import image
+from n6link.tensors.card import load
 
 SHARED: Final = Path(os.environ.get("N6LINK_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 SIGMAS: Final = np.array([26, 25, 25, 35, 35, 79, 79, 72, 72, 62, 62, 107, 107, 87, 87, 89, 89]) / 1000

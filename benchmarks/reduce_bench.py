@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from n6link import Card, N6Device, Network, Result, networks
-from n6link.card import load
+from n6link.tensors.card import load
 
 SHARED: Final = Path(os.environ.get("N6LINK_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 YOLO: Final = SHARED / "models" / "yolov8n_pose_256.tflite"

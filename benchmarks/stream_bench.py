@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from n6link import N6Device, Network
-from n6link.histogram import Histogram
+from n6link.control.histogram import Histogram
 
 LINES = {"921600 baud": 921_600, "4.5 MB/s": 45_000_000}
 FRAME_BYTES = 12 + 12 + 4

@@ -24,8 +24,8 @@ from rich.console import Console
 from rich.table import Table
 
 from n6link import N6Device, Network, Result, networks
-from n6link.loop import LoopStats
-from n6link.stream import Stream
+from n6link.control.loop import LoopStats
+from n6link.control.stream import Stream
 
 Floats = NDArray[np.float64]
 JOINTS = ("right_shoulder", "right_elbow", "right_wrist")

@@ -18,8 +18,8 @@ import anyio.to_thread
 import numpy as np
 
 from n6link import N6Device, Result
-from n6link.draw import draw_poses
-from n6link.image import load
+from n6link.decoders.draw import draw_poses
+from n6link.tensors.image import load
 
 try:
     import cv2

@@ -3,10 +3,10 @@
 See the README for a tour, ``protocol.md`` for the wire, and :mod:`n6link.errors` for every exception.
 """
 
-from n6link.card import Card
 from n6link.decoders.pose import Pose
 from n6link.device import N6Device
-from n6link.epochs import EpochBlock, EpochTable, EpochTimers
+from n6link.epochs.profile import Profile
+from n6link.epochs.timers import EpochBlock, EpochTable, EpochTimers
 from n6link.errors import (
     BadInput,
     CardError,
@@ -24,10 +24,10 @@ from n6link.errors import (
     VersionMismatch,
 )
 from n6link.network import Network
-from n6link.profile import Profile
-from n6link.reduce import Return
 from n6link.result import Result, Timing
-from n6link.tensor import TensorSpec
+from n6link.tensors.card import Card
+from n6link.tensors.reduce import Return
+from n6link.tensors.tensor import TensorSpec
 
 __all__ = [
     "BadInput",

@@ -32,27 +32,27 @@ from typing import Any, Generic, Self, TypeVar
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from n6link import device as device_
-from n6link import generate as generate_
-from n6link import loop as loop_
 from n6link import network as network_
-from n6link import stream as stream_
-from n6link.card import Card
-from n6link.clock import ClockMap
-from n6link.decoders.text import Classification
-from n6link.epochs import EpochStats, EpochTable
+from n6link.control import loop as loop_
+from n6link.control import stream as stream_
+from n6link.control.loop import Latest, LoopStats, MissedPolicy, Tick
+from n6link.control.source import Source
+from n6link.control.stream import StreamStats
+from n6link.decoders.logits import Classification
+from n6link.epochs.profile import Profile
+from n6link.epochs.timers import EpochStats, EpochTable
 from n6link.errors import LocalProtocolError, TransportError
-from n6link.frames import Counters
-from n6link.generate import Piece
-from n6link.info import DeviceInfo, Ping, Pool
-from n6link.loop import Latest, LoopStats, MissedPolicy, Tick
-from n6link.profile import Profile
+from n6link.link.frames import Counters
 from n6link.protocol import LogLevel, MessageType
 from n6link.result import Result
-from n6link.source import Source
-from n6link.stats import Stats
-from n6link.stream import StreamStats
-from n6link.subscription import LogRecord
-from n6link.tensor import TensorSpec
+from n6link.session.clock import ClockMap
+from n6link.session.info import DeviceInfo, Ping, Pool
+from n6link.session.stats import Stats
+from n6link.session.subscription import LogRecord
+from n6link.tensors.card import Card
+from n6link.tensors.tensor import TensorSpec
+from n6link.text import generation as generate_
+from n6link.text.generation import Piece
 
 T = TypeVar("T")
 
@@ -294,7 +294,7 @@ class Network:
 
 
 class Stream(Block[Result]):
-    """A stream; see :class:`n6link.stream.Stream`."""
+    """A stream; see :class:`n6link.control.stream.Stream`."""
 
     def __init__(self, portal: _Portal, stream: stream_.Stream, network: Network) -> None:
         super().__init__(portal, stream)
@@ -307,7 +307,7 @@ class Stream(Block[Result]):
         return self._stream.stats
 
     def put(self, data: Any, *, captured: float | None = None) -> bool:
-        """Adds a frame; waits for room only under ``policy="all"``. See :meth:`n6link.stream.Stream.put`."""
+        """Adds a frame; waits for room only under ``policy="all"``. See :meth:`n6link.control.stream.Stream.put`."""
         return self._portal.call(self._stream.put, data, captured=captured)
 
     def end(self) -> None:
@@ -324,7 +324,7 @@ class Stream(Block[Result]):
 
 
 class TextStream(Steps[Piece]):
-    """A text that grows as it is iterated over; see :class:`n6link.generate.TextStream`."""
+    """A text that grows as it is iterated over; see :class:`n6link.text.generation.TextStream`."""
 
     def __init__(self, portal: _Portal, text: generate_.TextStream) -> None:
         super().__init__(portal, text)
@@ -347,7 +347,7 @@ class TextStream(Steps[Piece]):
 
 
 class Loop(Block[Tick]):
-    """A control loop; see :class:`n6link.loop.ControlLoop`."""
+    """A control loop; see :class:`n6link.control.loop.ControlLoop`."""
 
     def __init__(self, portal: _Portal, loop: loop_.ControlLoop) -> None:
         super().__init__(portal, loop)

@@ -16,13 +16,8 @@ from typing import Final, Self
 
 import anyio.to_thread
 
-from n6link import card as cards_
-from n6link import describe, sim
-from n6link.card import Card
-from n6link.channel import Channel
-from n6link.clock import ClockMap
-from n6link.describe import Description
-from n6link.epochs import EpochStats
+from n6link.control.loop import ControlLoop, MissedPolicy
+from n6link.epochs.timers import EpochStats
 from n6link.errors import (
     BadInput,
     CardError,
@@ -33,16 +28,22 @@ from n6link.errors import (
     RemoteProtocolError,
     UnknownName,
 )
-from n6link.events import Event, LogLine, Reply, StatsPushed, Stray
-from n6link.frames import Counters
-from n6link.inference import Job, Outcome, Runner
-from n6link.info import DeviceInfo, Ping
-from n6link.loop import ControlLoop, MissedPolicy
+from n6link.link.events import Event, LogLine, Reply, StatsPushed, Stray
+from n6link.link.frames import Counters
 from n6link.network import Network
 from n6link.protocol import CODECS, LogLevel, MessageType, ResetKind, Status
-from n6link.stats import Stats
-from n6link.subscription import LogRecord, Subscription
-from n6link.transport import open_stream
+from n6link.session import describe
+from n6link.session.channel import Channel
+from n6link.session.clock import ClockMap
+from n6link.session.describe import Description
+from n6link.session.inference import Job, Outcome, Runner
+from n6link.session.info import DeviceInfo, Ping
+from n6link.session.stats import Stats
+from n6link.session.subscription import LogRecord, Subscription
+from n6link.tensors import card as cards_
+from n6link.tensors.card import Card
+from n6link.transport import sim
+from n6link.transport.url import open_stream
 
 PINGS: Final = 4
 """round trips of a comparison of the clocks, of which the quickest counts"""
@@ -59,7 +60,7 @@ class N6Device:
             result = await dev["movenet13"].run(frame)
 
     Args:
-        url: see :mod:`n6link.transport`; None = the variable N6LINK_URL, else the one board that is plugged in.
+        url: see :mod:`n6link.transport.url`; None = the variable N6LINK_URL, else the one board that is plugged in.
         cards: what networks mean, as cards or files; they win over what the firmware says. A card of the firmware that
             cannot be used does not hinder the connection, see ``Network.card_problem``.
         timeout: seconds. A request fails without an answer after that time, an inference when nothing has moved for it.
@@ -306,7 +307,7 @@ class N6Device:
             await self._open()
 
     def loop(self, hz: float, *, missed: MissedPolicy = "skip") -> ControlLoop:
-        """A control loop beside this device; see :mod:`n6link.loop`."""
+        """A control loop beside this device; see :mod:`n6link.control.loop`."""
         return ControlLoop(hz, missed=missed)
 
     # ---- inside

@@ -13,26 +13,28 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from numpy.typing import NDArray
 
-from n6link import decoders, generate, inputs, reduce
-from n6link.card import Card
-from n6link.decoders.text import Classification
-from n6link.describe import Description
-from n6link.epochs import EpochTable
+from n6link import decoders
+from n6link.control.source import Source
+from n6link.control.stream import Policy, Stream
+from n6link.decoders.logits import Classification
+from n6link.epochs.timers import EpochTable
 from n6link.errors import BadInput, CardError, N6Timeout, UnknownName
-from n6link.generate import TextStream
-from n6link.inference import Job, Outcome
-from n6link.info import Pool
 from n6link.protocol import Limit, TimerSource
-from n6link.reduce import Return
 from n6link.result import Result, Timing, check_returns
-from n6link.source import Source
-from n6link.stream import Policy, Stream
-from n6link.tensor import TensorSpec
-from n6link.text import TextClassifier, TextGenerator
+from n6link.session.describe import Description
+from n6link.session.inference import Job, Outcome
+from n6link.session.info import Pool
+from n6link.tensors import inputs, reduce
+from n6link.tensors.card import Card
+from n6link.tensors.reduce import Return
+from n6link.tensors.tensor import TensorSpec
+from n6link.text import generation as generate
+from n6link.text.generation import TextStream
+from n6link.text.tokens import TextClassifier, TextGenerator
 
 if TYPE_CHECKING:
     from n6link.device import N6Device
-    from n6link.profile import Profile
+    from n6link.epochs.profile import Profile
 
 
 class Network:
@@ -97,7 +99,7 @@ class Network:
                 input's shape with raw values or floats; for a network with several inputs a dict of these by name.
             outputs: names of the outputs to return; None = all of them.
             reduce: whether the device sends only what the network's decoder needs. None = if the link is slow and the
-                decoder gives the same from it; or requests of your own, see :mod:`n6link.reduce`.
+                decoder gives the same from it; or requests of your own, see :mod:`n6link.tensors.reduce`.
             timers: return the times of the epoch blocks.
             timeout: seconds that all of it may take. None = as long as something moves, see ``N6Device``.
             deadline: the same as a moment of ``time.monotonic()``; the device drops work whose time has passed.
@@ -163,7 +165,7 @@ class Network:
         priority: int = 0,
         options: Mapping[str, Any] | None = None,
     ) -> Stream:
-        """Runs the network on frame after frame, the stages overlapped; see :mod:`n6link.stream`.
+        """Runs the network on frame after frame, the stages overlapped; see :mod:`n6link.control.stream`.
 
         Args:
             source: gives frames, as :meth:`run` takes them; a plain iterable is asked in a thread, so it may block; a
@@ -205,7 +207,7 @@ class Network:
         timeout: float | None = None,
         priority: int = 0,
     ) -> TextStream:
-        """Continues a text, token by token; see :mod:`n6link.generate`.
+        """Continues a text, token by token; see :mod:`n6link.text.generation`.
 
         ::
 
@@ -270,8 +272,8 @@ class Network:
     async def profile(
         self, *, inputs: Mapping[str, NDArray[Any]] | None = None, runs: int = 20, warmup: int = 3
     ) -> Profile:
-        """Runs the network several times and sums up its epoch timers; see :func:`n6link.profile.collect`."""
-        from n6link import profile
+        """Runs the network several times and sums up its epoch timers; see :func:`n6link.epochs.profile.collect`."""
+        from n6link.epochs import profile
 
         return await profile.collect(self, inputs=inputs, runs=runs, warmup=warmup)
 

@@ -12,18 +12,19 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from n6link import decoders, reduce
-from n6link.clock import UNKNOWN, ClockMap, HostTime
-from n6link.epochs import EpochTimers
+from n6link import decoders
+from n6link.epochs.timers import EpochTimers
 from n6link.errors import BadInput, RemoteProtocolError
-from n6link.image import Placement
-from n6link.inference import Outcome
 from n6link.protocol import CODECS, Feature
-from n6link.reduce import Reduced, Return
+from n6link.session.clock import UNKNOWN, ClockMap, HostTime
+from n6link.session.inference import Outcome
+from n6link.tensors import reduce
+from n6link.tensors.image import Placement
+from n6link.tensors.reduce import Reduced, Return
 
 if TYPE_CHECKING:
+    from n6link.control.stream import Frame
     from n6link.network import Network
-    from n6link.stream import Frame
 
 
 _STAGES: Final = ("prepare", "queue", "upload", "wait", "npu", "download", "decode")
@@ -102,7 +103,7 @@ class Result:
     Attributes:
         network: that gave it.
         outputs: raw arrays by name, of the outputs that were returned whole: shape and dtype of their TensorSpec.
-        reduced: what came of the outputs that were not, by name: Peaks, Rows or a flat array, see :mod:`n6link.reduce`.
+        reduced: what came of the outputs that were not, by name: Peaks, Rows or a flat array, see :mod:`n6link.tensors.reduce`.
         placement: where the picture lies in the input; None if the input was no picture.
         captured: ``time.monotonic()`` at which the inference was asked for, or the picture was taken.
         frame: number and age, of a result that a stream has delivered; else None.

@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from n6link import sim
 from n6link.errors import TransportError
 from n6link.network import Network
+from n6link.transport import sim
 
 REFERENCE: Final = ("reference=reference:reference", "reference_colour=reference:reference_colour")
 """the networks that every target has"""

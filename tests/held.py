@@ -10,11 +10,11 @@ from unittest import mock
 import anyio.lowlevel
 from e2e_fixtures import noise
 
-from n6link.channel import Channel
 from n6link.device import N6Device
-from n6link.exchange import Exchange, Phase
+from n6link.link.exchange import Exchange, Phase
 from n6link.network import Network
 from n6link.protocol import MessageType
+from n6link.session.channel import Channel
 
 
 @contextmanager

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from n6link.epochs import EpochBlock, EpochStats, EpochTable
+from n6link.epochs.timers import EpochBlock, EpochStats, EpochTable
 from n6link.monitor.model import Model
 from n6link.monitor.view import Identity, LogLine, PoolRow
 from n6link.protocol import CODECS, EpochKind, TimerSource
-from n6link.stats import LinkStats, NetworkStats, Stats
+from n6link.session.stats import LinkStats, NetworkStats, Stats
 
 KIB = 1024
 NETWORKS = (("movenet", 20, 0.022), ("yolov8n-pose", 7, 0.032), ("tinybert", 3, 0.104))

@@ -19,9 +19,10 @@ from zlib import crc32
 import pytest
 from e2e_fixtures import executable
 
-from n6link import frames, sim
 from n6link.errors import TransportError
+from n6link.link import frames
 from n6link.protocol import CODECS, SCHEMA_ID, VERSION_MAJOR, Flag, MessageType
+from n6link.transport import sim
 
 REFERENCE: Final = ("--network", "reference=reference:reference")
 WINDOW: Final = 1 << 20

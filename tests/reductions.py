@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from n6link import reduce
-from n6link.card import Card
-from n6link.image import Placement
 from n6link.protocol import CODECS, Reduction
-from n6link.reduce import Reduced, Return
-from n6link.tensor import TensorSpec
+from n6link.tensors import reduce
+from n6link.tensors.card import Card
+from n6link.tensors.image import Placement
+from n6link.tensors.reduce import Reduced, Return
+from n6link.tensors.tensor import TensorSpec
 
 FORMATS = {"int8": "b", "uint8": "B", "int16": "h", "float32": "f"}
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from n6link.align import MAX_EDITS, align
+from n6link.epochs.align import MAX_EDITS, align
 
 sequences = st.lists(st.integers(0, 3), max_size=14)
 

@@ -18,7 +18,6 @@ from e2e_fixtures import board, noise, sim_url
 import n6link
 from n6link import blocking
 from n6link.blocking import N6Device
-from n6link.channel import Channel
 from n6link.errors import (
     BadInput,
     DeviceError,
@@ -29,6 +28,7 @@ from n6link.errors import (
     UnknownName,
 )
 from n6link.protocol import LogLevel, MessageType
+from n6link.session.channel import Channel
 
 
 @contextmanager
@@ -127,7 +127,7 @@ def test_statistics_and_log_lines_come_by_themselves() -> None:
             assert second.time > first.time
         device.set_log_level(LogLevel.DEBUG)
         with device.logs() as lines:
-            device._device._notice(n6link.events.Stray("a line"))
+            device._device._notice(n6link.link.events.Stray("a line"))
             assert next(lines).text == "a line"
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from n6link.device import N6Device
-from n6link.epochs import EpochBlock
+from n6link.epochs.timers import EpochBlock
 from n6link.errors import DeviceError, N6Error
 from n6link.protocol import EpochKind, Feature, Status, TimerSource
 

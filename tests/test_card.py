@@ -14,9 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reductions import spec
 
-from n6link import card, networks
-from n6link.card import Card, Picture
+from n6link import networks
 from n6link.errors import CardError
+from n6link.tensors import card
+from n6link.tensors.card import Card, Picture
 
 FULL = """
 task = "pose-heatmap"

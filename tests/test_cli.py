@@ -26,11 +26,12 @@ from serial.tools import list_ports
 from typer.testing import CliRunner
 from typer.testing import Result as Outcome
 
-from n6link import discovery, networks, sim
+from n6link import networks
 from n6link.cli import app, common
 from n6link.device import N6Device
 from n6link.errors import BadInput, DeviceError, TransportError
 from n6link.protocol import Status
+from n6link.transport import discovery, sim
 
 POSE = "sim:movenet13"
 PHOTO = str(networks.PHOTO)

@@ -10,9 +10,9 @@ from e2e_fixtures import SIM, executable
 from typer.testing import CliRunner
 from typer.testing import Result as Outcome
 
-from n6link import sim
 from n6link.cli import app
 from n6link.errors import TransportError
+from n6link.transport import sim
 
 
 @pytest.fixture(autouse=True)

@@ -14,13 +14,13 @@ from test_export import parse_trace
 from typer.testing import CliRunner
 from typer.testing import Result as Outcome
 
-from n6link import sim
 from n6link.cli.common import Group
 from n6link.cli.profile import profile
 from n6link.cli.report import report, size
+from n6link.epochs.profile import Profile
 from n6link.errors import TransportError
-from n6link.profile import Profile
 from n6link.protocol import TimerSource
+from n6link.transport import sim
 
 DATA = Path(__file__).parent / "data"
 CASES = [str(DATA / name) for name in ("movenet", "yolov8n_pose", "tinybert")]

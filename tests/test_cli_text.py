@@ -15,9 +15,9 @@ from e2e_fixtures import executable
 from typer.testing import CliRunner
 from typer.testing import Result as Outcome
 
-from n6link import sim
 from n6link.cli import app
 from n6link.errors import TransportError
+from n6link.transport import sim
 
 pytest.importorskip("tokenizers", reason="the extra `text` is not installed")
 

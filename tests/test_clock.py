@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from n6link import N6Device
-from n6link.clock import LONGEST_PAUSE, MAX_DRIFT, SEGMENTS, ClockMap
+from n6link.session.clock import LONGEST_PAUSE, MAX_DRIFT, SEGMENTS, ClockMap
 
 HZ = 800e6
 delays = st.floats(20e-6, 20e-3)
@@ -222,7 +222,7 @@ async def test_inferences_have_the_clocks_compared_in_the_background(monkeypatch
     async with N6Device(sim_url()) as device:
         network = device["reference"]
         added = device.clock.due
-        monkeypatch.setattr("n6link.clock.FIRST_PAUSE", 0.0)
+        monkeypatch.setattr("n6link.session.clock.FIRST_PAUSE", 0.0)
         while device.clock.due < added + 0.01:
             await network.run(noise(network))
 

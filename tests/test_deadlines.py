@@ -14,9 +14,9 @@ from held import held, queued, requests
 
 from n6link import N6Device
 from n6link.errors import BadInput, DeviceError, N6Timeout
-from n6link.inference import Job
 from n6link.network import Network
 from n6link.protocol import CODECS, InferFlag, MessageType, Status
+from n6link.session.inference import Job
 
 
 def job(network: Network, deadline: float | None) -> Job:

@@ -9,12 +9,13 @@ import pytest
 from e2e_fixtures import noise, sim_url
 from reductions import Answer, Network, answer, spec
 
-from n6link import card, decoders, reduce
+from n6link import decoders
+from n6link.decoders.logits import NextToken, TextClassification
 from n6link.decoders.pose_heatmap import PoseHeatmap
-from n6link.decoders.text import NextToken, TextClassification
 from n6link.decoders.yolo_pose import YoloPose
 from n6link.device import N6Device
 from n6link.errors import BadInput, CardError
+from n6link.tensors import card, reduce
 
 
 def network(toml: str | None) -> Network:

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from n6link import describe
-from n6link.describe import Description
 from n6link.errors import RemoteProtocolError
-from n6link.events import Reply
+from n6link.link.events import Reply
 from n6link.protocol import CODECS, DType, EpochKind, MessageType, Section, TimerSource
+from n6link.session import describe
+from n6link.session.describe import Description
 
 PAGE = 4
 """records of a page"""

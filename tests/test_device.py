@@ -20,6 +20,7 @@ from e2e_fixtures import REFERENCE, board, device_url, noise, on_both_backends, 
 from faults import Faults, FaultyStream, breaking
 
 from n6link import device as device_module
+from n6link.control.loop import ControlLoop
 from n6link.device import N6Device
 from n6link.errors import (
     BadInput,
@@ -32,12 +33,11 @@ from n6link.errors import (
     UnknownName,
     VersionMismatch,
 )
-from n6link.inference import Job
-from n6link.loop import ControlLoop
 from n6link.network import Network
 from n6link.protocol import CODECS, LogLevel, MessageType, ResetKind, Status
 from n6link.result import Result
-from n6link.transport import open_stream
+from n6link.session.inference import Job
+from n6link.transport.url import open_stream
 
 __all__ = ["device_url"]
 NAMES = [network.split("=")[0] for network in REFERENCE]

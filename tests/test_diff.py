@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 from profiles import profile_of, table_of
 
-from n6link.diff import Diff, check
-from n6link.epochs import EpochTable
+from n6link.epochs.diff import Diff, check
+from n6link.epochs.timers import EpochTable
 from n6link.errors import BadInput
 from n6link.protocol import TimerSource
 

@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from n6link import draw
-from n6link.draw import ARM, LEG, MIDDLE, draw_poses
+from n6link.decoders import draw
+from n6link.decoders.draw import ARM, LEG, MIDDLE, draw_poses
 from n6link.errors import BadInput
 
 NAMES = ("nose", "left_shoulder", "right_shoulder", "left_wrist", "right_hip", "right_knee")

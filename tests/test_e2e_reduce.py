@@ -11,8 +11,9 @@ from e2e_fixtures import device_url, noise
 from numpy.typing import NDArray
 from reductions import device
 
-from n6link import N6Device, Network, TensorSpec, reduce
-from n6link.reduce import Peaks, Reduced, Return, Rows
+from n6link import N6Device, Network, TensorSpec
+from n6link.tensors import reduce
+from n6link.tensors.reduce import Peaks, Reduced, Return, Rows
 
 __all__ = ["device_url"]
 

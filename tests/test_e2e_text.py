@@ -16,15 +16,17 @@ from numpy.typing import NDArray
 from reductions import arrays_of
 from tflite import write_fully_connected
 
-from n6link import Card, blocking, card, sim
-from n6link.channel import Mailbox
-from n6link.decoders.text import Classification
+from n6link import Card, blocking
+from n6link.decoders.logits import Classification
 from n6link.device import N6Device
 from n6link.errors import BadInput, CardError, LocalProtocolError, N6Error, TransportError
-from n6link.events import Begun, Event, Received
-from n6link.generate import Piece, TextStream
+from n6link.link.events import Begun, Event, Received
 from n6link.network import Network
-from n6link.reduce import Peaks
+from n6link.session.channel import Mailbox
+from n6link.tensors import card
+from n6link.tensors.reduce import Peaks
+from n6link.text.generation import Piece, TextStream
+from n6link.transport import sim
 
 tokenizers = pytest.importorskip("tokenizers", reason="the extra `text` is not installed")
 

@@ -13,10 +13,12 @@ import pytest
 from e2e_fixtures import executable
 from numpy.typing import NDArray
 
-from n6link import Network, Pose, card, networks, reduce, sim
+from n6link import Network, Pose, networks
 from n6link.device import N6Device
 from n6link.errors import BadInput, CardError, TransportError
-from n6link.reduce import Peaks, Rows
+from n6link.tensors import card, reduce
+from n6link.tensors.reduce import Peaks, Rows
+from n6link.transport import sim
 
 pytest.importorskip("PIL", reason="the extra `vision` is not installed")
 

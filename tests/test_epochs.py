@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from n6link.epochs import EpochBlock, EpochStats, EpochTable, EpochTimers, to_csv
+from n6link.epochs.timers import EpochBlock, EpochStats, EpochTable, EpochTimers, to_csv
 from n6link.errors import BadInput, RemoteProtocolError
 from n6link.protocol import CODECS, EpochKind, TimerSource
 

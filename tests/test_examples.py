@@ -12,8 +12,9 @@ import pytest
 from e2e_fixtures import executable
 from PIL import Image
 
-from n6link import networks, sim
+from n6link import networks
 from n6link.errors import TransportError
+from n6link.transport import sim
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 

@@ -11,8 +11,8 @@ from xml.etree import ElementTree as ET
 import pytest
 from e2e_fixtures import executable
 
-from n6link import sim
 from n6link.errors import TransportError
+from n6link.transport import sim
 
 ARM = Path(__file__).parents[1] / "examples" / "arm.py"
 SVG = "{http://www.w3.org/2000/svg}"

@@ -9,8 +9,8 @@ import wire
 from hypothesis import given
 from hypothesis import strategies as st
 
-from n6link import frames
-from n6link.frames import Counters, FrameReader
+from n6link.link import frames
+from n6link.link.frames import Counters, FrameReader
 from n6link.protocol import Limit, MessageType
 
 DATA = int(MessageType.DATA)

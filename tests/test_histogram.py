@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from n6link.histogram import PER_DECADE, Histogram
+from n6link.control.histogram import PER_DECADE, Histogram
 
 
 @given(st.lists(st.floats(1e-6, 900), min_size=1, max_size=200), st.sampled_from([1, 50, 95, 99, 100]))

@@ -18,8 +18,8 @@ import pytest
 from e2e_fixtures import board, noise, on_both_backends, sim_url
 
 from n6link import N6Device
-from n6link.socket_stream import SocketStream
-from n6link.transport import Stream, open_stream
+from n6link.transport.socket_stream import SocketStream
+from n6link.transport.url import Stream, open_stream
 
 TURNS = 2000
 """of the event loop, during which a line is stalled"""

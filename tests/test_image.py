@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from PIL import Image
 from reductions import arrays_of, spec
 
-from n6link import card, image, networks
-from n6link.card import Card, Picture
+from n6link import networks
 from n6link.errors import BadInput, CardError
-from n6link.image import Placement, prepare
-from n6link.tensor import TensorSpec
+from n6link.tensors import card, image
+from n6link.tensors.card import Card, Picture
+from n6link.tensors.image import Placement, prepare
+from n6link.tensors.tensor import TensorSpec
 
 RNG = np.random.default_rng(2)
 sizes = st.tuples(st.integers(1, 2000), st.integers(1, 2000))

@@ -11,10 +11,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from wire import NONCE, PATIENCE, events, kinds, opened, sent
 
-from n6link import frames
 from n6link.errors import DeviceError, RemoteProtocolError, VersionMismatch
-from n6link.events import Begun, Failed, LogLine, Lost, Opened, Received, Refused, Reply, StatsPushed, Stray, Uploaded
-from n6link.link import Link, State
+from n6link.link import frames
+from n6link.link.events import (
+    Begun,
+    Failed,
+    LogLine,
+    Lost,
+    Opened,
+    Received,
+    Refused,
+    Reply,
+    StatsPushed,
+    Stray,
+    Uploaded,
+)
+from n6link.link.link import Link, State
 from n6link.protocol import CODECS, SCHEMA_ID, VERSION_MAJOR, FieldTag, Limit, MessageType, Status, pack_fields
 
 IMAGE = bytes(range(256)) * 4 + b"the last chunk is shorter"

@@ -15,9 +15,9 @@ from e2e_fixtures import noise, on_both_backends, sim_url
 from numpy.typing import NDArray
 
 from n6link import N6Device
-from n6link import loop as loop_module
+from n6link.control import loop as loop_module
+from n6link.control.loop import ControlLoop, Tick
 from n6link.errors import BadInput, LocalProtocolError, N6Timeout
-from n6link.loop import ControlLoop, Tick
 
 
 @pytest.fixture(params=["kernel", "event-loop"])
@@ -162,7 +162,7 @@ async def test_a_kernel_timer_rings_when_it_is_due_and_not_before() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="timerfd is Linux's")
 def test_a_kernel_without_timers_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("n6link.loop._CLOCK_MONOTONIC", 99)
+    monkeypatch.setattr("n6link.control.loop._CLOCK_MONOTONIC", 99)
     with pytest.raises(OSError, match="timerfd_create"):
         loop_module._KernelTimer()
 

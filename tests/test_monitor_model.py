@@ -12,7 +12,7 @@ import monitor_readings as board
 import numpy as np
 import pytest
 
-from n6link.epochs import EpochStats, EpochTable
+from n6link.epochs.timers import EpochStats, EpochTable
 from n6link.monitor.model import LOG_LINES, WINDOW, Model
 from n6link.monitor.view import LogLine, View, clean
 from n6link.protocol import CODECS, EpochKind, TimerSource

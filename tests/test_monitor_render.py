@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from n6link.monitor import render
+from n6link import console as render
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from n6link.epochs import EpochBlock, EpochStats, EpochTable
+from n6link.epochs.timers import EpochBlock, EpochStats, EpochTable
 from n6link.monitor import screen
 from n6link.monitor.model import Model
 from n6link.monitor.view import LogLine, PoolRow, View

@@ -23,9 +23,9 @@ import pytest
 from e2e_fixtures import Board, board, noise
 
 import n6link
-from n6link import sim
 from n6link.device import N6Device
 from n6link.errors import TransportError
+from n6link.transport import sim
 
 pytestmark = pytest.mark.skipif(not shutil.which("tmux"), reason="tmux is not installed")
 

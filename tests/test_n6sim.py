@@ -18,9 +18,9 @@ import pytest
 from e2e_fixtures import executable, noise
 from n6sim import REFERENCE, Client, on_socket, refusal, running
 
-from n6link import frames
 from n6link.device import N6Device
 from n6link.errors import DeviceError, DeviceRebooted, TransportError
+from n6link.link import frames
 from n6link.protocol import CODECS, MessageType, ResetCause, ResetKind
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="the virtual board needs a POSIX system")

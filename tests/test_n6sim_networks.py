@@ -15,11 +15,11 @@ from e2e_fixtures import noise
 from n6sim import REFERENCE, Client, litert, refusal, running
 from tflite import write_fully_connected
 
-from n6link import st_report
 from n6link.device import N6Device
+from n6link.epochs import st_report
 from n6link.errors import DeviceError
-from n6link.info import Pool
 from n6link.protocol import CODECS, EpochKind, MessageType, Status, TimerSource
+from n6link.session.info import Pool
 
 DATA: Final = Path(__file__).parent / "data"
 NETWORKS: Final = Path(__file__).parents[1] / "n6link" / "networks"

@@ -11,15 +11,16 @@ import pytest
 from e2e_fixtures import noise, sim_url
 from numpy.typing import NDArray
 
-from n6link import decoders, networks, reduce
-from n6link.card import load
+from n6link import decoders, networks
 from n6link.device import N6Device
-from n6link.epochs import EpochTimers
+from n6link.epochs.timers import EpochTimers
 from n6link.errors import BadInput, CardError, DeviceError, N6Error, TransportError, UnknownName
 from n6link.network import Network
 from n6link.protocol import Reduction, Status, TimerSource
-from n6link.reduce import Peaks, Return
 from n6link.result import Result
+from n6link.tensors import reduce
+from n6link.tensors.card import load
+from n6link.tensors.reduce import Peaks, Return
 
 Picture = NDArray[np.uint8]
 

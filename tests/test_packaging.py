@@ -133,7 +133,7 @@ def test_without_a_compiler_the_package_lacks_nothing_but_the_virtual_board(unpa
     assert wheel.name.endswith("-py3-none-any.whl")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "installed")
-    script = "import n6link.sim, sys; print(n6link.__file__); n6link.sim.find_executable()"
+    script = "import n6link.transport.sim, sys; print(n6link.__file__); n6link.transport.sim.find_executable()"
     paths = [str(tmp_path / "installed"), sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
     environment = {key: value for key, value in os.environ.items() if key != "N6LINK_SIM"}
     done = subprocess.run(

@@ -9,10 +9,10 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from n6link import patterns
-from n6link.epochs import EpochBlock, EpochTable
+from n6link.epochs import patterns
+from n6link.epochs.st_report import read
+from n6link.epochs.timers import EpochBlock, EpochTable
 from n6link.protocol import EpochKind
-from n6link.st_report import read
 
 DATA = Path(__file__).parent / "data"
 LAYER_NORM = "NPU, DequantizeLinear, Reciprocal, QuantizeLinear, Mul, QuantizeLinear, NPU, Sub"

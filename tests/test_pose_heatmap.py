@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from reductions import Answer, Network, answer, arrays_of, spec
 
-from n6link import card
-from n6link.card import Card
 from n6link.decoders.pose import BODY_EDGES, BODY_NAMES, COCO_EDGES, COCO_NAMES
 from n6link.decoders.pose_heatmap import PoseHeatmap, decode
 from n6link.errors import BadInput, CardError
-from n6link.image import Placement
+from n6link.tensors import card
+from n6link.tensors.card import Card
+from n6link.tensors.image import Placement
 
 CASES = {
     "movenet13": ["astronaut", "black", "bus_p0", "coco196141_p0", "coco785_p0", "hopper", "mpii_wide", "noise"],

@@ -16,12 +16,12 @@ import pytest
 from numpy.typing import NDArray
 from profiles import GAP, profile_of, table_of
 
-from n6link.epochs import EpochTable, EpochTimers
+from n6link.epochs.profile import SPREAD, STAGES, Profile, Spread, collect
+from n6link.epochs.st_report import read
+from n6link.epochs.timers import EpochTable, EpochTimers
 from n6link.errors import BadInput
-from n6link.profile import SPREAD, STAGES, Profile, Spread, collect
 from n6link.protocol import CODECS, TimerSource
 from n6link.result import Timing
-from n6link.st_report import read
 
 DATA = Path(__file__).parent / "data"
 

@@ -19,9 +19,9 @@ import numpy as np
 import pytest
 from anyio.streams.buffered import BufferedByteReceiveStream
 
-from n6link import frames
 from n6link.device import N6Device
 from n6link.errors import DeviceRebooted
+from n6link.link import frames
 from n6link.protocol import CODECS, EpochKind, Feature, Flag, MessageType, ResetCause, Status, TimerSource
 
 sys.path.insert(0, str(m55.FIRMWARE / "npu"))

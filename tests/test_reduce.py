@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from reductions import device, spec, tensor
 
-from n6link import reduce
+from n6link.decoders.logits import rank
 from n6link.decoders.pose_heatmap import find_peaks
-from n6link.decoders.text import rank
 from n6link.errors import BadInput, RemoteProtocolError
 from n6link.protocol import CODECS, Reduction
-from n6link.reduce import Peaks, Return, Rows
+from n6link.tensors import reduce
+from n6link.tensors.reduce import Peaks, Return, Rows
 
 DTYPES = ("int8", "uint8", "int16", "float32")
 

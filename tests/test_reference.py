@@ -21,7 +21,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from n6link import card
+from n6link.tensors import card
 
 NPU: Final = m55.FIRMWARE / "npu"
 sys.path.insert(0, str(NPU))  # the scripts are no part of the package

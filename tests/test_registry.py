@@ -16,9 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from n6link import st_report
 from n6link.cli import firmware
-from n6link.epochs import EpochBlock
+from n6link.epochs import st_report
+from n6link.epochs.timers import EpochBlock
 from n6link.errors import BadInput, CardError, ReportError
 from n6link.protocol import EpochKind
 from n6link.registry import check_together, read_network, read_source, runtime_version, write_c

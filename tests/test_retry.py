@@ -8,12 +8,12 @@ import pytest
 import wire
 from wire import PATIENCE, kinds, opened, sent
 
-from n6link import frames
-from n6link.exchange import Exchange
-from n6link.link import Link
-from n6link.path import FIRST_RATE, FIRST_TIMEOUT, FLOOR, LOWEST_RATE, SAMPLES, Path
+from n6link.link import frames
+from n6link.link.exchange import Exchange
+from n6link.link.link import Link
+from n6link.link.rate import FIRST_RATE, FIRST_TIMEOUT, FLOOR, LOWEST_RATE, SAMPLES, Path
+from n6link.link.retry import FLUSH, LONGEST, PAUSE, POLL, TICK, Retry
 from n6link.protocol import CODECS, MessageType
-from n6link.retry import FLUSH, LONGEST, PAUSE, POLL, TICK, Retry
 
 
 class Clock:

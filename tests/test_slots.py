@@ -9,7 +9,7 @@ from anyio.abc import TaskGroup
 from hypothesis import given
 from hypothesis import strategies as st
 
-from n6link.slots import SlotPool
+from n6link.session.slots import SlotPool
 
 both_backends = pytest.mark.parametrize("backend", ["asyncio", "trio"])
 

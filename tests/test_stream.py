@@ -19,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from n6link import N6Device
+from n6link.control.stream import POLICIES, READY, Policy, Stream
 from n6link.errors import (
     BadInput,
     DeviceError,
@@ -31,7 +32,6 @@ from n6link.errors import (
 from n6link.network import Network
 from n6link.protocol import Status
 from n6link.result import Result
-from n6link.stream import POLICIES, READY, Policy, Stream
 
 settled = anyio.wait_all_tasks_blocked
 """waits until every task waits for something"""
@@ -338,7 +338,7 @@ async def test_a_result_that_has_become_too_old_is_not_delivered(
     async with network.stream(policy=policy, max_age=5.0) as stream:
         await filled(stream, 0)
         await network.calls[0].end()
-        monkeypatch.setattr("n6link.stream.time", SimpleNamespace(monotonic=lambda: now + 6))
+        monkeypatch.setattr("n6link.control.stream.time", SimpleNamespace(monotonic=lambda: now + 6))
         await stream.put(1, captured=now + 6)
         await settled()
         await network.calls[1].end()

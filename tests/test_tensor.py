@@ -15,7 +15,7 @@ from reductions import spec
 
 from n6link.errors import BadInput, RemoteProtocolError
 from n6link.protocol import CODECS, DType
-from n6link.tensor import TensorSpec, from_records
+from n6link.tensors.tensor import TensorSpec, from_records
 
 DTYPES = ("int8", "uint8", "int16", "uint16", "int32")
 floats32 = st.floats(width=32, allow_nan=False, allow_infinity=False)

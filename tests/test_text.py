@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from reductions import Answer, Network, answer, arrays_of, device, spec
 
-from n6link import card, reduce
-from n6link.card import Card
-from n6link.decoders.text import NextToken, TextClassification, Token, pick, rank, softmax
+from n6link.decoders.logits import NextToken, TextClassification, Token, pick, rank, softmax
 from n6link.errors import BadInput, CardError, N6Error
-from n6link.reduce import Peaks
-from n6link.tensor import TensorSpec
-from n6link.text import TextClassifier, TextGenerator, load_tokenizer
+from n6link.tensors import card, reduce
+from n6link.tensors.card import Card
+from n6link.tensors.reduce import Peaks
+from n6link.tensors.tensor import TensorSpec
+from n6link.text.tokens import TextClassifier, TextGenerator, load_tokenizer
 
 pytest.importorskip("tokenizers", reason="the extra `text` is not installed")
 

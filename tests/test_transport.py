@@ -26,10 +26,11 @@ from anyio.abc import SocketAttribute
 from e2e_fixtures import board, noise
 from serial.tools import list_ports
 
-from n6link import discovery, process, qemu, serial_port, sim, transport
 from n6link.device import N6Device
 from n6link.errors import N6Error, NoDeviceError, TransportError
-from n6link.transport import check_url, open_stream
+from n6link.transport import discovery, process, qemu, serial_port, sim
+from n6link.transport import url as transport
+from n6link.transport.url import check_url, open_stream
 
 MEGABYTE = bytes(range(256)) * 4096
 

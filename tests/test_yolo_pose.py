@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from reductions import Answer, Network, answer, arrays_of, device, spec
 
-from n6link import card, reduce
 from n6link.decoders.pose import COCO_NAMES
 from n6link.decoders.yolo_pose import Detection, YoloPose, channel_axis, decode
 from n6link.errors import BadInput, CardError
-from n6link.image import Placement
+from n6link.tensors import card, reduce
+from n6link.tensors.image import Placement
 
 QUANTISED = ["astronaut_y8_256", "black_y8_256", "bus_y8_256", "coco196141_y8_256", "coco785_y8_256", "zidane_y8_256"]
 FLOATS = ["coco785_y8_192", "coco785_y8_320"]

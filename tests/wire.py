@@ -6,9 +6,10 @@ import re
 from typing import Any
 from zlib import crc32
 
-from n6link import codegen, frames
-from n6link.events import Event
-from n6link.link import Link
+from n6link import codegen
+from n6link.link import frames
+from n6link.link.events import Event
+from n6link.link.link import Link
 from n6link.protocol import CODECS, SCHEMA_ID, VERSION_MAJOR, Flag, MessageType, Status
 
 NONCE = 0x1122334455667788

@@ -11,8 +11,8 @@ from rich.text import Text
 from n6link.cli import tables
 from n6link.cli.common import Cards, Json, Timeout, Url, connect, emit, out, plain, start
 from n6link.cli.generate import network_for
-from n6link.decoders.text import Classification
-from n6link.monitor.render import bar
+from n6link.console import bar
+from n6link.decoders.logits import Classification
 
 METER: Final = 10
 

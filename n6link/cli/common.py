@@ -41,8 +41,10 @@ from rich.console import Console
 from rich.markup import escape
 from typer.core import TyperGroup
 
-from n6link import errors, sim, transport
+from n6link import errors
 from n6link.device import N6Device
+from n6link.transport import sim
+from n6link.transport import url as transport
 
 P = ParamSpec("P")
 

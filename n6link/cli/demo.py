@@ -15,8 +15,8 @@ from n6link.cli.common import Json, Url, connect, emit, out, start, working
 from n6link.cli.run import draw_into
 from n6link.device import N6Device
 from n6link.errors import BadInput
-from n6link.image import load
 from n6link.network import Network
+from n6link.tensors.image import load
 
 THRESHOLD: Final = 0.25
 """score from which on a keypoint is believed and drawn"""

@@ -8,8 +8,8 @@ import typer
 from rich import box
 from rich.table import Table
 
-from n6link import discovery
 from n6link.cli.common import Json, emit, out
+from n6link.transport import discovery
 
 
 def devices(

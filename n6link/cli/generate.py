@@ -9,11 +9,11 @@ import typer
 from rich.markup import escape
 
 from n6link.cli.common import Cards, Json, Timeout, Url, connect, emit, err, out, start
+from n6link.console import duration
 from n6link.device import N6Device
 from n6link.errors import BadInput
-from n6link.generate import Piece, TextStream
-from n6link.monitor.render import duration
 from n6link.network import Network
+from n6link.text.generation import Piece, TextStream
 
 
 def generate(

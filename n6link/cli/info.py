@@ -13,10 +13,10 @@ from rich.text import Text
 
 from n6link.cli import tables
 from n6link.cli.common import Cards, Json, Timeout, Url, connect, emit, out, plain, start
-from n6link.info import DeviceInfo
-from n6link.monitor.render import KIND_STYLES, bar, clock, duration, hertz, size
+from n6link.console import KIND_STYLES, bar, clock, duration, hertz, size
 from n6link.network import Network
-from n6link.tensor import TensorSpec
+from n6link.session.info import DeviceInfo
+from n6link.tensors.tensor import TensorSpec
 
 PINGS: Final = 8
 """round trips, of which the quickest is shown"""

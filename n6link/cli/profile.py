@@ -17,16 +17,16 @@ from rich.markup import escape
 from rich.table import Column, Table
 from rich.text import Text
 
-from n6link import diff, export
 from n6link.cli.common import FAILED, Cards, Json, Timeout, Url, emit, err, listing, out, working
+from n6link.console import KIND_STYLES, bar, duration
 from n6link.device import N6Device
-from n6link.epochs import OVERHEAD
+from n6link.epochs import diff, export
+from n6link.epochs.profile import STAGES, Profile, collect
+from n6link.epochs.st_report import read
+from n6link.epochs.timers import OVERHEAD
 from n6link.errors import BadInput
-from n6link.monitor.render import KIND_STYLES, bar, duration
 from n6link.network import Network
-from n6link.profile import STAGES, Profile, collect
 from n6link.protocol import EpochKind
-from n6link.st_report import read
 
 SHOWN: Final = 12
 """Blocks that are shown, slowest first."""

@@ -14,13 +14,13 @@ from rich.markup import escape
 from rich.table import Column, Table
 from rich.text import Text
 
-from n6link import patterns
 from n6link.cli.common import FAILED, Json, emit, listing, out
-from n6link.epochs import EpochTable
-from n6link.info import Pool
-from n6link.monitor.render import duration
+from n6link.console import duration
+from n6link.epochs import patterns
+from n6link.epochs.st_report import Report, read
+from n6link.epochs.timers import EpochTable
 from n6link.protocol import EpochKind
-from n6link.st_report import Report, read
+from n6link.session.info import Pool
 
 MAX_NOTES: Final = 20
 """Notes that are shown of each report."""

@@ -23,13 +23,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from n6link.cli import tables
 from n6link.cli.common import FAILED, Cards, Json, Timeout, Url, connect, emit, err, out, start
+from n6link.console import duration
 from n6link.decoders import Pose, tasks
-from n6link.draw import draw_poses
+from n6link.decoders.draw import draw_poses
 from n6link.errors import BadInput, N6Error
-from n6link.image import load
-from n6link.monitor.render import duration
 from n6link.network import Network
 from n6link.result import Result
+from n6link.tensors.image import load
 
 PICTURES: Final = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm"})
 """what is taken of a folder"""

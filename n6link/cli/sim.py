@@ -10,10 +10,10 @@ from typing import Annotated
 
 import typer
 
-from n6link import sim as boards
 from n6link.cli.common import Json, err
 from n6link.errors import BadInput, TransportError
-from n6link.process import check_ready, how_ended
+from n6link.transport import sim as boards
+from n6link.transport.process import check_ready, how_ended
 
 
 def sim(

@@ -13,9 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from n6link.cli.common import plain
+from n6link.console import KIND_STYLES, bar, duration
 from n6link.decoders import Pose
-from n6link.epochs import EpochTimers
-from n6link.monitor.render import KIND_STYLES, bar, duration
+from n6link.epochs.timers import EpochTimers
 from n6link.network import Network
 from n6link.result import Result, Timing
 

@@ -19,12 +19,12 @@ from typing import Any, Final, Protocol
 
 from numpy.typing import NDArray
 
-from n6link.card import Card
 from n6link.decoders.pose import Pose
 from n6link.errors import BadInput, CardError
-from n6link.image import Placement
-from n6link.reduce import Reduced, Return
-from n6link.tensor import TensorSpec
+from n6link.tensors.card import Card
+from n6link.tensors.image import Placement
+from n6link.tensors.reduce import Reduced, Return
+from n6link.tensors.tensor import TensorSpec
 
 __all__ = [
     "GROUP",
@@ -44,8 +44,8 @@ GROUP: Final = "n6link.decoders"
 _BUNDLED: Final = {
     "pose-heatmap": "n6link.decoders.pose_heatmap:PoseHeatmap",
     "yolo-pose": "n6link.decoders.yolo_pose:YoloPose",
-    "text-generation": "n6link.decoders.text:NextToken",
-    "text-classification": "n6link.decoders.text:TextClassification",
+    "text-generation": "n6link.decoders.logits:NextToken",
+    "text-classification": "n6link.decoders.logits:TextClassification",
 }
 
 

@@ -8,10 +8,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from n6link.card import Card
 from n6link.errors import CardError
-from n6link.image import Placement, input_size
-from n6link.tensor import TensorSpec
+from n6link.tensors.card import Card
+from n6link.tensors.image import Placement, input_size
+from n6link.tensors.tensor import TensorSpec
 
 Edges = tuple[tuple[int, int], ...]
 

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from n6link import reduce
 from n6link.decoders import NetworkLike, ResultLike, card_of, options_of, whole_output
 from n6link.decoders.pose import Pose, placement, skeleton
 from n6link.errors import BadInput, CardError
-from n6link.reduce import Peaks, Return
-from n6link.tensor import TensorSpec, dequantize
+from n6link.tensors import reduce
+from n6link.tensors.reduce import Peaks, Return
+from n6link.tensors.tensor import TensorSpec, dequantize
 
 
 def decode(heatmap: NDArray[Any], *, scale: float | None = None, zero_point: int | None = None) -> NDArray[np.float32]:

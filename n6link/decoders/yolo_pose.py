@@ -19,13 +19,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from n6link import reduce
-from n6link.card import Card
 from n6link.decoders import NetworkLike, ResultLike, card_of, options_of, whole_output
 from n6link.decoders.pose import Pose, placement, skeleton
 from n6link.errors import BadInput, CardError
-from n6link.reduce import Return, Rows
-from n6link.tensor import TensorSpec, dequantize
+from n6link.tensors import reduce
+from n6link.tensors.card import Card
+from n6link.tensors.reduce import Return, Rows
+from n6link.tensors.tensor import TensorSpec, dequantize
 
 SCORE: Final = 4
 """channel of a candidate's score"""

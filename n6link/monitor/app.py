@@ -29,7 +29,7 @@ from n6link.monitor.watch import Watcher
 from n6link.protocol import LogLevel
 
 if TYPE_CHECKING:
-    from n6link.card import Card
+    from n6link.tensors.card import Card
 
 CLOCK: Final = 1.0
 """seconds after which the screen is drawn though nothing has come"""

@@ -19,7 +19,8 @@ from typing import Final
 
 import numpy as np
 
-from n6link.epochs import EpochStats
+from n6link.epochs.timers import EpochStats
+from n6link.link.rate import BITS_PER_BYTE
 from n6link.monitor.view import (
     EpochRow,
     EpochSummary,
@@ -33,9 +34,8 @@ from n6link.monitor.view import (
     View,
     clean,
 )
-from n6link.path import BITS_PER_BYTE
 from n6link.protocol import EpochKind, LogLevel
-from n6link.stats import NetworkStats, Stats
+from n6link.session.stats import NetworkStats, Stats
 
 WINDOW: Final = 120
 """readings, and round trips, that percentiles and sparklines look back on"""

@@ -17,8 +17,8 @@ from rich.layout import Layout
 from rich.table import Table
 from rich.text import Text
 
+from n6link.console import KIND_STYLES, bar, clock, duration, hertz, rate, short, size, spark
 from n6link.monitor.lines import Cell, Column, fit, heading, line, rows_of
-from n6link.monitor.render import KIND_STYLES, bar, clock, duration, hertz, rate, short, size, spark
 from n6link.monitor.view import EpochRow, EpochSummary, LogLine, NetworkRow, PoolRow, View
 
 LEVEL_STYLES: Final = {"DEBUG": "dim", "INFO": "", "WARNING": "yellow", "ERROR": "bold red", "CRITICAL": "bold red"}

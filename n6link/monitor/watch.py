@@ -22,16 +22,16 @@ from numpy.typing import NDArray
 
 from n6link import errors
 from n6link.device import N6Device
+from n6link.link.rate import BITS_PER_BYTE
 from n6link.monitor.model import Model
 from n6link.monitor.view import Identity, LogLine, PoolRow
-from n6link.path import BITS_PER_BYTE
 from n6link.protocol import CODECS, LogLevel
-from n6link.transport import check_url
+from n6link.transport.url import check_url
 
 if TYPE_CHECKING:
-    from n6link.card import Card
     from n6link.network import Network
-    from n6link.subscription import LogRecord
+    from n6link.session.subscription import LogRecord
+    from n6link.tensors.card import Card
 
 UART_SHARE: Final = 0.006
 """share of a UART's rate that all readings together may take, if the statistics alone do not take more"""

@@ -1,0 +1,254 @@
+"""Two profiles of a network side by side, and the gate that a CI job puts between them.
+
+Blocks are matched by the sequence of what they do (:mod:`n6link.epochs.align`), so that a network of which one operation was
+exchanged does not look different behind it.
+
+A gate is a list of rules, separated by commas; it fails if any of them holds::
+
+    new-sw               the CPU computes something in the new profile that it does not in the base
+    added  removed       there is any new block, or one less
+    p95>+5%              a figure of the new profile is more than 5 % above the base's
+    p95>+2ms             ... or more than 2 ms above it; units are s, ms, us
+    p95>25ms             the same with a fixed limit
+    offload-time<90%     shares have fixed limits in %
+    sw-epochs>4          counts have no unit
+    block-median>+10%    any block that both have
+
+Figures of the whole inference are mean, median, p95, min, max, overhead; each of the first five has a block- form. Shares are
+offload-time and offload-count, counts are sw-epochs and epochs. A limit with a sign is relative to the base, with % as a part of it.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+from n6link.epochs.align import align
+from n6link.epochs.profile import SPREAD, Profile
+from n6link.epochs.timers import ON_CPU, EpochBlock
+from n6link.errors import BadInput
+
+TOLERANCE: Final = 0.05
+"""A block has changed when its median differs by more than this part of the base's ..."""
+FLOOR: Final = 0.001
+"""... and by more than this part of the whole inference ..."""
+TICKS: Final = 3
+"""... and by more than so many ticks of the clock, which are chance."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One block in the base, in the new profile, or in both; times are medians in seconds."""
+
+    old: EpochBlock | None
+    new: EpochBlock | None
+    old_seconds: float = 0.0
+    new_seconds: float = 0.0
+    what: str = ""
+    """``added``, ``removed``, ``changed``, or empty"""
+
+    @property
+    def seconds(self) -> float:
+        """How much longer the inference takes because of this block."""
+        return self.new_seconds - self.old_seconds
+
+    @property
+    def label(self) -> str:
+        """The block's kind, epochs and operation; both spans if it has moved."""
+        block = self.new or self.old
+        if block is None:
+            return ""
+        moved = self.old and self.new and self.old.span != self.new.span
+        return f"{block.label} (was {self.old.span})" if moved and self.old else block.label
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Diff:
+    """What is different in a new profile."""
+
+    base: Profile
+    new: Profile
+    blocks: tuple[Change, ...]
+    """every block of both, in order"""
+
+    @classmethod
+    def of(cls, base: Profile, new: Profile) -> Self:
+        """Compares two profiles of the same network."""
+        old_seconds, new_seconds = base.blocks.median.tolist(), new.blocks.median.tolist()
+        floor = max(FLOOR * float(base.inference.median), TICKS / min(base.tick_hz, new.tick_hz))
+        olds, news = base.table.blocks, new.table.blocks
+        blocks = []
+        for i, j in align([block.key for block in olds], [block.key for block in news]):
+            if i is None and j is not None:
+                blocks.append(Change(None, news[j], 0.0, new_seconds[j], "added"))
+            elif j is None and i is not None:
+                blocks.append(Change(olds[i], None, old_seconds[i], 0.0, "removed"))
+            elif i is not None and j is not None:
+                difference = abs(new_seconds[j] - old_seconds[i])
+                changed = difference > max(TOLERANCE * old_seconds[i], floor) or olds[i].epochs != news[j].epochs
+                blocks.append(Change(olds[i], news[j], old_seconds[i], new_seconds[j], "changed" if changed else ""))
+        return cls(base, new, tuple(blocks))
+
+    def only(self, what: str) -> tuple[Change, ...]:
+        """The blocks that were ``added``, ``removed`` or ``changed``."""
+        return tuple(block for block in self.blocks if block.what == what)
+
+    @property
+    def comparable(self) -> bool:
+        """Both profiles were measured in the same way, so that their times may be compared."""
+        return (self.base.source, self.base.simulated) == (self.new.source, self.new.simulated)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON; blocks that are as before are left out."""
+        return {
+            "base": self.base.summary(),
+            "new": self.new.summary(),
+            "comparable": self.comparable,
+            "blocks": [
+                {
+                    "what": change.what,
+                    "old": change.old.to_dict() if change.old else None,
+                    "new": change.new.to_dict() if change.new else None,
+                    "old_s": change.old_seconds,
+                    "new_s": change.new_seconds,
+                }
+                for change in self.blocks
+                if change.what
+            ],
+        }
+
+
+# ---------------------------------------------------------------------------------------------- gate
+
+
+def _spread(name: str) -> Callable[[Profile], float]:
+    return lambda profile: float(getattr(profile.inference, name))
+
+
+_SECONDS: Final[dict[str, Callable[[Profile], float]]] = {name: _spread(name) for name in SPREAD} | {
+    "overhead": lambda profile: profile.overhead
+}
+_SHARES: Final[dict[str, Callable[[Profile], float]]] = {
+    "offload-time": lambda profile: profile.offload_by_time,
+    "offload-count": lambda profile: profile.offload_by_count,
+}
+_COUNTS: Final[dict[str, Callable[[Profile], float]]] = {
+    "sw-epochs": lambda profile: sum(profile.table.counts[kind] for kind in ON_CPU),
+    "epochs": lambda profile: profile.table.epochs,
+}
+_FIGURES: Final = _SECONDS | _SHARES | _COUNTS
+_STRUCTURE: Final = ("new-sw", "added", "removed")
+_UNITS: Final = {"s": 1.0, "ms": 1e-3, "us": 1e-6}
+_RULE: Final = re.compile(
+    r"(?P<block>block-)?(?P<figure>[a-z0-9-]+)(?P<sign>[<>])(?P<limit>[+-]?\d+(?:\.\d+)?)(?P<unit>[a-z%]*)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule of a gate."""
+
+    text: str
+    figure: str
+    above: bool = True
+    limit: float = 0.0
+    """seconds, a share, a count, or a part of the base"""
+    relative: bool = False
+    """the limit is added to the base"""
+    part: bool = False
+    """... after it was multiplied with the base"""
+    each_block: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Reads one rule.
+
+        Raises:
+            BadInput: it is none.
+        """
+        text = text.strip()
+        if text in _STRUCTURE:
+            return cls(text, text)
+        match = _RULE.fullmatch(text)
+        if match is None:
+            raise BadInput(
+                f"{text!r} is no rule. Rules are {', '.join(_STRUCTURE)}, or like p95>+5%, p95>25ms, offload-time<90%."
+            )
+        figure, unit, each = match["figure"], match["unit"], bool(match["block"])
+        if figure not in (SPREAD if each else _FIGURES):
+            raise BadInput(f"{text!r} has no known figure. There are {', '.join(SPREAD if each else _FIGURES)}.")
+        relative = match["limit"][0] in "+-"
+        part = relative and unit == "%"
+        units = ("%",) if figure in _SHARES else ("",) if figure in _COUNTS else tuple(_UNITS)
+        if not part and unit not in units:
+            wanted = " or ".join(units) or "plain numbers"
+            raise BadInput(f"{text!r} needs a limit in {wanted}, or relative to the base as +5%.")
+        limit = float(match["limit"]) * (0.01 if unit == "%" else _UNITS.get(unit, 1.0))
+        return cls(text, figure, match["sign"] == ">", limit, relative, part, each)
+
+    @property
+    def needs_base(self) -> bool:
+        """It says nothing about a profile alone."""
+        return self.relative or self.figure in _STRUCTURE
+
+    def broken(self, new: Profile, diff: Diff | None) -> Iterator[str]:
+        """One sentence for each way in which the rule holds."""
+        if self.figure in _STRUCTURE:
+            yield from self._new_blocks(diff)
+        elif self.each_block and diff:
+            olds, news = getattr(diff.base.blocks, self.figure), getattr(new.blocks, self.figure)
+            for change in diff.blocks:
+                if change.old and change.new:
+                    old, now = float(olds[change.old.index]), float(news[change.new.index])
+                    yield from self._compare(f"{change.label}: {self.figure}", now, old)
+        elif self.each_block:
+            for block, now in zip(new.table.blocks, getattr(new.blocks, self.figure).tolist(), strict=True):
+                yield from self._compare(f"{block.label}: {self.figure}", now, 0.0)
+        else:
+            value = _FIGURES[self.figure]
+            yield from self._compare(self.figure, value(new), value(diff.base) if diff else 0.0)
+
+    def _new_blocks(self, diff: Diff | None) -> Iterator[str]:
+        for change in diff.only("removed" if self.figure == "removed" else "added") if diff else ():
+            block = change.new or change.old
+            if block and (self.figure != "new-sw" or block.kind in ON_CPU):
+                yield f"{block.label} was {change.what} ({_say(change.new_seconds or change.old_seconds, 's')})."
+
+    def _compare(self, name: str, value: float, base: float) -> Iterator[str]:
+        limit = self.limit * (base if self.part else 1.0) + (base if self.relative else 0.0)
+        if not math.isclose(value, limit) and (value > limit) == self.above and not math.isnan(value):
+            unit = "%" if self.figure in _SHARES else "" if self.figure in _COUNTS else "s"
+            was = f", it was {_say(base, unit)}" if self.relative else ""
+            yield f"{name} is {_say(value, unit)}{was}: {self.text}."
+
+
+def check(gate: str, new: Profile, base: Profile | None = None) -> list[str]:
+    """Holds a profile against a gate.
+
+    Returns:
+        One sentence for each violation; none if the gate is passed.
+
+    Raises:
+        BadInput: the gate is not understood, needs a base and there is none, or needs times that were measured in another way.
+    """
+    rules = [Rule.parse(part) for part in gate.split(",")]
+    diff = Diff.of(base, new) if base else None
+    for rule in rules:
+        if rule.needs_base and diff is None:
+            raise BadInput(f"{rule.text!r} compares with a base, and none is given.")
+        timed = rule.figure not in (*_STRUCTURE, *_COUNTS, "offload-count")
+        if rule.relative and timed and diff and not diff.comparable:
+            raise BadInput(
+                f"{rule.text!r} would compare times of different kinds: {diff.base.origin}, and {diff.new.origin}."
+            )
+    return [sentence for rule in rules for sentence in rule.broken(new, diff)]
+
+
+def _say(value: float, unit: str) -> str:
+    """A figure for people."""
+    if unit == "s":
+        return f"{value * 1e3:.3f} ms"
+    return f"{value:.1%}" if unit == "%" else f"{value:g}"

@@ -1,0 +1,329 @@
+"""A network's profile: the epoch timers of many inferences, and what they say together.
+
+A :class:`Profile` is its samples: ticks of every block in every run. All statistics are computed from them when they are asked for, so that a saved
+profile can answer questions that nobody had when it was taken. :mod:`n6link.epochs.diff` compares two, :mod:`n6link.epochs.export` draws one.
+
+Times are seconds. Percentiles are numpy's (linear between samples). ``STAGES`` is where the host saw the time of an
+inference go; the ``npu`` stage is the device's, and the blocks lie in it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from n6link.epochs import patterns
+from n6link.epochs.join import join
+from n6link.epochs.timers import EpochBlock, EpochTable, EpochTimers, Seconds, Ticks, origin, shares, to_csv
+from n6link.errors import BadInput
+from n6link.protocol import TimerSource
+
+if TYPE_CHECKING:
+    from n6link.network import Network
+    from n6link.result import Result
+
+STAGES: Final = ("prepare", "queue", "upload", "wait", "npu", "download", "decode")
+"""Stages of an inference in order: those of :class:`n6link.result.Timing`."""
+FORMAT: Final = "n6link-profile"
+VERSION: Final = 1
+"""Of the saved form."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Spread:
+    """Statistics over the runs, in seconds: scalars or one value a block."""
+
+    mean: Seconds
+    median: Seconds
+    p95: Seconds
+    min: Seconds
+    max: Seconds
+
+    @classmethod
+    def of(cls, samples: Seconds) -> Self:
+        """The statistics over the first axis."""
+        median, p95 = np.percentile(samples, (50, 95), axis=0)
+        return cls(samples.mean(axis=0), median, p95, samples.min(axis=0), samples.max(axis=0))
+
+    def at(self, index: int) -> dict[str, float]:
+        """The values of one block, by name with the unit."""
+        return {f"{name}_s": float(np.atleast_1d(getattr(self, name))[index]) for name in SPREAD}
+
+
+SPREAD: Final = ("mean", "median", "p95", "min", "max")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Profile:
+    """What several inferences of one network measured."""
+
+    network: str
+    board: str
+    """name of the board, and its firmware"""
+    table: EpochTable
+    source: TimerSource
+    simulated: bool
+    tick_hz: float
+    ticks: Ticks
+    """shape (runs, blocks, 4): as :attr:`EpochTimers.ticks`"""
+    elapsed: Ticks
+    """shape (runs,): as :attr:`EpochTimers.elapsed`"""
+    begun: Seconds
+    """shape (runs,): when each inference was asked for, on the host's monotonic clock (``Result.captured``)"""
+    stages: Seconds
+    """shape (runs, 7): seconds of the STAGES"""
+
+    @classmethod
+    def of(cls, network: Network, results: Sequence[Result]) -> Self:
+        """The profile of results that were asked for with ``timers=True``.
+
+        Args:
+            network: whose results they are.
+            results: at least one, in any order, also of inferences that overlapped.
+
+        Raises:
+            BadInput: there is no result, or one without epoch timers.
+        """
+        timers = [result.epochs for result in results if result.epochs is not None]
+        if not timers or len(timers) != len(results):
+            raise BadInput(
+                f"{len(timers)} of {len(results)} results of {network.name} have epoch timers; all must have."
+            )
+        first = timers[0]
+        return cls(
+            network.name,
+            f"{network.device.info.board} {network.device.info.firmware}",
+            first.table,
+            first.source,
+            first.simulated,
+            first.tick_hz,
+            np.stack([run.ticks for run in timers]),
+            np.array([run.elapsed for run in timers], np.uint64),
+            np.array([result.captured for result in results], np.float64),
+            np.array([[getattr(result.timing, stage) for stage in STAGES] for result in results], np.float64),
+        )
+
+    @property
+    def runs(self) -> int:
+        """Number of inferences."""
+        return len(self.elapsed)
+
+    def run(self, index: int) -> EpochTimers:
+        """The timers of one inference."""
+        parts = self.ticks[index], int(self.elapsed[index])
+        return EpochTimers(self.table, self.source, self.tick_hz, *parts, simulated=self.simulated)
+
+    @property
+    def durations(self) -> Seconds:
+        """Time of each inference on the device, gaps included; shape (runs,)."""
+        return self.elapsed / self.tick_hz
+
+    @property
+    def samples(self) -> Seconds:
+        """Time of each block in each run; shape (runs, blocks)."""
+        ticks: Ticks = self.ticks[:, :, 1:].sum(axis=2)
+        return ticks / self.tick_hz
+
+    @property
+    def inference(self) -> Spread:
+        """Statistics of :attr:`durations`: scalars."""
+        return Spread.of(self.durations)
+
+    @property
+    def blocks(self) -> Spread:
+        """Statistics of :attr:`samples`: one value a block."""
+        return Spread.of(self.samples)
+
+    @property
+    def overhead(self) -> float:
+        """Mean time of an inference that belongs to no block."""
+        return max(float(self.durations.mean() - self.samples.sum(axis=1).mean()), 0.0)
+
+    @property
+    def offload_by_count(self) -> float:
+        """Share of the epochs that run wholly on the NPU; see :mod:`n6link.epochs.timers`."""
+        return self.table.offload_by_count
+
+    @property
+    def offload_by_time(self) -> float:
+        """Share of the time that the NPU computes; see :mod:`n6link.epochs.timers`. NaN if nothing ran."""
+        npu = self.ticks[:, self.table.on_npu, 2].sum() / self.tick_hz
+        whole = float(self.durations.sum())
+        return float(npu) / whole if whole else float("nan")
+
+    def by_kind(self) -> dict[str, float]:
+        """Share of the time by name of the kind, and ``overhead``; sums to 1."""
+        return shares(self.table, self.samples.mean(axis=0), self.overhead)
+
+    def slowest(self, count: int = 10) -> list[tuple[EpochBlock, float]]:
+        """The blocks that take longest in the mean, with their seconds, slowest first."""
+        mean = self.blocks.mean
+        order = np.argsort(-mean, kind="stable")[:count]
+        return [(self.table.blocks[index], float(mean[index])) for index in order]
+
+    def fallbacks(self) -> dict[str, tuple[int, float]]:
+        """What falls back to the CPU: for each operation its epochs and their mean seconds together, the costliest first."""
+        seconds = dict.fromkeys(self.table.fallbacks, 0.0)
+        for block, mean in zip(self.table.blocks, self.blocks.mean.tolist(), strict=True):
+            if block.fallback:
+                seconds[block.fallback] += mean
+        costliest = sorted(seconds.items(), key=lambda item: -item[1])
+        return {name: (self.table.fallbacks[name], cost) for name, cost in costliest}
+
+    def repeats(self) -> list[tuple[patterns.Repeat, list[float]]]:
+        """The repeats of the network (:mod:`n6link.epochs.patterns`) with the mean seconds of each copy."""
+        mean = self.blocks.mean
+        found = patterns.find(self.table)
+        return [(repeat, [float(mean[begin:end].sum()) for begin, end in repeat.spans]) for repeat in found]
+
+    @property
+    def origin(self) -> str:
+        """Where the times come from, as every view and export states it."""
+        return origin(self.source, self.simulated)
+
+    def joined(self, report: EpochTable) -> tuple[Self, tuple[str, ...]]:
+        """This profile with the names and estimates of a compiler's report, and where the report disagrees."""
+        joined = join(report, self.table)
+        values = {name: getattr(self, name) for name in self.__slots__}
+        return type(self)(**values | {"table": joined.table}), joined.disagreements
+
+    # ------------------------------------------------------------------------------------------ plain forms
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One dictionary a block: description, statistics in seconds, share of the time, and where the times come from."""
+        spread, whole = self.blocks, float(self.durations.mean()) or float("nan")
+        tail = {"runs": self.runs, "source": self.source.name, "simulated": self.simulated}
+        return [
+            block.to_dict() | spread.at(block.index) | {"share": float(spread.mean[block.index]) / whole} | tail
+            for block in self.table.blocks
+        ]
+
+    def summary(self) -> dict[str, Any]:
+        """The figures of the whole inference."""
+        return {
+            "network": self.network,
+            "board": self.board,
+            "source": self.source.name,
+            "simulated": self.simulated,
+            "origin": self.origin,
+            "runs": self.runs,
+            "epochs": self.table.epochs,
+            "offload_by_count": self.offload_by_count if self.table.epochs else None,
+            "offload_by_time": self.offload_by_time if self.elapsed.any() else None,
+            "inference": self.inference.at(0),
+            "overhead_s": self.overhead,
+            "by_kind": self.by_kind(),
+            "stages_s": dict(zip(STAGES, self.stages.mean(axis=0).tolist(), strict=True)),
+            "fallbacks": [
+                {"operation": name, "epochs": epochs, "mean_s": seconds}
+                for name, (epochs, seconds) in self.fallbacks().items()
+            ],
+            "repeats": [{"name": str(repeat), "copies_s": seconds} for repeat, seconds in self.repeats()],
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON: the samples, which :meth:`from_dict` reads, and what they say."""
+        return {
+            "format": FORMAT,
+            "version": VERSION,
+            **self.summary(),
+            "tick_hz": self.tick_hz,
+            "table": self.table.to_dict(),
+            "statistics": self.rows(),
+            "ticks": self.ticks.tolist(),
+            "elapsed": self.elapsed.tolist(),
+            "begun": self.begun.tolist(),
+            "stages": self.stages.tolist(),
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """The profile of a :meth:`to_dict`.
+
+        Raises:
+            BadInput: this is no profile, or one of another version.
+        """
+        if values.get("format") != FORMAT or values.get("version") != VERSION:
+            what = f"format {values.get('format')!r}, version {values.get('version')!r}"
+            raise BadInput(f"A profile of version {VERSION} is needed, this has {what}.")
+        try:
+            table = EpochTable.from_dict(values["table"])
+            ticks = np.array(values["ticks"], np.uint64)
+            runs = len(ticks)
+            profile = cls(
+                str(values["network"]),
+                str(values["board"]),
+                table,
+                TimerSource[values["source"]],
+                bool(values["simulated"]),
+                float(values["tick_hz"]),
+                ticks.reshape(runs, len(table), 4),
+                np.array(values["elapsed"], np.uint64).reshape(runs),
+                np.array(values["begun"], np.float64).reshape(runs),
+                np.array(values["stages"], np.float64).reshape(runs, len(STAGES)),
+            )
+        except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
+            raise BadInput(f"The profile is damaged: {error!r}.") from error
+        if not runs or not profile.tick_hz > 0:
+            raise BadInput(f"The profile has {runs} runs at {profile.tick_hz} Hz.")
+        return profile
+
+    def to_json(self) -> str:
+        """:meth:`to_dict` as JSON text."""
+        return json.dumps(self.to_dict())
+
+    def to_csv(self) -> str:
+        """One line a block, with its statistics in seconds."""
+        return to_csv(self.rows())
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes :meth:`to_json`; :meth:`load` reads it."""
+        Path(path).write_text(self.to_json(), encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """The profile that :meth:`save` has written.
+
+        Raises:
+            BadInput: the file cannot be read, or is no profile.
+        """
+        try:
+            values = json.loads(Path(path).read_bytes())
+        except OSError as error:
+            raise BadInput(f"{path} cannot be read: {error.strerror}.") from error
+        except (ValueError, RecursionError) as error:
+            raise BadInput(f"{path} cannot be read as a profile: {error}.") from error
+        if not isinstance(values, dict):
+            raise BadInput(f"{path} is no profile.")
+        return cls.from_dict(values)
+
+
+async def collect(
+    network: Network, *, inputs: Mapping[str, NDArray[Any]] | None = None, runs: int = 20, warmup: int = 3
+) -> Profile:
+    """Runs a network and gives back its profile.
+
+    Args:
+        network: the network.
+        inputs: an array for each input; by default zeros, which is right for times that do not depend on the data.
+        runs: inferences that count, at least 1.
+        warmup: inferences before them that do not.
+
+    Raises:
+        BadInput: runs or warmup is impossible, an input does not fit, or the network gives no epoch timers.
+        N6Error: whatever an inference may raise.
+    """
+    if runs < 1 or warmup < 0:
+        raise BadInput(f"A profile needs at least 1 run and no negative warm-up, not {runs} and {warmup}.")
+    if inputs is None:
+        inputs = {name: np.zeros(spec.shape, spec.dtype) for name, spec in network.inputs.items()}
+    for _ in range(warmup):
+        await network.run(inputs, timers=True)
+    return Profile.of(network, [await network.run(inputs, timers=True) for _ in range(runs)])

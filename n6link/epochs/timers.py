@@ -1,0 +1,318 @@
+"""Epoch blocks, their times, and what both say about NPU offload.
+
+ST's compiler cuts a network into *epochs*; the runtime runs *epoch blocks*. A block is one epoch, or, when the epoch
+controller (EC) sequences a blob, a run of epochs that the CPU does not see one by one. :class:`EpochTable` is the list
+of blocks, :class:`EpochTimers` what one inference measured of them, :class:`EpochStats` what the device summed up itself.
+
+**Offload** is always given twice, because the two answer different questions. By count it is the share of epochs that
+run wholly on the NPU (HW and EC; this is what "94.7 %" means in published case studies). By time it is the share of an
+inference that the NPU computes: the core phase of HW and EC blocks over the whole time, gaps included. A network with
+94.7 % by count may well spend half of its time in the remaining 5.3 %.
+
+**Phases.** The runtime calls back around each block: *pre* is preparation on the CPU, *core* lasts from the start of the
+block's work to its end, *post* is completion on the CPU. The work of a SW block stands in post (LL_ATON) or in core, so that only the
+total of a SW block means something. What lies between two blocks, before the first and after the last is the runtime's *overhead*.
+
+**Return marker.** The last EC blob of a network also covers the epoch that ends it, which does no work and which the compiler's
+reports do not count: a network of 58 epochs shows ``EpochBlock_57 -> 59`` on the board. :meth:`EpochTable.from_records` leaves it out
+when it is told the number of epochs.
+
+Kinds, phases and cycles are those of ST's runtime (``EpochBlock_ItemTypeDef``); times are seconds, ticks are those of
+the device clock. EXTRA blocks are inserted by the runtime: they cost time, but are no epochs of the network.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from n6link.epochs.table import ON_CPU, ON_NPU, EpochBlock, EpochTable, to_csv
+from n6link.errors import RemoteProtocolError
+from n6link.protocol import EpochKind, TimerSource
+
+__all__ = [
+    "MAX_SHIFT",
+    "ON_CPU",
+    "ON_NPU",
+    "OVERHEAD",
+    "PHASES",
+    "EpochBlock",
+    "EpochStats",
+    "EpochTable",
+    "EpochTimers",
+    "Seconds",
+    "Ticks",
+    "origin",
+    "shares",
+    "to_csv",
+]
+
+OVERHEAD: Final = "overhead"
+"""Key of the time between blocks in :meth:`EpochTimers.by_kind`."""
+PHASES: Final = ("start", "pre", "core", "post")
+"""Columns of :attr:`EpochTimers.ticks`."""
+MAX_SHIFT: Final = 29
+"""Largest Result.timer_shift that makes sense: four 32-bit times, shifted, still add up in 64 bits."""
+ON_HOST: Final = frozenset({TimerSource.LITERT_PROFILER, TimerSource.HOST_CLOCK})
+"""Sources that count time on a host: what they count is simulated."""
+
+Seconds = NDArray[np.float64]
+Ticks = NDArray[np.uint64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EpochTimers:
+    """Measured times of the epoch blocks of one inference.
+
+    Properties are in seconds, one value a block: float64 of shape (blocks,).
+    """
+
+    table: EpochTable
+    source: TimerSource
+    """what counted the ticks"""
+    tick_hz: float
+    """ticks a second"""
+    ticks: Ticks
+    """shape (blocks, 4): start since the network started, pre, core, post"""
+    elapsed: int
+    """ticks from the start of the network to its end, gaps included"""
+    simulated: bool
+    """no board measured this: the times say nothing about one"""
+
+    @classmethod
+    def from_records(
+        cls,
+        table: EpochTable,
+        records: NDArray[Any],
+        *,
+        source: TimerSource,
+        tick_hz: float,
+        shift: int = 0,
+        elapsed: int | None = None,
+        simulated: bool = False,
+    ) -> Self:
+        """The timers that come with a result.
+
+        Args:
+            table: blocks of the network.
+            records: structured array of EpochTime (``CODECS["EpochTime"].dtype``), one a block.
+            source: the network's timer source; those that run on a host mark the times as simulated.
+            tick_hz: rate of the device clock.
+            shift: Result.timer_shift.
+            elapsed: ticks from Result.t_start to Result.t_end; at least, and by default, until the last block ends.
+            simulated: the device has Feature.SIMULATED.
+
+        Raises:
+            RemoteProtocolError: there is not one record a block, or the clock rate or the shift is impossible.
+        """
+        if len(records) != len(table):
+            raise RemoteProtocolError(f"The device sent {len(records)} epoch times for {len(table)} blocks.")
+        if not (tick_hz > 0 and 0 <= shift <= MAX_SHIFT):
+            raise RemoteProtocolError(f"The device counts epoch times at {tick_hz} Hz, shifted by {shift} bits.")
+        ticks = np.zeros((len(records), len(PHASES)), np.uint64)
+        for column, name in enumerate(PHASES):
+            ticks[:, column] = records[name]
+        ticks <<= np.uint64(shift)
+        end = int(ticks.sum(axis=1).max(initial=0))
+        least = max(end, int(ticks[:, 1:].sum()))
+        simulated = simulated or source in ON_HOST
+        return cls(table, source, tick_hz, ticks, max(least, elapsed or 0), simulated)
+
+    @property
+    def start(self) -> Seconds:
+        """Begin of each block since the network started."""
+        return self.ticks[:, 0] / self.tick_hz
+
+    @property
+    def pre(self) -> Seconds:
+        """Preparation on the CPU."""
+        return self.ticks[:, 1] / self.tick_hz
+
+    @property
+    def core(self) -> Seconds:
+        """From the start of the block's work to its end."""
+        return self.ticks[:, 2] / self.tick_hz
+
+    @property
+    def post(self) -> Seconds:
+        """Completion on the CPU."""
+        return self.ticks[:, 3] / self.tick_hz
+
+    @property
+    def total(self) -> Seconds:
+        """All three phases."""
+        ticks: Ticks = self.ticks[:, 1:].sum(axis=1)
+        return ticks / self.tick_hz
+
+    @property
+    def gaps(self) -> Seconds:
+        """Time of the runtime before each block and, last, after the last one; shape (blocks + 1,)."""
+        ends: Seconds = np.append(0.0, self.start + self.total)
+        begins: Seconds = np.append(self.start, self.duration)
+        return np.maximum(begins - ends, 0.0)
+
+    @property
+    def duration(self) -> float:
+        """Seconds from the start of the network to its end, gaps included."""
+        return self.elapsed / self.tick_hz
+
+    @property
+    def overhead(self) -> float:
+        """Seconds of :attr:`duration` that belong to no block."""
+        return max(self.duration - float(self.total.sum()), 0.0)
+
+    @property
+    def offload_by_count(self) -> float:
+        """:attr:`EpochTable.offload_by_count`, to stand beside the other one."""
+        return self.table.offload_by_count
+
+    @property
+    def offload_by_time(self) -> float:
+        """Share of the inference that the NPU computes: core of HW and EC blocks over all, 0..1; NaN if nothing ran."""
+        return float(self.core[self.table.on_npu].sum()) / self.duration if self.elapsed else float("nan")
+
+    def by_kind(self) -> dict[str, float]:
+        """Share of the time by name of the kind, and ``overhead``; sums to 1, or all are 0 if nothing ran."""
+        return shares(self.table, self.total, self.overhead)
+
+    def slowest(self, count: int = 10) -> list[tuple[EpochBlock, float]]:
+        """The blocks that take longest with their seconds, slowest first."""
+        total = self.total
+        order = np.argsort(-total, kind="stable")[:count]
+        return [(self.table.blocks[index], float(total[index])) for index in order]
+
+    @property
+    def origin(self) -> str:
+        """Where the times come from, as every view and export states it."""
+        return origin(self.source, self.simulated)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One dictionary a block: its description, its phases in seconds, and where the times come from."""
+        names = ("start_s", "pre_s", "core_s", "post_s", "total_s", "gap_before_s")
+        times = np.stack([self.start, self.pre, self.core, self.post, self.total, self.gaps[:-1]], axis=1).tolist()
+        tail = {"source": self.source.name, "simulated": self.simulated}
+        return [
+            block.to_dict() | dict(zip(names, row, strict=True)) | tail
+            for block, row in zip(self.table.blocks, times, strict=True)
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return {
+            "source": self.source.name,
+            "simulated": self.simulated,
+            "origin": self.origin,
+            "tick_hz": self.tick_hz,
+            "duration_s": self.duration,
+            "overhead_s": self.overhead,
+            "offload_by_count": self.offload_by_count if self.table.epochs else None,
+            "offload_by_time": self.offload_by_time if self.elapsed else None,
+            "by_kind": self.by_kind(),
+            "blocks": self.rows(),
+        }
+
+    def to_json(self) -> str:
+        """:meth:`to_dict` as JSON text."""
+        return json.dumps(self.to_dict(), indent=1)
+
+    def to_csv(self) -> str:
+        """One line a block, with times in seconds."""
+        return to_csv(self.rows())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EpochStats:
+    """What the device itself has summed up over many inferences, since its statistics were reset.
+
+    Properties are in seconds, one value a block: float64 of shape (blocks,); NaN before the first inference.
+    """
+
+    table: EpochTable
+    source: TimerSource
+    tick_hz: float
+    runs: int
+    """inferences summed up"""
+    sums: Ticks
+    """shape (blocks, 3): ticks of pre, core, post"""
+    bounds: Ticks
+    """shape (blocks, 2): ticks of the fastest and the slowest pass of the whole block"""
+    simulated: bool
+
+    @classmethod
+    def from_records(
+        cls,
+        table: EpochTable,
+        records: NDArray[Any],
+        *,
+        runs: int,
+        source: TimerSource,
+        tick_hz: float,
+        simulated: bool = False,
+    ) -> Self:
+        """The statistics of an EPOCH_STATS reply, whose ``records`` are BlockStats.
+
+        Raises:
+            RemoteProtocolError: there is not one record a block, or the clock rate is not positive.
+        """
+        if len(records) != len(table) or not tick_hz > 0:
+            what = f"{len(records)} block statistics for {len(table)} blocks, at {tick_hz} Hz"
+            raise RemoteProtocolError(f"The device sent {what}.")
+        sums = np.stack([records[name] for name in PHASES[1:]], axis=1).astype(np.uint64)
+        bounds = np.stack([records["min"], records["max"]], axis=1).astype(np.uint64)
+        simulated = simulated or source in ON_HOST
+        return cls(table, source, tick_hz, runs, sums, bounds, simulated)
+
+    def _seconds(self, ticks: Ticks) -> Seconds:
+        return ticks / self.tick_hz if self.runs else np.full(len(ticks), np.nan)
+
+    @property
+    def mean(self) -> Seconds:
+        """Mean time of each block."""
+        return self._seconds(self.sums.sum(axis=1)) / max(self.runs, 1)
+
+    @property
+    def min(self) -> Seconds:
+        """Fastest pass of each block."""
+        return self._seconds(self.bounds[:, 0])
+
+    @property
+    def max(self) -> Seconds:
+        """Slowest pass of each block; 2^32 - 1 ticks stand for anything longer."""
+        return self._seconds(self.bounds[:, 1])
+
+    @property
+    def origin(self) -> str:
+        """Where the times come from, as every view and export states it."""
+        return origin(self.source, self.simulated)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        rows = []
+        for block, mean, low, high in zip(self.table.blocks, self.mean, self.min, self.max, strict=True):
+            times = {"mean_s": float(mean), "min_s": float(low), "max_s": float(high)} if self.runs else {}
+            rows.append(block.to_dict() | times)
+        head = {"source": self.source.name, "simulated": self.simulated, "origin": self.origin}
+        return head | {"runs": self.runs, "tick_hz": self.tick_hz, "blocks": rows}
+
+
+def origin(source: TimerSource, simulated: bool) -> str:
+    """One phrase that says what counted the time, and whether it says anything about a board."""
+    return f"simulated: {source.doc.removesuffix(': simulated')}" if simulated else source.doc
+
+
+def shares(table: EpochTable, total: Seconds, overhead: float) -> dict[str, float]:
+    """Share of the time of each kind and of the overhead, by name.
+
+    Args:
+        table: blocks of the network.
+        total: seconds of each block, shape (blocks,).
+        overhead: seconds between the blocks.
+    """
+    kinds = table.kinds
+    seconds = {kind.name: float(total[kinds == kind].sum()) for kind in EpochKind} | {OVERHEAD: overhead}
+    everything = sum(seconds.values())
+    return {name: value / everything if everything else 0.0 for name, value in seconds.items()}

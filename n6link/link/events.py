@@ -1,0 +1,111 @@
+"""What happens on a link, as :meth:`n6link.link.link.Link.events` tells it. Times are those that its owner gave."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from n6link.errors import N6Error
+from n6link.link.handshake import Session
+from n6link.protocol import MessageType
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The device has accepted the session."""
+
+    session: Session
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """There can be no session with this peer."""
+
+    error: N6Error
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The device knows no session any more: it was restarted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A request was answered; not told of COMMIT and INFER, which have events of their own."""
+
+    id: int
+    type: MessageType
+    payload: bytes
+    sent: float
+    """when the request left last"""
+    received: float
+    """when the answer was here"""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A request, an upload or a result has failed."""
+
+    id: int
+    error: N6Error
+
+
+@dataclass(frozen=True, slots=True)
+class Uploaded:
+    """All chunks of an upload and its COMMIT have left; nothing is known yet of their arrival."""
+
+    id: int
+    begun: float
+    """when the first chunk left"""
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """The result of an INFER, or the answer to a READ, begins to arrive: the input slot is free."""
+
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A result is here and has the right digest."""
+
+    id: int
+    header: Any
+    """``Result`` of the schema"""
+    records: tuple[Any, ...]
+    """``ResultRecord`` each"""
+    data: bytearray
+    received: float
+    """when the last chunk was here"""
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """A LOG event of the device."""
+
+    time: int
+    """ticks"""
+    level: int
+    text: str
+    dropped: int
+    """lines that were dropped before this one, since the device started"""
+
+
+@dataclass(frozen=True, slots=True)
+class StatsPushed:
+    """A STATS event; the payload is a StatsReply."""
+
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Stray:
+    """A line of text that stood outside of all frames."""
+
+    text: str
+
+
+Event: TypeAlias = (
+    Opened | Refused | Lost | Reply | Failed | Uploaded | Begun | Received | LogLine | StatsPushed | Stray
+)

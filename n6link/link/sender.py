@@ -1,0 +1,218 @@
+"""The sending half of :class:`n6link.link.link.Link`: what leaves next, and how far the device allows it.
+
+Small frames go first. Uploads follow, larger priority first and then in order, each as DATA frames under the device's
+credits and then its COMMIT. At most ``requests`` requests are open; others are held until an answer comes.
+
+Credits: ``position`` counts the DATA bytes that have left in this session; it never passes ``limit``, which the device
+moves. What it allows beyond its window it has consumed: that tells the rate of the path.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+from n6link.link import frames
+from n6link.link.events import Uploaded
+from n6link.link.exchange import Exchange, Phase
+from n6link.link.rate import Path
+from n6link.link.transfer import Upload
+from n6link.protocol import CODECS, MessageType
+
+BATCH: Final = 128 * 1024
+"""DATA bytes of one :meth:`Sender.take` at most"""
+MASK: Final = 0xFFFFFFFF
+"""of ids and positions"""
+
+
+def distance(a: int, b: int) -> int:
+    """How far position a is beyond b, as a signed 32-bit number."""
+    return ((a - b + 0x80000000) & MASK) - 0x80000000
+
+
+class Sender:
+    """See the head of this module.
+
+    Attributes:
+        path: measured round trip and rate.
+        queue: small frames and requests that leave next.
+    """
+
+    def __init__(self, counters: frames.Counters) -> None:
+        self._counters = counters
+        self.reset(0, 0)
+
+    def reset(self, requests: int, window: int) -> None:
+        """A session begins: nothing is under way.
+
+        Args:
+            requests: most requests that may be open; 0 = none may leave yet.
+            window: DATA bytes that the device takes.
+        """
+        self.path = Path()
+        self.queue: list[bytes | Exchange] = []
+        self._requests = requests
+        self._window = self._limit = window
+        self._position = self._acknowledged = 0
+        self._held: deque[Exchange] = deque()
+        self._asked: set[int] = set()
+        self._uploads: list[Exchange] = []
+
+    def accept(self, requests: int, window: int) -> None:
+        """The device has opened the session: requests that were held may leave."""
+        self._requests = requests
+        self._window = self._limit = window
+        self._release()
+
+    # ---- requests
+
+    def hold(self, exchange: Exchange) -> None:
+        """A request leaves as soon as it may."""
+        self._held.append(exchange)
+        self._release()
+
+    def answered(self, exchange: Exchange) -> None:
+        """A request is not open any more."""
+        self._asked.discard(exchange.id)
+        self._release()
+
+    def again(self, exchange: Exchange) -> bool:
+        """A request leaves once more; False if it is about to leave anyway."""
+        if exchange in self.queue:
+            return False
+        self.queue.append(exchange)
+        return True
+
+    def forget(self, exchange: Exchange) -> None:
+        """Nothing of this exchange leaves any more."""
+        if exchange in self._uploads:
+            self._uploads.remove(exchange)
+        if exchange in self._held:
+            self._held.remove(exchange)
+        self.queue = [item for item in self.queue if item is not exchange]
+        self.answered(exchange)
+
+    @property
+    def _room(self) -> bool:
+        return len(self._asked) < self._requests
+
+    def _release(self) -> None:
+        while self._held and self._room:
+            exchange = self._held.popleft()
+            exchange.phase = Phase.ASKED
+            self._asked.add(exchange.id)
+            self.queue.append(exchange)
+
+    # ---- uploads
+
+    def enqueue(self, exchange: Exchange) -> None:
+        """The open chunks of an upload leave in turn."""
+        if exchange not in self._uploads:
+            self._uploads.append(exchange)
+            self._uploads.sort(key=_order)
+
+    def set_limit(self, limit: int, now: float) -> bool:
+        """The device allows DATA up to a position; returns whether it has consumed more."""
+        self._limit = limit
+        return self.acknowledge((limit - self._window) & MASK, now)
+
+    def acknowledge(self, position: int, now: float) -> bool:
+        """The device has seen our bytes up to a position; returns whether that is news."""
+        count = distance(position, self._acknowledged)
+        if count <= 0:
+            return False
+        self._acknowledged = position
+        self.path.consumed(count, now)
+        return True
+
+    @property
+    def blocked(self) -> bool:
+        """Whether an upload waits for credits."""
+        return bool(self._uploads) and not self._may_send(self._uploads[0])
+
+    @property
+    def ready(self) -> bool:
+        """Whether :meth:`take` has something."""
+        return bool(self.queue) or (bool(self._uploads) and self._may_send(self._uploads[0]))
+
+    def _may_send(self, exchange: Exchange) -> bool:
+        assert exchange.upload
+        chunks = exchange.upload.chunks
+        size = min(chunks.size, chunks.length - chunks.next() * chunks.size) if chunks.left else 0
+        return size <= distance(self._limit, self._position)
+
+    # ---- bytes
+
+    def take(self, now: float, budget: int) -> tuple[list[frames.Buffer], list[Uploaded]]:
+        """What leaves now: everything small, and chunks of about ``budget`` bytes."""
+        queue, self.queue = self.queue, []
+        out: list[frames.Buffer] = [item if isinstance(item, bytes) else self._frame(item, now) for item in queue]
+        self._counters.tx_frames += len(out)
+        events = []
+        while self._uploads and budget > 0:
+            exchange = self._uploads[0]
+            assert exchange.upload
+            budget -= self._chunks(exchange, exchange.upload, out, budget, now)
+            if exchange.upload.chunks.left or (exchange.phase is Phase.SENDING and not self._room):
+                break
+            self._uploads.pop(0)
+            if exchange.phase is Phase.SENDING:
+                exchange.phase = Phase.ASKED
+                self._asked.add(exchange.id)
+                self._counters.tx_frames += 1
+                out.append(self._frame(exchange, now))
+                events.append(Uploaded(exchange.id, exchange.upload.begun or now))
+        self._counters.tx_bytes += sum(map(len, out))
+        return out, events
+
+    def _frame(self, exchange: Exchange, now: float) -> bytes:
+        """The frame of a request, with our position as it is now."""
+        body, upload = exchange.body, exchange.upload
+        if exchange.type is MessageType.PING:
+            body = CODECS["Ping"].pack(host_time=int(now * 1e9), position=self._position)
+        elif upload:
+            body = CODECS["Commit"].pack(
+                position=self._position,
+                length=len(upload.data),
+                crc=upload.crc,
+                network=upload.network,
+                slot=upload.slot,
+            )
+        if not exchange.tries:
+            exchange.ahead, exchange.position = self.path.pending, self._position
+        exchange.sent = now
+        exchange.tries += 1
+        return frames.pack(exchange.type, exchange.id, body)
+
+    def _chunks(self, exchange: Exchange, upload: Upload, out: list[frames.Buffer], budget: int, now: float) -> int:
+        """Appends DATA frames as budget and credits allow; returns the number of tensor bytes."""
+        chunks, data, position = upload.chunks, upload.data, self._position
+        credit, size, total = distance(self._limit, position), chunks.size, 0
+        front = frames.header(MessageType.DATA, exchange.id, frames.HEADER_SIZE + size)
+        index = chunks.next()
+        while index >= 0 and total < budget:
+            offset = index * size
+            chunk = data[offset : offset + size]
+            count = len(chunk)
+            if total + count > credit:
+                break
+            if count < size:
+                front = frames.header(MessageType.DATA, exchange.id, frames.HEADER_SIZE + count)
+            out += frames.pack_data(front, position, offset, upload.slot, chunk)
+            position = (position + count) & MASK
+            total += count
+            chunks.close(index)
+            exchange.progress += 1
+            self._counters.tx_frames += 1
+            index = chunks.next(index + 1)
+        if total:
+            if upload.begun is None:
+                upload.begun = now
+            self.path.sent(total, now)
+            self._position = position
+        return total
+
+
+def _order(exchange: Exchange) -> tuple[int, int]:
+    assert exchange.upload
+    return -exchange.upload.priority, exchange.id

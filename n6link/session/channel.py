@@ -1,0 +1,340 @@
+"""A link in the world: the tasks that read, write and wait, and a mailbox for each call. Nothing here knows networks.
+
+Three tasks serve a :class:`n6link.link.link.Link` for as long as the device is open:
+
+* the *reader* feeds it and hands its events to their mailboxes. It never writes, so that two full pipes cannot lock
+  each other up;
+* the *writer* is the only one that writes, whole frames, and is never cancelled by a call: whatever a call does, no
+  frame is ever cut in two;
+* the *keeper* looks every few milliseconds, while something is under way, at what silence means.
+
+A call puts requests into the link, wakes the writer, and waits for its mailbox; it may be cancelled at any time, and a
+late answer is dropped by the link. When the stream breaks or the device forgets the session, every waiting call gets
+the error at once, and so does every later one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Final, Self
+
+import anyio
+from anyio.abc import ByteStream, TaskGroup
+
+from n6link.errors import DeviceRebooted, N6Error, N6Timeout, RemoteProtocolError, TransportError
+from n6link.link.events import Event, Failed, Lost, Opened, Refused, Reply
+from n6link.link.exchange import Exchange
+from n6link.link.handshake import Session
+from n6link.link.link import Link
+from n6link.link.retry import TICK, Retry
+from n6link.link.sender import BATCH
+from n6link.protocol import MessageType
+
+READ_SIZE: Final = 256 * 1024
+BATCH_SECONDS: Final = 0.02
+"""time that one write should take at most, so that a small frame need not wait long behind chunks"""
+
+
+class Background:
+    """A task group that ends with its block, whose own exceptions it leaves as they are."""
+
+    async def __aenter__(self) -> TaskGroup:
+        self._group = anyio.create_task_group()
+        return await self._group.__aenter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._group.cancel_scope.cancel()
+        await self._group.__aexit__(None, None, None)
+
+
+class Mailbox:
+    """Events for one call, in order."""
+
+    __slots__ = ("_events", "_filled")
+
+    def __init__(self) -> None:
+        self._events: deque[Event | N6Error] = deque()
+        self._filled: anyio.Event | None = None
+
+    def put(self, event: Event | N6Error) -> None:
+        """Adds an event; an error is raised by the call that gets it."""
+        self._events.append(event)
+        if self._filled:
+            self._filled.set()
+
+    async def get(self) -> Event:
+        """The next event.
+
+        Raises:
+            N6Error: that was put, or that a Failed event carries.
+        """
+        while not self._events:
+            self._filled = anyio.Event()
+            await self._filled.wait()
+        event = self._events.popleft()
+        if isinstance(event, N6Error):
+            raise event
+        if isinstance(event, Failed):
+            raise event.error
+        return event
+
+
+class Channel:
+    """See the head of this module; an async context manager that owns its tasks.
+
+    Args:
+        stream: to the device; closed with the channel.
+        name: of the device, for messages.
+        timeout: seconds without progress after which a call fails.
+        notify: gets what belongs to no call: log lines, stray text, statistics, and at last the failure.
+
+    Attributes:
+        link: the protocol.
+        tasks: for work that goes on after the call that started it.
+        failure: why nothing works any more; None while it does.
+    """
+
+    def __init__(
+        self, stream: ByteStream, *, name: str, timeout: float, notify: Callable[[Event | N6Error], None]
+    ) -> None:
+        self.link = Link()
+        self.name = name
+        self.timeout = timeout
+        self.failure: N6Error | None = None
+        self.tasks: TaskGroup
+        self._stream = stream
+        self._notify = notify
+        self._retry = Retry(self.link)
+        self._boxes: dict[int, Mailbox] = {}
+        self._opening: Mailbox | None = None
+        self._writable: anyio.Event | None = None
+        self._send_nowait: Callable[[bytes], int] | None = getattr(stream, "send_nowait", None)
+        self._unsent = b""
+        self._busy: anyio.Event | None = None
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        self._stack.push_async_callback(self._close)
+        self.tasks = await self._stack.enter_async_context(Background())
+        for task in (self._read, self._write, self._keep):
+            self.tasks.start_soon(task, name=f"n6link {self.name} {task.__name__}")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.fail(TransportError(f"the device {self.name} was closed by this program"))
+        await self._stack.__aexit__(kind, error, trace)
+
+    async def _close(self) -> None:
+        with anyio.CancelScope(shield=True):
+            await self._stream.aclose()
+
+    # ---- calls
+
+    async def open(self, nonce: int, *, host: str) -> Session:
+        """Opens a session; whatever was under way is forgotten. Until it is open, other calls fail as before.
+
+        Raises:
+            VersionMismatch: the firmware was built from another schema.
+            RemoteProtocolError: the peer speaks something else.
+            N6Timeout: it says nothing at all.
+        """
+        self._opening = Mailbox()
+        exchange = self.link.open(nonce, host=host, patience=self.timeout)
+        self._boxes[exchange.id] = self._opening
+        self.wake()
+        try:
+            event = await self._opening.get()
+        except N6Timeout:
+            if heard := self.link.heard:
+                raise RemoteProtocolError(f"{self.name} does not speak n6link; it says {repr(heard)[1:]}") from None
+            hint = "is the board powered, and does it run n6link's firmware?"
+            raise N6Timeout(f"{self.name} has not answered for {self.timeout:g} s; {hint}") from None
+        finally:
+            self.forget(exchange)
+            self._opening = None
+        if isinstance(event, Refused):
+            raise event.error
+        assert isinstance(event, Opened)
+        self.failure = None
+        return event.session
+
+    def send(
+        self, kind: MessageType, body: bytes = b"", *, box: Mailbox | None = None, timeout: float | None = None
+    ) -> Exchange:
+        """Sends a request without waiting; its events come to the mailbox, or are dropped.
+
+        Raises:
+            N6Error: the channel has failed.
+        """
+        self.check()
+        exchange = self.link.request(kind, body, patience=self.timeout if timeout is None else timeout)
+        self._register(exchange, box)
+        return exchange
+
+    def upload(self, data: memoryview, *, network: int, slot: int, priority: int, box: Mailbox) -> Exchange:
+        """Sends an image of a network's inputs without waiting; see :meth:`Link.upload`.
+
+        Raises:
+            N6Error: the channel has failed.
+        """
+        self.check()
+        patience = self.timeout
+        exchange = self.link.upload(data, network=network, slot=slot, priority=priority, patience=patience)
+        self._register(exchange, box)
+        self._begin_to_write()
+        return exchange
+
+    def forget(self, exchange: Exchange) -> None:
+        """Drops whatever still comes for an exchange."""
+        self.link.withdraw(exchange.id)
+        self._boxes.pop(exchange.id, None)
+
+    async def ask(
+        self,
+        kind: MessageType,
+        body: bytes = b"",
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109
+    ) -> Reply:
+        """Asks the device and waits for the answer.
+
+        Raises:
+            DeviceError: the device refused.
+            N6Timeout: no answer.
+            N6Error: the channel has failed.
+        """
+        return (await self.ask_all([(kind, body)], timeout=timeout))[0]
+
+    async def ask_all(
+        self,
+        questions: Sequence[tuple[MessageType, bytes]],
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109
+    ) -> list[Reply]:
+        """Asks several things at once; see :meth:`ask`."""
+        asked: list[tuple[Exchange, Mailbox]] = []
+        replies: list[Reply] = []
+        try:
+            for kind, body in questions:
+                box = Mailbox()
+                asked.append((self.send(kind, body, box=box, timeout=timeout), box))
+            for _, box in asked:
+                event = await box.get()
+                assert isinstance(event, Reply)
+                replies.append(event)
+        finally:
+            for exchange, _ in asked:
+                self.forget(exchange)
+        return replies
+
+    def check(self) -> None:
+        """Raises the failure, if there is one."""
+        if self.failure:
+            raise _renewed(self.failure) from self.failure
+
+    def fail(self, error: N6Error) -> None:
+        """Ends every waiting call, and every later one, with an error."""
+        if self.failure and not self._opening:
+            return
+        self.failure = error
+        boxes, self._boxes = self._boxes, {}
+        for box in set(boxes.values()):
+            box.put(_renewed(error))
+        self._notify(error)
+
+    def wake(self) -> None:
+        """There may be something to write, and something to wait for."""
+        for event in (self._writable, self._busy):
+            if event:
+                event.set()
+
+    # ---- tasks
+
+    def _register(self, exchange: Exchange, box: Mailbox | None) -> None:
+        if box:
+            self._boxes[exchange.id] = box
+        self.wake()
+
+    async def _read(self) -> None:
+        link = self.link
+        try:
+            while True:
+                data = await self._stream.receive(READ_SIZE)
+                link.receive_data(data, time.monotonic())
+                self._deliver()
+        except TransportError as error:
+            self.fail(error)
+
+    def _batch(self) -> bytes:
+        """What is written next, in one piece."""
+        link = self.link
+        budget = min(max(int(link.path.rate * BATCH_SECONDS), 1), BATCH)
+        buffers = link.data_to_send(time.monotonic(), budget)
+        if buffers:
+            self._deliver()
+            buffers += link.data_to_send(time.monotonic(), 0)  # what follows upon it at once
+        return b"".join(buffers)
+
+    def _begin_to_write(self) -> None:
+        """Writes what the stream takes at once, if the writer has nothing to do: an upload need not wait for it to wake up."""
+        if self._writable and not self._unsent and self._send_nowait:
+            batch = self._batch()
+            self._unsent = batch[self._send_nowait(batch) :]
+
+    async def _write(self) -> None:
+        try:
+            while True:
+                batch, self._unsent = self._unsent or self._batch(), b""
+                if batch:
+                    await self._stream.send(batch)
+                else:
+                    self._writable = anyio.Event()
+                    await self._writable.wait()
+                    self._writable = None
+        except TransportError as error:
+            self.fail(error)
+
+    async def _keep(self) -> None:
+        while True:
+            if not self.link.exchanges:
+                self._retry.rest()
+                self._busy = anyio.Event()
+                await self._busy.wait()
+                self._busy = None
+            await anyio.sleep(TICK)
+            for exchange in self._retry.tick(time.monotonic()):
+                box = self._boxes.get(exchange.id)
+                self.link.withdraw(exchange.id)
+                if box:
+                    box.put(N6Timeout(f"{self.name} has not answered {exchange.type.name} for {exchange.patience:g} s"))
+            self._deliver()
+
+    def _deliver(self) -> None:
+        """Hands out what has happened, and has the writer go on if there is something to write."""
+        for event in self.link.events():
+            number = getattr(event, "id", None)
+            if number is not None:
+                if box := self._boxes.get(number):
+                    box.put(event)
+            elif isinstance(event, Opened | Refused):
+                if self._opening:
+                    self._opening.put(event)
+            elif isinstance(event, Lost):
+                self.fail(DeviceRebooted(f"{self.name} was restarted: what was under way is lost; open it again"))
+            else:
+                self._notify(event)
+        if self._writable and self.link.wants_to_send:
+            self._writable.set()
+
+
+def _renewed(error: N6Error) -> N6Error:
+    """The same error once more, for another call: an exception that is raised twice mixes up two tracebacks."""
+    return type(error)(*error.args)

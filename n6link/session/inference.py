@@ -1,0 +1,181 @@
+"""One inference as a dialogue: a slot, an upload, INFER, the result, RELEASE; and what happens when it does not go well.
+
+::
+
+    wait for a slot -> upload -> INFER right behind COMMIT -> RESULT: the slot is free -> last chunk: RELEASE
+
+BUSY and NO_INPUT are answers of a device that is still busy with something that was cancelled, or that has lost an
+upload: the dialogue begins again after a pause, with the same key, so that nothing runs twice. Whoever is cancelled, or
+fails, once INFER has left, leaves CANCEL to a task in the background; until that is answered the slot stays his.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import anyio
+
+from n6link.errors import DeviceError, N6Error, N6Timeout
+from n6link.link.events import Begun, Event, Received, Uploaded
+from n6link.link.exchange import Exchange, Phase
+from n6link.protocol import CODECS, InferFlag, MessageType, Status
+from n6link.session.channel import Channel, Mailbox
+from n6link.session.slots import SlotPool
+
+FIRST_PAUSE: Final = 0.005
+LONGEST_PAUSE: Final = 0.2
+_RETRIED: Final = frozenset({Status.BUSY, Status.NO_INPUT})
+_MAX_TTL: Final = 0xFFFFFFFF
+"""microseconds, 71 minutes: whatever lives longer has no time to live"""
+_logger = logging.getLogger("n6link.device")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What to run."""
+
+    network: int
+    image: memoryview
+    """all inputs as they lie in the slot"""
+    returns: bytes
+    """packed Return records; empty = all outputs whole"""
+    timers: bool
+    priority: int
+    deadline: float | None
+    """host time after which nobody wants the result"""
+    computed: Callable[[], None] | None = None
+    """called when the device has computed it, and its slot is free"""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of it; times are of the host."""
+
+    header: Any
+    """``Result`` of the schema"""
+    records: tuple[Any, ...]
+    data: bytearray
+    begun: float
+    """the first chunk left"""
+    received: float
+    """the last chunk was here"""
+
+
+class Runner:
+    """Runs jobs on one session of a device."""
+
+    def __init__(self, channel: Channel, slots: int) -> None:
+        self._channel = channel
+        self._slots = SlotPool(slots)
+
+    async def run(self, job: Job) -> Outcome:
+        """Runs a job; may be cancelled at any time, which leaves the device usable.
+
+        Raises:
+            DeviceError: the device refused or failed it.
+            N6Timeout: its deadline passed on the device, or nothing moved for too long.
+            N6Error: the channel failed.
+        """
+        key, pause, refused_since = secrets.randbits(64), FIRST_PAUSE, 0.0
+        while True:
+            slot = await self._slots.acquire(job.priority, job.network)
+            try:
+                return await _Dialogue(self._channel, self._slots, slot, job, key).run()
+            except DeviceError as error:
+                if error.status == Status.DEADLINE:
+                    raise N6Timeout(
+                        "the deadline passed before the device had finished; it dropped the work"
+                    ) from error
+                refused_since = refused_since or time.monotonic()
+                if error.status not in _RETRIED or time.monotonic() > refused_since + self._channel.timeout:
+                    raise
+            await anyio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+
+class _Dialogue(Mailbox):
+    """One attempt; owns its slot until it gives it back. Its INFER leaves in one write with COMMIT."""
+
+    def __init__(self, channel: Channel, slots: SlotPool, slot: int, job: Job, key: int) -> None:
+        super().__init__()
+        self._channel = channel
+        self._slots = slots
+        self._slot: int | None = slot
+        self._job = job
+        self._key = key
+        self._begun = 0.0
+        self._infer: Exchange | None = None
+
+    def put(self, event: Event | N6Error) -> None:
+        """Answers Uploaded with INFER at once; the rest is for :meth:`run`."""
+        if isinstance(event, Uploaded) and self._slot is not None and self._infer is None:
+            self._begun = event.begun
+            self._infer = self._channel.send(MessageType.INFER, self._request(event.id, self._slot), box=self)
+        else:
+            super().put(event)
+
+    async def run(self) -> Outcome:
+        """Goes through it; gives everything back, however it ends."""
+        channel, job, upload = self._channel, self._job, None
+        try:
+            assert self._slot is not None
+            upload = channel.upload(job.image, network=job.network, slot=self._slot, priority=job.priority, box=self)
+            while True:
+                event = await self.get()
+                if isinstance(event, Begun):
+                    self._release_slot()
+                    if job.computed:
+                        job.computed()
+                elif isinstance(event, Received):
+                    return Outcome(event.header, event.records, event.data, self._begun, event.received)
+        finally:
+            if upload:
+                channel.forget(upload)
+            self._end()
+
+    def _request(self, upload: int, slot: int) -> bytes:
+        job = self._job
+        ttl, flags = 0, InferFlag.TIMERS if job.timers else 0
+        if job.deadline is not None:
+            ttl = max(int(min((job.deadline - time.monotonic()) * 1e6, _MAX_TTL + 1)), 1)
+            flags |= InferFlag.ABORT_LATE
+        infer = CODECS["Infer"].pack(
+            key=self._key,
+            upload=upload,
+            ttl_us=ttl if ttl <= _MAX_TTL else 0,
+            network=job.network,
+            slot=slot,
+            priority=job.priority,
+            flags=flags,
+            returns=len(job.returns) // CODECS["Return"].size,
+        )
+        return infer + job.returns
+
+    def _release_slot(self) -> None:
+        if self._slot is not None:
+            self._slots.release(self._slot)
+            self._slot = None
+
+    def _end(self) -> None:
+        """Gives the result's buffer and the slot back; if the device may still be at work, once it has answered CANCEL."""
+        infer, channel = self._infer, self._channel
+        if infer:
+            channel.forget(infer)
+            if infer.phase is not Phase.GONE and infer.tries and not channel.failure:
+                channel.tasks.start_soon(self._cancel, infer.id)
+                return
+            if infer.result and not channel.failure:  # also where the call was cancelled before it saw the last chunk
+                channel.send(MessageType.RELEASE, CODECS["Release"].pack(target=infer.id))
+        self._release_slot()
+
+    async def _cancel(self, number: int) -> None:
+        try:
+            await self._channel.ask(MessageType.CANCEL, CODECS["Cancel"].pack(target=number))
+        except N6Error as error:
+            _logger.debug("inference %d could not be cancelled: %s", number, error)
+        self._release_slot()

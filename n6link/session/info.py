@@ -1,0 +1,192 @@
+"""What a device says of itself: :class:`DeviceInfo`, and the memory :class:`Pool` of a network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from n6link.link.handshake import Session
+from n6link.protocol import (
+    CODECS,
+    VERSION_MAJOR,
+    Feature,
+    FieldTag,
+    Limit,
+    ResetCause,
+    TimerSource,
+    text,
+    unpack_fields,
+)
+
+SLOW_BAUD: Final = 10_000_000
+"""bits a second up to which a UART is slow: 1 MB/s, where a float heatmap takes longer than a network"""
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """A round trip. Times are seconds."""
+
+    rtt: float
+    """from the host to the device and back"""
+    device_time: float
+    """of the device's clock, which starts at 0 with the device"""
+    host_time: float
+    """``time.monotonic()`` at the middle of the round trip"""
+
+    @property
+    def offset(self) -> float:
+        """Host time minus device time."""
+        return self.host_time - self.device_time
+
+    @property
+    def error(self) -> float:
+        """The offset is wrong by at most this, however unequal the two ways are."""
+        return self.rtt / 2
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A memory region of the board, in bytes."""
+
+    name: str
+    used: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """A memory pool that a network uses, as ST's compiler laid it out. Sizes are bytes."""
+
+    name: str
+    base: int
+    """address"""
+    total: int
+    used: int
+    weights: int
+    activations: int
+
+    @classmethod
+    def from_record(cls, record: Any) -> Pool:
+        """The pool of a ``PoolRecord`` (an element of a structured array)."""
+        numbers = [int(record[key]) for key in ("base", "total", "used", "weights", "activations")]
+        return cls(text(bytes(record["name"])), *numbers)
+
+    @property
+    def share(self) -> float:
+        """Used part, 0..1."""
+        return self.used / self.total if self.total else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceInfo:
+    """Board, firmware and limits of a device, as they were at connecting; rates are Hz, sizes bytes, times seconds."""
+
+    board: str
+    firmware: str
+    """version"""
+    build: str
+    """build id"""
+    protocol: str
+    """version of the protocol that it speaks"""
+    unique_id: str
+    """of the chip, hexadecimal; empty if unknown"""
+    boot_nonce: int
+    """another number means that the device was restarted"""
+    uptime: float
+    tick_hz: int
+    """rate of the clock in which the device measures"""
+    cpu_hz: int
+    """0 = unknown, as all rates"""
+    npu_hz: int
+    bus_hz: int
+    baud: int
+    """bit rate of the link; 0 = not a UART"""
+    ram_total: int
+    ram_free: int
+    temperature: float | None
+    """degrees Celsius"""
+    reset_cause: ResetCause
+    timer_source: TimerSource
+    """what counts the epoch timers"""
+    features: tuple[Feature, ...]
+    slots: int
+    """input slots"""
+    slot_size: int
+    results: int
+    """result buffers"""
+    result_size: int
+    chunk: int
+    """bytes of tensor in one frame"""
+    window: int
+    """bytes of tensors that the device takes in flight"""
+    requests: int
+    """requests that may be open at once"""
+    runtime: str
+    """name and version of the network runtime"""
+    fault_record: str
+    """registers of the last hard fault; empty if there was none"""
+    memory: tuple[Region, ...]
+
+    @classmethod
+    def parse(cls, session: Session, payload: bytes) -> DeviceInfo:
+        """Of a session and the payload of an INFO reply.
+
+        Raises:
+            ValueError: the payload is too short.
+        """
+        raw = CODECS["InfoReply"].unpack(payload)
+        fields = session.fields | unpack_fields(payload[CODECS["InfoReply"].size :])
+        return cls(
+            board=text(raw.board),
+            firmware=text(raw.firmware),
+            build=session.build,
+            protocol=f"{VERSION_MAJOR}.{session.minor}",
+            unique_id=raw.unique_id.rstrip(b"\0").hex(),
+            boot_nonce=session.boot_nonce,
+            uptime=raw.uptime / session.tick_hz,
+            tick_hz=session.tick_hz,
+            cpu_hz=raw.cpu_hz,
+            npu_hz=raw.npu_hz,
+            bus_hz=raw.bus_hz,
+            baud=raw.baud,
+            ram_total=raw.ram_total,
+            ram_free=raw.ram_free,
+            temperature=None if raw.temperature_dc == Limit.NO_TEMPERATURE else raw.temperature_dc / 10,
+            reset_cause=_known(ResetCause, raw.reset_cause, ResetCause.UNKNOWN),
+            timer_source=_known(TimerSource, raw.timer_source, TimerSource.NONE),
+            features=tuple(feature for feature in Feature if session.features & feature),
+            slots=session.slots,
+            slot_size=session.slot_size,
+            results=session.results,
+            result_size=session.result_size,
+            chunk=session.chunk,
+            window=session.window,
+            requests=session.requests,
+            runtime=fields.get(FieldTag.NPU_RUNTIME, ""),
+            fault_record=fields.get(FieldTag.FAULT_RECORD, ""),
+            memory=_regions(fields.get(FieldTag.MEMORY, "")),
+        )
+
+    @property
+    def slow(self) -> bool:
+        """The link is a UART that is slow beside the networks: results are better reduced."""
+        return 0 < self.baud <= SLOW_BAUD
+
+    @property
+    def simulated(self) -> bool:
+        """There is no NPU behind the link: times say nothing about a board."""
+        return Feature.SIMULATED in self.features
+
+
+def _known(kind: Any, value: Any, otherwise: Any) -> Any:
+    return value if isinstance(value, kind) else otherwise
+
+
+def _regions(lines: str) -> tuple[Region, ...]:
+    """Regions of the lines "name used total"; lines of another form are skipped."""
+    regions = []
+    for line in lines.splitlines():
+        name, *numbers = line.rsplit(maxsplit=2)
+        if len(numbers) == 2 and all(number.isdecimal() for number in numbers):
+            regions.append(Region(name, *map(int, numbers)))
+    return tuple(regions)

@@ -1,0 +1,1 @@
+"""Tensors and what they mean: quantisation, pictures, cards, inputs, reductions."""

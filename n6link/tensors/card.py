@@ -1,0 +1,337 @@
+"""Cards: small TOML files that say what the tensors of a network mean.
+
+A network knows its shapes, not that its 13 channels are joints. A card tells it. The keys (all but ``task`` may be left out):
+
+======================  ==============  =================  ===========================================================
+key                     type            default            meaning
+======================  ==============  =================  ===========================================================
+task                    text            (required)         ``pose-heatmap``, ``yolo-pose``, ``text-generation``,
+                                                           ``text-classification``, or that of an installed decoder
+name                    text            the file's name    what the card is called
+networks                list of text    [name]             networks it is for; ``*`` and ``?`` match as in file names
+model                   text            <name>.tflite      the network's file, beside the card; only ``sim:`` reads it
+keypoints               list of text    by their number    names of the keypoints, in the network's order
+edges                   list of pairs   by their number    keypoints that are joined when drawn, by index from 0
+labels                  list of text    (none)             names of the classes, in the network's order
+input.name              text            the first input    the input that the picture goes to
+input.fit               text            letterbox          ``letterbox``, ``stretch``, or ``crop`` (about the centre)
+input.pad               0..255          0                  brightness of the letterbox's bars
+input.colour            text            rgb                ``rgb``, ``bgr``; ``grey`` if the input has one channel
+input.layout            text            by the shape       ``nhwc`` or ``nchw``
+input.mean, input.std   number or list  (none)             a pixel 0..255 stands for the real value (pixel - mean) / std.
+                                                           Without them integer inputs take the pixel itself, signed
+                                                           ones pixel - 128; float inputs need them
+output.name             text            the first output   the output that is decoded
+output.coordinates      text            normalised         ``normalised`` (0..1 of the input) or ``pixels`` of the input
+text.tokenizer          file            (none)             tokenizer.json of Hugging Face's tokenizers
+text.embedding          file            (none)             .npy: a row a token, as raw values or floats
+text.pad                text            by the tokenizer   the token that fills a window
+text.stop               list of text    []                 tokens that end a generated text
+text.mask               text            the second input   the input that tells tokens (1) from padding (0)
+decode                  table           {}                 defaults of the decoder's own options, as ``conf`` or ``iou``
+======================  ==============  =================  ===========================================================
+
+Files are named relative to the card. Which card a network gets: one that the user gave, else the one that its firmware
+reports, else the bundled one of its name. A firmware's card has no folder; files that it names are those of the bundled
+network of the same name. The virtual board of a ``sim:`` URL reports a file of this machine, whose folder is known.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, Final
+
+from n6link import networks
+from n6link.errors import CardError
+from n6link.tensors.tensor import TensorSpec
+
+FITS: Final = ("letterbox", "stretch", "crop")
+COLOURS: Final = ("rgb", "bgr", "grey")
+LAYOUTS: Final = ("nhwc", "nchw")
+COORDINATES: Final = ("normalised", "pixels")
+
+_WORDS: Final[dict[type, str]] = {
+    str: "a text",
+    int: "a whole number",
+    list: "a list",
+    dict: "a table",
+    object: "a number",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """How a picture becomes an input: the ``input`` keys of a card. None = by the tensor's shape."""
+
+    name: str | None = None
+    fit: str = "letterbox"
+    pad: int = 0
+    colour: str | None = None
+    layout: str | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What a network's tensors mean; the fields are the keys above."""
+
+    name: str
+    task: str
+    networks: tuple[str, ...]
+    model: str
+    input: Picture = Picture()
+    output: str | None = None
+    coordinates: str = "normalised"
+    keypoints: tuple[str, ...] = ()
+    edges: tuple[tuple[int, int], ...] | None = None
+    labels: tuple[str, ...] = ()
+    tokenizer: str | None = None
+    embedding: str | None = None
+    pad: str | None = None
+    stop: tuple[str, ...] = ()
+    mask: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    text: str = field(default="", repr=False)
+    """the TOML text itself, as a firmware can report it"""
+    folder: Path | None = None
+    """where its files are; None = nowhere"""
+
+    def fits(self, network: str) -> bool:
+        """Whether it is for a network of this name; case does not matter."""
+        return any(fnmatchcase(network.lower(), pattern.lower()) for pattern in self.networks)
+
+    def main_input(self, inputs: Mapping[str, TensorSpec]) -> TensorSpec:
+        """The input that the picture, or the token ids, go to.
+
+        Raises:
+            CardError: the network has no such input.
+        """
+        return self._pick(self.input.name, inputs, "input")
+
+    def decoded_output(self, outputs: Mapping[str, TensorSpec]) -> TensorSpec:
+        """The output that is decoded.
+
+        Raises:
+            CardError: the network has no such output.
+        """
+        return self._pick(self.output, outputs, "output")
+
+    def file(self, key: str) -> Path:
+        """The path of ``tokenizer``, ``embedding`` or ``model``.
+
+        Raises:
+            CardError: the card does not name it, has no folder, or the file is not there.
+        """
+        name: str | None = getattr(self, key)
+        table = "" if key == "model" else "text."
+        if name is None:
+            raise CardError(f'Card {self.name!r} names no {key}; add the key {table}{key} = "FILE".')
+        if self.folder is None:
+            raise CardError(
+                f"Card {self.name!r} was reported by the firmware, without the file {name!r} that it names; "
+                f'give the card\'s own file: N6Device(cards=["{self.name}.toml"]).'
+            )
+        path = self.folder / name
+        if not path.is_file():
+            raise CardError(f"Card {self.name!r} names the {key} {name!r}, but there is no file {path}.")
+        return path
+
+    def _pick(self, name: str | None, tensors: Mapping[str, TensorSpec], what: str) -> TensorSpec:
+        if name is None and tensors:
+            return next(iter(tensors.values()))
+        if name is None or name not in tensors:
+            raise CardError(
+                f"Card {self.name!r} names the {what} {name!r}, but the network has {', '.join(tensors) or 'none'}."
+            )
+        return tensors[name]
+
+
+def load(text: str, *, base: Path | None, name: str = "card") -> Card:
+    """Reads a card.
+
+    Args:
+        text: TOML.
+        base: folder of its files; None = it has none.
+        name: what it is called if it does not say so.
+
+    Raises:
+        CardError: not TOML, an unknown key, a value of the wrong type, or no task.
+    """
+    try:
+        top = _Table(tomllib.loads(text), f"Card {name!r}")
+    except tomllib.TOMLDecodeError as error:
+        raise CardError(f"Card {name!r} is not TOML: {error}.") from None
+    picture, output = top.table("input"), top.table("output")
+    words, options = top.table("text"), top.take("decode", dict, {})
+    task = top.take("task", str, "")
+    if not task:
+        raise CardError(f'Card {name!r} does not say what the network does; add task = "..." (as pose-heatmap).')
+    name = top.take("name", str, name)
+    keypoints = top.texts("keypoints", ())
+    card = Card(
+        name,
+        task,
+        networks=top.texts("networks", (name,)),
+        model=top.take("model", str, f"{name}.tflite"),
+        input=Picture(
+            name=picture.take("name", str, None),
+            fit=picture.choice("fit", FITS, "letterbox"),
+            pad=picture.take("pad", int, 0),
+            colour=picture.choice("colour", COLOURS, None),
+            layout=picture.choice("layout", LAYOUTS, None),
+            mean=picture.numbers("mean"),
+            std=picture.numbers("std"),
+        ),
+        output=output.take("name", str, None),
+        coordinates=output.choice("coordinates", COORDINATES, "normalised"),
+        keypoints=keypoints,
+        edges=top.pairs("edges", len(keypoints)),
+        labels=top.texts("labels", ()),
+        tokenizer=words.take("tokenizer", str, None),
+        embedding=words.take("embedding", str, None),
+        pad=words.take("pad", str, None),
+        stop=words.texts("stop", ()),
+        mask=words.take("mask", str, None),
+        options=options,
+        text=text,
+        folder=base,
+    )
+    for table in (picture, output, words, top):
+        table.end()
+    if not 0 <= card.input.pad <= 255:
+        raise CardError(f"Card {name!r}: input.pad is {card.input.pad}; it is a brightness from 0 to 255.")
+    if (card.input.mean is None) != (card.input.std is None) or 0 in (card.input.std or ()):
+        raise CardError(f"Card {name!r}: input.mean and input.std belong together, and std is not 0.")
+    return card
+
+
+def read(path: str | os.PathLike[str]) -> Card:
+    """Reads a card from a file.
+
+    Raises:
+        CardError: as :func:`load`, or the file cannot be read.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise CardError(f"Card {path} cannot be read: {reason}.") from None
+    return load(text, base=path.parent, name=path.stem)
+
+
+def bundled(network: str) -> Card | None:
+    """The bundled card for a network of this name, if there is one."""
+    cards = map(read, networks.cards().values())
+    return next((card for card in cards if card.fits(network)), None)
+
+
+def beside(model: str | os.PathLike[str]) -> Card | None:
+    """The card that lies beside a network's file: ``x.toml`` beside ``x.tflite``.
+
+    Raises:
+        CardError: there is one, but it cannot be used.
+    """
+    path = Path(model).with_suffix(".toml")
+    return read(path) if path.is_file() else None
+
+
+def find(
+    network: str,
+    reported: str = "",
+    cards: Sequence[Card | str | os.PathLike[str]] = (),
+    *,
+    file: str | os.PathLike[str] | None = None,
+) -> Card | None:
+    """The card that a network gets: the user's, else the firmware's, else the bundled one.
+
+    Args:
+        network: its name on the device.
+        reported: what its firmware says, may be empty.
+        cards: the user's, as cards or files. One whose ``networks`` match is taken.
+        file: where the firmware has it from, if that is a file of this machine: a virtual board's.
+
+    Raises:
+        CardError: a card that would be taken cannot be used.
+    """
+    for given in cards:
+        card = given if isinstance(given, Card) else read(given)
+        if card.fits(network):
+            return card
+    if file is not None:
+        return read(file)
+    known = bundled(network)
+    if not reported.strip():
+        return known
+    card = load(reported, base=known.folder if known else None, name=network)
+    for name in (card.tokenizer, card.embedding, card.model):
+        if name is not None and name != Path(name).name:
+            raise CardError(f"The firmware's card for {network!r} names the file {name!r}; only plain names are used.")
+    return card
+
+
+class _Table:
+    """Takes typed values out of a TOML table and complains about what is left."""
+
+    def __init__(self, values: Mapping[str, Any], where: str, prefix: str = "") -> None:
+        self._values = dict(values)
+        self._known: list[str] = []
+        self._where = where
+        self._prefix = prefix
+
+    def take(self, key: str, kind: type, default: Any) -> Any:
+        self._known.append(key)
+        value = self._values.pop(key, default)
+        if value is not default and (not isinstance(value, kind) or isinstance(value, bool)):
+            raise self._wrong(key, value, _WORDS[kind])
+        return value
+
+    def table(self, key: str) -> _Table:
+        return _Table(self.take(key, dict, {}), self._where, f"{key}.")
+
+    def choice(self, key: str, choices: Sequence[str], default: str | None) -> Any:
+        value = self.take(key, str, default)
+        if value is not default and value not in choices:
+            raise self._wrong(key, value, f"one of {', '.join(choices)}")
+        return value
+
+    def texts(self, key: str, default: tuple[str, ...]) -> tuple[str, ...]:
+        values = self.take(key, list, default)
+        if not all(isinstance(value, str) for value in values):
+            raise self._wrong(key, values, "a list of texts")
+        return tuple(values)
+
+    def numbers(self, key: str) -> tuple[float, ...] | None:
+        value = self.take(key, object, None)
+        if value is None:
+            return None
+        numbers = value if isinstance(value, list) else [value]
+        if not numbers or not all(type(n) in (int, float) and math.isfinite(n) for n in numbers):
+            raise self._wrong(key, value, "a number or a list of numbers")
+        return tuple(map(float, numbers))
+
+    def pairs(self, key: str, count: int) -> tuple[tuple[int, int], ...] | None:
+        values = self.take(key, list, None)
+        if values is None:
+            return None
+        for pair in values:
+            if not (isinstance(pair, list) and len(pair) == 2 and all(type(end) is int and end >= 0 for end in pair)):
+                raise self._wrong(key, pair, "a pair of indices")
+            if count and max(pair) >= count:
+                raise self._wrong(key, pair, f"a pair of indices below {count}, the number of keypoints")
+        return tuple((first, second) for first, second in values)
+
+    def end(self) -> None:
+        if self._values:
+            key = next(iter(self._values))
+            raise CardError(f"{self._where}: unknown key {self._prefix}{key}; known are {', '.join(self._known)}.")
+
+    def _wrong(self, key: str, value: Any, wanted: str) -> CardError:
+        return CardError(f"{self._where}: {self._prefix}{key} is {value!r}; it has to be {wanted}.")

@@ -1,0 +1,282 @@
+"""Pictures into input tensors, and points of the input back into the picture.
+
+:func:`prepare` takes a picture (array, Pillow image or file), fits it into the input's size, and writes raw values. How it
+is fitted, and what a pixel stands for, says the card (``input`` keys, see :mod:`n6link.tensors.card`); a picture that already has
+the input's size is not resized, and an array that already holds the input's raw values is not even copied.
+
+**Pixels to raw values.** A pixel has 256 values, so the whole chain of normalising, dividing by the scale and rounding is one
+table of 256 raw values, per channel if the card or the tensor is; the picture goes through it in one pass, and no float array
+is ever made. The table is made by :func:`n6link.tensors.tensor.quantize`, and so rounds and saturates like any tensor.
+
+**Geometry.** Points are continuous: (0, 0) is the corner of the first pixel, (0.5, 0.5) its middle, x goes right, sizes are
+(width, height). ``input = source * scale + offset`` on each axis. A letterbox shrinks or grows the picture by
+``min(W / w, H / h)``, rounds its sides to whole pixels, and puts it in the middle, an odd pixel of the bars behind it; ``scale``
+is that of the rounded sides, so that the formula is exact. A crop cuts the largest part of the input's proportions out of the
+middle, in whole source pixels, and stretches it over the input.
+
+Resizing is Pillow's (bilinear over all pixels that a target pixel covers), and so needs the extra ``vision``.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from n6link.errors import BadInput, CardError
+from n6link.tensors.card import Card, Picture
+from n6link.tensors.tensor import TensorSpec, quantize
+
+try:
+    from PIL import Image, ImageOps
+except ImportError:  # the extra `vision` is not installed
+    Image = ImageOps = None  # type: ignore[assignment]
+
+Pixels: TypeAlias = NDArray[np.uint8]
+
+NO_PILLOW: Final = "which needs Pillow; install it with: pip install 'n6link[vision]'"
+_LUMA: Final = np.array([19595, 38470, 7471], np.uint32)
+"""0.299, 0.587, 0.114 of 65536"""
+_CHANNELS: Final = {"rgb": 3, "bgr": 3, "grey": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a picture lies in an input: ``input = source * scale + offset``, on x and y."""
+
+    source_size: tuple[int, int]
+    input_size: tuple[int, int]
+    scale: tuple[float, float] = (1.0, 1.0)
+    offset: tuple[float, float] = (0.0, 0.0)
+
+    @classmethod
+    def fit(cls, how: str, source_size: tuple[int, int], input_size: tuple[int, int]) -> Placement:
+        """The placement of a picture; how is ``letterbox``, ``stretch`` or ``crop``."""
+        ratios = [target / length for length, target in zip(source_size, input_size, strict=True)]
+        axes = []
+        for length, target in zip(source_size, input_size, strict=True):
+            if how == "letterbox":
+                drawn = max(round(length * min(ratios)), 1)
+                axes.append((drawn / length, float((target - drawn) // 2)))
+            else:
+                cut = max(round(target / max(ratios)), 1) if how == "crop" else length
+                axes.append((target / cut, (cut - length) // 2 * target / cut))
+        (scale_x, left), (scale_y, top) = axes
+        return cls(source_size, input_size, (scale_x, scale_y), (left, top))
+
+    def to_source(self, xy: NDArray[Any], *, clip: bool = False) -> NDArray[np.float32]:
+        """Points in input pixels (..., 2) to source pixels, float32; clip moves points outside onto the picture's edge."""
+        source = (_float32(xy) - _float32(self.offset)) / _float32(self.scale)
+        return np.clip(source, 0, _float32(self.source_size)) if clip else source
+
+    def to_input(self, xy: NDArray[Any]) -> NDArray[np.float32]:
+        """Points in source pixels (..., 2) to input pixels, float32."""
+        return _float32(xy) * _float32(self.scale) + _float32(self.offset)
+
+
+def _float32(numbers: ArrayLike) -> NDArray[np.float32]:
+    return np.asarray(numbers, np.float32)
+
+
+def load(image: Any) -> Pixels:
+    """The pixels of a picture: (h, w, 3) RGB or (h, w) grey, uint8; files as their EXIF orientation shows them.
+
+    Args:
+        image: uint8 array of shape (h, w), (h, w, 1) or (h, w, 3), Pillow image, or path of a file.
+
+    Raises:
+        BadInput: anything else, or a file that is missing or no picture.
+    """
+    if isinstance(image, str | os.PathLike):
+        if Image is None:
+            raise BadInput(f"{os.fspath(image)!r} is a picture file, {NO_PILLOW}.")
+        try:
+            with Image.open(image) as file:
+                return _pixels(ImageOps.exif_transpose(file))
+        except BadInput:
+            raise
+        except FileNotFoundError:
+            raise BadInput(f"There is no picture {os.fspath(image)!r}.") from None
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            raise BadInput(f"{os.fspath(image)!r} is no picture that can be read: {error}.") from None
+    if Image is not None and isinstance(image, Image.Image):
+        return _pixels(image)
+    if not isinstance(image, np.ndarray):
+        raise BadInput(f"A picture is an array, a Pillow image or a file; got {type(image).__name__}.")
+    if image.dtype != np.uint8 or image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] not in (1, 3)):
+        raise BadInput(
+            f"A picture is uint8 of shape (h, w) or (h, w, 3), RGB; got {image.dtype} of shape {image.shape}."
+        )
+    if 0 in image.shape:
+        raise BadInput(f"A picture of shape {image.shape} has no pixels.")
+    return image[:, :, 0] if image.ndim == 3 and image.shape[2] == 1 else image
+
+
+def prepare(image: Any, spec: TensorSpec, card: Card | None = None) -> tuple[NDArray[Any], Placement]:
+    """A picture as the raw values of an input.
+
+    Args:
+        image: a picture as :func:`load` takes it; uint8 is always a picture. Or an array of the input's own shape (a
+            leading 1 may be left out) that holds its raw values, or floats that hold its real values.
+        spec: the input, (1, h, w, c) or (1, c, h, w), c = 1 or 3.
+        card: how to fit and normalise; None = a letterbox, RGB, pixels as they are.
+
+    Returns:
+        C-contiguous raw values of ``spec.shape`` and ``spec.dtype``, and where the picture lies in them.
+
+    Raises:
+        BadInput: no picture, NaN or infinity, or resizing without Pillow.
+        CardError: an input that is no picture, or a float input without a mean and std.
+    """
+    how = card.input if card else Picture()
+    layout, channels = _layout(spec, how)
+    width, height = input_size(spec, card)
+    colour = how.colour or ("grey" if channels == 1 else "rgb")
+    if _CHANNELS[colour] != channels:
+        raise CardError(f"Input {spec.name!r} has {channels} channels, but its card says {colour}.")
+    if isinstance(image, np.ndarray) and image.dtype != np.uint8:
+        return _values(image, spec), Placement((width, height), (width, height))
+    if isinstance(image, np.ndarray) and image.shape == spec.shape:
+        image = image.reshape(image.shape[-3:])
+        image = image if layout == "nhwc" else image.transpose(1, 2, 0)
+
+    source = load(image)
+    placement = Placement.fit(how.fit, (source.shape[1], source.shape[0]), (width, height))
+    placed = _coloured(_place(source, placement, how.pad), colour)
+    planar = placed if layout == "nhwc" else placed.transpose(2, 0, 1)
+    table = _table(spec, how, channels, layout)
+    if table is None:
+        return np.ascontiguousarray(planar).reshape(spec.shape), placement
+    if table.ndim == 1:
+        return np.take(table, planar).reshape(spec.shape), placement
+    raw = np.empty(planar.shape, spec.dtype)
+    axis = 2 if layout == "nhwc" else 0
+    for channel in range(channels):
+        np.moveaxis(raw, axis, 0)[channel] = np.take(table[:, channel], np.moveaxis(planar, axis, 0)[channel])
+    return raw.reshape(spec.shape), placement
+
+
+def takes_pictures(spec: TensorSpec, card: Card | None = None) -> bool:
+    """Whether an input has the shape of a picture."""
+    try:
+        _layout(spec, card.input if card else Picture())
+    except CardError:
+        return False
+    return True
+
+
+def input_size(spec: TensorSpec, card: Card | None = None) -> tuple[int, int]:
+    """Width and height of an input that takes pictures.
+
+    Raises:
+        CardError: it takes none.
+    """
+    layout, _ = _layout(spec, card.input if card else Picture())
+    height, width = spec.shape[-3:-1] if layout == "nhwc" else spec.shape[-2:]
+    return width, height
+
+
+def _layout(spec: TensorSpec, how: Picture) -> tuple[str, int]:
+    """``nhwc`` or ``nchw``, and the number of channels."""
+    shape = spec.shape
+    if len(shape) not in (3, 4) or (len(shape) == 4 and shape[0] != 1):
+        raise CardError(f"Input {spec.name!r} of shape {shape} is no picture; give an array of its shape.")
+    layout = how.layout or ("nhwc" if shape[-1] in (1, 3) else "nchw")
+    channels = shape[-1 if layout == "nhwc" else -3]
+    if channels not in (1, 3):
+        raise CardError(f"Input {spec.name!r} of shape {shape} has no 1 or 3 channels where {layout} has them.")
+    return layout, channels
+
+
+def _values(image: NDArray[Any], spec: TensorSpec) -> NDArray[Any]:
+    """Raw or real values of the input's own shape."""
+    if image.shape not in (spec.shape, spec.shape[-3:]):
+        raise BadInput(
+            f"An array of {image.dtype} holds an input's own values and has its shape {spec.shape}; got {image.shape}. "
+            "Pictures of other sizes are uint8."
+        )
+    return spec.check(spec.quantize(image).reshape(spec.shape))
+
+
+def _table(spec: TensorSpec, how: Picture, channels: int, layout: str) -> NDArray[Any] | None:
+    """Raw values of the 256 pixel values: (256,), or (256, c) if channels differ; None = pixels are raw values."""
+    levels = np.arange(256)
+    if how.mean is None or how.std is None:
+        if spec.dtype.kind == "f":
+            raise CardError(f"Input {spec.name!r} is {spec.dtype}; its card has to give input.mean and input.std.")
+        return None if spec.dtype == np.uint8 else (levels - 128 * (spec.dtype.kind == "i")).astype(spec.dtype)
+    if not {len(how.mean), len(how.std)} <= {1, channels}:
+        raise CardError(f"Input {spec.name!r} has {channels} channels; its card gives another number of means or stds.")
+    real = ((levels[:, None] - np.array(how.mean)) / np.array(how.std)).astype(np.float32)
+    real = np.broadcast_to(real, (256, channels))
+    if spec.dtype.kind == "f":
+        table = real.astype(spec.dtype)
+    elif spec.scales is not None:
+        if spec.axis != len(spec.shape) - (1 if layout == "nhwc" else 3):
+            raise CardError(
+                f"Input {spec.name!r} is quantised along axis {spec.axis}, which is not that of its channels."
+            )
+        table = quantize(real, spec.scales, spec.zero_points, spec.dtype)
+    elif spec.scale is not None:
+        table = quantize(real, spec.scale, spec.zero_point, spec.dtype)
+    else:
+        raise CardError(f"Input {spec.name!r} is {spec.dtype} and not quantised; its card cannot have a mean and std.")
+    return table[:, 0] if (table == table[:, :1]).all() else table
+
+
+def _pixels(image: Image.Image) -> Pixels:
+    """A Pillow image as an array; palettes and other colour spaces become RGB, transparency is dropped."""
+    if image.mode[0] in "IF":
+        raise BadInput(
+            f"A picture with pixels of more than 8 bits (Pillow's mode {image.mode}) has to be scaled first."
+        )
+    if image.mode not in ("L", "RGB"):
+        image = image.convert("L" if image.mode in ("1", "LA", "La") else "RGB")
+    return np.asarray(image)
+
+
+def _place(source: Pixels, placement: Placement, pad: int) -> Pixels:
+    """The picture, drawn into its place in the input: (H, W) or (H, W, 3)."""
+    if placement.source_size == placement.input_size:
+        return source
+    begin, end, box_from, box_to = [], [], [], []
+    for length, target, scale, offset in zip(
+        placement.source_size, placement.input_size, placement.scale, placement.offset, strict=True
+    ):
+        first = max(int(offset), 0)
+        last = min(round(length * scale + offset), target)
+        begin.append(first)
+        end.append(last)
+        box_from.append(round((first - offset) / scale, 6))
+        box_to.append(min(round((last - offset) / scale, 6), float(length)))
+    size = end[0] - begin[0], end[1] - begin[1]
+    drawn = _resized(source, size, (*box_from, *box_to))
+    if size == placement.input_size:
+        return drawn
+    canvas = np.full((placement.input_size[1], placement.input_size[0], *source.shape[2:]), pad, np.uint8)
+    canvas[begin[1] : end[1], begin[0] : end[0]] = drawn
+    return canvas
+
+
+def _resized(source: Pixels, size: tuple[int, int], box: tuple[float, ...]) -> Pixels:
+    left, top, right, bottom = box
+    if (right - left, bottom - top) == size and left.is_integer() and top.is_integer():
+        return source[int(top) : int(bottom), int(left) : int(right)]
+    if Image is None:
+        height, width = source.shape[:2]
+        raise BadInput(f"A picture of {width} x {height} pixels has to be resized, {NO_PILLOW}.")
+    image = Image.fromarray(source)
+    return np.asarray(image.resize(size, Image.Resampling.BILINEAR, box=(left, top, right, bottom)))
+
+
+def _coloured(pixels: Pixels, colour: str) -> Pixels:
+    """(h, w, c) pixels in the order that the network wants; grey is ITU-R 601's luma, as Pillow computes it."""
+    if pixels.ndim == 2:
+        return np.broadcast_to(pixels[:, :, None], (*pixels.shape, _CHANNELS[colour]))
+    if colour == "grey":
+        luma = (pixels @ _LUMA + 0x8000) >> 16
+        return luma.astype(np.uint8)[:, :, None]
+    return pixels[:, :, ::-1] if colour == "bgr" else pixels

@@ -1,0 +1,102 @@
+"""From what a caller gives to a network to the bytes of an upload.
+
+A uint8 array, a Pillow image and the path of a file are pictures, where an input has the shape of one: they are fitted and
+normalised as the card says (:mod:`n6link.tensors.image`). Every other array has the input's own shape, of which a leading 1 may be
+left out, and holds raw values, or floats that are quantised here, so that the wire carries what the network reads.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+import anyio.to_thread
+import numpy as np
+from numpy.typing import NDArray
+
+from n6link.errors import BadInput, CardError, UnknownName
+from n6link.tensors import image
+from n6link.tensors.image import Placement
+from n6link.tensors.tensor import TensorSpec
+
+if TYPE_CHECKING:
+    from n6link.network import Network
+
+LARGE: Final = 640 * 480
+"""values from which on pictures are prepared, and floats quantised, in a thread, so that the event loop goes on meanwhile"""
+
+
+async def prepare(network: Network, data: Any) -> tuple[memoryview, Placement | None]:
+    """All inputs as they lie in a slot, and where the picture lies in its input.
+
+    Raises:
+        BadInput: data that do not fit.
+        UnknownName: an input that the network has not.
+        CardError: a picture, and a card that cannot be used or does not fit.
+    """
+    if not isinstance(data, Mapping):
+        spec = network.card.main_input(network.inputs) if network.card else next(iter(network.inputs.values()))
+        data = {spec.name: data}
+    for name in data:
+        if name not in network.inputs:
+            raise UnknownName(f"network {network.name!r} has no input {name!r}; it has {', '.join(network.inputs)}")
+    if missing := [name for name in network.inputs if name not in data]:
+        raise BadInput(f"network {network.name!r} also needs {', '.join(missing)}: give a dict of arrays by name")
+    arrays: dict[str, NDArray[Any]] = {}
+    placement = None
+    for name, value in data.items():
+        arrays[name], placed = await _input(network, value, network.inputs[name])
+        placement = placement or placed
+    return _upload(network, arrays), placement
+
+
+async def _input(network: Network, value: Any, spec: TensorSpec) -> tuple[NDArray[Any], Placement | None]:
+    """Raw values of one input."""
+    if not isinstance(value, str | os.PathLike) and not hasattr(value, "convert"):
+        array = _array(value, spec)
+        own = array.dtype != np.uint8 or not image.takes_pictures(spec, network.card)
+        if own or (network.card_problem and array.shape == spec.shape):
+            if array.size < LARGE or array.dtype == spec.dtype:
+                return _own_values(array, spec), None
+            return await anyio.to_thread.run_sync(_own_values, array, spec, abandon_on_cancel=True), None
+    if network.card_problem:
+        raise CardError(network.card_problem)
+    if isinstance(value, np.ndarray) and value.size < LARGE:
+        return image.prepare(value, spec, network.card)
+    return await anyio.to_thread.run_sync(image.prepare, value, spec, network.card, abandon_on_cancel=True)
+
+
+def _array(value: Any, spec: TensorSpec) -> NDArray[Any]:
+    try:
+        return np.asarray(value)
+    except ValueError as error:
+        raise BadInput(f"Tensor {spec.name!r} takes an array of numbers: {error}") from None
+
+
+def _own_values(array: NDArray[Any], spec: TensorSpec) -> NDArray[Any]:
+    if spec.shape[0] == 1 and array.shape == spec.shape[1:]:
+        array = array[None]
+    if array.shape != spec.shape:
+        raise BadInput(
+            f"Tensor {spec.name!r} has the shape {spec.shape}, and is given {array.dtype} of shape {array.shape}; only "
+            "uint8 arrays are pictures, which may have other sizes."
+        )
+    return spec.check(spec.quantize(array))
+
+
+def _upload(network: Network, arrays: Mapping[str, NDArray[Any]]) -> memoryview:
+    """The bytes of an upload; those of the array itself if there is only one."""
+    if len(arrays) == 1:
+        (array,) = arrays.values()
+        if array.nbytes == network.input_bytes:
+            return _bytes(array)
+    upload = memoryview(bytearray(network.input_bytes))
+    for name, array in arrays.items():
+        spec = network.inputs[name]
+        upload[spec.offset : spec.offset + spec.size] = _bytes(array)
+    return upload
+
+
+def _bytes(array: NDArray[Any]) -> memoryview:
+    return array.reshape(-1).view(np.uint8).data

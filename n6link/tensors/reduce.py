@@ -1,0 +1,259 @@
+"""What a device may send back of an output instead of all of it, and how the answer is read.
+
+A network's output is often far larger than what its decoder looks at: 119,808 bytes of heatmaps for 13 peaks. The device
+therefore computes a few reductions itself (section 7 of ``protocol.md``). :class:`Return` is such a request; the
+functions here make one, :func:`parse` reads its answer:
+
+=============  ============================================  =================================
+request        answer                                        type
+=============  ============================================  =================================
+:func:`whole`  the output                                    array of its shape
+:func:`part`   some of its elements                          flat array
+:func:`argmax` the first maximum of each channel             :class:`Peaks`, one a channel
+:func:`topk`   the k largest of a row, equal ones by index   :class:`Peaks`, largest first
+:func:`above`  the rows whose score passes a threshold       :class:`Rows`, in index order
+=============  ============================================  =================================
+
+All of it works on raw values, so nothing is lost: a decoder gives the same from the reduced form as from the whole. Only
+:class:`Rows` can be incomplete, when more rows passed than were asked for; then ``complete`` is False, and the whole
+output has to be fetched instead.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from n6link.errors import BadInput, RemoteProtocolError
+from n6link.protocol import CODECS, Limit, Reduction
+from n6link.tensors.tensor import TensorSpec
+
+REDUCIBLE: Final = frozenset(np.dtype(name) for name in ("i1", "u1", "<i2", "<f4"))
+"""dtypes that devices reduce; others are returned whole."""
+_ON_ROWS: Final = frozenset({Reduction.THRESHOLD, Reduction.THRESHOLD_COLUMNS})
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """What to send back of one output; the fields are those of the wire's ``Return``."""
+
+    output: int
+    """index of the output"""
+    reduction: Reduction = Reduction.RAW
+    channels: int = 0
+    offset: int = 0
+    length: int = 0
+    threshold: int = 0
+    """as the wire has it: an int32 or the bits of a float32, as an unsigned number"""
+    channel: int = 0
+    k: int = 0
+
+    def pack(self) -> bytes:
+        """The wire's ``Return`` record."""
+        return CODECS["Return"].pack(
+            output=self.output,
+            reduction=self.reduction,
+            channels=self.channels,
+            offset=self.offset,
+            length=self.length,
+            threshold=self.threshold,
+            channel=self.channel,
+            k=self.k,
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Peaks:
+    """Answer of ARGMAX (one peak a channel) and of TOPK (largest first)."""
+
+    indices: NDArray[np.integer[Any]]
+    """position in the channel, or in the row"""
+    values: NDArray[Any]
+    """raw values, in the tensor's dtype"""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """Answer of THRESHOLD and THRESHOLD_COLUMNS."""
+
+    indices: NDArray[np.integer[Any]]
+    """(n,) increasing"""
+    values: NDArray[Any]
+    """(n, channels) raw values, in the tensor's dtype"""
+    count: int
+    """rows that passed the threshold, also those beyond the limit"""
+    threshold: int | float
+    """raw value that was asked for"""
+
+    @property
+    def complete(self) -> bool:
+        """Whether every row that passed is here."""
+        return self.count <= len(self.indices)
+
+
+Reduced: TypeAlias = NDArray[Any] | Peaks | Rows
+
+
+def whole(output: int) -> Return:
+    """All of an output."""
+    return Return(output)
+
+
+def part(output: int, spec: TensorSpec, first: int, count: int) -> Return:
+    """Elements [first, first + count) of an output, in memory order.
+
+    Raises:
+        BadInput: the range is empty or not in the tensor.
+    """
+    if first < 0 or count < 1 or first + count > math.prod(spec.shape):
+        raise BadInput(f"Elements {first}..{first + count - 1} are not in output {spec.name!r} of shape {spec.shape}.")
+    return Return(output, offset=first * spec.dtype.itemsize, length=count * spec.dtype.itemsize)
+
+
+def argmax(output: int, spec: TensorSpec) -> Return:
+    """The first maximum of each channel; channels are the last axis.
+
+    Raises:
+        BadInput: a dtype that devices do not reduce.
+    """
+    _reducible(spec)
+    return Return(output, Reduction.ARGMAX, channels=spec.shape[-1])
+
+
+def topk(output: int, spec: TensorSpec, k: int, *, row: int = 0) -> Return:
+    """The k largest elements of a row of the last axis; rows are counted through all leading axes.
+
+    Raises:
+        BadInput: k is not in 1..64, the row does not exist, or a dtype that devices do not reduce.
+    """
+    _reducible(spec)
+    width = spec.shape[-1]
+    if not 1 <= k <= Limit.MAX_TOPK:
+        raise BadInput(f"k is {k}; devices return 1 to {Limit.MAX_TOPK} elements.")
+    if not 0 <= row < math.prod(spec.shape[:-1]):
+        raise BadInput(f"Output {spec.name!r} of shape {spec.shape} has no row {row}.")
+    return Return(output, Reduction.TOPK, offset=row * width, length=width, k=min(k, width))
+
+
+def above(
+    output: int,
+    spec: TensorSpec,
+    threshold: float,
+    *,
+    channels: int,
+    channel: int,
+    columns: bool,
+) -> Return:
+    """Rows whose value at a channel is at least a real threshold, as many as need no more bytes than the whole output.
+
+    Args:
+        output: index of the output.
+        spec: its tensor: rows of ``channels`` values, or, if ``columns``, channel-major.
+        threshold: real value.
+        channels: values of a row.
+        channel: which of them is compared.
+        columns: whether a row lies in memory as a column.
+
+    Raises:
+        BadInput: a channel or number of channels that is not the tensor's, or a dtype that devices do not reduce.
+    """
+    _reducible(spec)
+    if not 0 <= channel < channels or math.prod(spec.shape) % channels:
+        raise BadInput(f"Output {spec.name!r} of shape {spec.shape} has no channel {channel} of {channels}.")
+    most = min(spec.size // _row_dtype(spec.dtype, channels).itemsize, 0xFFFF)
+    return Return(
+        output,
+        Reduction.THRESHOLD_COLUMNS if columns else Reduction.THRESHOLD,
+        channels=channels,
+        threshold=_bits(lowest_raw(threshold, spec.dtype, spec.scale, spec.zero_point)),
+        channel=channel,
+        k=max(most, 1),
+    )
+
+
+def lowest_raw(real: float, dtype: np.dtype[Any], scale: float | None, zero_point: int) -> int | float:
+    """The raw value from which on values are at least ``real``: comparing raw values replaces dequantising them.
+
+    Raises:
+        BadInput: an integer dtype without a scale, or a threshold that is NaN.
+    """
+    if math.isnan(real):
+        raise BadInput("A threshold of NaN lets nothing pass and nothing fail; give a number.")
+    if dtype.kind == "f":
+        return float(np.float32(real))
+    if not scale:
+        raise BadInput(f"Values of {dtype} need a scale to be compared with {real}; give scale and zero_point.")
+    limits = np.iinfo(np.int32)
+    return int(min(max(math.ceil(min(max(real / scale, -(2.0**31)), 2.0**31)) + zero_point, limits.min), limits.max))
+
+
+def parse(data: bytes | bytearray | memoryview, request: Return, spec: TensorSpec, count: int | None = None) -> Reduced:
+    """Reads the answer to a request; arrays are views of data.
+
+    Args:
+        data: the bytes that ResultRecord names.
+        request: what was asked for.
+        spec: the output.
+        count: ``ResultRecord.count``; None = what the data hold.
+
+    Raises:
+        RemoteProtocolError: the length is not one that the request allows.
+    """
+    size = len(data)
+    if request.reduction == Reduction.RAW:
+        if size != (request.length or spec.size - request.offset) or size % spec.dtype.itemsize:
+            raise _wrong_length(spec, size)
+        array = np.frombuffer(data, spec.dtype)
+        return array.reshape(spec.shape) if size == spec.size else array
+    if request.reduction in _ON_ROWS:
+        layout = _row_dtype(spec.dtype, request.channels)
+        if size % layout.itemsize or size > request.k * layout.itemsize:
+            raise _wrong_length(spec, size)
+        records = np.frombuffer(data, layout)
+        return Rows(
+            records["index"],
+            records["values"],
+            len(records) if count is None else count,
+            _value(request.threshold, spec.dtype),
+        )
+    peaks = CODECS["Peak"].dtype
+    if size != (request.k if request.reduction == Reduction.TOPK else request.channels) * peaks.itemsize:
+        raise _wrong_length(spec, size)
+    records = np.frombuffer(data, peaks)
+    values = records["value"].view("<f4") if spec.dtype.kind == "f" else records["value"].astype(spec.dtype)
+    return Peaks(records["index"], values)
+
+
+def _reducible(spec: TensorSpec) -> None:
+    if spec.dtype not in REDUCIBLE:
+        raise BadInput(f"Output {spec.name!r} is {spec.dtype}, which devices do not reduce; ask for all of it.")
+
+
+def _row_dtype(dtype: np.dtype[Any], channels: int) -> np.dtype[np.void]:
+    """Layout of a ``Selected`` with its values and padding."""
+    width = 4 + channels * dtype.itemsize
+    return np.dtype(
+        {
+            "names": ["index", "values"],
+            "formats": ["<u4", (dtype, (channels,))],
+            "offsets": [0, 4],
+            "itemsize": width + -width % 4,
+        }
+    )
+
+
+def _bits(raw: float) -> int:
+    return int(np.float32(raw).view(np.uint32)) if isinstance(raw, float) else raw & 0xFFFFFFFF
+
+
+def _value(bits: int, dtype: np.dtype[Any]) -> int | float:
+    word = np.uint32(bits)
+    return float(word.view(np.float32)) if dtype.kind == "f" else int(word.view(np.int32))
+
+
+def _wrong_length(spec: TensorSpec, size: int) -> RemoteProtocolError:
+    return RemoteProtocolError(f"{size} bytes came of output {spec.name!r}, which is not what was asked for.")

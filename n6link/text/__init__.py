@@ -1,0 +1,1 @@
+"""Text networks: tokens in, tokens out, one inference per token."""

@@ -1,0 +1,122 @@
+"""Texts that a network writes, token by token, and classes of texts.
+
+::
+
+    async for piece in net.generate("Mr. Darcy", max_tokens=20):
+        print(piece.text, end="", flush=True)
+
+    print((await net.classify("A quiet, lovely film.")).label)
+
+One step of the iteration is one inference: the window of the newest tokens goes up, logits come back, and the host chooses
+(:mod:`n6link.text.tokens` says how). Over a slow link the device sends the best few logits instead of all of them, where the
+sampling looks at no more; the text is the same.
+
+Between two steps nothing is held, neither a task nor an input slot. An iteration may therefore be left at any token, by
+``break``, cancellation or an error, and there is nothing to close. A step that was cancelled or failed has chosen no token
+and drawn no number: iterating again goes on with the same text.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+import anyio.to_thread
+
+from n6link.decoders.logits import Classification
+from n6link.errors import LocalProtocolError
+
+if TYPE_CHECKING:
+    from n6link.network import Network
+    from n6link.result import Result
+    from n6link.text.tokens import Generation
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One token of a text that is being generated."""
+
+    text: str
+    """what the token settles: may be empty, and the rest of the text at its end; all pieces together are the text"""
+    token: int
+    """its id; that of a stop token is told here too, though the text ends before it"""
+    seconds: float
+    """from asking for the token to having it"""
+    result: Result
+    """the inference that gave it"""
+
+
+class TextStream:
+    """A text that grows as it is iterated over. Made by :meth:`Network.generate`."""
+
+    def __init__(
+        self, network: Network, prompt: str, *, sampling: Mapping[str, Any], reduce: bool | None, run: Mapping[str, Any]
+    ) -> None:
+        self._network = network
+        self._prompt = prompt
+        self._sampling = sampling
+        self._reduced = network.device.info.slow if reduce is None else reduce
+        self._run = run
+        self._generation: Generation | None = None
+        self._busy = False
+
+    @property
+    def text(self) -> str:
+        """What was generated so far, with what is still uncertain about its end."""
+        return self._generation.text if self._generation else ""
+
+    @property
+    def tokens(self) -> tuple[int, ...]:
+        """Ids of the tokens that were generated so far, without a stop token."""
+        return tuple(self._generation.tokens) if self._generation else ()
+
+    @property
+    def done(self) -> bool:
+        """Whether the text has ended."""
+        return self._generation is not None and self._generation.done
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Piece:
+        """Generates one more token.
+
+        Raises:
+            BadInput: a prompt without tokens, an option out of range, or logits that make no sense.
+            CardError: the network's card does not tell how to generate text, or does not fit the network.
+            LocalProtocolError: another task waits for the next token of this text.
+            N6Error: as :meth:`Network.run`.
+        """
+        if self._busy:
+            raise LocalProtocolError("two tasks ask for the next token of one text; call Network.generate for each")
+        self._busy = True
+        try:
+            return await self._step()
+        finally:
+            self._busy = False
+
+    async def _step(self) -> Piece:
+        if self._generation is None:
+            self._generation = await anyio.to_thread.run_sync(self._start, abandon_on_cancel=True)
+        text, generator = self._generation, self._network.text_generator
+        if text.done:
+            raise StopAsyncIteration
+        begun = time.monotonic()
+        returns = text.returns(reduced=self._reduced)
+        result = await self._network.run({generator.input.name: text.window()}, reduce=returns, **self._run)
+        name = generator.output.name
+        answer: Any = result.outputs.get(name, result.reduced.get(name))
+        return Piece(text.push(answer), text.newest, time.monotonic() - begun, result)
+
+    def _start(self) -> Generation:
+        return self._network.text_generator.start(self._prompt, **self._sampling)
+
+
+async def classify(network: Network, text: str, **run: Any) -> Classification:
+    """What :meth:`Network.classify` does."""
+    classifier = await anyio.to_thread.run_sync(lambda: network.text_classifier, abandon_on_cancel=True)
+    result = await network.run(classifier.inputs(text), reduce=False, timers=False, **run)
+    meaning: Classification = result.decode()
+    return meaning

@@ -1,0 +1,1 @@
+"""Byte streams by URL. Only this package does IO."""
