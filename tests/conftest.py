@@ -7,6 +7,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from e2e_fixtures import executable, litert
 
 # A shell that starts the tests in the background has them ignore Ctrl-C, which some of them send to a child.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -21,3 +22,10 @@ def shared() -> Path:
     if not (SHARED / "refs").is_dir():
         pytest.skip(f"reference data not found at {SHARED} (set N6LINK_SHARED)")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def virtual_board() -> None:
+    """The test is skipped where networks cannot be run on a virtual board: without its program or without LiteRT."""
+    executable()
+    litert()

@@ -43,8 +43,17 @@ def sim_url(**options: int) -> str:
 
 
 def executable() -> str:
+    """The virtual board's program; the test is skipped where there is none."""
     try:
         return str(sim.find_executable())
+    except TransportError as error:
+        pytest.skip(str(error))
+
+
+def litert() -> str:
+    """LiteRT's library; the test is skipped where there is none."""
+    try:
+        return str(sim.find_litert())
     except TransportError as error:
         pytest.skip(str(error))
 

@@ -16,13 +16,10 @@ from types import TracebackType
 from typing import Any, Final, Self
 from zlib import crc32
 
-import pytest
 from e2e_fixtures import executable
 
-from n6link.errors import TransportError
 from n6link.link import frames
 from n6link.protocol import CODECS, SCHEMA_ID, VERSION_MAJOR, Flag, MessageType
-from n6link.transport import sim
 
 REFERENCE: Final = ("--network", "reference=reference:reference")
 WINDOW: Final = 1 << 20
@@ -79,14 +76,6 @@ def refusal(*arguments: str) -> str:
     report = json.loads(line)
     assert report.keys() == {"error"}
     return str(report["error"])
-
-
-def litert() -> str:
-    """LiteRT's library; the test is skipped where there is none."""
-    try:
-        return str(sim.find_litert())
-    except TransportError as error:
-        pytest.skip(str(error))
 
 
 class Client:

@@ -20,7 +20,7 @@ from typing import Any
 import anyio
 import numpy as np
 import pytest
-from e2e_fixtures import executable, noise
+from e2e_fixtures import noise
 from PIL import Image
 from serial.tools import list_ports
 from typer.testing import CliRunner
@@ -29,7 +29,7 @@ from typer.testing import Result as Outcome
 from n6link import networks
 from n6link.cli import app, common
 from n6link.device import N6Device
-from n6link.errors import BadInput, DeviceError, TransportError
+from n6link.errors import BadInput, DeviceError
 from n6link.protocol import Status
 from n6link.transport import discovery, sim
 
@@ -46,15 +46,6 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def virtual_board() -> None:
-    executable()
-    try:
-        sim.find_litert()
-    except TransportError as error:
-        pytest.skip(str(error))
 
 
 def n6link(*words: str | Path) -> Outcome:

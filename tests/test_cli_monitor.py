@@ -11,8 +11,6 @@ from typer.testing import CliRunner
 from typer.testing import Result as Outcome
 
 from n6link.cli import app
-from n6link.errors import TransportError
-from n6link.transport import sim
 
 
 @pytest.fixture(autouse=True)
@@ -47,11 +45,7 @@ def test_one_reading_as_json(monkeypatch: pytest.MonkeyPatch) -> None:
     assert reading["link"]["up"] > 0
 
 
-def test_demo_needs_no_board_and_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    try:
-        executable(), sim.find_litert()
-    except TransportError as error:
-        pytest.skip(str(error))
+def test_demo_needs_no_board_and_no_settings(virtual_board: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("N6LINK_URL", "serial:/dev/none")
     outcome = monitor("--demo", "--once", "--json")
     assert (outcome.exit_code, outcome.stderr) == (0, "")

@@ -18,9 +18,7 @@ from n6link.cli.common import Group
 from n6link.cli.profile import profile
 from n6link.cli.report import report, size
 from n6link.epochs.profile import Profile
-from n6link.errors import TransportError
 from n6link.protocol import TimerSource
-from n6link.transport import sim
 
 DATA = Path(__file__).parent / "data"
 CASES = [str(DATA / name) for name in ("movenet", "yolov8n_pose", "tinybert")]
@@ -39,12 +37,8 @@ def wide(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def virtual_board() -> str:
+def movenet(virtual_board: None) -> str:
     """URL of a simulated MoveNet that shows the blocks of a report."""
-    try:
-        sim.find_executable(), sim.find_litert()
-    except TransportError as error:
-        pytest.skip(str(error))
     return f"sim:movenet13?report={DATA / 'movenet' / 'network_generate_report.txt'}"
 
 
@@ -279,10 +273,10 @@ def test_report_without_epochs(saved: tuple[Path, Path]) -> None:
 # ---------------------------------------------------------------------------------------------- a virtual board
 
 
-def test_profile_of_a_virtual_board_with_the_compiled_blocks(virtual_board: str, tmp_path: Path) -> None:
+def test_profile_of_a_virtual_board_with_the_compiled_blocks(movenet: str, tmp_path: Path) -> None:
     base, trace = tmp_path / "base.json", tmp_path / "trace.json"
     words: list[str | Path] = ["--runs", "3", "--warmup", "1", "--save", base, "--trace", trace, "--report", CASES[0]]
-    outcome = n6link("profile", "--url", virtual_board, *words)
+    outcome = n6link("profile", "--url", movenet, *words)
     assert outcome.exit_code == 0, outcome.stderr
     assert "94.7% of 75 epochs" in outcome.stdout
     assert "times: simulated: LiteRT" in outcome.stdout
@@ -296,23 +290,20 @@ def test_profile_of_a_virtual_board_with_the_compiled_blocks(virtual_board: str,
     assert len(tracks[2, 1]) == 3
 
 
-def test_inputs_from_files(virtual_board: str, tmp_path: Path) -> None:
+def test_inputs_from_files(movenet: str, tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.full((1, 192, 192, 3), 7, np.uint8))
-    good = n6link("profile", "--url", virtual_board, "--runs", "1", "--warmup", "0", "--input", tmp_path / "x.npy")
+    good = n6link("profile", "--url", movenet, "--runs", "1", "--warmup", "0", "--input", tmp_path / "x.npy")
     assert good.exit_code == 0, good.stderr
     np.savez(tmp_path / "x.npz", wrong=np.zeros(3))
-    bad = n6link("profile", "--url", virtual_board, "--input", tmp_path / "x.npz")
+    bad = n6link("profile", "--url", movenet, "--input", tmp_path / "x.npz")
     assert bad.exit_code == 2
     assert "lacks" in bad.stderr and "it has wrong" in bad.stderr
     (tmp_path / "x.txt").write_text("hello")
-    assert (
-        "cannot be read as .npz or .npy"
-        in n6link("profile", "--url", virtual_board, "--input", tmp_path / "x.txt").stderr
-    )
+    assert "cannot be read as .npz or .npy" in n6link("profile", "--url", movenet, "--input", tmp_path / "x.txt").stderr
 
 
-def test_network_must_be_named_if_there_are_two(virtual_board: str) -> None:
-    outcome = n6link("profile", "--url", f"{virtual_board},other=movenet13")
+def test_network_must_be_named_if_there_are_two(movenet: str) -> None:
+    outcome = n6link("profile", "--url", f"{movenet},other=movenet13")
     assert outcome.exit_code == 2
     assert "name one of movenet13, other" in outcome.stderr
-    assert n6link("profile", "nothing", "--url", virtual_board).exit_code == 2
+    assert n6link("profile", "nothing", "--url", movenet).exit_code == 2

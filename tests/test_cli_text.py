@@ -11,13 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from e2e_fixtures import executable
 from typer.testing import CliRunner
 from typer.testing import Result as Outcome
 
 from n6link.cli import app
-from n6link.errors import TransportError
-from n6link.transport import sim
 
 pytest.importorskip("tokenizers", reason="the extra `text` is not installed")
 
@@ -25,12 +22,7 @@ BOARD = ("--url", "sim:tinybert")
 
 
 @pytest.fixture(autouse=True)
-def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    executable()
-    try:
-        sim.find_litert()
-    except TransportError as error:
-        pytest.skip(str(error))
+def _environment(virtual_board: None, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("N6LINK_URL", "N6_DEBUG", "FORCE_COLOR", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("COLUMNS", "100")

@@ -11,7 +11,7 @@ from typing import Any
 import anyio
 import numpy as np
 import pytest
-from e2e_fixtures import board, executable, on_both_backends
+from e2e_fixtures import board, on_both_backends
 from numpy.typing import NDArray
 from reductions import arrays_of
 from tflite import write_fully_connected
@@ -19,7 +19,7 @@ from tflite import write_fully_connected
 from n6link import Card, blocking
 from n6link.decoders.logits import Classification
 from n6link.device import N6Device
-from n6link.errors import BadInput, CardError, LocalProtocolError, N6Error, TransportError
+from n6link.errors import BadInput, CardError, LocalProtocolError, N6Error
 from n6link.link.events import Begun, Event, Received
 from n6link.network import Network
 from n6link.session.channel import Mailbox
@@ -29,18 +29,10 @@ from n6link.text.generation import Piece, TextStream
 from n6link.transport import sim
 
 tokenizers = pytest.importorskip("tokenizers", reason="the extra `text` is not installed")
+pytestmark = pytest.mark.usefixtures("virtual_board")
 
 FAST, SLOW = "sim:tinybert", "sim:tinybert?baud=9000000"
 """the second line counts as slow, so that answers are reduced, and yet does not hold up the tests"""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _litert() -> None:
-    executable()
-    try:
-        sim.find_litert()
-    except TransportError as error:
-        pytest.skip(str(error))
 
 
 def reference(shared: Path) -> list[dict[str, Any]]:

@@ -15,26 +15,17 @@ from numpy.typing import NDArray
 
 from n6link import Network, Pose, networks
 from n6link.device import N6Device
-from n6link.errors import BadInput, CardError, TransportError
+from n6link.errors import BadInput, CardError
 from n6link.tensors import card, reduce
 from n6link.tensors.reduce import Peaks, Rows
-from n6link.transport import sim
 
 pytest.importorskip("PIL", reason="the extra `vision` is not installed")
+pytestmark = pytest.mark.usefixtures("virtual_board")
 
 ROOT = Path(__file__).resolve().parents[1]
 YOLO = card.load('task = "yolo-pose"\nnetworks = ["yolov8n_pose_*"]\ninput.pad = 114\n', base=None, name="yolo")
 MOVENET17 = card.load('task = "pose-heatmap"\nnetworks = ["movenet17*"]\n', base=None, name="movenet17")
 PICTURES = ("coco_785.jpg", "coco_196141.jpg")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _litert() -> None:
-    executable()
-    try:
-        sim.find_litert()
-    except TransportError as error:
-        pytest.skip(str(error))
 
 
 def board(shared: Path, *names: str, options: str = "") -> N6Device:

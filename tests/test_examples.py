@@ -9,23 +9,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from e2e_fixtures import executable
 from PIL import Image
 
 from n6link import networks
-from n6link.errors import TransportError
-from n6link.transport import sim
 
+pytestmark = pytest.mark.usefixtures("virtual_board")
 EXAMPLES = Path(__file__).parents[1] / "examples"
-
-
-@pytest.fixture(autouse=True)
-def virtual_board() -> None:
-    executable()
-    try:
-        sim.find_litert()
-    except TransportError as error:
-        pytest.skip(str(error))
 
 
 def run(name: str, *arguments: str) -> str:

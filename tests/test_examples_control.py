@@ -9,22 +9,10 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-from e2e_fixtures import executable
 
-from n6link.errors import TransportError
-from n6link.transport import sim
-
+pytestmark = pytest.mark.usefixtures("virtual_board")
 ARM = Path(__file__).parents[1] / "examples" / "arm.py"
 SVG = "{http://www.w3.org/2000/svg}"
-
-
-@pytest.fixture(autouse=True)
-def virtual_board() -> None:
-    executable()
-    try:
-        sim.find_litert()
-    except TransportError as error:
-        pytest.skip(str(error))
 
 
 def test_arm_follows_and_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

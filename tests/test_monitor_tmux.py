@@ -24,8 +24,6 @@ from e2e_fixtures import Board, board, noise
 
 import n6link
 from n6link.device import N6Device
-from n6link.errors import TransportError
-from n6link.transport import sim
 
 pytestmark = pytest.mark.skipif(not shutil.which("tmux"), reason="tmux is not installed")
 
@@ -294,11 +292,7 @@ def test_output_that_is_no_terminal(tmux: Tmux, virtual: Board, tmp_path: Path) 
     assert json.loads((tmp_path / "json").read_text())["identity"]["url"] == virtual.url
 
 
-def test_demo(tmux: Tmux) -> None:
-    try:
-        sim.find_executable(), sim.find_litert()
-    except TransportError as error:
-        pytest.skip(str(error))
+def test_demo(virtual_board: None, tmux: Tmux) -> None:
     tmux.type(command("--demo"))
     tmux.until(lambda: re.search(r"▶ movenet13 +\d{2,}", tmux.screen) and re.search(r"  tinybert +\d{2,}", tmux.screen))
     tmux.shows("simulated", "epochs of movenet13")

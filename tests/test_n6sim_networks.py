@@ -11,8 +11,8 @@ from typing import Any, Final
 import anyio
 import numpy as np
 import pytest
-from e2e_fixtures import noise
-from n6sim import REFERENCE, Client, litert, refusal, running
+from e2e_fixtures import litert, noise
+from n6sim import REFERENCE, Client, refusal, running
 from tflite import write_fully_connected
 
 from n6link.device import N6Device
@@ -379,12 +379,11 @@ def test_a_table_that_cannot_be_read(dense: Path, table: Callable[[str], Path], 
     assert f"{dense} does not load: its block table: {says}" in refusal("--pty", *network(dense, blocks=table(text)))
 
 
-async def test_a_report_makes_a_network_look_like_the_compiled_one() -> None:
+async def test_a_report_makes_a_network_look_like_the_compiled_one(virtual_board: None) -> None:
     """From the report to what a client sees."""
     report = st_report.read(DATA / "movenet")
     assert report.table
     url = f"sim:movenet13?report={DATA / 'movenet'}"
-    litert()
     async with N6Device(url) as dev:
         net = dev["movenet13"]
         assert net.epochs.blocks == report.table.blocks
