@@ -26,7 +26,7 @@ $(VENV)/.made:
 	$(BIN)/pip install --quiet --upgrade pip
 	touch $@
 
-$(VENV)/.installed: $(VENV)/.made pyproject.toml $(SOURCES)
+$(VENV)/.installed: $(VENV)/.made pyproject.toml n6link/version.py $(SOURCES)
 	$(BIN)/pip install --quiet --editable '.[all]'
 	touch $@
 

@@ -28,6 +28,7 @@ from n6link.result import Result, Timing
 from n6link.tensors.card import Card
 from n6link.tensors.reduce import Return
 from n6link.tensors.tensor import TensorSpec
+from n6link.version import __version__
 
 __all__ = [
     "BadInput",
@@ -56,4 +57,5 @@ __all__ = [
     "TransportError",
     "UnknownName",
     "VersionMismatch",
+    "__version__",
 ]

@@ -9,7 +9,6 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from importlib import metadata
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Final, Self
@@ -44,6 +43,7 @@ from n6link.tensors import card as cards_
 from n6link.tensors.card import Card
 from n6link.transport import sim
 from n6link.transport.url import open_stream
+from n6link.version import __version__
 
 PINGS: Final = 4
 """round trips of a comparison of the clocks, of which the quickest counts"""
@@ -325,7 +325,7 @@ class N6Device:
         """Opens a session, and reads what the device has."""
         channel = self._open_channel
         self._known = False
-        session = await channel.open(secrets.randbits(64), host=f"n6link {_version()}")
+        session = await channel.open(secrets.randbits(64), host=f"n6link {__version__}")
         self._clock = ClockMap(session.tick_hz, floor=self._clock.newest)
         try:
             self._info = DeviceInfo.parse(session, await self.request(MessageType.INFO))
@@ -396,10 +396,3 @@ class N6Device:
 
 def _device_time(pong: Reply) -> int:
     return int(CODECS["PingReply"].unpack(pong.payload).device_time)
-
-
-def _version() -> str:
-    try:
-        return metadata.version("n6link")
-    except metadata.PackageNotFoundError:
-        return "from source"

@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from n6link import decoders
-from n6link.epochs.timers import EpochTimers
+from n6link.epochs.timers import STAGES, EpochTimers
 from n6link.errors import BadInput, RemoteProtocolError
 from n6link.protocol import CODECS, Feature
 from n6link.session.clock import UNKNOWN, ClockMap, HostTime
@@ -25,10 +25,6 @@ from n6link.tensors.reduce import Reduced, Return
 if TYPE_CHECKING:
     from n6link.control.stream import Frame
     from n6link.network import Network
-
-
-_STAGES: Final = ("prepare", "queue", "upload", "wait", "npu", "download", "decode")
-"""of an inference, in order"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +59,7 @@ class Timing:
 
     def stages(self) -> list[tuple[str, float]]:
         """Name and seconds of each stage, in order."""
-        return [(name, getattr(self, name)) for name in _STAGES]
+        return [(name, getattr(self, name)) for name in STAGES]
 
     @classmethod
     def of(cls, outcome: Outcome, clock: ClockMap, *, captured: float, prepared: float) -> Timing:

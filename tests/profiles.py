@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from n6link.epochs.profile import STAGES, Profile
-from n6link.epochs.timers import EpochBlock, EpochTable
+from n6link.epochs.profile import Profile
+from n6link.epochs.timers import STAGES, EpochBlock, EpochTable
 from n6link.protocol import EpochKind, TimerSource
 
 MHZ = 1e6

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
+from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -26,7 +27,7 @@ from serial.tools import list_ports
 from typer.testing import CliRunner
 from typer.testing import Result as Outcome
 
-from n6link import networks
+from n6link import networks, version
 from n6link.cli import app, common
 from n6link.device import N6Device
 from n6link.errors import BadInput, DeviceError
@@ -95,7 +96,7 @@ def test_every_command_has_help() -> None:
 
 
 def test_version() -> None:
-    assert good("--version").strip() == common.version()
+    assert good("--version").strip() == version.__version__ == metadata.version("n6link")
 
 
 @pytest.mark.parametrize(

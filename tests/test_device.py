@@ -19,6 +19,7 @@ from anyio.abc import ByteStream
 from e2e_fixtures import REFERENCE, board, device_url, noise, on_both_backends, sim_url
 from faults import Faults, FaultyStream, breaking
 
+import n6link
 from n6link import device as device_module
 from n6link.control.loop import ControlLoop
 from n6link.device import N6Device
@@ -59,7 +60,7 @@ async def test_what_a_device_says_of_itself(device_url: str) -> None:
         assert list(dev.networks) == NAMES
         info = dev.info
         assert info.board
-        assert info.firmware
+        assert info.firmware == n6link.__version__
         assert info.tick_hz > 0
         assert info.slots >= 2
         assert info.protocol.startswith("1.")

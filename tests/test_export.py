@@ -17,8 +17,8 @@ from profiles import profile_of, table_of
 
 from n6link.epochs.export import page, picture, trace
 from n6link.epochs.export.picture import COLOURS, NAMED, clean, milliseconds
-from n6link.epochs.profile import STAGES, Profile
-from n6link.epochs.timers import EpochBlock, EpochTable
+from n6link.epochs.profile import Profile
+from n6link.epochs.timers import STAGES, EpochBlock, EpochTable
 from n6link.protocol import EpochKind, TimerSource
 
 BOARD = profile_of(table_of("EC", "Resize", "EC", "Softmax"), (1000, 100, 500, 50), (1100, 120, 510, 50))

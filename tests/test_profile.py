@@ -7,6 +7,7 @@ import io
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -16,9 +17,9 @@ import pytest
 from numpy.typing import NDArray
 from profiles import GAP, profile_of, table_of
 
-from n6link.epochs.profile import SPREAD, STAGES, Profile, Spread, collect
+from n6link.epochs.profile import SPREAD, Profile, Spread, collect
 from n6link.epochs.st_report import read
-from n6link.epochs.timers import EpochTable, EpochTimers
+from n6link.epochs.timers import STAGES, EpochTable, EpochTimers
 from n6link.errors import BadInput
 from n6link.protocol import CODECS, TimerSource
 from n6link.result import Timing
@@ -91,7 +92,8 @@ def timing(seconds: float) -> Timing:
 
 
 def test_stages_are_those_of_a_result() -> None:
-    assert [name for name, _ in timing(0.0).stages()] == list(STAGES)
+    assert tuple(field.name for field in fields(Timing))[: len(STAGES)] == STAGES
+    assert timing(2.0).stages() == [(stage, 2.0) for stage in STAGES]
 
 
 # ---------------------------------------------------------------------------------------------- files

@@ -12,7 +12,8 @@ from typing import Annotated
 import typer
 
 from n6link.cli import classify, demo, devices, firmware, generate, info, monitor, profile, report, run, sim
-from n6link.cli.common import Group, version
+from n6link.cli.common import Group
+from n6link.version import __version__
 
 app = typer.Typer(
     cls=Group,
@@ -30,7 +31,7 @@ def _root(
     show_version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
 ) -> None:
     if show_version:
-        typer.echo(version())
+        typer.echo(__version__)
     elif context.invoked_subcommand is None:
         typer.echo(context.get_help())
 

@@ -30,7 +30,6 @@ from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import fields, is_dataclass
 from enum import Enum
-from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any, Final, ParamSpec
 
@@ -215,11 +214,3 @@ def plain(value: Any) -> Any:
     if isinstance(value, bytes | bytearray):
         return value.hex()
     return value if isinstance(value, int | str | None) else str(value)
-
-
-def version() -> str:
-    """The version of n6link."""
-    try:
-        return metadata.version("n6link")
-    except metadata.PackageNotFoundError:
-        return "from source"

@@ -21,9 +21,9 @@ from n6link.cli.common import FAILED, Cards, Json, Timeout, Url, emit, err, list
 from n6link.console import KIND_STYLES, bar, duration
 from n6link.device import N6Device
 from n6link.epochs import diff, export
-from n6link.epochs.profile import STAGES, Profile, collect
+from n6link.epochs.profile import Profile, collect
 from n6link.epochs.st_report import read
-from n6link.epochs.timers import OVERHEAD
+from n6link.epochs.timers import OVERHEAD, STAGES
 from n6link.errors import BadInput
 from n6link.network import Network
 from n6link.protocol import EpochKind

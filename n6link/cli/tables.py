@@ -24,15 +24,16 @@ WIDE: Final = 116
 BARS: Final = 22
 METER: Final = 10
 SLOWEST: Final = 8
-_STAGES: Final = {
-    "prepare": ("picture fitted and quantised", "blue"),
-    "queue": ("for an input slot", "bright_black"),
-    "upload": ("input to the board", "cyan"),
-    "wait": ("in the board's queue", "bright_black"),
-    "npu": ("the network ran", "green"),
-    "download": ("outputs to this computer", "cyan"),
-    "decode": ("outputs into meaning", "blue"),
-}
+STAGE_STYLES: Final = (
+    ("picture fitted and quantised", "blue"),
+    ("for an input slot", "bright_black"),
+    ("input to the board", "cyan"),
+    ("in the board's queue", "bright_black"),
+    ("the network ran", "green"),
+    ("outputs to this computer", "cyan"),
+    ("outputs into meaning", "blue"),
+)
+"""What happens in each of the STAGES, and its colour."""
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
 
 
@@ -127,8 +128,7 @@ def timing_table(timing: Timing, width: int) -> Table:
     shown.add_column("", width=width, no_wrap=True)
     shown.add_column("", style="dim", no_wrap=True)
     begun = 0.0
-    for name, seconds in timing.stages():
-        what, colour = _STAGES[name]
+    for (name, seconds), (what, colour) in zip(timing.stages(), STAGE_STYLES, strict=True):
         first = round(begun / total * width)
         cells = max(round((begun + seconds) / total * width) - first, 1 if seconds > 0 else 0)
         first = min(first, width - cells)

@@ -3,8 +3,7 @@
 A :class:`Profile` is its samples: ticks of every block in every run. All statistics are computed from them when they are asked for, so that a saved
 profile can answer questions that nobody had when it was taken. :mod:`n6link.epochs.diff` compares two, :mod:`n6link.epochs.export` draws one.
 
-Times are seconds. Percentiles are numpy's (linear between samples). ``STAGES`` is where the host saw the time of an
-inference go; the ``npu`` stage is the device's, and the blocks lie in it.
+Times are seconds. Percentiles are numpy's (linear between samples).
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from numpy.typing import NDArray
 
 from n6link.epochs import patterns
 from n6link.epochs.join import join
-from n6link.epochs.timers import EpochBlock, EpochTable, EpochTimers, Seconds, Ticks, origin, shares, to_csv
+from n6link.epochs.timers import STAGES, EpochBlock, EpochTable, EpochTimers, Seconds, Ticks, origin, shares, to_csv
 from n6link.errors import BadInput
 from n6link.protocol import TimerSource
 
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
     from n6link.network import Network
     from n6link.result import Result
 
-STAGES: Final = ("prepare", "queue", "upload", "wait", "npu", "download", "decode")
-"""Stages of an inference in order: those of :class:`n6link.result.Timing`."""
 FORMAT: Final = "n6link-profile"
 VERSION: Final = 1
 """Of the saved form."""

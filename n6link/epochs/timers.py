@@ -40,6 +40,7 @@ __all__ = [
     "ON_NPU",
     "OVERHEAD",
     "PHASES",
+    "STAGES",
     "EpochBlock",
     "EpochStats",
     "EpochTable",
@@ -55,6 +56,8 @@ OVERHEAD: Final = "overhead"
 """Key of the time between blocks in :meth:`EpochTimers.by_kind`."""
 PHASES: Final = ("start", "pre", "core", "post")
 """Columns of :attr:`EpochTimers.ticks`."""
+STAGES: Final = ("prepare", "queue", "upload", "wait", "npu", "download", "decode")
+"""Where the host sees the time of an inference go, in order: the fields of :class:`n6link.result.Timing`. The blocks run in ``npu``."""
 MAX_SHIFT: Final = 29
 """Largest Result.timer_shift that makes sense: four 32-bit times, shifted, still add up in 64 bits."""
 ON_HOST: Final = frozenset({TimerSource.LITERT_PROFILER, TimerSource.HOST_CLOCK})

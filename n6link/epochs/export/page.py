@@ -7,8 +7,8 @@ from string import Template
 from typing import Final
 
 from n6link.epochs.export.picture import COLOURS, clean, milliseconds, picture
-from n6link.epochs.profile import SPREAD, STAGES, Profile
-from n6link.epochs.timers import OVERHEAD
+from n6link.epochs.profile import SPREAD, Profile
+from n6link.epochs.timers import OVERHEAD, STAGES
 from n6link.protocol import EpochKind
 
 _PAGE: Final = Template("""<!DOCTYPE html>

@@ -15,7 +15,8 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final
 
-from n6link.epochs.profile import STAGES, Profile
+from n6link.epochs.profile import Profile
+from n6link.epochs.timers import STAGES
 from n6link.protocol import EpochKind
 
 HOST: Final = 1
