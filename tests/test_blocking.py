@@ -107,17 +107,17 @@ def test_a_loop_beside_a_stream() -> None:
     """The whole of a control program: frames in, ticks, the newest result."""
     with N6Device(sim_url()) as device:
         network = device["reference"]
-        seen = -1
+        seen: list[float] = []
         with network.stream() as stream, device.loop(200) as loop:
             for tick in loop:
                 stream.put(noise_for(network, tick.index))
                 if latest := tick.latest(network):
                     assert latest.result.captured <= time.monotonic()
-                    seen = max(seen, tick.index)
-                if seen > 20:
+                    seen.append(latest.result.captured)
+                if len(seen) >= 20:
                     break
-            assert loop.stats.ticks > 20
-            assert stream.stats.frames == loop.stats.ticks
+            assert stream.stats.frames == loop.stats.ticks >= 20
+        assert seen == sorted(seen)
 
 
 def test_statistics_and_log_lines_come_by_themselves() -> None:

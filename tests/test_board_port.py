@@ -132,7 +132,8 @@ async def test_a_host_after_the_other(program: Path, tmp_path: Path) -> None:
     with board(program, tmp_path) as url:
         for _ in range(3):
             async with N6Device(url) as dev:
-                await dev["tiny"].run(INPUT)
+                result = await dev["tiny"].run(INPUT)
+                np.testing.assert_array_equal(result.outputs["Dequantize_4_out_0"], OUTPUT)
 
 
 async def test_the_link_goes_on_while_the_npu_works(program: Path, tmp_path: Path) -> None:
@@ -151,7 +152,8 @@ async def test_cancelling_stops_at_the_end_of_a_block(program: Path, tmp_path: P
     with board(program, tmp_path, latency="300") as url:
         async with N6Device(url) as dev:
             task = asyncio.create_task(dev["tiny"].run(INPUT))
-            await asyncio.sleep(0.05)
+            while (await dev.stats()).queue < 1:  # whatever is queued first is under way at once
+                pass
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task

@@ -18,6 +18,7 @@ import wire
 from anyio.abc import ByteStream
 from e2e_fixtures import REFERENCE, board, device_url, noise, on_both_backends, sim_url
 from faults import Faults, FaultyStream, breaking
+from held import held, queued
 
 import n6link
 from n6link import device as device_module
@@ -176,9 +177,21 @@ async def test_cancelling_leaves_the_device_usable(device_url: str) -> None:
 async def test_reset_cancels_what_is_under_way(device_url: str) -> None:
     async with N6Device(device_url, timeout=30) as dev:
         network = dev["reference"]
-        await network.run(noise(network))
-        await dev.reset()
-        await network.run(noise(network))
+        good = await network.run(noise(network))
+        errors = []
+
+        async def run() -> None:
+            with pytest.raises(DeviceError) as caught:
+                await network.run(noise(network, 1))
+            errors.append(caught.value.status)
+
+        async with held(network), anyio.create_task_group() as group:
+            group.start_soon(run)
+            await queued(dev, 1)
+            await dev.reset()
+        assert errors == [Status.CANCELLED]
+        assert (await dev.stats()).queue == 0
+        assert same(await network.run(noise(network)), good)
 
 
 async def test_restart(device_url: str) -> None:
@@ -335,7 +348,8 @@ async def test_cancelled_anywhere(step: int, monkeypatch: pytest.MonkeyPatch) ->
             for _ in range(3):
                 group.start_soon(run)
         assert all(same(result, good) for result in together)
-        assert not [x for x in dev._open_channel.link.exchanges.values() if x.type is not MessageType.RELEASE]
+        background = (MessageType.RELEASE, MessageType.PING)  # end when they end
+        assert not [x for x in dev._open_channel.link.exchanges.values() if x.type not in background]
 
 
 @on_both_backends

@@ -89,7 +89,7 @@ async def test_a_stalled_device_stalls_nothing_else(monkeypatch: pytest.MonkeyPa
                         async with device.loop(1000) as loop:
                             async for tick in loop:  # control goes on meanwhile
                                 assert tick.latest(network)
-                                if tick.index == 20:
+                                if tick.index >= 20:
                                     break
                         assert not answers
                         assert line.full
@@ -113,7 +113,7 @@ async def test_nothing_blocks() -> None:
             async with network.stream(policy="latest") as stream, device.loop(500) as loop:
                 async for tick in loop:
                     await stream.put(noise(network))
-                    if tick.index == 10:
+                    if tick.index >= 10:
                         break
             async with device.subscribe(0.01) as readings:
                 await readings.__anext__()

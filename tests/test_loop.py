@@ -109,7 +109,7 @@ async def test_a_loop_yields_to_other_tasks_even_when_late() -> None:
     async with anyio.create_task_group() as tasks, ControlLoop(10_000, missed="catch-up") as loop:
         tasks.start_soon(other)
         async for tick in loop:
-            if tick.index == 200:
+            if tick.index >= 200:
                 break
         tasks.cancel_scope.cancel()
     assert turns >= 200
@@ -200,7 +200,7 @@ async def test_a_loop_beside_a_stream_on_one_device() -> None:
                 if latest := tick.latest(network):
                     assert latest.age == pytest.approx(time.monotonic() - latest.result.captured, abs=1)
                     seen.append(latest.result.captured)
-                if len(seen) == 50:
+                if len(seen) >= 50:
                     break
             tasks.cancel_scope.cancel()
         assert seen == sorted(seen)

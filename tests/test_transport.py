@@ -55,6 +55,13 @@ async def receive_exactly(stream: anyio.abc.ByteReceiveStream, count: int) -> by
     return bytes(data)
 
 
+async def within(seconds: float, done: Awaitable[object]) -> bool:
+    """Whether something is done within that time."""
+    with anyio.move_on_after(seconds) as scope:
+        await done
+    return not scope.cancelled_caught
+
+
 async def exchange(ours: anyio.abc.ByteStream, theirs: anyio.abc.ByteStream) -> None:
     """A megabyte each way at once, then a little."""
 
@@ -293,9 +300,8 @@ async def test_little_waits_in_the_process_when_the_board_does_not_read(line: Li
             await ours.send(MEGABYTE)
         assert scope.cancelled_caught
         kept = 0
-        with anyio.move_on_after(0.3):
-            while True:
-                kept += len(await line.read(1))
+        while await within(0.3, anyio.wait_readable(line.board)):
+            kept += len(os.read(line.board, 4096))
         assert kept <= serial_port.PIECE + 16384, "more than the stream's and the kernel's buffers was on its way"
 
 
@@ -303,10 +309,8 @@ async def test_reading_is_paused_when_nobody_receives(line: Line, monkeypatch: p
     monkeypatch.setattr(serial_port, "RECEIVE_LIMIT", 20_000)
     async with await open_stream(line.url) as ours:
         written = 0
-        with anyio.move_on_after(0.3):
-            while True:
-                await anyio.wait_writable(line.board)
-                written += os.write(line.board, MEGABYTE[written : written + 4096])
+        while await within(0.3, anyio.wait_writable(line.board)):
+            written += os.write(line.board, MEGABYTE[written : written + 4096])
         assert 20_000 < written < 200_000
         assert await receive_exactly(ours, written) == MEGABYTE[:written]
         feeding = asyncio.create_task(line.write(MEGABYTE))
@@ -315,23 +319,24 @@ async def test_reading_is_paused_when_nobody_receives(line: Line, monkeypatch: p
 
 
 async def test_a_stalled_board_stops_neither_the_loop_nor_the_end(line: Line) -> None:
-    longest = 0.0
+    turns = 0
 
     async def watch() -> None:
-        nonlocal longest
+        nonlocal turns
         while True:
-            before = time.process_time()
+            turns += 1
             await anyio.lowlevel.checkpoint()
-            longest = max(longest, time.process_time() - before)
 
     async with await open_stream(line.url) as ours, anyio.create_task_group() as group:
         group.start_soon(watch)
-        with anyio.move_on_after(0.1):
+        with anyio.move_on_after(0.1) as scope:
             await ours.send(MEGABYTE)
-        with anyio.fail_after(10):  # closing drains for a moment, and gives up
+        assert scope.cancelled_caught
+        before = turns
+        with anyio.fail_after(30):  # closing drains for a moment, and gives up
             await ours.aclose()
+        assert 1 < before < turns
         group.cancel_scope.cancel()
-    assert longest < 0.1
 
 
 async def test_the_last_bytes_leave_before_the_port_closes(line: Line) -> None:
@@ -353,14 +358,12 @@ async def test_unplugging_ends_what_is_under_way(line: Line, doing: str, caplog:
                 await ours.send(MEGABYTE)
 
         task = asyncio.create_task(work())
-        await anyio.sleep(0.05)
+        await anyio.wait_all_tasks_blocked()
         path = line.path
         line.unplug()
         if doing != "nothing":
             with pytest.raises(TransportError, match=f"serial port {path} has gone; is its cable plugged in"):
-                with anyio.fail_after(5):
-                    await task
-        await anyio.sleep(0.05)
+                await task
         for attempt in (ours.receive, lambda: ours.send(b"x")):
             with pytest.raises(TransportError, match="has gone"):
                 await attempt()
@@ -370,10 +373,12 @@ async def test_unplugging_ends_what_is_under_way(line: Line, doing: str, caplog:
 
 async def test_what_had_arrived_can_be_read_after_unplugging(line: Line) -> None:
     async with await open_stream(line.url) as ours:
-        await line.write(b"last words")
-        await anyio.sleep(0.05)
+        await line.write(b"the last words")
+        assert await ours.receive(4) == b"the ", "the rest has arrived with it"
         line.unplug()
-        await anyio.sleep(0.05)
+        with pytest.raises(TransportError, match="has gone"):
+            while True:
+                await ours.send(b"x")
         assert await ours.receive() == b"last words"
         with pytest.raises(TransportError, match="has gone"):
             await ours.receive()
@@ -454,10 +459,12 @@ async def test_a_virtual_board_that_vanishes_from_its_serial_port() -> None:
     with board("--pty", "--baud", "19200") as virtual:
         async with N6Device(virtual.url) as dev:
             network = dev["reference"]
+            before = dev.counters.tx_frames
             task = asyncio.create_task(network.run(noise(network)))
-            await anyio.sleep(0.1)
+            while dev.counters.tx_frames == before:  # noqa: ASYNC110  counters wake nobody
+                await anyio.sleep(0.001)
             virtual.die()
-            with pytest.raises(TransportError, match="has gone"), anyio.fail_after(5):
+            with pytest.raises(TransportError, match="has gone"):
                 await task
             with pytest.raises(TransportError, match="has gone"):
                 await dev.ping()
@@ -682,7 +689,7 @@ def ready(): print(json.dumps({{"url": "fd:", "pid": os.getpid()}}), flush=True)
 """
 ECHO = """
 ready()
-link.sendall(json.dumps(argv[1:]).encode() + b"\\n")
+link.sendall(json.dumps([os.getpid(), *argv[1:]]).encode() + b"\\n")
 while data := link.recv(65536): link.sendall(data)
 """
 
@@ -709,23 +716,16 @@ def alive(pid: int) -> bool:
     return True
 
 
-def pid_of(stream: transport.Stream) -> int:
-    inner = stream._inner
-    assert isinstance(inner, process.ChildStream)
-    return inner._process.pid
-
-
 @both
 def test_sim_starts_a_child_and_ends_it(backend: str, child: Callable[[str], None]) -> None:
     child(ECHO)
 
     async def main() -> None:
         async with await open_stream("sim:movenet13?baud=115200") as ours:
-            pid = pid_of(ours)
             line = b""
             while not line.endswith(b"\n"):
                 line += await ours.receive()
-            options = json.loads(line)
+            pid, *options = json.loads(line)
             assert options[:2] == ["--litert", "/litert.so"] and options[-1] == "--parent-death"
             assert options[2] == "--network" and options[3].startswith("movenet13=") and ".toml" in options[3]
             assert options[4:7] == ["--baud", "115200", "--fd"]
@@ -799,9 +799,9 @@ def test_a_child_that_does_not_end_is_killed(
     monkeypatch.setattr(process, "GRACE", 0.1)
 
     async def main() -> None:
-        async with await open_stream("sim:") as ours:
-            pid = pid_of(ours)
-        assert not alive(pid)
+        async with await open_stream("sim:"):
+            assert len(children()) == 1
+        assert not children()
 
     run(backend, main)
 
@@ -909,11 +909,11 @@ def test_parents_that_die_take_their_child_along(child: Callable[[str], None]) -
     """The socket closes with the parent, whatever kills it."""
     child(ECHO)
     script = (
-        "import anyio, sys\nfrom pathlib import Path\nfrom n6link import sim, transport\n"
+        "import anyio, json\nfrom pathlib import Path\nfrom n6link.transport import sim, url\n"
         "sim.find_litert = lambda: Path('/litert.so')\n"
         "async def main():\n"
-        "    stream = await transport.open_stream('sim:')\n"
-        "    print(stream._inner._process.pid, flush=True)\n"
+        "    stream = await url.open_stream('sim:')\n"
+        "    print(json.loads(await stream.receive())[0], flush=True)\n"
         "    await anyio.sleep_forever()\n"
         "anyio.run(main)\n"
     )
@@ -922,7 +922,7 @@ def test_parents_that_die_take_their_child_along(child: Callable[[str], None]) -
         pid = int(parent.stdout.readline())
         assert alive(pid)
         parent.send_signal(signal.SIGKILL)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while alive(pid) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert not alive(pid)
