@@ -58,7 +58,7 @@ check: $(VENV)/.dev tools
 	git ls-files 'firmware/*.[ch]' | xargs $(BIN)/clang-format --dry-run --Werror
 	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability --inline-suppr \
 	  --suppress=missingIncludeSystem --suppress=comparePointers:firmware/ports/stm32n6/startup.c \
-	  -I firmware/core -I firmware/npu -i firmware/ports/stm32n6/stubs -i firmware/ports/stm32n6/test \
+	  $(addprefix -I ,$(wildcard firmware/core/*/)) -I firmware/npu -i firmware/ports/stm32n6/stubs -i firmware/ports/stm32n6/test \
 	  firmware/core firmware/npu firmware/ports
 
 # The board's faults end it, and with it the test; what it only notices at its end, as lost memory, stands in its reports.

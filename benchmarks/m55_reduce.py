@@ -78,7 +78,7 @@ def ticks(folder: Path, *options: str) -> list[int]:
     source.write_text(PROGRAM.replace("MEASURES", "\n".join(measures)))
     board = [PORT / name for name in ("startup.c", "semihost.c", "clock.c", "uart.c", "hosted.c")]
     link = ("--specs=rdimon.specs", "-nostartfiles", "-Wl,--wrap=main", f"-T{PORT / 'an547.ld'}", f"-I{PORT}")
-    run(COMPILER, *MACHINE, "-Os", *options, *link, source, CORE / "n6_reduce.c", *board, "-o", elf)
+    run(COMPILER, *MACHINE, "-Os", *options, *link, source, CORE / "reduce" / "n6_reduce.c", *board, "-o", elf)
     return [int(line) for line in run(*EMULATOR, elf, cwd=folder).split()]
 
 

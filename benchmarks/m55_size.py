@@ -31,7 +31,13 @@ README: Final = FIRMWARE / "README.md"
 MARKS: Final = ("<!-- gen:m55_size -->", "<!-- end:m55_size -->")
 PORT: Final = FIRMWARE / "ports" / "qemu-an547"
 COMPILER: Final = "arm-none-eabi-gcc"
-MACHINE: Final = ("-mcpu=cortex-m55", "-mthumb", "-mfloat-abi=hard", "-std=gnu11", f"-I{CORE}")
+MACHINE: Final = (
+    "-mcpu=cortex-m55",
+    "-mthumb",
+    "-mfloat-abi=hard",
+    "-std=gnu11",
+    *(f"-I{layer}" for layer in CORE.glob("*/")),
+)
 EMULATOR: Final = (
     *("qemu-system-arm", "-M", "mps3-an547", "-icount", "shift=5", "-display", "none", "-nodefaults"),
     *("-monitor", "none", "-semihosting-config", "enable=on,target=native", "-kernel"),
@@ -73,7 +79,7 @@ def table(title: str, heads: Iterable[str], rows: Iterable[Iterable[object]]) ->
 def compile_core(folder: Path) -> list[Path]:
     """Objects of the core at -Os, with their call graphs beside them."""
     objects = []
-    for source in sorted(CORE.glob("*.c")):
+    for source in sorted(CORE.glob("*/*.c")):
         objects.append(folder / f"{source.stem}.o")
         level = "-O2" if source.name == HOT else "-Os"
         run(COMPILER, *MACHINE, level, "-fcallgraph-info=su", "-c", source, "-o", objects[-1], cwd=folder)
@@ -88,7 +94,9 @@ def sizes(objects: Iterable[Path]) -> list[tuple[str, int, int, int]]:
 
 def scalar_size(folder: Path) -> int:
     """Bytes of text that the reductions take without kernels for Helium."""
-    run(COMPILER, *MACHINE, "-Os", "-DN6_REDUCE_SCALAR", "-c", CORE / VECTORISED, "-o", folder / "scalar.out")
+    run(
+        COMPILER, *MACHINE, "-Os", "-DN6_REDUCE_SCALAR", "-c", CORE / "reduce" / VECTORISED, "-o", folder / "scalar.out"
+    )
     return sizes([folder / "scalar.out"])[0][1]
 
 
@@ -124,7 +132,7 @@ class CallGraph:
                 else:
                     self.calls.setdefault(self._short(source), set()).add(self._short(target))
         called = set().union(*self.calls.values())
-        api = re.findall(r"\b(n6_\w+)\(", (CORE / "n6_server.h").read_text())
+        api = re.findall(r"\b(n6_\w+)\(", (CORE / "server" / "n6_server.h").read_text())
         self.uncalled = {name for name in self.frames if name not in called and name not in api}
         for name in self.by_pointer:
             self.calls.setdefault(name, set()).update(self._pointed(name))
@@ -186,8 +194,8 @@ def instructions(folder: Path, optimisation: str) -> Mapping[int, float]:
     texts = ('-DN6_BUILD=""', '-DN6_FIRMWARE=""')
     link = ("--specs=rdimon.specs", "-nostartfiles", "-Wl,--wrap=main", f"-T{PORT / 'an547.ld'}", f"-I{PORT}")
     hot = folder / "hot.o"
-    run(COMPILER, *MACHINE, "-O2", "-c", CORE / HOT, "-o", hot)
-    rest = [source for source in CORE.glob("*.c") if source.name != HOT]
+    run(COMPILER, *MACHINE, "-O2", "-c", CORE / "wire" / HOT, "-o", hot)
+    rest = [source for source in CORE.glob("*/*.c") if source.name != HOT]
     run(COMPILER, *MACHINE, optimisation, *texts, *link, *rest, hot, *board, "-o", elf)
     ticks: dict[int, list[tuple[int, int]]] = {}
     for line in run(*EMULATOR, elf, cwd=folder).splitlines():

@@ -1,13 +1,13 @@
 """Generates everything that repeats the schema: ``python -m n6link.codegen [--check]``, in a source checkout.
 
-==============================  =====================================================================
-file                            from
-==============================  =====================================================================
-firmware/core/n6_protocol.h     :mod:`n6link.protocol`: typedefs, enums, static asserts, schema id
-protocol.md, section 10         the same, as tables
-protocol.md, section 11         ``tests/vectors.toml``, group ``inference``: hex dump
-firmware/test/n6_vectors.h      ``tests/vectors.toml``: golden frames, typed by hand, for the C tests
-==============================  =====================================================================
+================================  =====================================================================
+file                              from
+================================  =====================================================================
+firmware/core/wire/n6_protocol.h  :mod:`n6link.protocol`: typedefs, enums, static asserts, schema id
+protocol.md, section 10           the same, as tables
+protocol.md, section 11           ``tests/vectors.toml``, group ``inference``: hex dump
+firmware/test/n6_vectors.h        ``tests/vectors.toml``: golden frames, typed by hand, for the C tests
+================================  =====================================================================
 
 ``--check`` writes nothing and exits with 1 if a file is stale.
 """
@@ -247,7 +247,7 @@ def generate() -> dict[Path, str]:
     document = _between_marks(document, "reference", reference())
     document = _between_marks(document, "example", example())
     return {
-        ROOT / "firmware/core/n6_protocol.h": header(),
+        ROOT / "firmware/core/wire/n6_protocol.h": header(),
         ROOT / "firmware/test/n6_vectors.h": vectors_header(),
         ROOT / "protocol.md": document,
     }

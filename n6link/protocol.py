@@ -3,7 +3,7 @@
 Every message, enum, flag and limit of the protocol is defined here, once, in construct, with its
 documentation. From this module are derived
 
-* ``firmware/core/n6_protocol.h`` and the tables of ``protocol.md`` (by :mod:`n6link.codegen`),
+* ``firmware/core/wire/n6_protocol.h`` and the tables of ``protocol.md`` (by :mod:`n6link.codegen`),
 * the fast codecs (:class:`Codec`, ``struct`` and numpy dtypes) that the host uses for every frame,
 * :data:`SCHEMA_ID`, which both ends exchange in HELLO, so that a host and a firmware that were built from
   different definitions refuse each other with a sentence instead of misreading each other.

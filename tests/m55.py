@@ -18,6 +18,7 @@ import pytest
 
 FIRMWARE: Final = Path(__file__).resolve().parents[1] / "firmware"
 PORT: Final = FIRMWARE / "ports" / "qemu-an547"
+CORE_INCLUDES: Final = tuple(f"-I{layer}" for layer in sorted((FIRMWARE / "core").glob("*/")))
 COMPILER: Final = "arm-none-eabi-gcc"
 EMULATOR: Final = "qemu-system-arm"
 WARNINGS: Final = ("-std=c11", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror")
@@ -35,7 +36,7 @@ MACHINE: Final = ("-mcpu=cortex-m55", "-mthumb", "-mfloat-abi=hard", "-O2")
 
 def assembly(source: Path, *options: str) -> str:
     """What the compiler makes of a source file."""
-    command = [COMPILER, *WARNINGS, *MACHINE, *options, "-I", str(FIRMWARE / "core"), "-S", str(source), "-o", "-"]
+    command = [COMPILER, *WARNINGS, *MACHINE, *options, *CORE_INCLUDES, "-S", str(source), "-o", "-"]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
@@ -50,8 +51,7 @@ def compile_hosted(sources: Sequence[Path], elf: Path, *options: str) -> None:
         str(PORT / "an547.ld"),
         "-I",
         str(PORT),
-        "-I",
-        str(FIRMWARE / "core"),
+        *CORE_INCLUDES,
     )
     command = [COMPILER, *WARNINGS, *MACHINE, *options, *link, *map(str, [*sources, *board]), "-o", str(elf)]
     subprocess.run(command, check=True)

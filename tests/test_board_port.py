@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import board_files
+import m55
 import numpy as np
 import pytest
 
@@ -28,7 +29,8 @@ FIRMWARE: Final = board_files.FIRMWARE
 OPTIONS: Final = (
     *("-std=gnu11", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"),
     *("-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror", "-DLL_ATON_EB_DBG_INFO"),
-    *(f"-I{FIRMWARE / 'core'}", f"-I{FIRMWARE / 'npu'}", f"-I{board_files.STUBS / 'aton'}"),
+    *m55.CORE_INCLUDES,
+    *(f"-I{FIRMWARE / 'npu'}", f"-I{board_files.STUBS / 'aton'}"),
 )
 RUNTIME: Final = (FIRMWARE / "npu" / "ll_aton.c", board_files.STUBS / "aton" / "runtime.c")
 NETWORK: Final = board_files.STUBS / "network"
@@ -61,7 +63,7 @@ def test_networks_on_ll_aton(tmp_path: Path, runtime: int, blocks: int) -> None:
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The firmware of a board, with a unix socket as its link."""
     port = board_files.PORT
-    sources = [*sorted((FIRMWARE / "core").glob("*.c")), *RUNTIME, NETWORK / "network.c", NETWORK / "registry.c"]
+    sources = [*sorted((FIRMWARE / "core").glob("*/*.c")), *RUNTIME, NETWORK / "network.c", NETWORK / "registry.c"]
     sources += [port / "main.c", port / "text.c", port / "test" / "host_board.c"]
     options = (f"-I{port}", '-DN6_BUILD="build"', '-DN6_FIRMWARE="0.1.0"')
     return compiled(tmp_path_factory.mktemp("host") / "board", sources, *options)

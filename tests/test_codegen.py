@@ -18,7 +18,7 @@ def test_generated_files_are_fresh() -> None:
 def test_a_stale_file_is_named_and_rewritten(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for folder in ("firmware/core", "firmware/test", "tests"):
+    for folder in ("firmware/core/wire", "firmware/test", "tests"):
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "tests/vectors.toml").write_text((codegen.ROOT / "tests/vectors.toml").read_text())
     document = (codegen.ROOT / "protocol.md").read_text()
@@ -50,7 +50,7 @@ def test_header_compiles_with_all_its_static_asserts(tmp_path: Path) -> None:
     source = tmp_path / "header.c"
     source.write_text('#include "n6_protocol.h"\n')
     flags = ["-std=c11", "-Wall", "-Wextra", "-Wconversion", "-pedantic", "-Werror", "-fsyntax-only"]
-    subprocess.run(["cc", *flags, "-I", str(codegen.ROOT / "firmware/core"), str(source)], check=True)
+    subprocess.run(["cc", *flags, "-I", str(codegen.ROOT / "firmware/core/wire"), str(source)], check=True)
     text = codegen.header()
     assert text.count("_Static_assert(sizeof") == len(CODECS)
     assert all(f"}} {codegen.c_name(name)};" in text for name in [*CODECS, *ENUMS])

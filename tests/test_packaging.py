@@ -103,7 +103,7 @@ def test_the_source_distribution_holds_the_repository_without_its_tests(sdist: P
     assert all(member.name.startswith(top) and (member.isfile() or member.isdir()) for member in members)
     names = {member.name.removeprefix(top) for member in members if member.isfile()}
     assert names == {name for name in tracked() if not name.startswith(LEFT_OUT)} | {"PKG-INFO"}
-    assert {"LICENSE", "README.md", "n6link/networks/NOTICE", "firmware/core/n6_protocol.h"} <= names
+    assert {"LICENSE", "README.md", "n6link/networks/NOTICE", "firmware/core/wire/n6_protocol.h"} <= names
 
 
 @posix

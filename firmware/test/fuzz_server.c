@@ -8,8 +8,8 @@
  *
  * With libFuzzer, in firmware/:
  *
- *     clang -fsanitize=fuzzer,address,undefined -Icore -Itest \
- *           core/n6_*.c test/n6_rig.c test/fuzz_server.c
+ *     clang -fsanitize=fuzzer,address,undefined -Itest $(find core -type d -printf '-I%p ') \
+ *           $(find core -name '*.c') test/n6_rig.c test/fuzz_server.c
  *
  * Without, add -DN6_FUZZ_MAIN and leave out "fuzzer,". The program then runs the files it is given;
  * or, given a number, so many mutations of the golden frames, from that number as the seed.

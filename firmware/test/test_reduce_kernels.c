@@ -5,7 +5,7 @@
 #define N6_REDUCE_SCALAR
 #define n6_reduce scalar_reduce
 #define n6_reduce_check scalar_check
-#include "../core/n6_reduce.c"
+#include "n6_reduce.c"
 #undef n6_reduce
 #undef n6_reduce_check
 
