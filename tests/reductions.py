@@ -10,7 +10,6 @@ import math
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -49,12 +48,6 @@ def tensor(name: str, array: NDArray[Any], scale: float | None = None, zero_poin
 
 def spec(name: str, shape: tuple[int, ...], dtype: str, scale: float | None = None, zero_point: int = 0) -> TensorSpec:
     return tensor(name, np.empty(shape, dtype), scale, zero_point)
-
-
-def arrays_of(path: Path) -> dict[str, NDArray[Any]]:
-    """Everything in an .npz file."""
-    with np.load(path) as file:
-        return dict(file)
 
 
 def device(array: NDArray[Any], request: Return) -> tuple[bytes, int]:

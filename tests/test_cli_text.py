@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from references import SENTIMENT, prompts, sentences
 from typer.testing import CliRunner
 from typer.testing import Result as Outcome
 
@@ -38,9 +39,8 @@ def lines(*words: str | Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in outcome.stdout.splitlines()]
 
 
-def test_generate(shared: Path) -> None:
-    reference = json.loads((shared / "refs/text/tinybert_textgen_reference.json").read_text())
-    prompt = reference["prompts"][0]
+def test_generate() -> None:
+    prompt = prompts()[0]
     *pieces, whole = lines("generate", prompt["text"], "--max-tokens", "20", *BOARD)
     assert [piece["token"] for piece in pieces] == prompt["greedy_ids"] == whole["tokens"]
     assert "".join(piece["piece"] for piece in pieces) == whole["text"] and whole["prompt"] == prompt["text"]
@@ -91,23 +91,16 @@ def test_generate_is_interrupted() -> None:
     assert begun.startswith(b"It is ") and rest.endswith(b"\n")
 
 
-def card(shared: Path, folder: Path) -> Path:
-    toml = folder / "sentiment.toml"
-    toml.write_text(
-        'task = "text-classification"\nnetworks = ["sentiment*"]\nlabels = ["negative", "positive"]\n'
-        f'text.tokenizer = "{shared / "models" / "sentiment_bert_tokenizer.json"}"\n'
-    )
-    return toml
-
-
-def test_classify(shared: Path, tmp_path: Path) -> None:
-    sentences = json.loads((shared / "refs/text/berttiny_sentences.json").read_text())[:4]
-    board = ("--url", f"sim:{shared / 'models' / 'sentiment_bert_48.tflite'}", "--card", card(shared, tmp_path))
-    found = lines("classify", *sentences, *board)
-    assert [one["text"] for one in found] == sentences
-    for one in found:
+def test_classify() -> None:
+    known = [sentence for sentence in sentences() if sentence.text][:4]
+    texts = [sentence.text for sentence in known]
+    board = ("--url", f"sim:sentiment={SENTIMENT}", "--card", SENTIMENT.with_suffix(".toml"))
+    found = lines("classify", *texts, *board)
+    assert [one["text"] for one in found] == texts
+    for one, sentence in zip(found, known, strict=True):
+        assert one["label"] == sentence.label
         assert one["probabilities"][one["label"]] == one["probability"] == max(one["probabilities"].values())
-    outcome = n6link("classify", *sentences, *board)
+    outcome = n6link("classify", *texts, *board)
     assert (outcome.exit_code, outcome.stderr) == (0, "")
     table = outcome.stdout.splitlines()
     for one in found:

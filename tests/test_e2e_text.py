@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,8 +11,7 @@ import anyio
 import numpy as np
 import pytest
 from e2e_fixtures import board, on_both_backends
-from numpy.typing import NDArray
-from reductions import arrays_of
+from references import SENTIMENT, prompts, sentences, sentiment_card
 from tflite import write_fully_connected
 
 from n6link import Card, blocking
@@ -35,14 +33,6 @@ FAST, SLOW = "sim:tinybert", "sim:tinybert?baud=9000000"
 """the second line counts as slow, so that answers are reduced, and yet does not hold up the tests"""
 
 
-def reference(shared: Path) -> list[dict[str, Any]]:
-    prompts: list[dict[str, Any]] = json.loads((shared / "refs/text/tinybert_textgen_reference.json").read_text())[
-        "prompts"
-    ]
-    assert len(prompts) == 8
-    return prompts
-
-
 async def written(text: TextStream) -> list[Piece]:
     return [piece async for piece in text]
 
@@ -51,11 +41,11 @@ async def written(text: TextStream) -> list[Piece]:
 
 
 @pytest.mark.parametrize(("url", "reduce"), [(FAST, None), (FAST, True), (SLOW, None), (SLOW, False)])
-async def test_reference_continuations(shared: Path, url: str, reduce: bool | None) -> None:
+async def test_reference_continuations(url: str, reduce: bool | None) -> None:
     """Token by token, from all logits and from the best one."""
     async with N6Device(url) as dev:
         net = dev["tinybert"]
-        for prompt in reference(shared)[: None if url == FAST else 2]:
+        for prompt in prompts()[: None if url == FAST else 2]:
             text = net.generate(prompt["text"], max_tokens=len(prompt["greedy_ids"]), reduce=reduce)
             pieces = await written(text)
             assert [piece.token for piece in pieces] == prompt["greedy_ids"] == list(text.tokens)
@@ -67,8 +57,8 @@ async def test_reference_continuations(shared: Path, url: str, reduce: bool | No
                 assert 0 < piece.result.timing.npu <= piece.result.timing.total <= piece.seconds * 1.001
 
 
-async def test_pieces_come_as_they_are_made(shared: Path) -> None:
-    prompt = reference(shared)[0]
+async def test_pieces_come_as_they_are_made() -> None:
+    prompt = prompts()[0]
     async with N6Device(FAST) as dev:
         text = dev["tinybert"].generate(prompt["text"], max_tokens=5, timers=True)
         assert (text.text, text.tokens, text.done) == ("", (), False)
@@ -118,9 +108,9 @@ async def test_stop_tokens() -> None:
 
 
 @on_both_backends
-async def test_a_text_survives_cancellation_at_any_token(shared: Path) -> None:
+async def test_a_text_survives_cancellation_at_any_token() -> None:
     """Each token is asked for again and again, and cancelled a little later each time, until it comes."""
-    prompt, cancelled = reference(shared)[1], 0
+    prompt, cancelled = prompts()[1], 0
     async with N6Device(FAST) as dev:
         text = dev["tinybert"].generate(prompt["text"], max_tokens=12)
         pieces: list[Piece] = []
@@ -180,8 +170,8 @@ async def test_results_of_cancelled_calls_are_given_back(monkeypatch: pytest.Mon
         assert text.done
 
 
-async def test_leaving_at_a_token(shared: Path) -> None:
-    prompt = reference(shared)[0]
+async def test_leaving_at_a_token() -> None:
+    prompt = prompts()[0]
     async with N6Device(FAST) as dev:
         text = dev["tinybert"].generate(prompt["text"])
         async for _ in text:
@@ -193,8 +183,7 @@ async def test_leaving_at_a_token(shared: Path) -> None:
 
 
 @on_both_backends
-async def test_several_texts_at_once(shared: Path) -> None:
-    prompts = reference(shared)
+async def test_several_texts_at_once() -> None:
     async with N6Device(FAST) as dev:
 
         async def check(prompt: dict[str, Any]) -> None:
@@ -202,7 +191,7 @@ async def test_several_texts_at_once(shared: Path) -> None:
             assert [piece.token for piece in pieces] == prompt["greedy_ids"][:6]
 
         async with anyio.create_task_group() as tasks:
-            for prompt in prompts:
+            for prompt in prompts():
                 tasks.start_soon(check, prompt)
 
 
@@ -313,38 +302,18 @@ async def test_tokenizer_embedding_and_network_of_different_sizes(tmp_path: Path
 # ---- classification
 
 
-def sentiment(shared: Path, folder: Path, labels: str = '["negative", "positive"]') -> Path:
-    """The card of the sentiment network, which is written into another folder."""
-    toml = folder / "sentiment.toml"
-    tokenizer = shared / "models" / "sentiment_bert_tokenizer.json"
-    toml.write_text(
-        f'task = "text-classification"\nlabels = {labels}\nnetworks = ["sentiment*"]\ntext.tokenizer = "{tokenizer}"\n'
-    )
-    return toml
-
-
-def sentiments(shared: Path) -> tuple[list[str], dict[str, NDArray[Any]]]:
-    sentences: list[str] = json.loads((shared / "refs/text/berttiny_sentences.json").read_text())
-    expected = arrays_of(shared / "refs/text/berttiny.npz")
-    assert len(sentences) == len(expected["hf_logits"]) == 32
-    return sentences, expected
-
-
-async def test_reference_sentiments(shared: Path, tmp_path: Path) -> None:
-    sentences, expected = sentiments(shared)
-    labels = ("negative", "positive")
-    url = f"sim:{shared / 'models' / 'sentiment_bert_48.tflite'}"
-    async with N6Device(url, cards=[sentiment(shared, tmp_path)]) as dev:
+async def test_reference_sentiments() -> None:
+    async with N6Device(f"sim:{SENTIMENT}") as dev:
         net = dev["sentiment_bert_48"]
-        for row, sentence in enumerate(sentences):
-            result = await net.run(net.text_classifier.inputs(sentence))
+        for sentence in sentences():
+            result = await net.run(net.text_classifier.inputs(sentence.text))
             (logits,) = result.outputs.values()
-            assert np.abs(logits[0] - expected["hf_logits"][row]).max() < 0.05
-            found = await net.classify(sentence)
+            assert np.abs(logits[0] - sentence.logits).max() < 0.05
+            found = await net.classify(sentence.text)
             assert found == result.decode()
-            assert found.label == labels[int(expected["hf_logits"][row].argmax())]
-            assert tuple(found.probabilities) == labels
-            assert list(found.probabilities.values()) == pytest.approx(expected["hf_softmax"][row], abs=0.02)
+            assert found.label == sentence.label
+            assert tuple(found.probabilities) == ("negative", "positive")
+            assert list(found.probabilities.values()) == pytest.approx(sentence.probabilities, abs=0.02)
         long = await net.classify("A dull and lifeless film. " * 50)
         assert long.label == "negative", "a text that is too long is cut off"
         assert isinstance(await net.classify(""), Classification), "an empty text is one of special tokens"
@@ -354,9 +323,8 @@ async def test_reference_sentiments(shared: Path, tmp_path: Path) -> None:
             await written(net.generate("A film"))
 
 
-async def test_labels_that_do_not_fit(shared: Path, tmp_path: Path) -> None:
-    url = f"sim:{shared / 'models' / 'sentiment_bert_48.tflite'}"
-    async with N6Device(url, cards=[sentiment(shared, tmp_path, '["bad"]')]) as dev:
+async def test_labels_that_do_not_fit() -> None:
+    async with N6Device(f"sim:{SENTIMENT}", cards=[sentiment_card('["bad"]')]) as dev:
         with pytest.raises(CardError, match="names 1 labels, but output .* has 2 classes"):
             await dev["sentiment_bert_48"].classify("good")
 
@@ -440,17 +408,14 @@ async def test_a_broken_card_of_the_user(tmp_path: Path, toml: str) -> None:
 # ---- blocking
 
 
-def test_texts_of_blocking_programs(shared: Path, tmp_path: Path) -> None:
-    prompt = reference(shared)[0]
-    with blocking.N6Device(
-        f"sim:tinybert,{shared / 'models' / 'sentiment_bert_48.tflite'}", cards=[sentiment(shared, tmp_path)]
-    ) as dev:
+def test_texts_of_blocking_programs() -> None:
+    prompt = prompts()[0]
+    with blocking.N6Device(f"sim:tinybert,{SENTIMENT}") as dev:
         text = dev["tinybert"].generate(prompt["text"], max_tokens=4)
         pieces = list(text)
         assert [piece.token for piece in pieces] == prompt["greedy_ids"][:4] == list(text.tokens)
         assert text.done and "".join(piece.text for piece in pieces) == text.text
         with pytest.raises(BadInput, match="holds no token"):
             next(dev["tinybert"].generate(""))
-        sentences, expected = sentiments(shared)
-        found = dev["sentiment_bert_48"].classify(sentences[0])
-        assert found.label == ("negative", "positive")[int(expected["hf_logits"][0].argmax())]
+        sentence = sentences()[0]
+        assert dev["sentiment_bert_48"].classify(sentence.text).label == sentence.label

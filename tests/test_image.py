@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
-from reductions import arrays_of, spec
+from reductions import spec
+from references import arrays_of
 
 from n6link import networks
 from n6link.errors import BadInput, CardError

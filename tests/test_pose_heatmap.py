@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from reductions import Answer, Network, answer, arrays_of, spec
+from reductions import Answer, Network, answer, spec
+from references import arrays_of
 
 from n6link.decoders.pose import BODY_EDGES, BODY_NAMES, COCO_EDGES, COCO_NAMES
 from n6link.decoders.pose_heatmap import PoseHeatmap, decode

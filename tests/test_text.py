@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -14,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from reductions import Answer, Network, answer, arrays_of, device, spec
+from reductions import Answer, Network, answer, device, spec
+from references import SENTIMENT, prompts, sentences, sentiment_card
 
 from n6link.decoders.logits import NextToken, TextClassification, Token, pick, rank, softmax
 from n6link.errors import BadInput, CardError, N6Error
@@ -75,15 +75,13 @@ def litert(path: Path, loaded: Card | None) -> tuple[Network, Callable[[Arrays],
 # ---- reference texts
 
 
-def test_reference_texts(shared: Path) -> None:
+def test_reference_texts() -> None:
     """All prompts, token by token, through the bundled network, with whole logits and with one peak."""
     loaded = card.bundled("tinybert")
     assert loaded is not None
     net, run = litert(loaded.file("model"), loaded)
     generator = TextGenerator(net)
-    reference = json.loads((shared / "refs/text/tinybert_textgen_reference.json").read_text())
-    assert len(reference["prompts"]) == 8
-    for prompt in reference["prompts"]:
+    for prompt in prompts():
         text = generator.start(prompt["text"], max_tokens=len(prompt["greedy_ids"]))
         twin = generator.start(prompt["text"], max_tokens=len(prompt["greedy_ids"]))
         assert list(text.prompt) == prompt["ids"]
@@ -92,9 +90,7 @@ def test_reference_texts(shared: Path) -> None:
             (logits,) = run({generator.input.name: text.window()}).values()
             if not text.tokens:
                 best = rank(logits.ravel(), 5)
-                assert [(int(i), int(v)) for i, v in zip(best.indices, best.values, strict=True)] == [
-                    (entry["id"], entry["int8"]) for entry in prompt["first_step"]["top5"]
-                ]
+                assert [[int(i), int(v)] for i, v in zip(best.indices, best.values, strict=True)] == prompt["top5"]
             pieces.append(text.push(logits))
             (request,) = twin.returns(reduced=True)
             data, count = device(logits, request)
@@ -106,27 +102,20 @@ def test_reference_texts(shared: Path) -> None:
         assert generator.tokenizer.decode(list(text.prompt)) + "".join(pieces) == prompt["greedy_text"]
 
 
-def sentiment(shared: Path, labels: str = '["negative", "positive"]') -> Card:
-    toml = f'task = "text-classification"\nlabels = {labels}\ntext.tokenizer = "sentiment_bert_tokenizer.json"'
-    return card.load(toml, base=shared / "models", name="sentiment")
-
-
-def test_reference_sentiments(shared: Path) -> None:
-    net, run = litert(shared / "models/sentiment_bert_48.tflite", sentiment(shared))
+def test_reference_sentiments() -> None:
+    net, run = litert(SENTIMENT, sentiment_card())
     classifier = TextClassifier(net)
-    reference = arrays_of(shared / "refs/text/berttiny.npz")
-    sentences = json.loads((shared / "refs/text/berttiny_sentences.json").read_text())
-    assert len(sentences) == len(reference["ids"]) == 32
-    for row, sentence in enumerate(sentences):
-        arrays = classifier.inputs(sentence)
-        assert np.array_equal(arrays[classifier.ids.name][0], reference["ids"][row])
-        assert np.array_equal(arrays[classifier.mask.name][0], reference["mask"][row])
+    for sentence in sentences():
+        arrays = classifier.inputs(sentence.text)
+        padding = [0] * (48 - len(sentence.ids))
+        assert arrays[classifier.ids.name][0].tolist() == sentence.ids + padding
+        assert arrays[classifier.mask.name][0].tolist() == [1] * len(sentence.ids) + padding
         outputs = run(arrays)
         (logits,) = outputs.values()
-        assert np.abs(logits[0] - reference["hf_logits"][row]).max() < 0.05
+        assert np.abs(logits[0] - sentence.logits).max() < 0.05
         found = TextClassification().decode(Answer(net, outputs))
-        assert found.label == ("negative", "positive")[int(reference["hf_logits"][row].argmax())]
-        assert found.probabilities["positive"] == pytest.approx(reference["hf_softmax"][row, 1], abs=0.02)
+        assert found.label == sentence.label
+        assert found.probabilities["positive"] == pytest.approx(sentence.probabilities[1], abs=0.02)
         assert found.probability == max(found.probabilities.values())
 
 
@@ -369,9 +358,9 @@ def copied(folder: Path, tokenizer: Path | None = None, embedding: NDArray[Any] 
     return changed(folder=folder)
 
 
-def test_sizes_that_differ(tmp_path: Path, shared: Path) -> None:
+def test_sizes_that_differ(tmp_path: Path) -> None:
     with pytest.raises(CardError, match="has 9586 tokens, but output 'logits' has logits for 5000"):
-        TextGenerator(copied(tmp_path, shared / "models/sentiment_bert_tokenizer.json"))
+        TextGenerator(copied(tmp_path, SENTIMENT.parent / "tokenizer.json"))
     with pytest.raises(
         CardError, match=r"shape \(4999, 128\); the tokenizer has 5000 tokens, and input 'window' takes 128"
     ):
@@ -464,14 +453,14 @@ def test_next_tokens() -> None:
         NextToken().returns(net, top_k=0)
 
 
-def classifier_network(shared: Path, labels: str = '["negative", "positive"]', **inputs: TensorSpec) -> Network:
+def classifier_network(labels: str = '["negative", "positive"]', **inputs: TensorSpec) -> Network:
     ids = spec("ids", (1, 48), "int32")
     known = {"ids": ids, "mask": spec("mask", (1, 48), "int32"), **inputs}
-    return Network("sentiment", known, {"y": spec("y", (1, 2), "float32")}, sentiment(shared, labels))
+    return Network("sentiment", known, {"y": spec("y", (1, 2), "float32")}, sentiment_card(labels))
 
 
-def test_classification(shared: Path) -> None:
-    net = classifier_network(shared)
+def test_classification() -> None:
+    net = classifier_network()
     assert TextClassification().returns(net) is None
     result = Answer(net, {"y": np.array([[0.0, np.log(3)]], np.float32)})
     assert TextClassification().complete(result)
@@ -482,14 +471,14 @@ def test_classification(shared: Path) -> None:
 
 
 @pytest.mark.parametrize("labels", ["[]", '["a", "b", "c"]'])
-def test_labels_that_do_not_fit(shared: Path, labels: str) -> None:
-    net = classifier_network(shared, labels)
+def test_labels_that_do_not_fit(labels: str) -> None:
+    net = classifier_network(labels)
     with pytest.raises(CardError, match="but output 'y' has 2 classes; add labels"):
         TextClassification().decode(Answer(net, {"y": np.zeros((1, 2), np.float32)}))
 
 
-def test_classifier_inputs(shared: Path) -> None:
-    net = classifier_network(shared, types=spec("types", (1, 48), "int32"))
+def test_classifier_inputs() -> None:
+    net = classifier_network(types=spec("types", (1, 48), "int32"))
     classifier = TextClassifier(net)
     arrays = classifier.inputs("word " * 100)
     assert set(arrays) == {"ids", "mask", "types"} and all(a.shape == (1, 48) for a in arrays.values())
@@ -501,8 +490,8 @@ def test_classifier_inputs(shared: Path) -> None:
         classifier.inputs(None)  # type: ignore[arg-type]
 
 
-def test_classifiers_by_card(shared: Path) -> None:
-    net = classifier_network(shared)
+def test_classifiers_by_card() -> None:
+    net = classifier_network()
     assert net.card
     swapped = replace(net, card=replace(net.card, input=card.Picture(name="mask"), mask="ids", pad="[PAD]"))
     classifier = TextClassifier(swapped)

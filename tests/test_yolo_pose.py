@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from reductions import Answer, Network, answer, arrays_of, device, spec
+from reductions import Answer, Network, answer, device, spec
+from references import arrays_of
 
 from n6link.decoders.pose import COCO_NAMES
 from n6link.decoders.yolo_pose import Detection, YoloPose, channel_axis, decode
