@@ -39,6 +39,7 @@ from n6link.control.loop import Latest, LoopStats, MissedPolicy, Tick
 from n6link.control.source import Source
 from n6link.control.stream import StreamStats
 from n6link.decoders.logits import Classification
+from n6link.epochs.pools import Pool
 from n6link.epochs.profile import Profile
 from n6link.epochs.timers import EpochStats, EpochTable
 from n6link.errors import LocalProtocolError, TransportError
@@ -46,7 +47,7 @@ from n6link.link.frames import Counters
 from n6link.protocol import LogLevel, MessageType
 from n6link.result import Result
 from n6link.session.clock import ClockMap
-from n6link.session.info import DeviceInfo, Ping, Pool
+from n6link.session.info import DeviceInfo, Ping
 from n6link.session.stats import Stats
 from n6link.session.subscription import LogRecord
 from n6link.tensors.card import Card

@@ -17,13 +17,13 @@ from n6link import decoders
 from n6link.control.source import Source
 from n6link.control.stream import Policy, Stream
 from n6link.decoders.logits import Classification
+from n6link.epochs.pools import Pool
 from n6link.epochs.timers import EpochTable
 from n6link.errors import BadInput, CardError, N6Timeout, UnknownName
 from n6link.protocol import Limit, TimerSource
 from n6link.result import Result, Timing, check_returns
 from n6link.session.describe import Description
 from n6link.session.inference import Job, Outcome
-from n6link.session.info import Pool
 from n6link.tensors import inputs, reduce
 from n6link.tensors.card import Card
 from n6link.tensors.reduce import Return

@@ -17,9 +17,9 @@ from tflite import write_fully_connected
 
 from n6link.device import N6Device
 from n6link.epochs import st_report
+from n6link.epochs.pools import Pool
 from n6link.errors import DeviceError
 from n6link.protocol import CODECS, EpochKind, MessageType, Status, TimerSource
-from n6link.session.info import Pool
 
 DATA: Final = Path(__file__).parent / "data"
 NETWORKS: Final = Path(__file__).parents[1] / "n6link" / "networks"

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from n6link.epochs.pools import Pool
 from n6link.epochs.st_report import MAX_BYTES, Report, block_table, join, read
 from n6link.epochs.st_report.model import MAX_NOTES
 from n6link.epochs.st_report.text import TextReader
 from n6link.epochs.timers import EpochBlock, EpochTable
 from n6link.errors import ReportError
 from n6link.protocol import EpochKind
-from n6link.session.info import Pool
 
 DATA = Path(__file__).parent / "data"
 HW, EXTRA, SW, HYBRID, EC = EpochKind.HW, EpochKind.EXTRA, EpochKind.SW, EpochKind.HYBRID, EpochKind.EC

@@ -17,10 +17,10 @@ from rich.text import Text
 from n6link.cli.common import FAILED, Json, emit, listing, out
 from n6link.console import duration
 from n6link.epochs import patterns
+from n6link.epochs.pools import Pool
 from n6link.epochs.st_report import Report, read
 from n6link.epochs.timers import EpochTable
 from n6link.protocol import EpochKind
-from n6link.session.info import Pool
 
 MAX_NOTES: Final = 20
 """Notes that are shown of each report."""

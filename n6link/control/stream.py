@@ -48,7 +48,7 @@ from n6link.control import source as source_
 from n6link.control.histogram import Histogram
 from n6link.control.source import Source
 from n6link.errors import BadInput, DeviceError, DeviceRebooted, LocalProtocolError, N6Timeout, TransportError
-from n6link.session.channel import Background
+from n6link.session.tasks import Background
 
 if TYPE_CHECKING:
     from types import TracebackType

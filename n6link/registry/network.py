@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Final
 
 from n6link.epochs import st_report
+from n6link.epochs.pools import Pool
 from n6link.epochs.st_report import Report
 from n6link.epochs.timers import EpochBlock
 from n6link.errors import ReportError
 from n6link.protocol import CODECS, EpochKind
 from n6link.registry.source import Source, read_source
-from n6link.session.info import Pool
 from n6link.tensors import card as cards
 
 EXTERNAL: Final = 0x6000_0000

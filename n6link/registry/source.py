@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from n6link.epochs.pools import Pool
 from n6link.epochs.timers import EpochBlock, EpochTable
 from n6link.errors import ReportError
 from n6link.protocol import EpochKind
-from n6link.session.info import Pool
 
 _NAME: Final = re.compile(r"LL_ATON_EpochBlockItems_(\w+)\(void\) *\{")
 _COMPILER: Final = re.compile(r'GIT_DESCRIPTION "atonn-v([\d.]+-\d+)-')

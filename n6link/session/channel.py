@@ -33,24 +33,11 @@ from n6link.link.link import Link
 from n6link.link.retry import TICK, Retry
 from n6link.link.sender import BATCH
 from n6link.protocol import MessageType
+from n6link.session.tasks import Background
 
 READ_SIZE: Final = 256 * 1024
 BATCH_SECONDS: Final = 0.02
 """time that one write should take at most, so that a small frame need not wait long behind chunks"""
-
-
-class Background:
-    """A task group that ends with its block, whose own exceptions it leaves as they are."""
-
-    async def __aenter__(self) -> TaskGroup:
-        self._group = anyio.create_task_group()
-        return await self._group.__aenter__()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._group.cancel_scope.cancel()
-        await self._group.__aexit__(None, None, None)
 
 
 class Mailbox:

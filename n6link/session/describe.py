@@ -10,11 +10,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
+from n6link.epochs.pools import Pool
 from n6link.epochs.timers import EpochTable
 from n6link.errors import RemoteProtocolError
 from n6link.link.events import Reply
 from n6link.protocol import CODECS, MessageType, Section, TimerSource, text
-from n6link.session.info import Pool
 from n6link.tensors import tensor
 from n6link.tensors.tensor import TensorSpec
 

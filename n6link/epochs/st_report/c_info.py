@@ -16,11 +16,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+from n6link.epochs.pools import Pool
 from n6link.epochs.st_report.model import MAX_NOTES, BlockTime, Note, Report, Validation
 from n6link.epochs.timers import EpochBlock, EpochTable
 from n6link.errors import ReportError
 from n6link.protocol import EpochKind
-from n6link.session.info import Pool
 
 SCHEMA: Final = "2."
 """Beginning of the schema versions that are read."""

@@ -8,9 +8,9 @@ from typing import Any, Final, Self
 import numpy as np
 
 from n6link.epochs.join import join
+from n6link.epochs.pools import Pool
 from n6link.epochs.timers import EpochBlock, EpochTable, EpochTimers
 from n6link.protocol import EpochKind, TimerSource
-from n6link.session.info import Pool
 
 MAX_NOTES: Final = 1000
 """Notes that are kept of one file; ``Report.more_notes`` counts the others."""

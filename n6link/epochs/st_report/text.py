@@ -24,10 +24,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, Final
 
+from n6link.epochs.pools import Pool
 from n6link.epochs.st_report.model import MAX_NOTES, BlockTime, Note, Report, Validation
 from n6link.epochs.timers import EpochBlock, EpochTable
 from n6link.protocol import EpochKind
-from n6link.session.info import Pool
 
 MAX_LINE: Final = 16384
 """Longer lines are not looked into."""
