@@ -5,16 +5,13 @@ from __future__ import annotations
 import logging
 import math
 import os
-import secrets
-import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Final, Self
 
-import anyio.to_thread
-
+from n6link import ambient
 from n6link.control.loop import ControlLoop, MissedPolicy
 from n6link.epochs.timers import EpochStats
 from n6link.errors import (
@@ -275,7 +272,7 @@ class N6Device:
         channel.check()
         if not self._known:
             raise self._restarted()
-        if not self._comparing and time.monotonic() >= self._clock.due:
+        if not self._comparing and ambient.monotonic() >= self._clock.due:
             self._comparing = True
             channel.tasks.start_soon(self._compare)
         try:
@@ -325,7 +322,7 @@ class N6Device:
         """Opens a session, and reads what the device has."""
         channel = self._open_channel
         self._known = False
-        session = await channel.open(secrets.randbits(64), host=f"n6link {__version__}")
+        session = await channel.open(ambient.randbits(64), host=f"n6link {__version__}")
         self._clock = ClockMap(session.tick_hz, floor=self._clock.newest)
         try:
             self._info = DeviceInfo.parse(session, await self.request(MessageType.INFO))
@@ -334,7 +331,7 @@ class N6Device:
         channel.link.path.set_baud(self._info.baud)
         await self._compare_clocks()
         networks: dict[str, Network] = {}
-        files = await anyio.to_thread.run_sync(sim.card_files, self._url)
+        files = await sim.card_files(self._url)
         for description in await describe.read(channel.ask_all, session.networks):
             known, now = self._networks.get(description.name), (description.digest, description.index)
             same = known if known and (known.digest, known.index) == now else None  # over a restart

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property, partial
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from numpy.typing import NDArray
 
-from n6link import decoders
+from n6link import ambient, decoders
 from n6link.control.source import Source
 from n6link.control.stream import Policy, Stream
 from n6link.decoders.logits import Classification
@@ -116,7 +115,7 @@ class Network:
             DeviceError: the device refused, or its runtime failed.
             TransportError: the device has gone.
         """
-        begun = time.monotonic()
+        begun = ambient.monotonic()
         captured = begun if captured is None else captured
         if not 0 <= priority <= 255:
             raise BadInput(f"priority={priority} is out of range; give 0 to 255")
@@ -131,7 +130,7 @@ class Network:
         auto = reduce is None or reduce is True
         returns = self._returns(outputs, reduce, options or {})
         picture, placement = await inputs.prepare(self, data)
-        prepared = time.monotonic()
+        prepared = ambient.monotonic()
         while True:
             job = Job(
                 network=self.index,
@@ -282,7 +281,7 @@ class Network:
     async def _run(self, job: Job, seconds: float | None, begun: float) -> Outcome:
         if job.deadline is None:
             return await self.device.infer(job)
-        with anyio.CancelScope(deadline=anyio.current_time() + job.deadline - time.monotonic()):
+        with anyio.CancelScope(deadline=anyio.current_time() + job.deadline - ambient.monotonic()):
             outcome = await self.device.infer(job)
             if outcome.received <= job.deadline:
                 return outcome

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from n6link import decoders
+from n6link import ambient, decoders
 from n6link.epochs.timers import STAGES, EpochTimers
 from n6link.errors import BadInput, RemoteProtocolError
 from n6link.protocol import CODECS, Feature
@@ -162,9 +161,9 @@ class Result:
             CardError: the network has no card, or one that does not fit.
             BadInput: an option that cannot be used.
         """
-        begun = time.monotonic()
+        begun = ambient.monotonic()
         meaning = decoders.for_network(self.network).decode(self, **options)
-        self._timing = replace(self.timing, decode=time.monotonic() - begun)
+        self._timing = replace(self.timing, decode=ambient.monotonic() - begun)
         return meaning
 
     def __repr__(self) -> str:

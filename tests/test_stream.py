@@ -338,7 +338,7 @@ async def test_a_result_that_has_become_too_old_is_not_delivered(
     async with network.stream(policy=policy, max_age=5.0) as stream:
         await filled(stream, 0)
         await network.calls[0].end()
-        monkeypatch.setattr("n6link.control.stream.time", SimpleNamespace(monotonic=lambda: now + 6))
+        monkeypatch.setattr("n6link.control.stream.ambient", SimpleNamespace(monotonic=lambda: now + 6))
         await stream.put(1, captured=now + 6)
         await settled()
         await network.calls[1].end()

@@ -27,10 +27,10 @@ from e2e_fixtures import board, noise
 from serial.tools import list_ports
 
 from n6link.device import N6Device
-from n6link.errors import N6Error, NoDeviceError, TransportError
+from n6link.errors import BadInput, N6Error, NoDeviceError, TransportError
 from n6link.transport import discovery, process, qemu, serial_port, sim
 from n6link.transport import url as transport
-from n6link.transport.url import check_url, open_stream
+from n6link.transport.url import check_url, open_stream, register
 
 MEGABYTE = bytes(range(256)) * 4096
 
@@ -119,6 +119,29 @@ def test_a_url_that_cannot_work_is_told_without_opening_it(url: str) -> None:
 
 
 # ------------------------------------------------------------------------------------------- sockets
+
+
+async def test_a_scheme_of_the_program_itself() -> None:
+    opened: list[str] = []
+    here, there = socket.socketpair()
+
+    async def open_it(rest: str) -> anyio.abc.ByteStream:
+        opened.append(rest)
+        return await anyio.abc.SocketStream.from_socket(here)
+
+    register("tested", open_it)
+    check_url("tested:board 1")
+    with there:
+        async with await open_stream("tested:board 1") as ours:
+            assert opened == ["board 1"]
+            await ours.send(b"ping")
+            assert there.recv(4) == b"ping"
+            there.close()
+            with pytest.raises(TransportError, match="the other end of tested:board 1 has closed"):
+                await ours.receive()
+    for name in ("tested", "serial", "Upper", "a b", ""):
+        with pytest.raises(BadInput, match="cannot be added"):
+            register(name, open_it)
 
 
 @both

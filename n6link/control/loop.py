@@ -25,13 +25,13 @@ import math
 import os
 import struct
 import sys
-import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, Protocol, Self
 
 import anyio
 import anyio.lowlevel
 
+from n6link import ambient
 from n6link.control.histogram import Histogram
 from n6link.errors import BadInput, LocalProtocolError, N6Timeout
 
@@ -85,7 +85,7 @@ class Tick:
 def latest(network: HasNewest) -> Latest | None:
     """The newest result of a network and its age now. Safe to call from any thread."""
     result = network.newest
-    return None if result is None else Latest(result, time.monotonic() - result.captured)
+    return None if result is None else Latest(result, ambient.monotonic() - result.captured)
 
 
 @dataclass(slots=True)
@@ -125,7 +125,7 @@ class _KernelTimer:
 
     async def wait_until(self, due: float) -> None:
         """Returns when the clock has reached ``due``."""
-        while time.monotonic() < due:
+        while ambient.monotonic() < due:
             spec = struct.pack("@llll", 0, 0, *divmod(math.ceil(due * 1e9), 10**9))
             if self._libc.timerfd_settime(self._fd, _TFD_TIMER_ABSTIME, spec, None):
                 raise OSError(ctypes.get_errno(), "timerfd_settime")
@@ -139,7 +139,7 @@ class _EventLoopTimer:
     """The event loop's own timers."""
 
     async def wait_until(self, due: float) -> None:
-        while (left := due - time.monotonic()) > 0:  # noqa: ASYNC110  a timer may ring early
+        while (left := due - ambient.monotonic()) > 0:  # noqa: ASYNC110  a timer may ring early
             await anyio.sleep(left)
 
     def close(self) -> None:
@@ -163,7 +163,7 @@ class ControlLoop:
         self._index = 0
 
     async def __aenter__(self) -> Self:
-        self._start = time.monotonic() + 1 / self.hz
+        self._start = ambient.monotonic() + 1 / self.hz
         self._timer = _KernelTimer() if sys.platform == "linux" else _EventLoopTimer()
         return self
 
@@ -186,13 +186,13 @@ class ControlLoop:
         if self._timer is None:
             raise LocalProtocolError("a control loop has to be entered: async with dev.loop(hz=...) as loop")
         if self.stats.ticks:
-            self.stats.busy.add(time.monotonic() - self._began)
+            self.stats.busy.add(ambient.monotonic() - self._began)
         await anyio.lowlevel.checkpoint()
         missed = self._missed_by_now(self._index)
         index = self._index + missed
         due = self._start + index / self.hz
         await self._timer.wait_until(due)
-        now = time.monotonic()
+        now = ambient.monotonic()
         if self.stats.ticks:
             self.stats.period.add(now - self._began)
         self.stats.ticks += 1
@@ -203,7 +203,7 @@ class ControlLoop:
 
     def _missed_by_now(self, index: int) -> int:
         """How many ticks from index on are to be left out, by policy."""
-        newest_due = int((time.monotonic() - self._start) * self.hz)
+        newest_due = int((ambient.monotonic() - self._start) * self.hz)
         missed = max(0, newest_due - index)
         if missed and self._missed == "raise":
             raise N6Timeout(f"the loop missed {missed} ticks of {self.hz:g} Hz; its body took too long")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import inspect
 import threading
-import time
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
@@ -17,6 +16,7 @@ import anyio
 import anyio.to_thread
 import numpy as np
 
+from n6link import ambient
 from n6link.errors import BadInput
 
 Source: TypeAlias = AsyncIterable[Any] | Iterable[Any]
@@ -46,7 +46,7 @@ async def read(source: Source, take: Take) -> None:
         await _read(source, take)
     elif isinstance(source, list | tuple):
         for data in source:
-            await take(data, time.monotonic())
+            await take(data, ambient.monotonic())
     else:
         await _Threaded(source).read(take)
 
@@ -55,7 +55,7 @@ async def _read(source: AsyncIterable[Any], take: Take) -> None:
     frames = aiter(source)
     try:
         async for data in frames:
-            await take(data, time.monotonic())
+            await take(data, ambient.monotonic())
     finally:
         if inspect.isasyncgen(frames):
             with anyio.CancelScope(shield=True):
@@ -86,7 +86,7 @@ class _Threaded:
             with self._busy:
                 self._frames = self._frames or iter(self._source)
                 for data in self._frames:
-                    return data, time.monotonic()
+                    return data, ambient.monotonic()
                 return None
         finally:
             if self._left:

@@ -35,7 +35,6 @@ generator is closed.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -44,6 +43,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self
 import anyio
 import anyio.lowlevel
 
+from n6link import ambient
 from n6link.control import source as source_
 from n6link.control.histogram import Histogram
 from n6link.control.source import Source
@@ -217,7 +217,7 @@ class Stream:
         """
         if self._source is not None:
             raise LocalProtocolError("this stream has a source; frames are put into one that was made without")
-        return await self._offer(data, time.monotonic() if captured is None else captured)
+        return await self._offer(data, ambient.monotonic() if captured is None else captured)
 
     def end(self) -> None:
         """No more frames will be put: the iteration ends with the result of the last one."""
@@ -261,7 +261,7 @@ class Stream:
             if self._too_old(entry):
                 self.stats.late += 1
             else:
-                self.stats.wait.add(time.monotonic() - entry.captured)
+                self.stats.wait.add(ambient.monotonic() - entry.captured)
                 self._running.append(entry)
                 self._held += 1
                 self._tasks.start_soon(self._infer, entry)
@@ -328,7 +328,7 @@ class Stream:
             self.stats.dropped += 1
 
     def _too_old(self, entry: _Entry) -> bool:
-        return self._max_age is not None and time.monotonic() > entry.captured + self._max_age
+        return self._max_age is not None and ambient.monotonic() > entry.captured + self._max_age
 
     # ---- out
 
@@ -377,7 +377,7 @@ class Stream:
         return entry
 
     def _delivered(self, entry: _Entry, result: Result) -> Result:
-        age = time.monotonic() - entry.captured
+        age = ambient.monotonic() - entry.captured
         result.frame = Frame(entry.sequence, entry.captured, age, range(self._last + 1, entry.sequence))
         self._last = entry.sequence
         self.stats.delivered += 1
@@ -387,4 +387,6 @@ class Stream:
 
 def _passed(deadline: float, error: Exception | None) -> bool:
     """Whether an inference ended because of its deadline, by the host's clock or by the device's."""
-    return isinstance(error, N6Timeout) and (time.monotonic() >= deadline or isinstance(error.__cause__, DeviceError))
+    return isinstance(error, N6Timeout) and (
+        ambient.monotonic() >= deadline or isinstance(error.__cause__, DeviceError)
+    )

@@ -15,7 +15,6 @@ the error at once, and so does every later one.
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
@@ -25,6 +24,7 @@ from typing import Final, Self
 import anyio
 from anyio.abc import ByteStream, TaskGroup
 
+from n6link import ambient
 from n6link.errors import DeviceRebooted, N6Error, N6Timeout, RemoteProtocolError, TransportError
 from n6link.link.events import Event, Failed, Lost, Opened, Refused, Reply
 from n6link.link.exchange import Exchange
@@ -255,7 +255,7 @@ class Channel:
         try:
             while True:
                 data = await self._stream.receive(READ_SIZE)
-                link.receive_data(data, time.monotonic())
+                link.receive_data(data, ambient.monotonic())
                 self._deliver()
         except TransportError as error:
             self.fail(error)
@@ -264,10 +264,10 @@ class Channel:
         """What is written next, in one piece."""
         link = self.link
         budget = min(max(int(link.path.rate * BATCH_SECONDS), 1), BATCH)
-        buffers = link.data_to_send(time.monotonic(), budget)
+        buffers = link.data_to_send(ambient.monotonic(), budget)
         if buffers:
             self._deliver()
-            buffers += link.data_to_send(time.monotonic(), 0)  # what follows upon it at once
+            buffers += link.data_to_send(ambient.monotonic(), 0)  # what follows upon it at once
         return b"".join(buffers)
 
     def _begin_to_write(self) -> None:
@@ -297,7 +297,7 @@ class Channel:
                 await self._busy.wait()
                 self._busy = None
             await anyio.sleep(TICK)
-            for exchange in self._retry.tick(time.monotonic()):
+            for exchange in self._retry.tick(ambient.monotonic()):
                 box = self._boxes.get(exchange.id)
                 self.link.withdraw(exchange.id)
                 if box:

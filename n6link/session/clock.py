@@ -20,13 +20,14 @@ and offers what contradicts the map (:meth:`ClockMap.agrees`) as a ping of its o
 
 from __future__ import annotations
 
-import time
 from bisect import bisect_right
 from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+
+from n6link import ambient
 
 MAX_DRIFT: Final = 500e-6
 """Most that two clocks drift apart, as a ratio: ten times a usual crystal's 50 ppm, so that also the HSI oscillator fits."""
@@ -141,7 +142,7 @@ class ClockMap:
     @property
     def newest(self) -> float:
         """The latest host time that this map may have given: the floor for the map of a restarted device."""
-        return time.monotonic() if self._segments else self._floor
+        return ambient.monotonic() if self._segments else self._floor
 
     @property
     def offset(self) -> float:

@@ -12,14 +12,13 @@ fails, once INFER has left, leaves CANCEL to a task in the background; until tha
 from __future__ import annotations
 
 import logging
-import secrets
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
 import anyio
 
+from n6link import ambient
 from n6link.errors import DeviceError, N6Error, N6Timeout
 from n6link.link.events import Begun, Event, Received, Uploaded
 from n6link.link.exchange import Exchange, Phase
@@ -81,7 +80,7 @@ class Runner:
             N6Timeout: its deadline passed on the device, or nothing moved for too long.
             N6Error: the channel failed.
         """
-        key, pause, refused_since = secrets.randbits(64), FIRST_PAUSE, 0.0
+        key, pause, refused_since = ambient.randbits(64), FIRST_PAUSE, 0.0
         while True:
             slot = await self._slots.acquire(job.priority, job.network)
             try:
@@ -91,8 +90,8 @@ class Runner:
                     raise N6Timeout(
                         "the deadline passed before the device had finished; it dropped the work"
                     ) from error
-                refused_since = refused_since or time.monotonic()
-                if error.status not in _RETRIED or time.monotonic() > refused_since + self._channel.timeout:
+                refused_since = refused_since or ambient.monotonic()
+                if error.status not in _RETRIED or ambient.monotonic() > refused_since + self._channel.timeout:
                     raise
             await anyio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
@@ -142,7 +141,7 @@ class _Dialogue(Mailbox):
         job = self._job
         ttl, flags = 0, InferFlag.TIMERS if job.timers else 0
         if job.deadline is not None:
-            ttl = max(int(min((job.deadline - time.monotonic()) * 1e6, _MAX_TTL + 1)), 1)
+            ttl = max(int(min((job.deadline - ambient.monotonic()) * 1e6, _MAX_TTL + 1)), 1)
             flags |= InferFlag.ABORT_LATE
         infer = CODECS["Infer"].pack(
             key=self._key,

@@ -18,13 +18,13 @@ and drawn no number: iterating again goes on with the same text.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import anyio.to_thread
 
+from n6link import ambient
 from n6link.decoders.logits import Classification
 from n6link.errors import LocalProtocolError
 
@@ -103,12 +103,12 @@ class TextStream:
         text, generator = self._generation, self._network.text_generator
         if text.done:
             raise StopAsyncIteration
-        begun = time.monotonic()
+        begun = ambient.monotonic()
         returns = text.returns(reduced=self._reduced)
         result = await self._network.run({generator.input.name: text.window()}, reduce=returns, **self._run)
         name = generator.output.name
         answer: Any = result.outputs.get(name, result.reduced.get(name))
-        return Piece(text.push(answer), text.newest, time.monotonic() - begun, result)
+        return Piece(text.push(answer), text.newest, ambient.monotonic() - begun, result)
 
     def _start(self) -> Generation:
         return self._network.text_generator.start(self._prompt, **self._sampling)

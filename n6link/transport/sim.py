@@ -174,10 +174,13 @@ def parse(rest: str) -> SimBoard:
     return SimBoard(tuple(found.values()), board)
 
 
-def card_files(url: str) -> dict[str, Path]:
+async def card_files(url: str) -> dict[str, Path]:
     """The files that hold the cards which the virtual board of a URL reports, by network; none for other URLs."""
     scheme, _, rest = url.partition(":")
-    return {net.name: net.card for net in parse(rest).networks if net.card} if scheme.lower() == "sim" else {}
+    if scheme.lower() != "sim":
+        return {}
+    board = await anyio.to_thread.run_sync(parse, rest)
+    return {net.name: net.card for net in board.networks if net.card}
 
 
 async def open_sim(rest: str) -> ChildStream:

@@ -30,7 +30,7 @@ from typing import Any, Final
 import anyio
 from anyio.abc import ByteStream
 
-from n6link.errors import TransportError
+from n6link.errors import BadInput, TransportError
 from n6link.transport import discovery, qemu, serial_port, sim
 from n6link.transport.socket_stream import SocketStream
 
@@ -181,13 +181,29 @@ class _Scheme:
     check: Callable[[str], object]
 
 
-_SCHEMES: Final = {
+_SCHEMES: Final[dict[str, _Scheme]] = {
     "serial": _Scheme(serial_port.open_serial, serial_port.parse),
     "tcp": _Scheme(_open_tcp, _address),
     "unix": _Scheme(_open_unix, _check_unix),
     "sim": _Scheme(sim.open_sim, sim.parse),
     "qemu": _Scheme(qemu.open_qemu, qemu.command),
 }
+
+
+def register(scheme: str, opener: Callable[[str], Awaitable[ByteStream]]) -> None:
+    """Adds a kind of URL for this program: a line that this package does not know, or a simulated one.
+
+    Args:
+        scheme: what comes before the colon, in lower case.
+        opener: gets the rest of the URL and gives a stream. What the stream raises is mapped as that of a socket is:
+            ``OSError`` and anyio's exceptions of streams become :class:`TransportError`.
+
+    Raises:
+        BadInput: the scheme exists.
+    """
+    if not scheme.isidentifier() or scheme != scheme.lower() or scheme in _SCHEMES:
+        raise BadInput(f"scheme={scheme!r} cannot be added; give a new name in lower case, not {', '.join(_SCHEMES)}")
+    _SCHEMES[scheme] = _Scheme(opener, lambda rest: rest)
 
 
 def _split(url: str) -> tuple[_Scheme, str]:

@@ -1,0 +1,42 @@
+"""Time and random numbers: what the package takes from its surroundings, and what a simulation replaces.
+
+Everything that reads a clock or draws a number that goes over the wire asks here. The source belongs to the context
+(:mod:`contextvars`), so that a simulated device in virtual time and a real one can be used in one program::
+
+    ambient.source.set(ambient.Source(loop.time, random.Random(seed).getrandbits))
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A clock and a source of random numbers.
+
+    Attributes:
+        monotonic: seconds of a clock that never goes back; its zero has no meaning.
+        randbits: a whole number of so many random bits.
+    """
+
+    monotonic: Callable[[], float] = time.monotonic
+    randbits: Callable[[int], int] = secrets.randbits
+
+
+source: Final = ContextVar("n6link.ambient.source", default=Source())  # noqa: B039  it cannot change
+
+
+def monotonic() -> float:
+    """Seconds of the clock of this context: ``time.monotonic()``, where nothing else was set."""
+    return source.get().monotonic()
+
+
+def randbits(count: int) -> int:
+    """A whole number of so many random bits: ``secrets.randbits()``, where nothing else was set."""
+    return source.get().randbits(count)
