@@ -14,6 +14,8 @@ from n6link.tensors import card
 from n6link.tensors.card import Card
 
 DATA: Final = Path(__file__).parent / "data"
+PICTURE: Final = DATA / "pictures" / "grace_hopper.jpg"
+"""512 x 600 pixels, one person"""
 SENTIMENT: Final = DATA / "sentiment" / "sentiment_bert_48.tflite"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from reductions import Answer, Network, answer, spec
-from references import arrays_of
+from references import DATA, arrays_of
 
 from n6link.decoders.pose import BODY_EDGES, BODY_NAMES, COCO_EDGES, COCO_NAMES
 from n6link.decoders.pose_heatmap import PoseHeatmap, decode
@@ -21,10 +20,12 @@ from n6link.tensors.card import Card
 from n6link.tensors.image import Placement
 
 CASES = {
-    "movenet13": ["astronaut", "black", "bus_p0", "coco196141_p0", "coco785_p0", "hopper", "mpii_wide", "noise"],
-    "movenet17": ["astronaut", "coco196141_p0", "coco785_p0", "noise"],
+    "movenet13": "astronaut astronaut_face astronaut_mirrored astronaut_small black both hopper hopper_turned noise white",
+    "movenet17": "astronaut astronaut_mirrored hopper hopper_turned noise",
 }
-every_case = pytest.mark.parametrize("case", [f"{folder}/{name}" for folder, names in CASES.items() for name in names])
+every_case = pytest.mark.parametrize(
+    "case", [f"{net}_{name}" for net, names in CASES.items() for name in names.split()]
+)
 
 
 def slow(heatmap: NDArray[Any]) -> list[tuple[int, int, float]]:
@@ -44,13 +45,13 @@ def slow(heatmap: NDArray[Any]) -> list[tuple[int, int, float]]:
 
 
 @every_case
-def test_equals_the_peers(shared: Path, case: str) -> None:
-    reference = arrays_of(shared / f"refs/{case}.npz")
-    heatmap, scale, zero_point = reference["heatmap_i8"], float(reference["scale"]), int(reference["zp"])
+def test_equals_the_peers(case: str) -> None:
+    reference = arrays_of(DATA / "heatmaps" / f"{case}.npz")
+    heatmap, scale, zero_point = reference["heatmap"], float(reference["scale"]), int(reference["zero_point"])
     keypoints = decode(heatmap, scale=scale, zero_point=zero_point)
     size = heatmap.shape[0]
     assert keypoints.dtype == np.float32 and keypoints.shape == (heatmap.shape[2], 3)
-    assert np.array_equal(keypoints[:, :2] * size - np.float32(0.5), reference["mmpose_argmax_xy"])
+    assert np.array_equal(keypoints[:, :2] * size - np.float32(0.5), reference["cells_xy"])
     assert np.array_equal(keypoints[:, 2], reference["score"])
     real = (heatmap.astype(np.float32) - zero_point) * np.float32(scale)
     unsigned = (heatmap.astype(np.int16) + 128).astype(np.uint8)
@@ -60,11 +61,11 @@ def test_equals_the_peers(shared: Path, case: str) -> None:
 
 
 @every_case
-def test_reduced_is_the_same(shared: Path, case: str) -> None:
+def test_reduced_is_the_same(case: str) -> None:
     """Bit by bit, of int8 and of float32 outputs, whole or as peaks."""
-    reference = arrays_of(shared / f"refs/{case}.npz")
-    raw = reference["heatmap_i8"][None]
-    scale, zero_point = float(reference["scale"]), int(reference["zp"])
+    reference = arrays_of(DATA / "heatmaps" / f"{case}.npz")
+    raw = reference["heatmap"][None]
+    scale, zero_point = float(reference["scale"]), int(reference["zero_point"])
     placement = Placement.fit("letterbox", (640, 427), (192, 192))
     for array in (raw, (raw.astype(np.float32) - zero_point) * np.float32(scale)):
         quantised = array.dtype == np.int8

@@ -1,10 +1,10 @@
-"""Poses from a YOLO head, against what three peers keep of real outputs, and a slow reading of the rules."""
+"""Poses from a YOLO head, against what three peers keep of made-up and real outputs, and a slow reading of the rules."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from reductions import Answer, Network, answer, device, spec
-from references import arrays_of
+from references import DATA, arrays_of
 
 from n6link.decoders.pose import COCO_NAMES
 from n6link.decoders.yolo_pose import Detection, YoloPose, channel_axis, decode
@@ -20,24 +20,36 @@ from n6link.errors import BadInput, CardError
 from n6link.tensors import card, reduce
 from n6link.tensors.image import Placement
 
-QUANTISED = ["astronaut_y8_256", "black_y8_256", "bus_y8_256", "coco196141_y8_256", "coco785_y8_256", "zidane_y8_256"]
-FLOATS = ["coco785_y8_192", "coco785_y8_320"]
-PIXELS = ["mmpose_coco_000000000785_y11float320", "skimage_astronaut_y11float320"]
+QUANTISED = ["one", "nobody", "tall", "crowd", "wide", "ties"]
+FLOATS = ["small", "large"]
+PIXELS = ["pixels", "pixels_two"]
 every_case = pytest.mark.parametrize("case", QUANTISED + FLOATS + PIXELS)
 
+Reference: TypeAlias = dict[str, NDArray[Any]]
+"""an output, and what peers make of it: see data/README.md"""
 
-def load(shared: Path, case: str) -> dict[str, NDArray[Any]]:
-    return arrays_of(shared / f"refs/yolo_pose/{case}.npz")
+
+def load(case: str) -> Reference:
+    return arrays_of(DATA / "heads" / f"{case}.npz")
 
 
-def floats(reference: dict[str, NDArray[Any]]) -> tuple[NDArray[np.float32], float]:
+def side_of(reference: Reference) -> int:
+    """Width and height of the network's input."""
+    return int(reference["side"]) if "side" in reference else len(reference["input"])
+
+
+def floats(reference: Reference) -> tuple[NDArray[np.float32], float]:
     """The float output, and how many input pixels its unit is."""
+    if "raw_pixels_f32" in reference:
+        return reference["raw_pixels_f32"], 1.0
     if "raw_f32" in reference:
-        return reference["raw_f32"], float(len(reference["input"]))
-    return reference["raw_pixels_f32"], 1.0
+        return reference["raw_f32"], float(side_of(reference))
+    raw = (reference["raw_i8"].astype(np.float32) - reference["zp"].astype(np.float32)) * reference["scale"]
+    return raw, float(side_of(reference))
 
 
-def kept(reference: dict[str, NDArray[Any]]) -> tuple[list[int], NDArray[np.float32]]:
+def kept(reference: Reference) -> tuple[list[int], NDArray[np.float32]]:
+    """Indices of the candidates that are kept, and a row of each: box, score, class, keypoints."""
     prefix = "jit_" if "jit_ultra_keep_idx" in reference else ""
     return reference[f"{prefix}ultra_keep_idx"].ravel().tolist(), reference[f"{prefix}ultra_det"]
 
@@ -70,8 +82,14 @@ def slow(raw: NDArray[Any], conf: float, iou: float, most: int) -> list[int]:
 
 
 @every_case
-def test_equals_the_peers(shared: Path, case: str) -> None:
-    reference = load(shared, case)
+def test_equals_the_peers(case: str) -> None:
+    reference = load(case)
+    check_equals_the_peers(reference)
+    indices, _ = kept(reference)
+    assert indices == reference["cv2_keep_idx"].tolist() == reference["rtmlib_keep_idx"].tolist()
+
+
+def check_equals_the_peers(reference: Reference) -> None:
     raw, unit = floats(reference)
     people = decode(raw, conf=float(reference["conf"]), iou=float(reference["iou"]))
     indices, rows = kept(reference)
@@ -86,8 +104,11 @@ def test_equals_the_peers(shared: Path, case: str) -> None:
 
 
 @pytest.mark.parametrize("case", QUANTISED)
-def test_int8_keeps_the_same(shared: Path, case: str) -> None:
-    reference = load(shared, case)
+def test_int8_keeps_the_same(case: str) -> None:
+    check_int8_keeps_the_same(load(case))
+
+
+def check_int8_keeps_the_same(reference: Reference) -> None:
     options: dict[str, float] = {"conf": float(reference["conf"]), "iou": float(reference["iou"])}
     scale, zero_point, raw = float(reference["scale"]), int(reference["zp"]), reference["raw_i8"]
     indices, _ = kept(reference)
@@ -99,13 +120,17 @@ def test_int8_keeps_the_same(shared: Path, case: str) -> None:
 
 
 @pytest.mark.parametrize("case", QUANTISED + FLOATS)
-def test_source_pixels_equal_the_peers(shared: Path, case: str) -> None:
+def test_source_pixels_equal_the_peers(case: str) -> None:
+    check_source_pixels_equal_the_peers(load(case))
+
+
+def check_source_pixels_equal_the_peers(reference: Reference) -> None:
     """From raw output to source pixels, where no tie decides who is kept."""
-    reference = load(shared, case)
     raw, _ = floats(reference)
-    net = network(raw[None].shape, side=len(reference["input"]))
+    side = side_of(reference)
+    net = network(raw[None].shape, side=side)
     width, height = map(int, reference["orig_wh"])
-    placement = Placement.fit("letterbox", (width, height), (len(reference["input"]),) * 2)
+    placement = Placement.fit("letterbox", (width, height), (side, side))
     options = {"conf": float(reference["conf"]), "iou": float(reference["iou"])}
     poses = YoloPose().decode(Answer(net, {"head": raw[None]}, {}, placement), **options)
     indices = [person.index for person in decode(raw, **options)]  # type: ignore[arg-type]
@@ -124,8 +149,11 @@ def test_source_pixels_equal_the_peers(shared: Path, case: str) -> None:
 
 @every_case
 @pytest.mark.parametrize("transposed", [False, True])
-def test_reduced_is_the_same(shared: Path, case: str, transposed: bool) -> None:
-    reference = load(shared, case)
+def test_reduced_is_the_same(case: str, transposed: bool) -> None:
+    check_reduced_is_the_same(load(case), transposed)
+
+
+def check_reduced_is_the_same(reference: Reference, transposed: bool) -> None:
     raw, unit = floats(reference)
     outputs: list[tuple[NDArray[Any], float | None, int]] = [(raw, None, 0)]
     if "raw_i8" in reference:
@@ -139,6 +167,20 @@ def test_reduced_is_the_same(shared: Path, case: str, transposed: bool) -> None:
         assert YoloPose().complete(reduced)
         for options in ({}, {"conf": 0.5}, {"max_poses": 1}, {"iou": 0.99}):
             same(YoloPose().decode(reduced, **options), YoloPose().decode(Answer(net, {"head": array}), **options))
+
+
+def test_outputs_of_real_networks(shared: Path) -> None:
+    """Everything above, of outputs that may not be part of the project."""
+    cases = {path.stem: arrays_of(path) for path in sorted((shared / "refs/yolo_pose").glob("*.npz"))}
+    assert len(cases) == 10
+    for reference in cases.values():
+        check_equals_the_peers(reference)
+        for transposed in (False, True):
+            check_reduced_is_the_same(reference, transposed)
+        if "raw_pixels_f32" not in reference:
+            check_source_pixels_equal_the_peers(reference)
+        if "raw_i8" in reference:
+            check_int8_keeps_the_same(reference)
 
 
 def same(ours: list[Any], theirs: list[Any]) -> None:
