@@ -18,9 +18,10 @@ from typer.testing import CliRunner
 
 from n6link.cli import firmware
 from n6link.epochs import st_report
-from n6link.epochs.timers import EpochBlock
+from n6link.epochs.st_report import BlockTime, Report, Validation
+from n6link.epochs.timers import EpochBlock, EpochTable
 from n6link.errors import BadInput, CardError, ReportError
-from n6link.protocol import EpochKind
+from n6link.protocol import CODECS, EpochKind
 from n6link.registry import check_together, read_network, read_source, runtime_version, write_c
 from n6link.registry.emit import quoted
 
@@ -161,12 +162,41 @@ def test_a_source_is_read() -> None:
     assert (source.path, source.symbol, source.compiler) == (TINY / "network.c", "tiny", "1.1.3-0")
     assert [tensor.name for tensor in source.inputs] == ["Input_0_out_0"]
     kinds = [(block.kind.name, block.first, block.last) for block in source.table.blocks]
-    assert kinds == [("EC", 1, 3), ("SW", 4, 4), ("HYBRID", 5, 5), ("HW", 6, 6), ("EC", 7, 8)]
+    assert kinds == [("EC", 1, 3), ("SW", 4, 4), ("HYBRID", 5, 5), ("HW", 6, 6), ("EC", 7, 7)]
     assert source.table.blocks[1].operation == "DequantizeLinear"
     assert (source.table.blocks[0].estimated_npu, source.table.blocks[0].estimated_total) == (300, 330)
     flash, ram = source.pools
     assert (flash.name, flash.base, flash.total, flash.weights) == ("octoFlash", 0x70380000, 65536, 2048)
     assert (ram.name, ram.used, ram.activations) == ("npuRAM5", 448, 448)
+
+
+@pytest.mark.parametrize(
+    ("last", "expected"),
+    [
+        ((EpochKind.EC, 60, 61), (60, 60)),
+        ((EpochKind.EC, 60, 60), (60, 60)),
+        ((EpochKind.HW, 60, 60), (60, 60)),
+        ((EpochKind.SW, 60, 60), (60, 60)),
+    ],
+    ids=["marker", "no room for one", "HW", "SW"],
+)
+def test_all_readers_leave_the_return_marker_out(
+    tmp_path: Path, last: tuple[EpochKind, int, int], expected: tuple[int, int]
+) -> None:
+    rows = [(EpochKind.EC, 1, 58), (EpochKind.SW, 59, 59), last]
+    codec = CODECS["BlockRecord"]
+    packed = b"".join(codec.pack(kind=kind, first=first, last=last) for kind, first, last in rows)
+    times = tuple(BlockTime(1e-3, 0, 1000, 0, *row) for row in rows)
+    validated = Report("validate", validation=Validation(times)).timers
+    assert validated
+    tables = {
+        "device": EpochTable.from_records(codec.array(packed), epochs=60),
+        "generated file": read_source(folder(tmp_path, [EpochBlock(0, *row) for row in rows])).table,
+        "validate report": validated.table,
+    }
+    for reader, table in tables.items():
+        assert [(block.first, block.last) for block in table.blocks] == [(1, 58), (59, 59), expected], reader
+        assert table.epochs == 60
 
 
 def test_parameters_are_no_inputs_and_channels_are_counted(tmp_path: Path) -> None:

@@ -1,12 +1,12 @@
 """Puts what a report knows of a network onto the epoch blocks that a device has, and says where the two disagree.
 
-A measured block that covers one epoch more than the report's last block is no disagreement: the device counts the return
-marker (see :mod:`n6link.epochs.timers`). Blocks that the runtime inserted are in no report and stay as they are.
+Both tables are without the return marker (:meth:`EpochTable.without_marker`). Blocks that the runtime inserted are in no report and
+stay as they are.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from n6link.epochs.align import Pair, align
 from n6link.epochs.timers import EpochBlock, EpochTable
@@ -41,8 +41,9 @@ def join(report: EpochTable, measured: EpochTable) -> Join:
         known = None if there is None else report.blocks[there]
         block = None if here is None else own[here]
         if block and known:
-            blocks[block.index], wrong = _complete(block, known, last=known is report.blocks[-1])
-            disagreements += wrong
+            blocks[block.index] = block.completed(known)
+            if not _agree(block, known):
+                disagreements.append(f"{block.label} runs where the report has {known.label}.")
         elif block:
             disagreements.append(f"{block.label} runs on the device, and is not in the report.")
         elif known:
@@ -50,17 +51,7 @@ def join(report: EpochTable, measured: EpochTable) -> Join:
     return Join(EpochTable(tuple(blocks)), tuple(disagreements))
 
 
-def _complete(block: EpochBlock, known: EpochBlock, *, last: bool) -> tuple[EpochBlock, list[str]]:
-    end = block.last - 1 if last and block.last == known.last + 1 else block.last
-    full = replace(
-        block,
-        last=max(end, block.first),
-        operation=block.operation or known.operation,
-        estimated_npu=block.estimated_npu or known.estimated_npu,
-        estimated_total=block.estimated_total or known.estimated_total,
-    )
+def _agree(block: EpochBlock, known: EpochBlock) -> bool:
+    """The report may lack the name, and the device may have the begin of it only."""
     same_name = known.operation[: len(block.operation)] == block.operation
-    same_span = (block.first, end) == (known.first, known.last)
-    if same_span and (same_name or not known.operation):
-        return full, []
-    return full, [f"{block.label} runs where the report has {known.label}."]
+    return (block.first, block.last) == (known.first, known.last) and (same_name or not known.operation)

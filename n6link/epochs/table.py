@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from n6link.errors import BadInput, RemoteProtocolError
-from n6link.protocol import EpochKind, text
+from n6link.protocol import CODECS, EpochKind, text
 
 ON_NPU: Final = frozenset({EpochKind.HW, EpochKind.EC})
 """Kinds whose work runs wholly on the NPU."""
 ON_CPU: Final = frozenset({EpochKind.SW, EpochKind.HYBRID})
 """Kinds whose work runs on the CPU, wholly or in part: the fallbacks."""
+_OPERATION_BYTES: Final = CODECS["BlockRecord"].dtype["operation"].itemsize
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +57,23 @@ class EpochBlock:
         return f"{self.kind.name} {self.span} {self.operation}".rstrip()
 
     @property
+    def sent_operation(self) -> str:
+        """The begin of the operation's name that fits a BlockRecord, whole characters."""
+        return self.operation.encode()[:_OPERATION_BYTES].decode(errors="ignore").strip(" ,")
+
+    @property
     def fallback(self) -> str:
         """What the CPU computes in this block (SW and HYBRID), ``not known`` if that has no name; empty for other blocks."""
         return (self.operation or "not known") if self.kind in ON_CPU else ""
+
+    def completed(self, known: EpochBlock) -> EpochBlock:
+        """This block, with the other's name and estimates where it has none."""
+        return replace(
+            self,
+            operation=self.operation or known.operation,
+            estimated_npu=self.estimated_npu or known.estimated_npu,
+            estimated_total=self.estimated_total or known.estimated_total,
+        )
 
     @property
     def key(self) -> tuple[EpochKind, str]:
@@ -106,7 +121,7 @@ class EpochTable:
 
         Args:
             records: structured array of BlockRecord (``CODECS["BlockRecord"].dtype``).
-            epochs: number of epochs of the network (``NetworkRecord.epochs``), to tell the return marker.
+            epochs: number of epochs of the network (``NetworkRecord.epochs``); with one more, the table has the return marker.
 
         Raises:
             RemoteProtocolError: a record has an unknown kind, or ends before it begins.
@@ -120,14 +135,22 @@ class EpochTable:
             estimates = int(record["estimated_npu"]), int(record["estimated_total"])
             blocks.append(EpochBlock(index, EpochKind(kind), first, last, operation, *estimates))
         table = cls(tuple(blocks))
-        if blocks and table.epochs - 1 == epochs and blocks[-1].kind is EpochKind.EC and blocks[-1].epochs > 1:
-            table = cls((*blocks[:-1], replace(blocks[-1], last=blocks[-1].last - 1)))
-        return table
+        return table.without_marker() if table.epochs - 1 == epochs else table
 
     @classmethod
     def from_blocks(cls, blocks: Iterable[EpochBlock]) -> Self:
         """A table of these blocks, numbered anew from 0."""
         return cls(tuple(replace(block, index=index) for index, block in enumerate(blocks)))
+
+    def without_marker(self) -> Self:
+        """This table, if it is the runtime's, without the return marker; see :mod:`n6link.epochs.timers`.
+
+        If the network ends in an EC blob, the last epoch of the blob is the marker. Any other end has no block for it.
+        """
+        last = self.blocks[-1] if self.blocks else None
+        if last is None or last.kind is not EpochKind.EC or last.epochs < 2:
+            return self
+        return type(self)((*self.blocks[:-1], replace(last, last=last.last - 1)))
 
     def __len__(self) -> int:
         return len(self.blocks)

@@ -14,8 +14,8 @@ block's work to its end, *post* is completion on the CPU. The work of a SW block
 total of a SW block means something. What lies between two blocks, before the first and after the last is the runtime's *overhead*.
 
 **Return marker.** The last EC blob of a network also covers the epoch that ends it, which does no work and which the compiler's
-reports do not count: a network of 58 epochs shows ``EpochBlock_57 -> 59`` on the board. :meth:`EpochTable.from_records` leaves it out
-when it is told the number of epochs.
+reports do not count: a network of 58 epochs shows ``EpochBlock_57 -> 59`` on the board. A network that ends in a HW or SW block has no
+block for it. Every reader of what the runtime says (device, generated C file, validate report) leaves it out: :meth:`EpochTable.without_marker`.
 
 Kinds, phases and cycles are those of ST's runtime (``EpochBlock_ItemTypeDef``); times are seconds, ticks are those of
 the device clock. EXTRA blocks are inserted by the runtime: they cost time, but are no epochs of the network.

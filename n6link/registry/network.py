@@ -41,7 +41,6 @@ RESERVED: Final[dict[str, tuple[tuple[str, int, int], ...]]] = {
 """Memory of each board that networks may not use: AXISRAM1, the upper half of the PSRAM (see the linker scripts)."""
 
 _NAMES: Final = {m.name: m.size for m in CODECS["NetworkRecord"].members}
-_BLOCK: Final = {m.name: m.size for m in CODECS["BlockRecord"].members}
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +205,7 @@ def _compare(source: Source, report: Report) -> None:
             )
     if report.table:
         theirs = _kinds(report.table.blocks)
-        ours = _kinds(_without_marker(source.table.blocks))
+        ours = _kinds(source.table.blocks)
         for epoch in sorted(theirs.keys() | ours.keys()):
             if theirs.get(epoch) != ours.get(epoch):
                 there, here = (
@@ -224,37 +223,14 @@ def _kinds(blocks: Sequence[EpochBlock]) -> dict[int, EpochKind]:
     }
 
 
-def _without_marker(blocks: tuple[EpochBlock, ...]) -> tuple[EpochBlock, ...]:
-    """The blocks without the epoch that only ends the network: the last one of an EC blob."""
-    last = blocks[-1]
-    if last.kind is not EpochKind.EC or last.first == last.last:
-        return blocks
-    return (*blocks[:-1], replace(last, last=last.last - 1))
-
-
 def _blocks(source: Source, reports: Sequence[Report]) -> tuple[EpochBlock, ...]:
-    blocks = tuple(replace(block, operation=_cut(block.operation)) for block in _without_marker(source.table.blocks))
+    """The source's blocks with names and estimates of the reports, each name as long as a device can send it."""
+    blocks = source.table.blocks
     for report in reports:
         if report.table:
             known = {(block.first, block.last): block for block in report.table.blocks}
-            blocks = tuple(_complete(block, known.get((block.first, block.last))) for block in blocks)
-    return blocks
-
-
-def _complete(block: EpochBlock, known: EpochBlock | None) -> EpochBlock:
-    if known is None:
-        return block
-    return replace(
-        block,
-        operation=block.operation or _cut(known.operation),
-        estimated_npu=block.estimated_npu or known.estimated_npu,
-        estimated_total=block.estimated_total or known.estimated_total,
-    )
-
-
-def _cut(operation: str) -> str:
-    """The begin of a name that fits a BlockRecord."""
-    return operation.encode()[: _BLOCK["operation"]].decode(errors="ignore").strip(" ,")
+            blocks = tuple(block.completed(known.get((block.first, block.last), block)) for block in blocks)
+    return tuple(replace(block, operation=block.sent_operation) for block in blocks)
 
 
 def _pools(source: Source, reports: Sequence[Report]) -> tuple[Pool, ...]:

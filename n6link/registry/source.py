@@ -63,7 +63,7 @@ class Source:
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
     table: EpochTable
-    """epoch blocks; the last one covers the return marker"""
+    """epoch blocks, without the return marker"""
     pools: tuple[Pool, ...]
     """used bytes are rounded to the two decimals that the file prints"""
 
@@ -146,7 +146,7 @@ def _blocks(path: Path, text: str, function: str) -> EpochTable:
         blocks.append(EpochBlock(0, kind, first, last, operation, npu, total))
     if not blocks:
         raise ReportError(f"{path} has no epoch blocks; it is not what ST Edge AI Core generates.")
-    return EpochTable.from_blocks(blocks)
+    return EpochTable.from_blocks(blocks).without_marker()
 
 
 def _operation(text: str, kind: EpochKind, function: str) -> str:

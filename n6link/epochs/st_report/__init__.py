@@ -32,8 +32,6 @@ __all__ = ["BlockTime", "Join", "Note", "Report", "Validation", "block_table", "
 
 MAX_BYTES: Final = 256 * 1024 * 1024
 """Larger files are refused."""
-MAX_OPERATION: Final = 24
-"""Bytes of an operation's name in a BlockRecord."""
 FOLDER_FILES: Final = ("*generate_report.txt", "*validate_report.txt", "*c_info*.json")
 """What is read of a folder, in the order of precedence."""
 
@@ -70,7 +68,7 @@ def block_table(path: str | os.PathLike[str]) -> str:
         raise ReportError(f"{path} lists no epochs; give the generate report or the c_info of the network.")
     blocks = (
         f"{block.kind.name} {block.first} {block.last} {block.estimated_npu} {block.estimated_total} "
-        f"{_short(block.operation)}".rstrip()
+        f"{block.sent_operation}".rstrip()
         for block in report.table.blocks
     )
     pools = (
@@ -79,11 +77,6 @@ def block_table(path: str | os.PathLike[str]) -> str:
         if pool.total
     )
     return "".join(f"{line}\n" for line in (*blocks, *pools))
-
-
-def _short(operation: str) -> str:
-    """The beginning of a name that fits a BlockRecord."""
-    return operation.encode()[:MAX_OPERATION].decode(errors="ignore").strip()
 
 
 def _read_file(path: Path) -> Report:

@@ -135,7 +135,8 @@ class Report:
         kinds = [time.kind for time in times if time.kind is not None]
         if len(kinds) == len(times):
             rows = zip(kinds, times, strict=True)
-            own = EpochTable.from_blocks(EpochBlock(0, kind, time.first, time.last) for kind, time in rows)
+            blocks = (EpochBlock(0, kind, time.first, time.last) for kind, time in rows)
+            own = EpochTable.from_blocks(blocks).without_marker()
             return join(self.table, own).table if self.table else own
         return self.table if self.table and len(self.table) == len(times) else None
 
