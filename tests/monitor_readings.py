@@ -46,14 +46,14 @@ IDENTITY = Identity(
 
 
 def epochs() -> EpochStats:
-    """Statistics of the first network after 20 runs at 800 MHz."""
+    """Statistics of the first network after 20 runs, in ns: 18.5 ms in blocks, of the 22 ms that a run takes."""
     table = EpochTable.from_blocks(
         EpochBlock(index, kind, first, last, operation)
         for index, (kind, first, last, operation, _) in enumerate(BLOCKS)
     )
     records = np.zeros(len(BLOCKS), CODECS["BlockStats"].dtype)
-    records["core"] = [cycles for *_, cycles in BLOCKS]
-    return EpochStats.from_records(table, records, runs=20, source=TimerSource.DWT_CYCLES, tick_hz=800e6)
+    records["core"] = [20 * ticks for *_, ticks in BLOCKS]
+    return EpochStats.from_records(table, records, runs=20, source=TimerSource.DWT_CYCLES, tick_hz=1e9)
 
 
 def reading(step: int) -> Stats:

@@ -173,7 +173,7 @@ def test_picture_has_a_bar_for_each_block_as_high_as_its_time() -> None:
 
 def test_picture_says_what_matters() -> None:
     words = texts(ET.fromstring(picture(BOARD)))
-    assert any("50.0% of the epochs" in text and f"{BOARD.offload_by_time:.1%} of the time" in text for text in words)
+    assert any("50.0% of 4 epochs" in text and f"{BOARD.offload_by_time:.1%} of the time" in text for text in words)
     assert any(text.startswith("1  EC 1") for text in words)
     assert any("simulated" in text for text in texts(ET.fromstring(picture(SIMULATED))))
 

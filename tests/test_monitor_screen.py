@@ -97,7 +97,7 @@ def test_what_is_shown_at_which_size(size: tuple[int, int]) -> None:
     if height >= 30:
         assert "0 B in use" in text
     if width >= 200:
-        assert "on the NPU 93.2 % of epochs, 59.5 % of time" in text
+        assert "on the NPU 93.2 % of epochs, 50.0 % of time" in text
         assert "boot: n6link 0.1.0" in text
 
 
@@ -139,7 +139,7 @@ def test_shapes_tell_without_colour() -> None:
     out = Console(width=100, height=30, force_terminal=True, no_color=True, file=text)
     out.print(screen.render(board.model().view(20.0), 100, 30), height=30)
     assert not re.search(r"\x1b\[[\d;]*(3|4|9|10)\dm", text.getvalue())
-    assert "░░ SW 37.8 %" in text.getvalue()
+    assert "░░ SW 31.8 %" in text.getvalue()
 
 
 def test_a_lost_device_says_why_and_since_when() -> None:

@@ -21,9 +21,10 @@ from n6link.cli.common import FAILED, Cards, Json, Timeout, Url, emit, err, list
 from n6link.console import KIND_STYLES, bar, duration
 from n6link.device import N6Device
 from n6link.epochs import diff, export
+from n6link.epochs.offload import OVERHEAD
 from n6link.epochs.profile import Profile, collect
 from n6link.epochs.st_report import read
-from n6link.epochs.timers import OVERHEAD, STAGES
+from n6link.epochs.timers import STAGES
 from n6link.errors import BadInput
 from n6link.network import Network
 from n6link.protocol import EpochKind
@@ -176,9 +177,7 @@ def show(measured: Profile) -> Iterator[RenderableType]:
     figures = ", ".join(f"{name} {duration(float(getattr(spread, name)))}" for name in ("median", "p95", "min", "max"))
     yield Text(f"{measured.network} on {measured.board}", style="bold")
     yield Text(f"{figures} over {measured.runs} runs")
-    yield Text(
-        f"on the NPU: {measured.offload_by_count:.1%} of {measured.table.epochs} epochs, {measured.offload_by_time:.1%} of the time"
-    )
+    yield Text(f"on the NPU: {measured.use}")
     yield Text(f"times: {measured.origin}", style="bold yellow" if measured.simulated else "dim")
     yield _kinds(measured)
     if fallbacks := measured.fallbacks():

@@ -173,10 +173,7 @@ def origin_line(network: Network) -> Text:
 
 def _offload(epochs: EpochTimers) -> Text:
     simulated = " (simulated)" if epochs.simulated else ""
-    return Text.from_markup(
-        f"[dim]On the NPU{simulated}:[/] [bold]{epochs.offload_by_count:.1%}[/] [dim]of epochs,[/] "
-        f"[bold]{epochs.offload_by_time:.1%}[/] [dim]of the time[/]"
-    )
+    return Text.from_markup(f"[dim]On the NPU{simulated}:[/] [bold]{epochs.use}[/]")
 
 
 def table(title: str | None = None) -> Table:

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from n6link.epochs import patterns
 from n6link.epochs.join import join
-from n6link.epochs.timers import STAGES, EpochBlock, EpochTable, EpochTimers, Seconds, Ticks, origin, shares, to_csv
+from n6link.epochs.offload import TimeUse, known
+from n6link.epochs.timers import STAGES, EpochBlock, EpochTable, EpochTimers, Seconds, Ticks, origin, to_csv
 from n6link.errors import BadInput
 from n6link.protocol import TimerSource
 
@@ -139,25 +140,29 @@ class Profile:
         return Spread.of(self.samples)
 
     @property
+    def use(self) -> TimeUse:
+        """Where the mean time of an inference goes."""
+        core = self.ticks[:, :, 2].mean(axis=0) / self.tick_hz
+        return TimeUse(self.table, core, self.samples.mean(axis=0), float(self.durations.mean()))
+
+    @property
     def overhead(self) -> float:
         """Mean time of an inference that belongs to no block."""
-        return max(float(self.durations.mean() - self.samples.sum(axis=1).mean()), 0.0)
+        return self.use.overhead
 
     @property
     def offload_by_count(self) -> float:
-        """Share of the epochs that run wholly on the NPU; see :mod:`n6link.epochs.timers`."""
+        """Share of the epochs that run wholly on the NPU; see :mod:`n6link.epochs.offload`."""
         return self.table.offload_by_count
 
     @property
     def offload_by_time(self) -> float:
-        """Share of the time that the NPU computes; see :mod:`n6link.epochs.timers`. NaN if nothing ran."""
-        npu = self.ticks[:, self.table.on_npu, 2].sum() / self.tick_hz
-        whole = float(self.durations.sum())
-        return float(npu) / whole if whole else float("nan")
+        """Share of the time in which the NPU computes; see :mod:`n6link.epochs.offload`. NaN if nothing ran."""
+        return self.use.offload_by_time
 
     def by_kind(self) -> dict[str, float]:
         """Share of the time by name of the kind, and ``overhead``; sums to 1."""
-        return shares(self.table, self.samples.mean(axis=0), self.overhead)
+        return self.use.by_kind()
 
     def slowest(self, count: int = 10) -> list[tuple[EpochBlock, float]]:
         """The blocks that take longest in the mean, with their seconds, slowest first."""
@@ -212,8 +217,9 @@ class Profile:
             "origin": self.origin,
             "runs": self.runs,
             "epochs": self.table.epochs,
-            "offload_by_count": self.offload_by_count if self.table.epochs else None,
-            "offload_by_time": self.offload_by_time if self.elapsed.any() else None,
+            "offload_by_count": known(self.offload_by_count),
+            "offload_by_time": known(self.offload_by_time),
+            "offload_without_overhead": known(self.use.offload_without_overhead),
             "inference": self.inference.at(0),
             "overhead_s": self.overhead,
             "by_kind": self.by_kind(),

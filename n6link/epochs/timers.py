@@ -4,11 +4,6 @@ ST's compiler cuts a network into *epochs*; the runtime runs *epoch blocks*. A b
 controller (EC) sequences a blob, a run of epochs that the CPU does not see one by one. :class:`EpochTable` is the list
 of blocks, :class:`EpochTimers` what one inference measured of them, :class:`EpochStats` what the device summed up itself.
 
-**Offload** is always given twice, because the two answer different questions. By count it is the share of epochs that
-run wholly on the NPU (HW and EC; this is what "94.7 %" means in published case studies). By time it is the share of an
-inference that the NPU computes: the core phase of HW and EC blocks over the whole time, gaps included. A network with
-94.7 % by count may well spend half of its time in the remaining 5.3 %.
-
 **Phases.** The runtime calls back around each block: *pre* is preparation on the CPU, *core* lasts from the start of the
 block's work to its end, *post* is completion on the CPU. The work of a SW block stands in post (LL_ATON) or in core, so that only the
 total of a SW block means something. What lies between two blocks, before the first and after the last is the runtime's *overhead*.
@@ -30,15 +25,15 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from n6link.epochs.offload import Seconds, TimeUse, known
 from n6link.epochs.table import ON_CPU, ON_NPU, EpochBlock, EpochTable, to_csv
 from n6link.errors import RemoteProtocolError
-from n6link.protocol import EpochKind, TimerSource
+from n6link.protocol import TimerSource
 
 __all__ = [
     "MAX_SHIFT",
     "ON_CPU",
     "ON_NPU",
-    "OVERHEAD",
     "PHASES",
     "STAGES",
     "EpochBlock",
@@ -48,12 +43,9 @@ __all__ = [
     "Seconds",
     "Ticks",
     "origin",
-    "shares",
     "to_csv",
 ]
 
-OVERHEAD: Final = "overhead"
-"""Key of the time between blocks in :meth:`EpochTimers.by_kind`."""
 PHASES: Final = ("start", "pre", "core", "post")
 """Columns of :attr:`EpochTimers.ticks`."""
 STAGES: Final = ("prepare", "queue", "upload", "wait", "npu", "download", "decode")
@@ -63,7 +55,6 @@ MAX_SHIFT: Final = 29
 ON_HOST: Final = frozenset({TimerSource.LITERT_PROFILER, TimerSource.HOST_CLOCK})
 """Sources that count time on a host: what they count is simulated."""
 
-Seconds = NDArray[np.float64]
 Ticks = NDArray[np.uint64]
 
 
@@ -164,23 +155,28 @@ class EpochTimers:
         return self.elapsed / self.tick_hz
 
     @property
+    def use(self) -> TimeUse:
+        """Where the time of this inference went."""
+        return TimeUse(self.table, self.core, self.total, self.duration)
+
+    @property
     def overhead(self) -> float:
         """Seconds of :attr:`duration` that belong to no block."""
-        return max(self.duration - float(self.total.sum()), 0.0)
+        return self.use.overhead
 
     @property
     def offload_by_count(self) -> float:
-        """:attr:`EpochTable.offload_by_count`, to stand beside the other one."""
+        """Share of the epochs that run wholly on the NPU; see :mod:`n6link.epochs.offload`."""
         return self.table.offload_by_count
 
     @property
     def offload_by_time(self) -> float:
-        """Share of the inference that the NPU computes: core of HW and EC blocks over all, 0..1; NaN if nothing ran."""
-        return float(self.core[self.table.on_npu].sum()) / self.duration if self.elapsed else float("nan")
+        """Share of the inference in which the NPU computes; see :mod:`n6link.epochs.offload`. NaN if nothing ran."""
+        return self.use.offload_by_time
 
     def by_kind(self) -> dict[str, float]:
         """Share of the time by name of the kind, and ``overhead``; sums to 1, or all are 0 if nothing ran."""
-        return shares(self.table, self.total, self.overhead)
+        return self.use.by_kind()
 
     def slowest(self, count: int = 10) -> list[tuple[EpochBlock, float]]:
         """The blocks that take longest with their seconds, slowest first."""
@@ -212,8 +208,9 @@ class EpochTimers:
             "tick_hz": self.tick_hz,
             "duration_s": self.duration,
             "overhead_s": self.overhead,
-            "offload_by_count": self.offload_by_count if self.table.epochs else None,
-            "offload_by_time": self.offload_by_time if self.elapsed else None,
+            "offload_by_count": known(self.offload_by_count),
+            "offload_by_time": known(self.offload_by_time),
+            "offload_without_overhead": known(self.use.offload_without_overhead),
             "by_kind": self.by_kind(),
             "blocks": self.rows(),
         }
@@ -277,6 +274,16 @@ class EpochStats:
         """Mean time of each block."""
         return self._seconds(self.sums.sum(axis=1)) / max(self.runs, 1)
 
+    def use(self, inference: float) -> TimeUse:
+        """Where the mean time of an inference goes.
+
+        Args:
+            inference: mean seconds of a whole inference, gaps included (``NetworkStats.mean``); 0 = not known.
+        """
+        runs = max(self.runs, 1)
+        core, total = self.sums[:, 1] / self.tick_hz, self.sums.sum(axis=1) / self.tick_hz
+        return TimeUse(self.table, core / runs, total / runs, inference if self.runs else 0.0)
+
     @property
     def min(self) -> Seconds:
         """Fastest pass of each block."""
@@ -305,17 +312,3 @@ class EpochStats:
 def origin(source: TimerSource, simulated: bool) -> str:
     """One phrase that says what counted the time, and whether it says anything about a board."""
     return f"simulated: {source.doc.removesuffix(': simulated')}" if simulated else source.doc
-
-
-def shares(table: EpochTable, total: Seconds, overhead: float) -> dict[str, float]:
-    """Share of the time of each kind and of the overhead, by name.
-
-    Args:
-        table: blocks of the network.
-        total: seconds of each block, shape (blocks,).
-        overhead: seconds between the blocks.
-    """
-    kinds = table.kinds
-    seconds = {kind.name: float(total[kinds == kind].sum()) for kind in EpochKind} | {OVERHEAD: overhead}
-    everything = sum(seconds.values())
-    return {name: value / everything if everything else 0.0 for name, value in seconds.items()}

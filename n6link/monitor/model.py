@@ -19,6 +19,7 @@ from typing import Final
 
 import numpy as np
 
+from n6link.epochs.offload import OVERHEAD, TimeUse, known
 from n6link.epochs.timers import EpochStats
 from n6link.link.rate import BITS_PER_BYTE
 from n6link.monitor.view import (
@@ -148,6 +149,7 @@ class Model:
         history, identity = self._held or self.history, self._identity
         newest = history.readings[-1] if history.readings else None
         epochs = history.epochs.get(self.selected)
+        use = _use(epochs, identity, newest, self.selected) if epochs else None
         return View(
             state=self._state,
             state_seconds=max(now - self.since, 0.0),
@@ -162,8 +164,8 @@ class Model:
             log_dropped=newest.log_dropped if newest else 0,
             networks=_network_rows(identity, history.readings, self.selected) if identity else (),
             pools=tuple(identity.pools.get(self.selected, ())) if identity else (),
-            summary=_summary(self.selected, epochs) if epochs else None,
-            epochs=_epoch_rows(epochs, self.order) if epochs and epochs.runs else (),
+            summary=_summary(self.selected, epochs, use) if epochs and use else None,
+            epochs=_epoch_rows(use, self.order) if epochs and epochs.runs and use else (),
             link=_link_row(history, identity.baud / BITS_PER_BYTE) if identity and newest else None,
             order=self.order,
             first=self.first,
@@ -216,33 +218,34 @@ def _rate(seen: Sequence[tuple[float, int]]) -> float:
     return (high - low) / (end - begin) if end > begin else 0.0
 
 
-def _epoch_rows(epochs: EpochStats, order: Order) -> tuple[EpochRow, ...]:
-    mean = epochs.mean
-    total = float(mean.sum()) or 1.0
+def _use(epochs: EpochStats, identity: Identity | None, newest: Stats | None, selected: str) -> TimeUse:
+    """Where the time of the selected network goes, in the mean since the statistics were reset."""
+    names = identity.networks if identity else ()
+    index = names.index(selected) if selected in names else len(names)
+    known = newest is not None and index < len(newest.networks)
+    return epochs.use(newest.networks[index].mean if newest and known else 0.0)
+
+
+def _epoch_rows(use: TimeUse, order: Order) -> tuple[EpochRow, ...]:
     rows = [
-        EpochRow(block.span, clean(block.operation), block.kind, seconds, seconds / total)
-        for block, seconds in zip(epochs.table.blocks, mean.tolist(), strict=True)
+        EpochRow(block.span, clean(block.operation), block.kind, seconds, seconds / (use.inference or 1.0))
+        for block, seconds in zip(use.table.blocks, use.total.tolist(), strict=True)
     ]
     return tuple(sorted(rows, key=lambda row: -row.seconds) if order == "time" else rows)
 
 
-def _summary(network: str, epochs: EpochStats) -> EpochSummary:
-    table = epochs.table
-    mean = epochs.mean if epochs.runs else np.zeros(len(table))
-    total, kinds = float(mean.sum()), table.kinds
-    on_npu = float(epochs.sums[table.on_npu, 1].sum()) / epochs.tick_hz / max(epochs.runs, 1)
-    rows = []
-    for kind in EpochKind:
-        here = kinds == kind
-        seconds = float(mean[here].sum())
-        rows.append(KindRow(kind, int(here.sum()), seconds, seconds / total if total else 0.0))
+def _summary(network: str, epochs: EpochStats, use: TimeUse) -> EpochSummary:
+    table, shares, counts = use.table, use.by_kind(), use.table.block_counts
+    kinds = (KindRow(kind, counts[kind], shares[kind.name] * use.inference, shares[kind.name]) for kind in EpochKind)
     return EpochSummary(
         network=clean(network),
         runs=epochs.runs,
         origin=epochs.origin,
-        kinds=tuple(rows),
-        offload_by_count=table.offload_by_count if table.epochs else None,
-        offload_by_time=on_npu / total if total else None,
+        kinds=tuple(kinds),
+        overhead=shares[OVERHEAD],
+        offload_by_count=known(table.offload_by_count),
+        offload_by_time=known(use.offload_by_time),
+        offload_without_overhead=known(use.offload_without_overhead),
     )
 
 

@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from n6link.console import KIND_STYLES, bar, clock, duration, hertz, rate, short, size, spark
+from n6link.epochs.offload import OVERHEAD
 from n6link.monitor.lines import Cell, Column, fit, heading, line, rows_of
 from n6link.monitor.view import EpochRow, EpochSummary, LogLine, NetworkRow, PoolRow, View
 
@@ -254,17 +255,19 @@ def _epochs(view: View, lines: int, width: int) -> RenderableType:
 
 
 def _legend(summary: EpochSummary | None, width: int) -> Text:
-    """The kinds, each with its share of the time; and the offload, counted both ways."""
+    """The kinds, each with its share of the time; and the offload, counted both ways, with the overhead if there is room."""
     shares = {row.kind: f" {100 * row.share:.1f} %" for row in summary.kinds if row.blocks} if summary else {}
     parts = []
     for kind, (style, glyph) in KIND_STYLES.items():
         if not shares or kind in shares:
             parts += [(glyph * 2, style), (f" {kind.name}{shares.get(kind, '')}  ", "")]
     if summary and summary.offload_by_count is not None and summary.offload_by_time is not None:
+        rest = width - sum(cell_len(part) for part, _ in parts)
         count, time = 100 * summary.offload_by_count, 100 * summary.offload_by_time
-        offload = f"on the NPU {count:.1f} % of epochs, {time:.1f} % of time"
-        used = sum(cell_len(part) for part, _ in parts)
-        parts += [(offload.rjust(width - used), "bold")] if used + len(offload) <= width else []
+        offload, overhead = f"on the NPU {count:.1f} % of epochs, {time:.1f} % of time", 100 * summary.overhead
+        for end in (f"{OVERHEAD} {overhead:.1f} %; {offload}", offload):
+            if len(end) <= rest:
+                return line(*parts, (end.rjust(rest), "bold"))
     return line(*parts)
 
 

@@ -77,7 +77,7 @@ class EpochRow:
     seconds: float
     """mean of a run"""
     share: float
-    """of the time of all blocks, 0..1"""
+    """of the mean time of an inference, 0..1"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +88,7 @@ class KindRow:
     blocks: int
     seconds: float
     share: float
+    """of the mean time of an inference, 0..1"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +101,14 @@ class EpochSummary:
     origin: str
     """what measured the times"""
     kinds: tuple[KindRow, ...]
+    overhead: float
+    """share of the mean time of an inference that is between the blocks, 0..1"""
     offload_by_count: float | None
     """share of the epochs that run on the NPU, 0..1"""
     offload_by_time: float | None
-    """share of the time of all blocks in which the NPU computes, 0..1"""
+    """share of an inference in which the NPU computes, 0..1; see :mod:`n6link.epochs.offload`"""
+    offload_without_overhead: float | None
+    """the same share of the time of all blocks"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +203,8 @@ class View:
                               ``mean``, ``max``, ``p50``, ``p95`` (null before the first run), ``latencies``
         ``pools``             of the selected network: ``name``, ``used``, ``total``
         ``summary``           of its epochs, or null: ``network``, ``runs``, ``origin`` (what measured the times),
-                              ``offload_by_count``, ``offload_by_time``, ``kinds`` (``kind``, ``blocks``, ``seconds``, ``share``)
+                              ``overhead``, ``offload_by_count``, ``offload_by_time``, ``offload_without_overhead``, ``kinds`` (``kind``,
+                              ``blocks``, ``seconds``, ``share``)
         ``epochs``            its epoch blocks, slowest first: ``label`` (which epochs), ``operation``, ``kind``,
                               ``seconds`` (mean of a run), ``share``; empty before the first run
         ``link``              ``up``, ``down`` (all bytes on the line), ``up_share``, ``down_share`` (of the line, or null);

@@ -7,8 +7,9 @@ from string import Template
 from typing import Final
 
 from n6link.epochs.export.picture import COLOURS, clean, milliseconds, picture
+from n6link.epochs.offload import OVERHEAD
 from n6link.epochs.profile import SPREAD, Profile
-from n6link.epochs.timers import OVERHEAD, STAGES
+from n6link.epochs.timers import STAGES
 from n6link.protocol import EpochKind
 
 _PAGE: Final = Template("""<!DOCTYPE html>
@@ -97,6 +98,7 @@ def _figures(profile: Profile) -> str:
         "of them on the CPU": str(counts[EpochKind.SW] + counts[EpochKind.HYBRID]),
         "offload by count": f"{profile.offload_by_count:.1%}",
         "offload by time": f"{profile.offload_by_time:.1%}",
+        "without overhead": f"{profile.use.offload_without_overhead:.1%}",
     }
     return "".join(f"<div><b>{value}</b>{name}</div>" for name, value in figures.items())
 

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from html import escape
 from typing import Final
 
+from n6link.epochs.offload import OVERHEAD
 from n6link.epochs.profile import Profile
-from n6link.epochs.timers import OVERHEAD
 
 COLOURS: Final = {
     "HW": "#009e73",
@@ -79,7 +79,7 @@ def _head(profile: Profile) -> Iterator[str]:
     runs = f"{profile.runs} run" + "s" * (profile.runs > 1)
     figures = (
         f"median {milliseconds(float(spread.median))}, p95 {milliseconds(float(spread.p95))} over {runs}; "
-        f"on the NPU: {profile.offload_by_count:.1%} of the epochs, {profile.offload_by_time:.1%} of the time"
+        f"on the NPU: {profile.use}"
     )
     yield _text(_LEFT, 36, clean(profile.network), 20, _INK, weight=650)
     yield _text(_LEFT, 58, clean(figures, 200), 13, _INK)

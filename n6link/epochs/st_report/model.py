@@ -120,7 +120,10 @@ class Report:
 
     @property
     def timers(self) -> EpochTimers | None:
-        """The measured times as epoch timers without gaps; None if blocks were not measured, or their kinds are not known."""
+        """The measured times as epoch timers; None if blocks were not measured, or their kinds are not known.
+
+        A report has no time between two blocks; what its inference takes longer than all of them is after the last one.
+        """
         times = self.validation.blocks if self.validation else ()
         hz = self.validation.tick_hz if self.validation else None
         table = self._measured_table(times)
@@ -129,7 +132,8 @@ class Report:
         cycles = np.array([(time.pre, time.core, time.post) for time in times], np.uint64)
         ends = cycles.sum(axis=1).cumsum()
         ticks = np.column_stack([ends - cycles.sum(axis=1), cycles])
-        return EpochTimers(table, TimerSource.DWT_CYCLES, hz, ticks, int(ends[-1]), simulated=False)
+        elapsed = max(int(ends[-1]), round((self.seconds or 0.0) * hz))
+        return EpochTimers(table, TimerSource.DWT_CYCLES, hz, ticks, elapsed, simulated=False)
 
     def _measured_table(self, times: tuple[BlockTime, ...]) -> EpochTable | None:
         kinds = [time.kind for time in times if time.kind is not None]

@@ -1,0 +1,86 @@
+"""How much of a network the NPU computes: the one place that says what offload is.
+
+Offload is always given twice, because the two answer different questions. **By count** it is the share of the epochs that run wholly on
+the NPU (HW and EC): what "94.7 %" means in published case studies. **By time** it is the share of a whole inference in which the NPU
+computes: the core phase of the HW and EC blocks over the time from the start of the network to its end. That time holds the CPU's pre and
+post phases, all SW and HYBRID blocks, and the *overhead*: what the runtime spends between the blocks. A network with 94.7 % by count may
+need half of its time for the other 5.3 %.
+
+Where the overhead is large it hides what the blocks do: a network that is small, or that runs on a simulated board. For these
+:attr:`TimeUse.offload_without_overhead` gives the same share of the blocks' own time.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from n6link.epochs.table import EpochTable
+from n6link.protocol import EpochKind
+
+OVERHEAD: Final = "overhead"
+"""Key of the time between blocks in :meth:`TimeUse.by_kind`."""
+
+Seconds = NDArray[np.float64]
+
+
+def known(share: float) -> float | None:
+    """A share as JSON and views have it: None where it is NaN."""
+    return None if math.isnan(share) else share
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TimeUse:
+    """Where the time of an inference goes: one that was measured, or the mean of several."""
+
+    table: EpochTable
+    core: Seconds
+    """core phase of each block, shape (blocks,)"""
+    total: Seconds
+    """all three phases of each block, shape (blocks,)"""
+    measured: float
+    """seconds of the whole inference as measured, gaps included; 0 = not known"""
+
+    @property
+    def blocks(self) -> float:
+        """Seconds of all blocks."""
+        return float(self.total.sum())
+
+    @property
+    def inference(self) -> float:
+        """Seconds of the whole inference, never less than those of its blocks."""
+        return max(self.measured, self.blocks)
+
+    @property
+    def overhead(self) -> float:
+        """Seconds of the inference that belong to no block."""
+        return self.inference - self.blocks
+
+    @property
+    def offload_by_time(self) -> float:
+        """Share of the inference in which the NPU computes, 0..1; NaN if nothing ran, or if only the blocks were measured."""
+        return self._share(self.inference) if self.measured else math.nan
+
+    @property
+    def offload_without_overhead(self) -> float:
+        """The same share of the blocks' own time; NaN if nothing ran."""
+        return self._share(self.blocks)
+
+    def _share(self, whole: float) -> float:
+        return float(self.core[self.table.on_npu].sum()) / whole if whole and len(self.table) else math.nan
+
+    def by_kind(self) -> dict[str, float]:
+        """Share of the inference by name of the kind, and of the overhead; sums to 1, or all are 0 if nothing ran."""
+        kinds, whole = self.table.kinds, self.inference
+        seconds = {kind.name: float(self.total[kinds == kind].sum()) for kind in EpochKind} | {OVERHEAD: self.overhead}
+        return {name: value / whole if whole else 0.0 for name, value in seconds.items()}
+
+    def __str__(self) -> str:
+        """``94.7% of 75 epochs, 71.2% of the time``, and the share without overhead where that is another one."""
+        count = f"{self.table.offload_by_count:.1%} of {self.table.epochs} epochs"
+        by_time, without = f"{self.offload_by_time:.1%}", f"{self.offload_without_overhead:.1%}"
+        return f"{count}, {by_time} of the time" + (f" ({without} without overhead)" if without != by_time else "")
