@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -171,7 +172,7 @@ def test_a_large_picture_is_drawn_without_enlarging_it(tmp_path: Path) -> None:
 
 
 def test_no_pillow_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(draw, "Image", None)
+    monkeypatch.setitem(sys.modules, "PIL", None)
     with pytest.raises(BadInput, match=r"pip install 'n6link\[vision\]'"):
         draw_poses(grey(), [])
 

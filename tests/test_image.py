@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -341,7 +342,7 @@ def test_a_file_of_16_bits(tmp_path: Path) -> None:
 
 
 def test_without_pillow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(image, "Image", None)
+    monkeypatch.setitem(sys.modules, "PIL", None)
     tensor = spec("x", (1, 8, 8, 3), "uint8")
     pixels = picture(8, 8)
     assert np.array_equal(prepare(pixels, tensor)[0][0], pixels)

@@ -14,8 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
-from importlib.metadata import entry_points
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from numpy.typing import NDArray
 
@@ -25,6 +24,9 @@ from n6link.tensors.card import Card
 from n6link.tensors.image import Placement
 from n6link.tensors.reduce import Reduced, Return
 from n6link.tensors.tensor import TensorSpec
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoints
 
 __all__ = [
     "GROUP",
@@ -104,9 +106,15 @@ class Decoder(Protocol):
         """
 
 
+def _installed() -> EntryPoints:
+    from importlib.metadata import entry_points  # as slow to import as half of numpy
+
+    return entry_points(group=GROUP)
+
+
 def tasks() -> list[str]:
     """The tasks that have a decoder."""
-    return sorted({*_BUNDLED, *(point.name for point in entry_points(group=GROUP))})
+    return sorted({*_BUNDLED, *(point.name for point in _installed())})
 
 
 def get(task: str) -> Decoder:
@@ -119,7 +127,7 @@ def get(task: str) -> Decoder:
         module, name = _BUNDLED[task].split(":")
         decoder: Decoder = getattr(import_module(module), name)()
         return decoder
-    for point in entry_points(group=GROUP, name=task):
+    for point in _installed().select(name=task):
         try:
             decoder = point.load()()
         except Exception as error:

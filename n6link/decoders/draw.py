@@ -16,15 +16,10 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from n6link.errors import BadInput
-from n6link.tensors.image import NO_PILLOW, load
-
-try:
-    from PIL import Image, ImageDraw, ImageFont
-except ImportError:  # the extra `vision` is not installed
-    Image = ImageDraw = ImageFont = None  # type: ignore[assignment]
+from n6link.tensors.image import load, needs_pillow
 
 if TYPE_CHECKING:
+    from PIL import ImageDraw
     from PIL.Image import Image as Picture
 
 Colour = tuple[int, int, int]
@@ -82,8 +77,8 @@ def draw_poses(image: Any, poses: Sequence[Drawable], *, threshold: float = 0.25
     Raises:
         BadInput: the picture cannot be read, or Pillow is not installed.
     """
-    if Image is None:
-        raise BadInput(f"Drawing makes a picture, {NO_PILLOW}.")
+    with needs_pillow("Drawing makes a picture"):
+        from PIL import Image, ImageDraw
     base = Image.fromarray(load(image)).convert("RGB")
     width, height = base.size
     zoom = max(1, min(4, int(math.sqrt(_SMOOTH_PIXELS / (width * height)))))
@@ -155,6 +150,8 @@ def _label(
             for shade, radius in (((*RIM, 150), unit * 1.3), ((*colour, 255), unit * 0.8)):
                 _capsule(pen, (x, y), (x + dx, y), radius, shade)
                 _capsule(pen, (x, y), (x, y + dy), radius, shade)
+    from PIL import ImageFont
+
     font = ImageFont.load_default(zoom * max(11.0, max(size) * 0.022))
     text = f"{pose.score:.2f}"
     left, top, right, bottom = pen.textbbox((0, 0), text, font=font)

@@ -20,8 +20,11 @@ Resizing is Pillow's (bilinear over all pixels that a target pixel covers), and 
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -30,14 +33,11 @@ from n6link.errors import BadInput, CardError
 from n6link.tensors.card import Card, Picture
 from n6link.tensors.tensor import TensorSpec, quantize
 
-try:
-    from PIL import Image, ImageOps
-except ImportError:  # the extra `vision` is not installed
-    Image = ImageOps = None  # type: ignore[assignment]
+if TYPE_CHECKING:
+    from PIL import Image
 
 Pixels: TypeAlias = NDArray[np.uint8]
 
-NO_PILLOW: Final = "which needs Pillow; install it with: pip install 'n6link[vision]'"
 _LUMA: Final = np.array([19595, 38470, 7471], np.uint32)
 """0.299, 0.587, 0.114 of 65536"""
 _CHANNELS: Final = {"rgb": 3, "bgr": 3, "grey": 1}
@@ -91,8 +91,8 @@ def load(image: Any) -> Pixels:
         BadInput: anything else, or a file that is missing or no picture.
     """
     if isinstance(image, str | os.PathLike):
-        if Image is None:
-            raise BadInput(f"{os.fspath(image)!r} is a picture file, {NO_PILLOW}.")
+        with needs_pillow(f"{os.fspath(image)!r} is a picture file"):
+            from PIL import Image, ImageOps
         try:
             with Image.open(image) as file:
                 return _pixels(ImageOps.exif_transpose(file))
@@ -102,7 +102,7 @@ def load(image: Any) -> Pixels:
             raise BadInput(f"There is no picture {os.fspath(image)!r}.") from None
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
             raise BadInput(f"{os.fspath(image)!r} is no picture that can be read: {error}.") from None
-    if Image is not None and isinstance(image, Image.Image):
+    if _is_pillow(image):
         return _pixels(image)
     if not isinstance(image, np.ndarray):
         raise BadInput(f"A picture is an array, a Pillow image or a file; got {type(image).__name__}.")
@@ -227,6 +227,25 @@ def _table(spec: TensorSpec, how: Picture, channels: int, layout: str) -> NDArra
     return table[:, 0] if (table == table[:, :1]).all() else table
 
 
+@contextmanager
+def needs_pillow(what: str) -> Iterator[None]:
+    """Imports of Pillow, which is an extra and loads when it is first needed.
+
+    Raises:
+        BadInput: it is not installed.
+    """
+    try:
+        yield
+    except ImportError as error:
+        raise BadInput(f"{what}, which needs Pillow; install it with: pip install 'n6link[vision]'") from error
+
+
+def _is_pillow(image: Any) -> TypeGuard[Image.Image]:
+    """Whether this is a Pillow image: there is none as long as Pillow was not imported."""
+    pillow = sys.modules.get("PIL.Image")
+    return pillow is not None and isinstance(image, pillow.Image)
+
+
 def _pixels(image: Image.Image) -> Pixels:
     """A Pillow image as an array; palettes and other colour spaces become RGB, transparency is dropped."""
     if image.mode[0] in "IF":
@@ -265,9 +284,9 @@ def _resized(source: Pixels, size: tuple[int, int], box: tuple[float, ...]) -> P
     left, top, right, bottom = box
     if (right - left, bottom - top) == size and left.is_integer() and top.is_integer():
         return source[int(top) : int(bottom), int(left) : int(right)]
-    if Image is None:
-        height, width = source.shape[:2]
-        raise BadInput(f"A picture of {width} x {height} pixels has to be resized, {NO_PILLOW}.")
+    height, width = source.shape[:2]
+    with needs_pillow(f"A picture of {width} x {height} pixels has to be resized"):
+        from PIL import Image
     image = Image.fromarray(source)
     return np.asarray(image.resize(size, Image.Resampling.BILINEAR, box=(left, top, right, bottom)))
 

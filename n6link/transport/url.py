@@ -27,11 +27,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-import anyio
+import anyio.to_thread
 from anyio.abc import ByteStream
 
 from n6link.errors import BadInput, TransportError
-from n6link.transport import discovery, qemu, serial_port, sim
 from n6link.transport.socket_stream import SocketStream
 
 RECEIVE_SIZE: Final = 256 * 1024
@@ -108,10 +107,16 @@ async def open_stream(url: str | None = None) -> Stream:
         TransportError: the URL is malformed, or what it names cannot be opened.
     """
     if url is None:
-        url = os.environ.get("N6LINK_URL") or await discovery.find_board()
-    scheme, rest = _split(url)
+        url = os.environ.get("N6LINK_URL") or await _find_board()
+    scheme, rest = await anyio.to_thread.run_sync(_split, url)  # imports what the scheme needs
     with _mapped(url):
         return Stream(await scheme.open(rest), url)
+
+
+async def _find_board() -> str:
+    from n6link.transport import discovery
+
+    return await discovery.find_board()
 
 
 def check_url(url: str) -> None:
@@ -181,13 +186,32 @@ class _Scheme:
     check: Callable[[str], object]
 
 
-_SCHEMES: Final[dict[str, _Scheme]] = {
-    "serial": _Scheme(serial_port.open_serial, serial_port.parse),
-    "tcp": _Scheme(_open_tcp, _address),
-    "unix": _Scheme(_open_unix, _check_unix),
-    "sim": _Scheme(sim.open_sim, sim.parse),
-    "qemu": _Scheme(qemu.open_qemu, qemu.command),
+def _serial() -> _Scheme:
+    from n6link.transport import serial_port
+
+    return _Scheme(serial_port.open_serial, serial_port.parse)
+
+
+def _sim() -> _Scheme:
+    from n6link.transport import sim
+
+    return _Scheme(sim.open_sim, sim.parse)
+
+
+def _qemu() -> _Scheme:
+    from n6link.transport import qemu
+
+    return _Scheme(qemu.open_qemu, qemu.command)
+
+
+_SCHEMES: Final[dict[str, Callable[[], _Scheme]]] = {
+    "serial": _serial,
+    "tcp": lambda: _Scheme(_open_tcp, _address),
+    "unix": lambda: _Scheme(_open_unix, _check_unix),
+    "sim": _sim,
+    "qemu": _qemu,
 }
+"""What a scheme needs is imported when it is first used: pyserial, readers of reports, and so on."""
 
 
 def register(scheme: str, opener: Callable[[str], Awaitable[ByteStream]]) -> None:
@@ -203,13 +227,13 @@ def register(scheme: str, opener: Callable[[str], Awaitable[ByteStream]]) -> Non
     """
     if not scheme.isidentifier() or scheme != scheme.lower() or scheme in _SCHEMES:
         raise BadInput(f"scheme={scheme!r} cannot be added; give a new name in lower case, not {', '.join(_SCHEMES)}")
-    _SCHEMES[scheme] = _Scheme(opener, lambda rest: rest)
+    _SCHEMES[scheme] = lambda: _Scheme(opener, lambda rest: rest)
 
 
 def _split(url: str) -> tuple[_Scheme, str]:
     scheme, colon, rest = url.partition(":")
     if colon and scheme.lower() in _SCHEMES:
-        return _SCHEMES[scheme.lower()], rest
+        return _SCHEMES[scheme.lower()](), rest
     looks_like_port = url.startswith("/dev/") or (url[:3].upper() == "COM" and url[3:].isdecimal())
     hint = (
         f"did you mean serial:{url}?"
