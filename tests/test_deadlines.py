@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import numpy as np
 import pytest
 from e2e_fixtures import noise, on_both_backends, sim_url
 from held import held, queued, requests
+from tflite import write_fully_connected
 
 from n6link import N6Device
 from n6link.errors import BadInput, DeviceError, N6Timeout
@@ -59,12 +61,12 @@ async def test_a_run_ends_with_its_time_and_leaves_nothing_queued(option: str) -
 
 
 @on_both_backends
-async def test_the_device_stops_a_running_network_that_is_late(shared: Path) -> None:
-    """Of a network that runs for tens of milliseconds, with a time to live of a fifth of that."""
-    sim_url()
-    model = shared / "models" / "yolov8n_pose_256.tflite"
-    async with N6Device(f"sim:yolo={model}") as device:
-        network = device["yolo"]
+async def test_the_device_stops_a_running_network_that_is_late(virtual_board: None, tmp_path: Path) -> None:
+    """Of a network that runs for a tenth of a second or more, with a time to live of a fifth of that."""
+    model = tmp_path / "slow.tflite"
+    write_fully_connected(model, np.ones((512, 512), np.int8), rows=256, layers=600)
+    async with N6Device(f"sim:slow={model}") as device:
+        network = device["slow"]
         whole = min([(await network.run(noise(network))).timing.npu for _ in range(3)])
         with pytest.raises(N6Timeout, match="dropped the work"):
             await device.infer(job(network, time.monotonic() + whole / 5))

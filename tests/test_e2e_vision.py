@@ -12,25 +12,45 @@ import numpy as np
 import pytest
 from e2e_fixtures import executable
 from numpy.typing import NDArray
+from references import DATA, PICTURE, arrays_of
+from tflite import write_echo
 
 from n6link import Network, Pose, networks
+from n6link.decoders.pose import COCO_NAMES
 from n6link.device import N6Device
 from n6link.errors import BadInput, CardError
+from n6link.result import Result
 from n6link.tensors import card, reduce
 from n6link.tensors.reduce import Peaks, Rows
 
-pytest.importorskip("PIL", reason="the extra `vision` is not installed")
+Image = pytest.importorskip("PIL.Image", reason="the extra `vision` is not installed")
 pytestmark = pytest.mark.usefixtures("virtual_board")
 
 ROOT = Path(__file__).resolve().parents[1]
-YOLO = card.load('task = "yolo-pose"\nnetworks = ["yolov8n_pose_*"]\ninput.pad = 114\n', base=None, name="yolo")
+YOLO = card.load('task = "yolo-pose"\nnetworks = ["yolov8n_pose_*", "echo"]\ninput.pad = 114\n', base=None, name="yolo")
 MOVENET17 = card.load('task = "pose-heatmap"\nnetworks = ["movenet17*"]\n', base=None, name="movenet17")
 PICTURES = ("coco_785.jpg", "coco_196141.jpg")
+ECHO = (112, 224, 3)
+"""a picture with as many values as a pose head of 1344 candidates"""
 
 
-def board(shared: Path, *names: str, options: str = "") -> N6Device:
+@pytest.fixture
+def echo(tmp_path: Path) -> Path:
+    """A network whose picture is its output: a pose head."""
+    quantised = arrays_of(DATA / "heads" / "one.npz")
+    path = tmp_path / "echo.tflite"
+    write_echo(path, ECHO, (1, 56, 1344), float(quantised["scale"]), int(quantised["zp"]) + 128)
+    return path
+
+
+def head_as_picture(reference: dict[str, NDArray[Any]]) -> NDArray[np.uint8]:
+    """The picture for which the network ``echo`` gives a saved output."""
+    return (reference["raw_i8"].astype(np.int16) + 128).astype(np.uint8).reshape(ECHO)
+
+
+def board(shared: Path, *names: str) -> N6Device:
     files = ",".join(str(shared / "models" / f"{name}.tflite") for name in names)
-    return N6Device(f"sim:{files}{options}", cards=[YOLO, MOVENET17])
+    return N6Device(f"sim:{files}", cards=[YOLO, MOVENET17])
 
 
 def same(one: Sequence[Pose], other: Sequence[Pose]) -> bool:
@@ -46,22 +66,47 @@ def same(one: Sequence[Pose], other: Sequence[Pose]) -> bool:
 # ---- several people
 
 
+async def run_whole_and_reduced(net: Network, picture: Path) -> Result:
+    """The whole result, after it was seen that candidates which the board has chosen give the same people."""
+    whole = await net.run(picture)
+    (raw,) = whole.outputs.values()
+    for options in ({}, {"conf": 0.05}, {"conf": 0.6, "iou": 0.2}, {"max_poses": 1}):
+        reduced = await net.run(picture, reduce=True, options=options)
+        (rows,) = reduced.reduced.values()
+        assert isinstance(rows, Rows) and rows.complete
+        assert np.array_equal(rows.values, raw[0][:, rows.indices].T)
+        assert same(reduced.decode(**options), whole.decode(**options))
+    return whole
+
+
+@pytest.mark.parametrize("case", ["one", "nobody", "tall", "crowd", "wide", "ties"])
+async def test_several_people(echo: Path, tmp_path: Path, case: str) -> None:
+    """Of a made-up head that goes through the board, the people are those that peers keep."""
+    reference = arrays_of(DATA / "heads" / f"{case}.npz")
+    picture = tmp_path / "head.png"
+    Image.fromarray(head_as_picture(reference)).save(picture)
+    async with N6Device(f"sim:{echo}", cards=[YOLO]) as dev:
+        net = dev["echo"]
+        whole = await run_whole_and_reduced(net, picture)
+        (raw,) = whole.outputs.values()
+        real = (reference["raw_i8"].astype(np.float32) - float(reference["zp"])) * reference["scale"]
+        assert np.array_equal(raw[0], real)
+        options = {"conf": float(reference["conf"]), "iou": float(reference["iou"])}
+        people = whole.decode(**options)
+        assert len(people) == len(reference["cv2_keep_idx"])
+        for person, index in zip(people, reference["cv2_keep_idx"], strict=True):
+            assert person.score == raw[0, 4, index] and person.names == COCO_NAMES
+            expected = raw[0, 5:, index].reshape(17, 3) * np.array([ECHO[1], ECHO[0], 1], np.float32)
+            assert np.abs(person.keypoints - expected).max() < 1e-3
+
+
 @pytest.mark.parametrize("name", ["yolov8n_pose_256", "yolov8n_pose_192"])
-async def test_several_people(shared: Path, name: str) -> None:
+async def test_several_people_of_a_real_network(shared: Path, name: str) -> None:
     """Whole outputs and candidates that the board has chosen give the same people, who are where people are."""
     async with board(shared, name) as dev:
-        net = dev[name]
         for picture, least in zip(PICTURES, (1, 2), strict=True):
-            whole = await net.run(shared / "images" / picture)
-            people = whole.decode()
+            people = (await run_whole_and_reduced(dev[name], shared / "images" / picture)).decode()
             assert len(people) >= least
-            (raw,) = whole.outputs.values()
-            for options in ({}, {"conf": 0.05}, {"conf": 0.6, "iou": 0.2}, {"max_poses": 1}):
-                reduced = await net.run(shared / "images" / picture, reduce=True, options=options)
-                (rows,) = reduced.reduced.values()
-                assert isinstance(rows, Rows) and rows.complete
-                assert np.array_equal(rows.values, raw[0][:, rows.indices].T)
-                assert same(reduced.decode(**options), whole.decode(**options))
             for person in people:
                 assert person.names[0] == "nose" and person.keypoints.shape == (17, 3) and person.box is not None
                 left, top, right, bottom = person.box
@@ -99,20 +144,22 @@ def test_similarity_to_the_annotations(shared: Path) -> None:
         assert all(np.mean(scores[name, picture]) > 0.7 for picture in PICTURES)
 
 
-async def test_more_candidates_than_fit(shared: Path) -> None:
-    """When nearly every anchor passes, the whole output is fetched, and the answer is the same."""
-    async with board(shared, "yolov8n_pose_192") as dev:
-        net = dev["yolov8n_pose_192"]
-        result = await net.run(shared / "images" / PICTURES[0], reduce=True, options={"conf": 0.0})
+async def test_more_candidates_than_fit(echo: Path) -> None:
+    """When every anchor passes, the whole output is fetched, and the answer is the same."""
+    picture = head_as_picture(arrays_of(DATA / "heads" / "crowd.npz"))
+    async with N6Device(f"sim:{echo}", cards=[YOLO]) as dev:
+        net = dev["echo"]
+        result = await net.run(picture, reduce=True, options={"conf": 0.0})
         assert not result.reduced and list(result.outputs) == list(net.outputs)
         assert (await dev.stats()).networks[0].runs == 2
-        whole = await net.run(shared / "images" / PICTURES[0], reduce=False)
+        whole = await net.run(picture, reduce=False)
         assert same(result.decode(conf=0.0), whole.decode(conf=0.0))
 
 
-async def test_a_result_that_was_reduced_for_other_options(shared: Path) -> None:
-    async with board(shared, "yolov8n_pose_192") as dev:
-        result = await dev["yolov8n_pose_192"].run(shared / "images" / PICTURES[0], reduce=True)
+async def test_a_result_that_was_reduced_for_other_options(echo: Path) -> None:
+    picture = head_as_picture(arrays_of(DATA / "heads" / "one.npz"))
+    async with N6Device(f"sim:{echo}", cards=[YOLO]) as dev:
+        result = await dev["echo"].run(picture, reduce=True)
         assert len(result.decode(conf=0.5)) == 1
         with pytest.raises(BadInput, match=r"fewer candidates than conf=0\.1 lets pass; run with reduce=False"):
             result.decode(conf=0.1)
@@ -121,24 +168,32 @@ async def test_a_result_that_was_reduced_for_other_options(shared: Path) -> None
 # ---- one person
 
 
-@pytest.mark.parametrize("name", ["movenet13_192_int8", "movenet17_192_int8"])
-async def test_one_person(shared: Path, name: str) -> None:
+async def test_one_person() -> None:
+    async with N6Device("sim:movenet13") as dev:
+        await check_one_person(dev["movenet13"], networks.PHOTO, PICTURE)
+
+
+async def test_one_person_of_17_keypoints(shared: Path) -> None:
+    async with board(shared, "movenet17_192_int8") as dev:
+        pictures = (shared / "images" / name for name in PICTURES)
+        await check_one_person(dev["movenet17_192_int8"], networks.PHOTO, *pictures)
+
+
+async def check_one_person(net: Network, *pictures: Path) -> None:
     """Peaks that the board has found are those of the heatmaps, ties included."""
-    async with board(shared, name) as dev:
-        net = dev[name]
-        for picture in (networks.PHOTO, *(shared / "images" / name for name in PICTURES)):
-            whole = await net.run(picture)
-            reduced = await net.run(picture, reduce=True)
-            (peaks,), (heatmap,) = reduced.reduced.values(), whole.outputs.values()
-            cells = heatmap.reshape(-1, heatmap.shape[-1])
-            assert isinstance(peaks, Peaks) and np.array_equal(peaks.indices, cells.argmax(axis=0))
-            assert same(whole.decode(), reduced.decode())
+    for picture in pictures:
+        whole = await net.run(picture)
+        reduced = await net.run(picture, reduce=True)
+        (peaks,), (heatmap,) = reduced.reduced.values(), whole.outputs.values()
+        cells = heatmap.reshape(-1, heatmap.shape[-1])
+        assert isinstance(peaks, Peaks) and np.array_equal(peaks.indices, cells.argmax(axis=0))
+        assert same(whole.decode(), reduced.decode())
 
 
-async def test_slow_links_reduce_by_themselves(shared: Path) -> None:
+async def test_slow_links_reduce_by_themselves() -> None:
     """Over a UART the peaks come back unless the caller wants the heatmaps; the person is the same."""
-    async with board(shared, "movenet13_192_int8", options="?baud=9000000") as dev:
-        net = dev["movenet13_192_int8"]
+    async with N6Device("sim:movenet13?baud=9000000") as dev:
+        net = dev["movenet13"]
         by_itself = await net.run(networks.PHOTO)
         whole = await net.run(networks.PHOTO, reduce=False)
         assert by_itself.reduced and not by_itself.outputs and whole.outputs and not whole.reduced
@@ -237,15 +292,15 @@ async def test_a_card_that_names_a_missing_input(tmp_path: Path) -> None:
             await dev["own"].run(networks.PHOTO)
 
 
-async def test_without_a_card(shared: Path) -> None:
-    async with N6Device(f"sim:{shared / 'models' / 'yolov8n_pose_192.tflite'}") as dev:
-        net = dev["yolov8n_pose_192"]
+async def test_without_a_card(echo: Path) -> None:
+    async with N6Device(f"sim:{echo}") as dev:
+        net = dev["echo"]
         assert net.card is None and not net.card_problem
-        result = await net.run(shared / "images" / PICTURES[0])
-        with pytest.raises(CardError, match=r"'yolov8n_pose_192' has no card.*\(output0\).*one of pose-heatmap, text-"):
+        result = await net.run(PICTURE)
+        with pytest.raises(CardError, match=r"'echo' has no card.*\(output0\).*one of pose-heatmap, text-"):
             result.decode()
         with pytest.raises(CardError, match="has no card"):
-            await net.run(shared / "images" / PICTURES[0], reduce=True)
+            await net.run(PICTURE, reduce=True)
 
 
 async def test_a_broken_card_of_the_firmware(tmp_path: Path) -> None:
@@ -262,16 +317,15 @@ async def test_a_broken_card_of_the_firmware(tmp_path: Path) -> None:
             result.decode()
 
 
-async def test_raw_pixels_need_no_card(shared: Path, tmp_path: Path) -> None:
+async def test_raw_pixels_need_no_card(echo: Path, tmp_path: Path) -> None:
     """An array of the input's own shape and dtype is no picture to a network whose card is broken."""
     (tmp_path / "own.toml").write_text("nonsense")
-    model = shared / "models" / "yolov8n_pose_192.tflite"
-    pixels = np.random.default_rng(2).integers(0, 256, (1, 192, 192, 3), np.uint8)
-    async with N6Device(f"sim:broken={model}?card={tmp_path / 'own.toml'},good={model}") as dev:
+    pixels = np.random.default_rng(2).integers(0, 256, (1, *ECHO), np.uint8)
+    async with N6Device(f"sim:broken={echo}?card={tmp_path / 'own.toml'},good={echo}") as dev:
         broken, good = [(await dev[name].run(pixels)).outputs["output0"] for name in ("broken", "good")]
         assert dev["broken"].card_problem and np.array_equal(broken, good)
         with pytest.raises(CardError, match="is not TOML"):
-            await dev["broken"].run(pixels[0, :96])
+            await dev["broken"].run(pixels[0, :56])
 
 
 async def test_the_firmware_wins_over_shapes_and_the_user_over_the_firmware(tmp_path: Path) -> None:
