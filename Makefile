@@ -54,7 +54,7 @@ check: $(VENV)/.dev tools
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/python -m n6link.codegen --check
+	$(BIN)/python -m n6link.protocol.codegen --check
 	git ls-files 'firmware/*.[ch]' | xargs $(BIN)/clang-format --dry-run --Werror
 	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability --inline-suppr \
 	  --suppress=missingIncludeSystem --suppress=comparePointers:firmware/ports/stm32n6/startup.c \
@@ -80,7 +80,7 @@ coverage: $(VENV)/.dev tools
 	bad=; $(BIN)/coverage report --fail-under=95 || bad=yes; $(BIN)/gcovr || bad=yes; test -z "$$bad"
 
 gen: $(VENV)/.installed
-	$(BIN)/python -m n6link.codegen
+	$(BIN)/python -m n6link.protocol.codegen
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix

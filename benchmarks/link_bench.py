@@ -26,7 +26,7 @@ import numpy as np
 
 from n6link.errors import TransportError
 from n6link.link.exchange import Phase
-from n6link.protocol import CODECS, MessageType
+from n6link.protocol import MessageType, records
 from n6link.session.channel import Channel, Mailbox
 from n6link.transport.url import open_stream
 
@@ -95,11 +95,11 @@ async def measure(line: str, seconds: float) -> str:
     with board(LINES[line]) as url:
         stream = await open_stream(url)
         async with Channel(stream, name=url, timeout=10, notify=lambda event: None) as channel:
-            session = await channel.open(1, host="link_bench")
-            info = CODECS["InfoReply"].unpack((await channel.ask(MessageType.INFO)).payload)
+            opened = await channel.open(1, host="link_bench")
+            info = records.InfoReply.unpack((await channel.ask(MessageType.INFO)).payload)
             channel.link.path.set_baud(info.baud)
-            await upload(channel, session.slots, seconds / 10)
-            goodput, cpu, repairs = await upload(channel, session.slots, seconds)
+            await upload(channel, opened.hello.slots, seconds / 10)
+            goodput, cpu, repairs = await upload(channel, opened.hello.slots, seconds)
             median, late = await ping(channel, min(seconds, 3))
     share = f"{100 * goodput * 1e6 / (BAUD / 10):.2f} %" if "baud" in url else "-"
     cells = (

@@ -24,9 +24,9 @@ from n6link.errors import (
     VersionMismatch,
 )
 from n6link.network import Network
+from n6link.protocol.records import Return
 from n6link.result import Result, Timing
 from n6link.tensors.card import Card
-from n6link.tensors.reduce import Return
 from n6link.tensors.tensor import TensorSpec
 from n6link.version import __version__
 

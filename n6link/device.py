@@ -27,7 +27,7 @@ from n6link.errors import (
 from n6link.link.events import Event, LogLine, Reply, StatsPushed, Stray
 from n6link.link.frames import Counters
 from n6link.network import Network
-from n6link.protocol import CODECS, LogLevel, MessageType, ResetKind, Status
+from n6link.protocol import LogLevel, MessageType, ResetKind, Status, records
 from n6link.session import describe
 from n6link.session.channel import Channel
 from n6link.session.clock import ClockMap
@@ -198,24 +198,22 @@ class N6Device:
         Raises:
             UnknownName: there is no such network.
         """
-        network, codec, record = self[name], CODECS["EpochStatsReply"], CODECS["BlockStats"]
-        records, runs, total = b"", 0, 1
-        while len(records) < total * record.size:
-            body = CODECS["EpochStats"].pack(network=network.index, first=len(records) // record.size)
+        network, size = self[name], records.BlockStats.SIZE
+        blocks, runs, total = b"", 0, 1
+        while len(blocks) < total * size:
+            body = records.EpochStats(network=network.index, first=len(blocks) // size).pack()
             payload = await self.request(MessageType.EPOCH_STATS, body)
-            page = codec.unpack(payload)
+            page = records.EpochStatsReply.unpack(payload)
             total, runs = page.total, page.runs
             if not runs:
-                records = bytes(total * record.size)
+                blocks = bytes(total * size)
             elif not page.count and total:
-                raise RemoteProtocolError(
-                    f"the device has {total} epoch blocks, and tells of {len(records) // record.size}"
-                )
+                raise RemoteProtocolError(f"the device has {total} epoch blocks, and reports {len(blocks) // size}")
             else:
-                records += payload[codec.size : codec.size + page.count * record.size]
+                blocks += payload[page.SIZE : page.SIZE + page.count * size]
         return EpochStats.from_records(
             network.epochs,
-            record.array(records),
+            records.BlockStats.array(blocks),
             runs=runs,
             source=network.timer_source,
             tick_hz=self._info.tick_hz,
@@ -259,7 +257,7 @@ class N6Device:
 
     async def set_log_level(self, level: LogLevel | int) -> None:
         """The least severe level of log lines that the device sends; numbers as in :mod:`logging`."""
-        body = CODECS["LogLevelRequest"].pack(level=min(int(level), int(LogLevel.NONE)))
+        body = records.LogLevelRequest(level=min(int(level), int(LogLevel.NONE))).pack()
         await self.request(MessageType.LOG_LEVEL, body)
 
     async def infer(self, job: Job) -> Outcome:
@@ -295,7 +293,7 @@ class N6Device:
         kind = ResetKind.DEVICE if restart else ResetKind.SESSION
         self._known = not restart
         try:
-            await self.request(MessageType.RESET, CODECS["Reset"].pack(kind=kind))
+            await self.request(MessageType.RESET, records.Reset(kind=kind).pack())
         except N6Error:
             self._known = True
             raise
@@ -322,24 +320,24 @@ class N6Device:
         """Opens a session, and reads what the device has."""
         channel = self._open_channel
         self._known = False
-        session = await channel.open(ambient.randbits(64), host=f"n6link {__version__}")
-        self._clock = ClockMap(session.tick_hz, floor=self._clock.newest)
+        opened = await channel.open(ambient.randbits(64), host=f"n6link {__version__}")
+        self._clock = ClockMap(opened.hello.tick_hz, floor=self._clock.newest)
         try:
-            self._info = DeviceInfo.parse(session, await self.request(MessageType.INFO))
+            self._info = DeviceInfo.parse(opened, await self.request(MessageType.INFO))
         except ValueError as error:
             raise RemoteProtocolError(f"the device tells too little of itself: {error}") from error
         channel.link.path.set_baud(self._info.baud)
         await self._compare_clocks()
         networks: dict[str, Network] = {}
         files = await sim.card_files(self._url)
-        for description in await describe.read(channel.ask_all, session.networks):
+        for description in await describe.read(channel.ask_all, opened.hello.networks):
             known, now = self._networks.get(description.name), (description.digest, description.index)
             same = known if known and (known.digest, known.index) == now else None  # over a restart
             networks[description.name] = same or Network(
                 self, description, *self._card(description, files.get(description.name))
             )
         self._networks = MappingProxyType(networks)
-        self._runner = Runner(channel, session.slots)
+        self._runner = Runner(channel, opened.hello.slots)
         self._known = True
 
     def _card(self, description: Description, file: Path | None) -> tuple[Card | None, str]:
@@ -388,8 +386,8 @@ class N6Device:
 
     def _rate(self) -> bytes:
         interval = min(self._stats.values(), default=0.0)
-        return CODECS["Subscribe"].pack(interval_ms=round(interval * 1000))
+        return records.Subscribe(interval_ms=round(interval * 1000)).pack()
 
 
 def _device_time(pong: Reply) -> int:
-    return int(CODECS["PingReply"].unpack(pong.payload).device_time)
+    return records.PingReply.unpack(pong.payload).device_time

@@ -20,12 +20,12 @@ from n6link.epochs.pools import Pool
 from n6link.epochs.timers import EpochTable
 from n6link.errors import BadInput, CardError, N6Timeout, UnknownName
 from n6link.protocol import Limit, TimerSource
+from n6link.protocol.records import Return
 from n6link.result import Result, Timing, check_returns
 from n6link.session.describe import Description
 from n6link.session.inference import Job, Outcome
 from n6link.tensors import inputs, reduce
 from n6link.tensors.card import Card
-from n6link.tensors.reduce import Return
 from n6link.tensors.tensor import TensorSpec
 from n6link.text import generation as generate
 from n6link.text.generation import TextStream

@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from n6link import ambient, decoders
 from n6link.epochs.timers import STAGES, EpochTimers
 from n6link.errors import BadInput, RemoteProtocolError
-from n6link.protocol import CODECS, Feature
+from n6link.protocol import Feature, records
+from n6link.protocol.records import Return
 from n6link.session.clock import UNKNOWN, ClockMap, HostTime
 from n6link.session.inference import Outcome
 from n6link.tensors import reduce
 from n6link.tensors.image import Placement
-from n6link.tensors.reduce import Reduced, Return
+from n6link.tensors.reduce import Reduced
 
 if TYPE_CHECKING:
     from n6link.control.stream import Frame
@@ -136,7 +137,7 @@ class Result:
         header, network = self._outcome.header, self.network
         if not header.blocks:
             return None
-        times = CODECS["EpochTime"].array(self._outcome.data, header.blocks, header.timers_offset)
+        times = records.EpochTime.array(self._outcome.data, header.blocks, header.timers_offset)
         return EpochTimers.from_records(
             network.epochs,
             times,

@@ -7,7 +7,8 @@ import numpy as np
 from n6link.epochs.timers import EpochBlock, EpochStats, EpochTable
 from n6link.monitor.model import Model
 from n6link.monitor.view import Identity, LogLine, PoolRow
-from n6link.protocol import CODECS, EpochKind, TimerSource
+from n6link.protocol import EpochKind, TimerSource
+from n6link.protocol.records import BlockStats
 from n6link.session.stats import LinkStats, NetworkStats, Stats
 
 KIB = 1024
@@ -51,7 +52,7 @@ def epochs() -> EpochStats:
         EpochBlock(index, kind, first, last, operation)
         for index, (kind, first, last, operation, _) in enumerate(BLOCKS)
     )
-    records = np.zeros(len(BLOCKS), CODECS["BlockStats"].dtype)
+    records = np.zeros(len(BLOCKS), BlockStats.DTYPE)
     records["core"] = [20 * ticks for *_, ticks in BLOCKS]
     return EpochStats.from_records(table, records, runs=20, source=TimerSource.DWT_CYCLES, tick_hz=1e9)
 

@@ -19,7 +19,7 @@ from zlib import crc32
 from e2e_fixtures import executable
 
 from n6link.link import frames
-from n6link.protocol import CODECS, SCHEMA_ID, VERSION_MAJOR, Flag, MessageType
+from n6link.protocol import SCHEMA_ID, VERSION_MAJOR, Flag, MessageType, records
 
 REFERENCE: Final = ("--network", "reference=reference:reference")
 WINDOW: Final = 1 << 20
@@ -127,7 +127,7 @@ class Client:
 
     def result(self, number: int) -> bytes:
         """The outputs of an inference."""
-        length = CODECS["Result"].unpack(self.reply(MessageType.RESULT, number)).length
+        length = records.Result.unpack(self.reply(MessageType.RESULT, number)).length
         return self.data(number, length)
 
     def data(self, number: int, length: int) -> bytes:
@@ -157,12 +157,12 @@ class Client:
     def greet(self) -> int:
         """Sends HELLO; returns its id."""
         nonce = int.from_bytes(os.urandom(8), "little")
-        hello = CODECS["Hello"].pack(major=VERSION_MAJOR, schema=SCHEMA_ID, nonce=nonce, window=WINDOW)
+        hello = records.Hello(major=VERSION_MAJOR, schema=SCHEMA_ID, nonce=nonce, window=WINDOW).pack()
         return self.send(MessageType.HELLO, hello)
 
     def greeted(self, number: int) -> Any:
         """The answer to HELLO."""
-        return CODECS["HelloReply"].unpack(self.reply(MessageType.HELLO, number))
+        return records.HelloReply.unpack(self.reply(MessageType.HELLO, number))
 
     def hello(self) -> Any:
         return self.greeted(self.greet())
@@ -174,7 +174,7 @@ class Client:
             part = memoryview(image)[offset : offset + chunk]
             front = frames.header(MessageType.DATA, number, frames.HEADER_SIZE + len(part))
             self.write(b"".join(frames.pack_data(front, position + offset, offset, 0, part)))
-        commit = CODECS["Commit"].pack(position=position + len(image), length=len(image), crc=crc32(image))
+        commit = records.Commit(position=position + len(image), length=len(image), crc=crc32(image)).pack()
         self.write(frames.pack(MessageType.COMMIT, number, commit))
         return number
 
@@ -182,7 +182,7 @@ class Client:
         """Says hello, uploads an input of network 0 and has it run; returns when it is queued."""
         upload = self.upload(image, chunk=self.hello().chunk)
         key = int.from_bytes(os.urandom(8), "little")
-        number = self.send(MessageType.INFER, CODECS["Infer"].pack(key=key, upload=upload))
+        number = self.send(MessageType.INFER, records.Infer(key=key, upload=upload).pack())
         self.reply(MessageType.INFER, number)
         return number
 

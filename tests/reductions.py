@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from n6link.protocol import CODECS, Reduction
+from n6link.protocol import Reduction
+from n6link.protocol.records import Return
 from n6link.tensors import reduce
 from n6link.tensors.card import Card
 from n6link.tensors.image import Placement
-from n6link.tensors.reduce import Reduced, Return
+from n6link.tensors.reduce import Reduced
 from n6link.tensors.tensor import TensorSpec
 
 FORMATS = {"int8": "b", "uint8": "B", "int16": "h", "float32": "f"}
@@ -52,7 +53,7 @@ def spec(name: str, shape: tuple[int, ...], dtype: str, scale: float | None = No
 
 def device(array: NDArray[Any], request: Return) -> tuple[bytes, int]:
     """The bytes and the count that a device answers to a request for an output."""
-    wire = CODECS["Return"].unpack(request.pack())
+    wire = Return.unpack(request.pack())
     raw, code = array.tobytes(), FORMATS.get(str(array.dtype), "")
     if wire.reduction == Reduction.RAW:
         end = wire.offset + wire.length if wire.length else len(raw)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from n6link import codegen
-from n6link.protocol import CODECS, ENUMS
+from n6link.protocol import codegen
+from n6link.protocol.schema import ENUMS, STRUCTS
 
 
 def test_generated_files_are_fresh() -> None:
@@ -18,7 +18,7 @@ def test_generated_files_are_fresh() -> None:
 def test_a_stale_file_is_named_and_rewritten(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for folder in ("firmware/core/wire", "firmware/test", "tests"):
+    for folder in ("n6link/protocol", "firmware/core/wire", "firmware/test", "tests"):
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "tests/vectors.toml").write_text((codegen.ROOT / "tests/vectors.toml").read_text())
     document = (codegen.ROOT / "protocol.md").read_text()
@@ -52,8 +52,8 @@ def test_header_compiles_with_all_its_static_asserts(tmp_path: Path) -> None:
     flags = ["-std=c11", "-Wall", "-Wextra", "-Wconversion", "-pedantic", "-Werror", "-fsyntax-only"]
     subprocess.run(["cc", *flags, "-I", str(codegen.ROOT / "firmware/core/wire"), str(source)], check=True)
     text = codegen.header()
-    assert text.count("_Static_assert(sizeof") == len(CODECS)
-    assert all(f"}} {codegen.c_name(name)};" in text for name in [*CODECS, *ENUMS])
+    assert text.count("_Static_assert(sizeof") == len(STRUCTS)
+    assert all(f"}} {codegen.c_name(name)};" in text for name in [*STRUCTS, *ENUMS])
 
 
 @pytest.mark.parametrize(("name", "expected"), [("HelloReply", "hello_reply"), ("DType", "dtype"), ("Nak", "nak")])

@@ -17,7 +17,7 @@ from tflite import write_fully_connected
 from n6link import N6Device
 from n6link.errors import BadInput, DeviceError, N6Timeout
 from n6link.network import Network
-from n6link.protocol import CODECS, InferFlag, MessageType, Status
+from n6link.protocol import InferFlag, MessageType, Status, records
 from n6link.session.inference import Job
 
 
@@ -105,7 +105,7 @@ async def test_the_time_to_live_is_what_is_left(seconds: float | None, ttl: tupl
                 await device.infer(job(network, None if seconds is None else time.monotonic() + seconds))
             except N6Timeout:
                 assert seconds == 1e-9
-        infer = next(CODECS["Infer"].unpack(body) for kind, body in made if kind is MessageType.INFER)
+        infer = next(records.Infer.unpack(body) for kind, body in made if kind is MessageType.INFER)
         assert ttl[0] <= infer.ttl_us <= ttl[1]
         assert bool(infer.flags & InferFlag.ABORT_LATE) == (seconds is not None)
 

@@ -9,7 +9,7 @@ import pytest
 
 from n6link.errors import RemoteProtocolError
 from n6link.link.events import Reply
-from n6link.protocol import CODECS, DType, EpochKind, MessageType, Section, TimerSource
+from n6link.protocol import DType, EpochKind, MessageType, Section, TimerSource, records
 from n6link.session import describe
 from n6link.session.describe import Description
 
@@ -24,16 +24,14 @@ class Board:
         self.networks = networks
         self.asked: list[int] = []
         self._change = change or (lambda what, values: None)
-        tensor = CODECS["TensorRecord"].pack(
-            name=b"x", dtype=DType.INT8, ndim=2, shape=(1, 8, 0, 0, 0, 0), size=8, scale=0.5
-        )
-        block = [
-            CODECS["BlockRecord"].pack(first=n, last=n, kind=EpochKind.EC, operation=b"Conv") for n in range(1, 11)
-        ]
-        self.records = {
+        tensor = records.TensorRecord(
+            name="x", dtype=DType.INT8, ndim=2, shape=(1, 8, 0, 0, 0, 0), size=8, scale=0.5
+        ).pack()
+        block = [records.BlockRecord(first=n, last=n, kind=EpochKind.EC, operation="Conv").pack() for n in range(1, 11)]
+        self.sections: dict[int, list[bytes]] = {
             Section.INPUTS: [tensor],
             Section.OUTPUTS: [tensor.replace(b"x", b"y", 1)],
-            Section.POOLS: [CODECS["PoolRecord"].pack(name=b"npuRAM5", total=100, used=96)],
+            Section.POOLS: [records.PoolRecord(name="npuRAM5", total=100, used=96).pack()],
             Section.BLOCKS: block,
             Section.CARD: [bytes([byte]) for byte in b'task = "pose-heatmap"'],
             Section.INPUT_SCALES: [],
@@ -46,32 +44,29 @@ class Board:
 
     def answer(self, kind: MessageType, body: bytes) -> bytes:
         if kind is MessageType.LIST:
-            first = CODECS["List"].unpack(body).first
+            first = records.List.unpack(body).first
             names = range(first, min(first + 1, self.networks))
             values = {"count": len(names), "first": first}
             self._change("list", values)
-            return CODECS["ListReply"].pack(**values) + b"".join(
-                self.pack(
-                    "NetworkRecord", "network", name=b"net%d" % n, index=n, input_bytes=8, epochs=10, timer_source=1
-                )
-                for n in names
+            return records.ListReply(**values).pack() + b"".join(
+                self.network(name=f"net{n}", index=n, input_bytes=8, epochs=10, timer_source=1) for n in names
             )
-        wanted = CODECS["Describe"].unpack(body)
-        records = self.records[wanted.section]
-        page = records[wanted.first : wanted.first + PAGE]
+        wanted = records.Describe.unpack(body)
+        section = self.sections[wanted.section]
+        page = section[wanted.first : wanted.first + PAGE]
         values = {
             "network": wanted.network,
             "section": wanted.section,
             "first": wanted.first,
             "count": len(page),
-            "total": len(records),
+            "total": len(section),
         }
-        self._change(wanted.section.name, values)
-        return CODECS["DescribeReply"].pack(**values) + b"".join(page)
+        self._change(Section(wanted.section).name, values)
+        return records.DescribeReply(**values).pack() + b"".join(page)
 
-    def pack(self, struct: str, what: str, **values: Any) -> bytes:
-        self._change(what, values)
-        return CODECS[struct].pack(**values)
+    def network(self, **values: Any) -> bytes:
+        self._change("network", values)
+        return records.NetworkRecord(**values).pack()
 
     async def read(self) -> list[Description]:
         return await describe.read(self.ask, self.networks)

@@ -36,7 +36,7 @@ from n6link.errors import (
     VersionMismatch,
 )
 from n6link.network import Network
-from n6link.protocol import CODECS, LogLevel, MessageType, ResetKind, Status
+from n6link.protocol import LogLevel, MessageType, ResetKind, Status, records
 from n6link.result import Result
 from n6link.session.inference import Job
 from n6link.transport.url import open_stream
@@ -82,7 +82,7 @@ async def test_an_unknown_network(device_url: str) -> None:
         with pytest.raises(UnknownName, match="no network 'yolo'; it has reference, reference_colour"):
             dev["yolo"]
         with pytest.raises(DeviceError) as caught:
-            await dev.request(MessageType.DESCRIBE, CODECS["Describe"].pack(network=99))
+            await dev.request(MessageType.DESCRIBE, records.Describe(network=99).pack())
         assert (caught.value.status, caught.value.value) == (Status.UNKNOWN_NETWORK, 99)
 
 
@@ -207,7 +207,7 @@ async def test_restart(device_url: str) -> None:
 async def test_a_device_that_was_restarted_by_others(device_url: str) -> None:
     async with N6Device(device_url, timeout=30) as dev:
         with suppress(DeviceRebooted):
-            await dev.request(MessageType.RESET, CODECS["Reset"].pack(kind=ResetKind.DEVICE))
+            await dev.request(MessageType.RESET, records.Reset(kind=ResetKind.DEVICE).pack())
         with pytest.raises(DeviceRebooted, match="was restarted"):
             for _ in range(100):
                 await dev.ping()
@@ -407,9 +407,9 @@ async def test_a_slot_that_the_device_still_uses_is_tried_again() -> None:
         network = dev["reference"]
         good = await network.run(noise(network))
         for slot in range(2):
-            body = CODECS["Infer"].pack(
+            body = records.Infer(
                 key=slot + 1, upload=1000 + slot, slot=slot, network=network.index, ttl_us=150_000
-            )
+            ).pack()
             dev._open_channel.send(MessageType.INFER, body)
         assert same(await network.run(noise(network)), good)
         assert (await dev.stats()).networks[network.index].late == 2
@@ -420,7 +420,7 @@ async def test_a_device_that_stays_busy_is_given_up() -> None:
         network = dev["reference"]
         await network.run(noise(network))
         for slot in range(2):
-            body = CODECS["Infer"].pack(key=slot + 1, upload=1000 + slot, slot=slot, network=network.index)
+            body = records.Infer(key=slot + 1, upload=1000 + slot, slot=slot, network=network.index).pack()
             dev._open_channel.send(MessageType.INFER, body)
         with pytest.raises(DeviceError) as caught:
             await network.run(noise(network))
@@ -499,7 +499,7 @@ def peer(monkeypatch: pytest.MonkeyPatch, answer: Callable[[bytes], bytes]) -> N
 
 
 def nonce_of(hello: bytes) -> int:
-    return int(CODECS["Hello"].unpack(hello[12:]).nonce)
+    return int(records.Hello.unpack(hello[12:]).nonce)
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from reductions import device
 
 from n6link import N6Device, Network, TensorSpec
+from n6link.protocol.records import Return
 from n6link.tensors import reduce
-from n6link.tensors.reduce import Peaks, Reduced, Return, Rows
+from n6link.tensors.reduce import Peaks, Reduced, Rows
 
 __all__ = ["device_url"]
 

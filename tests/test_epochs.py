@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from n6link.epochs.timers import EpochBlock, EpochStats, EpochTable, EpochTimers, to_csv
 from n6link.errors import BadInput, RemoteProtocolError
-from n6link.protocol import CODECS, EpochKind, TimerSource
+from n6link.protocol import EpochKind, TimerSource
+from n6link.protocol.records import BlockRecord, BlockStats, EpochTime
 
 HW, EXTRA, SW, HYBRID, EC = EpochKind.HW, EpochKind.EXTRA, EpochKind.SW, EpochKind.HYBRID, EpochKind.EC
 MHZ_800 = 800e6
@@ -35,14 +36,12 @@ MOVENET: list[tuple[EpochKind, int, int, str]] = [
 """The 9 blocks of MoveNet on a board; the last one covers the return marker, 76."""
 
 
-def block_records(rows: list[tuple[EpochKind, int, int, str]]) -> NDArray[Any]:
-    codec = CODECS["BlockRecord"]
-    packed = [codec.pack(kind=k, first=a, last=b, operation=o.encode(), estimated_npu=100 * a) for k, a, b, o in rows]
-    return codec.array(b"".join(packed))
+def block_records(rows: list[tuple[EpochKind, int, int, str]]) -> list[BlockRecord]:
+    return [BlockRecord(kind=k, first=a, last=b, operation=o, estimated_npu=100 * a) for k, a, b, o in rows]
 
 
 def time_records(rows: list[tuple[int, int, int, int]]) -> NDArray[Any]:
-    return np.array(rows, CODECS["EpochTime"].dtype)
+    return np.array(rows, EpochTime.DTYPE)
 
 
 def table_of(*kinds: EpochKind) -> EpochTable:
@@ -89,9 +88,8 @@ def test_record_fields_arrive() -> None:
 
 @pytest.mark.parametrize(("kind", "first", "last"), [(9, 1, 1), (0, 5, 4)], ids=["kind", "order"])
 def test_impossible_record(kind: int, first: int, last: int) -> None:
-    records = CODECS["BlockRecord"].array(CODECS["BlockRecord"].pack(kind=kind, first=first, last=last))
     with pytest.raises(RemoteProtocolError, match="block 0"):
-        EpochTable.from_records(records)
+        EpochTable.from_records([BlockRecord(kind=kind, first=first, last=last)])
 
 
 def test_inserted_blocks_are_no_epochs() -> None:
@@ -219,7 +217,7 @@ def test_simulated_times_say_so_everywhere(source: TimerSource, flag: bool, simu
     assert json.loads(timers.to_json())["simulated"] is simulated
     assert f"{source.name},{simulated}" in timers.to_csv()
     stats = EpochStats.from_records(
-        timers.table, np.zeros(1, CODECS["BlockStats"].dtype), runs=1, source=source, tick_hz=1.0, simulated=flag
+        timers.table, np.zeros(1, BlockStats.DTYPE), runs=1, source=source, tick_hz=1.0, simulated=flag
     )
     assert stats.to_dict()["simulated"] is simulated
     assert origin in stats.origin
@@ -270,7 +268,7 @@ def test_csv_has_a_line_a_block_with_its_source() -> None:
 
 
 def test_device_statistics() -> None:
-    records = np.array([(10, 600, 40, 50, 80), (0, 0, 100, 5, 2**32 - 1)], CODECS["BlockStats"].dtype)
+    records = np.array([(10, 600, 40, 50, 80), (0, 0, 100, 5, 2**32 - 1)], BlockStats.DTYPE)
     stats = EpochStats.from_records(table_of(HW, SW), records, runs=10, source=TimerSource.DWT_CYCLES, tick_hz=1000.0)
     assert stats.mean.tolist() == [0.065, 0.010]
     assert stats.min.tolist() == [0.050, 0.005]
@@ -279,13 +277,13 @@ def test_device_statistics() -> None:
 
 
 def test_device_statistics_before_the_first_run() -> None:
-    records = np.zeros(1, CODECS["BlockStats"].dtype)
+    records = np.zeros(1, BlockStats.DTYPE)
     stats = EpochStats.from_records(table_of(HW), records, runs=0, source=TimerSource.DWT_CYCLES, tick_hz=1000.0)
     assert np.isnan(stats.mean).all()
     assert "mean_s" not in stats.to_dict()["blocks"][0]
 
 
 def test_device_statistics_must_fit_the_table() -> None:
-    records = np.zeros(2, CODECS["BlockStats"].dtype)
+    records = np.zeros(2, BlockStats.DTYPE)
     with pytest.raises(RemoteProtocolError, match="2 block statistics for 1 blocks"):
         EpochStats.from_records(table_of(HW), records, runs=1, source=TimerSource.DWT_CYCLES, tick_hz=1000.0)

@@ -27,18 +27,19 @@ from n6link.link.events import (
     Uploaded,
 )
 from n6link.link.link import Link, State
-from n6link.protocol import CODECS, SCHEMA_ID, VERSION_MAJOR, FieldTag, Limit, MessageType, Status, pack_fields
+from n6link.protocol import SCHEMA_ID, VERSION_MAJOR, FieldTag, Limit, MessageType, Status, records
+from n6link.protocol.fields import pack_fields
 
 IMAGE = bytes(range(256)) * 4 + b"the last chunk is shorter"
 """four chunks of 256 bytes, and a fifth"""
 
 
 def credit(limit: int) -> bytes:
-    return wire.event(MessageType.CREDIT, CODECS["Credit"].pack(limit=limit % 2**32))
+    return wire.event(MessageType.CREDIT, records.Credit(limit=limit % 2**32).pack())
 
 
 def nak(number: int, offset: int, length: int) -> bytes:
-    return wire.event(MessageType.NAK, CODECS["Nak"].pack(offset=offset, length=length), number)
+    return wire.event(MessageType.NAK, records.Nak(offset=offset, length=length).pack(), number)
 
 
 def upload(link: Link, image: bytes = IMAGE, **values: Any) -> int:
@@ -47,9 +48,9 @@ def upload(link: Link, image: bytes = IMAGE, **values: Any) -> int:
 
 def infer(link: Link) -> int:
     """An INFER that has been sent and accepted."""
-    number = link.request(MessageType.INFER, CODECS["Infer"].pack(), patience=PATIENCE).id
+    number = link.request(MessageType.INFER, records.Infer().pack(), patience=PATIENCE).id
     sent(link)
-    link.receive_data(wire.reply(MessageType.INFER, number, CODECS["InferReply"].pack()), 0.0)
+    link.receive_data(wire.reply(MessageType.INFER, number, records.InferReply().pack()), 0.0)
     return number
 
 
@@ -91,10 +92,10 @@ def test_one_inference_as_the_golden_frames_have_it(pieces: str) -> None:
             case Reply(type=MessageType.LIST):
                 upload(link, b"\x01\x02\xfd\x7f")
                 write()
-                link.request(MessageType.INFER, CODECS["Infer"].pack(key=0xA1, upload=3), patience=PATIENCE)
+                link.request(MessageType.INFER, records.Infer(key=0xA1, upload=3).pack(), patience=PATIENCE)
             case Received(id=4, data=output):
                 assert output == b"\x02\x03\xfe\x80"
-                link.request(MessageType.RELEASE, CODECS["Release"].pack(target=4), patience=PATIENCE)
+                link.request(MessageType.RELEASE, records.Release(target=4).pack(), patience=PATIENCE)
     assert ours == b""
     assert [type(event) for event in got] == [Opened, Reply, Uploaded, Begun, Received, Reply]
     assert not link.exchanges
@@ -119,17 +120,17 @@ def refusal(link: Link) -> Exception:
 
 def test_what_the_device_announced() -> None:
     fields = pack_fields([(FieldTag.NPU_RUNTIME, "LL_ATON 2.2")])
-    reply = wire.hello_reply(build=b"abc", boot_nonce=7, features=3)
+    reply = wire.hello_reply(build="abc", boot_nonce=7, features=3)
     link = opening()
     number = next(iter(link.exchanges))
     whole = wire.reply(MessageType.HELLO, number, reply[12:-4] + fields)
     feed(link, whole)
     (event,) = events(link)
     assert isinstance(event, Opened)
-    session = event.session
-    assert (session.boot_nonce, session.build, session.features, session.chunk) == (7, "abc", 3, 256)
-    assert session.fields == {FieldTag.NPU_RUNTIME: "LL_ATON 2.2"}
-    assert link.session is session
+    hello = event.hello
+    assert (hello.boot_nonce, hello.build, hello.features, hello.chunk) == (7, "abc", 3, 256)
+    assert event.fields == {FieldTag.NPU_RUNTIME: "LL_ATON 2.2"}
+    assert link.session is hello
 
 
 def test_the_program_gives_its_name() -> None:
@@ -211,7 +212,7 @@ def test_a_device_without_a_session_was_restarted() -> None:
     feed(link, wire.error(2, Status.NO_SESSION, MessageType.PING))
     assert events(link) == [Lost()]
     assert link.state is State.CLOSED
-    feed(link, wire.reply(MessageType.PING, 2, CODECS["PingReply"].pack()))
+    feed(link, wire.reply(MessageType.PING, 2, records.PingReply().pack()))
     assert events(link) == []
 
 
@@ -226,7 +227,7 @@ def test_a_new_session_forgets_the_old_one() -> None:
     feed(link, wire.hello_reply(number=4, nonce=NONCE + 1))
     upload(link, b"x" * 256)
     ((_, _, payload), _) = sent(link)
-    assert CODECS["DataHeader"].unpack(payload).position == 0
+    assert records.DataHeader.unpack(payload).position == 0
 
 
 # ---------------------------------------------------------------------------------------- requests
@@ -312,7 +313,7 @@ def test_malformed_payloads_are_counted_and_change_nothing() -> None:
     )
     assert link.counters.malformed == 5
     assert events(link) == []
-    feed(link, wire.reply(MessageType.PING, number, CODECS["PingReply"].pack(limit=1024)))
+    feed(link, wire.reply(MessageType.PING, number, records.PingReply(limit=1024).pack()))
     assert [type(event) for event in events(link)] == [Reply]
 
 
@@ -366,12 +367,12 @@ def test_an_upload_is_chunks_and_a_commit() -> None:
     link = opened(window=2048)
     number = upload(link, network=5, slot=1)
     *chunks, (kind, commit_id, payload) = sent(link, now=2.5)
-    headers = [CODECS["DataHeader"].unpack(chunk) for _, _, chunk in chunks]
+    headers = [records.DataHeader.unpack(chunk) for _, _, chunk in chunks]
     assert [(header.offset, header.position, header.slot) for header in headers] == [
         (n, n, 1) for n in range(0, 1280, 256)
     ]
     assert b"".join(chunk[12:] for _, _, chunk in chunks) == IMAGE
-    commit = CODECS["Commit"].unpack(payload)
+    commit = records.Commit.unpack(payload)
     assert (kind, commit_id) == (MessageType.COMMIT, number)
     assert (commit.position, commit.length, commit.crc) == (len(IMAGE), len(IMAGE), crc32(IMAGE))
     assert (commit.network, commit.slot) == (5, 1)
@@ -418,11 +419,11 @@ def test_positions_wrap() -> None:
     link._sender._position = link._sender._acknowledged = 2**32 - 300
     feed(link, credit(2**32 - 300 + 1024))
     number = upload(link)
-    headers = [CODECS["DataHeader"].unpack(chunk) for _, _, chunk in sent(link)]
+    headers = [records.DataHeader.unpack(chunk) for _, _, chunk in sent(link)]
     assert [header.position for header in headers] == [2**32 - 300, 2**32 - 44, 212, 468]
     feed(link, credit(5000))
     (*_, (_, _, commit)) = sent(link)
-    assert CODECS["Commit"].unpack(commit).position == len(IMAGE) - 300
+    assert records.Commit.unpack(commit).position == len(IMAGE) - 300
     assert link.exchanges[number].position == len(IMAGE) - 300
 
 
@@ -439,7 +440,7 @@ def test_missing_chunks_are_sent_again_before_others() -> None:
     sent(link)
     upload(link)
     feed(link, nak(first, 256, 512))
-    assert [(number, CODECS["DataHeader"].unpack(chunk).offset) for _, number, chunk in sent(link, budget=600)][:3] == [
+    assert [(number, records.DataHeader.unpack(chunk).offset) for _, number, chunk in sent(link, budget=600)][:3] == [
         (first, 256),
         (first, 512),
         (first + 1, 0),
@@ -498,10 +499,10 @@ def test_out_of_credits_is_cleared_up_by_a_probe() -> None:
     over = wire.error(number, Status.OUT_OF_CREDITS, MessageType.DATA)
     feed(link, over, over)
     ((kind, probe, payload),) = sent(link)
-    assert (kind, CODECS["Ping"].unpack(payload).position) == (MessageType.PING, len(IMAGE))
-    feed(link, wire.reply(MessageType.PING, probe, CODECS["PingReply"].pack(limit=4000, position=700)))
+    assert (kind, records.Ping.unpack(payload).position) == (MessageType.PING, len(IMAGE))
+    feed(link, wire.reply(MessageType.PING, probe, records.PingReply(limit=4000, position=700).pack()))
     ((kind, _, payload),) = sent(link)
-    assert (kind, CODECS["Credit"].unpack(payload).limit) == (MessageType.CREDIT, 700 + 1024)
+    assert (kind, records.Credit.unpack(payload).limit) == (MessageType.CREDIT, 700 + 1024)
     assert number in link.exchanges
 
 
@@ -575,7 +576,7 @@ def test_an_empty_result() -> None:
 
 def test_a_result_that_is_read_again() -> None:
     link = opened()
-    number = link.request(MessageType.READ, CODECS["Read"].pack(target=1), patience=PATIENCE).id
+    number = link.request(MessageType.READ, records.Read(target=1).pack(), patience=PATIENCE).id
     sent(link)
     feed(link, wire.result(number, OUTPUT, MessageType.READ), *wire.chunks(number, OUTPUT))
     assert received(link) == OUTPUT
@@ -586,7 +587,7 @@ def test_a_gap_is_asked_for_once() -> None:
     number = infer(link)
     chunks = wire.chunks(number, OUTPUT)
     feed(link, wire.result(number, OUTPUT), chunks[0], chunks[3], chunks[4])
-    naks = [(n, CODECS["Nak"].unpack(payload)) for kind, n, payload in sent(link) if kind is MessageType.NAK]
+    naks = [(n, records.Nak.unpack(payload)) for kind, n, payload in sent(link) if kind is MessageType.NAK]
     assert [(n, gap.offset, gap.length) for n, gap in naks] == [(number, 256, 512)]
     feed(link, chunks[2], chunks[4], chunks[1])
     assert "NAK" not in kinds(link)
@@ -604,11 +605,11 @@ def test_a_damaged_chunk_is_asked_for_at_once() -> None:
     chunks = wire.chunks(number, OUTPUT)
     feed(link, wire.result(number, OUTPUT), chunks[0], damaged(chunks[2]))
     ((kind, _, payload),) = sent(link)
-    nak = CODECS["Nak"].unpack(payload)
+    nak = records.Nak.unpack(payload)
     assert (kind, nak.offset, nak.length) == (MessageType.NAK, 256, 512)
     feed(link, damaged(chunks[1]), damaged(chunks[0]), damaged(wire.data(99, 0, 0, b"x")))
     ((kind, _, payload),) = sent(link)
-    nak = CODECS["Nak"].unpack(payload)
+    nak = records.Nak.unpack(payload)
     assert (kind, nak.offset, nak.length) == (MessageType.NAK, 256, 256)
     feed(link, *chunks[1:])
     assert "NAK" not in kinds(link)
@@ -622,7 +623,7 @@ def test_complaining_asks_for_every_gap() -> None:
     feed(link, wire.result(number, OUTPUT), chunks[1], chunks[3])
     sent(link)
     link.complain(number)
-    naks = [CODECS["Nak"].unpack(payload) for _, _, payload in sent(link)]
+    naks = [records.Nak.unpack(payload) for _, _, payload in sent(link)]
     assert [(gap.offset, gap.length) for gap in naks] == [(0, 256), (512, 256), (1024, 226)]
 
 
@@ -642,7 +643,7 @@ def test_a_wrong_digest_asks_for_all_of_it_and_gives_up_the_third_time() -> None
     feed(link, wire.result(number, OUTPUT, crc=1))
     for _ in range(2):
         feed(link, *wire.chunks(number, OUTPUT))
-        naks = [CODECS["Nak"].unpack(payload) for kind, _, payload in sent(link) if kind is MessageType.NAK]
+        naks = [records.Nak.unpack(payload) for kind, _, payload in sent(link) if kind is MessageType.NAK]
         assert [(gap.offset, gap.length) for gap in naks] == [(0, 0)]
     feed(link, *wire.chunks(number, OUTPUT))
     _, event = events(link)
@@ -718,7 +719,7 @@ def test_we_grant_when_half_of_the_window_is_used() -> None:
     assert kinds(link) == []
     feed(link, chunks[1])
     ((kind, _, payload),) = sent(link)
-    assert (kind, CODECS["Credit"].unpack(payload).limit) == (MessageType.CREDIT, 512 + 1024)
+    assert (kind, records.Credit.unpack(payload).limit) == (MessageType.CREDIT, 512 + 1024)
 
 
 def test_lost_chunks_are_credited_by_position() -> None:
@@ -727,15 +728,15 @@ def test_lost_chunks_are_credited_by_position() -> None:
     assert kinds(link) == []
     feed(link, wire.data(99, 4096, 0, bytes(256)))
     ((_, _, payload),) = sent(link)
-    assert CODECS["Credit"].unpack(payload).limit == 4096 + 256 + 1024
+    assert records.Credit.unpack(payload).limit == 4096 + 256 + 1024
 
 
 def test_a_ping_writes_off_what_was_lost() -> None:
     link = opened()
     number = link.request(MessageType.PING, patience=PATIENCE).id
     ((_, _, payload),) = sent(link, now=1.5)
-    assert CODECS["Ping"].unpack(payload).host_time == 1_500_000_000
-    feed(link, wire.reply(MessageType.PING, number, CODECS["PingReply"].pack(limit=100, position=512)))
+    assert records.Ping.unpack(payload).host_time == 1_500_000_000
+    feed(link, wire.reply(MessageType.PING, number, records.PingReply(limit=100, position=512).pack()))
     assert kinds(link) == []  # the device has not run out: no new grant is needed
     feed(link, wire.data(99, 512, 0, bytes(256)))
     assert kinds(link) == ["CREDIT"]
@@ -786,10 +787,10 @@ def dialogue() -> bytes:
             nak(3, 0, 256),
             credit(4096),
             wire.reply(MessageType.COMMIT, 3),
-            wire.reply(MessageType.INFER, 4, CODECS["InferReply"].pack()),
+            wire.reply(MessageType.INFER, 4, records.InferReply().pack()),
             wire.result(4, OUTPUT),
             *wire.chunks(4, OUTPUT),
-            wire.event(MessageType.LOG, CODECS["Log"].pack(level=20) + b"done"),
+            wire.event(MessageType.LOG, records.Log(level=20).pack() + b"done"),
             wire.error(5, Status.BUSY),
         ]
     )
@@ -823,7 +824,7 @@ def test_no_bytes_of_a_peer_raise_an_exception(data: st.DataObject) -> None:
     assert link.state is state
     link.receive_data(bytes(Limit.MAX_CHUNK + 32), 0.0)
     list(link.events())
-    link.receive_data(wire.event(MessageType.LOG, CODECS["Log"].pack() + b"alive"), 0.0)
+    link.receive_data(wire.event(MessageType.LOG, records.Log().pack() + b"alive"), 0.0)
     assert [event.text for event in events(link) if isinstance(event, LogLine)] == (
         ["alive"] if state is State.OPEN else []
     )

@@ -15,7 +15,7 @@ import pytest
 from n6link.epochs.timers import EpochStats, EpochTable
 from n6link.monitor.model import LOG_LINES, WINDOW, Model
 from n6link.monitor.view import LogLine, View, clean
-from n6link.protocol import CODECS, EpochKind, TimerSource
+from n6link.protocol import EpochKind, TimerSource, records
 
 
 def test_rates_are_differences_over_device_time() -> None:
@@ -117,7 +117,7 @@ def test_offload_is_given_both_ways() -> None:
 def test_epochs_of_nothing() -> None:
     model = board.model()
     empty = EpochTable.from_blocks([])
-    none = np.zeros(0, CODECS["BlockStats"].dtype)
+    none = np.zeros(0, records.BlockStats.DTYPE)
     model.add_epochs(
         "movenet", EpochStats.from_records(empty, none, runs=3, source=TimerSource.DWT_CYCLES, tick_hz=1e6)
     )

@@ -23,7 +23,8 @@ from n6link.epochs.timers import EpochBlock, EpochStats, EpochTable
 from n6link.monitor import screen
 from n6link.monitor.model import Model
 from n6link.monitor.view import LogLine, PoolRow, View
-from n6link.protocol import CODECS, EpochKind, TimerSource
+from n6link.protocol import EpochKind, TimerSource
+from n6link.protocol.records import BlockStats
 
 GOLDEN = Path(__file__).parent / "data/monitor"
 
@@ -41,7 +42,7 @@ def lines(view: View, width: int, height: int, *, footer: bool = True) -> list[s
 def many_epochs(count: int, name: str = "Convolution") -> EpochStats:
     kinds = list(EpochKind)
     blocks = [EpochBlock(index, kinds[index % len(kinds)], index, index, name) for index in range(count)]
-    records = np.zeros(count, CODECS["BlockStats"].dtype)
+    records = np.zeros(count, BlockStats.DTYPE)
     records["core"] = np.arange(1, count + 1)
     return EpochStats.from_records(
         EpochTable.from_blocks(blocks), records, runs=1, source=TimerSource.LITERT_PROFILER, tick_hz=1e6

@@ -21,7 +21,7 @@ from n6sim import REFERENCE, Client, on_socket, refusal, running
 from n6link.device import N6Device
 from n6link.errors import DeviceError, DeviceRebooted, TransportError
 from n6link.link import frames
-from n6link.protocol import CODECS, MessageType, ResetCause, ResetKind
+from n6link.protocol import MessageType, ResetCause, ResetKind, records
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="the virtual board needs a POSIX system")
 
@@ -134,7 +134,7 @@ async def test_clients_come_one_after_another(end: str, tmp_path: Path) -> None:
             second.socket.sendall(b"text of a boot loader\r\n" * 3)
             waiting = second.greet()
             for _ in range(3):
-                first.ask(MessageType.PING, CODECS["Ping"].pack())
+                first.ask(MessageType.PING, records.Ping().pack())
             second.socket.setblocking(False)
             with pytest.raises(BlockingIOError):
                 second.socket.recv(1)
@@ -201,7 +201,7 @@ async def test_a_terminal_is_opened_again_and_again() -> None:
 def test_an_inherited_socket_is_the_only_client() -> None:
     with on_socket(*REFERENCE) as (program, link):
         assert program.url.startswith("fd:")
-        link.sendall(frames.pack(MessageType.PING, 1, CODECS["Ping"].pack()))
+        link.sendall(frames.pack(MessageType.PING, 1, records.Ping().pack()))
         assert link.recv(1)
         link.close()
         assert program.process.wait(30) == 0
@@ -224,19 +224,19 @@ async def test_a_paced_line_loses_nothing_and_is_no_faster_than_it_should_be() -
     with running("--tcp", "0", "--baud", str(baud), *REFERENCE) as program, Client(program.url) as client:
         chunk = client.hello().chunk
         (image,) = (array.tobytes() for array in values.values())
-        begun = CODECS["PingReply"].unpack(client.ask(MessageType.PING, CODECS["Ping"].pack())).device_time
+        begun = records.PingReply.unpack(client.ask(MessageType.PING, records.Ping().pack())).device_time
         sent = client.sent
         upload = client.upload(image, chunk=chunk)
         sent = client.sent - sent
-        number = client.send(MessageType.INFER, CODECS["Infer"].pack(key=1, upload=upload))
-        result = CODECS["Result"].unpack(client.reply(MessageType.RESULT, number))
+        number = client.send(MessageType.INFER, records.Infer(key=1, upload=upload).pack())
+        result = records.Result.unpack(client.reply(MessageType.RESULT, number))
         received = client.data(number, result.length)
-        ended = CODECS["PingReply"].unpack(client.ask(MessageType.PING, CODECS["Ping"].pack())).device_time
+        ended = records.PingReply.unpack(client.ask(MessageType.PING, records.Ping().pack())).device_time
         assert received == b"".join(array.tobytes() for array in expected.values())
         for size, ticks in ((sent, result.t_committed - begun), (result.length, ended - result.t_end)):
             floor = size * 10 / baud * 1e9
             assert floor <= ticks < 10 * floor + 1e9
-        stats = CODECS["StatsReply"].unpack(client.ask(MessageType.STATS))
+        stats = records.StatsReply.unpack(client.ask(MessageType.STATS))
         assert stats.rx_bytes == client.sent
         assert (stats.header_errors, stats.payload_errors, stats.skipped, stats.resyncs) == (0, 0, 0, 0)
 
@@ -357,9 +357,9 @@ async def test_a_reset_ends_an_inference() -> None:
     with running("--tcp", "0", *REFERENCE) as program, Client(program.url) as client:
         for _ in range(3):
             client.infer(INPUT)
-            client.ask(MessageType.RESET, CODECS["Reset"].pack(kind=ResetKind.DEVICE))
+            client.ask(MessageType.RESET, records.Reset(kind=ResetKind.DEVICE).pack())
             assert client.hello().results
-            stats = CODECS["StatsReply"].unpack(client.ask(MessageType.STATS))
+            stats = records.StatsReply.unpack(client.ask(MessageType.STATS))
             assert stats.queue == 0 and stats.rx_frames < 10
 
 

@@ -19,7 +19,7 @@ from n6link.device import N6Device
 from n6link.epochs import st_report
 from n6link.epochs.pools import Pool
 from n6link.errors import DeviceError
-from n6link.protocol import CODECS, EpochKind, MessageType, Status, TimerSource
+from n6link.protocol import EpochKind, MessageType, Status, TimerSource, records
 
 DATA: Final = Path(__file__).parent / "data"
 NETWORKS: Final = Path(__file__).parents[1] / "n6link" / "networks"
@@ -147,7 +147,7 @@ def test_a_run_that_is_stopped_makes_way_for_the_next() -> None:
     with loaded(MOVENET) as program, Client(program.url) as client:
         wanted = client.result(client.infer(one))
         for _ in range(10):
-            client.ask(MessageType.CANCEL, CODECS["Cancel"].pack(target=client.infer(other)))
+            client.ask(MessageType.CANCEL, records.Cancel(target=client.infer(other)).pack())
             assert client.result(client.infer(one)) == wanted
 
 

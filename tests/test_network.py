@@ -17,10 +17,11 @@ from n6link.epochs.timers import EpochTimers
 from n6link.errors import BadInput, CardError, DeviceError, N6Error, TransportError, UnknownName
 from n6link.network import Network
 from n6link.protocol import Reduction, Status, TimerSource
+from n6link.protocol.records import Return
 from n6link.result import Result
 from n6link.tensors import reduce
 from n6link.tensors.card import load
-from n6link.tensors.reduce import Peaks, Return
+from n6link.tensors.reduce import Peaks
 
 Picture = NDArray[np.uint8]
 

@@ -17,7 +17,8 @@ from n6link.epochs.export import page, picture
 from n6link.epochs.offload import TimeUse
 from n6link.epochs.st_report import BlockTime, Report, Validation
 from n6link.epochs.timers import EpochStats, EpochTable
-from n6link.protocol import CODECS, TimerSource
+from n6link.protocol import TimerSource
+from n6link.protocol.records import BlockStats
 
 TABLE = table_of("EC", "Resize", "HW", "EXTRA")
 TIMES = (1000, 500, 200, 100)
@@ -31,7 +32,7 @@ WITHOUT_OVERHEAD = (800 + 160) / 1800
 
 def stats(runs: int) -> EpochStats:
     """What a device has summed up of as many inferences as those of the profile."""
-    records = np.zeros(len(TABLE), CODECS["BlockStats"].dtype)
+    records = np.zeros(len(TABLE), BlockStats.DTYPE)
     for name, part in (("pre", 0.1), ("core", 0.8), ("post", 0.1)):
         records[name] = [runs * part * total for total in TIMES]
     return EpochStats.from_records(TABLE, records, runs=runs, source=TimerSource.DWT_CYCLES, tick_hz=MHZ)

@@ -21,7 +21,7 @@ from n6link.epochs.profile import SPREAD, Profile, Spread, collect
 from n6link.epochs.st_report import read
 from n6link.epochs.timers import STAGES, EpochTable, EpochTimers
 from n6link.errors import BadInput
-from n6link.protocol import CODECS, TimerSource
+from n6link.protocol import TimerSource, records
 from n6link.result import Timing
 
 DATA = Path(__file__).parent / "data"
@@ -189,7 +189,7 @@ class FakeNetwork:
     async def run(self, inputs: Mapping[str, NDArray[Any]], *, timers: bool) -> SimpleNamespace:
         assert timers
         self.seen.append(inputs)
-        record = np.array([(0, 0, len(self.seen), 0)], CODECS["EpochTime"].dtype)
+        record = np.array([(0, 0, len(self.seen), 0)], records.EpochTime.DTYPE)
         source = TimerSource.DWT_CYCLES
         epochs = EpochTimers.from_records(table_of("EC"), record, source=source, tick_hz=1.0) if self.timers else None
         return SimpleNamespace(epochs=epochs, timing=timing(0.5), captured=len(self.seen) + 100.0)

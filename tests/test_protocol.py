@@ -1,8 +1,10 @@
-"""The schema obeys its own rules, and the fast codecs are byte-equal to construct."""
+"""The schema obeys its own rules, and the records are byte-equal to construct."""
 
 from __future__ import annotations
 
+import inspect
 import re
+import struct
 import zlib
 from binascii import crc_hqx
 from typing import Any
@@ -13,9 +15,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from n6link import codegen, protocol
-from n6link.protocol import CODECS, ENUMS, MESSAGES, STRUCTS, Codec, FieldTag, Limit, MessageType, Status
+from n6link.protocol import FieldTag, Limit, MessageType, Status, codegen, records, schema
+from n6link.protocol.codec import Record
+from n6link.protocol.fields import pack_fields, unpack_fields
+from n6link.protocol.layout import Layout, layouts, members, schema_id
+from n6link.protocol.schema import ENUMS, MESSAGES, STRUCTS
 
+LAYOUTS = layouts()
+RECORDS: dict[str, type[Record]] = {name: getattr(records, name) for name in STRUCTS}
 VECTORS = codegen.vectors()
 WIDTH = {"B": 8, "H": 16, "L": 32, "Q": 64}
 
@@ -24,12 +31,21 @@ def frame_bytes(frame: dict[str, Any]) -> bytes:
     return bytes.fromhex(re.sub(r"#.*", "", frame["hex"]))
 
 
-def values(codec: Codec) -> st.SearchStrategy[dict[str, Any]]:
-    """Any record of a struct."""
-    fields: dict[str, st.SearchStrategy[Any]] = {}
-    for m in codec.members:
+def texts(size: int) -> st.SearchStrategy[str]:
+    """Whatever fits a field of so many bytes."""
+    return st.text(max_size=size).map(lambda text: text.replace("\0", "").encode()[:size].decode(errors="ignore"))
+
+
+def values(layout: Layout) -> st.SearchStrategy[dict[str, Any]]:
+    """The fields of any record of a struct; reserved ones are zero."""
+    drawn: dict[str, st.SearchStrategy[Any]] = {}
+    for m in layout.members:
         one: st.SearchStrategy[Any]
-        if m.format.endswith("s"):
+        if m.reserved:
+            one = st.just(0)
+        elif m.text:
+            one = texts(m.size)
+        elif m.format.endswith("s"):
             one = st.binary(min_size=m.size, max_size=m.size)
         elif m.format == "f":
             one = st.floats(width=32, allow_nan=False)
@@ -37,35 +53,72 @@ def values(codec: Codec) -> st.SearchStrategy[dict[str, Any]]:
             bits = WIDTH[m.format.upper()]
             low, high = (0, 2**bits - 1) if m.format.isupper() else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
             one = st.integers(low, high)
-        fields[m.name] = st.tuples(*[one] * m.count) if m.count else one
-    return st.fixed_dictionaries(fields)
+        drawn[m.name] = st.tuples(*[one] * m.count) if m.count else one
+    return st.fixed_dictionaries(drawn)
 
 
 @pytest.mark.parametrize("name", STRUCTS)
 @given(data=st.data())
-def test_codecs_equal_construct(name: str, data: st.DataObject) -> None:
-    codec = CODECS[name]
-    record = data.draw(values(codec))
-    packed = codec.pack(**record)
-    assert packed == STRUCTS[name].build(record)
-    assert len(packed) == codec.size == codec.dtype.itemsize == STRUCTS[name].sizeof()
-    assert vars(codec.unpack(packed)) == record
-    row = codec.array(packed)[0]
-    for m in codec.members:
-        expected = record[m.name]
+def test_records_equal_construct(name: str, data: st.DataObject) -> None:
+    kind, layout = RECORDS[name], LAYOUTS[name]
+    drawn = data.draw(values(layout))
+    record = kind(**{m.name: drawn[m.name] for m in layout.members if not m.reserved})
+    packed = record.pack()
+    assert packed == STRUCTS[name].build(
+        {m.name: drawn[m.name].encode().ljust(m.size, b"\0") if m.text else drawn[m.name] for m in layout.members}
+    )
+    assert len(packed) == kind.SIZE == layout.size == kind.DTYPE.itemsize == kind.STRUCT.size == STRUCTS[name].sizeof()
+    unpacked = kind.unpack(b"ab" + packed, 2)
+    assert unpacked == record
+    for m in layout.members:
+        if m.enum and drawn[m.name] in set(m.enum):
+            assert type(getattr(unpacked, m.name)) is m.enum
+    assert kind.unpack_all(packed * 2) == kind.unpack_all(b"a" + packed * 3, 2, 1) == (record, record)
+    row = kind.array(packed)[0]
+    for m in layout.members:
+        expected = drawn[m.name]
         if m.format.endswith("s"):
-            assert bytes(row[m.name]).ljust(m.size, b"\0") == expected
+            assert bytes(row[m.name]).ljust(m.size, b"\0") == (expected.encode() if m.text else expected).ljust(
+                m.size, b"\0"
+            )
         else:
             assert np.array_equal(row[m.name], np.array(expected, row[m.name].dtype))
 
 
 @pytest.mark.parametrize("name", STRUCTS)
+@given(data=st.data())
+def test_any_bytes_unpack_as_construct_parses_them(name: str, data: st.DataObject) -> None:
+    """Reserved bytes may be anything, and texts need not be UTF-8."""
+    kind, layout = RECORDS[name], LAYOUTS[name]
+    raw = data.draw(st.binary(min_size=kind.SIZE, max_size=kind.SIZE))
+    record, parsed = kind.unpack(raw), STRUCTS[name].parse(raw)
+    for m in layout.members:
+        if not m.reserved:
+            expected, found = parsed[m.name], getattr(record, m.name)
+            if m.text:
+                expected = expected.split(b"\0")[0].decode("utf-8", "replace")
+            elif m.format == "f":
+                expected, found = repr(expected), repr(found)  # NaN is not equal to itself
+            assert found == (tuple(expected) if m.count else int(expected) if m.enum else expected)
+
+
+@pytest.mark.parametrize("name", STRUCTS)
+def test_records_name_every_field(name: str) -> None:
+    """In order and with defaults of zero; reserved bytes have no name."""
+    assert list(inspect.signature(RECORDS[name]).parameters) == [
+        m.name for m in LAYOUTS[name].members if not m.reserved
+    ]
+    assert RECORDS[name]() == RECORDS[name].unpack(bytes(RECORDS[name].SIZE))
+    assert RECORDS[name]().pack() == bytes(RECORDS[name].SIZE)
+
+
+@pytest.mark.parametrize("name", STRUCTS)
 def test_structs_need_no_padding(name: str) -> None:
     """Every C compiler lays them out alike: natural alignment, sizes that are multiples of the widest field."""
-    codec = CODECS[name]
-    widest = max((m.size // max(m.count, 1) for m in codec.members if not m.format.endswith("s")), default=4)
-    assert codec.size % max(widest, 4) == 0
-    assert all(m.doc for m in codec.members)
+    layout = LAYOUTS[name]
+    widest = max((m.size // max(m.count, 1) for m in layout.members if not m.format.endswith("s")), default=4)
+    assert layout.size % max(widest, 4) == 0
+    assert all(m.doc for m in layout.members)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +133,7 @@ def test_structs_need_no_padding(name: str) -> None:
 )
 def test_forbidden_definitions_are_refused(definition: Any) -> None:
     with pytest.raises(TypeError, match="aligned|not allowed"):
-        list(protocol.members(definition))
+        list(members(definition))
 
 
 def test_enums_are_unique_and_documented() -> None:
@@ -97,50 +150,63 @@ def test_every_message_type_has_bodies_that_exist() -> None:
 
 
 def test_control_messages_fit_a_control_frame() -> None:
-    infer = CODECS["Infer"].size + Limit.MAX_RETURNS * CODECS["Return"].size
-    result = CODECS["Result"].size + Limit.MAX_RETURNS * CODECS["ResultRecord"].size
-    assert max(infer, result, *(codec.size for codec in CODECS.values())) <= Limit.MAX_CONTROL
+    infer = records.Infer.SIZE + Limit.MAX_RETURNS * records.Return.SIZE
+    result = records.Result.SIZE + Limit.MAX_RETURNS * records.ResultRecord.SIZE
+    assert max(infer, result, *(record.SIZE for record in RECORDS.values())) <= Limit.MAX_CONTROL
 
 
-def test_pack_fills_with_zeros_and_refuses_unknown_fields() -> None:
-    assert CODECS["TensorRecord"].pack() == bytes(80)
-    with pytest.raises(TypeError, match="Ping has no field hosttime"):
-        CODECS["Ping"].pack(hosttime=1)
+def test_records_cannot_be_changed() -> None:
+    ping = records.Ping(host_time=1)
+    with pytest.raises(AttributeError):
+        ping.host_time = 2  # type: ignore[misc]
+    assert not hasattr(ping, "__dict__")
+
+
+def test_what_does_not_fit_a_field_is_refused() -> None:
+    assert records.PoolRecord(name="\u00e9" * 12).pack()[:24] == b"\xc3\xa9" * 12
+    with pytest.raises(ValueError, match="is 26 bytes long; the field holds 24"):
+        records.PoolRecord(name="\u00e9" * 13).pack()
+    with pytest.raises(struct.error):
+        records.Credit(limit=1 << 32).pack()
 
 
 def test_unpack_names_enums_and_keeps_unknown_values() -> None:
-    record = CODECS["ErrorReply"].unpack(b"\x0a\xee\0\0\0\0\0\0")
+    record = records.ErrorReply.unpack(b"\x0a\xee\0\0\0\0\0\0")
     assert record.status is Status.BUSY
     assert record.type == 0xEE
 
 
 def test_unpack_refuses_a_short_buffer() -> None:
     with pytest.raises(ValueError, match="Ping needs 16 bytes, 3 are there"):
-        CODECS["Ping"].unpack(b"abc")
+        records.Ping.unpack(b"abc")
+    with pytest.raises(ValueError, match="Nak needs 8 bytes, 2 are there"):
+        records.Nak.unpack_all(bytes(10))
+    with pytest.raises(ValueError, match="Nak needs 8 bytes, 0 are there"):
+        records.Nak.unpack_all(bytes(16), 3)
 
 
 @given(st.lists(st.tuples(st.sampled_from(FieldTag), st.text(max_size=40)), unique_by=lambda field: field[0]))
 def test_fields_round_trip(fields: list[tuple[FieldTag, str]]) -> None:
-    packed = protocol.pack_fields(fields)
+    packed = pack_fields(fields)
     assert len(packed) % 4 == 0
-    assert protocol.unpack_fields(packed) == dict(fields)
+    assert unpack_fields(packed) == dict(fields)
 
 
 @given(st.binary(max_size=64))
 def test_fields_survive_anything(tail: bytes) -> None:
-    assert set(protocol.unpack_fields(tail)) <= set(FieldTag)
+    assert set(unpack_fields(tail)) <= set(FieldTag)
 
 
 def test_unknown_and_truncated_fields_are_skipped() -> None:
     tail = bytes.fromhex("6300 0300 61626300 0100 0200 68690000 0100 0900 68")
-    assert protocol.unpack_fields(tail) == {FieldTag.HOST_NAME: "hi"}
+    assert unpack_fields(tail) == {FieldTag.HOST_NAME: "hi"}
 
 
 @pytest.mark.parametrize("frame", VECTORS, ids=lambda frame: frame["name"])
 def test_golden_frames(frame: dict[str, Any]) -> None:
     """What was typed by hand parses with construct, and its check sums hold."""
     raw = frame_bytes(frame)
-    header = protocol.FrameHeader.parse(raw)
+    header = schema.FrameHeader.parse(raw)
     assert header.magic == Limit.MAGIC
     assert header.crc == crc_hqx(raw[:10], 0xFFFF)
     kind = MessageType[frame["type"]]
@@ -152,27 +218,27 @@ def test_golden_frames(frame: dict[str, Any]) -> None:
     message = MESSAGES[kind]
     body = message.reply if frame.get("reply") else (message.request if frame["from"] == "host" else message.event)
     assert body is not None
-    assert body.struct is None or len(payload) >= CODECS[body.struct].size
+    assert body.struct is None or len(payload) >= RECORDS[body.struct].SIZE
 
 
 def test_golden_values() -> None:
     """A few fields, read back by name, against what the comments of the vectors say."""
     by_name = {frame["name"]: frame_bytes(frame)[12:] for frame in VECTORS}
-    hello = CODECS["HelloReply"].unpack(by_name["The device accepts"])
+    hello = records.HelloReply.unpack(by_name["The device accepts"])
     assert (hello.boot_nonce, hello.tick_hz, hello.window, hello.chunk) == (0xDEADBEEF, 1_000_000, 2048, 256)
     assert (hello.requests, hello.networks, hello.slots, hello.results) == (8, 1, 2, 2)
-    assert (hello.slot_size, hello.result_size, protocol.text(hello.build)) == (256, 512, "golden")
-    result = CODECS["Result"].unpack(by_name["It has run"])
+    assert (hello.slot_size, hello.result_size, hello.build) == (256, 512, "golden")
+    result = records.Result.unpack(by_name["It has run"])
     assert (result.t_queued, result.t_end, result.length, result.outputs) == (1000, 1000, 4, 1)
-    log = CODECS["Log"].unpack(by_name["a log line"])
+    log = records.Log.unpack(by_name["a log line"])
     assert (log.level, log.dropped) == (30, 2)
     assert by_name["a log line"][16:-4].decode() == "chip at 85 °C"
-    assert CODECS["Credit"].unpack(by_name["a grant"]).limit == 0xFFFFF000
+    assert records.Credit.unpack(by_name["a grant"]).limit == 0xFFFFF000
 
 
 def test_schema_id_ignores_documentation(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = protocol._schema_id()
+    before = schema_id()
     monkeypatch.setattr(Status.BUSY, "doc", "something else")
-    assert protocol._schema_id() == before == protocol.SCHEMA_ID
+    assert schema_id() == before == records.SCHEMA_ID
     monkeypatch.setitem(STRUCTS, "Credit", cs.Struct("limit" / cs.Int64ul))
-    assert protocol._schema_id() != before
+    assert schema_id() != before

@@ -22,7 +22,7 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 from n6link.device import N6Device
 from n6link.errors import DeviceRebooted
 from n6link.link import frames
-from n6link.protocol import CODECS, EpochKind, Feature, Flag, MessageType, ResetCause, Status, TimerSource
+from n6link.protocol import EpochKind, Feature, Flag, MessageType, ResetCause, Status, TimerSource, records
 
 sys.path.insert(0, str(m55.FIRMWARE / "npu"))
 sys.path.insert(0, str(Path(__file__).parent))
@@ -131,10 +131,10 @@ async def test_a_flood_larger_than_the_receive_ring_loses_nothing(tmp_path: Path
     noise = random.Random(1).randbytes(24000)
     with m55.board(m55.build("qemu") / "n6qemu.elf", tmp_path) as (url, errors):
         async with await anyio.connect_unix(url.removeprefix("unix:")) as line:
-            await line.send(noise + frames.pack(MessageType.PING, 1, CODECS["Ping"].pack(host_time=5)))
-            answer = await BufferedByteReceiveStream(line).receive_exactly(12 + CODECS["ErrorReply"].size)
+            await line.send(noise + frames.pack(MessageType.PING, 1, records.Ping(host_time=5).pack()))
+            answer = await BufferedByteReceiveStream(line).receive_exactly(12 + records.ErrorReply.SIZE)
         assert answer[:4] == b"n6" + bytes([MessageType.ERROR, Flag.REPLY])
-        assert CODECS["ErrorReply"].unpack(answer[12:]).status == Status.NO_SESSION
+        assert records.ErrorReply.unpack(answer[12:]).status == Status.NO_SESSION
         async with N6Device(url) as dev:
             assert dev.info.reset_cause == ResetCause.POWER_ON
             assert (await dev.stats()).link.skipped == len(noise)

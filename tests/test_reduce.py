@@ -15,9 +15,10 @@ from reductions import device, spec, tensor
 from n6link.decoders.logits import rank
 from n6link.decoders.pose_heatmap import find_peaks
 from n6link.errors import BadInput, RemoteProtocolError
-from n6link.protocol import CODECS, Reduction
+from n6link.protocol import Reduction
+from n6link.protocol.records import Return
 from n6link.tensors import reduce
-from n6link.tensors.reduce import Peaks, Return, Rows
+from n6link.tensors.reduce import Peaks, Rows
 
 DTYPES = ("int8", "uint8", "int16", "float32")
 
@@ -106,7 +107,7 @@ def test_whole_and_part() -> None:
 def test_the_record_on_the_wire() -> None:
     request = Return(1, Reduction.THRESHOLD, channels=2, offset=3, length=4, threshold=0xFFFFFFFF, channel=5, k=6)
     assert request.pack() == bytes.fromhex("01 03 0200 03000000 04000000 ffffffff 0500 0600")
-    assert CODECS["Return"].size == len(request.pack())
+    assert Return.SIZE == len(request.pack())
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,8 @@ from n6link.epochs import st_report
 from n6link.epochs.st_report import BlockTime, Report, Validation
 from n6link.epochs.timers import EpochBlock, EpochTable
 from n6link.errors import BadInput, CardError, ReportError
-from n6link.protocol import CODECS, EpochKind
+from n6link.protocol import EpochKind
+from n6link.protocol.records import BlockRecord
 from n6link.registry import check_together, read_network, read_source, runtime_version, write_c
 from n6link.registry.emit import quoted
 
@@ -184,13 +185,11 @@ def test_all_readers_leave_the_return_marker_out(
     tmp_path: Path, last: tuple[EpochKind, int, int], expected: tuple[int, int]
 ) -> None:
     rows = [(EpochKind.EC, 1, 58), (EpochKind.SW, 59, 59), last]
-    codec = CODECS["BlockRecord"]
-    packed = b"".join(codec.pack(kind=kind, first=first, last=last) for kind, first, last in rows)
     times = tuple(BlockTime(1e-3, 0, 1000, 0, *row) for row in rows)
     validated = Report("validate", validation=Validation(times)).timers
     assert validated
     tables = {
-        "device": EpochTable.from_records(codec.array(packed), epochs=60),
+        "device": EpochTable.from_records([BlockRecord(kind=k, first=a, last=b) for k, a, b in rows], epochs=60),
         "generated file": read_source(folder(tmp_path, [EpochBlock(0, *row) for row in rows])).table,
         "validate report": validated.table,
     }

@@ -13,7 +13,7 @@ from n6link.link.exchange import Exchange
 from n6link.link.link import Link
 from n6link.link.rate import FIRST_RATE, FIRST_TIMEOUT, FLOOR, LOWEST_RATE, SAMPLES, Path
 from n6link.link.retry import FLUSH, LONGEST, PAUSE, POLL, TICK, Retry
-from n6link.protocol import CODECS, MessageType
+from n6link.protocol import MessageType, records
 
 
 class Clock:
@@ -210,7 +210,7 @@ def test_no_repetition_while_a_slow_line_works() -> None:
         consumed = min(consumed + TICK * 92160, link._sender._position)
         if consumed - granted >= 16384:
             granted = int(consumed)
-            link.receive_data(wire.event(MessageType.CREDIT, CODECS["Credit"].pack(limit=granted + 32768)), clock.now)
+            link.receive_data(wire.event(MessageType.CREDIT, records.Credit(limit=granted + 32768).pack()), clock.now)
         if consumed >= arrived and upload.tries:
             link.receive_data(wire.reply(MessageType.COMMIT, upload.id), clock.now)
     assert clock.now - begun > 1.1
@@ -228,7 +228,7 @@ def test_an_upload_is_not_given_up_while_a_large_window_drains() -> None:
     clock = Clock(link)
     clock.run((1 << 17) / 11520)
     assert clock.given_up == []
-    link.receive_data(wire.event(MessageType.CREDIT, CODECS["Credit"].pack(limit=3 << 17)), clock.now)
+    link.receive_data(wire.event(MessageType.CREDIT, records.Credit(limit=3 << 17).pack()), clock.now)
     clock.run((300_000 - (1 << 17)) / 11520)
     assert clock.given_up == []
     link.receive_data(wire.reply(MessageType.COMMIT, upload.id), clock.now)
@@ -243,7 +243,7 @@ def test_an_upload_without_credits_probes() -> None:
     times = clock.times(20.0, "PING")
     assert len(times) > 3
     assert times[0] > FIRST_TIMEOUT
-    link.receive_data(wire.event(MessageType.CREDIT, CODECS["Credit"].pack(limit=2000)), clock.now)
+    link.receive_data(wire.event(MessageType.CREDIT, records.Credit(limit=2000).pack()), clock.now)
     assert clock.times(TICK, "COMMIT") != []
 
 
@@ -253,7 +253,7 @@ def test_an_upload_that_gets_on_is_never_given_up() -> None:
     clock = Clock(link)
     for granted in range(256, 256 * 50, 256):
         clock.run(0.8)
-        link.receive_data(wire.event(MessageType.CREDIT, CODECS["Credit"].pack(limit=granted + 256)), clock.now)
+        link.receive_data(wire.event(MessageType.CREDIT, records.Credit(limit=granted + 256).pack()), clock.now)
     assert upload not in clock.given_up
     clock.run(6.0)
     assert upload in clock.given_up
@@ -271,7 +271,7 @@ def test_an_unanswered_commit_is_repeated() -> None:
 
 def accepted(link: Link) -> Exchange:
     exchange = ask(link, MessageType.INFER)
-    link.receive_data(wire.reply(MessageType.INFER, exchange.id, CODECS["InferReply"].pack()), 0.0)
+    link.receive_data(wire.reply(MessageType.INFER, exchange.id, records.InferReply().pack()), 0.0)
     return exchange
 
 
@@ -282,7 +282,7 @@ def test_a_running_inference_is_asked_for_now_and_then() -> None:
     clock = Clock(link)
     assert clock.times(POLL * 0.9, "INFER") == []
     assert len(clock.times(POLL, "INFER")) == 1
-    link.receive_data(wire.reply(MessageType.INFER, exchange.id, CODECS["InferReply"].pack(state=2)), clock.now)
+    link.receive_data(wire.reply(MessageType.INFER, exchange.id, records.InferReply(state=2).pack()), clock.now)
     assert exchange.progress > 0
 
 
@@ -312,7 +312,7 @@ def test_half_a_frame_is_left_alone_while_its_bytes_come() -> None:
     link = opened()
     ask(link)
     clock = Clock(link)
-    line = wire.event(MessageType.LOG, CODECS["Log"].pack() + bytes(900))
+    line = wire.event(MessageType.LOG, records.Log().pack() + bytes(900))
     for at in range(len(line)):
         link.receive_data(line[at : at + 1], clock.now)
         clock.run(TICK)

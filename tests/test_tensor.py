@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from reductions import spec
 
 from n6link.errors import BadInput, RemoteProtocolError
-from n6link.protocol import CODECS, DType
+from n6link.protocol import DType
+from n6link.protocol.records import ScaleRecord, TensorRecord
 from n6link.tensors.tensor import TensorSpec, from_records
 
 DTYPES = ("int8", "uint8", "int16", "uint16", "int32")
@@ -147,11 +148,11 @@ def test_integers_for_tensors_that_are_not_quantised() -> None:
     assert spec("ids", (2,), "int32").dequantize(np.array([1, 2], np.int32)).tolist() == [1.0, 2.0]
 
 
-def record(**values: Any) -> SimpleNamespace:
-    fields = {"name": b"x", "dtype": DType.INT8, "ndim": 2, "shape": (2, 3, 0, 0, 0, 0), "size": 6, "offset": 32}
-    fields |= {"scale": 0.5, "zero_point": -1, "scales": 0, "axis": 0}
-    unpacked: SimpleNamespace = CODECS["TensorRecord"].unpack(CODECS["TensorRecord"].pack(**{**fields, **values}))
-    return unpacked
+def record(**values: Any) -> TensorRecord:
+    usual = TensorRecord(
+        name="x", dtype=DType.INT8, ndim=2, shape=(2, 3, 0, 0, 0, 0), size=6, offset=32, scale=0.5, zero_point=-1
+    )
+    return replace(usual, **values)
 
 
 def test_from_record() -> None:
@@ -163,19 +164,17 @@ def test_from_record() -> None:
 
 
 def test_from_records_deals_out_scales() -> None:
-    codec = CODECS["TensorRecord"]
-    first = codec.pack(name=b"a", dtype=DType.INT8, ndim=1, shape=(2, 0, 0, 0, 0, 0), size=2, scales=2)
-    second = codec.pack(name=b"b", dtype=DType.FLOAT32, ndim=1, shape=(4, 0, 0, 0, 0, 0), size=16, offset=32)
-    third = codec.pack(name=b"c", dtype=DType.UINT8, ndim=2, shape=(5, 1, 0, 0, 0, 0), size=5, scales=1, axis=1)
-    scales = b"".join(CODECS["ScaleRecord"].pack(scale=s, zero_point=z) for s, z in ((0.5, 1), (0.25, -1), (2.0, 9)))
-    records = codec.array(first + second + third)
-    a, b, c = from_records(records, CODECS["ScaleRecord"].array(scales))
+    first = TensorRecord(name="a", dtype=DType.INT8, ndim=1, shape=(2, 0, 0, 0, 0, 0), size=2, scales=2)
+    second = TensorRecord(name="b", dtype=DType.FLOAT32, ndim=1, shape=(4, 0, 0, 0, 0, 0), size=16, offset=32)
+    third = TensorRecord(name="c", dtype=DType.UINT8, ndim=2, shape=(5, 1, 0, 0, 0, 0), size=5, scales=1, axis=1)
+    scales = [ScaleRecord(scale=s, zero_point=z) for s, z in ((0.5, 1), (0.25, -1), (2.0, 9))]
+    a, b, c = from_records([first, second, third], scales)
     assert a.scales is not None and a.zero_points is not None and a.scale is None
     assert (a.scales.tolist(), a.zero_points.tolist()) == ([0.5, 0.25], [1, -1])
     assert (b.scale, b.scales, b.dtype) == (None, None, np.dtype("<f4"))
     assert c.scales is not None and (c.scales.tolist(), c.axis) == ([2.0], 1)
     with pytest.raises(RemoteProtocolError, match="2 scales, but 3 came"):
-        from_records(records[:2], CODECS["ScaleRecord"].array(scales))
+        from_records([first, second], scales)
 
 
 @pytest.mark.parametrize(
@@ -197,19 +196,19 @@ def test_contradictions(values: dict[str, Any], message: str) -> None:
 
 
 def test_scales_contradict_the_axis() -> None:
-    scales = [SimpleNamespace(scale=1.0, zero_point=0)] * 2
+    scales = [ScaleRecord(scale=1.0)] * 2
     assert TensorSpec.from_record(record(scales=2), scales).scales is not None
     for values in ({"axis": 1}, {"axis": 5}):
         with pytest.raises(RemoteProtocolError, match="2 scales on axis"):
             TensorSpec.from_record(record(scales=2, **values), scales)
     with pytest.raises(RemoteProtocolError, match="no positive number"):
-        TensorSpec.from_record(record(scales=2), [SimpleNamespace(scale=0.0, zero_point=0)] * 2)
+        TensorSpec.from_record(record(scales=2), [ScaleRecord()] * 2)
 
 
-@given(st.binary(min_size=CODECS["TensorRecord"].size, max_size=CODECS["TensorRecord"].size))
+@given(st.binary(min_size=TensorRecord.SIZE, max_size=TensorRecord.SIZE))
 def test_any_record_is_a_tensor_or_an_error(raw: bytes) -> None:
     try:
-        tensor = TensorSpec.from_record(CODECS["TensorRecord"].array(raw)[0])
+        tensor = TensorSpec.from_record(TensorRecord.unpack(raw))
     except RemoteProtocolError:
         return
     assert tensor.size == int(np.prod(tensor.shape)) * tensor.dtype.itemsize

@@ -1,4 +1,4 @@
-"""Frames of a device, built by the schema's codecs, for tests that play its part byte by byte."""
+"""Frames of a device, built from the records, for tests that play its part byte by byte."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ import re
 from typing import Any
 from zlib import crc32
 
-from n6link import codegen
 from n6link.link import frames
 from n6link.link.events import Event
 from n6link.link.link import Link
-from n6link.protocol import CODECS, SCHEMA_ID, VERSION_MAJOR, Flag, MessageType, Status
+from n6link.protocol import SCHEMA_ID, VERSION_MAJOR, Flag, MessageType, Status, codegen, records
 
 NONCE = 0x1122334455667788
 PATIENCE = 5.0
@@ -41,18 +40,18 @@ def hello_reply(number: int = 1, **values: Any) -> bytes:
         "slot_size": 1 << 16,
         "result_size": 1 << 16,
     }
-    return reply(MessageType.HELLO, number, CODECS["HelloReply"].pack(**usual | values))
+    return reply(MessageType.HELLO, number, records.HelloReply(**usual | values).pack())
 
 
 def error(number: int, status: Status, kind: MessageType = MessageType.INFER, value: int = 0, text: str = "") -> bytes:
-    body = CODECS["ErrorReply"].pack(status=status, type=kind, value=value)
+    body = records.ErrorReply(status=status, type=kind, value=value).pack()
     return reply(MessageType.ERROR, number, body + text.encode())
 
 
 def result(number: int, data: bytes, kind: MessageType = MessageType.RESULT, **values: Any) -> bytes:
     """A result of one raw output."""
-    header = CODECS["Result"].pack(**{"length": len(data), "crc": crc32(data), "outputs": 1} | values)
-    return reply(kind, number, header + CODECS["ResultRecord"].pack(length=len(data)))
+    header = records.Result(**{"length": len(data), "crc": crc32(data), "outputs": 1} | values).pack()
+    return reply(kind, number, header + records.ResultRecord(length=len(data)).pack())
 
 
 def data(number: int, position: int, offset: int, chunk: bytes) -> bytes:
@@ -91,6 +90,6 @@ def sent(link: Link, now: float = 0.0, budget: int = 1 << 20) -> list[tuple[Mess
 def kinds(link: Link, now: float = 0.0) -> list[str]:
     """Names of the types that the link wants to send, with the offset of each chunk."""
     return [
-        f"DATA {CODECS['DataHeader'].unpack(payload).offset}" if kind is MessageType.DATA else kind.name
+        f"DATA {records.DataHeader.unpack(payload).offset}" if kind is MessageType.DATA else kind.name
         for kind, _, payload in sent(link, now)
     ]

@@ -1,4 +1,4 @@
-/* Golden frames. GENERATED from tests/vectors.toml by n6link/codegen.py: do not edit. */
+/* Golden frames. GENERATED from tests/vectors.toml by n6link/protocol/codegen.py: do not edit. */
 #ifndef N6_VECTORS_H
 #define N6_VECTORS_H
 

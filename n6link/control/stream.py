@@ -56,8 +56,8 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
     from n6link.network import Network
+    from n6link.protocol.records import Return
     from n6link.result import Result
-    from n6link.tensors.reduce import Return
 
 Policy = Literal["latest", "drop-new", "all"]
 POLICIES: Final = ("latest", "drop-new", "all")

@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 
 from n6link.decoders.pose import Pose
 from n6link.errors import BadInput, CardError
+from n6link.protocol.records import Return
 from n6link.tensors.card import Card
 from n6link.tensors.image import Placement
-from n6link.tensors.reduce import Reduced, Return
+from n6link.tensors.reduce import Reduced
 from n6link.tensors.tensor import TensorSpec
 
 if TYPE_CHECKING:

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from n6link.decoders import NetworkLike, ResultLike, card_of, options_of, whole_output
 from n6link.decoders.pose import Pose, placement, skeleton
 from n6link.errors import BadInput, CardError
+from n6link.protocol.records import Return
 from n6link.tensors import reduce
-from n6link.tensors.reduce import Peaks, Return
+from n6link.tensors.reduce import Peaks
 from n6link.tensors.tensor import TensorSpec, dequantize
 
 

@@ -22,9 +22,10 @@ from numpy.typing import NDArray
 from n6link.decoders import NetworkLike, ResultLike, card_of, options_of, whole_output
 from n6link.decoders.pose import Pose, placement, skeleton
 from n6link.errors import BadInput, CardError
+from n6link.protocol.records import Return
 from n6link.tensors import reduce
 from n6link.tensors.card import Card
-from n6link.tensors.reduce import Return, Rows
+from n6link.tensors.reduce import Rows
 from n6link.tensors.tensor import TensorSpec, dequantize
 
 SCORE: Final = 4

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-from n6link.protocol import text
+from n6link.protocol.records import PoolRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +20,9 @@ class Pool:
     activations: int
 
     @classmethod
-    def from_record(cls, record: Any) -> Pool:
-        """The pool of a ``PoolRecord`` (an element of a structured array)."""
-        numbers = [int(record[key]) for key in ("base", "total", "used", "weights", "activations")]
-        return cls(text(bytes(record["name"])), *numbers)
+    def from_record(cls, record: PoolRecord) -> Pool:
+        """The pool that a device describes."""
+        return cls(record.name, record.base, record.total, record.used, record.weights, record.activations)
 
     @property
     def share(self) -> float:

@@ -14,13 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from n6link.errors import BadInput, RemoteProtocolError
-from n6link.protocol import CODECS, EpochKind, text
+from n6link.protocol import EpochKind
+from n6link.protocol.records import BlockRecord
 
 ON_NPU: Final = frozenset({EpochKind.HW, EpochKind.EC})
 """Kinds whose work runs wholly on the NPU."""
 ON_CPU: Final = frozenset({EpochKind.SW, EpochKind.HYBRID})
 """Kinds whose work runs on the CPU, wholly or in part: the fallbacks."""
-_OPERATION_BYTES: Final = CODECS["BlockRecord"].dtype["operation"].itemsize
+_OPERATION_BYTES: Final = BlockRecord.DTYPE["operation"].itemsize
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +117,11 @@ class EpochTable:
     blocks: tuple[EpochBlock, ...]
 
     @classmethod
-    def from_records(cls, records: NDArray[Any], *, epochs: int | None = None) -> Self:
+    def from_records(cls, records: Iterable[BlockRecord], *, epochs: int | None = None) -> Self:
         """The table that a device describes.
 
         Args:
-            records: structured array of BlockRecord (``CODECS["BlockRecord"].dtype``).
+            records: one for each block.
             epochs: number of epochs of the network (``NetworkRecord.epochs``); with one more, the table has the return marker.
 
         Raises:
@@ -128,12 +129,11 @@ class EpochTable:
         """
         blocks = []
         for index, record in enumerate(records):
-            kind, first, last = int(record["kind"]), int(record["first"]), int(record["last"])
-            if kind not in EpochKind._value2member_map_ or last < first:
+            kind, first, last = record.kind, record.first, record.last
+            if not isinstance(kind, EpochKind) or last < first:
                 raise RemoteProtocolError(f"Epoch block {index} is impossible: kind {kind}, epochs {first} to {last}.")
-            operation = text(bytes(record["operation"]))
-            estimates = int(record["estimated_npu"]), int(record["estimated_total"])
-            blocks.append(EpochBlock(index, EpochKind(kind), first, last, operation, *estimates))
+            estimates = record.estimated_npu, record.estimated_total
+            blocks.append(EpochBlock(index, kind, first, last, record.operation, *estimates))
         table = cls(tuple(blocks))
         return table.without_marker() if table.epochs - 1 == epochs else table
 

@@ -93,7 +93,7 @@ class EpochTimers:
 
         Args:
             table: blocks of the network.
-            records: structured array of EpochTime (``CODECS["EpochTime"].dtype``), one a block.
+            records: structured array of EpochTime (``records.EpochTime.DTYPE``), one a block.
             source: the network's timer source; those that run on a host mark the times as simulated.
             tick_hz: rate of the device clock.
             shift: Result.timer_shift.

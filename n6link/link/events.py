@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from n6link.errors import N6Error
-from n6link.link.handshake import Session
-from n6link.protocol import MessageType
+from n6link.protocol import FieldTag, MessageType
+from n6link.protocol.records import HelloReply, Result, ResultRecord
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
     """The device has accepted the session."""
 
-    session: Session
+    hello: HelloReply
+    """what it has announced"""
+    fields: dict[FieldTag, str]
+    """and its optional fields"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +74,8 @@ class Received:
     """A result is here and has the right digest."""
 
     id: int
-    header: Any
-    """``Result`` of the schema"""
-    records: tuple[Any, ...]
-    """``ResultRecord`` each"""
+    header: Result
+    records: tuple[ResultRecord, ...]
     data: bytearray
     received: float
     """when the last chunk was here"""

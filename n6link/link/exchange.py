@@ -36,10 +36,10 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from typing import Any
 
 from n6link.link.transfer import Download, Upload
 from n6link.protocol import MessageType
+from n6link.protocol.records import Result, ResultRecord
 
 
 class Phase(enum.Enum):
@@ -65,8 +65,8 @@ class Exchange:
     """seconds without progress after which its owner gives it up; for :mod:`n6link.link.retry`"""
     upload: Upload | None = None
     download: Download | None = None
-    result: tuple[Any, tuple[Any, ...]] | None = None
-    """``Result`` and ``ResultRecord`` items of a download"""
+    result: tuple[Result, tuple[ResultRecord, ...]] | None = None
+    """of a download"""
     sent: float = 0.0
     """when its request left last"""
     tries: int = 0

@@ -26,9 +26,10 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 from zlib import crc32
 
-from n6link.protocol import CODECS, Limit, MessageType
+from n6link.protocol import Limit, MessageType
+from n6link.protocol.codec import Buffer
+from n6link.protocol.records import DataHeader, FrameHeader
 
-Buffer: TypeAlias = bytes | bytearray | memoryview
 Frame: TypeAlias = tuple[int, int, int, memoryview]
 """type, flags, id, payload"""
 DAMAGED: Final = -1
@@ -45,14 +46,11 @@ _DATA: Final = int(MessageType.DATA)
 _NO_PAYLOAD: Final = memoryview(b"")
 
 
-def _layout(name: str) -> tuple[struct.Struct, struct.Struct]:
-    """Of a struct that ends in its own CRC-16: all of it, and what the CRC covers."""
-    formats = [member.format for member in CODECS[name].members]
-    return struct.Struct("<" + "".join(formats)), struct.Struct("<" + "".join(formats[:-1]))
-
-
-_HEADER, _HEADER_BODY = _layout("FrameHeader")
-_DATA_HEADER, _DATA_HEADER_BODY = _layout("DataHeader")
+_HEADER: Final = FrameHeader.STRUCT
+_HEADER_BODY: Final = struct.Struct(_HEADER.format.removesuffix("H"))
+"""what its CRC-16, the last field, covers"""
+_DATA_HEADER: Final = DataHeader.STRUCT
+_DATA_HEADER_BODY: Final = struct.Struct(_DATA_HEADER.format.removesuffix("H"))
 _CRC32: Final = struct.Struct("<L")
 
 
@@ -81,7 +79,7 @@ def pack_data(
         slot: as in DataHeader.
         chunk: tensor bytes.
     """
-    body = _DATA_HEADER_BODY.pack(position, offset, slot, 0)
+    body = _DATA_HEADER_BODY.pack(position, offset, slot)
     body += crc_hqx(body, _CRC16_START).to_bytes(2, "little")
     return front + body, chunk, _CRC32.pack(crc32(chunk, crc32(body)))
 
@@ -94,7 +92,7 @@ def unpack_data(payload: memoryview) -> tuple[int, int, int, memoryview]:
     """
     if len(payload) < HEADER_SIZE:
         raise ValueError(f"a DATA payload of {len(payload)} bytes has no header")
-    position, offset, slot, _, crc = _DATA_HEADER.unpack_from(payload)
+    position, offset, slot, crc = _DATA_HEADER.unpack_from(payload)
     if crc != crc_hqx(payload[: HEADER_SIZE - 2], _CRC16_START):
         raise ValueError("the header of a DATA payload has a wrong CRC")
     return position, offset, slot, payload[HEADER_SIZE:]

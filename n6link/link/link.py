@@ -32,14 +32,14 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from n6link.errors import N6Error, ProtocolError, RemoteProtocolError
-from n6link.link import frames
-from n6link.link import handshake as session
-from n6link.link.events import Begun, Event, Failed, LogLine, Lost, Opened, Received, Refused, Reply, StatsPushed, Stray
+from n6link.link import frames, handshake
+from n6link.link.events import Begun, Event, Failed, LogLine, Lost, Received, Refused, Reply, StatsPushed, Stray
 from n6link.link.exchange import Exchange, Phase
 from n6link.link.rate import Path
 from n6link.link.sender import BATCH, MASK, Sender, distance
 from n6link.link.transfer import Download, Upload, announcement
-from n6link.protocol import CODECS, Flag, Limit, MessageType, Status
+from n6link.protocol import Flag, Limit, MessageType, Status, records
+from n6link.protocol.codec import Buffer
 
 WINDOW: Final = 1 << 20
 """DATA bytes that the host takes in flight: a result of ordinary size never waits for a grant"""
@@ -72,7 +72,7 @@ class Link:
 
     def __init__(self, *, window: int = WINDOW) -> None:
         self.state = State.CLOSED
-        self.session: session.Session | None = None
+        self.session: records.HelloReply | None = None
         self.exchanges: dict[int, Exchange] = {}
         self.counters = frames.Counters()
         self._window = window
@@ -98,7 +98,7 @@ class Link:
         self._sender.reset(0, 0)
         self._reader.max_data = frames.HEADER_SIZE + Limit.MAX_CHUNK
         self.state, self.session, self._nonce, self._probe = State.OPENING, None, nonce, 0
-        exchange = self._new(MessageType.HELLO, session.hello(nonce, self._window, host), Phase.ASKED, patience)
+        exchange = self._new(MessageType.HELLO, handshake.hello(nonce, self._window, host), Phase.ASKED, patience)
         self._sender.again(exchange)
         return exchange
 
@@ -167,7 +167,7 @@ class Link:
 
     # ---- bytes and events
 
-    def receive_data(self, data: frames.Buffer, now: float) -> None:
+    def receive_data(self, data: Buffer, now: float) -> None:
         """Takes bytes that have arrived; events may follow, and something to send."""
         self._take(self._reader.feed(data), now)
 
@@ -176,7 +176,7 @@ class Link:
         while self._events:
             yield self._events.popleft()
 
-    def data_to_send(self, now: float, budget: int = BATCH) -> list[frames.Buffer]:
+    def data_to_send(self, now: float, budget: int = BATCH) -> list[Buffer]:
         """Takes buffers to be written next, in order: requests first, then chunks of about ``budget`` bytes."""
         buffers, events = self._sender.take(now, budget)
         self._events += events
@@ -212,12 +212,12 @@ class Link:
 
     def _nak(self, number: int, offset: int, length: int) -> None:
         self.counters.naks_sent += 1
-        nak = CODECS["Nak"].pack(offset=offset, length=length)
+        nak = records.Nak(offset=offset, length=length).pack()
         self._sender.queue.append(frames.pack(MessageType.NAK, number, nak))
 
     def _grant(self) -> None:
         self._granted = (self._seen + self._window) & MASK
-        credit = CODECS["Credit"].pack(limit=self._granted)
+        credit = records.Credit(limit=self._granted).pack()
         self._sender.queue.append(frames.pack(MessageType.CREDIT, 0, credit))
 
     def _take(self, arrived: Iterable[frames.Frame], now: float) -> None:
@@ -245,19 +245,19 @@ class Link:
         try:
             if not flags & Flag.REPLY:
                 raise RemoteProtocolError("the line sends back what this program sends: there is no device on it")
-            opened = session.answer(payload, self._nonce)
+            opened = handshake.answer(payload, self._nonce)
         except ProtocolError as error:
             self.state = State.CLOSED
             self._events.append(Refused(error))
             return
         if opened is None:
             return
-        self.state, self.session = State.OPEN, opened
-        self._reader.max_data = frames.HEADER_SIZE + opened.chunk
+        self.state, self.session = State.OPEN, opened.hello
+        self._reader.max_data = frames.HEADER_SIZE + opened.hello.chunk
         self._seen, self._granted = 0, self._window
         self._sample(self.exchanges.pop(number), now)
-        self._events.append(Opened(opened))
-        self._sender.accept(opened.requests, opened.window)
+        self._events.append(opened)
+        self._sender.accept(opened.hello.requests, opened.hello.window)
 
     def _on_reply(self, kind: int, number: int, payload: memoryview, now: float) -> None:
         exchange = self.exchanges.get(number)
@@ -287,7 +287,7 @@ class Link:
         self._sender.answered(exchange)
 
     def _on_pong(self, exchange: Exchange, payload: memoryview, now: float) -> None:
-        pong = CODECS["PingReply"].unpack(payload)
+        pong = records.PingReply.unpack(payload)
         self._advance(self._sender.set_limit(pong.limit, now))
         if distance(pong.position, self._seen) > 0:
             self._seen = pong.position
@@ -295,7 +295,7 @@ class Link:
             self._grant()
 
     def _on_error(self, exchange: Exchange | None, payload: memoryview) -> None:
-        error = session.refusal(payload)
+        error = handshake.refusal(payload)
         if error.status == Status.NO_SESSION:
             self.state = State.CLOSED
             self._events.append(Lost())
@@ -387,17 +387,17 @@ class Link:
 
     def _on_event(self, kind: int, number: int, payload: memoryview, now: float) -> None:
         if kind == MessageType.CREDIT:
-            self._advance(self._sender.set_limit(CODECS["Credit"].unpack(payload).limit, now))
+            self._advance(self._sender.set_limit(records.Credit.unpack(payload).limit, now))
         elif kind == MessageType.NAK:
-            nak, exchange = CODECS["Nak"].unpack(payload), self.exchanges.get(number)
+            nak, exchange = records.Nak.unpack(payload), self.exchanges.get(number)
             self.counters.naks_received += 1
             if exchange and exchange.upload and nak.offset < len(exchange.upload.data):
                 self.counters.retransmits += exchange.upload.chunks.open(nak.offset, nak.length)
                 exchange.progress += 1
                 self._sender.enqueue(exchange)
         elif kind == MessageType.LOG:
-            line = CODECS["Log"].unpack(payload)
-            said = bytes(payload[CODECS["Log"].size :]).decode("utf-8", "replace")
+            line = records.Log.unpack(payload)
+            said = bytes(payload[line.SIZE :]).decode("utf-8", "replace")
             self._events.append(LogLine(line.time, int(line.level), said, line.dropped))
         elif kind == MessageType.STATS:
             self._events.append(StatsPushed(bytes(payload)))

@@ -17,7 +17,8 @@ from n6link.link.events import Uploaded
 from n6link.link.exchange import Exchange, Phase
 from n6link.link.rate import Path
 from n6link.link.transfer import Upload
-from n6link.protocol import CODECS, MessageType
+from n6link.protocol import MessageType, records
+from n6link.protocol.codec import Buffer
 
 BATCH: Final = 128 * 1024
 """DATA bytes of one :meth:`Sender.take` at most"""
@@ -143,10 +144,10 @@ class Sender:
 
     # ---- bytes
 
-    def take(self, now: float, budget: int) -> tuple[list[frames.Buffer], list[Uploaded]]:
+    def take(self, now: float, budget: int) -> tuple[list[Buffer], list[Uploaded]]:
         """What leaves now: everything small, and chunks of about ``budget`` bytes."""
         queue, self.queue = self.queue, []
-        out: list[frames.Buffer] = [item if isinstance(item, bytes) else self._frame(item, now) for item in queue]
+        out: list[Buffer] = [item if isinstance(item, bytes) else self._frame(item, now) for item in queue]
         self._counters.tx_frames += len(out)
         events = []
         while self._uploads and budget > 0:
@@ -169,22 +170,22 @@ class Sender:
         """The frame of a request, with our position as it is now."""
         body, upload = exchange.body, exchange.upload
         if exchange.type is MessageType.PING:
-            body = CODECS["Ping"].pack(host_time=int(now * 1e9), position=self._position)
+            body = records.Ping(host_time=int(now * 1e9), position=self._position).pack()
         elif upload:
-            body = CODECS["Commit"].pack(
+            body = records.Commit(
                 position=self._position,
                 length=len(upload.data),
                 crc=upload.crc,
                 network=upload.network,
                 slot=upload.slot,
-            )
+            ).pack()
         if not exchange.tries:
             exchange.ahead, exchange.position = self.path.pending, self._position
         exchange.sent = now
         exchange.tries += 1
         return frames.pack(exchange.type, exchange.id, body)
 
-    def _chunks(self, exchange: Exchange, upload: Upload, out: list[frames.Buffer], budget: int, now: float) -> int:
+    def _chunks(self, exchange: Exchange, upload: Upload, out: list[Buffer], budget: int, now: float) -> int:
         """Appends DATA frames as budget and credits allow; returns the number of tensor bytes."""
         chunks, data, position = upload.chunks, upload.data, self._position
         credit, size, total = distance(self._limit, position), chunks.size, 0

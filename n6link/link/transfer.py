@@ -6,11 +6,11 @@ Both directions keep one byte a chunk. In an :class:`Upload` it says that the ch
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 from zlib import crc32
 
 from n6link.errors import RemoteProtocolError
-from n6link.protocol import CODECS
+from n6link.protocol.records import EpochTime, Result, ResultRecord
 
 _OPEN: Final = 1
 
@@ -166,7 +166,7 @@ class Download:
         return False
 
 
-def announcement(payload: memoryview, most: int) -> tuple[Any, tuple[Any, ...]]:
+def announcement(payload: memoryview, most: int) -> tuple[Result, tuple[ResultRecord, ...]]:
     """The ``Result`` and ``ResultRecord`` items of a RESULT, or of the reply to a READ.
 
     Args:
@@ -177,12 +177,11 @@ def announcement(payload: memoryview, most: int) -> tuple[Any, tuple[Any, ...]]:
         RemoteProtocolError: parts of the result lie outside of it, or it is larger than a result buffer.
         ValueError: the payload is too short.
     """
-    codec, one = CODECS["Result"], CODECS["ResultRecord"]
-    header = codec.unpack(payload)
-    records = tuple(one.unpack(payload, codec.size + i * one.size) for i in range(header.outputs))
+    header = Result.unpack(payload)
+    records = ResultRecord.unpack_all(payload, header.outputs, header.SIZE)
     ends = [record.offset + record.length for record in records]
     if header.blocks:
-        ends.append(header.timers_offset + header.blocks * CODECS["EpochTime"].size)
+        ends.append(header.timers_offset + header.blocks * EpochTime.SIZE)
     if header.length > most or max(ends, default=0) > header.length:
         what = f"{header.length} bytes, of which parts end at {ends}, from a buffer of {most}"
         raise RemoteProtocolError(f"the device announces an impossible result: {what}")

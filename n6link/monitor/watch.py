@@ -25,7 +25,7 @@ from n6link.device import N6Device
 from n6link.link.rate import BITS_PER_BYTE
 from n6link.monitor.model import Model
 from n6link.monitor.view import Identity, LogLine, PoolRow
-from n6link.protocol import CODECS, LogLevel
+from n6link.protocol import LogLevel, records
 from n6link.transport.url import check_url
 
 if TYPE_CHECKING:
@@ -204,14 +204,14 @@ class Watcher:
             epochs = await device.epoch_stats(name)
             self._model.add_epochs(name, epochs)
             self._changed()
-            size = len(epochs.table) * CODECS["BlockStats"].size if epochs.runs else 0
+            size = len(epochs.table) * records.BlockStats.SIZE if epochs.runs else 0
             self._due[name] = time.monotonic() + max(self.interval, size / self._epoch_rate(device))
 
     def _epoch_rate(self, device: N6Device) -> float:
         """Bytes a second in which epoch timers may be read."""
         if not device.info.baud:
             return float("inf")
-        pushed = CODECS["StatsReply"].size + len(device.networks) * CODECS["NetworkStats"].size
+        pushed = records.StatsReply.SIZE + len(device.networks) * records.NetworkStats.SIZE
         line = device.info.baud / BITS_PER_BYTE
         return max(UART_SHARE * line - pushed / self.interval, LEAST_SHARE * line)
 

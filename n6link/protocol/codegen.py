@@ -1,15 +1,17 @@
-"""Generates everything that repeats the schema: ``python -m n6link.codegen [--check]``, in a source checkout.
+"""Generates everything that repeats the schema: ``python -m n6link.protocol.codegen [--check]``, in a source checkout.
 
 ================================  =====================================================================
 file                              from
 ================================  =====================================================================
-firmware/core/wire/n6_protocol.h  :mod:`n6link.protocol`: typedefs, enums, static asserts, schema id
+n6link/protocol/records.py        ``schema.py``: typed records, version, schema id
+firmware/core/wire/n6_protocol.h  the same: typedefs, enums, static asserts, version, schema id
 protocol.md, section 10           the same, as tables
 protocol.md, section 11           ``tests/vectors.toml``, group ``inference``: hex dump
 firmware/test/n6_vectors.h        ``tests/vectors.toml``: golden frames, typed by hand, for the C tests
 ================================  =====================================================================
 
-``--check`` writes nothing and exits with 1 if a file is stale.
+``--check`` writes nothing and exits with 1 if a file is stale. The package itself needs ``records.py``: change the schema,
+generate, then change the code that uses it; where a merge has left marks in ``records.py``, take either side and generate.
 """
 
 from __future__ import annotations
@@ -20,10 +22,12 @@ import tomllib
 from pathlib import Path
 from typing import Any, Final
 
-from n6link import protocol
-from n6link.protocol import CODECS, ENUMS, MESSAGES, Body, Codec, Member
+from n6link.protocol.codegen_records import records
+from n6link.protocol.enums import MessageType
+from n6link.protocol.layout import Layout, Member, layouts, schema_id
+from n6link.protocol.schema import ENUMS, MESSAGES, STRUCTS, VERSION_MAJOR, VERSION_MINOR, Body
 
-ROOT: Final = Path(__file__).resolve().parent.parent
+ROOT: Final = Path(__file__).resolve().parents[2]
 _C_TYPES: Final = {
     "B": "uint8_t",
     "H": "uint16_t",
@@ -52,20 +56,19 @@ def c_name(name: str) -> str:
 
 def _c_member(m: Member) -> str:
     if m.format.endswith("s"):
-        base = "uint8_t" if m.name == "unique_id" else "char"
-        return f"{base} {m.name}[{m.size}];"
+        return f"{'char' if m.text else 'uint8_t'} {m.name}[{m.size}];"
     array = f"[{m.count}]" if m.count else ""
     return f"{_C_TYPES[m.format]} {m.name}{array};"
 
 
-def _c_struct(codec: Codec) -> list[str]:
-    kind = c_name(codec.name)
+def _c_struct(layout: Layout) -> list[str]:
+    kind = c_name(layout.name)
     lines = ["typedef struct {"]
-    for m in codec.members:
+    for m in layout.members:
         prefix = f"{c_name(m.enum.__name__)}: " if m.enum else ""
         lines.append(f"    {_c_member(m)} /* {prefix}{m.doc} */")
-    lines += [f"}} {kind};", f'_Static_assert(sizeof({kind}) == {codec.size}, "{kind}");']
-    lines += [f'_Static_assert(offsetof({kind}, {m.name}) == {m.offset}, "{kind}.{m.name}");' for m in codec.members]
+    lines += [f"}} {kind};", f'_Static_assert(sizeof({kind}) == {layout.size}, "{kind}");']
+    lines += [f'_Static_assert(offsetof({kind}, {m.name}) == {m.offset}, "{kind}.{m.name}");' for m in layout.members]
     return [*lines, ""]
 
 
@@ -75,7 +78,7 @@ def header() -> str:
         "/*",
         " * n6_protocol.h - the wire, as C sees it.",
         " *",
-        " * GENERATED from n6link/protocol.py by n6link/codegen.py: do not edit.",
+        " * GENERATED from n6link/protocol/schema.py by codegen.py: do not edit.",
         " */",
         "#ifndef N6_PROTOCOL_H",
         "#define N6_PROTOCOL_H",
@@ -84,9 +87,9 @@ def header() -> str:
         "#include <stddef.h>",
         "#include <stdint.h>",
         "",
-        f"#define N6_VERSION_MAJOR {protocol.VERSION_MAJOR}u",
-        f"#define N6_VERSION_MINOR {protocol.VERSION_MINOR}u",
-        f"#define N6_SCHEMA_ID 0x{protocol.SCHEMA_ID:08x}u",
+        f"#define N6_VERSION_MAJOR {VERSION_MAJOR}u",
+        f"#define N6_VERSION_MINOR {VERSION_MINOR}u",
+        f"#define N6_SCHEMA_ID 0x{schema_id():08x}u",
         "",
     ]
     for name, kind in ENUMS.items():
@@ -94,8 +97,8 @@ def header() -> str:
         lines.append("typedef enum {")
         lines += [f"    N6_{snake(name).upper()}_{m.name} = {m.value}, /* {m.doc} */" for m in kind]
         lines += [f"}} {c_name(name)};", ""]
-    for codec in CODECS.values():
-        lines += _c_struct(codec)
+    for layout in layouts().values():
+        lines += _c_struct(layout)
     lines += ["/* clang-format on */", "", "#endif", ""]
     return "\n".join(lines)
 
@@ -107,7 +110,7 @@ def _body(body: Body | None) -> str:
     if body is None:
         return ""
     parts = [f"`{body.struct}`"] if body.struct else []
-    if body.tail in CODECS:
+    if body.tail in STRUCTS:
         parts.append(f"`{body.tail}` ...")
     elif body.tail:
         parts.append(f"{body.tail}")
@@ -124,7 +127,7 @@ def _type(m: Member) -> str:
 def reference() -> str:
     """Section 10 of ``protocol.md``: version, messages, enums, structs."""
     lines = [
-        f"Version {protocol.VERSION}, schema id `0x{protocol.SCHEMA_ID:08x}`.",
+        f"Version {VERSION_MAJOR}.{VERSION_MINOR}, schema id `0x{schema_id():08x}`.",
         "",
         "### Messages",
         "",
@@ -145,15 +148,15 @@ def reference() -> str:
             "|---|---|---|",
         ]
         lines += [f"| {m.value} | {m.name} | {m.doc} |" for m in enum]
-    for codec in CODECS.values():
+    for layout in layouts().values():
         lines += [
             "",
-            f"### {codec.name} ({codec.size} bytes)",
+            f"### {layout.name} ({layout.size} bytes)",
             "",
             "| offset | field | type | meaning |",
             "|---|---|---|---|",
         ]
-        lines += [f"| {m.offset} | {m.name} | {_type(m)} | {m.doc} |" for m in codec.members]
+        lines += [f"| {m.offset} | {m.name} | {_type(m)} | {m.doc} |" for m in layout.members]
     return "\n".join(lines)
 
 
@@ -173,7 +176,7 @@ def _frame_bytes(frame: dict[str, Any]) -> bytes:
 def vectors_header() -> str:
     """The text of ``n6_vectors.h``."""
     lines = [
-        "/* Golden frames. GENERATED from tests/vectors.toml by n6link/codegen.py: do not edit. */",
+        "/* Golden frames. GENERATED from tests/vectors.toml by n6link/protocol/codegen.py: do not edit. */",
         "#ifndef N6_VECTORS_H",
         "#define N6_VECTORS_H",
         "",
@@ -199,7 +202,7 @@ def vectors_header() -> str:
         lines.append(f"static const uint8_t n6_vector_{index}[] = {{")
         lines += ["    " + " ".join(f"0x{b:02x}," for b in raw[at : at + 16]) for at in range(0, len(raw), 16)]
         lines.append("};")
-        kind = protocol.MessageType[frame["type"]].value
+        kind = MessageType[frame["type"]].value
         rows.append(
             f'    {{"{frame["name"]}", "{frame["group"]}", {int(frame["from"] == "host")}, 0x{kind:02x}, '
             f"{int(frame.get('reply', False))}, {frame['id']}u, {len(raw)}, n6_vector_{index}}},"
@@ -247,6 +250,7 @@ def generate() -> dict[Path, str]:
     document = _between_marks(document, "reference", reference())
     document = _between_marks(document, "example", example())
     return {
+        ROOT / "n6link/protocol/records.py": records(),
         ROOT / "firmware/core/wire/n6_protocol.h": header(),
         ROOT / "firmware/test/n6_vectors.h": vectors_header(),
         ROOT / "protocol.md": document,
@@ -257,13 +261,15 @@ def main(arguments: list[str]) -> int:
     """Writes the stale files, or with ``--check`` only names them. Returns the exit code."""
     check = arguments == ["--check"]
     if arguments and not check:
-        sys.stderr.write("usage: python -m n6link.codegen [--check]\n")
+        sys.stderr.write("usage: python -m n6link.protocol.codegen [--check]\n")
         return 2
     stale = [path for path, text in generate().items() if not path.exists() or path.read_text() != text]
     for path in stale:
         if not check:
             path.write_text(generate()[path])
-        sys.stderr.write(f"{path.relative_to(ROOT)}: {'stale, run python -m n6link.codegen' if check else 'written'}\n")
+        sys.stderr.write(
+            f"{path.relative_to(ROOT)}: {'stale, run python -m n6link.protocol.codegen' if check else 'written'}\n"
+        )
     return int(check and bool(stale))
 
 

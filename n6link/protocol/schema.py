@@ -1,17 +1,20 @@
 """The n6link wire protocol: the single source of truth.
 
-Every message, enum, flag and limit of the protocol is defined here, once, in construct, with its
-documentation. From this module are derived
+Every message of the protocol is defined here, once, in construct, with its documentation; the enums, flags and limits
+that the messages refer to are in :mod:`n6link.protocol.enums`. :mod:`n6link.protocol.codegen` writes from both
 
-* ``firmware/core/wire/n6_protocol.h`` and the tables of ``protocol.md`` (by :mod:`n6link.codegen`),
-* the fast codecs (:class:`Codec`, ``struct`` and numpy dtypes) that the host uses for every frame,
-* :data:`SCHEMA_ID`, which both ends exchange in HELLO, so that a host and a firmware that were built from
-  different definitions refuse each other with a sentence instead of misreading each other.
+* ``records.py``: a typed record for each struct, and :data:`~n6link.protocol.records.SCHEMA_ID`, which both ends exchange
+  in HELLO, so that a host and a firmware that were built from different definitions refuse each other with a sentence
+  instead of misreading each other,
+* ``firmware/core/wire/n6_protocol.h`` and the tables of ``protocol.md``.
 
-Rules that keep the definitions portable (``tests/test_protocol.py`` asserts them): little-endian, naturally
-aligned, nothing packed, every size a multiple of four and of the widest field; only integers, floats, enums, fixed byte strings and fixed
-arrays. A message is one fixed struct, optionally followed by a *tail*: records of one fixed struct, UTF-8 text, or
-optional :data:`Field` records. There is no conditional field anywhere.
+Only the generator and the tests import this module.
+
+Rules that keep the definitions portable (``layout.py`` and ``tests/test_protocol.py`` check them): little-endian,
+naturally aligned, nothing packed, every size a multiple of four and of the widest field; only integers, floats, enums,
+fixed byte strings and fixed arrays. A message is one fixed struct, optionally followed by a *tail*: records of one fixed
+struct, UTF-8 text, or optional :data:`Field` records. There is no conditional field anywhere. A field whose name starts
+with ``reserved`` is sent as zero and not looked at; the records leave it out.
 
 A frame on the wire
 -------------------
@@ -27,236 +30,31 @@ into their place.
 
 from __future__ import annotations
 
-import hashlib
-import struct
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from enum import IntEnum
-from types import SimpleNamespace
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import construct as cs
-import numpy as np
+
+from n6link.protocol import enums
+from n6link.protocol.enums import (
+    Coded,
+    DType,
+    EpochKind,
+    FieldTag,
+    InferState,
+    LogLevel,
+    MessageType,
+    Reduction,
+    ResetCause,
+    ResetKind,
+    Section,
+    Status,
+    TimerSource,
+)
 
 VERSION_MAJOR: Final = 1
 VERSION_MINOR: Final = 0
-VERSION: Final = f"{VERSION_MAJOR}.{VERSION_MINOR}"
 """A different major is refused. A minor adds messages or optional fields that older peers skip."""
-
-
-class Coded(IntEnum):
-    """An enum whose members carry their documentation: ``NAME = value, "doc"``."""
-
-    doc: str
-
-    def __new__(cls, value: int, doc: str = "") -> Self:
-        """Makes a member; looking one up needs no doc."""
-        member = int.__new__(cls, value)
-        member._value_ = value
-        member.doc = doc
-        return member
-
-
-# ---------------------------------------------------------------------------------------------- limits
-
-
-class Limit(Coded):
-    """Numbers that both ends hold to. What a device may choose itself, it announces in HelloReply."""
-
-    MAGIC = 0x366E, "first two bytes of every frame: 'n', '6'"
-    HEADER_SIZE = 12, "bytes of a FrameHeader, and of a DataHeader"
-    CRC_SIZE = 4, "bytes of the CRC-32 that follows a payload"
-    MAX_CHUNK = 8192, "largest chunk of tensor bytes in one DATA frame; CRC-32 detects any 3 flipped bits up to 11 KB"
-    MIN_CHUNK = 256, "smallest chunk size a device may announce"
-    MAX_CONTROL = 1024, "largest payload of any frame that is not DATA"
-    MAX_RETURNS = 16, "most Return records of one INFER"
-    MAX_TOPK = 64, "largest k of the TOPK reduction"
-    MAX_DIMS = 6, "most dimensions of a tensor"
-    NO_TEMPERATURE = -32768, "value of temperature_dc when the port has no sensor"
-
-
-class Feature(Coded):
-    """Bits of ``features`` in Hello and HelloReply."""
-
-    TIMERS = 1, "epoch timers can be returned with a result"
-    REDUCE = 2, "the core computes reductions of outputs"
-    CANCEL = 4, "a running inference can be cancelled at an epoch block"
-    EVENTS = 8, "statistics can be pushed (SUBSCRIBE)"
-    SIMULATED = 16, "no NPU behind the link: times are those of a simulator and say nothing about a board"
-    ZERO_COPY = 32, "input slots are the network's own input buffers"
-    CONSUMES_INPUT = 64, "an inference may overwrite its input slot: upload again for every run"
-
-
-# ---------------------------------------------------------------------------------------------- enums
-
-
-class MessageType(Coded):
-    """``type`` of a frame. A reply has the type of its request and the REPLY flag, or is an ERROR."""
-
-    HELLO = 0x01, "opens a session; everything of an older session is dropped, cached results stay"
-    PING = 0x02, "round trip with the device's time"
-    INFO = 0x03, "board, clocks, memory, firmware"
-    LIST = 0x04, "the loaded networks"
-    DESCRIBE = 0x05, "one page of one section of a network's description"
-    LOG_LEVEL = 0x06, "sets the least severe level of LOG events that the device sends"
-    RESET = 0x07, "drops all work and results, or restarts the device"
-    STATS = 0x08, "counters of the link and of every network; also pushed as an event"
-    EPOCH_STATS = 0x09, "accumulated epoch timers of one network"
-    RESET_STATS = 0x0A, "zeroes statistics"
-    SUBSCRIBE = 0x0B, "asks for STATS events at a fixed rate"
-    COMMIT = 0x10, "ends an upload: length and CRC-32 of all its bytes"
-    INFER = 0x11, "queues an inference; the reply says that it is queued, a RESULT or an ERROR follows"
-    RESULT = 0x12, "what an inference gave; its bytes follow in DATA frames with the same id"
-    CANCEL = 0x13, "stops an inference, queued or running, or drops its result"
-    READ = 0x14, "asks for a held result again, whole or a byte range"
-    RELEASE = 0x15, "the host has the result; its buffer may be used again (it stays cached until it is)"
-    DATA = 0x20, "a chunk of a transfer, either direction"
-    NAK = 0x21, "asks the sender of a transfer for a range again; one a gap"
-    CREDIT = 0x22, "how far the peer may send DATA"
-    LOG = 0x30, "a log line of the device"
-    ERROR = 0x3F, "the answer to a request that failed"
-
-
-class Flag(Coded):
-    """Bits of ``flags`` in FrameHeader."""
-
-    REPLY = 1, "the frame answers the request with this id"
-
-
-class Status(Coded):
-    """Why a request failed (ErrorReply.status)."""
-
-    OK = 0, "it did not fail"
-    BAD_REQUEST = 1, "the payload is too short, or a field is out of its range"
-    UNKNOWN_TYPE = 2, "the message type is not known to this firmware"
-    NO_SESSION = 3, "HELLO has to come first"
-    VERSION = 4, "major version or schema differ"
-    UNKNOWN_NETWORK = 5, "no network has this index"
-    UNKNOWN_OUTPUT = 6, "the network has no output with this index"
-    BAD_SLOT = 7, "no input slot has this index"
-    BAD_TENSOR_SIZE = 8, "the committed length is not the size of the network's inputs"
-    BAD_DIGEST = 9, "the CRC-32 of the received bytes is not the committed one; send all of it again"
-    BUSY = 10, "the slot is in use, or the queue is full; try again later"
-    OUT_OF_CREDITS = 11, "more DATA arrived than was granted"
-    DEADLINE = 12, "the time to live had passed before the inference started, or while it ran"
-    CANCELLED = 13, "stopped by CANCEL, RESET or a new HELLO"
-    NPU_FAULT = 14, "the network runtime reported an error; value is its code"
-    UNKNOWN_RESULT = 15, "no result with this id is held"
-    TOO_LARGE = 16, "the answer does not fit the result buffer"
-    UNSUPPORTED = 17, "known, but not possible on this device or for this tensor"
-    NO_INPUT = 18, "the slot does not hold this upload any more; send it again"
-
-
-class DType(Coded):
-    """Element types; the numbers are those of LL_ATON 1.1.0. Later ones differ: firmware maps them by name."""
-
-    FLOAT32 = 1, "IEEE 754 single"
-    UINT8 = 2, "8-bit unsigned"
-    INT8 = 3, "8-bit signed"
-    UINT16 = 4, "16-bit unsigned"
-    INT16 = 5, "16-bit signed"
-    INT32 = 6, "32-bit signed"
-    INT64 = 7, "64-bit signed"
-    BOOL = 9, "one byte, 0 or 1"
-    FLOAT16 = 10, "IEEE 754 half"
-    FLOAT64 = 11, "IEEE 754 double"
-    UINT32 = 12, "32-bit unsigned"
-    UINT64 = 13, "64-bit unsigned"
-
-
-class EpochKind(Coded):
-    """Where an epoch block runs; the numbers are ST's node types."""
-
-    HW = 0, "on the NPU, started by the CPU"
-    EXTRA = 1, "inserted by the runtime (data movement, cache maintenance)"
-    SW = 2, "on the CPU: a fallback"
-    HYBRID = 3, "on both"
-    EC = 4, "on the NPU, sequenced by the epoch controller"
-
-
-class TimerSource(Coded):
-    """Where epoch times come from, and so what they mean."""
-
-    NONE = 0, "no timers"
-    DWT_CYCLES = 1, "CPU cycles of the Cortex-M55's DWT counter around each phase"
-    LITERT_PROFILER = 2, "LiteRT's per-operator profiler on the host: simulated"
-    INSTRUCTION_COUNT = 3, "instructions counted by QEMU (-icount): not cycles"
-    HOST_CLOCK = 4, "the host's monotonic clock around a kernel: simulated"
-
-
-class Section(Coded):
-    """Parts of a network's description (Describe.section)."""
-
-    INPUTS = 0, "TensorRecord each"
-    OUTPUTS = 1, "TensorRecord each"
-    POOLS = 2, "PoolRecord each"
-    BLOCKS = 3, "BlockRecord each"
-    CARD = 4, "bytes of a UTF-8 TOML text: the network's task and its parameters; may be empty"
-    INPUT_SCALES = 5, "ScaleRecord each: per-channel quantisation of the inputs, tensor after tensor"
-    OUTPUT_SCALES = 6, "ScaleRecord each: per-channel quantisation of the outputs, tensor after tensor"
-
-
-class Reduction(Coded):
-    """What to send back of an output (Return.reduction)."""
-
-    RAW = 0, "bytes [offset, offset + length); length 0 means up to the end"
-    ARGMAX = 1, "first maximum of each channel: one Peak a channel; the last axis is the channel"
-    TOPK = 2, "the k largest elements of a row: one Peak each; equal values by lower index"
-    THRESHOLD = 3, "rows whose score channel is >= threshold, in index order, at most limit of them: Selected each"
-    THRESHOLD_COLUMNS = 4, "as THRESHOLD, of a channel-major [channels, rows] tensor"
-
-
-class InferFlag(Coded):
-    """Bits of Infer.flags."""
-
-    TIMERS = 1, "return the epoch timers"
-    ABORT_LATE = 2, "also stop a running inference at the next epoch block when its time to live has passed"
-
-
-class InferState(Coded):
-    """InferReply.state."""
-
-    WAITING = 0, "queued; its input slot is not committed yet"
-    QUEUED = 1, "queued"
-    RUNNING = 2, "running"
-    DONE = 3, "done; the result is held and is sent again"
-
-
-class LogLevel(Coded):
-    """Levels of LOG events; the numbers are those of Python's logging module."""
-
-    DEBUG = 10, "every request"
-    INFO = 20, "what a user may want to know"
-    WARNING = 30, "something was repaired"
-    ERROR = 40, "something was lost"
-    NONE = 255, "nothing at all"
-
-
-class ResetKind(Coded):
-    """Reset.kind."""
-
-    SESSION = 0, "cancel all work, drop all results"
-    DEVICE = 1, "restart the device; it answers before it does"
-
-
-class ResetCause(Coded):
-    """Why the device started last (InfoReply.reset_cause)."""
-
-    UNKNOWN = 0, "the port cannot tell"
-    POWER_ON = 1, "power on, or brown-out"
-    PIN = 2, "reset pin"
-    SOFTWARE = 3, "RESET request, or debugger"
-    WATCHDOG = 4, "the watchdog fired"
-    FAULT = 5, "a hard fault; HelloReply carries its record as a Field"
-
-
-class FieldTag(Coded):
-    """Tags of the optional fields behind Hello, HelloReply and InfoReply. Unknown tags are skipped."""
-
-    HOST_NAME = 1, "UTF-8: the host software and its version"
-    FAULT_RECORD = 2, "UTF-8: registers of the last hard fault, kept over the reset"
-    NPU_RUNTIME = 3, "UTF-8: name and version of the network runtime"
-    MEMORY = 4, "UTF-8: one 'name used total' line a memory region"
 
 
 # ---------------------------------------------------------------------------------------------- structs
@@ -269,6 +67,13 @@ def _enum(base: Any, kind: type[Coded]) -> Any:
     enum = cs.Enum(base, kind)
     enum.n6_enum = kind
     return enum
+
+
+def _text(size: int) -> Any:
+    """UTF-8, zero padded."""
+    field = cs.Bytes(size)
+    field.n6_text = True
+    return field
 
 
 FrameHeader: Final = cs.Struct(
@@ -313,7 +118,7 @@ HelloReply: Final = cs.Struct(
     "results" / _u8 * "number of result buffers",
     "slot_size" / _u32 * "bytes of an input slot",
     "result_size" / _u32 * "bytes of a result buffer",
-    "build" / cs.Bytes(24) * "build id of the firmware, UTF-8, zero padded",
+    "build" / _text(24) * "build id of the firmware, UTF-8, zero padded",
 )
 
 Field: Final = cs.Struct(
@@ -339,8 +144,8 @@ Credit: Final = cs.Struct(
 )
 
 InfoReply: Final = cs.Struct(
-    "board" / cs.Bytes(32) * "board name, UTF-8, zero padded",
-    "firmware" / cs.Bytes(24) * "version of the firmware",
+    "board" / _text(32) * "board name, UTF-8, zero padded",
+    "firmware" / _text(24) * "version of the firmware",
     "unique_id" / cs.Bytes(16) * "the chip's unique id, zero padded",
     "uptime" / _u64 * "ticks since start-up",
     "cpu_hz" / _u32 * "CPU clock; 0 = unknown",
@@ -360,7 +165,7 @@ ListReply: Final = cs.Struct("count" / _u16 * "number of records", "first" / _u1
 List: Final = cs.Struct("first" / _u16 * "index of the first network wanted", "reserved" / _u16 * "0")
 
 NetworkRecord: Final = cs.Struct(
-    "name" / cs.Bytes(32) * "name, UTF-8, zero padded",
+    "name" / _text(32) * "name, UTF-8, zero padded",
     "digest" / _u32 * "changes whenever the network or its description does",
     "input_bytes" / _u32 * "bytes of an upload: the inputs at their slot offsets",
     "output_bytes" / _u32 * "bytes of all outputs",
@@ -391,7 +196,7 @@ DescribeReply: Final = cs.Struct(
 )
 
 TensorRecord: Final = cs.Struct(
-    "name" / cs.Bytes(32) * "name, UTF-8, zero padded",
+    "name" / _text(32) * "name, UTF-8, zero padded",
     "dtype" / _enum(_u8, DType) * "DType",
     "ndim" / _u8 * "number of dimensions",
     "scales" / _u16 * "number of per-channel ScaleRecords; 0 = per tensor",
@@ -409,7 +214,7 @@ ScaleRecord: Final = cs.Struct(
 )
 
 PoolRecord: Final = cs.Struct(
-    "name" / cs.Bytes(24) * "name of the memory pool",
+    "name" / _text(24) * "name of the memory pool",
     "base" / _u32 * "address",
     "total" / _u32 * "bytes",
     "used" / _u32 * "bytes used",
@@ -425,7 +230,7 @@ BlockRecord: Final = cs.Struct(
     "last" / _u16 * "last epoch of the block",
     "kind" / _enum(_u8, EpochKind) * "EpochKind",
     "reserved" / cs.Array(3, _u8) * "0",
-    "operation" / cs.Bytes(24) * "name of the operation, if known",
+    "operation" / _text(24) * "name of the operation, if known",
 )
 
 LogLevelRequest: Final = cs.Struct("level" / _enum(_u8, LogLevel) * "LogLevel", "reserved" / cs.Array(3, _u8) * "0")
@@ -615,7 +420,7 @@ STRUCTS: Final[dict[str, Any]] = {
 }
 ENUMS: Final[dict[str, type[Coded]]] = {
     name: value
-    for name, value in list(globals().items())
+    for name, value in vars(enums).items()
     if isinstance(value, type) and issubclass(value, Coded) and value is not Coded
 }
 
@@ -668,185 +473,3 @@ MESSAGES: Final[dict[MessageType, Message]] = {
     MessageType.LOG: Message(None, None, Body("Log", "text")),
     MessageType.ERROR: Message(None, Body("ErrorReply", "text")),
 }
-
-
-# ---------------------------------------------------------------------------------------------- codecs
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """One field of a struct, as the generators and codecs see it."""
-
-    name: str
-    format: str
-    """``struct`` format of one element, or ``Ns`` for bytes"""
-    count: int
-    """0 for a scalar, else the length of the array"""
-    enum: type[Coded] | None
-    doc: str
-    offset: int
-    size: int
-
-
-_SCALARS: Final = {"B": 1, "H": 2, "L": 4, "Q": 8, "b": 1, "h": 2, "l": 4, "q": 8, "f": 4}
-
-
-def members(definition: Any) -> Iterator[Member]:
-    """Walks a construct Struct.
-
-    Raises:
-        TypeError: a field is not naturally aligned, not little-endian, or of a kind that the rules above forbid.
-    """
-    offset = 0
-    for sub in definition.subcons:
-        name, doc, inner, count, enum = sub.name, str(sub.docs), sub, 0, None
-        while isinstance(inner, cs.Renamed):
-            inner = inner.subcon
-        if isinstance(inner, cs.Array):
-            count, inner = int(inner.count), inner.subcon
-        if isinstance(inner, cs.Enum):
-            enum, inner = inner.n6_enum, inner.subcon
-        if isinstance(inner, cs.FormatField) and inner.fmtstr[0] == "<" and inner.fmtstr[1] in _SCALARS:
-            fmt, align = inner.fmtstr[1], _SCALARS[inner.fmtstr[1]]
-            size = align * max(count, 1)
-        elif isinstance(inner, cs.Bytes) and isinstance(inner.length, int):
-            fmt, align, size = f"{inner.length}s", 1, inner.length
-        else:
-            raise TypeError(f"{name}: {inner!r} is not allowed in a generated struct")
-        if offset % align:
-            raise TypeError(f"{name} at offset {offset} is not aligned to {align}")
-        yield Member(name, fmt, count, enum, doc, offset, size)
-        offset += size
-
-
-class Codec:
-    """``struct`` and numpy codecs of one schema struct, byte-equal to construct's (proven by a test)."""
-
-    __slots__ = ("_enums", "_names", "_struct", "dtype", "members", "name", "size")
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.members = tuple(members(STRUCTS[name]))
-        parts = [f"{m.count or ''}{m.format}" for m in self.members]
-        self._struct = struct.Struct("<" + "".join(parts))
-        self._names = tuple((m.name, m.count) for m in self.members)
-        self._enums = tuple((m.name, m.enum) for m in self.members if m.enum)
-        self.size: int = self._struct.size
-        numpy_names = {
-            "l": "i4",
-            "L": "u4",
-            "h": "i2",
-            "H": "u2",
-            "q": "i8",
-            "Q": "u8",
-            "b": "i1",
-            "B": "u1",
-            "f": "f4",
-        }
-        fields: list[Any] = []
-        for m in self.members:
-            base = f"S{m.size}" if m.format.endswith("s") else "<" + numpy_names[m.format]
-            fields.append((m.name, base, (m.count,)) if m.count else (m.name, base))
-        self.dtype: np.dtype[np.void] = np.dtype(fields)
-        """dtype of an array of these records, for ``numpy.frombuffer``"""
-
-    def pack(self, **values: Any) -> bytes:
-        """The bytes of a record. Fields that are not given are zero."""
-        flat: list[Any] = []
-        for m in self.members:
-            value = values.pop(m.name, None)
-            if m.count:
-                flat.extend(value if value is not None else (0,) * m.count)
-            elif value is None:
-                flat.append(b"" if m.format.endswith("s") else 0)
-            else:
-                flat.append(value)
-        if values:
-            raise TypeError(f"{self.name} has no field {', '.join(values)}")
-        return self._struct.pack(*flat)
-
-    def unpack(self, buffer: bytes | bytearray | memoryview, offset: int = 0) -> Any:
-        """The record at offset, as a namespace; enum fields hold their enum where the value is known.
-
-        Raises:
-            ValueError: the buffer is too short.
-        """
-        if len(buffer) - offset < self.size:
-            raise ValueError(f"{self.name} needs {self.size} bytes, {max(len(buffer) - offset, 0)} are there")
-        flat = iter(self._struct.unpack_from(buffer, offset))
-        record = SimpleNamespace()
-        for name, count in self._names:
-            setattr(record, name, tuple(next(flat) for _ in range(count)) if count else next(flat))
-        for name, enum in self._enums:
-            value = getattr(record, name)
-            if value in enum._value2member_map_:
-                setattr(record, name, enum(value))
-        return record
-
-    def array(self, buffer: bytes | bytearray | memoryview, count: int = -1, offset: int = 0) -> np.ndarray[Any, Any]:
-        """Records as a read-only numpy structured array, without a copy."""
-        return np.frombuffer(buffer, self.dtype, count, offset)
-
-
-CODECS: Final[dict[str, Codec]] = {name: Codec(name) for name in STRUCTS}
-
-NUMPY_DTYPES: Final[dict[DType, np.dtype[Any]]] = {
-    DType.FLOAT32: np.dtype("<f4"),
-    DType.UINT8: np.dtype("u1"),
-    DType.INT8: np.dtype("i1"),
-    DType.UINT16: np.dtype("<u2"),
-    DType.INT16: np.dtype("<i2"),
-    DType.INT32: np.dtype("<i4"),
-    DType.INT64: np.dtype("<i8"),
-    DType.BOOL: np.dtype("?"),
-    DType.FLOAT16: np.dtype("<f2"),
-    DType.FLOAT64: np.dtype("<f8"),
-    DType.UINT32: np.dtype("<u4"),
-    DType.UINT64: np.dtype("<u8"),
-}
-
-
-def text(raw: bytes) -> str:
-    """The text of a zero-padded field."""
-    return raw.split(b"\0", 1)[0].decode("utf-8", "replace")
-
-
-def pack_fields(fields: Sequence[tuple[FieldTag, str]]) -> bytes:
-    """Optional fields, each padded to a multiple of four bytes."""
-    out = bytearray()
-    for tag, value in fields:
-        raw = value.encode()
-        out += CODECS["Field"].pack(tag=tag, length=len(raw)) + raw + bytes(-len(raw) % 4)
-    return bytes(out)
-
-
-def unpack_fields(tail: bytes | memoryview) -> dict[FieldTag, str]:
-    """The optional fields that are known; unknown tags and a truncated last field are skipped."""
-    out: dict[FieldTag, str] = {}
-    offset = 0
-    while offset + 4 <= len(tail):
-        field = CODECS["Field"].unpack(tail, offset)
-        value = bytes(tail[offset + 4 : offset + 4 + field.length])
-        if len(value) == field.length and isinstance(field.tag, FieldTag):
-            out[field.tag] = value.decode("utf-8", "replace")
-        offset += 4 + field.length + (-field.length % 4)
-    return out
-
-
-def _schema_id() -> int:
-    """First four bytes (big-endian) of the SHA-256 over names, types, offsets, enum values and message bodies."""
-    lines = [f"version {VERSION_MAJOR}"]
-    for name, kind in ENUMS.items():
-        lines += [f"enum {name} {member.name} {member.value}" for member in kind]
-    for name, definition in STRUCTS.items():
-        lines += [f"struct {name} {m.name} {m.format} {m.count} {m.offset}" for m in members(definition)]
-    for message_type, message in MESSAGES.items():
-        for role in ("request", "reply", "event"):
-            body = getattr(message, role)
-            if body:
-                lines.append(f"message {message_type.name} {role} {body.struct} {body.tail}")
-    return int.from_bytes(hashlib.sha256("\n".join(lines).encode()).digest()[:4], "big")
-
-
-SCHEMA_ID: Final = _schema_id()
-"""Hash of everything that both ends must agree on, without the documentation strings."""

@@ -20,7 +20,7 @@ from n6link.epochs.pools import Pool
 from n6link.epochs.st_report import Report
 from n6link.epochs.timers import EpochBlock
 from n6link.errors import ReportError
-from n6link.protocol import CODECS, EpochKind
+from n6link.protocol import EpochKind, records
 from n6link.registry.source import Source, read_source
 from n6link.tensors import card as cards
 
@@ -40,7 +40,7 @@ RESERVED: Final[dict[str, tuple[tuple[str, int, int], ...]]] = {
 }
 """Memory of each board that networks may not use: AXISRAM1, the upper half of the PSRAM (see the linker scripts)."""
 
-_NAMES: Final = {m.name: m.size for m in CODECS["NetworkRecord"].members}
+_NAME_SIZE: Final = records.NetworkRecord.DTYPE["name"].itemsize
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +87,8 @@ def read_network(name: str, path: str | os.PathLike[str], *, card: str | os.Path
         ReportError: a file cannot be read, or two of them disagree.
         CardError: the card is wrong.
     """
-    if not re.fullmatch(r"[!-~]+", name) or len(name) > _NAMES["name"]:
-        raise ReportError(f"{name!r} is no name for a network; use up to {_NAMES['name']} letters, digits and signs.")
+    if not re.fullmatch(r"[!-~]+", name) or len(name) > _NAME_SIZE:
+        raise ReportError(f"{name!r} is no name for a network; use up to {_NAME_SIZE} letters, digits and signs.")
     source = read_source(path)
     reports = _reports(source)
     for report in reports:

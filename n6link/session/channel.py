@@ -28,7 +28,6 @@ from n6link import ambient
 from n6link.errors import DeviceRebooted, N6Error, N6Timeout, RemoteProtocolError, TransportError
 from n6link.link.events import Event, Failed, Lost, Opened, Refused, Reply
 from n6link.link.exchange import Exchange
-from n6link.link.handshake import Session
 from n6link.link.link import Link
 from n6link.link.retry import TICK, Retry
 from n6link.link.sender import BATCH
@@ -125,7 +124,7 @@ class Channel:
 
     # ---- calls
 
-    async def open(self, nonce: int, *, host: str) -> Session:
+    async def open(self, nonce: int, *, host: str) -> Opened:
         """Opens a session; whatever was under way is forgotten. Until it is open, other calls fail as before.
 
         Raises:
@@ -151,7 +150,7 @@ class Channel:
             raise event.error
         assert isinstance(event, Opened)
         self.failure = None
-        return event.session
+        return event
 
     def send(
         self, kind: MessageType, body: bytes = b"", *, box: Mailbox | None = None, timeout: float | None = None

@@ -8,27 +8,29 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 from n6link.epochs.pools import Pool
 from n6link.epochs.timers import EpochTable
 from n6link.errors import RemoteProtocolError
 from n6link.link.events import Reply
-from n6link.protocol import CODECS, MessageType, Section, TimerSource, text
+from n6link.protocol import MessageType, Section, TimerSource, records
+from n6link.protocol.codec import Record
 from n6link.tensors import tensor
 from n6link.tensors.tensor import TensorSpec
 
+R = TypeVar("R", bound=Record)
 Ask: TypeAlias = Callable[[Sequence[tuple[MessageType, bytes]]], Awaitable[list[Reply]]]
 
 MAX_RECORDS: Final = 0xFFFF
 """records, or bytes of a card, that a section may have: the counts of NetworkRecord are 16 bits wide"""
-_RECORD: Final = {
-    Section.INPUTS: "TensorRecord",
-    Section.OUTPUTS: "TensorRecord",
-    Section.POOLS: "PoolRecord",
-    Section.BLOCKS: "BlockRecord",
-    Section.INPUT_SCALES: "ScaleRecord",
-    Section.OUTPUT_SCALES: "ScaleRecord",
+_RECORD: Final[dict[Section, type[Record]]] = {
+    Section.INPUTS: records.TensorRecord,
+    Section.OUTPUTS: records.TensorRecord,
+    Section.POOLS: records.PoolRecord,
+    Section.BLOCKS: records.BlockRecord,
+    Section.INPUT_SCALES: records.ScaleRecord,
+    Section.OUTPUT_SCALES: records.ScaleRecord,
 }
 
 
@@ -71,15 +73,14 @@ async def read(ask: Ask, count: int) -> list[Description]:
         ) from error
 
 
-async def _networks(ask: Ask, count: int) -> list[Any]:
-    networks: list[Any] = []
-    codec, record = CODECS["ListReply"], CODECS["NetworkRecord"]
+async def _networks(ask: Ask, count: int) -> list[records.NetworkRecord]:
+    networks: list[records.NetworkRecord] = []
     while len(networks) < count:
-        payload = (await ask([(MessageType.LIST, CODECS["List"].pack(first=len(networks)))]))[0].payload
-        page = codec.unpack(payload)
+        payload = (await ask([(MessageType.LIST, records.List(first=len(networks)).pack())]))[0].payload
+        page = records.ListReply.unpack(payload)
         if page.first != len(networks) or not page.count:
             raise RemoteProtocolError(f"the device has announced {count} networks, and lists {len(networks)}")
-        networks += [record.unpack(payload, codec.size + i * record.size) for i in range(page.count)]
+        networks += records.NetworkRecord.unpack_all(payload, page.count, page.SIZE)
     return networks
 
 
@@ -104,9 +105,8 @@ async def _sections(ask: Ask, networks: Sequence[int]) -> dict[tuple[int, Sectio
 
 
 async def _pages(ask: Ask, wanted: Sequence[tuple[int, Section] | tuple[int, Section, int]]) -> list[Reply]:
-    codec = CODECS["Describe"]
     questions = [
-        (MessageType.DESCRIBE, codec.pack(network=network, section=section, first=first[0] if first else 0))
+        (MessageType.DESCRIBE, records.Describe(network, section, first=first[0] if first else 0).pack())
         for network, section, *first in wanted
     ]
     return await ask(questions)
@@ -114,42 +114,43 @@ async def _pages(ask: Ask, wanted: Sequence[tuple[int, Section] | tuple[int, Sec
 
 def _page(payload: bytes, network: int, section: Section, first: int) -> tuple[bytes, int]:
     """Records of one page, and how many the section has in all."""
-    codec = CODECS["DescribeReply"]
-    page = codec.unpack(payload)
-    records = payload[codec.size : codec.size + page.count * _size(section)]
-    if (page.network, page.section, page.first) != (network, section, first) or _count(section, records) != page.count:
+    page = records.DescribeReply.unpack(payload)
+    found = payload[page.SIZE : page.SIZE + page.count * _size(section)]
+    if (page.network, page.section, page.first) != (network, section, first) or _count(section, found) != page.count:
         raise RemoteProtocolError(f"the device answers another DESCRIBE than that of {section.name} from {first}")
     if page.total > MAX_RECORDS or (page.total > first and not page.count):
         raise RemoteProtocolError(f"the device says that a network has {page.total} {section.name}")
-    return records, page.total
+    return found, page.total
 
 
 def _size(section: Section) -> int:
-    return CODECS[_RECORD[section]].size if section in _RECORD else 1
+    return _RECORD[section].SIZE if section in _RECORD else 1
 
 
-def _count(section: Section, records: bytes | bytearray) -> int:
-    return len(records) // _size(section)
+def _count(section: Section, found: bytes | bytearray) -> int:
+    return len(found) // _size(section)
 
 
-def _description(network: Any, sections: dict[tuple[int, Section], bytes]) -> Description:
-    def records(section: Section) -> Any:
-        return CODECS[_RECORD[section]].array(sections[network.index, section])
+def _description(network: records.NetworkRecord, sections: dict[tuple[int, Section], bytes]) -> Description:
+    def found(kind: type[R], section: Section) -> tuple[R, ...]:
+        return kind.unpack_all(sections[network.index, section])
 
-    inputs = tensor.from_records(records(Section.INPUTS), records(Section.INPUT_SCALES))
-    name = text(network.name)
+    def tensors(section: Section, scales: Section) -> tuple[TensorSpec, ...]:
+        return tensor.from_records(found(records.TensorRecord, section), found(records.ScaleRecord, scales))
+
+    inputs = tensors(Section.INPUTS, Section.INPUT_SCALES)
     if any(spec.offset + spec.size > network.input_bytes for spec in inputs):
-        raise RemoteProtocolError(f"network {name!r} has inputs beyond its {network.input_bytes} input bytes")
+        raise RemoteProtocolError(f"network {network.name!r} has inputs beyond its {network.input_bytes} input bytes")
     return Description(
         index=network.index,
-        name=name,
+        name=network.name,
         digest=network.digest,
         input_bytes=network.input_bytes,
         output_bytes=network.output_bytes,
         timer_source=network.timer_source if isinstance(network.timer_source, TimerSource) else TimerSource.NONE,
         inputs=inputs,
-        outputs=tensor.from_records(records(Section.OUTPUTS), records(Section.OUTPUT_SCALES)),
-        pools=tuple(map(Pool.from_record, records(Section.POOLS))),
-        epochs=EpochTable.from_records(records(Section.BLOCKS), epochs=network.epochs),
+        outputs=tensors(Section.OUTPUTS, Section.OUTPUT_SCALES),
+        pools=tuple(map(Pool.from_record, found(records.PoolRecord, Section.POOLS))),
+        epochs=EpochTable.from_records(found(records.BlockRecord, Section.BLOCKS), epochs=network.epochs),
         card=sections[network.index, Section.CARD].decode("utf-8", "replace"),
     )

@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import anyio
 
@@ -22,7 +22,8 @@ from n6link import ambient
 from n6link.errors import DeviceError, N6Error, N6Timeout
 from n6link.link.events import Begun, Event, Received, Uploaded
 from n6link.link.exchange import Exchange, Phase
-from n6link.protocol import CODECS, InferFlag, MessageType, Status
+from n6link.protocol import InferFlag, MessageType, Status
+from n6link.protocol.records import Cancel, Infer, Release, Result, ResultRecord, Return
 from n6link.session.channel import Channel, Mailbox
 from n6link.session.slots import SlotPool
 
@@ -55,9 +56,8 @@ class Job:
 class Outcome:
     """What came of it; times are of the host."""
 
-    header: Any
-    """``Result`` of the schema"""
-    records: tuple[Any, ...]
+    header: Result
+    records: tuple[ResultRecord, ...]
     data: bytearray
     begun: float
     """the first chunk left"""
@@ -143,7 +143,7 @@ class _Dialogue(Mailbox):
         if job.deadline is not None:
             ttl = max(int(min((job.deadline - ambient.monotonic()) * 1e6, _MAX_TTL + 1)), 1)
             flags |= InferFlag.ABORT_LATE
-        infer = CODECS["Infer"].pack(
+        infer = Infer(
             key=self._key,
             upload=upload,
             ttl_us=ttl if ttl <= _MAX_TTL else 0,
@@ -151,9 +151,9 @@ class _Dialogue(Mailbox):
             slot=slot,
             priority=job.priority,
             flags=flags,
-            returns=len(job.returns) // CODECS["Return"].size,
+            returns=len(job.returns) // Return.SIZE,
         )
-        return infer + job.returns
+        return infer.pack() + job.returns
 
     def _release_slot(self) -> None:
         if self._slot is not None:
@@ -169,12 +169,12 @@ class _Dialogue(Mailbox):
                 channel.tasks.start_soon(self._cancel, infer.id)
                 return
             if infer.result and not channel.failure:  # also where the call was cancelled before it saw the last chunk
-                channel.send(MessageType.RELEASE, CODECS["Release"].pack(target=infer.id))
+                channel.send(MessageType.RELEASE, Release(target=infer.id).pack())
         self._release_slot()
 
     async def _cancel(self, number: int) -> None:
         try:
-            await self._channel.ask(MessageType.CANCEL, CODECS["Cancel"].pack(target=number))
+            await self._channel.ask(MessageType.CANCEL, Cancel(target=number).pack())
         except N6Error as error:
             _logger.debug("inference %d could not be cancelled: %s", number, error)
         self._release_slot()

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final, TypeVar
 
-from n6link.link.handshake import Session
+from n6link.link.events import Opened
 from n6link.protocol import (
-    CODECS,
     VERSION_MAJOR,
+    Coded,
     Feature,
     FieldTag,
     Limit,
     ResetCause,
     TimerSource,
-    text,
-    unpack_fields,
+    records,
 )
+from n6link.protocol.fields import unpack_fields
+
+E = TypeVar("E", bound=Coded)
 
 SLOW_BAUD: Final = 10_000_000
 """bits a second up to which a UART is slow: 1 MB/s, where a float heatmap takes longer than a network"""
@@ -104,17 +106,17 @@ class DeviceInfo:
     memory: tuple[Region, ...]
 
     @classmethod
-    def parse(cls, session: Session, payload: bytes) -> DeviceInfo:
-        """Of a session and the payload of an INFO reply.
+    def parse(cls, opened: Opened, payload: bytes) -> DeviceInfo:
+        """Of the session that was opened and the payload of an INFO reply.
 
         Raises:
             ValueError: the payload is too short.
         """
-        raw = CODECS["InfoReply"].unpack(payload)
-        fields = session.fields | unpack_fields(payload[CODECS["InfoReply"].size :])
+        raw, session = records.InfoReply.unpack(payload), opened.hello
+        fields = opened.fields | unpack_fields(payload[raw.SIZE :])
         return cls(
-            board=text(raw.board),
-            firmware=text(raw.firmware),
+            board=raw.board,
+            firmware=raw.firmware,
             build=session.build,
             protocol=f"{VERSION_MAJOR}.{session.minor}",
             unique_id=raw.unique_id.rstrip(b"\0").hex(),
@@ -128,8 +130,8 @@ class DeviceInfo:
             ram_total=raw.ram_total,
             ram_free=raw.ram_free,
             temperature=None if raw.temperature_dc == Limit.NO_TEMPERATURE else raw.temperature_dc / 10,
-            reset_cause=_known(ResetCause, raw.reset_cause, ResetCause.UNKNOWN),
-            timer_source=_known(TimerSource, raw.timer_source, TimerSource.NONE),
+            reset_cause=_known(raw.reset_cause, ResetCause.UNKNOWN),
+            timer_source=_known(raw.timer_source, TimerSource.NONE),
             features=tuple(feature for feature in Feature if session.features & feature),
             slots=session.slots,
             slot_size=session.slot_size,
@@ -154,8 +156,8 @@ class DeviceInfo:
         return Feature.SIMULATED in self.features
 
 
-def _known(kind: Any, value: Any, otherwise: Any) -> Any:
-    return value if isinstance(value, kind) else otherwise
+def _known(value: E | int, otherwise: E) -> E:
+    return value if isinstance(value, type(otherwise)) else otherwise
 
 
 def _regions(lines: str) -> tuple[Region, ...]:

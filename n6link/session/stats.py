@@ -6,12 +6,8 @@ All times are seconds of the device clock; all counters count since :attr:`Stats
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
 
-from n6link.protocol import CODECS, Limit
-
-_STATS: Final = CODECS["StatsReply"]
-_NETWORK: Final = CODECS["NetworkStats"]
+from n6link.protocol import Limit, records
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +84,7 @@ class Stats:
         Raises:
             ValueError: it is too short.
         """
-        raw = _STATS.unpack(payload)
+        raw = records.StatsReply.unpack(payload)
         link = LinkStats(
             raw.rx_bytes,
             raw.tx_bytes,
@@ -104,12 +100,12 @@ class Stats:
             raw.duplicates,
             raw.credits_used,
         )
-        records = [_NETWORK.unpack(payload, _STATS.size + i * _NETWORK.size) for i in range(raw.networks)]
+        networks = records.NetworkStats.unpack_all(payload, raw.networks, raw.SIZE)
         return cls(
             time=raw.time / tick_hz,
             since=raw.since / tick_hz,
             link=link,
-            networks=tuple(_network(record, tick_hz) for record in records),
+            networks=tuple(_network(record, tick_hz) for record in networks),
             queue=raw.queue,
             free_bytes=raw.free_bytes,
             log_dropped=raw.log_dropped,
@@ -119,7 +115,7 @@ class Stats:
         )
 
 
-def _network(raw: Any, tick_hz: int) -> NetworkStats:
+def _network(raw: records.NetworkStats, tick_hz: int) -> NetworkStats:
     return NetworkStats(
         index=raw.index,
         runs=raw.runs,

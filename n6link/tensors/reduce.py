@@ -29,41 +29,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from n6link.errors import BadInput, RemoteProtocolError
-from n6link.protocol import CODECS, Limit, Reduction
+from n6link.protocol import Limit, Reduction
+from n6link.protocol.records import Peak, Return
 from n6link.tensors.tensor import TensorSpec
 
 REDUCIBLE: Final = frozenset(np.dtype(name) for name in ("i1", "u1", "<i2", "<f4"))
 """dtypes that devices reduce; others are returned whole."""
 _ON_ROWS: Final = frozenset({Reduction.THRESHOLD, Reduction.THRESHOLD_COLUMNS})
-
-
-@dataclass(frozen=True, slots=True)
-class Return:
-    """What to send back of one output; the fields are those of the wire's ``Return``."""
-
-    output: int
-    """index of the output"""
-    reduction: Reduction = Reduction.RAW
-    channels: int = 0
-    offset: int = 0
-    length: int = 0
-    threshold: int = 0
-    """as the wire has it: an int32 or the bits of a float32, as an unsigned number"""
-    channel: int = 0
-    k: int = 0
-
-    def pack(self) -> bytes:
-        """The wire's ``Return`` record."""
-        return CODECS["Return"].pack(
-            output=self.output,
-            reduction=self.reduction,
-            channels=self.channels,
-            offset=self.offset,
-            length=self.length,
-            threshold=self.threshold,
-            channel=self.channel,
-            k=self.k,
-        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -220,10 +192,9 @@ def parse(data: bytes | bytearray | memoryview, request: Return, spec: TensorSpe
             len(records) if count is None else count,
             _value(request.threshold, spec.dtype),
         )
-    peaks = CODECS["Peak"].dtype
-    if size != (request.k if request.reduction == Reduction.TOPK else request.channels) * peaks.itemsize:
+    if size != (request.k if request.reduction == Reduction.TOPK else request.channels) * Peak.SIZE:
         raise _wrong_length(spec, size)
-    records = np.frombuffer(data, peaks)
+    records = Peak.array(data)
     values = records["value"].view("<f4") if spec.dtype.kind == "f" else records["value"].astype(spec.dtype)
     return Peaks(records["index"], values)
 

@@ -18,15 +18,31 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from n6link.errors import BadInput, RemoteProtocolError
-from n6link.protocol import NUMPY_DTYPES, DType, Limit, text
+from n6link.protocol import DType, Limit
+from n6link.protocol.records import ScaleRecord, TensorRecord
 
 Array = NDArray[Any]
+
+NUMPY_DTYPES: Final[dict[DType, np.dtype[Any]]] = {
+    DType.FLOAT32: np.dtype("<f4"),
+    DType.UINT8: np.dtype("u1"),
+    DType.INT8: np.dtype("i1"),
+    DType.UINT16: np.dtype("<u2"),
+    DType.INT16: np.dtype("<i2"),
+    DType.INT32: np.dtype("<i4"),
+    DType.INT64: np.dtype("<i8"),
+    DType.BOOL: np.dtype("?"),
+    DType.FLOAT16: np.dtype("<f2"),
+    DType.FLOAT64: np.dtype("<f8"),
+    DType.UINT32: np.dtype("<u4"),
+    DType.UINT64: np.dtype("<u8"),
+}
 
 
 def quantize(real: Array, scale: Any, zero_point: Any, dtype: np.dtype[Any]) -> Array:
@@ -87,38 +103,36 @@ class TensorSpec:
     axis: int = 0
 
     @classmethod
-    def from_record(cls, record: Any, scales: Sequence[Any] | Array = ()) -> Self:
+    def from_record(cls, record: TensorRecord, scales: Sequence[ScaleRecord] = ()) -> Self:
         """The tensor that a device describes.
 
         Args:
-            record: a ``TensorRecord``, as a namespace or as an element of a structured array.
-            scales: its ``ScaleRecord`` items, ``record.scales`` of them.
+            record: of the tensor.
+            scales: per channel, ``record.scales`` of them.
 
         Raises:
             RemoteProtocolError: unknown dtype, or numbers that contradict each other.
         """
-        name = text(bytes(_field(record, "name")))
-        code, ndim, size, channels, axis = (
-            int(_field(record, key)) for key in ("dtype", "ndim", "size", "scales", "axis")
-        )
-        if code not in DType._value2member_map_:
-            raise RemoteProtocolError(f"Tensor {name!r} has the unknown dtype {code}; this n6link is too old for it.")
+        name, ndim, size, channels, axis = record.name, record.ndim, record.size, record.scales, record.axis
+        if not isinstance(record.dtype, DType):
+            raise RemoteProtocolError(
+                f"Tensor {name!r} has the unknown dtype {record.dtype}; this n6link is too old for it."
+            )
         if not 1 <= ndim <= Limit.MAX_DIMS:
             raise RemoteProtocolError(f"Tensor {name!r} says that it has {ndim} dimensions.")
-        dtype = NUMPY_DTYPES[DType(code)]
-        shape = tuple(int(n) for n in _field(record, "shape")[:ndim])
+        dtype = NUMPY_DTYPES[record.dtype]
+        shape = record.shape[:ndim]
         if size != math.prod(shape) * dtype.itemsize:
             raise RemoteProtocolError(f"Tensor {name!r} says {size} bytes, but is {dtype} of shape {shape}.")
         if len(scales) != channels or (channels and (axis >= ndim or shape[axis] != channels)):
             raise RemoteProtocolError(f"Tensor {name!r} of shape {shape} has {channels} scales on axis {axis}.")
-        steps = np.array([_field(row, "scale") for row in scales] or [_field(record, "scale")], np.float32)
-        zeros = np.array([_field(row, "zero_point") for row in scales] or [_field(record, "zero_point")], np.int32)
+        steps = np.array([row.scale for row in scales] or [record.scale], np.float32)
+        zeros = np.array([row.zero_point for row in scales] or [record.zero_point], np.int32)
         if not np.isfinite(steps).all() or (steps < 0).any() or (channels and not steps.all()):
             raise RemoteProtocolError(f"Tensor {name!r} has a scale that is no positive number: {steps}.")
-        offset = int(_field(record, "offset"))
         if channels:
-            return cls(name, shape, dtype, size, offset, scales=steps, zero_points=zeros, axis=axis)
-        return cls(name, shape, dtype, size, offset, scale=float(steps[0]) or None, zero_point=int(zeros[0]))
+            return cls(name, shape, dtype, size, record.offset, scales=steps, zero_points=zeros, axis=axis)
+        return cls(name, shape, dtype, size, record.offset, scale=float(steps[0]) or None, zero_point=int(zeros[0]))
 
     @property
     def quantized(self) -> bool:
@@ -189,23 +203,19 @@ class TensorSpec:
         return self.scales.reshape(shape), self.zero_points.reshape(shape)
 
 
-def _field(record: Any, key: str) -> Any:
-    return record[key] if isinstance(record, np.void) else getattr(record, key)
-
-
-def from_records(records: Array, scales: Array) -> tuple[TensorSpec, ...]:
+def from_records(records: Sequence[TensorRecord], scales: Sequence[ScaleRecord]) -> tuple[TensorSpec, ...]:
     """All inputs, or all outputs, of a network.
 
     Args:
-        records: structured array of ``TensorRecord``.
-        scales: structured array of ``ScaleRecord``, tensor after tensor.
+        records: one for each tensor.
+        scales: per channel, tensor after tensor.
 
     Raises:
         RemoteProtocolError: the records contradict each other.
     """
     specs, first = [], 0
     for record in records:
-        last = first + int(record["scales"])
+        last = first + record.scales
         specs.append(TensorSpec.from_record(record, scales[first:last]))
         first = last
     if first != len(scales):

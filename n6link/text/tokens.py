@@ -33,9 +33,10 @@ from n6link.decoders import NetworkLike, card_of
 from n6link.decoders.logits import last_row, pick, rank
 from n6link.errors import BadInput, CardError, N6Error
 from n6link.protocol import Limit
+from n6link.protocol.records import Return
 from n6link.tensors import reduce
 from n6link.tensors.card import Card
-from n6link.tensors.reduce import Peaks, Return
+from n6link.tensors.reduce import Peaks
 from n6link.tensors.tensor import TensorSpec
 
 if TYPE_CHECKING:

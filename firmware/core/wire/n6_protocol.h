@@ -1,7 +1,7 @@
 /*
  * n6_protocol.h - the wire, as C sees it.
  *
- * GENERATED from n6link/protocol.py by n6link/codegen.py: do not edit.
+ * GENERATED from n6link/protocol/schema.py by codegen.py: do not edit.
  */
 #ifndef N6_PROTOCOL_H
 #define N6_PROTOCOL_H

@@ -1,0 +1,102 @@
+"""What the generated records are made of: bytes to values and back.
+
+A record is one struct of the wire, as an immutable object with typed fields. ``struct`` and numpy do the work; construct,
+in which the schema is written, is 30 to 100 times slower. A test proves both byte-equal for every struct.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from struct import Struct, error
+from typing import Any, ClassVar, Self, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Buffer: TypeAlias = bytes | bytearray | memoryview
+
+
+class Record(ABC):
+    """One struct of the wire; the subclasses in :mod:`n6link.protocol.records` are generated."""
+
+    __slots__ = ()
+
+    SIZE: ClassVar[int]
+    """bytes"""
+    STRUCT: ClassVar[Struct]
+    """all fields, those that are reserved as padding"""
+    DTYPE: ClassVar[np.dtype[np.void]]
+    """of an element of :meth:`array`"""
+
+    @abstractmethod
+    def pack(self) -> bytes:
+        """The bytes of this record; reserved ones are zero.
+
+        Raises:
+            struct.error: a number does not fit its field.
+            ValueError: a text is longer than its field.
+        """
+
+    @classmethod
+    @abstractmethod
+    def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
+        """The record at an offset; enum fields hold their enum where the value is known, else the number.
+
+        Raises:
+            ValueError: the buffer is too short.
+        """
+
+    @classmethod
+    def unpack_all(cls, buffer: Buffer, count: int = -1, offset: int = 0) -> tuple[Self, ...]:
+        """Records one after the other.
+
+        Args:
+            buffer: the bytes.
+            count: number of records; -1 = all that the buffer holds.
+            offset: of the first one.
+
+        Raises:
+            ValueError: the buffer is too short, or with -1 not a whole number of records.
+        """
+        end = len(buffer) if count < 0 else offset + count * cls.SIZE
+        return tuple(cls.unpack(buffer, at) for at in range(offset, end, cls.SIZE))
+
+    @classmethod
+    def array(cls, buffer: Buffer, count: int = -1, offset: int = 0) -> NDArray[np.void]:
+        """Records as a read-only structured array of shape (count,) and dtype :attr:`DTYPE`, without a copy.
+
+        Args:
+            buffer: the bytes.
+            count: number of records; -1 = all that the buffer holds.
+            offset: of the first one.
+
+        Raises:
+            ValueError: the buffer is too short, or with -1 not a whole number of records.
+        """
+        return np.frombuffer(buffer, cls.DTYPE, count, offset)
+
+    @classmethod
+    def _values(cls, buffer: Buffer, offset: int) -> tuple[Any, ...]:
+        """The raw values at an offset."""
+        try:
+            return cls.STRUCT.unpack_from(buffer, offset)
+        except error:
+            there = max(len(buffer) - offset, 0)
+            raise ValueError(f"{cls.__name__} needs {cls.SIZE} bytes, {there} are there") from None
+
+
+def text(raw: bytes) -> str:
+    """The text of a zero-padded field."""
+    return raw.split(b"\0", 1)[0].decode("utf-8", "replace")
+
+
+def padded(value: str | bytes, size: int) -> bytes:
+    """The bytes of a field of at most size bytes; ``struct`` appends the zeros.
+
+    Raises:
+        ValueError: they do not fit.
+    """
+    raw = value.encode() if isinstance(value, str) else value
+    if len(raw) > size:
+        raise ValueError(f"{value!r} is {len(raw)} bytes long; the field holds {size}")
+    return raw

@@ -1,0 +1,98 @@
+"""What the generators see of the schema: the members of each struct with their offsets, and the id of all of it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import construct as cs
+
+from n6link.protocol import schema
+from n6link.protocol.enums import Coded
+
+_SCALARS: Final = {"B": 1, "H": 2, "L": 4, "Q": 8, "b": 1, "h": 2, "l": 4, "q": 8, "f": 4}
+"""bytes by ``struct`` format"""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One field of a struct."""
+
+    name: str
+    format: str
+    """``struct`` format of one element, or ``Ns`` for bytes"""
+    count: int
+    """0 for a scalar, else the length of the array"""
+    enum: type[Coded] | None
+    text: bool
+    """bytes that are UTF-8, zero padded"""
+    doc: str
+    offset: int
+    size: int
+
+    @property
+    def reserved(self) -> bool:
+        """Sent as zero and not looked at."""
+        return self.name.startswith("reserved")
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A struct as it is in memory and on the wire."""
+
+    name: str
+    members: tuple[Member, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes of all members; there is no padding."""
+        return self.members[-1].offset + self.members[-1].size
+
+
+def members(definition: Any) -> Iterator[Member]:
+    """Walks a construct Struct.
+
+    Raises:
+        TypeError: a field is not naturally aligned, not little-endian, or of a kind that the schema's rules forbid.
+    """
+    offset = 0
+    for sub in definition.subcons:
+        name, doc, inner, count, enum = sub.name, str(sub.docs), sub, 0, None
+        while isinstance(inner, cs.Renamed):
+            inner = inner.subcon
+        if isinstance(inner, cs.Array):
+            count, inner = int(inner.count), inner.subcon
+        if isinstance(inner, cs.Enum):
+            enum, inner = inner.n6_enum, inner.subcon
+        if isinstance(inner, cs.FormatField) and inner.fmtstr[0] == "<" and inner.fmtstr[1] in _SCALARS:
+            fmt, align = inner.fmtstr[1], _SCALARS[inner.fmtstr[1]]
+            size = align * max(count, 1)
+        elif isinstance(inner, cs.Bytes) and isinstance(inner.length, int):
+            fmt, align, size = f"{inner.length}s", 1, inner.length
+        else:
+            raise TypeError(f"{name}: {inner!r} is not allowed in a generated struct")
+        if offset % align:
+            raise TypeError(f"{name} at offset {offset} is not aligned to {align}")
+        yield Member(name, fmt, count, enum, getattr(inner, "n6_text", False), doc, offset, size)
+        offset += size
+
+
+def layouts() -> dict[str, Layout]:
+    """Every struct of the schema, by name."""
+    return {name: Layout(name, tuple(members(definition))) for name, definition in schema.STRUCTS.items()}
+
+
+def schema_id() -> int:
+    """First four bytes (big-endian) of the SHA-256 over names, types, offsets, enum values and message bodies."""
+    lines = [f"version {schema.VERSION_MAJOR}"]
+    for name, kind in schema.ENUMS.items():
+        lines += [f"enum {name} {member.name} {member.value}" for member in kind]
+    for name, layout in layouts().items():
+        lines += [f"struct {name} {m.name} {m.format} {m.count} {m.offset}" for m in layout.members]
+    for message_type, message in schema.MESSAGES.items():
+        for role, body in (("request", message.request), ("reply", message.reply), ("event", message.event)):
+            if body:
+                lines.append(f"message {message_type.name} {role} {body.struct} {body.tail}")
+    return int.from_bytes(hashlib.sha256("\n".join(lines).encode()).digest()[:4], "big")

@@ -1,0 +1,1297 @@
+"""Typed records of every struct of the wire. GENERATED from schema.py by codegen.py: do not edit."""
+
+# fmt: off
+# ruff: noqa: D102 - Record documents pack and unpack
+from __future__ import annotations
+
+from dataclasses import dataclass
+from struct import Struct
+from typing import Final, Self
+
+import numpy as np
+
+from n6link.protocol.codec import Buffer, Record, padded, text
+from n6link.protocol.enums import (
+    DType,
+    EpochKind,
+    FieldTag,
+    InferState,
+    LogLevel,
+    MessageType,
+    Reduction,
+    ResetCause,
+    ResetKind,
+    Section,
+    Status,
+    TimerSource,
+)
+
+VERSION_MAJOR: Final = 1
+VERSION_MINOR: Final = 0
+VERSION: Final = "1.0"
+"""A different major is refused. A minor adds messages or optional fields that older peers skip."""
+
+SCHEMA_ID: Final = 0x5702b7f2
+"""Hash of everything that both ends must agree on, without the documentation strings."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrameHeader(Record):
+    """Part of other messages; 12 bytes."""
+
+    SIZE = 12
+    STRUCT = Struct("<HBBLHH")
+    DTYPE = np.dtype([
+        ("magic", "<u2"), ("type", "u1"), ("flags", "u1"), ("id", "<u4"), ("length", "<u2"), ("crc", "<u2"),
+    ])
+
+    magic: int = 0
+    """Limit.MAGIC"""
+    type: MessageType | int = 0
+    """MessageType"""
+    flags: int = 0
+    """Flag bits"""
+    id: int = 0
+    """request or transfer this frame belongs to; ids of a session increase; 0 is for events"""
+    length: int = 0
+    """bytes of payload"""
+    crc: int = 0
+    """CRC-16/CCITT-FALSE of the ten bytes before"""
+
+    def pack(self) -> bytes:
+        return self.STRUCT.pack(self.magic, self.type, self.flags, self.id, self.length, self.crc)
+
+    @classmethod
+    def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
+        (magic, type, flags, id, length, crc) = cls._values(buffer, offset)
+        return cls(magic, MessageType.named(type), flags, id, length, crc)
+
+
+@dataclass(frozen=True, slots=True)
+class DataHeader(Record):
+    """DATA request, DATA event; 12 bytes."""
+
+    SIZE = 12
+    STRUCT = Struct("<LLB1xH")
+    DTYPE = np.dtype([("position", "<u4"), ("offset", "<u4"), ("slot", "u1"), ("reserved", "u1"), ("crc", "<u2")])
+
+    position: int = 0
+    """DATA bytes this side has sent in this session before this chunk, modulo 2^32"""
+    offset: int = 0
+    """where the chunk belongs in the transfer; a multiple of the chunk size"""
+    slot: int = 0
+    """host to device: input slot; device to host: 0"""
+    crc: int = 0
+    """CRC-16/CCITT-FALSE of the ten bytes before"""
+
+    def pack(self) -> bytes:
+        return self.STRUCT.pack(self.position, self.offset, self.slot, self.crc)
+
+    @classmethod
+    def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
+        return cls(*cls._values(buffer, offset))
+
+
+@dataclass(frozen=True, slots=True)
+class Hello(Record):
+    """HELLO request; 24 bytes."""
+
+    SIZE = 24
+    STRUCT = Struct("<HHLQLL")
+    DTYPE = np.dtype([
+        ("major", "<u2"), ("minor", "<u2"), ("schema", "<u4"), ("nonce", "<u8"), ("features", "<u4"), ("window", "<u4"),
+    ])
+
+    major: int = 0
+    """protocol version"""
+    minor: int = 0
+    """protocol version"""
+    schema: int = 0
+    """SCHEMA_ID of the sender"""
+    nonce: int = 0
+    """chosen by the host; the reply repeats it, so that answers to an older HELLO are told apart"""
+    features: int = 0
+    """Feature bits the host understands"""
+    window: int = 0
+    """DATA bytes the host is ready to receive"""
+
+    def pack(self) -> bytes:
+        return self.STRUCT.pack(self.major, self.minor, self.schema, self.nonce, self.features, self.window)
+
+    @classmethod
+    def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
+        return cls(*cls._values(buffer, offset))
+
+
+@dataclass(frozen=True, slots=True)
+class HelloReply(Record):
+    """HELLO reply; 80 bytes."""
+
+    SIZE = 80
+    STRUCT = Struct("<HHLQQQLLHHHBBLL24s")
+    DTYPE = np.dtype([
+        ("major", "<u2"), ("minor", "<u2"), ("schema", "<u4"), ("nonce", "<u8"), ("boot_nonce", "<u8"),
+        ("tick_hz", "<u8"), ("features", "<u4"), ("window", "<u4"), ("chunk", "<u2"), ("requests", "<u2"),
+        ("networks", "<u2"), ("slots", "u1"), ("results", "u1"), ("slot_size", "<u4"), ("result_size", "<u4"),
+        ("build", "S24"),
+    ])
+
+    major: int = 0
+    """protocol version"""
+    minor: int = 0
+    """protocol version"""
+    schema: int = 0
+    """SCHEMA_ID of the sender"""
+    nonce: int = 0
+    """that of the Hello"""
+    boot_nonce: int = 0
+    """random number drawn at start-up: another one means that the device was restarted"""
+    tick_hz: int = 0
+    """rate of the device clock, in which all its times are given"""
+    features: int = 0
+    """Feature bits of the device"""
+    window: int = 0
+    """DATA bytes the device is ready to receive"""
+    chunk: int = 0
+    """chunk size of both directions: every DATA frame but a transfer's last carries exactly this many"""
+    requests: int = 0
+    """most requests the host may have open at once"""
+    networks: int = 0
+    """number of networks"""
+    slots: int = 0
+    """number of input slots"""
+    results: int = 0
+    """number of result buffers"""
+    slot_size: int = 0
+    """bytes of an input slot"""
+    result_size: int = 0
+    """bytes of a result buffer"""
+    build: str = ""
+    """build id of the firmware, UTF-8, zero padded"""
+
+    def pack(self) -> bytes:
+        return self.STRUCT.pack(
+            self.major, self.minor, self.schema, self.nonce, self.boot_nonce, self.tick_hz, self.features, self.window,
+            self.chunk, self.requests, self.networks, self.slots, self.results, self.slot_size, self.result_size,
+            padded(self.build, 24),
+        )
+
+    @classmethod
+    def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
+        (
+            major, minor, schema, nonce, boot_nonce, tick_hz, features, window, chunk, requests, networks, slots,
+            results, slot_size, result_size, build,
+        ) = cls._values(buffer, offset)
+        return cls(
+            major, minor, schema, nonce, boot_nonce, tick_hz, features, window, chunk, requests, networks, slots,
+            results, slot_size, result_size, text(build),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Field(Record):
+    """Part of other messages; 4 bytes."""
+
+    SIZE = 4
+    STRUCT = Struct("<HH")
+    DTYPE = np.dtype([("tag", "<u2"), ("length", "<u2")])
+
+    tag: FieldTag | int = 0
+    """FieldTag"""
+    length: int = 0
+    """bytes of value that follow; the next field starts at the next multiple of four"""
+
+    def pack(self) -> bytes:
+        return self.STRUCT.pack(self.tag, self.length)
+
+    @classmethod
+    def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
+        (tag, length) = cls._values(buffer, offset)
+        return cls(FieldTag.named(tag), length)
+
+
+@dataclass(frozen=True, slots=True)
+class Ping(Record):
+    """PING request; 16 bytes."""
+
+    SIZE = 16
+    STRUCT = Struct("<QL4x")
+    DTYPE = np.dtype([("host_time", "<u8"), ("position", "<u4"), ("reserved", "<u4")])
+
+    host_time: int = 0
+    """any number; the reply repeats it"""
+    position: int = 0
+    """DATA bytes sent so far in this session: what was lost before it is written off"""
+
+    def pack(self) -> bytes:
+        return self.STRUCT.pack(self.host_time, self.position)
+
+    @classmethod
+    def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
+        return cls(*cls._values(buffer, offset))
+
+
+@dataclass(frozen=True, slots=True)
+class PingReply(Record):
+    """PING reply; 24 bytes."""
+
+    SIZE = 24
+    STRUCT = Struct("<QQLL")
+    DTYPE = np.dtype([("host_time", "<u8"), ("device_time", "<u8"), ("limit", "<u4"), ("position", "<u4")])
+
+    host_time: int = 0
+    """that of the Ping"""
+    device_time: int = 0
+    """ticks since start-up"""
+    limit: int = 0
+    """as in Credit"""
+    position: int = 0
+    """DATA bytes the device has sent in this session: what was lost before is written off"""
+
+    def pack(self) -> bytes:
+        return self.STRUCT.pack(self.host_time, self.device_time, self.limit, self.position)
+
+    @classmethod
+    def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
+        return cls(*cls._values(buffer, offset))
+
+
+@dataclass(frozen=True, slots=True)
+class Credit(Record):
+    """CREDIT request, CREDIT event; 4 bytes."""
+
+    SIZE = 4
+    STRUCT = Struct("<L")
+    DTYPE = np.dtype([("limit", "<u4")])
+
+    limit: int = 0
+    """the peer may send DATA up to this position, modulo 2^32; a later grant replaces it"""
+
+    def pack(self) -> bytes:
+        return self.STRUCT.pack(self.limit)
+
+    @classmethod
+    def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
+        return cls(*cls._values(buffer, offset))
+
+
+@dataclass(frozen=True, slots=True)
+class InfoReply(Record):
+    """INFO reply; 112 bytes."""
+
+    SIZE = 112
+    STRUCT = Struct("<32s24s16sQLLLLLLhBB4x")
+    DTYPE = np.dtype([
+        ("board", "S32"), ("firmware", "S24"), ("unique_id", "S16"), ("uptime", "<u8"), ("cpu_hz", "<u4"),
+        ("npu_hz", "<u4"), ("bus_hz", "<u4"), ("baud", "<u4"), ("ram_total", "<u4"), ("ram_free", "<u4"),
+        ("temperature_dc", "<i2"), ("reset_cause", "u1"), ("timer_source", "u1"), ("reserved", "<u4"),
+    ])
+
+    board: str = ""
+    """board name, UTF-8, zero padded"""
+    firmware: str = ""
+    """version of the firmware"""
+    unique_id: bytes = b"\0" * 16
+    """the chip's unique id, zero padded"""
+    uptime: int = 0
+    """ticks since start-up"""
+    cpu_hz: int = 0
+    """CPU clock; 0 = unknown"""
+    npu_hz: int = 0
+    """NPU clock; 0 = none or unknown"""
+    bus_hz: int = 0
+    """clock of the interconnect; 0 = unknown"""
+    baud: int = 0
+    """bit rate of the link; 0 = not a UART"""
+    ram_total: int = 0
+    """bytes of RAM the firmware manages"""
+    ram_free: int = 0
+    """of them, free"""
+    temperature_dc: int = 0
+    """tenths of a degree Celsius, or Limit.NO_TEMPERATURE"""
+    reset_cause: ResetCause | int = ResetCause.UNKNOWN
+    """ResetCause"""
+    timer_source: TimerSource | int = TimerSource.NONE
+    """TimerSource of the epoch timers"""
+
+    def pack(self) -> bytes:
+        return self.STRUCT.pack(
+            padded(self.board, 32), padded(self.firmware, 24), padded(self.unique_id, 16), self.uptime, self.cpu_hz,
+            self.npu_hz, self.bus_hz, self.baud, self.ram_total, self.ram_free, self.temperature_dc, self.reset_cause,
+            self.timer_source,
+        )
+
+    @classmethod
+    def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
+        (
+            board, firmware, unique_id, uptime, cpu_hz, npu_hz, bus_hz, baud, ram_total, ram_free, temperature_dc,
+            reset_cause, timer_source,
+        ) = cls._values(buffer, offset)
+        return cls(
+            text(board), text(firmware), unique_id, uptime, cpu_hz, npu_hz, bus_hz, baud, ram_total, ram_free,
+            temperature_dc, ResetCause.named(reset_cause), TimerSource.named(timer_source),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ListReply(Record):
+    """LIST reply; 4 bytes."""
+
+    SIZE = 4
+    STRUCT = Struct("<HH")
+    DTYPE = np.dtype([("count", "<u2"), ("first", "<u2")])
+
+    count: int = 0
+    """number of records"""
+    first: int = 0
+    """index of the first record"""
+
+    def pack(self) -> bytes:
+        return self.STRUCT.pack(self.count, self.first)
+
+    @classmethod
+    def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
+        return cls(*cls._values(buffer, offset))
+
+
+@dataclass(frozen=True, slots=True)
+class List(Record):
+    """LIST request; 4 bytes."""
+
+    SIZE = 4
+    STRUCT = Struct("<H2x")
+    DTYPE = np.dtype([("first", "<u2"), ("reserved", "<u2")])
+
+    first: int = 0
+    """index of the first network wanted"""
+
+    def pack(self) -> bytes:
+        return self.STRUCT.pack(self.first)
+
+    @classmethod
+    def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
+        return cls(*cls._values(buffer, offset))
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkRecord(Record):
+    """LIST reply (repeated); 56 bytes."""
+
+    SIZE = 56
+    STRUCT = Struct("<32sLLLHHHHBBBB")
+    DTYPE = np.dtype([
+        ("name", "S32"), ("digest", "<u4"), ("input_bytes", "<u4"), ("output_bytes", "<u4"), ("index", "<u2"),
+        ("blocks", "<u2"), ("epochs", "<u2"), ("card_bytes", "<u2"), ("inputs", "u1"), ("outputs", "u1"),
+        ("pools", "u1"), ("timer_source", "u1"),
+    ])
+
+    name: str = ""
+    """name, UTF-8, zero padded"""
+    digest: int = 0
+    """changes whenever the network or its description does"""
+    input_bytes: int = 0
+    """bytes of an upload: the inputs at their slot offsets"""
+    output_bytes: int = 0
+    """bytes of all outputs"""
+    index: int = 0
+    """number by which requests name the network"""
+    blocks: int = 0
+    """number of epoch blocks"""
+    epochs: int = 0
+    """number of epochs"""
+    card_bytes: int = 0
+    """length of the card"""
+    inputs: int = 0
+    """number of inputs"""
+    outputs: int = 0
+    """number of outputs"""
+    pools: int = 0
+    """number of memory pools"""
+    timer_source: TimerSource | int = TimerSource.NONE
+    """TimerSource of this network's epoch timers"""
+
+    def pack(self) -> bytes:
+        return self.STRUCT.pack(
+            padded(self.name, 32), self.digest, self.input_bytes, self.output_bytes, self.index, self.blocks,
+            self.epochs, self.card_bytes, self.inputs, self.outputs, self.pools, self.timer_source,
+        )
+
+    @classmethod
+    def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
+        (
+            name, digest, input_bytes, output_bytes, index, blocks, epochs, card_bytes, inputs, outputs, pools,
+            timer_source,
+        ) = cls._values(buffer, offset)
+        return cls(
+            text(name), digest, input_bytes, output_bytes, index, blocks, epochs, card_bytes, inputs, outputs, pools,
+            TimerSource.named(timer_source),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Describe(Record):
+    """DESCRIBE request; 8 bytes."""
+
+    SIZE = 8
+    STRUCT = Struct("<HB1xL")
+    DTYPE = np.dtype([("network", "<u2"), ("section", "u1"), ("reserved", "u1"), ("first", "<u4")])
+
+    network: int = 0
+    """index of the network"""
+    section: Section | int = Section.INPUTS
+    """Section"""
+    first: int = 0
+    """index of the first record (CARD: byte) wanted"""
+
+    def pack(self) -> bytes:
+        return self.STRUCT.pack(self.network, self.section, self.first)
+
+    @classmethod
+    def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
+        (network, section, first) = cls._values(buffer, offset)
+        return cls(network, Section.named(section), first)
+
+
+@dataclass(frozen=True, slots=True)
+class DescribeReply(Record):
+    """DESCRIBE reply; 16 bytes."""
+
+    SIZE = 16
+    STRUCT = Struct("<HB1xLLL")
+    DTYPE = np.dtype([
+        ("network", "<u2"), ("section", "u1"), ("reserved", "u1"), ("first", "<u4"), ("count", "<u4"), ("total", "<u4"),
+    ])
+
+    network: int = 0
+    """index of the network"""
+    section: Section | int = Section.INPUTS
+    """Section"""
+    first: int = 0
+    """index of the first record (CARD: byte) of this page"""
+    count: int = 0
+    """records (CARD: bytes) of this page"""
+    total: int = 0
+    """records (CARD: bytes) of the section"""
+
+    def pack(self) -> bytes:
+        return self.STRUCT.pack(self.network, self.section, self.first, self.count, self.total)
+
+    @classmethod
+    def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
+        (network, section, first, count, total) = cls._values(buffer, offset)
+        return cls(network, Section.named(section), first, count, total)
+
+
+@dataclass(frozen=True, slots=True)
+class TensorRecord(Record):
+    """Part of other messages; 80 bytes."""
+
+    SIZE = 80
+    STRUCT = Struct("<32sBBH6LLLflL")
+    DTYPE = np.dtype([
+        ("name", "S32"), ("dtype", "u1"), ("ndim", "u1"), ("scales", "<u2"), ("shape", "<u4", (6,)), ("size", "<u4"),
+        ("offset", "<u4"), ("scale", "<f4"), ("zero_point", "<i4"), ("axis", "<u4"),
+    ])
+
+    name: str = ""
+    """name, UTF-8, zero padded"""
+    dtype: DType | int = 0
+    """DType"""
+    ndim: int = 0
+    """number of dimensions"""
+    scales: int = 0
+    """number of per-channel ScaleRecords; 0 = per tensor"""
+    shape: tuple[int, ...] = (0, 0, 0, 0, 0, 0)
+    """dimensions as they lie in memory, outermost first"""
+    size: int = 0
+    """bytes"""
+    offset: int = 0
+    """inputs: offset in the upload"""
+    scale: float = 0.0
+    """real = (raw - zero_point) * scale; 0 = not quantised"""
+    zero_point: int = 0
+    """see scale"""
+    axis: int = 0
+    """axis of the per-channel scales"""
+
+    def pack(self) -> bytes:
+        return self.STRUCT.pack(
+            padded(self.name, 32), self.dtype, self.ndim, self.scales, *self.shape, self.size, self.offset, self.scale,
+            self.zero_point, self.axis,
+        )
+
+    @classmethod
+    def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
+        (
+            name, dtype, ndim, scales, shape_0, shape_1, shape_2, shape_3, shape_4, shape_5, size, offset, scale,
+            zero_point, axis,
+        ) = cls._values(buffer, offset)
+        return cls(
+            text(name), DType.named(dtype), ndim, scales, (shape_0, shape_1, shape_2, shape_3, shape_4, shape_5), size,
+            offset, scale, zero_point, axis,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleRecord(Record):
+    """Part of other messages; 8 bytes."""
+
+    SIZE = 8
+    STRUCT = Struct("<fl")
+    DTYPE = np.dtype([("scale", "<f4"), ("zero_point", "<i4")])
+
+    scale: float = 0.0
+    """scale of one channel"""
+    zero_point: int = 0
+    """zero point of one channel"""
+
+    def pack(self) -> bytes:
+        return self.STRUCT.pack(self.scale, self.zero_point)
+
+    @classmethod
+    def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
+        return cls(*cls._values(buffer, offset))
+
+
+@dataclass(frozen=True, slots=True)
+class PoolRecord(Record):
+    """Part of other messages; 48 bytes."""
+
+    SIZE = 48
+    STRUCT = Struct("<24sLLLLL4x")
+    DTYPE = np.dtype([
+        ("name", "S24"), ("base", "<u4"), ("total", "<u4"), ("used", "<u4"), ("weights", "<u4"), ("activations", "<u4"),
+        ("reserved", "<u4"),
+    ])
+
+    name: str = ""
+    """name of the memory pool"""
+    base: int = 0
+    """address"""
+    total: int = 0
+    """bytes"""
+    used: int = 0
+    """bytes used"""
+    weights: int = 0
+    """of them, weights"""
+    activations: int = 0
+    """of them, activations"""
+
+    def pack(self) -> bytes:
+        return self.STRUCT.pack(padded(self.name, 24), self.base, self.total, self.used, self.weights, self.activations)
+
+    @classmethod
+    def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
+        (name, base, total, used, weights, activations) = cls._values(buffer, offset)
+        return cls(text(name), base, total, used, weights, activations)
+
+
+@dataclass(frozen=True, slots=True)
+class BlockRecord(Record):
+    """Part of other messages; 48 bytes."""
+
+    SIZE = 48
+    STRUCT = Struct("<QQHHB3x24s")
+    DTYPE = np.dtype([
+        ("estimated_npu", "<u8"), ("estimated_total", "<u8"), ("first", "<u2"), ("last", "<u2"), ("kind", "u1"),
+        ("reserved", "u1", (3,)), ("operation", "S24"),
+    ])
+
+    estimated_npu: int = 0
+    """NPU cycles the compiler expects; 0 = unknown"""
+    estimated_total: int = 0
+    """cycles the compiler expects in all; 0 = unknown"""
+    first: int = 0
+    """first epoch of the block"""
+    last: int = 0
+    """last epoch of the block"""
+    kind: EpochKind | int = EpochKind.HW
+    """EpochKind"""
+    operation: str = ""
+    """name of the operation, if known"""
+
+    def pack(self) -> bytes:
+        return self.STRUCT.pack(
+            self.estimated_npu, self.estimated_total, self.first, self.last, self.kind, padded(self.operation, 24),
+        )
+
+    @classmethod
+    def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
+        (estimated_npu, estimated_total, first, last, kind, operation) = cls._values(buffer, offset)
+        return cls(estimated_npu, estimated_total, first, last, EpochKind.named(kind), text(operation))
+
+
+@dataclass(frozen=True, slots=True)
+class LogLevelRequest(Record):
+    """LOG_LEVEL request; 4 bytes."""
+
+    SIZE = 4
+    STRUCT = Struct("<B3x")
+    DTYPE = np.dtype([("level", "u1"), ("reserved", "u1", (3,))])
+
+    level: LogLevel | int = 0
+    """LogLevel"""
+
+    def pack(self) -> bytes:
+        return self.STRUCT.pack(self.level)
+
+    @classmethod
+    def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
+        (level,) = cls._values(buffer, offset)
+        return cls(LogLevel.named(level))
+
+
+@dataclass(frozen=True, slots=True)
+class Reset(Record):
+    """RESET request; 4 bytes."""
+
+    SIZE = 4
+    STRUCT = Struct("<B3x")
+    DTYPE = np.dtype([("kind", "u1"), ("reserved", "u1", (3,))])
+
+    kind: ResetKind | int = ResetKind.SESSION
+    """ResetKind"""
+
+    def pack(self) -> bytes:
+        return self.STRUCT.pack(self.kind)
+
+    @classmethod
+    def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
+        (kind,) = cls._values(buffer, offset)
+        return cls(ResetKind.named(kind))
+
+
+@dataclass(frozen=True, slots=True)
+class Commit(Record):
+    """COMMIT request; 16 bytes."""
+
+    SIZE = 16
+    STRUCT = Struct("<LLLHB1x")
+    DTYPE = np.dtype([
+        ("position", "<u4"), ("length", "<u4"), ("crc", "<u4"), ("network", "<u2"), ("slot", "u1"), ("reserved", "u1"),
+    ])
+
+    position: int = 0
+    """DATA bytes sent so far in this session"""
+    length: int = 0
+    """bytes of the upload"""
+    crc: int = 0
+    """zlib.crc32 of all of them"""
+    network: int = 0
+    """index of the network"""
+    slot: int = 0
+    """input slot"""
+
+    def pack(self) -> bytes:
+        return self.STRUCT.pack(self.position, self.length, self.crc, self.network, self.slot)
+
+    @classmethod
+    def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
+        return cls(*cls._values(buffer, offset))
+
+
+@dataclass(frozen=True, slots=True)
+class Infer(Record):
+    """INFER request; 24 bytes."""
+
+    SIZE = 24
+    STRUCT = Struct("<QLLHBBBB2x")
+    DTYPE = np.dtype([
+        ("key", "<u8"), ("upload", "<u4"), ("ttl_us", "<u4"), ("network", "<u2"), ("slot", "u1"), ("priority", "u1"),
+        ("flags", "u1"), ("returns", "u1"), ("reserved", "<u2"),
+    ])
+
+    key: int = 0
+    """idempotency key: the same key never runs twice while its result is held"""
+    upload: int = 0
+    """id of the upload whose bytes the slot must hold"""
+    ttl_us: int = 0
+    """time to live in microseconds from now; 0 = unlimited"""
+    network: int = 0
+    """index of the network"""
+    slot: int = 0
+    """input slot"""
+    priority: int = 0
+    """larger runs first; equal ones: the network that ran longest ago, then in order"""
+    flags: int = 0
+    """InferFlag bits"""
+    returns: int = 0
+    """number of Return records; 0 = all outputs, raw"""
+
+    def pack(self) -> bytes:
+        return self.STRUCT.pack(
+            self.key, self.upload, self.ttl_us, self.network, self.slot, self.priority, self.flags, self.returns,
+        )
+
+    @classmethod
+    def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
+        return cls(*cls._values(buffer, offset))
+
+
+@dataclass(frozen=True, slots=True)
+class Return(Record):
+    """INFER request (repeated); 20 bytes."""
+
+    SIZE = 20
+    STRUCT = Struct("<BBHLLLHH")
+    DTYPE = np.dtype([
+        ("output", "u1"), ("reduction", "u1"), ("channels", "<u2"), ("offset", "<u4"), ("length", "<u4"),
+        ("threshold", "<u4"), ("channel", "<u2"), ("k", "<u2"),
+    ])
+
+    output: int = 0
+    """index of the output"""
+    reduction: Reduction | int = Reduction.RAW
+    """Reduction"""
+    channels: int = 0
+    """ARGMAX, THRESHOLD*: number of channels (ARGMAX: size of the last axis)"""
+    offset: int = 0
+    """RAW: first byte; TOPK: first element of the row"""
+    length: int = 0
+    """RAW: bytes, 0 = to the end; TOPK: elements of the row, 0 = to the end"""
+    threshold: int = 0
+    """THRESHOLD*: int32 raw value, or float32 bits for a float tensor"""
+    channel: int = 0
+    """THRESHOLD*: index of the score channel"""
+    k: int = 0
+    """TOPK: 1..MAX_TOPK; THRESHOLD*: most rows returned"""
+
+    def pack(self) -> bytes:
+        return self.STRUCT.pack(
+            self.output, self.reduction, self.channels, self.offset, self.length, self.threshold, self.channel, self.k,
+        )
+
+    @classmethod
+    def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
+        (output, reduction, channels, offset, length, threshold, channel, k) = cls._values(buffer, offset)
+        return cls(output, Reduction.named(reduction), channels, offset, length, threshold, channel, k)
+
+
+@dataclass(frozen=True, slots=True)
+class InferReply(Record):
+    """INFER reply; 4 bytes."""
+
+    SIZE = 4
+    STRUCT = Struct("<BB2x")
+    DTYPE = np.dtype([("state", "u1"), ("depth", "u1"), ("reserved", "<u2")])
+
+    state: InferState | int = InferState.WAITING
+    """InferState"""
+    depth: int = 0
+    """inferences queued or running, this one included"""
+
+    def pack(self) -> bytes:
+        return self.STRUCT.pack(self.state, self.depth)
+
+    @classmethod
+    def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
+        (state, depth) = cls._values(buffer, offset)
+        return cls(InferState.named(state), depth)
+
+
+@dataclass(frozen=True, slots=True)
+class Result(Record):
+    """RESULT reply, READ reply; 56 bytes."""
+
+    SIZE = 56
+    STRUCT = Struct("<QQQQLLHBBH2xL4x")
+    DTYPE = np.dtype([
+        ("t_queued", "<u8"), ("t_committed", "<u8"), ("t_start", "<u8"), ("t_end", "<u8"), ("length", "<u4"),
+        ("crc", "<u4"), ("network", "<u2"), ("outputs", "u1"), ("timer_shift", "u1"), ("blocks", "<u2"),
+        ("reserved", "<u2"), ("timers_offset", "<u4"), ("reserved2", "<u4"),
+    ])
+
+    t_queued: int = 0
+    """device time at which the INFER arrived"""
+    t_committed: int = 0
+    """device time at which its input was complete"""
+    t_start: int = 0
+    """device time at which the network started"""
+    t_end: int = 0
+    """device time at which it ended"""
+    length: int = 0
+    """bytes of DATA that follow"""
+    crc: int = 0
+    """zlib.crc32 of all of them"""
+    network: int = 0
+    """index of the network"""
+    outputs: int = 0
+    """number of ResultRecords that follow"""
+    timer_shift: int = 0
+    """a timer value v means v << timer_shift ticks of the device clock"""
+    blocks: int = 0
+    """number of EpochTime records at timers_offset; 0 = none"""
+    timers_offset: int = 0
+    """where in the DATA the EpochTime records are"""
+
+    def pack(self) -> bytes:
+        return self.STRUCT.pack(
+            self.t_queued, self.t_committed, self.t_start, self.t_end, self.length, self.crc, self.network,
+            self.outputs, self.timer_shift, self.blocks, self.timers_offset,
+        )
+
+    @classmethod
+    def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
+        return cls(*cls._values(buffer, offset))
+
+
+@dataclass(frozen=True, slots=True)
+class ResultRecord(Record):
+    """RESULT reply (repeated), READ reply (repeated); 16 bytes."""
+
+    SIZE = 16
+    STRUCT = Struct("<BB2xLLL")
+    DTYPE = np.dtype([
+        ("output", "u1"), ("reduction", "u1"), ("reserved", "<u2"), ("offset", "<u4"), ("length", "<u4"),
+        ("count", "<u4"),
+    ])
+
+    output: int = 0
+    """index of the output"""
+    reduction: Reduction | int = Reduction.RAW
+    """Reduction"""
+    offset: int = 0
+    """where in the DATA it is"""
+    length: int = 0
+    """its bytes"""
+    count: int = 0
+    """records of a reduction, or rows that passed the threshold: may exceed what is returned"""
+
+    def pack(self) -> bytes:
+        return self.STRUCT.pack(self.output, self.reduction, self.offset, self.length, self.count)
+
+    @classmethod
+    def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
+        (output, reduction, offset, length, count) = cls._values(buffer, offset)
+        return cls(output, Reduction.named(reduction), offset, length, count)
+
+
+@dataclass(frozen=True, slots=True)
+class EpochTime(Record):
+    """Part of other messages; 16 bytes."""
+
+    SIZE = 16
+    STRUCT = Struct("<LLLL")
+    DTYPE = np.dtype([("start", "<u4"), ("pre", "<u4"), ("core", "<u4"), ("post", "<u4")])
+
+    start: int = 0
+    """ticks >> timer_shift from Result.t_start to the begin of the block"""
+    pre: int = 0
+    """preparation on the CPU, ticks >> timer_shift"""
+    core: int = 0
+    """from the start of the block's work to its end"""
+    post: int = 0
+    """completion on the CPU; the work of a SW block is here or in core, as the runtime has it"""
+
+    def pack(self) -> bytes:
+        return self.STRUCT.pack(self.start, self.pre, self.core, self.post)
+
+    @classmethod
+    def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
+        return cls(*cls._values(buffer, offset))
+
+
+@dataclass(frozen=True, slots=True)
+class Peak(Record):
+    """Part of other messages; 8 bytes."""
+
+    SIZE = 8
+    STRUCT = Struct("<Ll")
+    DTYPE = np.dtype([("index", "<u4"), ("value", "<i4")])
+
+    index: int = 0
+    """flat index in the channel (ARGMAX) or in the row (TOPK)"""
+    value: int = 0
+    """raw value; for a float tensor the bits of the float32"""
+
+    def pack(self) -> bytes:
+        return self.STRUCT.pack(self.index, self.value)
+
+    @classmethod
+    def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
+        return cls(*cls._values(buffer, offset))
+
+
+@dataclass(frozen=True, slots=True)
+class Selected(Record):
+    """Part of other messages; 4 bytes."""
+
+    SIZE = 4
+    STRUCT = Struct("<L")
+    DTYPE = np.dtype([("index", "<u4")])
+
+    index: int = 0
+    """row; its channels values of the tensor's type follow, padded to a multiple of four bytes"""
+
+    def pack(self) -> bytes:
+        return self.STRUCT.pack(self.index)
+
+    @classmethod
+    def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
+        return cls(*cls._values(buffer, offset))
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel(Record):
+    """CANCEL request; 4 bytes."""
+
+    SIZE = 4
+    STRUCT = Struct("<L")
+    DTYPE = np.dtype([("target", "<u4")])
+
+    target: int = 0
+    """id of the INFER"""
+
+    def pack(self) -> bytes:
+        return self.STRUCT.pack(self.target)
+
+    @classmethod
+    def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
+        return cls(*cls._values(buffer, offset))
+
+
+@dataclass(frozen=True, slots=True)
+class CancelReply(Record):
+    """CANCEL reply; 4 bytes."""
+
+    SIZE = 4
+    STRUCT = Struct("<L")
+    DTYPE = np.dtype([("found", "<u4")])
+
+    found: int = 0
+    """1 if the inference was queued or running, or its result was held; 0 if it was not known"""
+
+    def pack(self) -> bytes:
+        return self.STRUCT.pack(self.found)
+
+    @classmethod
+    def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
+        return cls(*cls._values(buffer, offset))
+
+
+@dataclass(frozen=True, slots=True)
+class Read(Record):
+    """READ request; 12 bytes."""
+
+    SIZE = 12
+    STRUCT = Struct("<LLL")
+    DTYPE = np.dtype([("target", "<u4"), ("offset", "<u4"), ("length", "<u4")])
+
+    target: int = 0
+    """id of the INFER"""
+    offset: int = 0
+    """first byte; a multiple of the chunk size"""
+    length: int = 0
+    """bytes, 0 = to the end"""
+
+    def pack(self) -> bytes:
+        return self.STRUCT.pack(self.target, self.offset, self.length)
+
+    @classmethod
+    def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
+        return cls(*cls._values(buffer, offset))
+
+
+@dataclass(frozen=True, slots=True)
+class Release(Record):
+    """RELEASE request; 4 bytes."""
+
+    SIZE = 4
+    STRUCT = Struct("<L")
+    DTYPE = np.dtype([("target", "<u4")])
+
+    target: int = 0
+    """id of the INFER"""
+
+    def pack(self) -> bytes:
+        return self.STRUCT.pack(self.target)
+
+    @classmethod
+    def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
+        return cls(*cls._values(buffer, offset))
+
+
+@dataclass(frozen=True, slots=True)
+class Nak(Record):
+    """NAK request, NAK event; 8 bytes."""
+
+    SIZE = 8
+    STRUCT = Struct("<LL")
+    DTYPE = np.dtype([("offset", "<u4"), ("length", "<u4")])
+
+    offset: int = 0
+    """first missing byte of the transfer with the frame's id; a multiple of the chunk size"""
+    length: int = 0
+    """missing bytes, 0 = to the end"""
+
+    def pack(self) -> bytes:
+        return self.STRUCT.pack(self.offset, self.length)
+
+    @classmethod
+    def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
+        return cls(*cls._values(buffer, offset))
+
+
+@dataclass(frozen=True, slots=True)
+class Log(Record):
+    """LOG event; 16 bytes."""
+
+    SIZE = 16
+    STRUCT = Struct("<QB3xL")
+    DTYPE = np.dtype([("time", "<u8"), ("level", "u1"), ("reserved", "u1", (3,)), ("dropped", "<u4")])
+
+    time: int = 0
+    """device time"""
+    level: LogLevel | int = 0
+    """LogLevel"""
+    dropped: int = 0
+    """log lines that were dropped before this one, since start-up"""
+
+    def pack(self) -> bytes:
+        return self.STRUCT.pack(self.time, self.level, self.dropped)
+
+    @classmethod
+    def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
+        (time, level, dropped) = cls._values(buffer, offset)
+        return cls(time, LogLevel.named(level), dropped)
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorReply(Record):
+    """ERROR reply; 8 bytes."""
+
+    SIZE = 8
+    STRUCT = Struct("<BB2xL")
+    DTYPE = np.dtype([("status", "u1"), ("type", "u1"), ("reserved", "<u2"), ("value", "<u4")])
+
+    status: Status | int = Status.OK
+    """Status"""
+    type: MessageType | int = 0
+    """type of the request"""
+    value: int = 0
+    """the offending value"""
+
+    def pack(self) -> bytes:
+        return self.STRUCT.pack(self.status, self.type, self.value)
+
+    @classmethod
+    def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
+        (status, type, value) = cls._values(buffer, offset)
+        return cls(Status.named(status), MessageType.named(type), value)
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribe(Record):
+    """SUBSCRIBE request; 4 bytes."""
+
+    SIZE = 4
+    STRUCT = Struct("<L")
+    DTYPE = np.dtype([("interval_ms", "<u4")])
+
+    interval_ms: int = 0
+    """time between two STATS events; 0 = none"""
+
+    def pack(self) -> bytes:
+        return self.STRUCT.pack(self.interval_ms)
+
+    @classmethod
+    def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
+        return cls(*cls._values(buffer, offset))
+
+
+@dataclass(frozen=True, slots=True)
+class StatsReply(Record):
+    """STATS reply, STATS event; 104 bytes."""
+
+    SIZE = 104
+    STRUCT = Struct("<QQQQLLLLLLLLLLLLLHhLLHH4x")
+    DTYPE = np.dtype([
+        ("time", "<u8"), ("since", "<u8"), ("rx_bytes", "<u8"), ("tx_bytes", "<u8"), ("rx_frames", "<u4"),
+        ("tx_frames", "<u4"), ("header_errors", "<u4"), ("payload_errors", "<u4"), ("skipped", "<u4"),
+        ("resyncs", "<u4"), ("naks_sent", "<u4"), ("naks_received", "<u4"), ("retransmits", "<u4"),
+        ("duplicates", "<u4"), ("credits_used", "<u4"), ("free_bytes", "<u4"), ("log_dropped", "<u4"), ("queue", "<u2"),
+        ("temperature_dc", "<i2"), ("cpu_hz", "<u4"), ("npu_hz", "<u4"), ("networks", "<u2"), ("first", "<u2"),
+        ("reserved", "<u4"),
+    ])
+
+    time: int = 0
+    """device time"""
+    since: int = 0
+    """device time of the last RESET_STATS"""
+    rx_bytes: int = 0
+    """bytes received"""
+    tx_bytes: int = 0
+    """bytes sent"""
+    rx_frames: int = 0
+    """good frames received"""
+    tx_frames: int = 0
+    """frames sent"""
+    header_errors: int = 0
+    """headers that failed their CRC-16"""
+    payload_errors: int = 0
+    """payloads that failed their CRC-32"""
+    skipped: int = 0
+    """bytes skipped while searching a frame"""
+    resyncs: int = 0
+    """times a frame was searched"""
+    naks_sent: int = 0
+    """NAK frames sent"""
+    naks_received: int = 0
+    """NAK frames received"""
+    retransmits: int = 0
+    """chunks sent again"""
+    duplicates: int = 0
+    """chunks received again"""
+    credits_used: int = 0
+    """DATA bytes sent and not yet granted again by the host"""
+    free_bytes: int = 0
+    """bytes of input slots and result buffers that are not in use"""
+    log_dropped: int = 0
+    """log lines dropped"""
+    queue: int = 0
+    """inferences queued or running"""
+    temperature_dc: int = 0
+    """as in InfoReply"""
+    cpu_hz: int = 0
+    """CPU clock"""
+    npu_hz: int = 0
+    """NPU clock"""
+    networks: int = 0
+    """number of NetworkStats records"""
+    first: int = 0
+    """index of the first record"""
+
+    def pack(self) -> bytes:
+        return self.STRUCT.pack(
+            self.time, self.since, self.rx_bytes, self.tx_bytes, self.rx_frames, self.tx_frames, self.header_errors,
+            self.payload_errors, self.skipped, self.resyncs, self.naks_sent, self.naks_received, self.retransmits,
+            self.duplicates, self.credits_used, self.free_bytes, self.log_dropped, self.queue, self.temperature_dc,
+            self.cpu_hz, self.npu_hz, self.networks, self.first,
+        )
+
+    @classmethod
+    def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
+        return cls(*cls._values(buffer, offset))
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkStats(Record):
+    """STATS reply (repeated), STATS event (repeated); 64 bytes."""
+
+    SIZE = 64
+    STRUCT = Struct("<QQQQQLLLLHH4x")
+    DTYPE = np.dtype([
+        ("sum", "<u8"), ("last", "<u8"), ("min", "<u8"), ("max", "<u8"), ("wait_sum", "<u8"), ("runs", "<u4"),
+        ("errors", "<u4"), ("cancelled", "<u4"), ("late", "<u4"), ("queued", "<u2"), ("index", "<u2"),
+        ("reserved", "<u4"),
+    ])
+
+    sum: int = 0
+    """ticks of all good runs"""
+    last: int = 0
+    """ticks of the last good run"""
+    min: int = 0
+    """ticks of the shortest"""
+    max: int = 0
+    """ticks of the longest"""
+    wait_sum: int = 0
+    """ticks that the runs waited in the queue"""
+    runs: int = 0
+    """inferences that ended well"""
+    errors: int = 0
+    """that ended in NPU_FAULT or TOO_LARGE"""
+    cancelled: int = 0
+    """that were cancelled"""
+    late: int = 0
+    """that were dropped or stopped by their deadline"""
+    queued: int = 0
+    """in the queue now"""
+    index: int = 0
+    """index of the network"""
+
+    def pack(self) -> bytes:
+        return self.STRUCT.pack(
+            self.sum, self.last, self.min, self.max, self.wait_sum, self.runs, self.errors, self.cancelled, self.late,
+            self.queued, self.index,
+        )
+
+    @classmethod
+    def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
+        return cls(*cls._values(buffer, offset))
+
+
+@dataclass(frozen=True, slots=True)
+class EpochStats(Record):
+    """EPOCH_STATS request; 4 bytes."""
+
+    SIZE = 4
+    STRUCT = Struct("<HH")
+    DTYPE = np.dtype([("network", "<u2"), ("first", "<u2")])
+
+    network: int = 0
+    """index of the network"""
+    first: int = 0
+    """first block wanted"""
+
+    def pack(self) -> bytes:
+        return self.STRUCT.pack(self.network, self.first)
+
+    @classmethod
+    def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
+        return cls(*cls._values(buffer, offset))
+
+
+@dataclass(frozen=True, slots=True)
+class EpochStatsReply(Record):
+    """EPOCH_STATS reply; 16 bytes."""
+
+    SIZE = 16
+    STRUCT = Struct("<HHHHL4x")
+    DTYPE = np.dtype([
+        ("network", "<u2"), ("first", "<u2"), ("count", "<u2"), ("total", "<u2"), ("runs", "<u4"), ("reserved", "<u4"),
+    ])
+
+    network: int = 0
+    """index of the network"""
+    first: int = 0
+    """first block of this page"""
+    count: int = 0
+    """BlockStats records of this page"""
+    total: int = 0
+    """blocks of the network"""
+    runs: int = 0
+    """inferences summed up"""
+
+    def pack(self) -> bytes:
+        return self.STRUCT.pack(self.network, self.first, self.count, self.total, self.runs)
+
+    @classmethod
+    def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
+        return cls(*cls._values(buffer, offset))
+
+
+@dataclass(frozen=True, slots=True)
+class BlockStats(Record):
+    """EPOCH_STATS reply (repeated); 32 bytes."""
+
+    SIZE = 32
+    STRUCT = Struct("<QQQLL")
+    DTYPE = np.dtype([("pre", "<u8"), ("core", "<u8"), ("post", "<u8"), ("min", "<u4"), ("max", "<u4")])
+
+    pre: int = 0
+    """sum of ticks"""
+    core: int = 0
+    """sum of ticks"""
+    post: int = 0
+    """sum of ticks"""
+    min: int = 0
+    """ticks of the fastest pass of the whole block, at most 2^32 - 1"""
+    max: int = 0
+    """ticks of the slowest pass of the whole block, at most 2^32 - 1"""
+
+    def pack(self) -> bytes:
+        return self.STRUCT.pack(self.pre, self.core, self.post, self.min, self.max)
+
+    @classmethod
+    def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
+        return cls(*cls._values(buffer, offset))
