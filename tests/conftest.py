@@ -1,10 +1,12 @@
-"""Fixtures that more than one test module uses."""
+"""Fixtures that more than one test module uses, and the markers by which tests are selected."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from pathlib import Path
+from typing import Final
 
 import pytest
 from e2e_fixtures import executable, litert
@@ -14,6 +16,38 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SHARED = Path(os.environ.get("N6LINK_SHARED", Path(__file__).resolve().parents[2] / "shared"))
+
+PROGRAMS: Final = {"gcc": "gcc", "arm_gcc": "arm-none-eabi-gcc", "qemu": "qemu-system-arm", "tmux": "tmux"}
+"""Markers of tests that need a program, and which one. The tests are skipped where it is not installed."""
+
+END_TO_END: Final = [
+    Path(__file__).with_name(f"test_{name}.py")
+    for name in (
+        *("blocking", "clock", "deadlines", "device", "e2e_reduce", "e2e_text", "e2e_vision", "hygiene", "loop"),
+        *("monitor_app", "n6sim", "n6sim_networks", "network", "priorities", "stream"),
+    )
+]
+"""Modules whose tests use the whole way from the Python interface to the virtual board. They have the marker e2e."""
+assert all(path.is_file() for path in END_TO_END), END_TO_END
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declares the markers."""
+    config.addinivalue_line("markers", "e2e: uses the whole way from the Python interface to the virtual board")
+    for marker, program in PROGRAMS.items():
+        config.addinivalue_line("markers", f"{marker}: needs {program}")
+
+
+@pytest.hookimpl(tryfirst=True)  # before tests are selected by their markers
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Sets the marker e2e, and skips what needs a program that is not there."""
+    missing = {marker: program for marker, program in PROGRAMS.items() if shutil.which(program) is None}
+    for item in items:
+        if item.path in END_TO_END:
+            item.add_marker(pytest.mark.e2e)
+        for marker, program in missing.items():
+            if item.get_closest_marker(marker):
+                item.add_marker(pytest.mark.skip(reason=f"{program} is not installed"))
 
 
 @pytest.fixture(scope="session")

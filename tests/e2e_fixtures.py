@@ -30,7 +30,7 @@ LIMIT: Final = 60
 both_backends: Final = pytest.mark.parametrize("backend", ["asyncio", "trio"])
 
 
-@pytest.fixture(params=["sim", pytest.param("qemu", marks=[m55.needs_compiler, m55.needs_emulator])])
+@pytest.fixture(params=["sim", pytest.param("qemu", marks=[pytest.mark.arm_gcc, pytest.mark.qemu])])
 def device_url(request: pytest.FixtureRequest) -> str:
     """A device with the networks ``reference`` and ``reference_colour``, on every target."""
     return sim_url() if request.param == "sim" else f"qemu:{m55.build('qemu') / 'n6qemu.elf'}"

@@ -6,9 +6,9 @@ import functools
 import importlib.util
 import os
 import shutil
+import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,10 +22,6 @@ CORE_INCLUDES: Final = tuple(f"-I{layer}" for layer in sorted((FIRMWARE / "core"
 COMPILER: Final = "arm-none-eabi-gcc"
 EMULATOR: Final = "qemu-system-arm"
 WARNINGS: Final = ("-std=c11", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror")
-
-needs_compiler = pytest.mark.skipif(shutil.which(COMPILER) is None, reason=f"{COMPILER} is not installed")
-needs_emulator = pytest.mark.skipif(shutil.which(EMULATOR) is None, reason=f"{EMULATOR} is not installed")
-
 
 needs_second_compiler = pytest.mark.skipif(
     importlib.util.find_spec("ziglang") is None, reason="the package ziglang is not installed"
@@ -73,19 +69,20 @@ def emulate(elf: Path, *, folder: Path) -> subprocess.CompletedProcess[str]:
 @contextmanager
 def board(elf: Path, folder: Path) -> Iterator[tuple[str, Path]]:
     """A board that outlives its connections: its URL, and the file with what it writes to standard error."""
-    socket, errors = folder / "uart", folder / "errors"
-    uart = ("-serial", f"unix:{socket},server=on,wait=off")
-    with (
-        errors.open("wb") as file,
-        subprocess.Popen([*QEMU, str(elf), *uart], stdin=subprocess.DEVNULL, stderr=file) as qemu,
-    ):
-        try:
-            while not socket.exists():
-                assert qemu.poll() is None, errors.read_text()
-                time.sleep(0.01)
-            yield f"unix:{socket}", errors
-        finally:
-            qemu.kill()
+    path, errors = folder / "uart", folder / "errors"
+    with socket.socket(socket.AF_UNIX) as listener, errors.open("wb") as file:
+        listener.bind(str(path))
+        listener.listen()
+        number = listener.fileno()
+        uart = ("-chardev", f"socket,id=uart,fd={number},server=on,wait=off", "-serial", "chardev:uart")
+        with subprocess.Popen(
+            [*QEMU, str(elf), *uart], stdin=subprocess.DEVNULL, stderr=file, pass_fds=(number,)
+        ) as qemu:
+            listener.close()  # so that a connection after QEMU's end is refused
+            try:
+                yield f"unix:{path}", errors
+            finally:
+                qemu.kill()
 
 
 @functools.cache

@@ -16,7 +16,7 @@ import board_files
 import pytest
 
 COMPILER: Final = "arm-none-eabi-gcc"
-pytestmark = pytest.mark.skipif(shutil.which(COMPILER) is None, reason=f"{COMPILER} is not installed")
+pytestmark = pytest.mark.arm_gcc
 VECTORS: Final = 16 + 195
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,7 +21,7 @@ from n6link.errors import DeviceError, N6Error
 from n6link.protocol import EpochKind, Feature, Status, TimerSource
 
 pytestmark = [
-    pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed"),
+    pytest.mark.gcc,
     pytest.mark.skipif(os.name != "posix", reason="needs unix sockets"),
 ]
 FIRMWARE: Final = board_files.FIRMWARE

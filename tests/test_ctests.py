@@ -14,7 +14,7 @@ import pytest
 PRESET = "host-asan"
 
 pytestmark = [
-    pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler"),
+    pytest.mark.gcc,
     pytest.mark.skipif(sys.platform == "win32", reason="the virtual board needs a POSIX system"),
 ]
 

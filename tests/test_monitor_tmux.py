@@ -10,7 +10,6 @@ import json
 import os
 import re
 import shlex
-import shutil
 import signal
 import subprocess
 import sys
@@ -25,7 +24,7 @@ from e2e_fixtures import Board, board, noise
 import n6link
 from n6link.device import N6Device
 
-pytestmark = pytest.mark.skipif(not shutil.which("tmux"), reason="tmux is not installed")
+pytestmark = pytest.mark.tmux
 
 PATIENCE = 30
 """seconds after which something that should happen does not"""

@@ -32,7 +32,6 @@ DIST_INFO: Final = (
     "licenses/n6link/networks/NOTICE",
 )
 
-needs_compiler = pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
 needs_builder = pytest.mark.skipif(
     util.find_spec("scikit_build_core") is None, reason="scikit-build-core is not installed"
 )
@@ -108,7 +107,7 @@ def test_the_source_distribution_holds_the_repository_without_its_tests(sdist: P
 
 @posix
 @needs_builder
-@needs_compiler
+@pytest.mark.gcc
 def test_the_wheel_holds_the_package_and_a_virtual_board_that_runs(unpacked: Path, tmp_path: Path) -> None:
     wheel = build("build_wheel", unpacked, tmp_path)
     package, info = files_of(wheel)
@@ -150,7 +149,7 @@ def test_without_a_compiler_the_package_lacks_nothing_but_the_virtual_board(unpa
 
 
 @posix
-@needs_compiler
+@pytest.mark.gcc
 def test_the_installed_package_has_the_virtual_board() -> None:
     """Without it most tests would be skipped, and nobody would notice."""
     try:

@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 
 import m55
+import pytest
 
-pytestmark = [m55.needs_compiler, m55.needs_emulator]
+pytestmark = [pytest.mark.arm_gcc, pytest.mark.qemu]
 
 
 def test_c_tests_pass_on_the_cortex_m55(tmp_path: Path) -> None:

@@ -29,13 +29,16 @@ sys.path.insert(0, str(Path(__file__).parent))
 networks: Any = importlib.import_module("reference_networks")
 model: Any = importlib.import_module("test_reference")
 
-pytestmark = m55.needs_emulator
+pytestmark = pytest.mark.qemu
 FAULT: Final = np.zeros((1, 48, 48, 3), dtype=np.int8)
 FAULT.reshape(-1)[:5] = list(b"FAULT")
 
 
 @pytest.fixture(
-    params=[pytest.param("qemu", marks=m55.needs_compiler), pytest.param("qemu-clang", marks=m55.needs_second_compiler)]
+    params=[
+        pytest.param("qemu", marks=pytest.mark.arm_gcc),
+        pytest.param("qemu-clang", marks=m55.needs_second_compiler),
+    ]
 )
 def url(request: pytest.FixtureRequest) -> str:
     """The firmware of each compiler."""
@@ -125,7 +128,7 @@ async def test_memory_and_stack_are_told(url: str) -> None:
     assert 0 < constants.base < 0x80000
 
 
-@m55.needs_compiler
+@pytest.mark.arm_gcc
 async def test_a_flood_larger_than_the_receive_ring_loses_nothing(tmp_path: Path) -> None:
     """Three times the ring in one go: what is behind it is answered at once."""
     noise = random.Random(1).randbytes(24000)
@@ -141,7 +144,7 @@ async def test_a_flood_larger_than_the_receive_ring_loses_nothing(tmp_path: Path
         assert "exc=" not in errors.read_text()
 
 
-@m55.needs_compiler
+@pytest.mark.arm_gcc
 async def test_a_fault_restarts_the_board_and_is_reported(faulty: Path, tmp_path: Path) -> None:
     picture = np.zeros((48, 48, 3), dtype=np.uint8)
     with m55.board(faulty, tmp_path) as (url, errors):
@@ -160,7 +163,7 @@ async def test_a_fault_restarts_the_board_and_is_reported(faulty: Path, tmp_path
             assert not after.fault_record
 
 
-@m55.needs_compiler
+@pytest.mark.arm_gcc
 async def test_faults_that_do_not_end_have_an_exit_code(tmp_path: Path) -> None:
     """A program that faults before anything else: it is started again twice, then QEMU ends with the record."""
     source = tmp_path / "faulty.c"
@@ -172,7 +175,7 @@ async def test_faults_that_do_not_end_have_an_exit_code(tmp_path: Path) -> None:
     assert "bfar=f0000000" in done.stderr
 
 
-@m55.needs_compiler
+@pytest.mark.arm_gcc
 async def test_a_stack_overflow_is_a_fault(tmp_path: Path) -> None:
     source = tmp_path / "deep.c"
     source.write_text("""

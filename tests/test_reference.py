@@ -236,8 +236,8 @@ def test_any_prior(host: Runner, prior: list[int], seed: int) -> None:
     check(host, "reference_colour", [[image, np.array([prior])]])
 
 
-@m55.needs_compiler
-@m55.needs_emulator
+@pytest.mark.arm_gcc
+@pytest.mark.qemu
 @pytest.mark.parametrize(("kernels", "instruction"), [(0, None), (1, "smlad"), (2, "vmladavat.s8")])
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_kernel_on_the_cortex_m55_equals_the_definition(

@@ -425,7 +425,7 @@ def test_the_digest_follows_the_description(tmp_path: Path) -> None:
     assert read_network("a", folder(tmp_path)).digest in digests
 
 
-@pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
+@pytest.mark.gcc
 @pytest.mark.parametrize("runtime", [10100, 10103])
 def test_what_is_written_compiles(tmp_path: Path, runtime: int) -> None:
     (tmp_path / "1").mkdir()
