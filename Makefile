@@ -23,7 +23,7 @@ help:
 
 # ---- before anything else: what is needed besides Python packages is named with the command that installs it
 NEEDS := need-run need-test need-check
-.PHONY: $(NEEDS)
+.PHONY: $(NEEDS) FORCE
 $(NEEDS): need-%:
 	@tools/need $* $(firstword $(wildcard $(BIN)/python) $(PYTHON))
 
@@ -33,7 +33,11 @@ $(VENV)/.made: | need-run
 	$(BIN)/pip install --quiet --upgrade pip
 	touch $@
 
-$(VENV)/.installed: $(VENV)/.made pyproject.toml n6link/version.py $(SOURCES)
+# An editable installation finds modules by a list of their names: it is made again when one is added or moved.
+$(VENV)/.modules: $(VENV)/.made FORCE
+	@find n6link -name '*.py' | sort >$@.new; if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+
+$(VENV)/.installed: $(VENV)/.made $(VENV)/.modules pyproject.toml n6link/version.py $(SOURCES)
 	$(BIN)/pip install --quiet --editable '.[all]'
 	touch $@
 
