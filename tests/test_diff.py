@@ -11,7 +11,7 @@ from profiles import profile_of, table_of
 from n6link.epochs.diff import Diff, check
 from n6link.epochs.timers import EpochTable
 from n6link.errors import BadInput
-from n6link.protocol import TimerSource
+from n6link.protocol import EpochKind, TimerSource
 
 BASE = profile_of(table_of("EC", "Resize", "EC", "Softmax"), *[(1000, 100, 500, 50)] * 5)
 SAME = profile_of(table_of("EC", "Resize", "EC", "Softmax"), *[(1000, 102, 505, 50)] * 5)
@@ -64,7 +64,24 @@ def test_blob_with_other_epochs_has_changed_even_at_the_same_speed() -> None:
     assert labels(Diff.of(BASE, profile_of(table, *[(1000, 100, 500, 50)] * 5)), "changed") == ["EC 0-1 (was 1)"]
 
 
+def test_a_block_of_another_kind_has_changed() -> None:
+    first, second, *others = BASE.table.blocks
+    table = EpochTable((first, replace(second, kind=EpochKind.HYBRID), *others))
+    diff = Diff.of(BASE, profile_of(table, *[(1000, 100, 500, 50)] * 5))
+    assert labels(diff, "changed") == ["HYBRID 2 Resize (was SW)"]
+    assert labels(diff, "added") == labels(diff, "removed") == []
+
+
 # ---------------------------------------------------------------------------------------------- gates
+
+
+@pytest.mark.parametrize(("kind", "count"), [("ec", 2), ("hw", 0), ("hybrid", 1), ("sw", 1)])
+def test_each_kind_has_a_count_of_its_own(kind: str, count: int) -> None:
+    first, second, *others = BASE.table.blocks
+    profile = profile_of(EpochTable((first, replace(second, kind=EpochKind.HYBRID), *others)), (1, 1, 1, 1))
+    assert check(f"{kind}-epochs>-1", profile, profile) == [
+        f"{kind}-epochs is {count}, it was {count}: {kind}-epochs>-1."
+    ]
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,48 @@ def test_movenet_counts_without_the_return_marker() -> None:
 def test_marker_is_kept_when_the_count_is_not_known_or_does_not_fit() -> None:
     assert EpochTable.from_records(block_records(MOVENET)).epochs == 76
     assert EpochTable.from_records(block_records(MOVENET), epochs=76).epochs == 76
-    assert EpochTable.from_records(block_records(MOVENET), epochs=70).epochs == 76
+    assert EpochTable.from_records(block_records(MOVENET), epochs=70).blocks[-1].span == "75-76"
+
+
+@pytest.mark.parametrize(("announced", "npu"), [(70, 66), (90, 86), (4, 0), (3, 72)])
+def test_numbers_with_gaps_are_counted_as_the_network_announces(announced: int, npu: int) -> None:
+    """Epochs that are not SW are the NPU's, however many numbers the blobs span; impossible is only less than the SW ones."""
+    table = EpochTable.from_records(block_records(MOVENET), epochs=announced)
+    assert table.counts == {HW: 0, EXTRA: 0, SW: 4, HYBRID: 0, EC: npu}
+    assert table.epochs == 4 + npu
+    assert table.offload_by_count == pytest.approx(npu / (4 + npu))
+    assert EpochTable.from_dict(json.loads(table.to_json())) == table
+    hw_only = EpochTable.from_records(block_records([(SW, 2, 2, "Mul"), (HW, 3, 3, "")]), epochs=3)
+    assert hw_only.counts[HW] == 2
+
+
+def test_shares_are_not_known_while_epochs_are_not_listed() -> None:
+    table = EpochTable((EpochBlock(0, EC, 1, 4), EpochBlock(1, HYBRID, 5, 5)), unlisted=3)
+    assert table.epochs == 8
+    assert math.isnan(table.offload_by_count)
+    assert math.isnan(table.hybrid_by_count)
+    assert table.offload == "not known, 3 of 8 epochs are not listed"
+    assert table.kinds_by_count == "4 EC, 1 HYBRID, 3 not listed"
+    assert EpochTable.from_dict(json.loads(table.to_json())) == table
+
+
+def test_hybrid_is_a_kind_of_its_own() -> None:
+    table = table_of(EC, HYBRID, SW, HW)
+    assert (table.offload_by_count, table.hybrid_by_count) == (0.5, 0.25)
+    assert table.offload == "50.0% of 4 epochs, 25.0% hybrid"
+    assert table.kinds_by_count == "1 EC, 1 HW, 1 HYBRID, 1 SW"
+    assert table_of(EC, SW).offload == "50.0% of 2 epochs"
+
+
+def test_sw_and_hybrid_are_one_block_in_two_builds_of_names() -> None:
+    one, other = EpochBlock(0, SW, 5, 5, "Concat"), EpochBlock(0, HYBRID, 5, 5, "Concat")
+    assert one.key == other.key != EpochBlock(0, SW, 5, 5, "Mul").key
+
+
+@pytest.mark.parametrize("counts", [{"EC": "x"}, {"NPU": 3}, {"EC": None}, 5])
+def test_counts_that_are_none(counts: Any) -> None:
+    with pytest.raises(BadInput, match="are no counts of epochs by kind"):
+        EpochTable.from_dict({"blocks": [], "counts": counts})
 
 
 @pytest.mark.parametrize("last", [(SW, 5, 6, ""), (EC, 6, 6, "")], ids=["not EC", "marker alone"])

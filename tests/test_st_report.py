@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -517,6 +518,79 @@ def test_join_flags_another_build() -> None:
     )
     renamed = EpochTable.from_blocks([EpochBlock(0, EC, 1, 4), EpochBlock(0, SW, 5, 5, "Mul"), EpochBlock(0, EC, 6, 9)])
     assert join(report, renamed).disagreements == ("SW 5 Mul runs where the report has SW 5 Resize.",)
+
+
+def blocks_of(*rows: tuple[EpochKind, int, int] | tuple[EpochKind, int, int, str]) -> EpochTable:
+    return EpochTable.from_blocks(EpochBlock(0, *row) for row in rows)
+
+
+def test_join_takes_the_words_of_the_report() -> None:
+    """Generated code flags blocks hybrid that the report calls SW, and the other way round."""
+    report = blocks_of((EC, 1, 4), (SW, 5, 5, "Concat"), (HYBRID, 6, 6, "Slice"), (HW, 7, 7))
+    device = blocks_of((EC, 1, 4), (HYBRID, 5, 5, "Concat"), (SW, 6, 6), (HW, 7, 7))
+    joined = join(report, device)
+    assert joined.disagreements == ()
+    assert [block.label for block in joined.table.blocks] == ["EC 1-4", "SW 5 Concat", "HYBRID 6 Slice", "HW 7"]
+    assert joined.table.counts == report.counts
+
+
+def test_join_accepts_hw_epochs_that_compute_nothing() -> None:
+    report = blocks_of((HW, 1, 1), (SW, 2, 2, "QuantizeLinear"), (HW, 3, 3), (HW, 4, 4), (SW, 5, 5, "Mul"))
+    device = blocks_of((SW, 2, 2, "QuantizeLinear"), (HW, 3, 3), (SW, 5, 5, "Mul"))
+    joined = join(report, device)
+    assert joined.disagreements == ()
+    assert (joined.table.epochs, joined.table.counts[HW]) == (5, 3), "as the report counts them"
+    working = EpochTable(tuple(replace(block, estimated_total=9) for block in report.blocks))
+    assert join(working, device).disagreements == (
+        "HW 1 is in the report, and does not run on the device.",
+        "HW 4 is in the report, and does not run on the device.",
+    )
+    assert join(report, blocks_of((SW, 2, 2, "QuantizeLinear"), (HW, 3, 3))).disagreements == (
+        "HW 4 is in the report, and does not run on the device.",
+        "SW 5 Mul is in the report, and does not run on the device.",
+    )
+
+
+def test_join_accepts_numbers_without_epochs_and_several_blobs_in_one_run() -> None:
+    """From 4.0 on, blocks also cover the numbers of epochs that were removed; up to 2.2, texts do not say where a blob ends."""
+    report = EpochTable(blocks_of((EC, 1, 63), (HYBRID, 65, 65, "Split"), (EC, 79, 79)).blocks, {EC: 50, HYBRID: 1})
+    device = blocks_of((EC, 1, 64), (HYBRID, 65, 65), (EXTRA, 65, 65), (EC, 79, 79))
+    joined = join(report, device)
+    assert joined.disagreements == ()
+    assert (joined.table.epochs, joined.table.counts[EC]) == (51, 50)
+    two_blobs = blocks_of((EC, 1, 2), (EC, 3, 19), (SW, 20, 20))
+    joined = join(blocks_of((EC, 1, 19), (SW, 20, 20, "DequantizeLinear")), two_blobs)
+    assert joined.disagreements == ()
+    assert [block.span for block in joined.table.blocks] == ["1-2", "3-19", "20"]
+
+
+@pytest.mark.parametrize(
+    ("known", "runs"),
+    [("Sub(float)", "Sub"), ("Sub", "Sub(float)"), ("Concat, Transpose", "Concat"), ("", "Concat"), ("Slice", "")],
+)
+def test_join_knows_an_operation_by_its_name(known: str, runs: str) -> None:
+    joined = join(blocks_of((SW, 1, 1, known)), blocks_of((SW, 1, 1, runs)))
+    assert joined.disagreements == ()
+    assert joined.table.blocks[0].operation == (known or runs)
+
+
+@pytest.mark.parametrize(
+    ("report", "device"),
+    [
+        ((EC, 1, 4), (HW, 1, 4)),
+        ((EC, 1, 1), (SW, 1, 1)),
+        ((EC, 1, 4), (EC, 3, 6)),
+        ((SW, 1, 1, "Mul"), (SW, 1, 1, "Sub")),
+    ],
+)
+def test_join_keeps_the_kinds_of_the_runtime_where_the_builds_differ(
+    report: tuple[EpochKind, int, int], device: tuple[EpochKind, int, int]
+) -> None:
+    table = blocks_of(device, (HYBRID, 9, 9))
+    joined = join(blocks_of(report, (SW, 9, 9, "Concat")), table)
+    assert len(joined.disagreements) == 1
+    assert [block.label for block in joined.table.blocks] == [table.blocks[0].label, "HYBRID 9 Concat"]
+    assert joined.table.counts == table.counts
 
 
 def test_join_accepts_names_that_the_wire_cut() -> None:

@@ -15,7 +15,7 @@ A gate is a list of rules, separated by commas; it fails if any of them holds::
     block-median>+10%    any block that both have
 
 Figures of the whole inference are mean, median, p95, min, max, overhead; each of the first five has a block- form. Shares are
-offload-time and offload-count, counts are sw-epochs and epochs. A limit with a sign is relative to the base, with % as a part of it.
+offload-time and offload-count, counts are epochs and, by kind, ec-epochs, hw-epochs, hybrid-epochs and sw-epochs. A limit with a sign is relative to the base, with % as a part of it.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ from typing import Any, Final, Self
 
 from n6link.epochs.align import align
 from n6link.epochs.profile import SPREAD, Profile
-from n6link.epochs.timers import ON_CPU, EpochBlock
+from n6link.epochs.table import FOUR, ON_CPU, EpochBlock
 from n6link.errors import BadInput
+from n6link.protocol import EpochKind
 
 TOLERANCE: Final = 0.05
 """A block has changed when its median differs by more than this part of the base's ..."""
@@ -57,12 +58,17 @@ class Change:
 
     @property
     def label(self) -> str:
-        """The block's kind, epochs and operation; both spans if it has moved."""
+        """The block's kind, epochs and operation; what its kind and span were if one of them is another."""
         block = self.new or self.old
         if block is None:
             return ""
-        moved = self.old and self.new and self.old.span != self.new.span
-        return f"{block.label} (was {self.old.span})" if moved and self.old else block.label
+        was = (
+            []
+            if self.old is None or self.new is None
+            else [(self.old.kind.name, self.new.kind.name), (self.old.span, self.new.span)]
+        )
+        changed = " ".join(old for old, new in was if old != new)
+        return f"{block.label} (was {changed})" if changed else block.label
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,6 +95,7 @@ class Diff:
             elif i is not None and j is not None:
                 difference = abs(new_seconds[j] - old_seconds[i])
                 changed = difference > max(TOLERANCE * old_seconds[i], floor) or olds[i].epochs != news[j].epochs
+                changed = changed or olds[i].kind is not news[j].kind
                 blocks.append(Change(olds[i], news[j], old_seconds[i], new_seconds[j], "changed" if changed else ""))
         return cls(base, new, tuple(blocks))
 
@@ -128,6 +135,10 @@ def _spread(name: str) -> Callable[[Profile], float]:
     return lambda profile: float(getattr(profile.inference, name))
 
 
+def _epochs(kind: EpochKind) -> Callable[[Profile], float]:
+    return lambda profile: profile.table.counts[kind]
+
+
 _SECONDS: Final[dict[str, Callable[[Profile], float]]] = {name: _spread(name) for name in SPREAD} | {
     "overhead": lambda profile: profile.overhead
 }
@@ -136,9 +147,8 @@ _SHARES: Final[dict[str, Callable[[Profile], float]]] = {
     "offload-count": lambda profile: profile.offload_by_count,
 }
 _COUNTS: Final[dict[str, Callable[[Profile], float]]] = {
-    "sw-epochs": lambda profile: sum(profile.table.counts[kind] for kind in ON_CPU),
     "epochs": lambda profile: profile.table.epochs,
-}
+} | {f"{kind.name.lower()}-epochs": _epochs(kind) for kind in FOUR}
 _FIGURES: Final = _SECONDS | _SHARES | _COUNTS
 _STRUCTURE: Final = ("new-sw", "added", "removed")
 _UNITS: Final = {"s": 1.0, "ms": 1e-3, "us": 1e-6}

@@ -1,57 +1,122 @@
-"""Puts what a report knows of a network onto the epoch blocks that a device has, and says where the two disagree.
+"""Puts what a report knows of a network onto the blocks of its runtime, and says where the two cannot be of one build.
 
+ST's report and what runs describe one thing in different words, and neither is wrong:
+
+* A block that the generated code flags hybrid is often SW in the report. People see the report's kind and operation.
+* The report may list HW epochs that compute nothing, for which there is no block; and, from 4.0 on, lists no epochs that were removed,
+  whose numbers the range of an EC block still covers.
+* A text that lists EC epochs one by one does not say where a blob ends, so that a run of them may be several blocks.
+
+What cannot be is another number, kind or operation at the same place. It is evidence that the files are of different builds.
 Both tables are without the return marker (:meth:`EpochTable.without_marker`). Blocks that the runtime inserted are in no report and
 stay as they are.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
-from n6link.epochs.align import Pair, align
-from n6link.epochs.timers import EpochBlock, EpochTable
+from n6link.epochs.table import ON_CPU, EpochBlock, EpochTable
 from n6link.protocol import EpochKind
 
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """A device's table with what a report adds to it."""
+    """A runtime's table with what a report adds to it."""
 
     table: EpochTable
-    """the device's blocks, with the report's operations and estimates where the device gives none"""
+    """the runtime's blocks; with the report's kinds, names, estimates and counts, or, where the builds differ, with names and estimates
+    that the runtime does not have itself"""
     disagreements: tuple[str, ...]
-    """one sentence each; if there is any, the report is likely of another build than the one on the board"""
+    """the evidence for different builds, one sentence each"""
 
 
 def join(report: EpochTable, measured: EpochTable) -> Join:
-    """Joins a report's blocks with those of a device.
+    """Joins a report's blocks with those of a runtime.
 
     Args:
         report: what the compiler says.
         measured: what runs; its order and number of blocks are kept.
     """
+    listed = sorted(report.blocks, key=lambda block: block.first)
+    firsts, lasts = [block.first for block in listed], [block.last for block in listed]
     own = [block for block in measured.blocks if block.kind is not EpochKind.EXTRA]
-    if [block.kind for block in own] == [block.kind for block in report.blocks]:
-        pairs: list[Pair] = [(index, index) for index in range(len(own))]
-    else:
-        pairs = align([(b.kind, b.first) for b in report.blocks], [(b.kind, b.first) for b in own])
+    pairs = [(block, listed[bisect_left(lasts, block.first) : bisect_right(firsts, block.last)]) for block in own]
+    evidence = [(block.first, sentence) for block, known in pairs for sentence in _against(block, known)]
+    evidence += _missing(listed, [known for _, found in pairs for known in found], own)
     blocks = list(measured.blocks)
-    disagreements = []
-    for there, here in pairs:
-        known = None if there is None else report.blocks[there]
-        block = None if here is None else own[here]
-        if block and known:
-            blocks[block.index] = block.completed(known)
-            if not _agree(block, known):
-                disagreements.append(f"{block.label} runs where the report has {known.label}.")
-        elif block:
-            disagreements.append(f"{block.label} runs on the device, and is not in the report.")
-        elif known:
-            disagreements.append(f"{known.label} is in the report, and does not run on the device.")
-    return Join(EpochTable(tuple(blocks)), tuple(disagreements))
+    for block, known in pairs:
+        named = [part for part in known if block.first <= part.first and part.last <= block.last]
+        if not evidence:
+            blocks[block.index] = _described(block, named)
+        elif len(known) == 1 and not any(_against(block, known)):
+            blocks[block.index] = block.completed(known[0])
+    if evidence:
+        return Join(replace(measured, blocks=tuple(blocks)), tuple(sentence for _, sentence in sorted(evidence)))
+    return Join(EpochTable(tuple(blocks), report.counts, report.unlisted), ())
 
 
-def _agree(block: EpochBlock, known: EpochBlock) -> bool:
-    """The report may lack the name, and the device may have the begin of it only."""
-    same_name = known.operation[: len(block.operation)] == block.operation
-    return (block.first, block.last) == (known.first, known.last) and (same_name or not known.operation)
+def _described(block: EpochBlock, known: Sequence[EpochBlock]) -> EpochBlock:
+    """The block in the report's words."""
+    kind = known[0].kind if known else block.kind
+    names = dict.fromkeys(name for part in known for name in part.operations)
+    estimates = (
+        sum(part.estimated_npu for part in known) or block.estimated_npu,
+        sum(part.estimated_total for part in known) or block.estimated_total,
+    )
+    return replace(
+        block,
+        kind=kind,
+        operation=", ".join(names) or block.operation,
+        estimated_npu=estimates[0],
+        estimated_total=estimates[1],
+    )
+
+
+def _against(block: EpochBlock, known: Sequence[EpochBlock]) -> Iterator[str]:
+    """What in the report cannot be of the same build as this block; the first such thing is enough."""
+    if not known:
+        yield f"{block.label} runs on the device, and is not in the report."
+    for part in known:
+        if not (_same_kind(part, block) and _same_place(part, block) and _same_name(part, block)):
+            yield f"{block.label} runs where the report has {part.label}."
+            return
+
+
+def _same_kind(known: EpochBlock, block: EpochBlock) -> bool:
+    return known.kind is block.kind or (known.kind in ON_CPU and block.kind in ON_CPU)
+
+
+def _same_place(known: EpochBlock, block: EpochBlock) -> bool:
+    """EC epochs may be listed with gaps, or as one run of several blobs; one of the two holds the other."""
+    if block.kind is not EpochKind.EC:
+        return (known.first, known.last) == (block.first, block.last)
+    first, last = max(known.first, block.first), min(known.last, block.last)
+    return (first, last) in ((known.first, known.last), (block.first, block.last))
+
+
+def _same_name(known: EpochBlock, block: EpochBlock) -> bool:
+    """Whether the two may have the same operation: a device has the begin of a name, or none, and a block may have several."""
+    if known.kind not in ON_CPU or not known.operation or not block.operation:
+        return True
+    names = [_plain(name) for name in known.operations]
+    return any(name.startswith(own) or own.startswith(name) for own in map(_plain, block.operations) for name in names)
+
+
+def _plain(operation: str) -> str:
+    """An operation without the type that it computes with: ``Sub(float)``."""
+    return operation.partition("(")[0].strip().lower()
+
+
+def _missing(
+    listed: Sequence[EpochBlock], found: Sequence[EpochBlock], own: Sequence[EpochBlock]
+) -> Iterator[tuple[int, str]]:
+    """Epochs that the report lists and that have no block. HW epochs that compute nothing have none."""
+    seen = {id(block) for block in found}
+    last = max((block.last for block in own), default=0)
+    for part in listed:
+        idle = part.kind is EpochKind.HW and not part.estimated_total and part.first < last
+        if id(part) not in seen and not idle:
+            yield part.first, f"{part.label} is in the report, and does not run on the device."

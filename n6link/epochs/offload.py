@@ -28,11 +28,6 @@ OVERHEAD: Final = "overhead"
 Seconds = NDArray[np.float64]
 
 
-def known(share: float) -> float | None:
-    """A share as JSON and views have it: None where it is NaN."""
-    return None if math.isnan(share) else share
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class TimeUse:
     """Where the time of an inference goes: one that was measured, or the mean of several."""
@@ -81,6 +76,7 @@ class TimeUse:
 
     def __str__(self) -> str:
         """``94.7% of 75 epochs, 71.2% of the time``, and the share without overhead where that is another one."""
-        count = f"{self.table.offload_by_count:.1%} of {self.table.epochs} epochs"
         by_time, without = f"{self.offload_by_time:.1%}", f"{self.offload_without_overhead:.1%}"
-        return f"{count}, {by_time} of the time" + (f" ({without} without overhead)" if without != by_time else "")
+        return f"{self.table.offload}, {by_time} of the time" + (
+            f" ({without} without overhead)" if without != by_time else ""
+        )

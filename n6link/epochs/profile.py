@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from n6link.epochs import patterns
 from n6link.epochs.join import join
-from n6link.epochs.offload import TimeUse, known
+from n6link.epochs.offload import TimeUse
+from n6link.epochs.table import known
 from n6link.epochs.timers import STAGES, EpochBlock, EpochTable, EpochTimers, Seconds, Ticks, origin, to_csv
 from n6link.errors import BadInput
 from n6link.protocol import TimerSource

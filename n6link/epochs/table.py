@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -21,7 +22,14 @@ ON_NPU: Final = frozenset({EpochKind.HW, EpochKind.EC})
 """Kinds whose work runs wholly on the NPU."""
 ON_CPU: Final = frozenset({EpochKind.SW, EpochKind.HYBRID})
 """Kinds whose work runs on the CPU, wholly or in part: the fallbacks."""
+FOUR: Final = (EpochKind.EC, EpochKind.HW, EpochKind.HYBRID, EpochKind.SW)
+"""The kinds of a network's epochs, as every table lists them."""
 _OPERATION_BYTES: Final = BlockRecord.DTYPE["operation"].itemsize
+
+
+def known(share: float) -> float | None:
+    """A share as JSON and views have it: None where it is NaN."""
+    return None if math.isnan(share) else share
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +71,11 @@ class EpochBlock:
         return self.operation.encode()[:_OPERATION_BYTES].decode(errors="ignore").strip(" ,")
 
     @property
+    def operations(self) -> tuple[str, ...]:
+        """The names in :attr:`operation`: a block may compute several."""
+        return tuple(name.strip() for name in self.operation.split(",") if name.strip())
+
+    @property
     def fallback(self) -> str:
         """What the CPU computes in this block (SW and HYBRID), ``not known`` if that has no name; empty for other blocks."""
         return (self.operation or "not known") if self.kind in ON_CPU else ""
@@ -78,8 +91,12 @@ class EpochBlock:
 
     @property
     def key(self) -> tuple[EpochKind, str]:
-        """What makes this the same block in another build of the network: its kind, and what the CPU has to do in it."""
-        return self.kind, "" if self.kind in ON_NPU else self.operation
+        """What makes this the same block in another build of the network: who computes it, and what the CPU has to do in it.
+
+        SW and HYBRID are one here: ST's report and its generated code name the same block differently.
+        """
+        kind = EpochKind.SW if self.kind in ON_CPU else self.kind
+        return kind, "" if self.kind in ON_NPU else self.operation
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values; :meth:`from_dict` reads them."""
@@ -112,9 +129,17 @@ class EpochBlock:
 
 @dataclass(frozen=True, slots=True)
 class EpochTable:
-    """The epoch blocks of a network, in the order in which they run."""
+    """The epoch blocks of a network, in the order in which they run, and how many epochs it has.
+
+    Numbers of epochs have gaps: the compiler removes epochs that do no work, within EC blobs and between blocks. So the range of
+    a blob says where it is, not how many epochs it runs, and what the compiler announces is kept besides the blocks.
+    """
 
     blocks: tuple[EpochBlock, ...]
+    totals: Mapping[EpochKind, int] | None = None
+    """epochs by kind as the compiler counts them; None = as many as the blocks have numbers"""
+    unlisted: int = 0
+    """epochs that are announced, and of which nothing else is known: the report does not list them"""
 
     @classmethod
     def from_records(cls, records: Iterable[BlockRecord], *, epochs: int | None = None) -> Self:
@@ -122,7 +147,8 @@ class EpochTable:
 
         Args:
             records: one for each block.
-            epochs: number of epochs of the network (``NetworkRecord.epochs``); with one more, the table has the return marker.
+            epochs: number of epochs of the network (``NetworkRecord.epochs``); with one more, the table has the return marker,
+                with any other difference, numbers have gaps.
 
         Raises:
             RemoteProtocolError: a record has an unknown kind, or ends before it begins.
@@ -135,7 +161,9 @@ class EpochTable:
             estimates = record.estimated_npu, record.estimated_total
             blocks.append(EpochBlock(index, kind, first, last, record.operation, *estimates))
         table = cls(tuple(blocks))
-        return table.without_marker() if table.epochs - 1 == epochs else table
+        if table.epochs - 1 == epochs:
+            table = table.without_marker()
+        return table if epochs is None else table.of(epochs)
 
     @classmethod
     def from_blocks(cls, blocks: Iterable[EpochBlock]) -> Self:
@@ -150,7 +178,17 @@ class EpochTable:
         last = self.blocks[-1] if self.blocks else None
         if last is None or last.kind is not EpochKind.EC or last.epochs < 2:
             return self
-        return type(self)((*self.blocks[:-1], replace(last, last=last.last - 1)))
+        return replace(self, blocks=(*self.blocks[:-1], replace(last, last=last.last - 1)))
+
+    def of(self, epochs: int) -> Self:
+        """This table, of a network of so many epochs: those that differ from the numbers of the blocks do no work on the CPU.
+
+        If the blocks of the NPU have too few numbers for that, the table stays as it is.
+        """
+        counts = self.counts
+        kind = EpochKind.EC if counts[EpochKind.EC] else EpochKind.HW
+        counts[kind] += epochs - self.epochs
+        return self if epochs == self.epochs or counts[kind] < 0 else replace(self, totals=counts)
 
     def __len__(self) -> int:
         return len(self.blocks)
@@ -158,11 +196,13 @@ class EpochTable:
     @property
     def epochs(self) -> int:
         """Number of epochs of the network."""
-        return sum(block.epochs for block in self.blocks)
+        return sum(self.counts.values()) + self.unlisted
 
     @property
     def counts(self) -> dict[EpochKind, int]:
         """Epochs by kind, every kind present."""
+        if self.totals is not None:
+            return {kind: self.totals.get(kind, 0) for kind in EpochKind}
         return {kind: sum(block.epochs for block in self.blocks if block.kind is kind) for kind in EpochKind}
 
     @property
@@ -173,9 +213,32 @@ class EpochTable:
 
     @property
     def offload_by_count(self) -> float:
-        """Share of the epochs that run wholly on the NPU, 0..1; NaN if there is no epoch."""
+        """Share of the epochs that run wholly on the NPU, 0..1; NaN if there is no epoch, or if some are not listed."""
+        return self._share(*ON_NPU)
+
+    @property
+    def hybrid_by_count(self) -> float:
+        """Share of the epochs that run on both, 0..1; NaN like :attr:`offload_by_count`, in which they are not counted."""
+        return self._share(EpochKind.HYBRID)
+
+    @property
+    def offload(self) -> str:
+        """Both shares in words: ``86.5% of 148 epochs, 1.4% hybrid``."""
+        if self.unlisted:
+            return f"not known, {self.unlisted} of {self.epochs} epochs are not listed"
+        hybrid = f", {self.hybrid_by_count:.1%} hybrid" if self.counts[EpochKind.HYBRID] else ""
+        return f"{self.offload_by_count:.1%} of {self.epochs} epochs{hybrid}"
+
+    @property
+    def kinds_by_count(self) -> str:
+        """The epochs of each kind that there are, in words: ``128 EC, 2 HYBRID, 18 SW``."""
+        counts = self.counts
+        parts = [f"{counts[kind]} {kind.name}" for kind in FOUR if counts[kind]]
+        return ", ".join(parts + [f"{self.unlisted} not listed"] * bool(self.unlisted))
+
+    def _share(self, *kinds: EpochKind) -> float:
         counts, epochs = self.counts, self.epochs
-        return sum(counts[kind] for kind in ON_NPU) / epochs if epochs else float("nan")
+        return sum(counts[kind] for kind in kinds) / epochs if epochs and not self.unlisted else float("nan")
 
     @property
     def offload_by_blocks(self) -> float:
@@ -208,7 +271,9 @@ class EpochTable:
         return {
             "epochs": self.epochs,
             "counts": {kind.name: count for kind, count in self.counts.items()},
-            "offload_by_count": self.offload_by_count if self.epochs else None,
+            "unlisted": self.unlisted,
+            "offload_by_count": known(self.offload_by_count),
+            "hybrid_by_count": known(self.hybrid_by_count),
             "blocks": [block.to_dict() for block in self.blocks],
         }
 
@@ -219,10 +284,16 @@ class EpochTable:
         Raises:
             BadInput: this is no such dictionary.
         """
-        blocks = values.get("blocks")
+        blocks, counts, unlisted = values.get("blocks"), values.get("counts", {}), values.get("unlisted", 0)
         if not isinstance(blocks, list):
             raise BadInput("An epoch table needs a list of blocks.")
-        return cls.from_blocks(EpochBlock.from_dict(block) for block in blocks)
+        table = cls.from_blocks(EpochBlock.from_dict(block) for block in blocks)
+        try:
+            totals = {EpochKind[name]: int(count) for name, count in counts.items()}
+            unlisted = int(unlisted)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise BadInput(f"{counts!r} are no counts of epochs by kind: {error!r}.") from error
+        return replace(table, totals=None if totals in ({}, table.counts) else totals, unlisted=unlisted)
 
     def to_json(self) -> str:
         """:meth:`to_dict` as JSON text."""

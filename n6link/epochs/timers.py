@@ -25,8 +25,8 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from n6link.epochs.offload import Seconds, TimeUse, known
-from n6link.epochs.table import ON_CPU, ON_NPU, EpochBlock, EpochTable, to_csv
+from n6link.epochs.offload import Seconds, TimeUse
+from n6link.epochs.table import ON_CPU, ON_NPU, EpochBlock, EpochTable, known, to_csv
 from n6link.errors import RemoteProtocolError
 from n6link.protocol import TimerSource
 

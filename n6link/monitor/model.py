@@ -19,7 +19,8 @@ from typing import Final
 
 import numpy as np
 
-from n6link.epochs.offload import OVERHEAD, TimeUse, known
+from n6link.epochs.offload import OVERHEAD, TimeUse
+from n6link.epochs.table import known
 from n6link.epochs.timers import EpochStats
 from n6link.link.rate import BITS_PER_BYTE
 from n6link.monitor.view import (
