@@ -14,6 +14,7 @@ from typing import Any, Final
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from m55 import CORE_INCLUDES
 from typer.testing import CliRunner
 
 from n6link.cli import firmware
@@ -437,7 +438,7 @@ def test_what_is_written_compiles(tmp_path: Path, runtime: int) -> None:
     for count in range(3):
         path = tmp_path / f"registry_{count}.c"
         path.write_text(write_c(networks[:count]))
-        includes = [f"-I{FIRMWARE / 'core'}", f"-I{FIRMWARE / 'npu'}", f"-I{STUBS / 'aton'}"]
+        includes = [*CORE_INCLUDES, f"-I{FIRMWARE / 'npu'}", f"-I{STUBS / 'aton'}"]
         options = ["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-DLL_ATON_EB_DBG_INFO", f"-DN6_STUB_ATON={runtime}"]
         subprocess.run(["gcc", *options, *includes, "-c", str(path), "-o", str(tmp_path / "registry.o")], check=True)
 
