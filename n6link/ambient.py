@@ -8,12 +8,16 @@ Everything that reads a clock or draws a number that goes over the wire asks her
 
 from __future__ import annotations
 
-import secrets
+import os
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Final
+
+
+def _randbits(count: int) -> int:
+    return int.from_bytes(os.urandom((count + 7) // 8)) >> -count % 8  # the module secrets loads hashlib and more
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +30,7 @@ class Source:
     """
 
     monotonic: Callable[[], float] = time.monotonic
-    randbits: Callable[[int], int] = secrets.randbits
+    randbits: Callable[[int], int] = _randbits
 
 
 source: Final = ContextVar("n6link.ambient.source", default=Source())  # noqa: B039  it cannot change
@@ -38,5 +42,5 @@ def monotonic() -> float:
 
 
 def randbits(count: int) -> int:
-    """A whole number of so many random bits: ``secrets.randbits()``, where nothing else was set."""
+    """A whole number of so many random bits: from the operating system, where nothing else was set."""
     return source.get().randbits(count)

@@ -355,7 +355,9 @@ def test_run_arrays(virtual_board: None, tmp_path: Path) -> None:
     assert "also needs" in bad(2, *words)
     for kind in ("npy", "npz"):
         (tmp_path / f"broken.{kind}").write_bytes(b"PK\3\4nothing")
-        assert "no arrays that can be read" in bad(2, "run", "movenet13", tmp_path / f"broken.{kind}", "--url", POSE)
+        assert "cannot be read as .npz or .npy" in bad(
+            2, "run", "movenet13", tmp_path / f"broken.{kind}", "--url", POSE
+        )
     np.save(tmp_path / "small.npy", np.zeros((1, 2), np.int8))
     assert "(1, 2)" in bad(2, "run", "movenet13", tmp_path / "small.npy", "--url", POSE)
 

@@ -42,7 +42,6 @@ from typer.core import TyperGroup
 
 from n6link import errors
 from n6link.device import N6Device
-from n6link.transport import sim
 from n6link.transport import url as transport
 
 P = ParamSpec("P")
@@ -179,7 +178,7 @@ async def connect(
     """An open device; a spinner turns until it is there."""
     async with AsyncExitStack() as stack:
         with working(
-            f"Starting {sim.NAME}" if url and url.startswith("sim:") else f"Connecting to {url or 'the board'}"
+            "Starting the virtual board" if url and url.startswith("sim:") else f"Connecting to {url or 'the board'}"
         ):
             dev = await stack.enter_async_context(N6Device(url, cards=cards or (), timeout=timeout))
         yield dev

@@ -9,7 +9,6 @@ from rich import box
 from rich.table import Table
 
 from n6link.cli.common import Json, emit, out
-from n6link.transport import discovery
 
 
 def devices(
@@ -17,6 +16,8 @@ def devices(
     as_json: Json = False,
 ) -> None:
     """List the boards that are plugged in."""
+    from n6link.transport import discovery
+
     ports = discovery.devices()
     shown = [port for port in ports if port.kind or all_ports]
     if as_json:

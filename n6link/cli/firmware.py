@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from n6link.cli.common import Group, Json, emit, err, out
 from n6link.errors import BadInput
-from n6link.registry import Network, check_together, read_network, runtime_version, write_c
+
+if TYPE_CHECKING:
+    from n6link.registry import Network
 
 app = typer.Typer(cls=Group, no_args_is_help=True)
 
@@ -42,6 +44,8 @@ def registry(
     as_json: Json = False,
 ) -> None:
     """Check the networks of a firmware, write their C registry, and say where their weights belong."""
+    from n6link.registry import check_together, read_network, runtime_version, write_c
+
     if output.suffix != ".c":
         raise BadInput(
             f"{str(output)!r} is to be written, and is no name of a C file; networks are given by --network."

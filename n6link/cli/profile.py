@@ -8,7 +8,6 @@ from typing import Annotated, Any, Final
 
 import anyio
 import anyio.to_thread
-import numpy as np
 import typer
 from numpy.typing import NDArray
 from rich import box
@@ -17,13 +16,13 @@ from rich.markup import escape
 from rich.table import Column, Table
 from rich.text import Text
 
+from n6link.cli.arrays import read_arrays
 from n6link.cli.common import FAILED, Cards, Json, Timeout, Url, emit, err, listing, out, working
 from n6link.console import KIND_STYLES, bar, duration
 from n6link.device import N6Device
-from n6link.epochs import diff, export
+from n6link.epochs import diff
 from n6link.epochs.offload import OVERHEAD
 from n6link.epochs.profile import Profile, collect
-from n6link.epochs.st_report import read
 from n6link.epochs.timers import STAGES
 from n6link.errors import BadInput
 from n6link.network import Network
@@ -96,12 +95,16 @@ def profile(
         measured = anyio.run(_measure, network, url, runs, warmup, data, cards, timeout)
     disagreements: tuple[str, ...] = ()
     if report:
+        from n6link.epochs.st_report import read
+
         table = read(report).table
         if table is None:
             raise BadInput(f"{report} lists no epochs; give the generate report or the c_info of the network.")
         measured, disagreements = measured.joined(table)
     compared = diff.Diff.of(Profile.load(base), measured) if base else None
     violations = diff.check(gate, measured, compared.base if compared else None) if gate else []
+    from n6link.epochs import export
+
     for path, write in {
         save: Profile.to_json,
         trace: export.trace,
@@ -148,16 +151,12 @@ async def _measure(
 
 def _inputs(path: Path, network: Network) -> dict[str, NDArray[Any]]:
     """Arrays by the names of the network's inputs, from an .npz, or of its only input from an .npy."""
-    try:
-        loaded = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise BadInput(f"{path} cannot be read as .npz or .npy: {error}.") from error
-    if isinstance(loaded, np.ndarray):
+    loaded = read_arrays(path)
+    if not isinstance(loaded, dict):
         return {next(iter(network.inputs)): loaded}
-    with loaded:
-        if missing := [name for name in network.inputs if name not in loaded]:
-            raise BadInput(f"{path} lacks {', '.join(missing)}; it has {', '.join(loaded) or 'nothing'}.")
-        return {name: loaded[name] for name in network.inputs}
+    if missing := [name for name in network.inputs if name not in loaded]:
+        raise BadInput(f"{path} lacks {', '.join(missing)}; it has {', '.join(loaded) or 'nothing'}.")
+    return {name: loaded[name] for name in network.inputs}
 
 
 def _write(path: Path, text: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich import box
@@ -18,9 +18,11 @@ from n6link.cli.common import FAILED, Json, emit, listing, out
 from n6link.console import duration
 from n6link.epochs import patterns
 from n6link.epochs.pools import Pool
-from n6link.epochs.st_report import Report, read
 from n6link.epochs.timers import EpochTable
 from n6link.protocol import EpochKind
+
+if TYPE_CHECKING:
+    from n6link.epochs.st_report import Report
 
 MAX_NOTES: Final = 20
 """Notes that are shown of each report."""
@@ -40,6 +42,8 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Show reports of ST Edge AI Core: memory pools, epochs, what falls back to the CPU, and networks side by side."""
+    from n6link.epochs.st_report import read
+
     reports = [read(file) for file in files]
     if as_json:
         emit([item.to_dict() for item in reports])

@@ -10,11 +10,9 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import Annotated, Any, Final
-from zipfile import BadZipFile
 
 import anyio
 import anyio.to_thread
-import numpy as np
 import typer
 from anyio.abc import TaskGroup
 from anyio.streams.memory import MemoryObjectSendStream
@@ -22,6 +20,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from n6link.cli import tables
+from n6link.cli.arrays import read_arrays
 from n6link.cli.common import FAILED, Cards, Json, Timeout, Url, connect, emit, err, out, start
 from n6link.console import duration
 from n6link.decoders import Pose, tasks
@@ -243,12 +242,7 @@ def _load(path: Path) -> Any:
     """A picture, the raw input in a .npy file, or the raw inputs by name in a .npz file."""
     if path.suffix.lower() not in (".npy", ".npz"):
         return load(path)
-    try:
-        with path.open("rb") as file:
-            arrays = np.load(file, allow_pickle=False)
-            return arrays if isinstance(arrays, np.ndarray) else dict(arrays)
-    except (OSError, ValueError, BadZipFile) as error:
-        raise BadInput(f"{str(path)!r} holds no arrays that can be read: {error}") from error
+    return read_arrays(path)
 
 
 def _line(item: Item) -> dict[str, Any]:

@@ -12,8 +12,6 @@ import typer
 
 from n6link.cli.common import Json, err
 from n6link.errors import BadInput, TransportError
-from n6link.transport import sim as boards
-from n6link.transport.process import check_ready, how_ended
 
 
 def sim(
@@ -44,6 +42,9 @@ def sim(
     as_json: Json = False,
 ) -> None:
     """Run a virtual board until Ctrl-C; its first line is JSON with its URL."""
+    from n6link.transport import sim as boards
+    from n6link.transport.process import check_ready, how_ended
+
     ends = [*(["--pty"] if pty else []), *(["--tcp", str(tcp)] if tcp is not None else [])]
     ends += ["--unix", str(unix)] if unix else []
     if (pty, tcp is not None, unix is not None).count(True) != 1:
@@ -60,19 +61,14 @@ def sim(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         ) as process:
             try:
-                _announce(process)
+                assert process.stdout
+                line = process.stdout.readline()
+                url = check_ready(line, boards.NAME)
+                print(line.decode(), end="", flush=True)
+                if sys.stdout.isatty():
+                    err.print(f"[dim]In another terminal: n6link info --url {url}     Ctrl-C ends this board.[/]")
                 code = process.wait()
             finally:
                 process.terminate()
     if code:
         raise TransportError(f"{boards.NAME} {how_ended(code)}")
-
-
-def _announce(process: subprocess.Popen[bytes]) -> None:
-    """Passes the board's first line on; a board that does not start has an error there."""
-    assert process.stdout
-    line = process.stdout.readline()
-    url = check_ready(line, boards.NAME)
-    print(line.decode(), end="", flush=True)
-    if sys.stdout.isatty():
-        err.print(f"[dim]In another terminal: n6link info --url {url}     Ctrl-C ends this board.[/]")

@@ -40,7 +40,6 @@ from __future__ import annotations
 
 import math
 import os
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -164,6 +163,8 @@ def load(text: str, *, base: Path | None, name: str = "card") -> Card:
     Raises:
         CardError: not TOML, an unknown key, a value of the wrong type, or no task.
     """
+    import tomllib
+
     try:
         top = _Table(tomllib.loads(text), f"Card {name!r}")
     except tomllib.TOMLDecodeError as error:
