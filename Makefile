@@ -7,7 +7,7 @@ SOURCES := $(shell find firmware -path firmware/test -prune -o -type f \( -name 
 # Options of pytest, such as TESTS='tests/test_link.py -x'.
 TESTS ?=
 
-.PHONY: help demo check test sanitize coverage ci hooks gen format bench firmware clean
+.PHONY: help demo check test sanitize coverage ci hooks release gen format bench firmware clean
 help:
 	@echo 'make demo      a photograph through the virtual board, from nothing'
 	@echo 'make test      all tests; make test TESTS=tests/test_link.py: some'
@@ -16,6 +16,7 @@ help:
 	@echo 'make coverage  tests with coverage of the package and of the C behind the virtual board'
 	@echo 'make ci        all of these on every Python of this machine; the last lines say what failed'
 	@echo 'make hooks     quick checks before each commit'
+	@echo 'make release   source distribution and wheels in dist/, checked, installed and tried'
 	@echo 'make gen       regenerate what repeats the schema'
 	@echo 'make format    format Python and C'
 	@echo 'make bench     speed of the link and the decoders'
@@ -101,6 +102,10 @@ ci:
 
 hooks: $(VENV)/.dev
 	$(BIN)/pre-commit install
+
+release: $(VENV)/.dev
+	$(BIN)/pip install --quiet --group release
+	tools/release $(VENV)
 
 clean:
 	rm -rf $(VENV) build dist firmware/build .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*
