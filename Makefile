@@ -7,7 +7,7 @@ SOURCES := $(shell find firmware -path firmware/test -prune -o -type f \( -name 
 # Options of pytest, such as TESTS='tests/test_link.py -x'.
 TESTS ?=
 
-.PHONY: help demo check test sanitize coverage ci hooks release gen format bench firmware clean
+.PHONY: help demo check test sanitize coverage ci hooks fresh release gen format bench firmware clean
 help:
 	@echo 'make demo      a photograph through the virtual board, from nothing'
 	@echo 'make test      all tests; make test TESTS=tests/test_link.py: some'
@@ -16,6 +16,7 @@ help:
 	@echo 'make coverage  tests with coverage of the package and of the C behind the virtual board'
 	@echo 'make ci        all of these on every Python of this machine; the last lines say what failed'
 	@echo 'make hooks     quick checks before each commit'
+	@echo 'make fresh     make demo and make test in a new Debian 12 and 13; only root can'
 	@echo 'make release   source distribution and wheels in dist/, checked, installed and tried'
 	@echo 'make gen       regenerate what repeats the schema'
 	@echo 'make format    format Python and C'
@@ -23,7 +24,7 @@ help:
 	@echo 'make firmware  the virtual board, the QEMU image and the board compile check, without Python'
 
 # ---- before anything else: what is needed besides Python packages is named with the command that installs it
-NEEDS := need-run need-test need-check
+NEEDS := need-run need-test need-check need-fresh
 .PHONY: $(NEEDS) FORCE
 $(NEEDS): need-%:
 	@tools/need $* $(firstword $(wildcard $(BIN)/python) $(PYTHON))
@@ -102,6 +103,9 @@ ci:
 
 hooks: $(VENV)/.dev
 	$(BIN)/pre-commit install
+
+fresh: need-fresh
+	tools/fresh
 
 release: $(VENV)/.dev
 	$(BIN)/pip install --quiet --group release
