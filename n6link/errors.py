@@ -23,6 +23,8 @@ Any other exception that leaves n6link is a bug.
 
 from __future__ import annotations
 
+from typing import cast
+
 from n6link.protocol import Status
 
 
@@ -92,3 +94,10 @@ class CardError(N6Error):
 
 class ReportError(N6Error):
     """A report of ST Edge AI Core that cannot be read."""
+
+
+def innermost(error: BaseException) -> BaseException:
+    """The first error in a group, and in the groups in it; another error itself."""
+    while isinstance(error, BaseExceptionGroup):
+        error = cast("BaseExceptionGroup[BaseException]", error).exceptions[0]
+    return error

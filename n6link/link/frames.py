@@ -32,6 +32,7 @@ from n6link.protocol.records import DataHeader, FrameHeader
 
 Frame: TypeAlias = tuple[int, int, int, memoryview]
 """type, flags, id, payload"""
+DATA: Final = int(MessageType.DATA)
 DAMAGED: Final = -1
 """in place of the flags of a DATA frame whose CRC-32 is wrong: its headers may tell what to ask for again"""
 
@@ -42,7 +43,6 @@ OVERHEAD: Final = 2 * HEADER_SIZE + CRC_SIZE
 """bytes of a DATA frame beside its chunk"""
 
 _CRC16_START: Final = 0xFFFF
-_DATA: Final = int(MessageType.DATA)
 _NO_PAYLOAD: Final = memoryview(b"")
 
 
@@ -135,7 +135,7 @@ class FrameReader:
         self.stray = StrayText()
         self._counters = counters
         self._kept = bytearray()
-        self._need = 0
+        self._need: int = 0
         self._hunting = False
 
     @property
@@ -179,7 +179,7 @@ class FrameReader:
             _, kind, flags, number, length, crc = _HEADER.unpack_from(data, at)
             body = at + HEADER_SIZE
             if crc != crc_hqx(view[at : body - 2], _CRC16_START) or length > (
-                self.max_data if kind == _DATA else Limit.MAX_CONTROL
+                self.max_data if kind == DATA else Limit.MAX_CONTROL
             ):
                 counters.header_errors += 1
                 self._skip(b"", 1)
@@ -194,7 +194,7 @@ class FrameReader:
                 payload = view[body:end]
                 if _CRC32.unpack_from(data, end)[0] != crc32(payload):
                     counters.payload_errors += 1
-                    if kind == _DATA:
+                    if kind == DATA:
                         yield kind, DAMAGED, number, payload
                     self._skip(b"", len(MAGIC))
                     at += len(MAGIC)

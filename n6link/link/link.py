@@ -48,6 +48,7 @@ ATTEMPTS: Final = 3
 GAPS: Final = 32
 """NAKs of one complaint at most"""
 
+_HELLO: Final = int(MessageType.HELLO)
 _RESULT_OF: Final = {int(MessageType.RESULT): MessageType.INFER, int(MessageType.READ): MessageType.READ}
 """replies that begin a download, and to which requests"""
 
@@ -226,13 +227,13 @@ class Link:
                 if self.state is State.OPEN:
                     if flags == frames.DAMAGED:
                         self._on_damage(number, payload)
-                    elif kind == MessageType.DATA:
+                    elif kind == frames.DATA:
                         self._on_data(number, payload, now)
                     elif flags & Flag.REPLY:
-                        self._on_reply(kind, number, payload, now)
+                        self._on_reply(MessageType.named(kind), number, payload, now)
                     else:
-                        self._on_event(kind, number, payload, now)
-                elif self.state is State.OPENING and kind == MessageType.HELLO and number in self.exchanges:
+                        self._on_event(MessageType.named(kind), number, payload, now)
+                elif self.state is State.OPENING and kind == _HELLO and number in self.exchanges:
                     self._on_hello(flags, number, payload, now)
             except ValueError:
                 self.counters.malformed += 1
@@ -259,7 +260,7 @@ class Link:
         self._events.append(opened)
         self._sender.accept(opened.hello.requests, opened.hello.window)
 
-    def _on_reply(self, kind: int, number: int, payload: memoryview, now: float) -> None:
+    def _on_reply(self, kind: MessageType | int, number: int, payload: memoryview, now: float) -> None:
         exchange = self.exchanges.get(number)
         if kind == MessageType.ERROR:
             self._on_error(exchange, payload)
@@ -385,7 +386,7 @@ class Link:
         else:
             self._fail(exchange, RemoteProtocolError(f"the result arrived {ATTEMPTS} times with a wrong digest"))
 
-    def _on_event(self, kind: int, number: int, payload: memoryview, now: float) -> None:
+    def _on_event(self, kind: MessageType | int, number: int, payload: memoryview, now: float) -> None:
         if kind == MessageType.CREDIT:
             self._advance(self._sender.set_limit(records.Credit.unpack(payload).limit, now))
         elif kind == MessageType.NAK:

@@ -70,7 +70,7 @@ class Retry:
         self._time = now
         self._search(now, passed)
         self._watches = {number: watch for number, watch in self._watches.items() if number in link.exchanges}
-        hopeless = []
+        hopeless: list[Exchange] = []
         for exchange in list(link.exchanges.values()):
             watch = self._watches.get(exchange.id)
             if watch is None or watch.progress != exchange.progress:

@@ -149,7 +149,7 @@ class Sender:
         queue, self.queue = self.queue, []
         out: list[Buffer] = [item if isinstance(item, bytes) else self._frame(item, now) for item in queue]
         self._counters.tx_frames += len(out)
-        events = []
+        events: list[Uploaded] = []
         while self._uploads and budget > 0:
             exchange = self._uploads[0]
             assert exchange.upload

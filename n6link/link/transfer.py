@@ -54,7 +54,8 @@ class Chunks:
 
     def gaps(self, end: int | None = None) -> list[tuple[int, int]]:
         """Runs of open chunks before chunk ``end``, as byte ranges (offset, length)."""
-        flags, gaps, end = self._flags, [], len(self._flags) if end is None else end
+        flags, end = self._flags, len(self._flags) if end is None else end
+        gaps: list[tuple[int, int]] = []
         first = flags.find(_OPEN, 0, end)
         while first >= 0:
             last = flags.find(0, first, end)

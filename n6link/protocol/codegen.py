@@ -196,7 +196,7 @@ def vectors_header() -> str:
         "} n6_vector_t;",
         "",
     ]
-    rows = []
+    rows: list[str] = []
     for index, frame in enumerate(vectors()):
         raw = _frame_bytes(frame)
         lines.append(f"static const uint8_t n6_vector_{index}[] = {{")
@@ -223,7 +223,7 @@ def vectors_header() -> str:
 
 def example() -> str:
     """Section 11 of ``protocol.md``: the group ``inference`` as a hex dump."""
-    lines = []
+    lines: list[str] = []
     for frame in vectors():
         if frame["group"] != "inference":
             continue

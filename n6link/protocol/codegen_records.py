@@ -110,7 +110,7 @@ def _call(front: str, items: Iterable[str], back: str) -> Iterator[str]:
 
 def _place(name: str) -> str:
     """Where on the wire a struct is."""
-    places = []
+    places: list[str] = []
     for kind, message in schema.MESSAGES.items():
         for role, body in (("request", message.request), ("reply", message.reply), ("event", message.event)):
             if body and body.struct == name:

@@ -13,6 +13,7 @@ class Coded(IntEnum):
     """An enum whose members carry their documentation: ``NAME = value, "doc"``."""
 
     doc: str
+    _value_: int
 
     def __new__(cls, value: int, doc: str = "") -> Self:
         """Makes a member; looking one up needs no doc."""

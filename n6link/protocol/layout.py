@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import construct as cs
 
 from n6link.protocol import schema
 from n6link.protocol.enums import Coded
+from n6link.protocol.schema import Coding, Text
 
 _SCALARS: Final = {"B": 1, "H": 2, "L": 4, "Q": 8, "b": 1, "h": 2, "l": 4, "q": 8, "f": 4}
 """bytes by ``struct`` format"""
@@ -51,7 +52,7 @@ class Layout:
         return self.members[-1].offset + self.members[-1].size
 
 
-def members(definition: Any) -> Iterator[Member]:
+def members(definition: cs.Struct) -> Iterator[Member]:
     """Walks a construct Struct.
 
     Raises:
@@ -59,23 +60,23 @@ def members(definition: Any) -> Iterator[Member]:
     """
     offset = 0
     for sub in definition.subcons:
-        name, doc, inner, count, enum = sub.name, str(sub.docs), sub, 0, None
+        count, kind, inner = 0, None, sub
         while isinstance(inner, cs.Renamed):
             inner = inner.subcon
         if isinstance(inner, cs.Array):
-            count, inner = int(inner.count), inner.subcon
-        if isinstance(inner, cs.Enum):
-            enum, inner = inner.n6_enum, inner.subcon
+            count, inner = inner.count, inner.subcon
+        if isinstance(inner, Coding):
+            kind, inner = inner.kind, inner.subcon
         if isinstance(inner, cs.FormatField) and inner.fmtstr[0] == "<" and inner.fmtstr[1] in _SCALARS:
-            fmt, align = inner.fmtstr[1], _SCALARS[inner.fmtstr[1]]
+            form, align = inner.fmtstr[1], _SCALARS[inner.fmtstr[1]]
             size = align * max(count, 1)
         elif isinstance(inner, cs.Bytes) and isinstance(inner.length, int):
-            fmt, align, size = f"{inner.length}s", 1, inner.length
+            form, align, size = f"{inner.length}s", 1, inner.length
         else:
-            raise TypeError(f"{name}: {inner!r} is not allowed in a generated struct")
+            raise TypeError(f"{sub.name}: {inner!r} is not allowed in a generated struct")
         if offset % align:
-            raise TypeError(f"{name} at offset {offset} is not aligned to {align}")
-        yield Member(name, fmt, count, enum, getattr(inner, "n6_text", False), doc, offset, size)
+            raise TypeError(f"{sub.name} at offset {offset} is not aligned to {align}")
+        yield Member(str(sub.name), form, count, kind, isinstance(inner, Text), str(sub.docs), offset, size)
         offset += size
 
 

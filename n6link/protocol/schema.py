@@ -31,7 +31,7 @@ into their place.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import construct as cs
 
@@ -63,22 +63,21 @@ _u8, _u16, _u32, _u64 = cs.Int8ul, cs.Int16ul, cs.Int32ul, cs.Int64ul
 _i16, _i32, _f32 = cs.Int16sl, cs.Int32sl, cs.Float32l
 
 
-def _enum(base: Any, kind: type[Coded]) -> Any:
-    enum = cs.Enum(base, kind)
-    enum.n6_enum = kind
-    return enum
+class Coding(cs.Enum):
+    """A number that is a member of an enum."""
+
+    def __init__(self, base: cs.FormatField, kind: type[Coded]) -> None:
+        super().__init__(base, kind)
+        self.kind = kind
 
 
-def _text(size: int) -> Any:
+class Text(cs.Bytes):
     """UTF-8, zero padded."""
-    field = cs.Bytes(size)
-    field.n6_text = True
-    return field
 
 
 FrameHeader: Final = cs.Struct(
     "magic" / _u16 * "Limit.MAGIC",
-    "type" / _enum(_u8, MessageType) * "MessageType",
+    "type" / Coding(_u8, MessageType) * "MessageType",
     "flags" / _u8 * "Flag bits",
     "id" / _u32 * "request or transfer this frame belongs to; ids of a session increase; 0 is for events",
     "length" / _u16 * "bytes of payload",
@@ -118,11 +117,11 @@ HelloReply: Final = cs.Struct(
     "results" / _u8 * "number of result buffers",
     "slot_size" / _u32 * "bytes of an input slot",
     "result_size" / _u32 * "bytes of a result buffer",
-    "build" / _text(24) * "build id of the firmware, UTF-8, zero padded",
+    "build" / Text(24) * "build id of the firmware, UTF-8, zero padded",
 )
 
 Field: Final = cs.Struct(
-    "tag" / _enum(_u16, FieldTag) * "FieldTag",
+    "tag" / Coding(_u16, FieldTag) * "FieldTag",
     "length" / _u16 * "bytes of value that follow; the next field starts at the next multiple of four",
 )
 
@@ -144,8 +143,8 @@ Credit: Final = cs.Struct(
 )
 
 InfoReply: Final = cs.Struct(
-    "board" / _text(32) * "board name, UTF-8, zero padded",
-    "firmware" / _text(24) * "version of the firmware",
+    "board" / Text(32) * "board name, UTF-8, zero padded",
+    "firmware" / Text(24) * "version of the firmware",
     "unique_id" / cs.Bytes(16) * "the chip's unique id, zero padded",
     "uptime" / _u64 * "ticks since start-up",
     "cpu_hz" / _u32 * "CPU clock; 0 = unknown",
@@ -155,8 +154,8 @@ InfoReply: Final = cs.Struct(
     "ram_total" / _u32 * "bytes of RAM the firmware manages",
     "ram_free" / _u32 * "of them, free",
     "temperature_dc" / _i16 * "tenths of a degree Celsius, or Limit.NO_TEMPERATURE",
-    "reset_cause" / _enum(_u8, ResetCause) * "ResetCause",
-    "timer_source" / _enum(_u8, TimerSource) * "TimerSource of the epoch timers",
+    "reset_cause" / Coding(_u8, ResetCause) * "ResetCause",
+    "timer_source" / Coding(_u8, TimerSource) * "TimerSource of the epoch timers",
     "reserved" / _u32 * "0",
 )
 
@@ -165,7 +164,7 @@ ListReply: Final = cs.Struct("count" / _u16 * "number of records", "first" / _u1
 List: Final = cs.Struct("first" / _u16 * "index of the first network wanted", "reserved" / _u16 * "0")
 
 NetworkRecord: Final = cs.Struct(
-    "name" / _text(32) * "name, UTF-8, zero padded",
+    "name" / Text(32) * "name, UTF-8, zero padded",
     "digest" / _u32 * "changes whenever the network or its description does",
     "input_bytes" / _u32 * "bytes of an upload: the inputs at their slot offsets",
     "output_bytes" / _u32 * "bytes of all outputs",
@@ -176,19 +175,19 @@ NetworkRecord: Final = cs.Struct(
     "inputs" / _u8 * "number of inputs",
     "outputs" / _u8 * "number of outputs",
     "pools" / _u8 * "number of memory pools",
-    "timer_source" / _enum(_u8, TimerSource) * "TimerSource of this network's epoch timers",
+    "timer_source" / Coding(_u8, TimerSource) * "TimerSource of this network's epoch timers",
 )
 
 Describe: Final = cs.Struct(
     "network" / _u16 * "index of the network",
-    "section" / _enum(_u8, Section) * "Section",
+    "section" / Coding(_u8, Section) * "Section",
     "reserved" / _u8 * "0",
     "first" / _u32 * "index of the first record (CARD: byte) wanted",
 )
 
 DescribeReply: Final = cs.Struct(
     "network" / _u16 * "index of the network",
-    "section" / _enum(_u8, Section) * "Section",
+    "section" / Coding(_u8, Section) * "Section",
     "reserved" / _u8 * "0",
     "first" / _u32 * "index of the first record (CARD: byte) of this page",
     "count" / _u32 * "records (CARD: bytes) of this page",
@@ -196,8 +195,8 @@ DescribeReply: Final = cs.Struct(
 )
 
 TensorRecord: Final = cs.Struct(
-    "name" / _text(32) * "name, UTF-8, zero padded",
-    "dtype" / _enum(_u8, DType) * "DType",
+    "name" / Text(32) * "name, UTF-8, zero padded",
+    "dtype" / Coding(_u8, DType) * "DType",
     "ndim" / _u8 * "number of dimensions",
     "scales" / _u16 * "number of per-channel ScaleRecords; 0 = per tensor",
     "shape" / cs.Array(6, _u32) * "dimensions as they lie in memory, outermost first",
@@ -214,7 +213,7 @@ ScaleRecord: Final = cs.Struct(
 )
 
 PoolRecord: Final = cs.Struct(
-    "name" / _text(24) * "name of the memory pool",
+    "name" / Text(24) * "name of the memory pool",
     "base" / _u32 * "address",
     "total" / _u32 * "bytes",
     "used" / _u32 * "bytes used",
@@ -228,14 +227,14 @@ BlockRecord: Final = cs.Struct(
     "estimated_total" / _u64 * "cycles the compiler expects in all; 0 = unknown",
     "first" / _u16 * "first epoch of the block",
     "last" / _u16 * "last epoch of the block",
-    "kind" / _enum(_u8, EpochKind) * "EpochKind",
+    "kind" / Coding(_u8, EpochKind) * "EpochKind",
     "reserved" / cs.Array(3, _u8) * "0",
-    "operation" / _text(24) * "name of the operation, if known",
+    "operation" / Text(24) * "name of the operation, if known",
 )
 
-LogLevelRequest: Final = cs.Struct("level" / _enum(_u8, LogLevel) * "LogLevel", "reserved" / cs.Array(3, _u8) * "0")
+LogLevelRequest: Final = cs.Struct("level" / Coding(_u8, LogLevel) * "LogLevel", "reserved" / cs.Array(3, _u8) * "0")
 
-Reset: Final = cs.Struct("kind" / _enum(_u8, ResetKind) * "ResetKind", "reserved" / cs.Array(3, _u8) * "0")
+Reset: Final = cs.Struct("kind" / Coding(_u8, ResetKind) * "ResetKind", "reserved" / cs.Array(3, _u8) * "0")
 
 Commit: Final = cs.Struct(
     "position" / _u32 * "DATA bytes sent so far in this session",
@@ -260,7 +259,7 @@ Infer: Final = cs.Struct(
 
 Return: Final = cs.Struct(
     "output" / _u8 * "index of the output",
-    "reduction" / _enum(_u8, Reduction) * "Reduction",
+    "reduction" / Coding(_u8, Reduction) * "Reduction",
     "channels" / _u16 * "ARGMAX, THRESHOLD*: number of channels (ARGMAX: size of the last axis)",
     "offset" / _u32 * "RAW: first byte; TOPK: first element of the row",
     "length" / _u32 * "RAW: bytes, 0 = to the end; TOPK: elements of the row, 0 = to the end",
@@ -270,7 +269,7 @@ Return: Final = cs.Struct(
 )
 
 InferReply: Final = cs.Struct(
-    "state" / _enum(_u8, InferState) * "InferState",
+    "state" / Coding(_u8, InferState) * "InferState",
     "depth" / _u8 * "inferences queued or running, this one included",
     "reserved" / _u16 * "0",
 )
@@ -293,7 +292,7 @@ Result: Final = cs.Struct(
 
 ResultRecord: Final = cs.Struct(
     "output" / _u8 * "index of the output",
-    "reduction" / _enum(_u8, Reduction) * "Reduction",
+    "reduction" / Coding(_u8, Reduction) * "Reduction",
     "reserved" / _u16 * "0",
     "offset" / _u32 * "where in the DATA it is",
     "length" / _u32 * "its bytes",
@@ -337,14 +336,14 @@ Nak: Final = cs.Struct(
 
 Log: Final = cs.Struct(
     "time" / _u64 * "device time",
-    "level" / _enum(_u8, LogLevel) * "LogLevel",
+    "level" / Coding(_u8, LogLevel) * "LogLevel",
     "reserved" / cs.Array(3, _u8) * "0",
     "dropped" / _u32 * "log lines that were dropped before this one, since start-up",
 )
 
 ErrorReply: Final = cs.Struct(
-    "status" / _enum(_u8, Status) * "Status",
-    "type" / _enum(_u8, MessageType) * "type of the request",
+    "status" / Coding(_u8, Status) * "Status",
+    "type" / Coding(_u8, MessageType) * "type of the request",
     "reserved" / _u16 * "0",
     "value" / _u32 * "the offending value",
 )
@@ -415,7 +414,7 @@ BlockStats: Final = cs.Struct(
     "max" / _u32 * "ticks of the slowest pass of the whole block, at most 2^32 - 1",
 )
 
-STRUCTS: Final[dict[str, Any]] = {
+STRUCTS: Final[dict[str, cs.Struct]] = {
     name: value for name, value in list(globals().items()) if isinstance(value, cs.Struct) and name[0].isupper()
 }
 ENUMS: Final[dict[str, type[Coded]]] = {

@@ -20,8 +20,9 @@ from n6link.protocol.fields import unpack_fields
 
 E = TypeVar("E", bound=Coded)
 
+_NO_TEMPERATURE: Final = int(Limit.NO_TEMPERATURE)
 SLOW_BAUD: Final = 10_000_000
-"""bits a second up to which a UART is slow: 1 MB/s, where a float heatmap takes longer than a network"""
+"""bits per second up to which a UART is slow: 1 MB/s, where a float heatmap takes longer than a network"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,7 @@ class DeviceInfo:
             baud=raw.baud,
             ram_total=raw.ram_total,
             ram_free=raw.ram_free,
-            temperature=None if raw.temperature_dc == Limit.NO_TEMPERATURE else raw.temperature_dc / 10,
+            temperature=celsius(raw.temperature_dc),
             reset_cause=_known(raw.reset_cause, ResetCause.UNKNOWN),
             timer_source=_known(raw.timer_source, TimerSource.NONE),
             features=tuple(feature for feature in Feature if session.features & feature),
@@ -156,13 +157,18 @@ class DeviceInfo:
         return Feature.SIMULATED in self.features
 
 
+def celsius(tenths: int) -> float | None:
+    """A temperature of the wire in degrees Celsius; None if the board has no sensor."""
+    return None if tenths == _NO_TEMPERATURE else tenths / 10
+
+
 def _known(value: E | int, otherwise: E) -> E:
     return value if isinstance(value, type(otherwise)) else otherwise
 
 
 def _regions(lines: str) -> tuple[Region, ...]:
     """Regions of the lines "name used total"; lines of another form are skipped."""
-    regions = []
+    regions: list[Region] = []
     for line in lines.splitlines():
         name, *numbers = line.rsplit(maxsplit=2)
         if len(numbers) == 2 and all(number.isdecimal() for number in numbers):

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from n6link.protocol import Limit, records
+from n6link.protocol import records
+from n6link.session.info import celsius
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ class Stats:
             queue=raw.queue,
             free_bytes=raw.free_bytes,
             log_dropped=raw.log_dropped,
-            temperature=None if raw.temperature_dc == Limit.NO_TEMPERATURE else raw.temperature_dc / 10,
+            temperature=celsius(raw.temperature_dc),
             cpu_hz=raw.cpu_hz,
             npu_hz=raw.npu_hz,
         )

@@ -21,6 +21,7 @@ import anyio
 from anyio.abc import ByteStream, Process
 
 from n6link.errors import TransportError
+from n6link.json_types import Json
 from n6link.transport.socket_stream import SocketStream
 
 BUFFER: Final = 1 << 20
@@ -91,9 +92,10 @@ class ChildStream(ByteStream):
 
     async def _ended(self) -> TransportError:
         """The error that tells why the child has gone."""
+        ended = "has gone"
         with anyio.CancelScope(shield=True):
-            code = await _end(self._process, GRACE)
-        return TransportError(f"{self._name} {how_ended(code)}{self._quote()}")
+            ended = how_ended(await _end(self._process, GRACE))
+        return TransportError(f"{self._name} {ended}{self._quote()}")
 
     def _quote(self) -> str:
         """``: `` and what the child said last on its standard error, best a line that tells an error; or nothing."""
@@ -148,10 +150,9 @@ def check_ready(line: bytes, name: str) -> str:
     Raises:
         TransportError: the line tells an error, or is something else.
     """
-    try:
+    ready: Json = None
+    with suppress(ValueError):
         ready = json.loads(line)
-    except ValueError:
-        ready = None
     if isinstance(ready, dict) and "error" in ready:
         raise TransportError(f"{name} does not start: {str(ready['error']).removeprefix('--')}")
     if not isinstance(ready, dict) or "url" not in ready:

@@ -17,7 +17,7 @@ import asyncio
 import errno
 import re
 from contextlib import suppress
-from typing import Any, Final
+from typing import Final
 
 import anyio
 import anyio.to_thread
@@ -50,15 +50,16 @@ class _Protocol(asyncio.Protocol):
         self.writable.set()
         self.closed = asyncio.Event()
         self.error: Exception | None = None
-        self.transport: Any = None
+        self.transport: asyncio.ReadTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.ReadTransport)
         self.transport = transport
 
     def data_received(self, data: bytes) -> None:
         self.buffer += data
         self.arrived.set()
-        if len(self.buffer) > RECEIVE_LIMIT:
+        if self.transport and len(self.buffer) > RECEIVE_LIMIT:
             self.transport.pause_reading()
 
     def pause_writing(self) -> None:
@@ -74,7 +75,7 @@ class _Protocol(asyncio.Protocol):
         self.writable.set()
 
 
-class _Transport(serial_asyncio.SerialTransport):  # type: ignore[misc]
+class _Transport(serial_asyncio.SerialTransport):
     def __init__(self, loop: asyncio.AbstractEventLoop, protocol: _Protocol, device: serial.Serial) -> None:
         super().__init__(loop, protocol, device)
         self._max_read_size = READ_SIZE

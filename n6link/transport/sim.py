@@ -86,7 +86,7 @@ class SimBoard:
     """What stands in a ``sim:`` URL: networks, and numbers for the whole board."""
 
     networks: Sequence[SimNetwork]
-    options: Mapping[str, int] = field(default_factory=dict)
+    options: Mapping[str, int] = field(default_factory=dict[str, int])
 
     def command(self, folder: Path) -> list[str]:
         """The command line that runs this board, but for the end of its link.

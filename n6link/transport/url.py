@@ -22,7 +22,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -30,7 +30,7 @@ from typing import Any, Final
 import anyio.to_thread
 from anyio.abc import ByteStream
 
-from n6link.errors import BadInput, TransportError
+from n6link.errors import BadInput, TransportError, innermost
 from n6link.transport.socket_stream import SocketStream
 
 RECEIVE_SIZE: Final = 256 * 1024
@@ -86,7 +86,8 @@ class Stream(ByteStream):
     @property
     def extra_attributes(self) -> Mapping[Any, Callable[[], Any]]:
         """What anyio's ``extra()`` can tell about a socket."""
-        return self._inner.extra_attributes
+        # anyio declares it with a type variable that nothing binds
+        return self._inner.extra_attributes  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
 
     async def aclose(self) -> None:
         """Closes the stream; a child process behind it is ended. Closing again does nothing."""
@@ -245,7 +246,7 @@ def _split(url: str) -> tuple[_Scheme, str]:
 
 
 @contextmanager
-def _mapped(url: str) -> Iterator[None]:
+def _mapped(url: str) -> Generator[None, None, None]:
     """Turns what sockets, ports and processes raise into TransportError."""
     try:
         yield
@@ -261,8 +262,7 @@ def _mapped(url: str) -> Iterator[None]:
 
 def _reason(exc: BaseException) -> str:
     """What the system says, in a few words: the cause of anyio's wrappers, the text of a number."""
-    if isinstance(exc, ExceptionGroup):
-        return _reason(exc.exceptions[0])
+    exc = innermost(exc)
     if isinstance(exc, OSError) and exc.__cause__ is not None:
         return _reason(exc.__cause__)
     if isinstance(exc, OSError) and exc.errno is not None and exc.errno in errno.errorcode:
