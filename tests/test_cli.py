@@ -23,6 +23,7 @@ import numpy as np
 import pytest
 from e2e_fixtures import noise
 from PIL import Image
+from references import DATA
 from serial.tools import list_ports
 from typer.testing import CliRunner
 from typer.testing import Result as Outcome
@@ -305,8 +306,8 @@ def test_info_of_a_network(virtual_board: None) -> None:
     assert "the device has no network 'movenet'; it has movenet13" in bad(2, "info", "movenet", "--url", POSE)
 
 
-def test_info_tells_where_networks_fall_back(shared: Path, virtual_board: None) -> None:
-    report = shared / "st_reports" / "tinybert_textgen_ec_network_generate_report_v2.2.txt"
+def test_info_tells_where_networks_fall_back(virtual_board: None) -> None:
+    report = DATA / "reports" / "letters_ec_network_generate_report.txt"
     text = " ".join(good("info", "tinybert", "--url", f"sim:tinybert?report={report}").split())
     assert "SW" in text and "EC" in text and "On the CPU: nothing" not in text
 

@@ -92,11 +92,12 @@ def test_pools_as_the_case_study_shows_them() -> None:
     assert "on the CPU: 3 Resize, 1 DequantizeLinear" in text
 
 
-def test_two_reports_of_one_network_are_told_apart(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_reports_of_one_network_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("n6link.cli.common.out._width", 400)
-    files = sorted((shared / "st_reports").glob("tinybert*"))
+    files = sorted((DATA / "reports").glob("letters*"))
+    assert len(files) == 3
     text = n6link("report", *files).stdout
-    assert all(f"quantized_model ({file.name})" in text for file in files)
+    assert all(f"letters_int8 ({file.name})" in text for file in files)
 
 
 def test_report_as_json() -> None:

@@ -30,6 +30,8 @@ from n6link.registry.emit import quoted
 FIRMWARE: Final = Path(__file__).resolve().parents[1] / "firmware"
 STUBS: Final = FIRMWARE / "ports" / "stm32n6" / "stubs"
 TINY: Final = STUBS / "network"
+REPORTS: Final = Path(__file__).parent / "data" / "reports"
+C_INFO: Final = REPORTS / "letters_network_c_info.json"
 FLAGS: Final = {
     EpochKind.EC: "blob | EpochBlock_Flags_pure_hw",
     EpochKind.SW: "pure_sw",
@@ -142,15 +144,9 @@ def folder(path: Path, blocks: Sequence[EpochBlock] = BLOCKS, *reports: Path, **
 
 
 @pytest.fixture
-def reports(shared: Path) -> Path:
-    """Reports that were published of real networks."""
-    return shared / "st_reports"
-
-
-@pytest.fixture
-def real(reports: Path) -> list[EpochBlock]:
-    """The epoch blocks of a real network, as the runtime has them: with the return marker."""
-    table = st_report.read(reports / "tinybert_textgen_network_c_info_v2.2.json").table
+def compiled() -> list[EpochBlock]:
+    """The epoch blocks of a compiled network, as the runtime has them: with the return marker."""
+    table = st_report.read(C_INFO).table
     assert table is not None
     last = table.blocks[-1]
     return [*table.blocks[:-1], replace(last, last=last.last + 1)]
@@ -252,22 +248,17 @@ def test_damaged_sources_are_read_or_refused(
 # ------------------------------------------------------------------------------------------ with reports
 
 
-def test_real_reports_complete_the_network(tmp_path: Path, reports: Path, real: list[EpochBlock]) -> None:
-    place = folder(
-        tmp_path,
-        real,
-        reports / "tinybert_textgen_network_c_info_v2.2.json",
-        reports / "tinybert_textgen_ec_network_generate_report_v2.2.txt",
-    )
+def test_reports_complete_the_network(tmp_path: Path, compiled: list[EpochBlock]) -> None:
+    place = folder(tmp_path, compiled, C_INFO, REPORTS / "letters_ec_network_generate_report.txt")
     network = read_network("tinybert", place)
-    assert network.epochs == 407
-    assert len(network.blocks) == 217
-    assert network.blocks[-1].last == 407
+    assert network.epochs == 65
+    assert len(network.blocks) == 48
+    assert network.blocks[-1].last == 65
     assert network.blocks[1].operation == "Transpose"
-    assert network.blocks[0].estimated_npu == 40448
+    assert network.blocks[0].estimated_npu == 26112
     assert network.notes == []
     pools = {pool.name: pool for pool in network.pools}
-    assert pools["octoFlash"].weights == 4574097
+    assert pools["octoFlash"].weights == 4571200
     assert pools["cpuRAM2"].used == pools["cpuRAM2"].total == 1024**2
     assert [(pool.name, pool.base) for pool in network.weights] == [("octoFlash", 0x71000000)]
     check_together([network], board="stm32n6570-dk", runtime="1.1.1-14")
@@ -281,47 +272,47 @@ def test_without_reports_the_source_has_to_do(tmp_path: Path) -> None:
     assert "bert has no report" in note
 
 
-def test_reports_of_another_run_are_refused(tmp_path: Path, reports: Path, real: list[EpochBlock]) -> None:
-    c_info = reports / "tinybert_textgen_network_c_info_v2.2.json"
-    old = reports / "tinybert_textgen_network_generate_report_v2.1.txt"
-    other = reports / "mobilenetv2_generate_and_validate_log_v4.0.1.txt"
+def test_reports_of_another_run_are_refused(tmp_path: Path, compiled: list[EpochBlock]) -> None:
+    old = REPORTS / "letters_network_generate_report.txt"
+    other = REPORTS / "mobile_generate_and_validate_log.txt"
     cases: list[tuple[str, Path, dict[str, Any]]] = [
         (r"compiler 1\.1\.0-31 against 1\.1\.1-14", old, {}),
-        (r"compiler 1\.1\.1-14 against 1\.1\.3-8", c_info, {"compiler": "1.1.3-8"}),
-        ("octoFlash at 0x71000000 against 0x70380000", c_info, {"flash": 0x70380000}),
-        ("4574097 bytes of octoFlash against 2097152", c_info, {"weights": "2.00 MB"}),
+        (r"compiler 1\.1\.1-14 against 1\.1\.3-8", C_INFO, {"compiler": "1.1.3-8"}),
+        ("octoFlash at 0x71000000 against 0x70380000", C_INFO, {"flash": 0x70380000}),
+        ("4571200 bytes of octoFlash against 2097152", C_INFO, {"weights": "2.00 MB"}),
         (r"compiler 1\.1\.3-275", other, {}),
     ]
     for number, (reason, report, options) in enumerate(cases):
         with pytest.raises(ReportError, match=reason):
-            read_network("bert", folder(tmp_path / str(number), real, report, **options))
+            read_network("bert", folder(tmp_path / str(number), compiled, report, **options))
 
 
-@pytest.mark.parametrize("epoch", [1, 7, 407])
-def test_another_kind_of_an_epoch_is_noticed(tmp_path: Path, reports: Path, real: list[EpochBlock], epoch: int) -> None:
-    blocks = [replace(block, kind=EpochKind.HYBRID) if block.first <= epoch <= block.last else block for block in real]
+@pytest.mark.parametrize("epoch", [1, 6, 65])
+def test_another_kind_of_an_epoch_is_noticed(tmp_path: Path, compiled: list[EpochBlock], epoch: int) -> None:
+    blocks = [
+        replace(block, kind=EpochKind.HYBRID) if block.first <= epoch <= block.last else block for block in compiled
+    ]
     with pytest.raises(ReportError, match=r"epoch \d+ is (EC|SW) against HYBRID"):
-        read_network("bert", folder(tmp_path, blocks, reports / "tinybert_textgen_network_c_info_v2.2.json"))
+        read_network("bert", folder(tmp_path, blocks, C_INFO))
 
 
-def test_a_missing_epoch_is_noticed(tmp_path: Path, reports: Path, real: list[EpochBlock]) -> None:
-    with pytest.raises(ReportError, match="epoch 403 is EC against nothing"):
-        read_network("bert", folder(tmp_path, real[:-1], reports / "tinybert_textgen_network_c_info_v2.2.json"))
+def test_a_missing_epoch_is_noticed(tmp_path: Path, compiled: list[EpochBlock]) -> None:
+    with pytest.raises(ReportError, match="epoch 64 is EC against nothing"):
+        read_network("bert", folder(tmp_path, compiled[:-1], C_INFO))
 
 
-def test_reports_of_two_models_are_refused(tmp_path: Path, reports: Path, real: list[EpochBlock]) -> None:
-    c_info = reports / "tinybert_textgen_network_c_info_v2.2.json"
-    place = folder(tmp_path, real, c_info)
-    document = json.loads(c_info.read_text())
+def test_reports_of_two_models_are_refused(tmp_path: Path, compiled: list[EpochBlock]) -> None:
+    place = folder(tmp_path, compiled, C_INFO)
+    document = json.loads(C_INFO.read_text())
     document["environment"]["tools"][0]["input_model"]["name"] = "another"
     (place / "network_c_info_2.json").write_text(json.dumps(document))
-    with pytest.raises(ReportError, match="of the model 'quantized_model', and .* of 'another'"):
+    with pytest.raises(ReportError, match="of the model 'letters_int8', and .* of 'another'"):
         read_network("bert", place)
 
 
-def test_reports_are_taken_by_the_name_of_the_source(tmp_path: Path, reports: Path) -> None:
+def test_reports_are_taken_by_the_name_of_the_source(tmp_path: Path) -> None:
     place = folder(tmp_path)
-    shutil.copy(reports / "tinybert_textgen_network_generate_report_v2.1.txt", place / "od_generate_report.txt")
+    shutil.copy(REPORTS / "letters_network_generate_report.txt", place / "od_generate_report.txt")
     shutil.copy(TINY / "network_generate_report.txt", place / "network_generate_report.txt")
     with pytest.raises(ReportError, match=r"network_generate_report.txt is not of .*compiler 1\.1\.3-0"):
         read_network("bert", place)

@@ -1,4 +1,4 @@
-"""Readers of ST Edge AI Core's reports: published samples, the case study's networks, and anything that can be wrong."""
+"""Readers of ST Edge AI Core's reports: made-up networks, the case study's, and anything that can be wrong."""
 
 from __future__ import annotations
 
@@ -24,29 +24,24 @@ from n6link.protocol import EpochKind
 DATA = Path(__file__).parent / "data"
 HW, EXTRA, SW, HYBRID, EC = EpochKind.HW, EpochKind.EXTRA, EpochKind.SW, EpochKind.HYBRID, EpochKind.EC
 
-SAMPLES = [
-    "conv7x7_network_validate_report_v2.2.txt",
-    "conv7x7_validate_network_c_info_v2.2.json",
-    "mobilenetv2_generate_and_validate_log_v4.0.1.txt",
-    "tinybert_textgen_ec_network_generate_report_v2.2.txt",
-    "tinybert_textgen_network_c_info_v2.2.json",
-    "tinybert_textgen_network_generate_report_v2.1.txt",
+REPORTS = DATA / "reports"
+C_INFO = REPORTS / "letters_network_c_info.json"
+LETTERS = [
+    "letters_network_generate_report.txt",
+    "letters_ec_network_generate_report.txt",
+    "letters_network_c_info.json",
 ]
-TINYBERT_FALLBACKS = {
-    "Conv": 48,
-    "QuantizeLinear": 24,
-    "Transpose": 18,
-    "DequantizeLinear": 12,
-    "Reciprocal": 12,
-    "Mul": 12,
-    "Sub": 12,
-    "Softmax": 6,
-    "Split": 6,
+"""of one network: without epoch controller (2.1), with it, and the same as JSON"""
+LETTERS_FALLBACKS = {
+    "Conv": 6,
+    "Transpose": 4,
+    "Softmax": 3,
+    "Split": 3,
+    "DequantizeLinear": 3,
+    "Reciprocal": 3,
+    "QuantizeLinear": 3,
+    "Sub": 3,
 }
-
-
-def sample(shared: Path, name: str) -> Report:
-    return read(shared / "st_reports" / next(path for path in SAMPLES if path.startswith(name)))
 
 
 def table(report: Report) -> EpochTable:
@@ -70,109 +65,108 @@ def epochs_part(*lines: str) -> str:
     return "\n".join(["Epochs details", "-" * 84, *lines, "=" * 84])
 
 
-# ---------------------------------------------------------------------------------------------- published samples
+# ---------------------------------------------------------------------------------------------- made-up networks
 
 
-@pytest.mark.parametrize("name", SAMPLES)
-def test_samples_are_understood_to_the_last_line(shared: Path, name: str) -> None:
-    report = read(shared / "st_reports" / name)
+@pytest.mark.parametrize("name", sorted(path.name for path in REPORTS.iterdir()))
+def test_reports_are_understood_to_the_last_line(name: str) -> None:
+    report = read(REPORTS / name)
     assert report.notes == ()
     assert report.more_notes == 0
 
 
-@pytest.mark.parametrize(
-    "name", ["tinybert_textgen_network_generate", "tinybert_textgen_ec", "tinybert_textgen_network_c"]
-)
-def test_tinybert_counts(shared: Path, name: str) -> None:
-    report = sample(shared, name)
-    assert table(report).epochs == 407
-    assert table(report).counts[SW] == 150
-    assert table(report).fallbacks == TINYBERT_FALLBACKS
-    assert table(report).offload_by_count == pytest.approx(257 / 407)
-    assert pool(report, "npuRAM3").used == 151424, "147.875 kB; the used range is exact"
-    assert pool(report, "octoFlash").share == pytest.approx(0.039, abs=5e-4)
-    assert report.activations == 1048576 + 151424 + 66240
+@pytest.mark.parametrize("name", LETTERS)
+def test_letters_counts(name: str) -> None:
+    report = read(REPORTS / name)
+    assert table(report).epochs == 65
+    assert table(report).counts[SW] == 28
+    assert table(report).fallbacks == LETTERS_FALLBACKS
+    assert table(report).offload_by_count == pytest.approx(37 / 65)
+    assert pool(report, "npuRAM3").used == 151040, "147.500 kB; the used range is exact"
+    assert pool(report, "octoFlash").share == pytest.approx(0.0389, abs=5e-5)
+    assert report.activations == 1048576 + 151040 + 66240
 
 
-def test_tinybert_ec_blobs_are_blocks(shared: Path) -> None:
+def test_ec_blobs_are_blocks() -> None:
     """Blobs that the c_info names are the runs of EC epochs that the text lists one by one."""
-    text, c_info = sample(shared, "tinybert_textgen_ec"), sample(shared, "tinybert_textgen_network_c")
+    single, text, c_info = (read(REPORTS / name) for name in LETTERS)
     assert [block.span for block in table(text).blocks] == [block.span for block in table(c_info).blocks]
-    assert table(text).block_counts[EC] == 67
-    assert table(sample(shared, "tinybert_textgen_network_generate")).block_counts[HW] == 257
+    assert table(text).block_counts[EC] == 20
+    assert table(single).block_counts[HW] == 37
 
 
-def test_tinybert_c_info(shared: Path) -> None:
-    report = sample(shared, "tinybert_textgen_network_c")
-    assert report.mapping == {"HW": 1, "SW": 150, "EC": 258}, "409 nodes: with the parameters and the return marker"
+def test_c_info() -> None:
+    report = read(C_INFO)
+    assert report.mapping == {"HW": 1, "SW": 28, "EC": 38}, "67 nodes: with the parameters and the return marker"
     assert report.tool == "2.2.0-20266 2adc00962"
     assert report.compiler == "1.1.1-14"
-    assert report.network == "quantized_model"
-    assert (report.weights, report.activations) == (4574097, 1266240)
+    assert report.network == "letters_int8"
+    assert (report.weights, report.activations) == (4571200, 1265856)
+    assert len(report.pools) == 9, "the virtual pool is left out"
     first, transpose = table(report).blocks[:2]
-    assert (first.kind, first.span, first.estimated_npu, first.estimated_total) == (EC, "1-6", 40448, 325152)
-    assert first.operation.startswith("Mul, Add")
+    assert (first.kind, first.span, first.estimated_npu, first.estimated_total) == (EC, "1-5", 26112, 136944)
+    assert first.operation == "Mul, Add, Identity, Conv"
     assert (transpose.operation, transpose.estimated_total) == ("Transpose", 3840)
-    assert table(report).blocks[-1].span == "403-407"
+    assert table(report).blocks[-1].span == "64-65"
 
 
-def test_conv7x7_times(shared: Path) -> None:
-    report = sample(shared, "conv7x7_network_validate")
-    assert report.seconds == 0.000462
+def test_times_of_epochs() -> None:
+    report = read(REPORTS / "conv_network_validate_report.txt")
+    assert report.seconds == pytest.approx(0.000454)
     assert report.validation
-    assert report.validation.min == pytest.approx(0.000461)
-    assert report.validation.max == pytest.approx(0.000473)
-    assert report.validation.deviation == pytest.approx(4e-6)
+    assert report.validation.min == pytest.approx(0.000453)
+    assert report.validation.max == pytest.approx(0.000466)
+    assert report.validation.deviation == pytest.approx(5e-6)
     assert report.validation.cpu_hz == 800e6
     assert report.validation.npu_hz == 1000e6
     assert report.validation.samples == 10
-    assert report.validation.metrics["rmse"] == 7.4958e-05
+    assert report.validation.metrics["rmse"] == 8.125e-05
     timers = report.timers
     assert timers
     assert [block.label for block in timers.table.blocks] == ["HW 2", "HW 3", "HW 4", "HW 5"]
-    assert [f"{seconds * 1e3:.3f}" for seconds in timers.total] == ["0.162", "0.148", "0.147", "0.005"]
-    assert timers.ticks[0].tolist() == [0, 10745, 114021, 4984]
-    assert timers.duration == pytest.approx(0.000462, rel=1e-3)
-    assert f"{timers.offload_by_time:.1%}" == "88.5%"
+    assert [f"{seconds * 1e3:.3f}" for seconds in timers.total] == ["0.168", "0.144", "0.137", "0.005"]
+    assert timers.ticks[0].tolist() == [0, 10400, 120000, 4000]
+    assert timers.duration == pytest.approx(0.000454, rel=1e-3)
+    assert timers.offload_by_time == pytest.approx((120000 + 104000 + 98400 + 800) / 363200)
     assert not timers.simulated
 
 
-def test_conv7x7_c_info_has_the_same_times_without_kinds(shared: Path) -> None:
-    report = sample(shared, "conv7x7_validate")
+def test_c_info_has_the_same_times_without_kinds() -> None:
+    report = read(REPORTS / "conv_network_c_info.json")
     assert report.validation
-    assert report.seconds == pytest.approx(0.000462, rel=1e-3)
+    assert report.seconds == pytest.approx(0.000454, rel=1e-3)
     assert report.validation.tick_hz == pytest.approx(800e6, rel=1e-4)
     assert report.validation.metrics["cos"] == pytest.approx(1.0, abs=1e-6)
     assert report.timers is None
-    merged = report.merged(sample(shared, "conv7x7_network"))
+    merged = report.merged(read(REPORTS / "conv_network_validate_report.txt"))
     assert merged.formats == ("c_info", "validate")
     assert merged.timers
 
 
-def test_console_log_of_4_0(shared: Path) -> None:
-    report = sample(shared, "mobilenetv2")
+def test_console_log_of_4_0() -> None:
+    report = read(REPORTS / "mobile_generate_and_validate_log.txt")
     assert report.formats == ("generate", "validate")
     assert report.tool == "4.0.1-20581"
-    assert report.network == "mobilenet_v2_224_int8"
-    assert report.macc == 312031800
+    assert report.network == "mobile_96_int8"
+    assert report.macc == 62400000
     assert [block.label for block in table(report).blocks] == [
-        "EC 1-53",
-        "SW 54 DequantizeLinear",
-        "SW 55 GlobalAveragePool(float)",
-        "SW 56 QuantizeLinear",
-        "EC 57-58",
+        "EC 1-30",
+        "SW 31 DequantizeLinear",
+        "SW 32 GlobalAveragePool(float)",
+        "SW 33 QuantizeLinear",
+        "EC 34-36",
     ]
-    assert table(report).counts[EC] == 55
-    assert pool(report, "npuRAM4").used == 441 * 1024
-    assert report.skipped["other text"] > 100, "a whole build stands between generate and validate"
+    assert table(report).counts[EC] == 33
+    assert pool(report, "npuRAM4").used == 440 * 1024
+    assert report.skipped["other text"] > 100, "a whole build is between generate and validate"
     timers = report.timers
     assert timers
-    assert timers.table.blocks[-1].span == "57-58", "the target says 57 -> 59"
+    assert timers.table.blocks[-1].span == "34-36", "the target says 34 -> 37"
     assert timers.table.blocks[1].operation == "DequantizeLinear"
     assert timers.tick_hz == 600e6
-    assert timers.duration == pytest.approx(0.049338, rel=1e-4)
-    assert f"{timers.offload_by_time:.1%}" == "97.3%"
-    assert f"{timers.by_kind()['SW']:.1%}" == "2.5%"
+    assert timers.duration == pytest.approx(0.0433317, rel=1e-4)
+    assert f"{timers.offload_by_time:.1%}" == "96.9%"
+    assert f"{timers.by_kind()['SW']:.1%}" == "2.9%"
 
 
 # ---------------------------------------------------------------------------------------------- the case study
@@ -353,8 +347,8 @@ def test_truncated_report_gives_what_is_there(tmp_path: Path, cut: float) -> Non
         assert any("announces 149 epochs" in str(note) for note in report.notes)
 
 
-def test_truncated_json_is_refused(shared: Path, tmp_path: Path) -> None:
-    raw = (shared / "st_reports" / "tinybert_textgen_network_c_info_v2.2.json").read_bytes()
+def test_truncated_json_is_refused(tmp_path: Path) -> None:
+    raw = C_INFO.read_bytes()
     (tmp_path / "cut.json").write_bytes(raw[: len(raw) // 2])
     with pytest.raises(ReportError, match=r"cut\.json is no complete JSON document: .*line \d+"):
         read(tmp_path / "cut.json")
@@ -474,13 +468,13 @@ def test_strange_c_info_never_raises_anything_else(
 # ---------------------------------------------------------------------------------------------- folders, merging, joining
 
 
-def test_folder_of_one_network(shared: Path, tmp_path: Path) -> None:
-    for name in ("tinybert_textgen_ec_network_generate_report_v2.2.txt", "tinybert_textgen_network_c_info_v2.2.json"):
-        (tmp_path / name.replace("_v2.2", "")).write_bytes((shared / "st_reports" / name).read_bytes())
+def test_folder_of_one_network(tmp_path: Path) -> None:
+    for name in LETTERS[1:]:
+        (tmp_path / name).write_bytes((REPORTS / name).read_bytes())
     report = read(tmp_path)
     assert report.formats == ("generate", "c_info")
-    assert report.macc == 172531800, "only the text has it"
-    assert report.mapping["EC"] == 258, "only the c_info has it"
+    assert report.macc == 61440000, "only the text has it"
+    assert report.mapping["EC"] == 38, "only the c_info has it"
     assert table(report).blocks[1].estimated_total == 3840
     assert read(DATA / "movenet").source.endswith("network_generate_report.txt")
 
@@ -600,7 +594,7 @@ def test_join_accepts_names_that_the_wire_cut() -> None:
     assert join(report, device).disagreements == ()
 
 
-def test_block_table(shared: Path) -> None:
+def test_block_table() -> None:
     lines = block_table(DATA / "movenet").splitlines()
     assert lines[:3] == ["EC 1 58 0 0", "SW 59 59 0 0 Resize", "EC 60 62 0 0"]
     assert [line for line in lines if line.startswith("pool")] == [
@@ -613,12 +607,11 @@ def test_block_table(shared: Path) -> None:
         "pool hyperRAM 0x90000000 33554432 0 0 0",
     ]
     assert len(lines) == 9 + 7
-    c_info = shared / "st_reports" / "tinybert_textgen_network_c_info_v2.2.json"
-    blocks = [line for line in block_table(c_info).splitlines() if not line.startswith("pool")]
-    assert blocks[1] == "SW 7 7 3840 3840 Transpose"
+    blocks = [line for line in block_table(C_INFO).splitlines() if not line.startswith("pool")]
+    assert blocks[1] == "SW 6 6 0 3840 Transpose"
     assert all(len(line.split(maxsplit=5)[5].encode()) <= 24 for line in blocks)
     with pytest.raises(ReportError, match="lists no epochs"):
-        block_table(shared / "st_reports" / "conv7x7_network_validate_report_v2.2.txt")
+        block_table(REPORTS / "conv_network_validate_report.txt")
 
 
 def test_a_pool_whose_name_has_blanks_stays_one_word(tmp_path: Path) -> None:

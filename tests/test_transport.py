@@ -24,6 +24,7 @@ import pytest
 import serial
 from anyio.abc import SocketAttribute
 from e2e_fixtures import board, noise
+from references import DATA
 from serial.tools import list_ports
 
 from n6link.device import N6Device
@@ -618,8 +619,8 @@ def test_sim_bundled_networks_by_name(nets: Path) -> None:
     assert sim.parse("movenet13").networks[0].source == "movenet13", "a file of that name comes first"
 
 
-def test_sim_reports_become_tables_of_blocks(nets: Path, shared: Path) -> None:
-    report = shared / "st_reports" / "tinybert_textgen_ec_network_generate_report_v2.2.txt"
+def test_sim_reports_become_tables_of_blocks(nets: Path) -> None:
+    report = DATA / "reports" / "letters_ec_network_generate_report.txt"
     (argument,) = arguments(f"pose=a.tflite?report={report}", nets)
     source, blocks = argument.split(";")
     assert source == "pose=a.tflite"
