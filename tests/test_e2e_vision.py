@@ -79,7 +79,7 @@ async def run_whole_and_reduced(net: Network, picture: Path) -> Result:
     return whole
 
 
-@pytest.mark.parametrize("case", ["one", "nobody", "tall", "crowd", "wide", "ties"])
+@pytest.mark.parametrize("case", ["one", "nobody", "tall", "crowd", "wide", "ties", "blurred"])
 async def test_several_people(echo: Path, tmp_path: Path, case: str) -> None:
     """Of a made-up head that goes through the board, the people are those that peers keep."""
     reference = arrays_of(DATA / "heads" / f"{case}.npz")

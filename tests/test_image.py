@@ -85,7 +85,7 @@ def test_letterboxes_of_real_networks(shared: Path) -> None:
 
 def test_letterbox_geometry_equals_the_reference() -> None:
     paths = sorted((DATA / "heads").glob("*.npz"))
-    assert len(paths) == 10
+    assert len(paths) == 12
     for path in paths:
         reference = arrays_of(path)
         side = int(reference["side"])

@@ -20,8 +20,8 @@ from n6link.errors import BadInput, CardError
 from n6link.tensors import card, reduce
 from n6link.tensors.image import Placement
 
-QUANTISED = ["one", "nobody", "tall", "crowd", "wide", "ties"]
-FLOATS = ["small", "large"]
+QUANTISED = ["one", "nobody", "tall", "crowd", "wide", "ties", "blurred"]
+FLOATS = ["small", "large", "blurred_large"]
 PIXELS = ["pixels", "pixels_two"]
 every_case = pytest.mark.parametrize("case", QUANTISED + FLOATS + PIXELS)
 
