@@ -17,17 +17,23 @@ Nothing is implemented twice: a device runs the objects of :mod:`n6link` on an e
 portal), and every method here hands one call over and waits for it. ``latest`` hands nothing over and never waits. All methods may be called
 from any thread; an interrupt (Ctrl-C) ends the call that waits. When the device's block is left, calls and blocks of other threads
 end with TransportError. Results, infos and statistics are the very objects of the async interface, and so are the errors.
+
+Methods are made of those of the async interface (:func:`waits`, :func:`gives`, :func:`does`), and so have their parameters and their
+documentation: for editors and type checkers as well as for ``help()``. Where an example there has ``async with`` and ``async for``,
+write ``with`` and ``for``.
 """
+
+# pyright: reportPrivateUsage=false
+# (the functions that make methods are outside of the classes that have them)
 
 from __future__ import annotations
 
-import os
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from concurrent.futures import CancelledError, Future
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, ExitStack
-from functools import partial
+from functools import partial, wraps
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Concatenate, Generic, ParamSpec, Protocol, Self, TypeVar
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
@@ -35,27 +41,25 @@ from n6link import device as device_
 from n6link import network as network_
 from n6link.control import loop as loop_
 from n6link.control import stream as stream_
-from n6link.control.loop import Latest, LoopStats, MissedPolicy, Tick
-from n6link.control.source import Source
+from n6link.control.loop import Latest, LoopStats, Tick
 from n6link.control.stream import StreamStats
-from n6link.decoders.logits import Classification
 from n6link.epochs.pools import Pool
-from n6link.epochs.profile import Profile
-from n6link.epochs.timers import EpochStats, EpochTable
+from n6link.epochs.timers import EpochTable
 from n6link.errors import LocalProtocolError, TransportError
 from n6link.link.frames import Counters
-from n6link.protocol import LogLevel, MessageType
 from n6link.result import Result
 from n6link.session.clock import ClockMap
-from n6link.session.info import DeviceInfo, Ping
-from n6link.session.stats import Stats
-from n6link.session.subscription import LogRecord
+from n6link.session.info import DeviceInfo
 from n6link.tensors.card import Card
 from n6link.tensors.tensor import TensorSpec
-from n6link.text import generation as generate_
+from n6link.text import generation as generation_
 from n6link.text.generation import Piece
 
+P = ParamSpec("P")
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+Made = TypeVar("Made")
+Own = TypeVar("Own", bound="Blocking[Any]")
 
 
 class _Portal:
@@ -65,7 +69,7 @@ class _Portal:
         self._portal = portal
         self.closed = False
 
-    def call(self, function: Callable[..., Coroutine[Any, Any, T]], *args: Any, **options: Any) -> T:
+    def call(self, function: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **options: P.kwargs) -> T:
         """Runs a coroutine function there and waits for it; an interrupt here cancels it there."""
         if self.closed:
             raise LocalProtocolError("the device was closed: its `with` block has been left")
@@ -86,6 +90,73 @@ class _Portal:
         """Ends whatever other threads still have open."""
         self.closed = True
         self._portal.call(self._portal.stop, True)
+
+
+# ---------------------------------------------------------------------------------------------- methods from async ones
+
+
+class Blocking(Protocol[T_co]):
+    """What a class here is: an object of the async interface, and the way to its event loop."""
+
+    @property
+    def _inner(self) -> T_co: ...
+    @property
+    def _portal(self) -> _Portal: ...
+
+
+def waits(
+    method: Callable[Concatenate[T, P], Coroutine[Any, Any, Made]],
+) -> Callable[Concatenate[Blocking[T], P], Made]:
+    """An async method as one that waits: the same parameters, the same result."""
+
+    @wraps(method)
+    def call(self: Blocking[T], /, *args: P.args, **options: P.kwargs) -> Made:
+        return self._portal.call(method, self._inner, *args, **options)
+
+    return call
+
+
+def does(method: Callable[Concatenate[T, P], Made]) -> Callable[Concatenate[Blocking[T], P], Made]:
+    """A plain method of an object that only its event loop may touch: runs there."""
+
+    @wraps(method)
+    def call(self: Blocking[T], /, *args: P.args, **options: P.kwargs) -> Made:
+        async def there() -> Made:
+            return method(self._inner, *args, **options)
+
+        return self._portal.call(there)
+
+    return call
+
+
+def gives(
+    method: Callable[Concatenate[T, P], Made], wrap: Callable[[Own, Made], T_co]
+) -> Callable[Concatenate[Own, P], T_co]:
+    """A plain method that makes an object of the async interface, as one that makes its blocking form."""
+
+    @wraps(method)
+    def call(self: Own, /, *args: P.args, **options: P.kwargs) -> T_co:
+        return wrap(self, method(self._inner, *args, **options))
+
+    return call
+
+
+def holds(
+    kind: Callable[P, T],
+) -> Callable[[Callable[[Own, T], None]], Callable[Concatenate[Own, P], None]]:
+    """An ``__init__`` that takes what an async class takes, and gets an object of that class."""
+
+    def decorate(initialise: Callable[[Own, T], None]) -> Callable[Concatenate[Own, P], None]:
+        @wraps(kind.__init__)
+        def call(self: Own, /, *args: P.args, **options: P.kwargs) -> None:
+            initialise(self, kind(*args, **options))
+
+        return call
+
+    return decorate
+
+
+# ---------------------------------------------------------------------------------------------- the classes
 
 
 class Steps(Generic[T]):
@@ -125,13 +196,128 @@ class Block(Steps[T]):
             self._block.__exit__(kind, error, trace)
 
 
+class Stream(Block[Result]):
+    """A stream; see :class:`n6link.control.stream.Stream`."""
+
+    def __init__(self, portal: _Portal, stream: stream_.Stream, network: Network) -> None:
+        super().__init__(portal, stream)
+        self._inner = stream
+        self._network = network
+
+    put = waits(stream_.Stream.put)
+    end = does(stream_.Stream.end)
+
+    @property
+    def stats(self) -> StreamStats:
+        """What has become of the frames so far."""
+        return self._inner.stats
+
+    def latest(self) -> Latest | None:
+        """The newest result of the network, and its age. Never waits."""
+        return self._network.latest()
+
+
+class TextStream(Steps[Piece]):
+    """A text that grows as it is iterated over; see :class:`n6link.text.generation.TextStream`."""
+
+    def __init__(self, portal: _Portal, text: generation_.TextStream) -> None:
+        super().__init__(portal, text)
+        self._inner = text
+
+    @property
+    def text(self) -> str:
+        """What was generated so far, with what is still uncertain about its end."""
+        return self._inner.text
+
+    @property
+    def tokens(self) -> tuple[int, ...]:
+        """Ids of the tokens that were generated so far, without a stop token."""
+        return self._inner.tokens
+
+    @property
+    def done(self) -> bool:
+        """Whether the text has ended."""
+        return self._inner.done
+
+
+class Loop(Block[Tick]):
+    """A control loop; see :class:`n6link.control.loop.ControlLoop`."""
+
+    def __init__(self, portal: _Portal, loop: loop_.ControlLoop) -> None:
+        super().__init__(portal, loop)
+        self._inner = loop
+
+    @property
+    def stats(self) -> LoopStats:
+        """Periods, jitter and misses so far."""
+        return self._inner.stats
+
+
+class Network:
+    """A network of a device; see :class:`n6link.network.Network`."""
+
+    def __init__(self, portal: _Portal, network: network_.Network) -> None:
+        self._portal = portal
+        self._inner = network
+
+    def _stream(self, stream: stream_.Stream) -> Stream:
+        return Stream(self._portal, stream, self)
+
+    def _text(self, text: generation_.TextStream) -> TextStream:
+        return TextStream(self._portal, text)
+
+    run = waits(network_.Network.run)
+    stream = gives(network_.Network.stream, _stream)
+    generate = gives(network_.Network.generate, _text)
+    classify = waits(network_.Network.classify)
+    profile = waits(network_.Network.profile)
+
+    @property
+    def name(self) -> str:
+        """As the firmware calls it."""
+        return self._inner.name
+
+    @property
+    def inputs(self) -> Mapping[str, TensorSpec]:
+        """Tensors by name."""
+        return self._inner.inputs
+
+    @property
+    def outputs(self) -> Mapping[str, TensorSpec]:
+        """Tensors by name."""
+        return self._inner.outputs
+
+    @property
+    def pools(self) -> tuple[Pool, ...]:
+        """Memory that it uses."""
+        return self._inner.pools
+
+    @property
+    def epochs(self) -> EpochTable:
+        """Its epoch blocks."""
+        return self._inner.epochs
+
+    @property
+    def card(self) -> Card | None:
+        """What its tensors mean."""
+        return self._inner.card
+
+    @property
+    def newest(self) -> Result | None:
+        """The last result that was delivered to anybody; None before the first."""
+        return self._inner.newest
+
+    def latest(self) -> Latest | None:
+        """The same with its age. Never waits, in no thread."""
+        return loop_.latest(self._inner)
+
+
 class N6Device:
     """A device, for the length of a ``with`` block; arguments and errors are those of :class:`n6link.N6Device`."""
 
-    def __init__(
-        self, url: str | None = None, *, cards: Sequence[Card | str | os.PathLike[str]] = (), timeout: float = 5.0
-    ) -> None:
-        self._device = device_.N6Device(url, cards=cards, timeout=timeout)
+    @holds(device_.N6Device)
+    def __init__(self, device: device_.N6Device) -> None:
+        self._inner = device
         self._stack: ExitStack | None = None
         self._opened: _Portal | None = None
 
@@ -141,7 +327,7 @@ class N6Device:
         with ExitStack() as stack:
             self._opened = _Portal(stack.enter_context(start_blocking_portal(name="n6link")))
             stack.callback(self._opened.close)
-            stack.enter_context(self._opened.block(self._device))
+            stack.enter_context(self._opened.block(self._inner))
             self._stack = stack.pop_all()
         return self
 
@@ -158,203 +344,47 @@ class N6Device:
             raise LocalProtocolError("this N6Device is not open: use `with N6Device(...) as dev`")
         return self._opened
 
+    def _block(self, manager: AbstractAsyncContextManager[AsyncIterator[T]]) -> Block[T]:
+        return Block(self._portal, manager)
+
+    def _loop(self, loop: loop_.ControlLoop) -> Loop:
+        return Loop(self._portal, loop)
+
+    ping = waits(device_.N6Device.ping)
+    request = waits(device_.N6Device.request)
+    stats = waits(device_.N6Device.stats)
+    reset_stats = waits(device_.N6Device.reset_stats)
+    epoch_stats = waits(device_.N6Device.epoch_stats)
+    set_log_level = waits(device_.N6Device.set_log_level)
+    reset = waits(device_.N6Device.reset)
+    subscribe = gives(device_.N6Device.subscribe, _block)
+    logs = gives(device_.N6Device.logs, _block)
+    loop = gives(device_.N6Device.loop, _loop)
+
     @property
     def url(self) -> str:
         """What was opened, as it may be written again."""
-        return self._device.url
+        return self._inner.url
 
     @property
     def info(self) -> DeviceInfo:
         """Board, firmware and limits."""
-        return self._device.info
+        return self._inner.info
 
     @property
     def networks(self) -> dict[str, Network]:
         """The networks that the firmware has loaded, by name."""
-        return {name: Network(self._portal, network) for name, network in self._device.networks.items()}
+        return {name: Network(self._portal, network) for name, network in self._inner.networks.items()}
 
     def __getitem__(self, name: str) -> Network:
-        return Network(self._portal, self._device[name])
+        return Network(self._portal, self._inner[name])
 
     @property
     def clock(self) -> ClockMap:
         """The device's clock on ``time.monotonic()``."""
-        return self._device.clock
+        return self._inner.clock
 
     @property
     def counters(self) -> Counters:
         """What this end of the link has counted."""
-        return self._device.counters
-
-    def ping(self) -> Ping:
-        """See :meth:`n6link.N6Device.ping`."""
-        return self._portal.call(self._device.ping)
-
-    def request(self, kind: MessageType, body: bytes = b"", *, timeout: float | None = None) -> bytes:
-        """See :meth:`n6link.N6Device.request`."""
-        return self._portal.call(self._device.request, kind, body, timeout=timeout)
-
-    def stats(self) -> Stats:
-        """See :meth:`n6link.N6Device.stats`."""
-        return self._portal.call(self._device.stats)
-
-    def reset_stats(self) -> None:
-        """See :meth:`n6link.N6Device.reset_stats`."""
-        self._portal.call(self._device.reset_stats)
-
-    def epoch_stats(self, name: str) -> EpochStats:
-        """See :meth:`n6link.N6Device.epoch_stats`."""
-        return self._portal.call(self._device.epoch_stats, name)
-
-    def subscribe(self, interval: float = 1.0) -> Block[Stats]:
-        """See :meth:`n6link.N6Device.subscribe`; a ``with`` block, and an iterator of statistics."""
-        return Block(self._portal, self._device.subscribe(interval))
-
-    def logs(self) -> Block[LogRecord]:
-        """See :meth:`n6link.N6Device.logs`; a ``with`` block, and an iterator of log lines."""
-        return Block(self._portal, self._device.logs())
-
-    def set_log_level(self, level: LogLevel | int) -> None:
-        """See :meth:`n6link.N6Device.set_log_level`."""
-        self._portal.call(self._device.set_log_level, level)
-
-    def reset(self, *, restart: bool = False) -> None:
-        """See :meth:`n6link.N6Device.reset`."""
-        self._portal.call(self._device.reset, restart=restart)
-
-    def loop(self, hz: float, *, missed: MissedPolicy = "skip") -> Loop:
-        """See :meth:`n6link.N6Device.loop`; a ``with`` block, and an iterator of ticks."""
-        return Loop(self._portal, self._device.loop(hz, missed=missed))
-
-
-class Network:
-    """A network of a device; see :class:`n6link.network.Network`, whose arguments and errors are those of the methods here."""
-
-    def __init__(self, portal: _Portal, network: network_.Network) -> None:
-        self._portal = portal
-        self._network = network
-
-    @property
-    def name(self) -> str:
-        """As the firmware calls it."""
-        return self._network.name
-
-    @property
-    def inputs(self) -> Mapping[str, TensorSpec]:
-        """Tensors by name."""
-        return self._network.inputs
-
-    @property
-    def outputs(self) -> Mapping[str, TensorSpec]:
-        """Tensors by name."""
-        return self._network.outputs
-
-    @property
-    def pools(self) -> tuple[Pool, ...]:
-        """Memory that it uses."""
-        return self._network.pools
-
-    @property
-    def epochs(self) -> EpochTable:
-        """Its epoch blocks."""
-        return self._network.epochs
-
-    @property
-    def card(self) -> Card | None:
-        """What its tensors mean."""
-        return self._network.card
-
-    @property
-    def newest(self) -> Result | None:
-        """The last result that was delivered to anybody; None before the first."""
-        return self._network.newest
-
-    def latest(self) -> Latest | None:
-        """The same with its age. Never waits, in no thread."""
-        return loop_.latest(self._network)
-
-    def run(self, data: Any, **options: Any) -> Result:
-        """See :meth:`n6link.network.Network.run`."""
-        return self._portal.call(self._network.run, data, **options)
-
-    def stream(self, source: Source | None = None, **options: Any) -> Stream:
-        """See :meth:`n6link.network.Network.stream`; a ``with`` block, and an iterator of results."""
-        return Stream(self._portal, self._network.stream(source, **options), self)
-
-    def generate(self, prompt: str, **options: Any) -> TextStream:
-        """See :meth:`n6link.network.Network.generate`; an iterator of pieces."""
-        return TextStream(self._portal, self._network.generate(prompt, **options))
-
-    def classify(self, text: str, **options: Any) -> Classification:
-        """See :meth:`n6link.network.Network.classify`."""
-        return self._portal.call(self._network.classify, text, **options)
-
-    def profile(self, **options: Any) -> Profile:
-        """See :meth:`n6link.network.Network.profile`."""
-        return self._portal.call(self._network.profile, **options)
-
-
-class Stream(Block[Result]):
-    """A stream; see :class:`n6link.control.stream.Stream`."""
-
-    def __init__(self, portal: _Portal, stream: stream_.Stream, network: Network) -> None:
-        super().__init__(portal, stream)
-        self._stream = stream
-        self._network = network
-
-    @property
-    def stats(self) -> StreamStats:
-        """What has become of the frames so far."""
-        return self._stream.stats
-
-    def put(self, data: Any, *, captured: float | None = None) -> bool:
-        """Adds a frame; waits for room only under ``policy="all"``. See :meth:`n6link.control.stream.Stream.put`."""
-        return self._portal.call(self._stream.put, data, captured=captured)
-
-    def end(self) -> None:
-        """No more frames will be put: the iteration ends with the result of the last one."""
-
-        async def end() -> None:
-            self._stream.end()
-
-        self._portal.call(end)
-
-    def latest(self) -> Latest | None:
-        """The newest result of the network, and its age. Never waits."""
-        return self._network.latest()
-
-
-class TextStream(Steps[Piece]):
-    """A text that grows as it is iterated over; see :class:`n6link.text.generation.TextStream`."""
-
-    def __init__(self, portal: _Portal, text: generate_.TextStream) -> None:
-        super().__init__(portal, text)
-        self._text = text
-
-    @property
-    def text(self) -> str:
-        """What was generated so far, with what is still uncertain about its end."""
-        return self._text.text
-
-    @property
-    def tokens(self) -> tuple[int, ...]:
-        """Ids of the tokens that were generated so far, without a stop token."""
-        return self._text.tokens
-
-    @property
-    def done(self) -> bool:
-        """Whether the text has ended."""
-        return self._text.done
-
-
-class Loop(Block[Tick]):
-    """A control loop; see :class:`n6link.control.loop.ControlLoop`."""
-
-    def __init__(self, portal: _Portal, loop: loop_.ControlLoop) -> None:
-        super().__init__(portal, loop)
-        self._loop = loop
-
-    @property
-    def stats(self) -> LoopStats:
-        """Periods, jitter and misses so far."""
-        return self._loop.stats
+        return self._inner.counters

@@ -6,10 +6,10 @@ import functools
 import inspect
 import json
 import subprocess
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import anyio
 import m55
@@ -18,7 +18,7 @@ import pytest
 from numpy.typing import NDArray
 
 from n6link.errors import TransportError
-from n6link.network import Network
+from n6link.tensors.tensor import TensorSpec
 from n6link.transport import sim
 
 REFERENCE: Final = ("reference=reference:reference", "reference_colour=reference:reference_colour")
@@ -106,7 +106,14 @@ def on_both_backends(body: Callable[..., Awaitable[None]]) -> Callable[..., None
     return test
 
 
-def noise(network: Network, seed: int = 0) -> dict[str, NDArray[Any]]:
+class HasInputs(Protocol):
+    """A network, async or blocking."""
+
+    @property
+    def inputs(self) -> Mapping[str, TensorSpec]: ...
+
+
+def noise(network: HasInputs, seed: int = 0) -> dict[str, NDArray[Any]]:
     """Random values for all inputs of a network."""
     random = np.random.default_rng(seed)
     return {name: random.integers(-128, 128, spec.shape).astype(spec.dtype) for name, spec in network.inputs.items()}

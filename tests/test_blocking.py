@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 import pytest
@@ -36,7 +35,7 @@ def stuck(device: N6Device, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Whatever is sent in this block gets no answer."""
     with monkeypatch.context() as patch:
         patch.setattr(Channel, "_write", None)
-        patch.setattr(device._device._open_channel.link, "data_to_send", lambda *_: [])
+        patch.setattr(device._inner._open_channel.link, "data_to_send", lambda *_: [])
         yield
 
 
@@ -53,7 +52,7 @@ def test_it_gives_what_the_async_interface_gives() -> None:
         assert network.card is device["reference"].card
         assert network.pools[0].name == "arena"
         assert network.latest() is None
-        result = network.run(noise_for(network), timers=True)
+        result = network.run(noise(network), timers=True)
         assert isinstance(result, n6link.Result)
         assert result.epochs
         assert network.newest is result
@@ -72,14 +71,10 @@ def test_it_gives_what_the_async_interface_gives() -> None:
         assert len(device.request(MessageType.INFO)) > 0
 
 
-def noise_for(network: blocking.Network, seed: int = 0) -> dict[str, Any]:
-    return noise(network._network, seed)
-
-
 def test_a_stream_with_a_source() -> None:
     with N6Device(sim_url()) as device:
         network = device["reference"]
-        frames = [noise_for(network, seed) for seed in range(5)]
+        frames = [noise(network, seed) for seed in range(5)]
         alone = [network.run(frame).outputs["heatmaps"].tobytes() for frame in frames]
         with network.stream(iter(frames), policy="all") as stream:
             assert [result.outputs["heatmaps"].tobytes() for result in stream] == alone
@@ -91,14 +86,14 @@ def test_a_stream_that_is_fed_by_hand() -> None:
     with N6Device(sim_url()) as device:
         network = device["reference"]
         with network.stream(policy="all") as stream:
-            assert stream.put(noise_for(network), captured=1.0)
+            assert stream.put(noise(network), captured=1.0)
             result = next(stream)
             assert result.frame
             assert result.frame.captured == 1.0
             latest = stream.latest()
             assert latest
             assert latest.result is result
-            assert stream.put(noise_for(network))
+            assert stream.put(noise(network))
             stream.end()
             assert len(list(stream)) == 1
 
@@ -110,7 +105,7 @@ def test_a_loop_beside_a_stream() -> None:
         seen: list[float] = []
         with network.stream() as stream, device.loop(200) as loop:
             for tick in loop:
-                stream.put(noise_for(network, tick.index))
+                stream.put(noise(network, tick.index))
                 if latest := tick.latest(network):
                     assert latest.result.captured <= time.monotonic()
                     seen.append(latest.result.captured)
@@ -127,7 +122,7 @@ def test_statistics_and_log_lines_come_by_themselves() -> None:
             assert second.time > first.time
         device.set_log_level(LogLevel.DEBUG)
         with device.logs() as lines:
-            device._device._notice(n6link.link.events.Stray("a line"))
+            device._inner._notice(n6link.link.events.Stray("a line"))
             assert next(lines).text == "a line"
 
 
@@ -148,7 +143,7 @@ def test_any_thread_may_ask_for_the_newest_result() -> None:
         with ThreadPoolExecutor(4) as threads:
             watchers = [threads.submit(watch) for _ in range(4)]
             for seed in range(100):
-                network.run(noise_for(network, seed))
+                network.run(noise(network, seed))
             done.set()
             assert all(watcher.result() > 0 for watcher in watchers)
 
@@ -156,7 +151,7 @@ def test_any_thread_may_ask_for_the_newest_result() -> None:
 def test_latest_does_not_wait_for_the_event_loop() -> None:
     with N6Device(sim_url()) as device:
         network = device["reference"]
-        network.run(noise_for(network))
+        network.run(noise(network))
         blocked, may_go_on = threading.Event(), threading.Event()
 
         async def block() -> None:
@@ -173,14 +168,14 @@ def test_latest_does_not_wait_for_the_event_loop() -> None:
 def test_threads_run_side_by_side() -> None:
     with N6Device(sim_url()) as device, ThreadPoolExecutor(8) as threads:
         network = device["reference"]
-        frames = [noise_for(network, seed) for seed in range(32)]
+        frames = [noise(network, seed) for seed in range(32)]
         alone = [network.run(frame).outputs["heatmaps"].tobytes() for frame in frames]
         assert [result.outputs["heatmaps"].tobytes() for result in threads.map(network.run, frames)] == alone
 
 
 def test_two_devices() -> None:
     with board("--tcp", "0") as other_board, N6Device(sim_url()) as first, N6Device(other_board.url) as second:
-        frame = noise_for(first["reference"])
+        frame = noise(first["reference"])
         one, other = first["reference"].run(frame), second["reference"].run(frame)
         np.testing.assert_array_equal(one.outputs["heatmaps"], other.outputs["heatmaps"])
         assert first.info.boot_nonce != second.info.boot_nonce
@@ -194,18 +189,18 @@ def test_errors_keep_their_types() -> None:
         with pytest.raises(BadInput):
             network.run(np.zeros((3, 4)))
         with pytest.raises(BadInput, match="policy='newest'"):
-            network.stream(policy="newest")
+            network.stream(policy="newest")  # type: ignore[arg-type]
         with pytest.raises(BadInput, match="interval=0"), device.subscribe(0):
             pass
-        with pytest.raises(DeviceError), network.stream([noise_for(network)]) as stream:
+        with pytest.raises(DeviceError), network.stream([noise(network)]) as stream:
             device.request(MessageType.DESCRIBE, bytes(8 * [255]))
-        with pytest.raises(ZeroDivisionError), network.stream([noise_for(network)]) as stream:
+        with pytest.raises(ZeroDivisionError), network.stream([noise(network)]) as stream:
             next(stream)
             raise ZeroDivisionError
         with pytest.raises(N6Timeout, match="missed"), device.loop(1000, missed="raise") as loop:
             for _ in loop:
                 time.sleep(0.01)
-        assert network.run(noise_for(network))
+        assert network.run(noise(network))
     with pytest.raises(TransportError, match="nothing listens"):
         N6Device("unix:/nowhere/at/all").__enter__()
 
@@ -213,13 +208,13 @@ def test_errors_keep_their_types() -> None:
 def test_a_restart() -> None:
     with N6Device(sim_url()) as device:
         network = device["reference"]
-        with network.stream(itertools.repeat(noise_for(network))) as stream:
+        with network.stream(itertools.repeat(noise(network))) as stream:
             next(stream)
             device.reset(restart=True)
             with pytest.raises(DeviceRebooted):
                 while True:
                     next(stream)
-        assert network.run(noise_for(network))
+        assert network.run(noise(network))
 
 
 def test_what_has_to_be_entered_says_so() -> None:
@@ -233,9 +228,9 @@ def test_what_has_to_be_entered_says_so() -> None:
         with pytest.raises(LocalProtocolError, match="has to be entered"):
             next(network.stream([]))
     with pytest.raises(LocalProtocolError, match="was closed"):
-        network.run(noise_for(network))
+        network.run(noise(network))
     with device:
-        assert device["reference"].run(noise_for(device["reference"])), "it may be opened again"
+        assert device["reference"].run(noise(device["reference"])), "it may be opened again"
 
 
 def test_an_exception_in_the_block_closes_the_device() -> None:
@@ -253,7 +248,7 @@ def test_an_interrupt_in_the_block_closes_the_device(where: str) -> None:
         if where == "device":
             signal.raise_signal(signal.SIGINT)
         elif where == "stream":
-            with network.stream(itertools.repeat(noise_for(network))) as stream:
+            with network.stream(itertools.repeat(noise(network))) as stream:
                 for _ in stream:
                     signal.raise_signal(signal.SIGINT)
         else:
@@ -266,7 +261,7 @@ def test_an_interrupt_in_the_block_closes_the_device(where: str) -> None:
 def test_an_interrupt_ends_the_call_that_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     with N6Device(sim_url()) as device:
         network = device["reference"]
-        link = device._device._open_channel.link
+        link = device._inner._open_channel.link
 
         def interrupt() -> None:
             while not any(exchange.type is MessageType.COMMIT for exchange in link.exchanges.values()):
@@ -276,8 +271,8 @@ def test_an_interrupt_ends_the_call_that_waits(monkeypatch: pytest.MonkeyPatch) 
         with stuck(device, monkeypatch), ThreadPoolExecutor(1) as threads:
             threads.submit(interrupt)
             with pytest.raises(KeyboardInterrupt):
-                network.run(noise_for(network))
-        assert network.run(noise_for(network)), "and nothing else"
+                network.run(noise(network))
+        assert network.run(noise(network)), "and nothing else"
 
 
 def test_leaving_ends_what_other_threads_have_open(monkeypatch: pytest.MonkeyPatch) -> None:
