@@ -57,8 +57,8 @@ async def link(url: str, network: str, seconds: float) -> None:
     watching.cancel()
     await asyncio.wait([watching])
     line = (last.time - first.time) * BAUD / BITS_PER_BYTE
-    up = (last.link.bytes_received - first.link.bytes_received) / line
-    down = (last.link.bytes_sent - first.link.bytes_sent) / line
+    up = (last.link.rx_bytes - first.link.rx_bytes) / line
+    down = (last.link.tx_bytes - first.link.tx_bytes) / line
     print(f"| {network} | {last.time - first.time:.0f} s | {100 * up:.2f} % | {100 * down:.2f} % |")
 
 

@@ -123,7 +123,7 @@ async def test_statistics(device_url: str) -> None:
         stats = await dev.stats()
         assert stats.networks[network.index].runs == 3
         assert stats.networks[network.index].mean > 0
-        assert stats.link.frames_received > 6
+        assert stats.link.rx_frames > 6
         assert stats.link.errors == 0
         epochs = await dev.epoch_stats("reference")
         assert epochs.runs == 3

@@ -226,7 +226,7 @@ async def test_floats_are_quantised_on_the_host() -> None:
         raw = np.random.default_rng(1).integers(-128, 128, spec.shape).astype(np.int8)
         one, other = [(await net.run(data)).outputs for data in (raw, spec.dequantize(raw))]
         assert all(np.array_equal(one[name], other[name]) for name in net.outputs)
-        received = (await dev.stats()).link.bytes_received
+        received = (await dev.stats()).link.rx_bytes
         assert 2 * spec.size < received < 2.2 * spec.size
 
 

@@ -25,7 +25,7 @@ def test_rates_are_differences_over_device_time() -> None:
     assert view.link.up == pytest.approx(92_000)
     assert view.link.down == pytest.approx(18_000)
     assert view.link.up_share == pytest.approx(92_000 / 92_160)
-    assert (view.link.damaged, view.link.naks, view.link.resent) == (3, 2, 3)
+    assert (view.link.errors, view.link.naks, view.link.retransmits) == (3, 2, 3)
 
 
 def test_one_reading_gives_means_since_the_reset() -> None:

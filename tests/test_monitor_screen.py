@@ -60,7 +60,7 @@ def crowded(name: str = "network") -> Model:
     counts = board.reading(40).networks[0]
     for step in range(3):
         row = replace(counts, runs=4_000_000_000 + step, errors=2**32 - 1, late=2**32 - 1, last=1234.5, max=1234.5)
-        link = replace(board.reading(40).link, bytes_received=10**12, resyncs=2**32 - 1, credits_used=2**32 - 1)
+        link = replace(board.reading(40).link, rx_bytes=10**12, resyncs=2**32 - 1, credits_used=2**32 - 1)
         rows = tuple(replace(row, index=index) for index in range(len(names)))
         model.add(replace(board.reading(40 + step), networks=rows, link=link, log_dropped=2**32 - 1))
         model.add_round_trip(100.0)

@@ -303,10 +303,10 @@ def _link(view: View, lines: int, width: int) -> RenderableType:
     rest = width - 10 - 7 - 5 - 3
     trip = duration(link.round_trips[-1]) if link.round_trips else "-"
     rows = (
-        ("up", _traffic(link.up, link.up_share), "", "damaged", link.damaged),
+        ("up", _traffic(link.up, link.up_share), "", "errors", link.errors),
         ("down", _traffic(link.down, link.down_share), "", "resyncs", link.resyncs),
         ("round trip", f"{trip:7} ", spark(link.round_trips, rest - 8), "NAKs", link.naks),
-        ("buffers", f"{size(view.free_bytes)} free", "", "resent", link.resent),
+        ("buffers", f"{size(view.free_bytes)} free", "", "resent", link.retransmits),
         ("credits", f"{size(link.credits_used)} in use", "", "doubled", link.duplicates),
     )
     lines_ = []

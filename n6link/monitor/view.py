@@ -127,12 +127,12 @@ class LinkRow:
     down_bytes: int
     up_frames: int
     down_frames: int
-    damaged: int
+    errors: int
     """frames whose header or payload failed its checksum"""
     resyncs: int
     skipped: int
     naks: int
-    resent: int
+    retransmits: int
     duplicates: int
     credits_used: int
     round_trips: tuple[float, ...]
@@ -208,8 +208,8 @@ class View:
         ``epochs``            its epoch blocks, slowest first: ``label`` (which epochs), ``operation``, ``kind``,
                               ``seconds`` (mean of a run), ``share``; empty before the first run
         ``link``              ``up``, ``down`` (all bytes on the line), ``up_share``, ``down_share`` (of the line, or null);
-                              ``up_bytes``, ``down_bytes``, ``up_frames``, ``down_frames``, ``damaged``, ``resyncs``,
-                              ``skipped``, ``naks``, ``resent``, ``duplicates``, ``credits_used``, ``round_trips``
+                              ``up_bytes``, ``down_bytes``, ``up_frames``, ``down_frames``, ``errors``, ``resyncs``,
+                              ``skipped``, ``naks``, ``retransmits``, ``duplicates``, ``credits_used``, ``round_trips``
         ===================== ======================================================================================
 
         With one reading, rates are means since the statistics were reset, and percentiles are of the last run.

@@ -13,12 +13,12 @@ from n6link.session.info import celsius
 
 @dataclass(frozen=True, slots=True)
 class LinkStats:
-    """The device's end of the link. "received" and "sent" are the device's."""
+    """The device's end of the link: it receives what the host sends. Names are those of StatsReply, as in :class:`n6link.link.frames.Counters`."""
 
-    bytes_received: int
-    bytes_sent: int
-    frames_received: int
-    frames_sent: int
+    rx_bytes: int
+    tx_bytes: int
+    rx_frames: int
+    tx_frames: int
     header_errors: int
     payload_errors: int
     skipped: int
@@ -86,21 +86,7 @@ class Stats:
             ValueError: it is too short.
         """
         raw = records.StatsReply.unpack(payload)
-        link = LinkStats(
-            raw.rx_bytes,
-            raw.tx_bytes,
-            raw.rx_frames,
-            raw.tx_frames,
-            raw.header_errors,
-            raw.payload_errors,
-            raw.skipped,
-            raw.resyncs,
-            raw.naks_sent,
-            raw.naks_received,
-            raw.retransmits,
-            raw.duplicates,
-            raw.credits_used,
-        )
+        link = LinkStats(**{name: getattr(raw, name) for name in LinkStats.__slots__})
         networks = records.NetworkStats.unpack_all(payload, raw.networks, raw.SIZE)
         return cls(
             time=raw.time / tick_hz,
