@@ -236,7 +236,7 @@ async def test_long_prompts_and_unknown_words() -> None:
         (None, {}, "A prompt is a str, not NoneType"),
         ("It is", {"max_tokens": 0}, "max_tokens=0"),
         ("It is", {"temperature": float("inf")}, "temperature=inf"),
-        ("It is", {"stop": ["zxqv"]}, "A stop token is 'zxqv', which is no token"),
+        ("It is", {"stop": ["zxqv"]}, "A stop token is 'zxqv', which is not a token"),
         ("It is", {"timeout": -1.0}, "timeout=-1.0 leaves no time"),
     ],
 )

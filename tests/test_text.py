@@ -502,5 +502,7 @@ def test_classifiers_by_card() -> None:
     only = {"ids": net.inputs["ids"]}
     with pytest.raises(CardError, match="needs the input"):
         TextClassifier(replace(net, inputs=only))
+    with pytest.raises(CardError, match=r"padding token of card 'sentiment' is '\[NONE\]', which is not a token"):
+        TextClassifier(replace(net, card=replace(net.card, pad="[NONE]")))
     with pytest.raises(CardError, match="take no token ids"):
         TextClassifier(replace(net, inputs={**only, "mask": spec("mask", (1, 30), "int32")}))

@@ -14,9 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final, Protocol
-
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from n6link.decoders.pose import Pose
 from n6link.errors import BadInput, CardError
@@ -24,7 +22,7 @@ from n6link.protocol.records import Return
 from n6link.tensors.card import Card
 from n6link.tensors.image import Placement
 from n6link.tensors.reduce import Reduced
-from n6link.tensors.tensor import TensorSpec
+from n6link.tensors.tensor import Array, TensorSpec
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoints
@@ -73,7 +71,7 @@ class ResultLike(Protocol):
     @property
     def network(self) -> NetworkLike: ...  # noqa: D102
     @property
-    def outputs(self) -> Mapping[str, NDArray[Any]]: ...  # noqa: D102
+    def outputs(self) -> Mapping[str, Array]: ...  # noqa: D102
     @property
     def reduced(self) -> Mapping[str, Reduced]: ...  # noqa: D102
     @property
@@ -83,7 +81,7 @@ class ResultLike(Protocol):
 class Decoder(Protocol):
     """Turns a result into what it means. Implementations have no state."""
 
-    def returns(self, network: NetworkLike, **options: Any) -> list[Return] | None:
+    def returns(self, network: NetworkLike, **options: object) -> list[Return] | None:
         """What to ask the device for so that decode() gives the same with less to carry; None = all outputs, whole.
 
         Args:
@@ -93,8 +91,9 @@ class Decoder(Protocol):
 
     def complete(self, result: ResultLike) -> bool:
         """Whether nothing is missing from a reduced result. If not, the outputs have to be fetched whole."""
+        ...
 
-    def decode(self, result: ResultLike, **options: Any) -> Any:
+    def decode(self, result: ResultLike, **options: object) -> object:
         """The meaning of a result.
 
         Args:
@@ -126,14 +125,12 @@ def get(task: str) -> Decoder:
     """
     if task in _BUNDLED:
         module, name = _BUNDLED[task].split(":")
-        decoder: Decoder = getattr(import_module(module), name)()
-        return decoder
+        return cast("type[Decoder]", getattr(import_module(module), name))()
     for point in _installed().select(name=task):
         try:
-            decoder = point.load()()
+            return cast("type[Decoder]", point.load())()
         except Exception as error:
             raise CardError(f"The decoder {point.value!r} of task {task!r} cannot be loaded: {error}.") from error
-        return decoder
     raise CardError(f"No decoder for task {task!r} is installed; known are {', '.join(tasks())}.")
 
 
@@ -153,7 +150,7 @@ def card_of(network: NetworkLike) -> Card:
     return network.card
 
 
-def options_of(card: Card, given: Mapping[str, Any], *known: str) -> dict[str, Any]:
+def options_of(card: Card, given: Mapping[str, object], *known: str) -> dict[str, object]:
     """A decoder's options: those of the card, and over them those that the caller gave.
 
     Raises:
@@ -165,7 +162,7 @@ def options_of(card: Card, given: Mapping[str, Any], *known: str) -> dict[str, A
     return {**card.options, **given}
 
 
-def whole_output(result: ResultLike, name: str) -> NDArray[Any]:
+def whole_output(result: ResultLike, name: str) -> Array:
     """An output of a result.
 
     Raises:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import colorsys
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,7 +62,7 @@ class Drawable(Protocol):
         ...
 
 
-def draw_poses(image: Any, poses: Sequence[Drawable], *, threshold: float = 0.25, labels: bool = True) -> Picture:
+def draw_poses(image: object, poses: Sequence[Drawable], *, threshold: float = 0.25, labels: bool = True) -> Picture:
     """A copy of a picture with poses drawn into it.
 
     Args:
@@ -104,12 +104,12 @@ def _inside(xy: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.bool_]
 def _skeleton(pen: ImageDraw.ImageDraw, pose: Drawable, shown: NDArray[np.bool_], zoom: int, picture: int) -> None:
     if not shown.any():
         return
-    points = pose.keypoints[:, :2] * zoom
+    points: list[list[float]] = (pose.keypoints[:, :2] * zoom).tolist()
     extent = float(np.ptp(pose.keypoints[shown, :2], axis=0).max())
     stroke = zoom * float(np.clip(extent * 0.014, max(1.5, picture * 0.0035), max(2.0, picture * 0.009)))
     rim = max(zoom * 0.9, stroke * 0.28)
     limbs = [(a, b, _limb_colour(pose.names, a, b)) for a, b in pose.edges if shown[a] and shown[b]]
-    joints = [(k, stroke * (0.6 + min(float(pose.keypoints[k, 2]), 1.0))) for k in np.flatnonzero(shown)]
+    joints = [(k, stroke * (0.6 + min(float(pose.keypoints[k, 2]), 1.0))) for k in np.flatnonzero(shown).tolist()]
     for a, b, _ in limbs:
         _capsule(pen, points[a], points[b], stroke / 2 + rim, (*RIM, 150))
     for k, radius in joints:
@@ -117,7 +117,7 @@ def _skeleton(pen: ImageDraw.ImageDraw, pose: Drawable, shown: NDArray[np.bool_]
     for a, b, colour in limbs:
         _capsule(pen, points[a], points[b], stroke / 2, (*colour, 255))
     for k, radius in joints:
-        _disc(pen, points[k], radius, (*_joint_colour(pose.names, int(k)), 255))
+        _disc(pen, points[k], radius, (*_joint_colour(pose.names, k), 255))
         _disc(pen, points[k], radius * 0.45, (255, 255, 255, 255))
 
 
@@ -195,12 +195,14 @@ def _person_colour(index: int) -> Colour:
     return round(red * 255), round(green * 255), round(blue * 255)
 
 
-def _capsule(pen: ImageDraw.ImageDraw, a: Any, b: Any, radius: float, colour: tuple[int, ...]) -> None:
-    pen.line([*map(float, a), *map(float, b)], fill=colour, width=max(1, round(2 * radius)))
+def _capsule(
+    pen: ImageDraw.ImageDraw, a: Sequence[float], b: Sequence[float], radius: float, colour: tuple[int, ...]
+) -> None:
+    pen.line([*a, *b], fill=colour, width=max(1, round(2 * radius)))
     _disc(pen, a, radius, colour)
     _disc(pen, b, radius, colour)
 
 
-def _disc(pen: ImageDraw.ImageDraw, centre: Any, radius: float, colour: tuple[int, ...]) -> None:
-    x, y = float(centre[0]), float(centre[1])
+def _disc(pen: ImageDraw.ImageDraw, centre: Sequence[float], radius: float, colour: tuple[int, ...]) -> None:
+    x, y = centre
     pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colour)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +18,7 @@ from n6link.protocol import Limit
 from n6link.protocol.records import Return
 from n6link.tensors import reduce
 from n6link.tensors.reduce import Peaks
-from n6link.tensors.tensor import TensorSpec
+from n6link.tensors.tensor import Array, TensorSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +39,14 @@ class Classification:
     """of all labels, in the network's order"""
 
 
-def softmax(logits: NDArray[Any]) -> NDArray[np.float64]:
+def softmax(logits: Array) -> NDArray[np.float64]:
     """Probabilities of real logits, over the last axis, in float64."""
     powers: NDArray[np.float64] = np.exp(np.subtract(logits, np.max(logits, axis=-1, keepdims=True), dtype=np.float64))
     powers /= powers.sum(axis=-1, keepdims=True)
     return powers
 
 
-def rank(row: NDArray[Any], k: int | None = None) -> Peaks:
+def rank(row: Array, k: int | None = None) -> Peaks:
     """The k largest of a row of raw values (None = all), largest first, equal ones by lower index, NaN last."""
     order = np.argsort(-row if row.dtype.kind == "f" else ~row, kind="stable")[:k]
     return Peaks(order, row[order])
@@ -71,7 +70,7 @@ def pick(ranked: Peaks, *, scale: float | None, temperature: float, random: np.r
         return int(ranked.indices[0])
     lead = np.subtract(ranked.values, ranked.values[0], dtype=np.float64) * ((scale or 1.0) / temperature)
     reach = np.cumsum(np.exp(np.where(np.isnan(lead), -np.inf, lead)))
-    drawn = int(np.searchsorted(reach, random.random() * reach[-1], side="right"))
+    drawn = int(reach.searchsorted(random.random() * float(reach[-1]), side="right"))
     return int(ranked.indices[min(drawn, len(reach) - 1)])
 
 
@@ -86,7 +85,7 @@ class NextToken:
     Whole texts are made by :mod:`n6link.text.tokens`.
     """
 
-    def returns(self, network: NetworkLike, **options: Any) -> list[Return] | None:
+    def returns(self, network: NetworkLike, **options: object) -> list[Return] | None:
         """The best tokens of the last row."""
         card = card_of(network)
         spec = card.decoded_output(network.outputs)
@@ -99,7 +98,7 @@ class NextToken:
         """Always: decode() says when fewer tokens were returned than it is asked for."""
         return True
 
-    def decode(self, result: ResultLike, **options: Any) -> list[Token]:
+    def decode(self, result: ResultLike, **options: object) -> list[Token]:
         """The best next tokens.
 
         Raises:
@@ -120,7 +119,7 @@ class NextToken:
 class TextClassification:
     """The decoder of ``text-classification``; decode() gives a :class:`Classification`."""
 
-    def returns(self, network: NetworkLike, **options: Any) -> list[Return] | None:
+    def returns(self, network: NetworkLike, **options: object) -> list[Return] | None:
         """Nothing to reduce: an output of a few logits is smaller than what would ask for less."""
         options_of(card_of(network), options)
         return None
@@ -129,7 +128,7 @@ class TextClassification:
         """Always: outputs are whole."""
         return True
 
-    def decode(self, result: ResultLike, **options: Any) -> Classification:
+    def decode(self, result: ResultLike, **options: object) -> Classification:
         """The label of the largest logit, the first of equal ones, and the softmax of all.
 
         Raises:
@@ -150,7 +149,7 @@ class TextClassification:
         )
 
 
-def _top_k(options: dict[str, Any]) -> int:
+def _top_k(options: dict[str, object]) -> int:
     k = options.get("top_k", 1)
     if not isinstance(k, int) or k < 1:
         raise BadInput(f"top_k is {k!r}; it has to be a whole number from 1 on.")

@@ -7,8 +7,6 @@ The network always names a place; whether there is anybody is told by the scores
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,10 +16,10 @@ from n6link.errors import BadInput, CardError
 from n6link.protocol.records import Return
 from n6link.tensors import reduce
 from n6link.tensors.reduce import Peaks
-from n6link.tensors.tensor import TensorSpec, dequantize
+from n6link.tensors.tensor import Array, TensorSpec, dequantize, is_array
 
 
-def decode(heatmap: NDArray[Any], *, scale: float | None = None, zero_point: int | None = None) -> NDArray[np.float32]:
+def decode(heatmap: object, *, scale: float | None = None, zero_point: int | None = None) -> NDArray[np.float32]:
     """The place and score of each channel's first maximum.
 
     Args:
@@ -35,7 +33,7 @@ def decode(heatmap: NDArray[Any], *, scale: float | None = None, zero_point: int
     Raises:
         BadInput: no array, or not a heatmap's shape or type.
     """
-    if not isinstance(heatmap, np.ndarray) or heatmap.dtype not in reduce.REDUCIBLE:
+    if not is_array(heatmap) or heatmap.dtype not in reduce.REDUCIBLE:
         what = getattr(heatmap, "dtype", type(heatmap).__name__)
         raise BadInput(f"Heatmaps are arrays of int8, uint8, int16 or float32; got {what}.")
     shape = heatmap.shape[1:] if heatmap.ndim == 4 and heatmap.shape[0] == 1 else heatmap.shape
@@ -47,7 +45,7 @@ def decode(heatmap: NDArray[Any], *, scale: float | None = None, zero_point: int
     return keypoints
 
 
-def find_peaks(heatmap: NDArray[Any]) -> Peaks:
+def find_peaks(heatmap: Array) -> Peaks:
     """The first maximum of each channel of (h, w, K), as a device's ARGMAX finds it."""
     cells = heatmap.reshape(-1, heatmap.shape[2])
     channels = np.arange(cells.shape[1])
@@ -71,7 +69,7 @@ def locate(peaks: Peaks, height: int, width: int) -> NDArray[np.float32]:
 class PoseHeatmap:
     """The decoder of ``pose-heatmap``; decode() gives a list of one :class:`Pose`."""
 
-    def returns(self, network: NetworkLike, **options: Any) -> list[Return] | None:
+    def returns(self, network: NetworkLike, **options: object) -> list[Return] | None:
         """The peak of each channel, where the device can find it."""
         options_of(card_of(network), options)
         index, spec = _heatmap(network)
@@ -81,7 +79,7 @@ class PoseHeatmap:
         """Always: nobody looks at more than the peaks."""
         return True
 
-    def decode(self, result: ResultLike, **options: Any) -> list[Pose]:
+    def decode(self, result: ResultLike, **options: object) -> list[Pose]:
         """The one person that the network looks for, in source pixels; points may lie outside of the picture."""
         network, card = result.network, card_of(result.network)
         options_of(card, options)

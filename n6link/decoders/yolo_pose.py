@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from numbers import Integral, Real
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,7 @@ from n6link.protocol.records import Return
 from n6link.tensors import reduce
 from n6link.tensors.card import Card
 from n6link.tensors.reduce import Rows
-from n6link.tensors.tensor import TensorSpec, dequantize
+from n6link.tensors.tensor import Array, TensorSpec, dequantize
 
 SCORE: Final = 4
 """channel of a candidate's score"""
@@ -52,7 +53,7 @@ class Detection:
 
 
 def decode(
-    raw: NDArray[Any],
+    raw: Array,
     *,
     scale: float | None = None,
     zero_point: int | None = None,
@@ -83,17 +84,15 @@ def decode(
     return suppress(candidates, indices, scale=scale, zero_point=zero_point or 0, iou=iou, max_poses=max_poses)
 
 
-def select(
-    by_channel: NDArray[Any], conf: float, scale: float | None, zero_point: int
-) -> tuple[NDArray[Any], NDArray[np.intp]]:
+def select(by_channel: Array, conf: float, scale: float | None, zero_point: int) -> tuple[Array, NDArray[np.intp]]:
     """Step 1: candidates (n, 5 + 3K), raw values, of a [5 + 3K, N] output, and their indices, increasing."""
     indices = np.flatnonzero(by_channel[SCORE] >= reduce.lowest_raw(conf, by_channel.dtype, scale, zero_point))
     return by_channel[:, indices].T, indices
 
 
 def suppress(
-    candidates: NDArray[Any],
-    indices: NDArray[Any],
+    candidates: Array,
+    indices: Array,
     *,
     scale: float | None,
     zero_point: int,
@@ -108,7 +107,7 @@ def suppress(
     half = real[:, 2:4] * np.float32(0.5)
     np.subtract(real[:, :2], half, out=boxes[:, :2])
     np.add(real[:, :2], half, out=boxes[:, 2:])
-    people = []
+    people: list[Detection] = []
     for best in _keep(boxes, iou, max_poses):
         row = real[best]
         people.append(
@@ -150,7 +149,7 @@ def channel_axis(shape: tuple[int, ...], keypoints: int = 17) -> int:
 class YoloPose:
     """The decoder of ``yolo-pose``; options are ``conf``, ``iou`` and ``max_poses``; decode() gives a list of :class:`Pose`."""
 
-    def returns(self, network: NetworkLike, **options: Any) -> list[Return] | None:
+    def returns(self, network: NetworkLike, **options: object) -> list[Return] | None:
         """The candidates whose score passes ``conf``, as many as take no more bytes than the whole output."""
         card = card_of(network)
         conf, _, _ = _options(card, options)
@@ -165,7 +164,7 @@ class YoloPose:
         rows = result.reduced.get(card_of(result.network).decoded_output(result.network.outputs).name)
         return not isinstance(rows, Rows) or rows.complete
 
-    def decode(self, result: ResultLike, **options: Any) -> list[Pose]:
+    def decode(self, result: ResultLike, **options: object) -> list[Pose]:
         """The people in the picture, best first, in source pixels; what reaches over its edge is moved onto it.
 
         Raises:
@@ -186,7 +185,7 @@ class YoloPose:
         where = placement(result.placement, card.main_input(network.inputs), card)
         names, edges = skeleton(card, (spec.shape[axis - 2] - SCORE - 1) // 3)
         unit = np.asarray(where.input_size if card.coordinates == "normalised" else (1, 1), np.float32)
-        poses = []
+        poses: list[Pose] = []
         for person in people:
             points = person.keypoints.copy()
             points[:, :2] = where.to_source(points[:, :2] * unit, clip=True)
@@ -205,7 +204,7 @@ def _head(card: Card, network: NetworkLike) -> tuple[int, TensorSpec, int]:
     return list(network.outputs).index(spec.name), spec, axis
 
 
-def _passing(rows: Rows, spec: TensorSpec, conf: float) -> tuple[NDArray[Any], NDArray[Any]]:
+def _passing(rows: Rows, spec: TensorSpec, conf: float) -> tuple[Array, Array]:
     """Step 1 on a reduced output, which may have been reduced with a lower threshold."""
     if not rows.complete:
         raise BadInput(
@@ -218,16 +217,19 @@ def _passing(rows: Rows, spec: TensorSpec, conf: float) -> tuple[NDArray[Any], N
     return rows.values[passing], rows.indices[passing]
 
 
-def _options(card: Card, given: Mapping[str, Any]) -> tuple[float, float, int]:
-    options = {"conf": CONF, "iou": IOU, "max_poses": MAX_POSES}
+def _options(card: Card, given: Mapping[str, object]) -> tuple[float, float, int]:
+    options: dict[str, object] = {"conf": CONF, "iou": IOU, "max_poses": MAX_POSES}
     options |= options_of(card, given, *options)
     return _check(options["conf"], options["iou"], options["max_poses"])
 
 
-def _check(conf: Any, iou: Any, max_poses: Any) -> tuple[float, float, int]:
-    for name, value in ("conf", conf), ("iou", iou):
-        if not (isinstance(value, int | float | np.floating) and 0 <= value <= 1):
-            raise BadInput(f"{name} is {value!r}; it has to be a number from 0 to 1.")
-    if not (isinstance(max_poses, int | np.integer) and max_poses >= 1):
+def _check(conf: object, iou: object, max_poses: object) -> tuple[float, float, int]:
+    if not (isinstance(max_poses, Integral) and int(max_poses) >= 1):
         raise BadInput(f"max_poses is {max_poses!r}; it has to be a whole number from 1 on.")
-    return float(conf), float(iou), int(max_poses)
+    return _share("conf", conf), _share("iou", iou), int(max_poses)
+
+
+def _share(name: str, value: object) -> float:
+    if not (isinstance(value, Real) and 0 <= float(value) <= 1):
+        raise BadInput(f"{name} is {value!r}; it has to be a number from 0 to 1.")
+    return float(value)

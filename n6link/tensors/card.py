@@ -44,24 +44,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, TypeVar
 
 from n6link import networks
 from n6link.errors import CardError
+from n6link.json_types import Json, JsonObject
 from n6link.tensors.tensor import TensorSpec
+
+T = TypeVar("T", str, int)
+D = TypeVar("D")
 
 FITS: Final = ("letterbox", "stretch", "crop")
 COLOURS: Final = ("rgb", "bgr", "grey")
 LAYOUTS: Final = ("nhwc", "nchw")
 COORDINATES: Final = ("normalised", "pixels")
 
-_WORDS: Final[dict[type, str]] = {
-    str: "a text",
-    int: "a whole number",
-    list: "a list",
-    dict: "a table",
-    object: "a number",
-}
+_WORDS: Final[Mapping[type, str]] = {str: "a text", int: "a whole number"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +94,7 @@ class Card:
     pad: str | None = None
     stop: tuple[str, ...] = ()
     mask: str | None = None
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: JsonObject = field(default_factory=dict[str, Json])
     text: str = field(default="", repr=False)
     """the TOML text itself, as a firmware can report it"""
     folder: Path | None = None
@@ -170,7 +168,7 @@ def load(text: str, *, base: Path | None, name: str = "card") -> Card:
     except tomllib.TOMLDecodeError as error:
         raise CardError(f"Card {name!r} is not TOML: {error}.") from None
     picture, output = top.table("input"), top.table("output")
-    words, options = top.table("text"), top.take("decode", dict, {})
+    words, options = top.table("text"), top.mapping("decode")
     task = top.take("task", str, "")
     if not task:
         raise CardError(f'Card {name!r} does not say what the network does; add task = "..." (as pose-heatmap).')
@@ -281,58 +279,88 @@ def find(
 class _Table:
     """Takes typed values out of a TOML table and complains about what is left."""
 
-    def __init__(self, values: Mapping[str, Any], where: str, prefix: str = "") -> None:
+    def __init__(self, values: JsonObject, where: str, prefix: str = "") -> None:
         self._values = dict(values)
         self._known: list[str] = []
         self._where = where
         self._prefix = prefix
 
-    def take(self, key: str, kind: type, default: Any) -> Any:
-        self._known.append(key)
-        value = self._values.pop(key, default)
-        if value is not default and (not isinstance(value, kind) or isinstance(value, bool)):
+    def take(self, key: str, kind: type[T], default: D) -> T | D:
+        value = self._take(key)
+        if value is None:
+            return default
+        if not isinstance(value, kind) or isinstance(value, bool):
             raise self._wrong(key, value, _WORDS[kind])
         return value
 
-    def table(self, key: str) -> _Table:
-        return _Table(self.take(key, dict, {}), self._where, f"{key}.")
+    def mapping(self, key: str) -> JsonObject:
+        value = self._take(key)
+        if value is None:
+            return {}
+        if not isinstance(value, dict):
+            raise self._wrong(key, value, "a table")
+        return value
 
-    def choice(self, key: str, choices: Sequence[str], default: str | None) -> Any:
-        value = self.take(key, str, default)
-        if value is not default and value not in choices:
+    def table(self, key: str) -> _Table:
+        return _Table(self.mapping(key), self._where, f"{key}.")
+
+    def choice(self, key: str, choices: Sequence[str], default: D) -> str | D:
+        value = self.take(key, str, None)
+        if value is None:
+            return default
+        if value not in choices:
             raise self._wrong(key, value, f"one of {', '.join(choices)}")
         return value
 
     def texts(self, key: str, default: tuple[str, ...]) -> tuple[str, ...]:
-        values = self.take(key, list, default)
-        if not all(isinstance(value, str) for value in values):
+        values = self._list(key)
+        if values is None:
+            return default
+        texts = tuple(value for value in values if isinstance(value, str))
+        if len(texts) != len(values):
             raise self._wrong(key, values, "a list of texts")
-        return tuple(values)
+        return texts
 
     def numbers(self, key: str) -> tuple[float, ...] | None:
-        value = self.take(key, object, None)
+        value = self._take(key)
         if value is None:
             return None
-        numbers = value if isinstance(value, list) else [value]
-        if not numbers or not all(type(n) in (int, float) and math.isfinite(n) for n in numbers):
+        values = value if isinstance(value, list) else [value]
+        numbers = tuple(float(n) for n in values if isinstance(n, int | float) and not isinstance(n, bool))
+        if not numbers or len(numbers) != len(values) or not all(map(math.isfinite, numbers)):
             raise self._wrong(key, value, "a number or a list of numbers")
-        return tuple(map(float, numbers))
+        return numbers
 
     def pairs(self, key: str, count: int) -> tuple[tuple[int, int], ...] | None:
-        values = self.take(key, list, None)
+        values = self._list(key)
         if values is None:
             return None
+        pairs: list[tuple[int, int]] = []
         for pair in values:
-            if not (isinstance(pair, list) and len(pair) == 2 and all(type(end) is int and end >= 0 for end in pair)):
-                raise self._wrong(key, pair, "a pair of indices")
-            if count and max(pair) >= count:
+            match pair:
+                case [int(first), int(second)] if type(first) is type(second) is int and min(first, second) >= 0:
+                    pairs.append((first, second))
+                case _:
+                    raise self._wrong(key, pair, "a pair of indices")
+            if count and max(first, second) >= count:
                 raise self._wrong(key, pair, f"a pair of indices below {count}, the number of keypoints")
-        return tuple((first, second) for first, second in values)
+        return tuple(pairs)
+
+    def _take(self, key: str) -> Json:
+        """What the table has of this key; None if it has it not."""
+        self._known.append(key)
+        return self._values.pop(key, None)
+
+    def _list(self, key: str) -> list[Json] | None:
+        value = self._take(key)
+        if value is not None and not isinstance(value, list):
+            raise self._wrong(key, value, "a list")
+        return value
 
     def end(self) -> None:
         if self._values:
             key = next(iter(self._values))
             raise CardError(f"{self._where}: unknown key {self._prefix}{key}; known are {', '.join(self._known)}.")
 
-    def _wrong(self, key: str, value: Any, wanted: str) -> CardError:
+    def _wrong(self, key: str, value: object, wanted: str) -> CardError:
         return CardError(f"{self._where}: {self._prefix}{key} is {value!r}; it has to be {wanted}.")

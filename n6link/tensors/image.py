@@ -21,17 +21,17 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeGuard
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from n6link.errors import BadInput, CardError
 from n6link.tensors.card import Card, Picture
-from n6link.tensors.tensor import TensorSpec, quantize
+from n6link.tensors.tensor import Array, TensorSpec, is_array, quantize
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -56,7 +56,7 @@ class Placement:
     def fit(cls, how: str, source_size: tuple[int, int], input_size: tuple[int, int]) -> Placement:
         """The placement of a picture; how is ``letterbox``, ``stretch`` or ``crop``."""
         ratios = [target / length for length, target in zip(source_size, input_size, strict=True)]
-        axes = []
+        axes: list[tuple[float, float]] = []
         for length, target in zip(source_size, input_size, strict=True):
             if how == "letterbox":
                 drawn = max(round(length * min(ratios)), 1)
@@ -67,12 +67,12 @@ class Placement:
         (scale_x, left), (scale_y, top) = axes
         return cls(source_size, input_size, (scale_x, scale_y), (left, top))
 
-    def to_source(self, xy: NDArray[Any], *, clip: bool = False) -> NDArray[np.float32]:
+    def to_source(self, xy: Array, *, clip: bool = False) -> NDArray[np.float32]:
         """Points in input pixels (..., 2) to source pixels, float32; clip moves points outside onto the picture's edge."""
         source = (_float32(xy) - _float32(self.offset)) / _float32(self.scale)
         return np.clip(source, 0, _float32(self.source_size)) if clip else source
 
-    def to_input(self, xy: NDArray[Any]) -> NDArray[np.float32]:
+    def to_input(self, xy: Array) -> NDArray[np.float32]:
         """Points in source pixels (..., 2) to input pixels, float32."""
         return _float32(xy) * _float32(self.scale) + _float32(self.offset)
 
@@ -81,7 +81,7 @@ def _float32(numbers: ArrayLike) -> NDArray[np.float32]:
     return np.asarray(numbers, np.float32)
 
 
-def load(image: Any) -> Pixels:
+def load(image: object) -> Pixels:
     """The pixels of a picture: (h, w, 3) RGB or (h, w) grey, uint8; files as their EXIF orientation shows them.
 
     Args:
@@ -90,7 +90,7 @@ def load(image: Any) -> Pixels:
     Raises:
         BadInput: anything else, or a file that is missing or no picture.
     """
-    if isinstance(image, str | os.PathLike):
+    if is_path(image):
         with needs_pillow(f"{os.fspath(image)!r} is a picture file"):
             from PIL import Image, ImageOps
         try:
@@ -104,7 +104,7 @@ def load(image: Any) -> Pixels:
             raise BadInput(f"{os.fspath(image)!r} is no picture that can be read: {error}.") from None
     if _is_pillow(image):
         return _pixels(image)
-    if not isinstance(image, np.ndarray):
+    if not is_array(image):
         raise BadInput(f"A picture is an array, a Pillow image or a file; got {type(image).__name__}.")
     if image.dtype != np.uint8 or image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] not in (1, 3)):
         raise BadInput(
@@ -115,7 +115,7 @@ def load(image: Any) -> Pixels:
     return image[:, :, 0] if image.ndim == 3 and image.shape[2] == 1 else image
 
 
-def prepare(image: Any, spec: TensorSpec, card: Card | None = None) -> tuple[NDArray[Any], Placement]:
+def prepare(image: object, spec: TensorSpec, card: Card | None = None) -> tuple[Array, Placement]:
     """A picture as the raw values of an input.
 
     Args:
@@ -137,9 +137,9 @@ def prepare(image: Any, spec: TensorSpec, card: Card | None = None) -> tuple[NDA
     colour = how.colour or ("grey" if channels == 1 else "rgb")
     if _CHANNELS[colour] != channels:
         raise CardError(f"Input {spec.name!r} has {channels} channels, but its card says {colour}.")
-    if isinstance(image, np.ndarray) and image.dtype != np.uint8:
+    if is_array(image) and image.dtype != np.uint8:
         return _values(image, spec), Placement((width, height), (width, height))
-    if isinstance(image, np.ndarray) and image.shape == spec.shape:
+    if is_array(image) and image.shape == spec.shape:
         image = image.reshape(image.shape[-3:])
         image = image if layout == "nhwc" else image.transpose(1, 2, 0)
 
@@ -191,7 +191,7 @@ def _layout(spec: TensorSpec, how: Picture) -> tuple[str, int]:
     return layout, channels
 
 
-def _values(image: NDArray[Any], spec: TensorSpec) -> NDArray[Any]:
+def _values(image: Array, spec: TensorSpec) -> Array:
     """Raw or real values of the input's own shape."""
     if image.shape not in (spec.shape, spec.shape[-3:]):
         raise BadInput(
@@ -201,7 +201,7 @@ def _values(image: NDArray[Any], spec: TensorSpec) -> NDArray[Any]:
     return spec.check(spec.quantize(image).reshape(spec.shape))
 
 
-def _table(spec: TensorSpec, how: Picture, channels: int, layout: str) -> NDArray[Any] | None:
+def _table(spec: TensorSpec, how: Picture, channels: int, layout: str) -> Array | None:
     """Raw values of the 256 pixel values: (256,), or (256, c) if channels differ; None = pixels are raw values."""
     levels = np.arange(256)
     if how.mean is None or how.std is None:
@@ -219,7 +219,7 @@ def _table(spec: TensorSpec, how: Picture, channels: int, layout: str) -> NDArra
             raise CardError(
                 f"Input {spec.name!r} is quantised along axis {spec.axis}, which is not that of its channels."
             )
-        table = quantize(real, spec.scales, spec.zero_points, spec.dtype)
+        table = quantize(real, spec.scales, spec.zero_points if spec.zero_points is not None else 0, spec.dtype)
     elif spec.scale is not None:
         table = quantize(real, spec.scale, spec.zero_point, spec.dtype)
     else:
@@ -228,7 +228,7 @@ def _table(spec: TensorSpec, how: Picture, channels: int, layout: str) -> NDArra
 
 
 @contextmanager
-def needs_pillow(what: str) -> Iterator[None]:
+def needs_pillow(what: str) -> Generator[None, None, None]:
     """Imports of Pillow, which is an extra and loads when it is first needed.
 
     Raises:
@@ -240,7 +240,12 @@ def needs_pillow(what: str) -> Iterator[None]:
         raise BadInput(f"{what}, which needs Pillow; install it with: pip install 'n6link[vision]'") from error
 
 
-def _is_pillow(image: Any) -> TypeGuard[Image.Image]:
+def is_path(value: object) -> TypeGuard[str | os.PathLike[str]]:
+    """Whether something names a file."""
+    return isinstance(value, str | os.PathLike)
+
+
+def _is_pillow(image: object) -> TypeGuard[Image.Image]:
     """Whether this is a Pillow image: there is none as long as Pillow was not imported."""
     pillow = sys.modules.get("PIL.Image")
     return pillow is not None and isinstance(image, pillow.Image)
@@ -261,7 +266,10 @@ def _place(source: Pixels, placement: Placement, pad: int) -> Pixels:
     """The picture, drawn into its place in the input: (H, W) or (H, W, 3)."""
     if placement.source_size == placement.input_size:
         return source
-    begin, end, box_from, box_to = [], [], [], []
+    begin: list[int] = []
+    end: list[int] = []
+    box_from: list[float] = []
+    box_to: list[float] = []
     for length, target, scale, offset in zip(
         placement.source_size, placement.input_size, placement.scale, placement.offset, strict=True
     ):

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from n6link.errors import BadInput, RemoteProtocolError
 from n6link.protocol import Limit, Reduction
 from n6link.protocol.records import Peak, Return
-from n6link.tensors.tensor import TensorSpec
+from n6link.tensors.tensor import Array, Element, TensorSpec
 
 REDUCIBLE: Final = frozenset(np.dtype(name) for name in ("i1", "u1", "<i2", "<f4"))
 """dtypes that devices reduce; others are returned whole."""
@@ -42,9 +42,9 @@ _ON_ROWS: Final = frozenset({Reduction.THRESHOLD, Reduction.THRESHOLD_COLUMNS})
 class Peaks:
     """Answer of ARGMAX (one peak a channel) and of TOPK (largest first)."""
 
-    indices: NDArray[np.integer[Any]]
+    indices: NDArray[np.integer]
     """position in the channel, or in the row"""
-    values: NDArray[Any]
+    values: Array
     """raw values, in the tensor's dtype"""
 
 
@@ -52,9 +52,9 @@ class Peaks:
 class Rows:
     """Answer of THRESHOLD and THRESHOLD_COLUMNS."""
 
-    indices: NDArray[np.integer[Any]]
+    indices: NDArray[np.integer]
     """(n,) increasing"""
-    values: NDArray[Any]
+    values: Array
     """(n, channels) raw values, in the tensor's dtype"""
     count: int
     """rows that passed the threshold, also those beyond the limit"""
@@ -67,7 +67,7 @@ class Rows:
         return self.count <= len(self.indices)
 
 
-Reduced: TypeAlias = NDArray[Any] | Peaks | Rows
+Reduced: TypeAlias = Array | Peaks | Rows
 
 
 def whole(output: int) -> Return:
@@ -147,7 +147,7 @@ def above(
     )
 
 
-def lowest_raw(real: float, dtype: np.dtype[Any], scale: float | None, zero_point: int) -> int | float:
+def lowest_raw(real: float, dtype: Element, scale: float | None, zero_point: int) -> int | float:
     """The raw value from which on values are at least ``real``: comparing raw values replaces dequantising them.
 
     Raises:
@@ -204,7 +204,7 @@ def _reducible(spec: TensorSpec) -> None:
         raise BadInput(f"Output {spec.name!r} is {spec.dtype}, which devices do not reduce; ask for all of it.")
 
 
-def _row_dtype(dtype: np.dtype[Any], channels: int) -> np.dtype[np.void]:
+def _row_dtype(dtype: Element, channels: int) -> np.dtype[np.void]:
     """Layout of a ``Selected`` with its values and padding."""
     width = 4 + channels * dtype.itemsize
     return np.dtype(
@@ -221,7 +221,7 @@ def _bits(raw: float) -> int:
     return int(np.float32(raw).view(np.uint32)) if isinstance(raw, float) else raw & 0xFFFFFFFF
 
 
-def _value(bits: int, dtype: np.dtype[Any]) -> int | float:
+def _value(bits: int, dtype: Element) -> int | float:
     word = np.uint32(bits)
     return float(word.view(np.float32)) if dtype.kind == "f" else int(word.view(np.int32))
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeAlias, TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -27,9 +27,12 @@ from n6link.errors import BadInput, RemoteProtocolError
 from n6link.protocol import DType, Limit
 from n6link.protocol.records import ScaleRecord, TensorRecord
 
-Array = NDArray[Any]
+Array: TypeAlias = NDArray[Any]
+"""of any dtype"""
+Element: TypeAlias = np.dtype[np.generic]
+"""the dtype of a tensor"""
 
-NUMPY_DTYPES: Final[dict[DType, np.dtype[Any]]] = {
+NUMPY_DTYPES: Final[dict[DType, Element]] = {
     DType.FLOAT32: np.dtype("<f4"),
     DType.UINT8: np.dtype("u1"),
     DType.INT8: np.dtype("i1"),
@@ -45,7 +48,7 @@ NUMPY_DTYPES: Final[dict[DType, np.dtype[Any]]] = {
 }
 
 
-def quantize(real: Array, scale: Any, zero_point: Any, dtype: np.dtype[Any]) -> Array:
+def quantize(real: Array, scale: ArrayLike, zero_point: ArrayLike, dtype: Element) -> Array:
     """Raw values of real numbers, by the rule at the head of this module; scale and zero point broadcast.
 
     Args:
@@ -54,20 +57,25 @@ def quantize(real: Array, scale: Any, zero_point: Any, dtype: np.dtype[Any]) -> 
         zero_point: integer.
         dtype: integer type of the raw values.
     """
-    limits = np.iinfo(dtype)
+    limits = np.iinfo(dtype.str)
     steps: NDArray[np.float64] = np.asarray(np.divide(real, scale, dtype=np.float64))
     np.rint(steps, out=steps)
-    steps += zero_point
+    np.add(steps, zero_point, out=steps)
     np.clip(steps, limits.min, limits.max, out=steps)
     raw: Array = steps.astype(dtype)
     return raw
 
 
-def dequantize(raw: Array, scale: Any, zero_point: Any) -> NDArray[np.float32]:
+def dequantize(raw: Array, scale: ArrayLike, zero_point: ArrayLike) -> NDArray[np.float32]:
     """Real numbers of raw values as float32; scale and zero point broadcast."""
     real: NDArray[np.float32] = np.subtract(raw, zero_point, dtype=np.float32)
-    real *= np.float32(scale)
+    np.multiply(real, np.asarray(scale, np.float32), out=real)
     return real
+
+
+def is_array(value: object) -> TypeGuard[Array]:
+    """Whether something is an array, whatever it holds."""
+    return isinstance(value, np.ndarray)
 
 
 def finite(array: Array, what: str) -> Array:
@@ -89,7 +97,7 @@ class TensorSpec:
     name: str
     shape: tuple[int, ...]
     """as the values lie in memory, outermost first"""
-    dtype: np.dtype[Any]
+    dtype: Element
     size: int
     """bytes"""
     offset: int = 0
@@ -192,10 +200,10 @@ class TensorSpec:
             )
         return np.ascontiguousarray(array)
 
-    def _parameters(self, ndim: int) -> tuple[Any, Any]:
+    def _parameters(self, ndim: int) -> tuple[ArrayLike, ArrayLike]:
         """Scale and zero point, shaped to broadcast over arrays of ndim dimensions that end as the tensor does."""
         if self.scales is None or self.zero_points is None:
-            return self.scale, self.zero_point
+            return self.scale or 1.0, self.zero_point
         behind = len(self.shape) - 1 - self.axis
         if ndim <= behind:
             raise BadInput(f"Tensor {self.name!r} has its channels on axis {self.axis}; give its whole shape.")
@@ -213,7 +221,8 @@ def from_records(records: Sequence[TensorRecord], scales: Sequence[ScaleRecord])
     Raises:
         RemoteProtocolError: the records contradict each other.
     """
-    specs, first = [], 0
+    specs: list[TensorSpec] = []
+    first = 0
     for record in records:
         last = first + record.scales
         specs.append(TensorSpec.from_record(record, scales[first:last]))

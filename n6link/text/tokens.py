@@ -23,11 +23,10 @@ Tokenizing is done by Hugging Face's ``tokenizers`` (extra ``text``).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Protocol, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from n6link.decoders import NetworkLike, card_of
 from n6link.decoders.logits import last_row, pick, rank
@@ -37,10 +36,32 @@ from n6link.protocol.records import Return
 from n6link.tensors import reduce
 from n6link.tensors.card import Card
 from n6link.tensors.reduce import Peaks
-from n6link.tensors.tensor import TensorSpec
+from n6link.tensors.tensor import Array, TensorSpec
 
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
+
+class Encoding(Protocol):
+    """What is read of a tokenized text."""
+
+    @property
+    def ids(self) -> list[int]: ...  # noqa: D102
+    @property
+    def attention_mask(self) -> list[int]: ...  # noqa: D102
+
+
+class Tokenizer(Protocol):
+    """What is used of a tokenizer of the package ``tokenizers``, whose own types have gaps."""
+
+    @property
+    def padding(self) -> Mapping[str, str | int] | None: ...  # noqa: D102
+    def no_padding(self) -> None: ...  # noqa: D102
+    def no_truncation(self) -> None: ...  # noqa: D102
+    def enable_truncation(self, max_length: int) -> None: ...  # noqa: D102
+    def enable_padding(self, **options: str | int) -> None: ...  # noqa: D102
+    def get_vocab(self) -> dict[str, int]: ...  # noqa: D102
+    def get_vocab_size(self) -> int: ...  # noqa: D102
+    def token_to_id(self, token: str) -> int | None: ...  # noqa: D102
+    def encode(self, sequence: str, *, add_special_tokens: bool = True) -> Encoding: ...  # noqa: D102
+    def decode(self, ids: list[int]) -> str: ...  # noqa: D102
 
 
 def _card_for(network: NetworkLike, task: str) -> Card:
@@ -48,6 +69,18 @@ def _card_for(network: NetworkLike, task: str) -> Card:
     if card.task != task:
         raise CardError(f"By its card {card.name!r}, network {network.name!r} does {card.task}, not {task}.")
     return card
+
+
+def _token(tokenizer: Tokenizer, token: str, what: str) -> int:
+    found = tokenizer.token_to_id(token)
+    if found is None:
+        raise CardError(f"{what} is {token!r}, which is not a token of the network's tokenizer.")
+    return found
+
+
+def _check_text(what: str, text: object) -> None:
+    if not isinstance(text, str):
+        raise BadInput(f"{what} is a str, not {type(text).__name__}.")
 
 
 def load_tokenizer(card: Card) -> Tokenizer:
@@ -59,11 +92,11 @@ def load_tokenizer(card: Card) -> Tokenizer:
     """
     path = card.file("tokenizer")
     try:
-        from tokenizers import Tokenizer
+        import tokenizers
     except ImportError:
         raise N6Error("Texts need the package tokenizers; install it with: pip install 'n6link[text]'.") from None
     try:
-        return Tokenizer.from_file(str(path))
+        return cast("Tokenizer", tokenizers.Tokenizer.from_file(str(path)))
     except Exception as error:  # noqa: BLE001 - the package raises nothing narrower
         raise CardError(f"{path} is no tokenizer that can be read: {error}.") from None
 
@@ -82,7 +115,7 @@ class TextGenerator:
         self.output: TensorSpec = card.decoded_output(network.outputs)
         self.output_index = list(network.outputs).index(self.output.name)
         self.tokenizer = load_tokenizer(card)
-        padding = (self.tokenizer.padding or {}).get("pad_token", "<pad>")
+        padding = str((self.tokenizer.padding or {}).get("pad_token", "<pad>"))
         self.tokenizer.no_padding()
         self.tokenizer.no_truncation()
         vocabulary, classes = self.tokenizer.get_vocab_size(), self.output.shape[-1]
@@ -100,8 +133,12 @@ class TextGenerator:
                 f"(embedding = {card.embedding!r}) gives {wanted}."
             )
         self.length = self.input.shape[1]
-        self.pad = self._token(padding if card.pad is None else card.pad, f"The padding token of card {card.name!r}")
-        self.stop = frozenset(self._token(token, f"A stop token of card {card.name!r}") for token in card.stop)
+        self.pad = _token(
+            self.tokenizer, padding if card.pad is None else card.pad, f"The padding token of card {card.name!r}"
+        )
+        self.stop = frozenset(
+            _token(self.tokenizer, token, f"A stop token of card {card.name!r}") for token in card.stop
+        )
 
     def start(
         self,
@@ -126,8 +163,7 @@ class TextGenerator:
         Raises:
             BadInput: a prompt without tokens, an option out of range, or a stop token that is none.
         """
-        if not isinstance(prompt, str):
-            raise BadInput(f"A prompt is a str, not {type(prompt).__name__}.")
+        _check_text("A prompt", prompt)
         if max_tokens < 1 or (top_k is not None and top_k < 1) or not 0 <= temperature < float("inf"):
             raise BadInput(
                 f"max_tokens={max_tokens}, top_k={top_k}, temperature={temperature}: the first two are at least 1, the "
@@ -137,13 +173,13 @@ class TextGenerator:
         if not ids:
             raise BadInput(f"The prompt {prompt!r} holds no token; give at least one word.")
         try:
-            stops = self.stop | {self._token(token, "A stop token") for token in stop}
+            stops = self.stop | {_token(self.tokenizer, token, "A stop token") for token in stop}
         except CardError as error:
             raise BadInput(str(error)) from None
         random = np.random.default_rng(seed)
         return Generation(self, ids, max_tokens, float(temperature), top_k, random, stops)
 
-    def _load_embedding(self, card: Card, vocabulary: int) -> NDArray[Any]:
+    def _load_embedding(self, card: Card, vocabulary: int) -> Array:
         path = card.file("embedding")
         try:
             table = np.load(path, allow_pickle=False)
@@ -156,12 +192,6 @@ class TextGenerator:
                 f"input {self.input.name!r} takes {self.input.shape[-1]} values a token."
             )
         return table
-
-    def _token(self, token: str, what: str) -> int:
-        found: int | None = self.tokenizer.token_to_id(token)
-        if found is None:
-            raise CardError(f"{what} is {token!r}, which is no token of the network's tokenizer.")
-        return found
 
 
 class Generation:
@@ -194,7 +224,7 @@ class Generation:
         self._given = 0
         self._prompt_text = self._decode(self.prompt)
 
-    def window(self) -> NDArray[Any]:
+    def window(self) -> Array:
         """Raw values of the input: the last tokens, the newest in the last row."""
         it = self._generator
         last = (*self.prompt, *self.tokens)[-it.length :]
@@ -209,7 +239,7 @@ class Generation:
             return [reduce.topk(index, spec, self._k, row=row)]
         return [reduce.part(index, spec, row * width, width)] if row else [reduce.whole(index)]
 
-    def push(self, answer: NDArray[Any] | Peaks) -> str:
+    def push(self, answer: Array | Peaks) -> str:
         """Takes the network's answer to window() and chooses the next token.
 
         Args:
@@ -282,19 +312,21 @@ class TextClassifier:
         self.tokenizer = load_tokenizer(card)
         padding = dict(self.tokenizer.padding or {})
         if card.pad is not None:
-            padding |= {"pad_token": card.pad, "pad_id": self.tokenizer.token_to_id(card.pad)}
+            padding |= {
+                "pad_token": card.pad,
+                "pad_id": _token(self.tokenizer, card.pad, f"The padding token of card {card.name!r}"),
+            }
         length = self.ids.shape[-1]
         self.tokenizer.enable_truncation(length)
         self.tokenizer.enable_padding(**padding | {"length": length})
 
-    def inputs(self, text: str) -> dict[str, NDArray[Any]]:
+    def inputs(self, text: str) -> dict[str, Array]:
         """The ids and the mask of a text, by the names of the inputs; any further input (token types) is zero.
 
         Raises:
             BadInput: not a str.
         """
-        if not isinstance(text, str):
-            raise BadInput(f"A text is a str, not {type(text).__name__}.")
+        _check_text("A text", text)
         encoded = self.tokenizer.encode(text)
         arrays = {name: np.zeros(spec.shape, spec.dtype) for name, spec in self._inputs.items()}
         return arrays | {
