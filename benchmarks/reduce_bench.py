@@ -37,9 +37,9 @@ async def tokens(network: Network, runs: int, reduce: bool) -> list[Result]:
     return [piece.result async for piece in network.generate(PROMPT, max_tokens=runs, reduce=reduce)]
 
 
-async def measure(network: Network, work: Work, runs: int, reduce: bool) -> tuple[int, int, Result]:
+async def measure(device: N6Device, network: Network, work: Work, runs: int, reduce: bool) -> tuple[int, int, Result]:
     """Bytes up and down on the wire of one inference, and the one whose time is the median; the first does not count."""
-    counters = network.device.counters
+    counters = device.counters
     await work(network, 1, reduce)
     sent, received = counters.tx_bytes, counters.rx_bytes
     results = await work(network, runs, reduce)
@@ -66,7 +66,7 @@ async def main() -> None:
                 continue
             cells = []
             for reduce in (False, True):
-                up, down, result = await measure(dev[name], run, arguments.runs, reduce)
+                up, down, result = await measure(dev, dev[name], run, arguments.runs, reduce)
                 cells += [f"{down:,} B", f"{result.timing.total * 1e3:,.0f} ms"]
             upload = f"{result.timing.upload * 1e3:,.0f} ms"
             print(f"| {name} | {up:,} B | {' | '.join(cells)} | {upload} |", flush=True)

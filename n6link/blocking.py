@@ -351,7 +351,6 @@ class N6Device:
         return Loop(self._portal, loop)
 
     ping = waits(device_.N6Device.ping)
-    request = waits(device_.N6Device.request)
     stats = waits(device_.N6Device.stats)
     reset_stats = waits(device_.N6Device.reset_stats)
     epoch_stats = waits(device_.N6Device.epoch_stats)

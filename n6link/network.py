@@ -6,70 +6,86 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property, partial
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import anyio
+import anyio.to_thread
 from numpy.typing import NDArray
 
 from n6link import ambient, decoders
+from n6link.control import profiling
 from n6link.control.source import Source
 from n6link.control.stream import Policy, Stream
 from n6link.decoders.logits import Classification
 from n6link.epochs.pools import Pool
+from n6link.epochs.profile import Profile
 from n6link.epochs.timers import EpochTable
 from n6link.errors import BadInput, CardError, N6Timeout, UnknownName
 from n6link.protocol import Limit, TimerSource
 from n6link.protocol.records import Return
 from n6link.result import Result, Timing, check_returns
-from n6link.session.describe import Description
+from n6link.session.connection import Connection
 from n6link.session.inference import Job, Outcome
-from n6link.tensors import inputs, reduce
+from n6link.session.info import NetworkInfo
+from n6link.tensors import reduce
 from n6link.tensors.card import Card
+from n6link.tensors.inputs import Inputs
 from n6link.tensors.tensor import TensorSpec
-from n6link.text import generation as generate
 from n6link.text.generation import TextStream
-from n6link.text.tokens import TextClassifier, TextGenerator
-
-if TYPE_CHECKING:
-    from n6link.device import N6Device
-    from n6link.epochs.profile import Profile
+from n6link.text.tokens import Generation, TextClassifier, TextGenerator
 
 
 class Network:
     """One network of a device. Made by :class:`n6link.N6Device`.
 
     Attributes:
-        device: that runs it.
-        name: as its firmware calls it.
-        index: by which the protocol names it.
-        digest: changes whenever the network or its description does.
-        input_bytes: of all inputs together, as they are uploaded.
-        inputs: tensors by name, in order.
-        outputs: tensors by name, in order.
-        pools: memory that it uses.
-        epochs: its epoch blocks.
-        timer_source: what counts their times.
-        card: what its tensors mean; None = nobody said, or in a way that cannot be used.
-        card_problem: what is wrong with the card that the firmware reports; empty = nothing. The network can be run all the
-            same; what needs a card (pictures, decoding, texts) fails with this sentence.
+        info: all that its device says of it, as it was at connecting.
         newest: the last result that was delivered; None before the first.
     """
 
-    def __init__(self, device: N6Device, description: Description, card: Card | None, card_problem: str = "") -> None:
-        self.device = device
-        self.name: str = description.name
-        self.index: int = description.index
-        self.digest: int = description.digest
-        self.inputs: Mapping[str, TensorSpec] = MappingProxyType({spec.name: spec for spec in description.inputs})
-        self.outputs: Mapping[str, TensorSpec] = MappingProxyType({spec.name: spec for spec in description.outputs})
-        self.pools: tuple[Pool, ...] = description.pools
-        self.epochs: EpochTable = description.epochs
-        self.timer_source: TimerSource = description.timer_source
-        self.card = card
-        self.card_problem = card_problem
+    def __init__(self, connection: Connection, info: NetworkInfo) -> None:
+        self.info = info
         self.newest: Result | None = None
-        self.input_bytes: int = description.input_bytes
+        self._connection = connection
+        self._inputs = Inputs(info.name, info.inputs, info.input_bytes, info.card, info.card_problem)
+
+    @property
+    def name(self) -> str:
+        """As its firmware calls it."""
+        return self.info.name
+
+    @property
+    def inputs(self) -> Mapping[str, TensorSpec]:
+        """Tensors by name, in order."""
+        return self.info.inputs
+
+    @property
+    def outputs(self) -> Mapping[str, TensorSpec]:
+        """Tensors by name, in order."""
+        return self.info.outputs
+
+    @property
+    def pools(self) -> tuple[Pool, ...]:
+        """Memory that it uses."""
+        return self.info.pools
+
+    @property
+    def epochs(self) -> EpochTable:
+        """Its epoch blocks."""
+        return self.info.epochs
+
+    @property
+    def card(self) -> Card | None:
+        """What its tensors mean; None = nobody said, or in a way that cannot be used."""
+        return self.info.card
+
+    @property
+    def card_problem(self) -> str:
+        """What is wrong with the card that the firmware reports; empty = nothing.
+
+        The network can be run all the same; what needs a card (pictures, decoding, texts) fails with this sentence.
+        """
+        return self.info.card_problem
 
     def __repr__(self) -> str:
         return f"<Network {self.name}: {', '.join(map(_shape, self.inputs.values()))} -> {len(self.outputs)} outputs>"
@@ -129,23 +145,23 @@ class Network:
             raise N6Timeout(f"{self.name} was not run: its deadline had passed {begun - deadline:g} s before")
         auto = reduce is None or reduce is True
         returns = self._returns(outputs, reduce, options or {})
-        picture, placement = await inputs.prepare(self, data)
+        picture, placement = await self._inputs.prepare(data)
         prepared = ambient.monotonic()
         while True:
             job = Job(
-                network=self.index,
+                network=self.info.index,
                 image=picture,
                 returns=b"".join(wanted.pack() for wanted in returns or ()),
-                timers=timers and self.timer_source is not TimerSource.NONE,
+                timers=timers and self.info.timer_source is not TimerSource.NONE,
                 priority=priority,
                 deadline=deadline,
                 computed=computed,
             )
             outcome = await self._run(job, timeout, begun)
-            timing = partial(Timing.of, outcome, self.device.clock, captured=begun, prepared=prepared)
+            timing = partial(Timing.of, outcome, self._connection.clock, captured=begun, prepared=prepared)
             wanted = returns or [Return(index) for index in range(len(self.outputs))]
-            result = Result(self, outcome, wanted, timing=timing, placement=placement, captured=captured)
-            if not (auto and result.reduced) or decoders.for_network(self).complete(result):
+            result = Result(self.info, outcome, wanted, timing=timing, placement=placement, captured=captured)
+            if not (auto and result.reduced) or decoders.for_network(self.info).complete(result):
                 break
             returns = None
         if self.newest is None or result.captured >= self.newest.captured:
@@ -180,17 +196,9 @@ class Network:
         Raises:
             BadInput: an argument that cannot be used.
         """
-        return Stream(
-            self,
-            source,
-            depth=depth,
-            policy=policy,
-            max_age=max_age,
-            timers=timers,
-            reduce=reduce,
-            priority=priority,
-            options=options,
-        )
+        run = partial(self.run, timers=timers, reduce=reduce, priority=priority, options=options)
+        depth = min(depth, self._connection.info.slots)
+        return Stream(run, source, depth=depth, policy=policy, max_age=max_age)
 
     def generate(
         self,
@@ -229,13 +237,14 @@ class Network:
             BadInput: a prompt without tokens, or an option out of range.
             CardError: the network's card does not tell how to generate text, or does not fit the network.
         """
-        return TextStream(
-            self,
-            prompt,
-            sampling={"max_tokens": max_tokens, "temperature": temperature, "top_k": top_k, "seed": seed, "stop": stop},
-            reduce=reduce,
-            run={"timers": timers, "timeout": timeout, "priority": priority},
-        )
+
+        def start() -> Generation:
+            return self.text_generator.start(
+                prompt, max_tokens=max_tokens, temperature=temperature, top_k=top_k, seed=seed, stop=stop
+            )
+
+        run = partial(self.run, timers=timers, timeout=timeout, priority=priority)
+        return TextStream(start, run, reduced=self._connection.info.slow if reduce is None else reduce)
 
     async def classify(
         self,
@@ -256,33 +265,34 @@ class Network:
             CardError: the network's card does not tell how to classify text, or does not fit the network.
             N6Error: as :meth:`run`.
         """
-        return await generate.classify(self, text, timeout=timeout, priority=priority)
+        classifier = await anyio.to_thread.run_sync(lambda: self.text_classifier, abandon_on_cancel=True)
+        result = await self.run(classifier.inputs(text), reduce=False, timers=False, timeout=timeout, priority=priority)
+        meaning: Classification = result.decode()
+        return meaning
 
     @cached_property
     def text_generator(self) -> TextGenerator:
         """Tokenizer and embedding that the card names; read when first asked for."""
-        return TextGenerator(self)
+        return TextGenerator(self.info)
 
     @cached_property
     def text_classifier(self) -> TextClassifier:
         """Tokenizer that the card names; read when first asked for."""
-        return TextClassifier(self)
+        return TextClassifier(self.info)
 
     async def profile(
         self, *, inputs: Mapping[str, NDArray[Any]] | None = None, runs: int = 20, warmup: int = 3
     ) -> Profile:
-        """Runs the network several times and sums up its epoch timers; see :func:`n6link.epochs.profile.collect`."""
-        from n6link.epochs import profile
-
-        return await profile.collect(self, inputs=inputs, runs=runs, warmup=warmup)
+        """Runs the network several times and sums up its epoch timers; see :func:`n6link.control.profiling.collect`."""
+        return await profiling.collect(self.run, self.inputs, inputs=inputs, runs=runs, warmup=warmup)
 
     # ---- inside
 
     async def _run(self, job: Job, seconds: float | None, begun: float) -> Outcome:
         if job.deadline is None:
-            return await self.device.infer(job)
+            return await self._connection.infer(job)
         with anyio.CancelScope(deadline=anyio.current_time() + job.deadline - ambient.monotonic()):
-            outcome = await self.device.infer(job)
+            outcome = await self._connection.infer(job)
             if outcome.received <= job.deadline:
                 return outcome
         limit = job.deadline - begun if seconds is None else seconds
@@ -302,10 +312,10 @@ class Network:
         if outputs is not None:
             return [self._whole(name) for name in outputs]
         if wanted:
-            return decoders.for_network(self).returns(self, **options)
-        if wanted is None and self.device.info.slow and self.card:
+            return decoders.for_network(self.info).returns(self.info, **options)
+        if wanted is None and self._connection.info.slow and self.card:
             with suppress(CardError):  # raw outputs need no card; decode() will say what is wrong with it
-                return decoders.for_network(self).returns(self, **options)
+                return decoders.for_network(self.info).returns(self.info, **options)
         return None
 
     def _whole(self, name: str) -> Return:

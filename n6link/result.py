@@ -1,12 +1,12 @@
-"""What an inference gives: :class:`Result`, and where its time went, :class:`Timing`."""
+"""What an inference gives: :class:`Result`, where its time went, :class:`Timing`, and where a stream has it from, :class:`Frame`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,17 +14,14 @@ from numpy.typing import NDArray
 from n6link import ambient, decoders
 from n6link.epochs.timers import STAGES, EpochTimers
 from n6link.errors import BadInput, RemoteProtocolError
-from n6link.protocol import Feature, records
+from n6link.protocol import records
 from n6link.protocol.records import Return
 from n6link.session.clock import UNKNOWN, ClockMap, HostTime
 from n6link.session.inference import Outcome
+from n6link.session.info import NetworkInfo
 from n6link.tensors import reduce
 from n6link.tensors.image import Placement
 from n6link.tensors.reduce import Reduced
-
-if TYPE_CHECKING:
-    from n6link.control.stream import Frame
-    from n6link.network import Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +90,25 @@ class Timing:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Where a streamed result comes from; times are seconds of ``time.monotonic()``."""
+
+    sequence: int
+    """number of the frame in its stream, from 0"""
+    captured: float
+    """when the source gave it"""
+    age: float
+    """seconds from then to the delivery of the result"""
+    replaced: range
+    """numbers of the frames since the result before, of which nothing was delivered"""
+
+
 class Result:
     """Outputs of one inference. Arrays are views of the received bytes; nothing is copied or computed before it is asked for.
 
     Attributes:
-        network: that gave it.
+        network: that gave it, and on which device.
         outputs: raw arrays by name, of the outputs that were returned whole: shape and dtype of their TensorSpec.
         reduced: what came of the outputs that were not, by name: Peaks, Rows or a flat array, see :mod:`n6link.tensors.reduce`.
         placement: where the picture lies in the input; None if the input was no picture.
@@ -107,7 +118,7 @@ class Result:
 
     def __init__(
         self,
-        network: Network,
+        network: NetworkInfo,
         outcome: Outcome,
         returns: Sequence[Return],
         *,
@@ -142,10 +153,10 @@ class Result:
             network.epochs,
             times,
             source=network.timer_source,
-            tick_hz=network.device.info.tick_hz,
+            tick_hz=network.device.tick_hz,
             shift=header.timer_shift,
             elapsed=max(header.t_end - header.t_start, 0),
-            simulated=Feature.SIMULATED in network.device.info.features,
+            simulated=network.device.simulated,
         )
 
     def dequantized(self) -> dict[str, NDArray[np.float32]]:
@@ -172,8 +183,12 @@ class Result:
         return f"<Result of {self.network.name}: {shapes or ', '.join(self.reduced)}; {self.timing.total * 1e3:.1f} ms>"
 
 
+Run: TypeAlias = Callable[..., Awaitable[Result]]
+""":meth:`n6link.Network.run`, or anything that is called like it"""
+
+
 def _parse(
-    network: Network, outcome: Outcome, returns: Sequence[Return]
+    network: NetworkInfo, outcome: Outcome, returns: Sequence[Return]
 ) -> tuple[Mapping[str, NDArray[Any]], Mapping[str, Reduced]]:
     """Whole outputs and reduced ones, by name."""
     specs = tuple(network.outputs.values())

@@ -33,15 +33,15 @@ def requests(*, without: MessageType | None = None) -> Iterator[list[tuple[Messa
 
 
 @asynccontextmanager
-async def held(network: Network) -> AsyncIterator[None]:
+async def held(device: N6Device, network: Network) -> AsyncIterator[None]:
     """In this block nothing starts on the device of a network; after it, what was queued does."""
     with requests(without=MessageType.RELEASE) as made:
-        for seed in range(network.device.info.results):
+        for seed in range(device.info.results):
             await network.run(noise(network, seed))
     yield
     for kind, body in made:
         if kind is MessageType.RELEASE:
-            network.device._open_channel.send(kind, body)
+            device.connection.channel.send(kind, body)
 
 
 async def queued(device: N6Device, count: int) -> None:

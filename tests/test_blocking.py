@@ -27,7 +27,9 @@ from n6link.errors import (
     UnknownName,
 )
 from n6link.protocol import LogLevel, MessageType
+from n6link.protocol.records import Return
 from n6link.session.channel import Channel
+from n6link.session.subscription import LogRecord
 
 
 @contextmanager
@@ -35,7 +37,7 @@ def stuck(device: N6Device, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Whatever is sent in this block gets no answer."""
     with monkeypatch.context() as patch:
         patch.setattr(Channel, "_write", None)
-        patch.setattr(device._inner._open_channel.link, "data_to_send", lambda *_: [])
+        patch.setattr(device._inner.connection.channel.link, "data_to_send", lambda *_: [])
         yield
 
 
@@ -68,7 +70,6 @@ def test_it_gives_what_the_async_interface_gives() -> None:
         assert network.profile(runs=2, warmup=0).runs == 2
         assert device.counters.tx_frames > 0
         assert device.clock.error < 1
-        assert len(device.request(MessageType.INFO)) > 0
 
 
 def test_a_stream_with_a_source() -> None:
@@ -122,7 +123,7 @@ def test_statistics_and_log_lines_come_by_themselves() -> None:
             assert second.time > first.time
         device.set_log_level(LogLevel.DEBUG)
         with device.logs() as lines:
-            device._inner._notice(n6link.link.events.Stray("a line"))
+            device._inner.connection.listeners.log(LogRecord(20, "a line", None))
             assert next(lines).text == "a line"
 
 
@@ -193,7 +194,7 @@ def test_errors_keep_their_types() -> None:
         with pytest.raises(BadInput, match="interval=0"), device.subscribe(0):
             pass
         with pytest.raises(DeviceError), network.stream([noise(network)]) as stream:
-            device.request(MessageType.DESCRIBE, bytes(8 * [255]))
+            network.run(noise(network), reduce=[Return(0, offset=1 << 30, length=1)])
         with pytest.raises(ZeroDivisionError), network.stream([noise(network)]) as stream:
             next(stream)
             raise ZeroDivisionError
@@ -261,7 +262,7 @@ def test_an_interrupt_in_the_block_closes_the_device(where: str) -> None:
 def test_an_interrupt_ends_the_call_that_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     with N6Device(sim_url()) as device:
         network = device["reference"]
-        link = device._inner._open_channel.link
+        link = device._inner.connection.channel.link
 
         def interrupt() -> None:
             while not any(exchange.type is MessageType.COMMIT for exchange in link.exchanges.values()):

@@ -234,8 +234,8 @@ async def test_a_result_shows_that_the_host_has_slept(monkeypatch: pytest.Monkey
         network = device["reference"]
         await network.run(noise(network))
         now = time.monotonic()
-        device._clock = ClockMap(device.info.tick_hz)
-        device._clock.add(now + 3600, 1, now + 3600.0001)
+        device.connection.clock = ClockMap(device.info.tick_hz)
+        device.connection.clock.add(now + 3600, 1, now + 3600.0001)
         timing = (await network.run(noise(network))).timing
         assert now <= timing.started.time + timing.started.error
         assert timing.ended.time <= time.monotonic()

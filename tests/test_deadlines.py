@@ -23,17 +23,17 @@ from n6link.session.inference import Job
 
 def job(network: Network, deadline: float | None) -> Job:
     image = memoryview(bytes(sum(spec.size for spec in network.inputs.values())))
-    return Job(network=network.index, image=image, returns=b"", timers=False, priority=0, deadline=deadline)
+    return Job(network=network.info.index, image=image, returns=b"", timers=False, priority=0, deadline=deadline)
 
 
 @on_both_backends
 async def test_the_device_drops_what_has_waited_too_long() -> None:
     async with N6Device(sim_url()) as device:
         network = device["reference"]
-        async with held(network):
+        async with held(device, network):
             before = await device.stats()
             with pytest.raises(N6Timeout, match="dropped the work") as caught:
-                await device.infer(job(network, time.monotonic() + 0.02))
+                await device.connection.infer(job(network, time.monotonic() + 0.02))
             assert isinstance(caught.value.__cause__, DeviceError)
             assert caught.value.__cause__.status is Status.DEADLINE
             after = await device.stats()
@@ -47,7 +47,7 @@ async def test_the_device_drops_what_has_waited_too_long() -> None:
 async def test_a_run_ends_with_its_time_and_leaves_nothing_queued(option: str) -> None:
     async with N6Device(sim_url()) as device:
         network = device["reference"]
-        async with held(network):
+        async with held(device, network):
             options: dict[str, Any] = {
                 "timeout": {"timeout": 0.02},
                 "deadline": {"deadline": time.monotonic() + 0.02},
@@ -69,7 +69,7 @@ async def test_the_device_stops_a_running_network_that_is_late(virtual_board: No
         network = device["slow"]
         whole = min([(await network.run(noise(network))).timing.npu for _ in range(3)])
         with pytest.raises(N6Timeout, match="dropped the work"):
-            await device.infer(job(network, time.monotonic() + whole / 5))
+            await device.connection.infer(job(network, time.monotonic() + whole / 5))
         stats = await device.stats()
         assert (stats.queue, stats.networks[0].late, stats.networks[0].runs) == (0, 1, 3)
         assert await network.run(noise(network)), "and the next one runs"
@@ -102,7 +102,7 @@ async def test_the_time_to_live_is_what_is_left(seconds: float | None, ttl: tupl
         network = device["reference"]
         with requests() as made, anyio.move_on_after(5):
             try:
-                await device.infer(job(network, None if seconds is None else time.monotonic() + seconds))
+                await device.connection.infer(job(network, None if seconds is None else time.monotonic() + seconds))
             except N6Timeout:
                 assert seconds == 1e-9
         infer = next(records.Infer.unpack(body) for kind, body in made if kind is MessageType.INFER)
@@ -138,7 +138,7 @@ async def test_a_stream_delivers_nothing_that_is_too_old() -> None:
     async with N6Device(sim_url()) as device:
         network = device["reference"]
         async with network.stream(max_age=0.1) as stream:
-            async with held(network):
+            async with held(device, network):
                 while stream.stats.late < 4:
                     await stream.put(noise(network))
                     await anyio.sleep(0.01)

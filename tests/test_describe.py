@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -11,7 +11,7 @@ from n6link.errors import RemoteProtocolError
 from n6link.link.events import Reply
 from n6link.protocol import DType, EpochKind, MessageType, Section, TimerSource, records
 from n6link.session import describe
-from n6link.session.describe import Description
+from n6link.session.info import DeviceInfo, NetworkInfo
 
 PAGE = 4
 """records of a page"""
@@ -68,18 +68,18 @@ class Board:
         self._change("network", values)
         return records.NetworkRecord(**values).pack()
 
-    async def read(self) -> list[Description]:
-        return await describe.read(self.ask, self.networks)
+    async def read(self) -> list[NetworkInfo]:
+        return await describe.read(self.ask, self.networks, cast(DeviceInfo, None))
 
 
 async def test_every_page_of_every_section() -> None:
     board = Board()
     first, second = await board.read()
     assert (first.name, second.name) == ("net0", "net1")
-    assert first.card == 'task = "pose-heatmap"'
+    assert first.card_text == 'task = "pose-heatmap"'
     assert [block.first for block in first.epochs.blocks] == list(range(1, 11))
-    assert first.inputs[0].shape == (1, 8)
-    assert first.outputs[0].name == "y"
+    assert first.inputs["x"].shape == (1, 8)
+    assert list(first.outputs) == ["y"]
     assert first.pools[0].share == 0.96
     assert first.timer_source is TimerSource.DWT_CYCLES
     # two LIST pages; all first pages at once; all other pages at once

@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -21,7 +22,6 @@ from faults import Faults, FaultyStream, breaking
 from held import held, queued
 
 import n6link
-from n6link import device as device_module
 from n6link.control.loop import ControlLoop
 from n6link.device import N6Device
 from n6link.errors import (
@@ -38,6 +38,7 @@ from n6link.errors import (
 from n6link.network import Network
 from n6link.protocol import LogLevel, MessageType, ResetKind, Status, records
 from n6link.result import Result
+from n6link.session import connection
 from n6link.session.inference import Job
 from n6link.transport.url import open_stream
 
@@ -82,7 +83,7 @@ async def test_an_unknown_network(device_url: str) -> None:
         with pytest.raises(UnknownName, match="no network 'yolo'; it has reference, reference_colour"):
             dev["yolo"]
         with pytest.raises(DeviceError) as caught:
-            await dev.request(MessageType.DESCRIBE, records.Describe(network=99).pack())
+            await dev.connection.ask(MessageType.DESCRIBE, records.Describe(network=99).pack())
         assert (caught.value.status, caught.value.value) == (Status.UNKNOWN_NETWORK, 99)
 
 
@@ -121,15 +122,15 @@ async def test_statistics(device_url: str) -> None:
         for seed in range(3):
             await network.run(noise(network, seed))
         stats = await dev.stats()
-        assert stats.networks[network.index].runs == 3
-        assert stats.networks[network.index].mean > 0
+        assert stats.networks[network.info.index].runs == 3
+        assert stats.networks[network.info.index].mean > 0
         assert stats.link.rx_frames > 6
         assert stats.link.errors == 0
         epochs = await dev.epoch_stats("reference")
         assert epochs.runs == 3
         assert len(epochs.mean) == len(network.epochs)
         await dev.reset_stats()
-        assert (await dev.stats()).networks[network.index].runs == 0
+        assert (await dev.stats()).networks[network.info.index].runs == 0
         assert (await dev.epoch_stats("reference")).runs == 0
         with pytest.raises(UnknownName):
             await dev.epoch_stats("yolo")
@@ -185,7 +186,7 @@ async def test_reset_cancels_what_is_under_way(device_url: str) -> None:
                 await network.run(noise(network, 1))
             errors.append(caught.value.status)
 
-        async with held(network), anyio.create_task_group() as group:
+        async with held(dev, network), anyio.create_task_group() as group:
             group.start_soon(run)
             await queued(dev, 1)
             await dev.reset()
@@ -207,7 +208,7 @@ async def test_restart(device_url: str) -> None:
 async def test_a_device_that_was_restarted_by_others(device_url: str) -> None:
     async with N6Device(device_url, timeout=30) as dev:
         with suppress(DeviceRebooted):
-            await dev.request(MessageType.RESET, records.Reset(kind=ResetKind.DEVICE).pack())
+            await dev.connection.ask(MessageType.RESET, records.Reset(kind=ResetKind.DEVICE).pack())
         with pytest.raises(DeviceRebooted, match="was restarted"):
             for _ in range(100):
                 await dev.ping()
@@ -273,7 +274,7 @@ async def test_results_are_right_over_a_bad_line(faults: Faults, seed: int, monk
         network = dev["reference"]
         good = [await network.run(noise(network, n)) for n in range(3)]
     made: list[FaultyStream] = []
-    monkeypatch.setattr(device_module, "open_stream", breaking(open_stream, faults, seed, made))
+    monkeypatch.setattr(connection, "open_stream", breaking(open_stream, faults, seed, made))
     async with N6Device(url, timeout=30) as dev:
         network = dev["reference"]
         for n in range(12):
@@ -287,7 +288,7 @@ async def test_results_are_right_over_a_bad_line(faults: Faults, seed: int, monk
 async def test_a_line_that_breaks(cut: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every waiting call gets the error at once, each its own, and every later call too."""
     url = sim_url()
-    monkeypatch.setattr(device_module, "open_stream", breaking(open_stream, Faults(cut=cut), 1))
+    monkeypatch.setattr(connection, "open_stream", breaking(open_stream, Faults(cut=cut), 1))
     errors = []
 
     async def run(network: Network) -> None:
@@ -306,7 +307,7 @@ async def test_a_line_that_breaks(cut: int, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 async def test_a_line_that_breaks_while_it_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(device_module, "open_stream", breaking(open_stream, Faults(cut=500), 1))
+    monkeypatch.setattr(connection, "open_stream", breaking(open_stream, Faults(cut=500), 1))
     with pytest.raises(TransportError, match="was cut"):
         async with N6Device(sim_url()):
             pass
@@ -333,7 +334,7 @@ async def test_a_board_that_dies() -> None:
 @pytest.mark.parametrize("step", range(24))
 async def test_cancelled_anywhere(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each read and each write takes a while, so that the cancellation falls upon every await in turn."""
-    monkeypatch.setattr(device_module, "open_stream", breaking(open_stream, Faults(delay=0.001), 1))
+    monkeypatch.setattr(connection, "open_stream", breaking(open_stream, Faults(delay=0.001), 1))
     async with N6Device(sim_url(chunk=256, slots=2)) as dev:
         network = dev["reference"]
         good = await network.run(noise(network))
@@ -349,7 +350,7 @@ async def test_cancelled_anywhere(step: int, monkeypatch: pytest.MonkeyPatch) ->
                 group.start_soon(run)
         assert all(same(result, good) for result in together)
         background = (MessageType.RELEASE, MessageType.PING)  # end when they end
-        assert not [x for x in dev._open_channel.link.exchanges.values() if x.type not in background]
+        assert not [x for x in dev.connection.channel.link.exchanges.values() if x.type not in background]
 
 
 @on_both_backends
@@ -368,7 +369,7 @@ async def test_cancelled_while_all_slots_are_taken() -> None:
 async def test_cancelled_at_random_over_a_bad_line(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Five programs at once, a third of their calls cancelled; no result is wrong and nothing is left behind."""
     faults, made = Faults(flip=5e-5, drop=5e-5, noise=5e-5, double=5e-5), list[FaultyStream]()
-    monkeypatch.setattr(device_module, "open_stream", breaking(open_stream, faults, seed, made))
+    monkeypatch.setattr(connection, "open_stream", breaking(open_stream, faults, seed, made))
     chance = random.Random(seed)
     async with N6Device(sim_url(chunk=256), timeout=30) as dev:
         made[0].active = False
@@ -386,17 +387,17 @@ async def test_cancelled_at_random_over_a_bad_line(seed: int, monkeypatch: pytes
             for _ in range(5):
                 group.start_soon(program)
         made[0].active = False
-        while dev._open_channel.link.exchanges:  # noqa: ASYNC110  what was cancelled is cleared up in the background
+        while dev.connection.channel.link.exchanges:  # noqa: ASYNC110  what was cancelled is cleared up in the background
             await anyio.sleep(0.01)
         assert (await dev.stats()).queue == 0
-        assert not dev._open_channel._boxes
+        assert not dev.connection.channel._boxes
 
 
 async def test_a_cancelled_request_leaves_nothing_behind() -> None:
     async with N6Device(sim_url()) as dev:
         with anyio.move_on_after(0):
             await dev.ping()
-        assert not dev._open_channel.link.exchanges
+        assert not dev.connection.channel.link.exchanges
         await dev.ping()
 
 
@@ -408,11 +409,11 @@ async def test_a_slot_that_the_device_still_uses_is_tried_again() -> None:
         good = await network.run(noise(network))
         for slot in range(2):
             body = records.Infer(
-                key=slot + 1, upload=1000 + slot, slot=slot, network=network.index, ttl_us=150_000
+                key=slot + 1, upload=1000 + slot, slot=slot, network=network.info.index, ttl_us=150_000
             ).pack()
-            dev._open_channel.send(MessageType.INFER, body)
+            dev.connection.channel.send(MessageType.INFER, body)
         assert same(await network.run(noise(network)), good)
-        assert (await dev.stats()).networks[network.index].late == 2
+        assert (await dev.stats()).networks[network.info.index].late == 2
 
 
 async def test_a_device_that_stays_busy_is_given_up() -> None:
@@ -420,8 +421,8 @@ async def test_a_device_that_stays_busy_is_given_up() -> None:
         network = dev["reference"]
         await network.run(noise(network))
         for slot in range(2):
-            body = records.Infer(key=slot + 1, upload=1000 + slot, slot=slot, network=network.index).pack()
-            dev._open_channel.send(MessageType.INFER, body)
+            body = records.Infer(key=slot + 1, upload=1000 + slot, slot=slot, network=network.info.index).pack()
+            dev.connection.channel.send(MessageType.INFER, body)
         with pytest.raises(DeviceError) as caught:
             await network.run(noise(network))
         assert caught.value.status == Status.BUSY
@@ -450,7 +451,7 @@ async def test_the_device_drops_what_is_late() -> None:
     async with N6Device(sim_url()) as dev:
         network = dev["reference"]
         job = Job(
-            network=network.index,
+            network=network.info.index,
             image=memoryview(bytes(network.inputs["image"].size)),
             returns=b"",
             timers=False,
@@ -458,9 +459,9 @@ async def test_the_device_drops_what_is_late() -> None:
             deadline=time.monotonic() - 1,
         )
         with pytest.raises(N6Timeout, match="it dropped the work") as caught:
-            await dev.infer(job)
+            await dev.connection.infer(job)
         assert isinstance(caught.value.__cause__, DeviceError)
-        assert (await dev.stats()).networks[network.index].late == 1
+        assert (await dev.stats()).networks[network.info.index].late == 1
 
 
 # --------------------------------------------------------------------------------- peers and programs
@@ -471,6 +472,7 @@ class Scripted(ByteStream):
 
     def __init__(self, answer: Callable[[bytes], bytes]) -> None:
         self.url = "test:peer"
+        self.card_files: dict[str, Path] = {}
         self._answer = answer
         self._send, self._receive = anyio.create_memory_object_stream[bytes](math.inf)
 
@@ -494,7 +496,7 @@ def peer(monkeypatch: pytest.MonkeyPatch, answer: Callable[[bytes], bytes]) -> N
     async def open_peer(url: str | None = None) -> Scripted:
         return Scripted(answer)
 
-    monkeypatch.setattr(device_module, "open_stream", open_peer)
+    monkeypatch.setattr(connection, "open_stream", open_peer)
     return N6Device("test:peer", timeout=0.3)
 
 
@@ -555,7 +557,7 @@ async def test_boot_messages_are_log_lines(monkeypatch: pytest.MonkeyPatch, capl
     async def booting(url: str | None = None) -> Booting:
         return Booting(await open_stream(url), Faults(), 0)
 
-    monkeypatch.setattr(device_module, "open_stream", booting)
+    monkeypatch.setattr(connection, "open_stream", booting)
     with caplog.at_level(logging.INFO, logger="n6link.device"):
         async with N6Device(sim_url()) as dev:
             await dev.ping()

@@ -67,7 +67,7 @@ class StallingLine:
 @on_both_backends
 async def test_a_stalled_device_stalls_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     line = StallingLine()
-    monkeypatch.setattr("n6link.device.open_stream", line.opened)
+    monkeypatch.setattr("n6link.session.connection.open_stream", line.opened)
     with board("--tcp", "0") as simulated:
         async with await open_stream(simulated.url) as device_end, anyio.create_task_group() as tasks:
             tasks.start_soon(line.relay, device_end)

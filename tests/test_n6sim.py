@@ -107,7 +107,7 @@ async def test_a_network_gets_its_name_and_its_card(tmp_path: Path) -> None:
             one, other = dev.networks.values()
             assert (one.name, other.name) == ("plain", "named")
             assert other.card and other.card.keypoints == ("here", "there", "elsewhere")
-            assert one.card != other.card and one.digest != other.digest
+            assert one.card != other.card and one.info.digest != other.info.digest
             first, second = await one.run(noise(one)), await other.run(noise(other))
             for name, array in first.outputs.items():
                 assert np.array_equal(array, second.outputs[name])

@@ -103,7 +103,7 @@ async def test_a_network_runs(dense: Path) -> None:
             result = await net.run(values)
             wanted = np.clip(values.astype(int) @ WEIGHTS.T, -128, 127)
             assert np.array_equal(result.outputs[logits.name], wanted)
-            assert net.timer_source is TimerSource.LITERT_PROFILER and dev.info.simulated
+            assert net.info.timer_source is TimerSource.LITERT_PROFILER and dev.info.simulated
             assert net.pools == (Pool("host", 0, size + 20, size + 20, size, 20),)
 
 
@@ -326,7 +326,7 @@ async def test_a_table_takes_the_place_of_the_operators(table: Callable[[str], P
                 Pool("cpuRAM2", 0x34100000, 1048576, 884736, 1, 884735),
                 Pool("flash", 0x70180000, 63438848, 3066040, 3066040, 0),
             )
-            assert net.timer_source is TimerSource.LITERT_PROFILER, "times are LiteRT's all the same"
+            assert net.info.timer_source is TimerSource.LITERT_PROFILER, "times are LiteRT's all the same"
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -222,7 +223,7 @@ async def test_a_network_without_a_card_says_what_is_missing(monkeypatch: pytest
     async with N6Device(sim_url()) as dev:
         network = dev["reference"]
         result = await network.run(picture())
-        network.card = None
+        network.info = result.network = replace(network.info, card=None)
         with pytest.raises(CardError, match="has no card"):
             result.decode()
         with pytest.raises(CardError, match="has no card"):

@@ -40,7 +40,7 @@ async def test_a_control_inference_overtakes_bulk_ones_everywhere() -> None:
         network = device["reference"]
         async with anyio.create_task_group() as tasks:
             runs = Runs(tasks)
-            async with held(network):
+            async with held(device, network):
                 for number in range(10):
                     await runs.start(f"bulk {number}", network)
                 await queued(device, 3)
@@ -55,7 +55,7 @@ async def test_of_two_slots_none_is_kept_but_the_next_free_one_is_for_the_larger
         network = device["reference"]
         async with anyio.create_task_group() as tasks:
             runs = Runs(tasks)
-            async with held(network):
+            async with held(device, network):
                 for number in range(4):
                     await runs.start(f"bulk {number}", network)
                 await queued(device, 2)
@@ -91,7 +91,7 @@ async def test_networks_take_turns_on_the_device() -> None:
         first, second = device.networks.values()
         async with anyio.create_task_group() as tasks:
             runs = Runs(tasks)
-            async with held(first):
+            async with held(device, first):
                 for number in range(4):
                     await runs.start(f"a{number}", first)
                     await queued(device, number + 1)
@@ -108,7 +108,7 @@ async def test_networks_take_turns_at_the_slots() -> None:
         first, second = device.networks.values()
         async with anyio.create_task_group() as tasks:
             runs = Runs(tasks)
-            async with held(first):
+            async with held(device, first):
                 for number in range(9):
                     await runs.start(f"a{number}", first)
                 await queued(device, 2)
@@ -124,7 +124,7 @@ async def test_statistics_tell_of_the_queue_and_of_drops() -> None:
         first, second = device.networks.values()
         async with anyio.create_task_group() as tasks, first.stream() as stream:
             runs = Runs(tasks)
-            async with held(first):
+            async with held(device, first):
                 for _ in range(5):
                     await stream.put(noise(first))
                     await queued(device, min(stream.stats.frames, 2))

@@ -10,14 +10,15 @@ from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from profiles import GAP, profile_of, table_of
 
-from n6link.epochs.profile import SPREAD, Profile, Spread, collect
+from n6link.control.profiling import collect
+from n6link.epochs.profile import SPREAD, Profile, Spread
 from n6link.epochs.st_report import read
 from n6link.epochs.timers import STAGES, EpochTable, EpochTimers
 from n6link.errors import BadInput
@@ -179,25 +180,25 @@ class FakeNetwork:
     """A network that answers with ever longer times."""
 
     name = "net"
-    device = SimpleNamespace(info=SimpleNamespace(board="board", firmware="1.0"))
+    device = SimpleNamespace(board="board", firmware="1.0")
 
     def __init__(self, *, timers: bool = True) -> None:
-        self.inputs = {"x": SimpleNamespace(shape=(2, 3), dtype=np.dtype(np.int8))}
+        self.inputs: Any = {"x": SimpleNamespace(shape=(2, 3), dtype=np.dtype(np.int8))}
         self.seen: list[Mapping[str, NDArray[Any]]] = []
         self.timers = timers
 
-    async def run(self, inputs: Mapping[str, NDArray[Any]], *, timers: bool) -> SimpleNamespace:
+    async def run(self, inputs: Mapping[str, NDArray[Any]], *, timers: bool) -> Any:
         assert timers
         self.seen.append(inputs)
         record = np.array([(0, 0, len(self.seen), 0)], records.EpochTime.DTYPE)
         source = TimerSource.DWT_CYCLES
         epochs = EpochTimers.from_records(table_of("EC"), record, source=source, tick_hz=1.0) if self.timers else None
-        return SimpleNamespace(epochs=epochs, timing=timing(0.5), captured=len(self.seen) + 100.0)
+        return SimpleNamespace(network=self, epochs=epochs, timing=timing(0.5), captured=len(self.seen) + 100.0)
 
 
 async def test_collect_leaves_the_warm_up_out() -> None:
     network = FakeNetwork()
-    profile = await collect(cast(Any, network), runs=4, warmup=2)
+    profile = await collect(network.run, network.inputs, runs=4, warmup=2)
     assert profile.durations.tolist() == [3, 4, 5, 6]
     assert profile.board == "board 1.0"
     assert profile.stages.shape == (4, len(STAGES))
@@ -210,16 +211,16 @@ async def test_collect_leaves_the_warm_up_out() -> None:
 async def test_collect_uses_the_given_inputs() -> None:
     network = FakeNetwork()
     x = np.ones((2, 3), np.int8)
-    await collect(cast(Any, network), inputs={"x": x}, runs=1, warmup=0)
+    await collect(network.run, network.inputs, inputs={"x": x}, runs=1, warmup=0)
     assert network.seen[0]["x"] is x
 
 
 @pytest.mark.parametrize(("runs", "warmup"), [(0, 3), (1, -1)])
 async def test_collect_needs_runs(runs: int, warmup: int) -> None:
     with pytest.raises(BadInput, match="at least 1 run"):
-        await collect(cast(Any, FakeNetwork()), runs=runs, warmup=warmup)
+        await collect(FakeNetwork().run, FakeNetwork().inputs, runs=runs, warmup=warmup)
 
 
 async def test_collect_needs_timers() -> None:
     with pytest.raises(BadInput, match="0 of 2 results of net have epoch timers"):
-        await collect(cast(Any, FakeNetwork(timers=False)), runs=2, warmup=0)
+        await collect(FakeNetwork(timers=False).run, FakeNetwork().inputs, runs=2, warmup=0)

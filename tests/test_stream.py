@@ -64,7 +64,7 @@ class Scripted:
     """A network that does what the test says. Its results are the frames themselves, as far as a stream looks at them."""
 
     def __init__(self, slots: int = 4) -> None:
-        self.device = SimpleNamespace(info=SimpleNamespace(slots=slots))
+        self.slots = slots
         self.calls: dict[Any, Call] = {}
         self.cancelled: list[Any] = []
 
@@ -77,9 +77,18 @@ class Scripted:
             raise
         return SimpleNamespace(data=data, frame=None)
 
-    def stream(self, source: Any = None, *, policy: Policy = "latest", depth: int = 2, **options: Any) -> Stream:
-        defaults: dict[str, Any] = {"max_age": None, "timers": False, "reduce": None, "priority": 0, "options": None}
-        return Stream(cast(Network, self), source, depth=depth, policy=policy, **(defaults | options))
+    def stream(
+        self,
+        source: Any = None,
+        *,
+        policy: Policy = "latest",
+        depth: int = 2,
+        max_age: float | None = None,
+        **options: Any,
+    ) -> Stream:
+        """As Network.stream."""
+        run = partial(self.run, **options)
+        return Stream(run, source, depth=min(depth, self.slots), policy=policy, max_age=max_age)
 
 
 class Reader:
@@ -713,7 +722,7 @@ async def endless(network: Network) -> AsyncIterator[Any]:
 
 async def reach(stage: str, device: N6Device, results: Stream) -> None:
     """Waits until a stream is in the middle of something."""
-    link = device._open_channel.link
+    link = device.connection.channel.link
     match stage:
         case "upload":
             sent = link.counters.tx_bytes
@@ -771,7 +780,7 @@ async def test_two_networks_stream_side_by_side_and_share_the_device() -> None:
 
         async def stream(network: Network, depth: int) -> None:
             async with network.stream([noise(network)] * 60, policy="all", depth=depth) as results:
-                starts.extend([(result.timing.started.time, network.index) async for result in results])
+                starts.extend([(result.timing.started.time, network.info.index) async for result in results])
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(stream, first, 3)

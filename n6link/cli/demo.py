@@ -47,7 +47,7 @@ async def _demo(url: str | None, picture: Path, as_json: bool) -> None:
     if as_json:
         emit(tables.values(result, poses) | {"url": dev.url, "board": dev.info.board, "picture": str(picture)})
     else:
-        out.print(tables.page(result, poses, THRESHOLD, out.width))
+        out.print(tables.page(result, poses, dev.url, THRESHOLD, out.width))
         out.print(f"\nThe photograph with the skeleton: [bold]{escape(str(picture))}[/]", soft_wrap=True)
 
 

@@ -112,7 +112,7 @@ def _summary(pieces: list[Piece], network: Network) -> str:
     count = len(pieces)
     seconds = sum(piece.seconds for piece in pieces)
     npu = sum(piece.result.timing.npu for piece in pieces) / count
-    where = "a simulated network" if network.device.info.simulated else "the network"
+    where = "a simulated network" if network.info.device.simulated else "the network"
     return (
         f"[dim]{count} tokens in {duration(seconds)}, {count / seconds:.1f} a second; {duration(seconds / count)} a token, "
         f"of which {where} took {duration(npu)}[/]"

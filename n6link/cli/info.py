@@ -56,12 +56,12 @@ def _network(network: Network) -> dict[str, Any]:
     table = network.epochs
     return {
         "name": network.name,
-        "index": network.index,
+        "index": network.info.index,
         "task": network.card.task if network.card else None,
         "inputs": [_tensor(spec) for spec in network.inputs.values()],
         "outputs": [_tensor(spec) for spec in network.outputs.values()],
         "pools": plain(network.pools),
-        "timer_source": network.timer_source.name,
+        "timer_source": network.info.timer_source.name,
         "epochs": table.to_dict(),
     }
 
@@ -144,7 +144,7 @@ def _brief(spec: TensorSpec) -> str:
 def _network_page(network: Network) -> Group:
     card = network.card
     head = Text.from_markup(
-        f"\n[bold]{escape(network.name)}[/] [dim]on {escape(network.device.info.board)}, "
+        f"\n[bold]{escape(network.name)}[/] [dim]on {escape(network.info.device.board)}, "
         f"{f'task {escape(card.task)}' if card else 'no card: its outputs have no meaning yet'}[/]\n"
     )
     tensors = tables.table("Tensors")

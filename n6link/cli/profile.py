@@ -22,7 +22,7 @@ from n6link.console import KIND_STYLES, bar, duration
 from n6link.device import N6Device
 from n6link.epochs import diff
 from n6link.epochs.offload import OVERHEAD
-from n6link.epochs.profile import Profile, collect
+from n6link.epochs.profile import Profile
 from n6link.epochs.timers import STAGES
 from n6link.errors import BadInput
 from n6link.network import Network
@@ -146,7 +146,7 @@ async def _measure(
         network = device[name] if name is not None else next(iter(device.networks.values()))
         inputs = await anyio.to_thread.run_sync(_inputs, data, network) if data else None
         with working(f"Running {network.name} {warmup + runs} times"):
-            return await collect(network, inputs=inputs, runs=runs, warmup=warmup)
+            return await network.profile(inputs=inputs, runs=runs, warmup=warmup)
 
 
 def _inputs(path: Path, network: Network) -> dict[str, NDArray[Any]]:

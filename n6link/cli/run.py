@@ -25,6 +25,7 @@ from n6link.cli.common import FAILED, Cards, Json, Timeout, Url, connect, emit, 
 from n6link.console import duration
 from n6link.decoders import Pose, tasks
 from n6link.decoders.draw import draw_poses
+from n6link.device import N6Device
 from n6link.errors import BadInput, N6Error
 from n6link.network import Network
 from n6link.result import Result
@@ -120,10 +121,10 @@ async def _run(
         if several:
             await _batch(dev[name], paths, options, dev.info.slots)
         else:
-            await _single(dev[name], paths[0], options)
+            await _single(dev, dev[name], paths[0], options)
 
 
-async def _single(network: Network, path: Path, options: Options) -> None:
+async def _single(dev: N6Device, network: Network, path: Path, options: Options) -> None:
     item = Item(path)
     await _process(network, item, options, True)
     if item.error:
@@ -134,7 +135,7 @@ async def _single(network: Network, path: Path, options: Options) -> None:
     if options.as_json:
         emit({"image": str(path)} | tables.values(item.result, item.meaning))
         return
-    out.print(tables.page(item.result, item.meaning, options.threshold, out.width))
+    out.print(tables.page(item.result, item.meaning, dev.url, options.threshold, out.width))
     if network.card is None:
         out.print(f"[dim]{escape(network.name)} has no card that says what its outputs mean; give one with --card.[/]")
     elif not _understood(network):

@@ -16,8 +16,8 @@ from n6link.cli.common import plain
 from n6link.console import KIND_STYLES, bar, duration
 from n6link.decoders import Pose
 from n6link.epochs.timers import EpochTimers
-from n6link.network import Network
 from n6link.result import Result, Timing
+from n6link.session.info import NetworkInfo
 
 WIDE: Final = 116
 """columns from which tables stand side by side"""
@@ -45,22 +45,23 @@ def values(result: Result, meaning: Any) -> dict[str, Any]:
         "decoded": plain(meaning),
         "timing_s": dict(timing.stages()) | {"total": timing.total, "error": timing.error},
         "epochs": plain(epochs.to_dict()) if epochs else None,
-        "simulated": result.network.device.info.simulated,
+        "simulated": result.network.device.simulated,
     }
 
 
-def page(result: Result, meaning: Any, threshold: float, width: int) -> RenderableType:
+def page(result: Result, meaning: Any, url: str, threshold: float, width: int) -> RenderableType:
     """All about a result: what it means on the left, where its time went on the right, or below on a narrow terminal.
 
     Args:
         result: to show.
         meaning: what it was decoded to; None = nobody knows what it means.
+        url: of the device.
         threshold: score from which on a keypoint is believed.
         width: columns of the terminal.
     """
-    device = result.network.device
+    board = result.network.device.board
     head = Text.from_markup(
-        f"\n[bold]{escape(result.network.name)}[/] on [bold]{escape(device.info.board)}[/] [dim]at {escape(device.url)}[/]\n"
+        f"\n[bold]{escape(result.network.name)}[/] on [bold]{escape(board)}[/] [dim]at {escape(url)}[/]\n"
     )
     poses = is_poses(meaning)
     left = pose_table(meaning, threshold) if poses else meaning_table(result, meaning)
@@ -161,10 +162,10 @@ def epochs_table(epochs: EpochTimers, count: int, width: int) -> RenderableType:
     return Group(shown, Text(), _offload(epochs))
 
 
-def origin_line(network: Network) -> Text:
+def origin_line(network: NetworkInfo) -> Text:
     """Where the times come from; plain words if no board measured them."""
     source = network.timer_source.doc.removesuffix(": simulated")
-    if network.device.info.simulated:
+    if network.device.simulated:
         return Text.from_markup(
             f"[bold yellow]These times are a simulation's[/] ({escape(source)}): they say nothing about the NPU of a board."
         )

@@ -26,7 +26,8 @@ import os
 import struct
 import sys
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Literal, Protocol, Self
+from types import TracebackType
+from typing import Final, Literal, Protocol, Self
 
 import anyio
 import anyio.lowlevel
@@ -34,11 +35,7 @@ import anyio.lowlevel
 from n6link import ambient
 from n6link.control.histogram import Histogram
 from n6link.errors import BadInput, LocalProtocolError, N6Timeout
-
-if TYPE_CHECKING:
-    from types import TracebackType
-
-    from n6link.result import Result
+from n6link.result import Result
 
 MissedPolicy = Literal["skip", "catch-up", "raise"]
 

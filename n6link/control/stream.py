@@ -35,48 +35,27 @@ generator is closed.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Literal, Self
+from types import TracebackType
+from typing import Any, Final, Literal, Self
 
 import anyio
 import anyio.lowlevel
+from anyio.abc import TaskGroup
 
 from n6link import ambient
 from n6link.control import source as source_
 from n6link.control.histogram import Histogram
 from n6link.control.source import Source
 from n6link.errors import BadInput, DeviceError, DeviceRebooted, LocalProtocolError, N6Timeout, TransportError
+from n6link.result import Frame, Result, Run
 from n6link.session.tasks import Background
-
-if TYPE_CHECKING:
-    from types import TracebackType
-
-    from anyio.abc import TaskGroup
-
-    from n6link.network import Network
-    from n6link.protocol.records import Return
-    from n6link.result import Result
 
 Policy = Literal["latest", "drop-new", "all"]
 POLICIES: Final = ("latest", "drop-new", "all")
 READY: Final = 2
 """results that may wait for a slow consumer before ``"all"`` and ``"drop-new"`` hold back the source"""
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """Where a streamed result comes from; times are seconds of ``time.monotonic()``."""
-
-    sequence: int
-    """number of the frame in its stream, from 0"""
-    captured: float
-    """when the source gave it"""
-    age: float
-    """seconds from then to the delivery of the result"""
-    replaced: range
-    """numbers of the frames since the result before, of which nothing was delivered"""
 
 
 @dataclass(slots=True)
@@ -130,22 +109,25 @@ class _Entry:
 class Stream:
     """Made by :meth:`Network.stream`: an async context manager, and the async iterator of its results.
 
+    Args:
+        run: runs the network on one frame.
+        source: as of :meth:`Network.stream`, like the others.
+        depth: frames that hold an input slot of the device at once.
+        policy: what happens when the source or the consumer is too fast.
+        max_age: seconds after its capture at which a frame is dropped.
+
     Attributes:
         stats: what has become of the frames so far.
     """
 
     def __init__(
         self,
-        network: Network,
+        run: Run,
         source: Source | None,
         *,
         depth: int,
         policy: Policy,
         max_age: float | None,
-        timers: bool,
-        reduce: bool | Sequence[Return] | None,
-        priority: int,
-        options: Mapping[str, Any] | None,
     ) -> None:
         if depth < 1:
             raise BadInput(f"depth={depth} leaves no frame on the device; give 1 or more")
@@ -156,12 +138,11 @@ class Stream:
         if source is not None:
             source_.check(source)
         self.stats = StreamStats()
-        self._network = network
+        self._run = run
         self._source = source
         self._depth = depth
         self._policy = policy
         self._max_age = max_age
-        self._run = partial(network.run, timers=timers, reduce=reduce, priority=priority, options=options)
         self._waiting: _Entry | None = None
         self._running: list[_Entry] = []
         """in order; those that are done wait for the consumer"""
@@ -179,7 +160,6 @@ class Stream:
         if self._background:
             raise LocalProtocolError("a stream is entered once; call Network.stream again for another one")
         self._background, self._changed, self._feeding = Background(), anyio.Event(), anyio.CancelScope()
-        self._depth = min(self._depth, self._network.device.info.slots)
         self._tasks = await self._background.__aenter__()
         if self._source is not None:
             self._tasks.start_soon(self._feed, self._source)

@@ -13,10 +13,9 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import Any, Final, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from n6link.epochs import patterns
 from n6link.epochs.join import join
@@ -25,10 +24,6 @@ from n6link.epochs.table import known
 from n6link.epochs.timers import STAGES, EpochBlock, EpochTable, EpochTimers, Seconds, Ticks, origin, to_csv
 from n6link.errors import BadInput
 from n6link.protocol import TimerSource
-
-if TYPE_CHECKING:
-    from n6link.network import Network
-    from n6link.result import Result
 
 FORMAT: Final = "n6link-profile"
 VERSION: Final = 1
@@ -60,6 +55,17 @@ SPREAD: Final = ("mean", "median", "p95", "min", "max")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """One inference, as a profile takes it."""
+
+    timers: EpochTimers
+    begun: float
+    """when it was asked for, on the host's monotonic clock"""
+    stages: Sequence[float]
+    """seconds of the STAGES"""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Profile:
     """What several inferences of one network measured."""
 
@@ -80,33 +86,26 @@ class Profile:
     """shape (runs, 7): seconds of the STAGES"""
 
     @classmethod
-    def of(cls, network: Network, results: Sequence[Result]) -> Self:
-        """The profile of results that were asked for with ``timers=True``.
+    def of(cls, network: str, board: str, samples: Sequence[Sample]) -> Self:
+        """The profile of inferences.
 
         Args:
-            network: whose results they are.
-            results: at least one, in any order, also of inferences that overlapped.
-
-        Raises:
-            BadInput: there is no result, or one without epoch timers.
+            network: name.
+            board: name of the board, and its firmware.
+            samples: at least one, in any order, also of inferences that overlapped.
         """
-        timers = [result.epochs for result in results if result.epochs is not None]
-        if not timers or len(timers) != len(results):
-            raise BadInput(
-                f"{len(timers)} of {len(results)} results of {network.name} have epoch timers; all must have."
-            )
-        first = timers[0]
+        first = samples[0].timers
         return cls(
-            network.name,
-            f"{network.device.info.board} {network.device.info.firmware}",
+            network,
+            board,
             first.table,
             first.source,
             first.simulated,
             first.tick_hz,
-            np.stack([run.ticks for run in timers]),
-            np.array([run.elapsed for run in timers], np.uint64),
-            np.array([result.captured for result in results], np.float64),
-            np.array([[getattr(result.timing, stage) for stage in STAGES] for result in results], np.float64),
+            np.stack([sample.timers.ticks for sample in samples]),
+            np.array([sample.timers.elapsed for sample in samples], np.uint64),
+            np.array([sample.begun for sample in samples], np.float64),
+            np.array([sample.stages for sample in samples], np.float64),
         )
 
     @property
@@ -307,27 +306,3 @@ class Profile:
         if not isinstance(values, dict):
             raise BadInput(f"{path} is no profile.")
         return cls.from_dict(values)
-
-
-async def collect(
-    network: Network, *, inputs: Mapping[str, NDArray[Any]] | None = None, runs: int = 20, warmup: int = 3
-) -> Profile:
-    """Runs a network and gives back its profile.
-
-    Args:
-        network: the network.
-        inputs: an array for each input; by default zeros, which is right for times that do not depend on the data.
-        runs: inferences that count, at least 1.
-        warmup: inferences before them that do not.
-
-    Raises:
-        BadInput: runs or warmup is impossible, an input does not fit, or the network gives no epoch timers.
-        N6Error: whatever an inference may raise.
-    """
-    if runs < 1 or warmup < 0:
-        raise BadInput(f"A profile needs at least 1 run and no negative warm-up, not {runs} and {warmup}.")
-    if inputs is None:
-        inputs = {name: np.zeros(spec.shape, spec.dtype) for name, spec in network.inputs.items()}
-    for _ in range(warmup):
-        await network.run(inputs, timers=True)
-    return Profile.of(network, [await network.run(inputs, timers=True) for _ in range(runs)])

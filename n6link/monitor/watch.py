@@ -251,7 +251,7 @@ def _first(group: BaseException) -> BaseException:
 
 
 def _noise(network: Network) -> Inputs:
-    noise = np.random.default_rng(network.index)
+    noise = np.random.default_rng(network.info.index)
     return {name: noise.integers(-100, 100, spec.shape).astype(spec.dtype) for name, spec in network.inputs.items()}
 
 

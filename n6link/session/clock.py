@@ -35,6 +35,8 @@ SAMPLES: Final = 64
 SEGMENTS: Final = 256
 FIRST_PAUSE: Final = 0.1
 """seconds after the first ping at which a second one bounds the drift better than :data:`MAX_DRIFT` does"""
+CLAIM: Final = 1.0
+"""seconds that a ping which is due may take before somebody else makes it"""
 LONGEST_PAUSE: Final = 10.0
 """seconds between two pings at most: what oscillators do while they warm up"""
 
@@ -78,6 +80,7 @@ class ClockMap:
         self._floor = floor
         self._samples: deque[tuple[float, float, float]] = deque(maxlen=SAMPLES)
         self._segments: deque[_Segment] = deque(maxlen=SEGMENTS)
+        self._claimed = float("-inf")
         self._asked = self._given = float("-inf")
         """the latest moment that was asked for, in device seconds, and the latest answer"""
 
@@ -138,6 +141,13 @@ class ClockMap:
         _, first, _ = self._samples[0]
         _, last, _ = self._samples[-1]
         return last + min(max(last - first, FIRST_PAUSE), LONGEST_PAUSE)
+
+    def claim(self, now: float) -> bool:
+        """Whether another ping is due; whoever is told so makes it, and for a while nobody else is."""
+        if now < max(self.due, self._claimed + CLAIM):
+            return False
+        self._claimed = now
+        return True
 
     @property
     def newest(self) -> float:

@@ -6,8 +6,8 @@ allows.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final, TypeAlias, TypeVar
 
 from n6link.epochs.pools import Pool
@@ -16,6 +16,7 @@ from n6link.errors import RemoteProtocolError
 from n6link.link.events import Reply
 from n6link.protocol import MessageType, Section, TimerSource, records
 from n6link.protocol.codec import Record
+from n6link.session.info import DeviceInfo, NetworkInfo
 from n6link.tensors import tensor
 from n6link.tensors.tensor import TensorSpec
 
@@ -34,30 +35,13 @@ _RECORD: Final[dict[Section, type[Record]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Description:
-    """A network as its device describes it."""
-
-    index: int
-    name: str
-    digest: int
-    input_bytes: int
-    output_bytes: int
-    timer_source: TimerSource
-    inputs: tuple[TensorSpec, ...]
-    outputs: tuple[TensorSpec, ...]
-    pools: tuple[Pool, ...]
-    epochs: EpochTable
-    card: str
-    """TOML text, may be empty"""
-
-
-async def read(ask: Ask, count: int) -> list[Description]:
+async def read(ask: Ask, count: int, device: DeviceInfo) -> list[NetworkInfo]:
     """The networks of a device.
 
     Args:
         ask: asks several things at once.
         count: how many networks the device has announced.
+        device: what it says of itself.
 
     Raises:
         RemoteProtocolError: a reply contradicts itself or another one.
@@ -66,7 +50,7 @@ async def read(ask: Ask, count: int) -> list[Description]:
     try:
         networks = await _networks(ask, count)
         sections = await _sections(ask, [network.index for network in networks])
-        return [_description(network, sections) for network in networks]
+        return [_info(network, sections, device) for network in networks]
     except ValueError as error:
         raise RemoteProtocolError(
             f"the device describes its networks in replies that are too short: {error}"
@@ -131,7 +115,9 @@ def _count(section: Section, found: bytes | bytearray) -> int:
     return len(found) // _size(section)
 
 
-def _description(network: records.NetworkRecord, sections: dict[tuple[int, Section], bytes]) -> Description:
+def _info(
+    network: records.NetworkRecord, sections: dict[tuple[int, Section], bytes], device: DeviceInfo
+) -> NetworkInfo:
     def found(kind: type[R], section: Section) -> tuple[R, ...]:
         return kind.unpack_all(sections[network.index, section])
 
@@ -141,16 +127,21 @@ def _description(network: records.NetworkRecord, sections: dict[tuple[int, Secti
     inputs = tensors(Section.INPUTS, Section.INPUT_SCALES)
     if any(spec.offset + spec.size > network.input_bytes for spec in inputs):
         raise RemoteProtocolError(f"network {network.name!r} has inputs beyond its {network.input_bytes} input bytes")
-    return Description(
+    return NetworkInfo(
         index=network.index,
         name=network.name,
         digest=network.digest,
         input_bytes=network.input_bytes,
         output_bytes=network.output_bytes,
         timer_source=network.timer_source if isinstance(network.timer_source, TimerSource) else TimerSource.NONE,
-        inputs=inputs,
-        outputs=tensors(Section.OUTPUTS, Section.OUTPUT_SCALES),
+        inputs=_by_name(inputs),
+        outputs=_by_name(tensors(Section.OUTPUTS, Section.OUTPUT_SCALES)),
         pools=tuple(map(Pool.from_record, found(records.PoolRecord, Section.POOLS))),
         epochs=EpochTable.from_records(found(records.BlockRecord, Section.BLOCKS), epochs=network.epochs),
-        card=sections[network.index, Section.CARD].decode("utf-8", "replace"),
+        device=device,
+        card_text=sections[network.index, Section.CARD].decode("utf-8", "replace"),
     )
+
+
+def _by_name(specs: Sequence[TensorSpec]) -> Mapping[str, TensorSpec]:
+    return MappingProxyType({spec.name: spec for spec in specs})

@@ -1,10 +1,13 @@
-"""What a device says of itself: :class:`DeviceInfo`."""
+"""What a device says of itself and of its networks: :class:`DeviceInfo`, :class:`NetworkInfo`."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
+from n6link.epochs.pools import Pool
+from n6link.epochs.timers import EpochTable
 from n6link.link.events import Opened
 from n6link.protocol import (
     VERSION_MAJOR,
@@ -17,6 +20,8 @@ from n6link.protocol import (
     records,
 )
 from n6link.protocol.fields import unpack_fields
+from n6link.tensors.card import Card
+from n6link.tensors.tensor import TensorSpec
 
 E = TypeVar("E", bound=Coded)
 
@@ -160,6 +165,38 @@ class DeviceInfo:
 def celsius(tenths: int) -> float | None:
     """A temperature of the wire in degrees Celsius; None if the board has no sensor."""
     return None if tenths == _NO_TEMPERATURE else tenths / 10
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkInfo:
+    """A network that a device has loaded, as it was at connecting."""
+
+    name: str
+    """as its firmware calls it"""
+    index: int
+    """by which the protocol names it"""
+    digest: int
+    """changes whenever the network or its description does"""
+    input_bytes: int
+    """of all inputs together, as they are uploaded"""
+    output_bytes: int
+    inputs: Mapping[str, TensorSpec]
+    """tensors by name, in order"""
+    outputs: Mapping[str, TensorSpec]
+    pools: tuple[Pool, ...]
+    """memory that it uses"""
+    epochs: EpochTable
+    """its epoch blocks"""
+    timer_source: TimerSource
+    """what counts their times"""
+    device: DeviceInfo
+    """that has loaded it"""
+    card_text: str
+    """the card that its firmware reports: TOML, may be empty"""
+    card: Card | None = None
+    """what its tensors mean; None = nobody said, or in a way that cannot be used"""
+    card_problem: str = ""
+    """what is wrong with the card that the firmware reports; empty = nothing"""
 
 
 def _known(value: E | int, otherwise: E) -> E:

@@ -9,6 +9,7 @@ from typing import Final, Generic, Self, TypeVar
 import anyio
 
 from n6link.errors import N6Error
+from n6link.session.stats import Stats
 
 KEPT: Final = 1000
 """items that wait for a slow listener; older ones are dropped and counted"""
@@ -68,3 +69,38 @@ class Subscription(Generic[T]):
             self._filled = anyio.Event()
             await self._filled.wait()
         return self._items.popleft()
+
+
+class Listeners:
+    """Who gets what a device says unasked.
+
+    Attributes:
+        logs: get log lines and stray text.
+        stats: get statistics; the seconds between two readings that each wants.
+    """
+
+    def __init__(self) -> None:
+        self.logs: set[Subscription[LogRecord]] = set()
+        self.stats: dict[Subscription[Stats], float] = {}
+
+    @property
+    def interval(self) -> float:
+        """Seconds between two readings, as the most demanding one wants it; 0 = nobody wants any."""
+        return min(self.stats.values(), default=0.0)
+
+    def log(self, record: LogRecord) -> None:
+        """Passes on a log line."""
+        for lines in self.logs:
+            lines.put(record)
+
+    def read(self, stats: Stats) -> None:
+        """Passes on statistics."""
+        for readings in self.stats:
+            readings.put(stats)
+
+    def fail(self, error: N6Error) -> None:
+        """Nothing will come any more, because of this."""
+        for lines in self.logs:
+            lines.fail(error)
+        for readings in self.stats:
+            readings.fail(error)

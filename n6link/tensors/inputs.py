@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import anyio.to_thread
 import numpy as np
@@ -17,54 +17,84 @@ from numpy.typing import NDArray
 
 from n6link.errors import BadInput, CardError, UnknownName
 from n6link.tensors import image
+from n6link.tensors.card import Card
 from n6link.tensors.image import Placement
 from n6link.tensors.tensor import TensorSpec
-
-if TYPE_CHECKING:
-    from n6link.network import Network
 
 LARGE: Final = 640 * 480
 """values from which on pictures are prepared, and floats quantised, in a thread, so that the event loop goes on meanwhile"""
 
 
-async def prepare(network: Network, data: Any) -> tuple[memoryview, Placement | None]:
-    """All inputs as they lie in a slot, and where the picture lies in its input.
+class Inputs:
+    """What a network takes.
 
-    Raises:
-        BadInput: data that do not fit.
-        UnknownName: an input that the network has not.
-        CardError: a picture, and a card that cannot be used or does not fit.
+    Args:
+        network: its name, for messages.
+        specs: tensors by name, in order.
+        size: bytes of all of them together, as they are uploaded.
+        card: what they mean.
+        card_problem: what is wrong with the card; then the network takes no pictures.
     """
-    if not isinstance(data, Mapping):
-        spec = network.card.main_input(network.inputs) if network.card else next(iter(network.inputs.values()))
-        data = {spec.name: data}
-    for name in data:
-        if name not in network.inputs:
-            raise UnknownName(f"network {network.name!r} has no input {name!r}; it has {', '.join(network.inputs)}")
-    if missing := [name for name in network.inputs if name not in data]:
-        raise BadInput(f"network {network.name!r} also needs {', '.join(missing)}: give a dict of arrays by name")
-    arrays: dict[str, NDArray[Any]] = {}
-    placement = None
-    for name, value in data.items():
-        arrays[name], placed = await _input(network, value, network.inputs[name])
-        placement = placement or placed
-    return _upload(network, arrays), placement
 
+    def __init__(
+        self, network: str, specs: Mapping[str, TensorSpec], size: int, card: Card | None, card_problem: str
+    ) -> None:
+        self._network = network
+        self._specs = specs
+        self._size = size
+        self._card = card
+        self._problem = card_problem
 
-async def _input(network: Network, value: Any, spec: TensorSpec) -> tuple[NDArray[Any], Placement | None]:
-    """Raw values of one input."""
-    if not isinstance(value, str | os.PathLike) and not hasattr(value, "convert"):
-        array = _array(value, spec)
-        own = array.dtype != np.uint8 or not image.takes_pictures(spec, network.card)
-        if own or (network.card_problem and array.shape == spec.shape):
-            if array.size < LARGE or array.dtype == spec.dtype:
-                return _own_values(array, spec), None
-            return await anyio.to_thread.run_sync(_own_values, array, spec, abandon_on_cancel=True), None
-    if network.card_problem:
-        raise CardError(network.card_problem)
-    if isinstance(value, np.ndarray) and value.size < LARGE:
-        return image.prepare(value, spec, network.card)
-    return await anyio.to_thread.run_sync(image.prepare, value, spec, network.card, abandon_on_cancel=True)
+    async def prepare(self, data: Any) -> tuple[memoryview, Placement | None]:
+        """All inputs as they lie in a slot, and where the picture lies in its input.
+
+        Raises:
+            BadInput: data that do not fit.
+            UnknownName: an input that the network has not.
+            CardError: a picture, and a card that cannot be used or does not fit.
+        """
+        specs = self._specs
+        if not isinstance(data, Mapping):
+            spec = self._card.main_input(specs) if self._card else next(iter(specs.values()))
+            data = {spec.name: data}
+        for name in data:
+            if name not in specs:
+                raise UnknownName(f"network {self._network!r} has no input {name!r}; it has {', '.join(specs)}")
+        if missing := [name for name in specs if name not in data]:
+            raise BadInput(f"network {self._network!r} also needs {', '.join(missing)}: give a dict of arrays by name")
+        arrays: dict[str, NDArray[Any]] = {}
+        placement = None
+        for name, value in data.items():
+            arrays[name], placed = await self._input(value, specs[name])
+            placement = placement or placed
+        return self._upload(arrays), placement
+
+    async def _input(self, value: Any, spec: TensorSpec) -> tuple[NDArray[Any], Placement | None]:
+        """Raw values of one input."""
+        if not isinstance(value, str | os.PathLike) and not hasattr(value, "convert"):
+            array = _array(value, spec)
+            own = array.dtype != np.uint8 or not image.takes_pictures(spec, self._card)
+            if own or (self._problem and array.shape == spec.shape):
+                if array.size < LARGE or array.dtype == spec.dtype:
+                    return _own_values(array, spec), None
+                return await anyio.to_thread.run_sync(_own_values, array, spec, abandon_on_cancel=True), None
+        if self._problem:
+            raise CardError(self._problem)
+        if isinstance(value, np.ndarray) and value.size < LARGE:
+            return image.prepare(value, spec, self._card)
+        return await anyio.to_thread.run_sync(image.prepare, value, spec, self._card, abandon_on_cancel=True)
+
+    def _upload(self, arrays: Mapping[str, NDArray[Any]]) -> memoryview:
+        """The bytes of an upload; those of the array itself if there is only one."""
+        if len(arrays) == 1:
+            (array,) = arrays.values()
+            if array.nbytes == self._size:
+                return _bytes(array)
+        upload = memoryview(bytearray(self._size))
+        for name, array in arrays.items():
+            spec = self._specs[name]
+            upload[spec.offset : spec.offset + spec.size] = _bytes(array)
+        return upload
 
 
 def _array(value: Any, spec: TensorSpec) -> NDArray[Any]:
@@ -83,19 +113,6 @@ def _own_values(array: NDArray[Any], spec: TensorSpec) -> NDArray[Any]:
             "uint8 arrays are pictures, which may have other sizes."
         )
     return spec.check(spec.quantize(array))
-
-
-def _upload(network: Network, arrays: Mapping[str, NDArray[Any]]) -> memoryview:
-    """The bytes of an upload; those of the array itself if there is only one."""
-    if len(arrays) == 1:
-        (array,) = arrays.values()
-        if array.nbytes == network.input_bytes:
-            return _bytes(array)
-    upload = memoryview(bytearray(network.input_bytes))
-    for name, array in arrays.items():
-        spec = network.inputs[name]
-        upload[spec.offset : spec.offset + spec.size] = _bytes(array)
-    return upload
 
 
 def _bytes(array: NDArray[Any]) -> memoryview:

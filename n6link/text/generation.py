@@ -18,20 +18,16 @@ and drawn no number: iterating again goes on with the same text.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import anyio.to_thread
 
 from n6link import ambient
-from n6link.decoders.logits import Classification
 from n6link.errors import LocalProtocolError
-
-if TYPE_CHECKING:
-    from n6link.network import Network
-    from n6link.result import Result
-    from n6link.text.tokens import Generation
+from n6link.result import Result, Run
+from n6link.text.tokens import Generation
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +45,18 @@ class Piece:
 
 
 class TextStream:
-    """A text that grows as it is iterated over. Made by :meth:`Network.generate`."""
+    """A text that grows as it is iterated over. Made by :meth:`Network.generate`.
 
-    def __init__(
-        self, network: Network, prompt: str, *, sampling: Mapping[str, Any], reduce: bool | None, run: Mapping[str, Any]
-    ) -> None:
-        self._network = network
-        self._prompt = prompt
-        self._sampling = sampling
-        self._reduced = network.device.info.slow if reduce is None else reduce
+    Args:
+        start: begins the text; called in a thread, at the first token.
+        run: runs the network on one window.
+        reduced: whether the device sends only the best few logits.
+    """
+
+    def __init__(self, start: Callable[[], Generation], run: Run, *, reduced: bool) -> None:
+        self._start = start
         self._run = run
+        self._reduced = reduced
         self._generation: Generation | None = None
         self._busy = False
 
@@ -100,23 +98,12 @@ class TextStream:
     async def _step(self) -> Piece:
         if self._generation is None:
             self._generation = await anyio.to_thread.run_sync(self._start, abandon_on_cancel=True)
-        text, generator = self._generation, self._network.text_generator
+        text = self._generation
         if text.done:
             raise StopAsyncIteration
         begun = ambient.monotonic()
         returns = text.returns(reduced=self._reduced)
-        result = await self._network.run({generator.input.name: text.window()}, reduce=returns, **self._run)
-        name = generator.output.name
+        result = await self._run({text.generator.input.name: text.window()}, reduce=returns)
+        name = text.generator.output.name
         answer: Any = result.outputs.get(name, result.reduced.get(name))
         return Piece(text.push(answer), text.newest, ambient.monotonic() - begun, result)
-
-    def _start(self) -> Generation:
-        return self._network.text_generator.start(self._prompt, **self._sampling)
-
-
-async def classify(network: Network, text: str, **run: Any) -> Classification:
-    """What :meth:`Network.classify` does."""
-    classifier = await anyio.to_thread.run_sync(lambda: network.text_classifier, abandon_on_cancel=True)
-    result = await network.run(classifier.inputs(text), reduce=False, timers=False, **run)
-    meaning: Classification = result.decode()
-    return meaning

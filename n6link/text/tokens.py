@@ -207,6 +207,8 @@ class Generation:
         random: np.random.Generator,
         stop: frozenset[int],
     ) -> None:
+        self.generator = generator
+        """what all texts of its network share"""
         self.prompt = tuple(prompt)
         """token ids of the prompt, all of them"""
         self.tokens: list[int] = []
@@ -215,7 +217,6 @@ class Generation:
         """the token chosen last, be it a stop token; -1 before the first"""
         self.done = False
         """whether the text has ended"""
-        self._generator = generator
         self._left = max_tokens
         self._temperature = temperature
         self._k = 1 if temperature == 0 else top_k
@@ -226,14 +227,14 @@ class Generation:
 
     def window(self) -> Array:
         """Raw values of the input: the last tokens, the newest in the last row."""
-        it = self._generator
+        it = self.generator
         last = (*self.prompt, *self.tokens)[-it.length :]
         ids = np.array((it.pad,) * (it.length - len(last)) + last)
         return (ids if it.embedding is None else it.embedding[ids]).astype(it.input.dtype, copy=False)[None]
 
     def returns(self, *, reduced: bool) -> list[Return]:
         """What is needed of the output: the best few logits if reduced and possible, else the row of the newest token."""
-        index, spec = self._generator.output_index, self._generator.output
+        index, spec = self.generator.output_index, self.generator.output
         row, width = last_row(spec), spec.shape[-1]
         if reduced and self._k is not None and self._k <= Limit.MAX_TOPK and spec.dtype in reduce.REDUCIBLE:
             return [reduce.topk(index, spec, self._k, row=row)]
@@ -253,7 +254,7 @@ class Generation:
         """
         if self.done:
             raise BadInput(f"The text has ended after {len(self.tokens)} tokens; start another one.")
-        spec = self._generator.output
+        spec = self.generator.output
         if not isinstance(answer, Peaks):
             width = spec.shape[-1]
             if answer.dtype != spec.dtype or answer.size not in (width, spec.size // spec.dtype.itemsize):
@@ -282,7 +283,7 @@ class Generation:
         return piece
 
     def _decode(self, ids: Sequence[int]) -> str:
-        text: str = self._generator.tokenizer.decode(list(ids))
+        text: str = self.generator.tokenizer.decode(list(ids))
         return text
 
 

@@ -13,12 +13,13 @@ import re
 import socket
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import IO, Final
 
 import anyio
-from anyio.abc import ByteStream, Process
+from anyio.abc import Process
 
 from n6link.errors import TransportError
 from n6link.json_types import Json
@@ -32,11 +33,16 @@ GRACE: Final = 2.0
 _TELLING: Final = re.compile(r"fatal|error|fail|cannot|could not", re.IGNORECASE)
 
 
-class ChildStream(ByteStream):
-    """The socket to a child process, and the child."""
+class ChildStream(SocketStream):
+    """The socket to a child process, and the child.
 
-    def __init__(self, socket_stream: SocketStream, process: Process, errors: IO[bytes], name: str) -> None:
-        self._socket = socket_stream
+    Attributes:
+        card_files: files with the cards that the child reports, by network.
+    """
+
+    def __init__(self, connected: socket.socket, process: Process, errors: IO[bytes], name: str) -> None:
+        super().__init__(connected)
+        self.card_files: Mapping[str, Path] = {}
         self._process = process
         self._errors = errors
         self._name = name
@@ -45,29 +51,21 @@ class ChildStream(ByteStream):
     async def receive(self, max_bytes: int = 65536) -> bytes:
         """Bytes from the child; TransportError tells how it ended."""
         try:
-            return await self._socket.receive(max_bytes)
+            return await super().receive(max_bytes)
         except (anyio.EndOfStream, anyio.BrokenResourceError) as exc:
             raise await self._ended() from exc
 
     async def send(self, item: bytes) -> None:
         """Sends all of a buffer to the child; TransportError tells how it ended."""
         try:
-            await self._socket.send(item)
+            await super().send(item)
         except anyio.BrokenResourceError as exc:
             raise await self._ended() from exc
-
-    def send_nowait(self, item: bytes) -> int:
-        """Sends what leaves without waiting; returns how many bytes did."""
-        return self._socket.send_nowait(item)
-
-    async def send_eof(self) -> None:
-        """Shuts the direction to the child."""
-        await self._socket.send_eof()
 
     async def aclose(self) -> None:
         """Closes the socket and sees the child end."""
         with anyio.CancelScope(shield=True):
-            await self._socket.aclose()
+            await super().aclose()
             await _end(self._process, self._grace)
         self._errors.close()
 
@@ -141,7 +139,7 @@ async def spawn(command: Sequence[str], socket_argument: Sequence[str], name: st
         raise
     finally:
         theirs.close()
-    return ChildStream(SocketStream(ours), process, errors, name)
+    return ChildStream(ours, process, errors, name)
 
 
 def check_ready(line: bytes, name: str) -> str:

@@ -174,15 +174,6 @@ def parse(rest: str) -> SimBoard:
     return SimBoard(tuple(found.values()), board)
 
 
-async def card_files(url: str) -> dict[str, Path]:
-    """The files that hold the cards which the virtual board of a URL reports, by network; none for other URLs."""
-    scheme, _, rest = url.partition(":")
-    if scheme.lower() != "sim":
-        return {}
-    board = await anyio.to_thread.run_sync(parse, rest)
-    return {net.name: net.card for net in board.networks if net.card}
-
-
 async def open_sim(rest: str) -> ChildStream:
     """Starts a virtual board and waits until it has loaded its networks.
 
@@ -193,14 +184,20 @@ async def open_sim(rest: str) -> ChildStream:
     """
     with tempfile.TemporaryDirectory(prefix="n6sim-") as folder:
         # Reports may have megabytes: the event loop does not wait for them.
-        command = await anyio.to_thread.run_sync(lambda: parse(rest).command(Path(folder)))
+        board, command = await anyio.to_thread.run_sync(_prepared, rest, Path(folder))
         stream = await spawn(command, ["--fd", "{fd}", "--parent-death"], NAME)
+        stream.card_files = {network.name: network.card for network in board.networks if network.card}
         try:
             await stream.wait_ready(READY_TIMEOUT)
         except BaseException:
             await stream.aclose()
             raise
     return stream
+
+
+def _prepared(rest: str, folder: Path) -> tuple[SimBoard, list[str]]:
+    board = parse(rest)
+    return board, board.command(folder)
 
 
 def _network(text: str, options: Mapping[str, Path], rest: str) -> SimNetwork:

@@ -25,6 +25,7 @@ import socket
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import anyio.to_thread
@@ -45,11 +46,13 @@ class Stream(ByteStream):
 
     Attributes:
         url: what was opened, as the user may write it again.
+        card_files: files of this machine with the cards that the device reports, by network: those of a board that ``sim:`` started.
     """
 
     def __init__(self, inner: ByteStream, url: str) -> None:
         self._inner = inner
         self.url = url
+        self.card_files: Mapping[str, Path] = getattr(inner, "card_files", {})
 
     async def receive(self, max_bytes: int = RECEIVE_SIZE) -> bytes:
         """The bytes that have arrived, at least one.
