@@ -57,6 +57,7 @@ check: need-check $(VENV)/.dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/python -m n6link.protocol.codegen --check
 	git ls-files 'firmware/*.[ch]' | xargs $(BIN)/clang-format --dry-run --Werror
 	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability --inline-suppr \
