@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich import box
-from rich.table import Table
+from rich.table import Column
 
+from n6link.cli import tables
 from n6link.cli.common import Json, emit, out
 
 
@@ -36,9 +36,8 @@ def devices(
         )
         return
     if shown:
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        for name in ("URL", "board", "USB", "serial number", "description"):
-            table.add_column(name, overflow="fold")
+        names = ("URL", "board", "USB", "serial number", "description")
+        table = tables.grid(*(Column(name, overflow="fold") for name in names))
         for port in shown:
             usb = "" if port.vid is None else f"{port.vid:04x}:{port.pid:04x}"
             table.add_row(

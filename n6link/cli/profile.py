@@ -10,12 +10,12 @@ import anyio
 import anyio.to_thread
 import typer
 from numpy.typing import NDArray
-from rich import box
 from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Column, Table
 from rich.text import Text
 
+from n6link.cli import tables
 from n6link.cli.arrays import read_arrays
 from n6link.cli.common import FAILED, Cards, Json, Timeout, Url, emit, err, listing, out, working
 from n6link.console import KIND_STYLES, bar, duration
@@ -190,16 +190,15 @@ def show(measured: Profile) -> Iterator[RenderableType]:
     yield Text(listing("stages", (f"{name} {duration(seconds)}" for name, seconds in stages if seconds)), style="dim")
 
 
-def _table(*columns: str | Column) -> Table:
-    return Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
-
-
-def _right(name: str) -> Column:
-    return Column(name, justify="right", no_wrap=True)
-
-
 def _kinds(measured: Profile) -> Table:
-    table = _table("Kind", _right("blocks"), _right("epochs"), _right("time"), _right("share"), Column(width=_BAR))
+    table = tables.grid(
+        "Kind",
+        tables.right("blocks"),
+        tables.right("epochs"),
+        tables.right("time"),
+        tables.right("share"),
+        Column(width=_BAR),
+    )
     counts, blocks, whole = measured.table.counts, measured.table.block_counts, float(measured.durations.mean())
     for name, share in measured.by_kind().items():
         if name == OVERHEAD:
@@ -220,8 +219,8 @@ def _blocks(measured: Profile) -> Table:
     room = out.width - (len(figures) * 10 + 9 + cycles * 19 + 3)
     names = min(max((len(block.label) for block, _ in slowest), default=0), room)
     width = min(room - names - 3, _BAR) if room - names - 3 >= _LEAST_BAR else 0
-    heads = [_right(name) for name in (*figures, "share", *(["estimated cycles"] if cycles else ()))]
-    table = _table("Slowest blocks", *heads, *([Column(width=width)] if width else ()))
+    heads = [tables.right(name) for name in (*figures, "share", *(["estimated cycles"] if cycles else ()))]
+    table = tables.grid("Slowest blocks", *heads, *([Column(width=width)] if width else ()))
     spread, whole = measured.blocks, float(measured.durations.mean()) or 1.0
     top = max((seconds for _, seconds in slowest), default=0.0) or 1.0
     for block, seconds in slowest:
@@ -257,7 +256,7 @@ def show_diff(compared: diff.Diff) -> Iterator[RenderableType]:
     if not changes:
         yield Text("No block was added or removed, or has changed.")
         return
-    table = _table("", "Block", _right("base"), _right("new"), _right("change"))
+    table = tables.grid("", "Block", tables.right("base"), tables.right("new"), tables.right("change"))
     for change in changes[:SHOWN_CHANGES]:
         style = {"added": "yellow", "removed": "cyan"}.get(change.what, "")
         values = duration(change.old_seconds), duration(change.new_seconds)

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
-from rich import box
 from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Column, Table
 from rich.text import Text
 
+from n6link.cli import tables
 from n6link.cli.common import FAILED, Json, emit, listing, out
 from n6link.console import duration
 from n6link.epochs import patterns
@@ -74,7 +74,7 @@ def details(item: Report) -> RenderableType:
 
 def pools(item: Report) -> Table:
     """Memory pools that are used, and their sum."""
-    table = _table("Pool", *[_right(name) for name in ("Used", "Total", "Used", "Weights", "Activations")])
+    table = tables.grid("Pool", *[tables.right(name) for name in ("Used", "Total", "Used", "Weights", "Activations")])
     for pool in item.pools:
         if pool.used:
             sizes = size(pool.used), size(pool.total), f"{pool.share:.0%}", size(pool.weights), size(pool.activations)
@@ -100,7 +100,7 @@ def epochs(table: EpochTable) -> list[str]:
 
 def times(item: Report) -> Table:
     """The slowest measured blocks."""
-    table = _table("Slowest blocks", _right("time"), _right("share"))
+    table = tables.grid("Slowest blocks", tables.right("time"), tables.right("share"))
     if timers := item.timers:
         for block, seconds in timers.slowest(8):
             table.add_row(escape(block.label), duration(seconds), f"{seconds / (timers.duration or 1):.1%}")
@@ -119,7 +119,7 @@ def comparison(reports: Sequence[Report]) -> Iterator[Table]:
     room = (out.width - left - 2) // together - gap
     for begin in range(0, len(reports), together):
         shown = reports[begin : begin + together]
-        table = _table(Column("Metric", no_wrap=True))
+        table = tables.grid(Column("Metric", no_wrap=True))
         for head in heads[begin : begin + together]:
             head = escape(_in_lines(head, room))
             table.add_column(head, justify="right", overflow="fold", min_width=min(NARROWEST, room))
@@ -177,11 +177,3 @@ METRICS: Final[dict[str, Callable[[Report], str]]] = {
     "SW epoch cause": lambda item: ", ".join(item.table.fallbacks) if item.table else "",
 }
 """Rows of the comparison, in the form of published case studies."""
-
-
-def _right(name: str) -> Column:
-    return Column(name, justify="right", overflow="fold")
-
-
-def _table(*columns: str | Column) -> Table:
-    return Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)

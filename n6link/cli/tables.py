@@ -9,7 +9,7 @@ import numpy as np
 from rich import box
 from rich.console import Group, RenderableType
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from n6link.cli.common import plain
@@ -187,6 +187,16 @@ def table(title: str | None = None) -> Table:
         show_edge=False,
         padding=(0, 1, 0, 0),
     )
+
+
+def grid(*columns: str | Column) -> Table:
+    """A table of figures, without edges."""
+    return Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
+
+
+def right(name: str) -> Column:
+    """A column of figures."""
+    return Column(name, justify="right", overflow="fold")
 
 
 def _meter(share: float, width: int, style: str) -> Text:

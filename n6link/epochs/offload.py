@@ -14,12 +14,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from n6link.epochs.table import EpochTable
+from n6link.epochs.table import EpochBlock, EpochTable, known
 from n6link.protocol import EpochKind
 
 OVERHEAD: Final = "overhead"
@@ -80,3 +80,49 @@ class TimeUse:
         return f"{self.table.offload}, {by_time} of the time" + (
             f" ({without} without overhead)" if without != by_time else ""
         )
+
+
+class Measured:
+    """What is said of measured blocks alike, whether they are of one inference or the mean of several."""
+
+    __slots__ = ()
+
+    @property
+    def use(self) -> TimeUse:
+        """Where the time of an inference goes."""
+        raise NotImplementedError
+
+    @property
+    def overhead(self) -> float:
+        """Seconds of an inference that belong to no block."""
+        return self.use.overhead
+
+    @property
+    def offload_by_count(self) -> float:
+        """Share of the epochs that run wholly on the NPU, 0..1; NaN if there is no epoch."""
+        return self.use.table.offload_by_count
+
+    @property
+    def offload_by_time(self) -> float:
+        """Share of an inference in which the NPU computes, 0..1; NaN if nothing ran."""
+        return self.use.offload_by_time
+
+    def by_kind(self) -> dict[str, float]:
+        """Share of the time by name of the kind, and ``overhead``; sums to 1, or all are 0 if nothing ran."""
+        return self.use.by_kind()
+
+    def slowest(self, count: int = 10) -> list[tuple[EpochBlock, float]]:
+        """The blocks that take longest with their seconds, slowest first."""
+        use = self.use
+        order = np.argsort(-use.total, kind="stable")[:count]
+        return [(use.table.blocks[index], float(use.total[index])) for index in order]
+
+    def figures(self) -> dict[str, Any]:
+        """Both offloads, the overhead in seconds and the shares by kind, ready for JSON: None for what is not known."""
+        return {
+            "overhead_s": self.overhead,
+            "offload_by_count": known(self.offload_by_count),
+            "offload_by_time": known(self.offload_by_time),
+            "offload_without_overhead": known(self.use.offload_without_overhead),
+            "by_kind": self.by_kind(),
+        }

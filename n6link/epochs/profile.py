@@ -19,9 +19,8 @@ import numpy as np
 
 from n6link.epochs import patterns
 from n6link.epochs.join import join
-from n6link.epochs.offload import TimeUse
-from n6link.epochs.table import known
-from n6link.epochs.timers import STAGES, EpochBlock, EpochTable, EpochTimers, Seconds, Ticks, origin, to_csv
+from n6link.epochs.offload import Measured, TimeUse
+from n6link.epochs.timers import STAGES, EpochTable, EpochTimers, Seconds, Ticks, origin, to_csv
 from n6link.errors import BadInput
 from n6link.protocol import TimerSource
 
@@ -66,7 +65,7 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Profile:
+class Profile(Measured):
     """What several inferences of one network measured."""
 
     network: str
@@ -145,31 +144,6 @@ class Profile:
         core = self.ticks[:, :, 2].mean(axis=0) / self.tick_hz
         return TimeUse(self.table, core, self.samples.mean(axis=0), float(self.durations.mean()))
 
-    @property
-    def overhead(self) -> float:
-        """Mean time of an inference that belongs to no block."""
-        return self.use.overhead
-
-    @property
-    def offload_by_count(self) -> float:
-        """Share of the epochs that run wholly on the NPU; see :mod:`n6link.epochs.offload`."""
-        return self.table.offload_by_count
-
-    @property
-    def offload_by_time(self) -> float:
-        """Share of the time in which the NPU computes; see :mod:`n6link.epochs.offload`. NaN if nothing ran."""
-        return self.use.offload_by_time
-
-    def by_kind(self) -> dict[str, float]:
-        """Share of the time by name of the kind, and ``overhead``; sums to 1."""
-        return self.use.by_kind()
-
-    def slowest(self, count: int = 10) -> list[tuple[EpochBlock, float]]:
-        """The blocks that take longest in the mean, with their seconds, slowest first."""
-        mean = self.blocks.mean
-        order = np.argsort(-mean, kind="stable")[:count]
-        return [(self.table.blocks[index], float(mean[index])) for index in order]
-
     def fallbacks(self) -> dict[str, tuple[int, float]]:
         """What falls back to the CPU: for each operation its epochs and their mean seconds together, the costliest first."""
         seconds = dict.fromkeys(self.table.fallbacks, 0.0)
@@ -217,12 +191,8 @@ class Profile:
             "origin": self.origin,
             "runs": self.runs,
             "epochs": self.table.epochs,
-            "offload_by_count": known(self.offload_by_count),
-            "offload_by_time": known(self.offload_by_time),
-            "offload_without_overhead": known(self.use.offload_without_overhead),
+            **self.figures(),
             "inference": self.inference.at(0),
-            "overhead_s": self.overhead,
-            "by_kind": self.by_kind(),
             "stages_s": dict(zip(STAGES, self.stages.mean(axis=0).tolist(), strict=True)),
             "fallbacks": [
                 {"operation": name, "epochs": epochs, "mean_s": seconds}

@@ -25,8 +25,8 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from n6link.epochs.offload import Seconds, TimeUse
-from n6link.epochs.table import ON_CPU, ON_NPU, EpochBlock, EpochTable, known, to_csv
+from n6link.epochs.offload import Measured, Seconds, TimeUse
+from n6link.epochs.table import ON_CPU, ON_NPU, EpochBlock, EpochTable, to_csv
 from n6link.errors import RemoteProtocolError
 from n6link.protocol import TimerSource
 
@@ -59,7 +59,7 @@ Ticks = NDArray[np.uint64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class EpochTimers:
+class EpochTimers(Measured):
     """Measured times of the epoch blocks of one inference.
 
     Properties are in seconds, one value a block: float64 of shape (blocks,).
@@ -160,31 +160,6 @@ class EpochTimers:
         return TimeUse(self.table, self.core, self.total, self.duration)
 
     @property
-    def overhead(self) -> float:
-        """Seconds of :attr:`duration` that belong to no block."""
-        return self.use.overhead
-
-    @property
-    def offload_by_count(self) -> float:
-        """Share of the epochs that run wholly on the NPU; see :mod:`n6link.epochs.offload`."""
-        return self.table.offload_by_count
-
-    @property
-    def offload_by_time(self) -> float:
-        """Share of the inference in which the NPU computes; see :mod:`n6link.epochs.offload`. NaN if nothing ran."""
-        return self.use.offload_by_time
-
-    def by_kind(self) -> dict[str, float]:
-        """Share of the time by name of the kind, and ``overhead``; sums to 1, or all are 0 if nothing ran."""
-        return self.use.by_kind()
-
-    def slowest(self, count: int = 10) -> list[tuple[EpochBlock, float]]:
-        """The blocks that take longest with their seconds, slowest first."""
-        total = self.total
-        order = np.argsort(-total, kind="stable")[:count]
-        return [(self.table.blocks[index], float(total[index])) for index in order]
-
-    @property
     def origin(self) -> str:
         """Where the times come from, as every view and export states it."""
         return origin(self.source, self.simulated)
@@ -207,11 +182,7 @@ class EpochTimers:
             "origin": self.origin,
             "tick_hz": self.tick_hz,
             "duration_s": self.duration,
-            "overhead_s": self.overhead,
-            "offload_by_count": known(self.offload_by_count),
-            "offload_by_time": known(self.offload_by_time),
-            "offload_without_overhead": known(self.use.offload_without_overhead),
-            "by_kind": self.by_kind(),
+            **self.figures(),
             "blocks": self.rows(),
         }
 
