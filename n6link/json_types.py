@@ -1,9 +1,45 @@
-"""What JSON and TOML files hold, as types."""
+"""What JSON and TOML files hold, as types, and values taken out of them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 JsonObject: TypeAlias = Mapping[str, Json]
+"""what was read: every value has to be looked at"""
+Plain: TypeAlias = dict[str, Any]
+"""what is written: the plain values of an object, by name"""
+
+
+def mapping(value: Json) -> JsonObject:
+    """An object.
+
+    Raises:
+        TypeError: the value is something else.
+    """
+    if not isinstance(value, dict):
+        raise TypeError(f"{value!r} is not an object")
+    return value
+
+
+def sequence(value: Json) -> Sequence[Json]:
+    """A list.
+
+    Raises:
+        TypeError: the value is something else.
+    """
+    if not isinstance(value, list):
+        raise TypeError(f"{value!r} is not a list")
+    return value
+
+
+def whole(value: Json) -> int:
+    """A whole number.
+
+    Raises:
+        TypeError: the value is something else.
+    """
+    if not isinstance(value, int | float) or value != value // 1:
+        raise TypeError(f"{value!r} is not a whole number")
+    return int(value)

@@ -38,7 +38,7 @@ def align(old: Sequence[Hashable], new: Sequence[Hashable]) -> list[Pair]:
 def _edits(old: Sequence[Hashable], new: Sequence[Hashable]) -> list[Pair]:
     """The shortest edit script, or everything replaced if there is none of at most MAX_EDITS."""
     reached = {1: 0}
-    history = []
+    history: list[dict[int, int]] = []
     for edits in range(min(len(old) + len(new), MAX_EDITS) + 1):
         history.append(reached.copy())
         for diagonal in range(-edits, edits + 1, 2):
@@ -49,7 +49,8 @@ def _edits(old: Sequence[Hashable], new: Sequence[Hashable]) -> list[Pair]:
             reached[diagonal] = x
             if x >= len(old) and x - diagonal >= len(new):
                 return list(_walk(history, len(old), len(new)))[::-1]
-    return [(index, None) for index in range(len(old))] + [(None, index) for index in range(len(new))]
+    removed: list[Pair] = [(index, None) for index in range(len(old))]
+    return [*removed, *((None, index) for index in range(len(new)))]
 
 
 def _walk(history: list[dict[int, int]], x: int, y: int) -> Iterator[Pair]:

@@ -24,12 +24,13 @@ import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Final, Self, TypeAlias
 
 from n6link.epochs.align import align
 from n6link.epochs.profile import SPREAD, Profile
 from n6link.epochs.table import FOUR, ON_CPU, EpochBlock
 from n6link.errors import BadInput
+from n6link.json_types import Plain
 from n6link.protocol import EpochKind
 
 TOLERANCE: Final = 0.05
@@ -86,7 +87,7 @@ class Diff:
         old_seconds, new_seconds = base.blocks.median.tolist(), new.blocks.median.tolist()
         floor = max(FLOOR * float(base.inference.median), TICKS / min(base.tick_hz, new.tick_hz))
         olds, news = base.table.blocks, new.table.blocks
-        blocks = []
+        blocks: list[Change] = []
         for i, j in align([block.key for block in olds], [block.key for block in news]):
             if i is None and j is not None:
                 blocks.append(Change(None, news[j], 0.0, new_seconds[j], "added"))
@@ -108,7 +109,7 @@ class Diff:
         """Both profiles were measured in the same way, so that their times may be compared."""
         return (self.base.source, self.base.simulated) == (self.new.source, self.new.simulated)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Plain:
         """Plain values, ready for JSON; blocks that are as before are left out."""
         return {
             "base": self.base.summary(),
@@ -131,24 +132,29 @@ class Diff:
 # ---------------------------------------------------------------------------------------------- gate
 
 
-def _spread(name: str) -> Callable[[Profile], float]:
+Figure: TypeAlias = Callable[[Profile], float]
+
+
+def _spread(name: str) -> Figure:
     return lambda profile: float(getattr(profile.inference, name))
 
 
-def _epochs(kind: EpochKind) -> Callable[[Profile], float]:
+def _epochs(kind: EpochKind) -> Figure:
     return lambda profile: profile.table.counts[kind]
 
 
-_SECONDS: Final[dict[str, Callable[[Profile], float]]] = {name: _spread(name) for name in SPREAD} | {
-    "overhead": lambda profile: profile.overhead
+_SECONDS: Final[dict[str, Figure]] = {
+    **{name: _spread(name) for name in SPREAD},
+    "overhead": lambda profile: profile.overhead,
 }
-_SHARES: Final[dict[str, Callable[[Profile], float]]] = {
+_SHARES: Final[dict[str, Figure]] = {
     "offload-time": lambda profile: profile.offload_by_time,
     "offload-count": lambda profile: profile.offload_by_count,
 }
-_COUNTS: Final[dict[str, Callable[[Profile], float]]] = {
+_COUNTS: Final[dict[str, Figure]] = {
     "epochs": lambda profile: profile.table.epochs,
-} | {f"{kind.name.lower()}-epochs": _epochs(kind) for kind in FOUR}
+    **{f"{kind.name.lower()}-epochs": _epochs(kind) for kind in FOUR},
+}
 _FIGURES: Final = _SECONDS | _SHARES | _COUNTS
 _STRUCTURE: Final = ("new-sw", "added", "removed")
 _UNITS: Final = {"s": 1.0, "ms": 1e-3, "us": 1e-6}

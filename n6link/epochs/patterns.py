@@ -76,7 +76,7 @@ def find(table: EpochTable) -> tuple[Repeat, ...]:
 def _search(steps: tuple[str, ...], codes: NDArray[np.intp], shift: int) -> list[Repeat]:
     """Repeats of a sequence, with spans that count steps and begin at ``shift``."""
     free = np.ones(len(steps), np.bool_)
-    found = []
+    found: list[Repeat] = []
     for _, period, start, times in sorted(_candidates(codes)):
         stop = start + period * times
         unit = steps[start : start + period]

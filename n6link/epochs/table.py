@@ -9,12 +9,13 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from n6link.errors import BadInput, RemoteProtocolError
+from n6link.json_types import JsonObject, Plain, mapping, sequence, whole
 from n6link.protocol import EpochKind
 from n6link.protocol.records import BlockRecord
 
@@ -98,7 +99,7 @@ class EpochBlock:
         kind = EpochKind.SW if self.kind in ON_CPU else self.kind
         return kind, "" if self.kind in ON_NPU else self.operation
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Plain:
         """Plain values; :meth:`from_dict` reads them."""
         return {
             "index": self.index,
@@ -111,15 +112,15 @@ class EpochBlock:
         }
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+    def from_dict(cls, values: JsonObject) -> Self:
         """The block of a :meth:`to_dict`.
 
         Raises:
             BadInput: a key is missing or its value is none that a block can have.
         """
         try:
-            kind = EpochKind[values["kind"]]
-            numbers = [int(values[key]) for key in ("index", "first", "last", "estimated_npu", "estimated_total")]
+            kind = EpochKind[str(values["kind"])]
+            numbers = [whole(values[key]) for key in ("index", "first", "last", "estimated_npu", "estimated_total")]
             operation = str(values["operation"])
         except (KeyError, TypeError, ValueError) as error:
             raise BadInput(f"{values!r} is no epoch block: {error!r}.") from error
@@ -153,7 +154,7 @@ class EpochTable:
         Raises:
             RemoteProtocolError: a record has an unknown kind, or ends before it begins.
         """
-        blocks = []
+        blocks: list[EpochBlock] = []
         for index, record in enumerate(records):
             kind, first, last = record.kind, record.first, record.last
             if not isinstance(kind, EpochKind) or last < first:
@@ -266,7 +267,7 @@ class EpochTable:
         """Which blocks run wholly on the NPU, shape (blocks,)."""
         return np.isin(self.kinds, [int(kind) for kind in ON_NPU])
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Plain:
         """Plain values, ready for JSON; :meth:`from_dict` reads the blocks back."""
         return {
             "epochs": self.epochs,
@@ -278,20 +279,22 @@ class EpochTable:
         }
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+    def from_dict(cls, values: JsonObject) -> Self:
         """The table of a :meth:`to_dict`.
 
         Raises:
             BadInput: this is no such dictionary.
         """
-        blocks, counts, unlisted = values.get("blocks"), values.get("counts", {}), values.get("unlisted", 0)
-        if not isinstance(blocks, list):
-            raise BadInput("An epoch table needs a list of blocks.")
-        table = cls.from_blocks(EpochBlock.from_dict(block) for block in blocks)
+        counts = values.get("counts", {})
         try:
-            totals = {EpochKind[name]: int(count) for name, count in counts.items()}
-            unlisted = int(unlisted)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            blocks = [mapping(block) for block in sequence(values.get("blocks"))]
+        except TypeError as error:
+            raise BadInput(f"An epoch table needs a list of blocks: {error}.") from error
+        table = cls.from_blocks(map(EpochBlock.from_dict, blocks))
+        try:
+            totals = {EpochKind[name]: whole(count) for name, count in mapping(counts).items()}
+            unlisted = whole(values.get("unlisted", 0))
+        except (KeyError, TypeError) as error:
             raise BadInput(f"{counts!r} are no counts of epochs by kind: {error!r}.") from error
         return replace(table, totals=None if totals in ({}, table.counts) else totals, unlisted=unlisted)
 
@@ -304,7 +307,7 @@ class EpochTable:
         return to_csv(block.to_dict() for block in self.blocks)
 
 
-def to_csv(rows: Iterable[Mapping[str, Any]]) -> str:
+def to_csv(rows: Iterable[Mapping[str, object]]) -> str:
     """CSV text (RFC 4180, but lines end as in Unix) of rows that all have the keys of the first."""
     rows = list(rows)
     out = io.StringIO()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import contextmanager, suppress
 from typing import Final
 
@@ -27,7 +27,7 @@ _POLL: Final = 0.05
 
 
 @contextmanager
-def single_keys(fd: int) -> Iterator[None]:
+def single_keys(fd: int) -> Generator[None, None, None]:
     """Switches a terminal to single keys without echo; what was set before comes back at the end.
 
     Ctrl-C still interrupts. Ctrl-Z does not stop the program, whose screen would stay behind.

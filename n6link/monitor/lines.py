@@ -47,7 +47,7 @@ def fit(text: str, width: int, left: bool) -> str:
 
 def rows_of(columns: Sequence[Column[T]], rows: Sequence[T], *, gap: int) -> list[Text]:
     """One line a row; a rich table, which finds its widths itself, takes several times as long to draw."""
-    lines = []
+    lines: list[Text] = []
     for row in rows:
         line = Text(no_wrap=True, overflow="crop")
         for column in columns:

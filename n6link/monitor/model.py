@@ -179,7 +179,7 @@ class Model:
 
 def _network_rows(identity: Identity, readings: deque[Stats], selected: str) -> tuple[NetworkRow, ...]:
     """One row a network; a device with very many reports the first ones."""
-    rows = []
+    rows: list[NetworkRow] = []
     for index, name in enumerate(identity.networks):
         seen = [(r.time - r.since, r.networks[index]) for r in readings if index < len(r.networks)]
         rows.append(_network_row(clean(name), name == selected, seen))

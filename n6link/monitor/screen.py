@@ -257,7 +257,7 @@ def _epochs(view: View, lines: int, width: int) -> RenderableType:
 def _legend(summary: EpochSummary | None, width: int) -> Text:
     """The kinds, each with its share of the time; and the offload, counted both ways, with the overhead if there is room."""
     shares = {row.kind: f" {100 * row.share:.1f} %" for row in summary.kinds if row.blocks} if summary else {}
-    parts = []
+    parts: list[tuple[str, str]] = []
     for kind, (style, glyph) in KIND_STYLES.items():
         if not shares or kind in shares:
             parts += [(glyph * 2, style), (f" {kind.name}{shares.get(kind, '')}  ", "")]
@@ -309,7 +309,7 @@ def _link(view: View, lines: int, width: int) -> RenderableType:
         ("buffers", f"{size(view.free_bytes)} free", "", "resent", link.retransmits),
         ("credits", f"{size(link.credits_used)} in use", "", "doubled", link.duplicates),
     )
-    lines_ = []
+    lines_: list[Text] = []
     for what, figure, chart, name, count in rows[:lines]:
         style = "bold yellow" if count else "dim"
         value = (figure.ljust(rest - len(chart)), ""), (chart, "blue")

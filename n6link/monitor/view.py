@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
+from n6link.json_types import Plain
 from n6link.protocol import EpochKind
 
 Order = Literal["time", "index"]
@@ -181,7 +182,7 @@ class View:
     message: str
     """what the last key did"""
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Plain:
         """One reading as plain values, as ``n6link monitor --once --json`` prints it.
 
         Seconds, bytes, and bytes a second, throughout; shares are 0..1.

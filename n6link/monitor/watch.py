@@ -12,13 +12,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import anyio
 import numpy as np
-from numpy.typing import NDArray
 
 from n6link import errors
 from n6link.device import N6Device
@@ -26,6 +25,7 @@ from n6link.link.rate import BITS_PER_BYTE
 from n6link.monitor.model import Model
 from n6link.monitor.view import Identity, LogLine, PoolRow
 from n6link.protocol import LogLevel, records
+from n6link.tensors.tensor import Array
 from n6link.transport.url import check_url
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ SECOND: Final = 1.0
 PAUSE: Final = 0.1
 """seconds between two runs of the first network that is kept busy; of the second one twice as long, and so on"""
 
-Inputs = dict[str, NDArray[Any]]
+Inputs = dict[str, Array]
 
 
 class Watcher:
@@ -158,11 +158,11 @@ class Watcher:
                 for follow in (self._follow_stats, self._follow_log, self._follow_round_trips, self._follow_epochs):
                     tasks.start_soon(follow, device)
         except* errors.N6Error as group:
-            lost = _first(group)
+            lost = errors.innermost(group)
         return lost
 
     @asynccontextmanager
-    async def _connected(self) -> AsyncIterator[N6Device]:
+    async def _connected(self) -> AsyncGenerator[N6Device, None]:
         async with N6Device(self._url, cards=self._cards) as device:
             if self._network:
                 self._model.selected, self._network = device[self._network].name, None
@@ -242,12 +242,6 @@ def _identity(device: N6Device) -> Identity:
 
 def _line(record: LogRecord) -> LogLine:
     return LogLine(record.time, logging.getLevelName(record.level), record.text)
-
-
-def _first(group: BaseException) -> BaseException:
-    while isinstance(group, BaseExceptionGroup):
-        group = group.exceptions[0]
-    return group
 
 
 def _noise(network: Network) -> Inputs:

@@ -126,7 +126,7 @@ def _entries(body: str, array: str) -> list[dict[str, str]]:
 
 
 def _blocks(path: Path, text: str, function: str) -> EpochTable:
-    blocks = []
+    blocks: list[EpochBlock] = []
     for entry in _entries(_body(path, text, function), "ll_atonn_rt_epoch_block_array"):
         flags = set(re.findall(r"EpochBlock_Flags_(\w+)", entry.get("flags", "")))
         if "last_eb" in flags:
@@ -159,7 +159,7 @@ def _operation(text: str, kind: EpochKind, function: str) -> str:
 
 def _tensors(path: Path, text: str, function: str) -> tuple[Tensor, ...]:
     body = _body(path, text, function)
-    tensors = []
+    tensors: list[Tensor] = []
     for entry in _entries(body, "buff_info"):
         name = entry.get("name", "NULL")
         if name == "NULL" or entry.get("is_param", "0") != "0":

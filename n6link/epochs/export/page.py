@@ -109,7 +109,7 @@ def _swatch(kind: str) -> str:
 
 def _kinds(profile: Profile) -> str:
     whole, counts, blocks = float(profile.durations.mean()), profile.table.counts, profile.table.block_counts
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for name, share in profile.by_kind().items():
         kind = None if name == OVERHEAD else EpochKind[name]
         if share or (kind is not None and blocks[kind]):
@@ -130,7 +130,7 @@ def _fallbacks(profile: Profile) -> str:
 
 
 def _repeats(profile: Profile) -> str:
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for repeat, seconds in profile.repeats():
         each = f"{milliseconds(min(seconds))} to {milliseconds(max(seconds))}"
         rows.append((clean(str(repeat), 400), str(len(repeat.fallbacks)), each, milliseconds(sum(seconds))))
@@ -145,11 +145,10 @@ def _stages(profile: Profile) -> str:
 
 
 def _blocks(profile: Profile) -> str:
-    rows = []
-    for row in profile.rows():
+    rows: list[tuple[str, ...]] = []
+    for block, row in zip(profile.table.blocks, profile.rows(), strict=True):
         times = (milliseconds(row[f"{name}_s"]) for name in SPREAD)
         cycles = f"{row['estimated_total']:,}" if row["estimated_total"] else ""
-        block = profile.table.blocks[row["index"]]
         name = f"{_swatch(row['kind'])} {block.span} {clean(block.operation, 120)}"
         rows.append((name, *times, f"{row['share']:.1%}", cycles))
     return _table(("Block", *SPREAD, "Share", "Estimated cycles"), rows)

@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from n6link.epochs.profile import Profile
 from n6link.epochs.timers import STAGES
+from n6link.json_types import Plain
 from n6link.protocol import EpochKind
 
 HOST: Final = 1
@@ -41,7 +42,7 @@ class _Tracks:
     def _nanoseconds(self, moment: float) -> int:
         return round((moment - self._origin) * 1e9)
 
-    def event(self, process: int, track: int, name: str, begin: float, seconds: float, **args: Any) -> dict[str, Any]:
+    def event(self, process: int, track: int, name: str, begin: float, seconds: float, **args: object) -> Plain:
         """A complete event."""
         start = max(self._nanoseconds(begin), self._ends.get((process, track), 0))
         end = max(self._nanoseconds(begin + seconds), start)
@@ -66,7 +67,7 @@ def trace(profile: Profile) -> str:
     )
 
 
-def _events(profile: Profile) -> Iterator[dict[str, Any]]:
+def _events(profile: Profile) -> Iterator[Plain]:
     tracks = _Tracks(float(profile.begun.min()))
     for number in profile.begun.argsort(kind="stable").tolist():
         begun, stages = float(profile.begun[number]), profile.stages[number].tolist()
@@ -77,7 +78,7 @@ def _events(profile: Profile) -> Iterator[dict[str, Any]]:
         yield from _device_events(profile, number, float(profile.begun[number]) + sum(stages[:_NPU_STAGE]), tracks)
 
 
-def _device_events(profile: Profile, number: int, begun: float, tracks: _Tracks) -> Iterator[dict[str, Any]]:
+def _device_events(profile: Profile, number: int, begun: float, tracks: _Tracks) -> Iterator[Plain]:
     run = profile.run(number)
     marks = {"times": run.origin, "simulated": run.simulated}
     yield tracks.event(DEVICE, INFERENCES, profile.network, begun, run.duration, inference=number, **marks)
@@ -88,7 +89,7 @@ def _device_events(profile: Profile, number: int, begun: float, tracks: _Tracks)
         yield tracks.event(DEVICE, track, block.label, begun + start, seconds, inference=number, **args)
 
 
-def _metadata(profile: Profile, lanes: int) -> Iterator[dict[str, Any]]:
+def _metadata(profile: Profile, lanes: int) -> Iterator[Plain]:
     """Names of the processes and tracks, in the order in which they are to be shown."""
     device = f"{profile.board} ({profile.origin})"
     kinds = [kind for kind, count in profile.table.block_counts.items() if count]
@@ -103,5 +104,5 @@ def _metadata(profile: Profile, lanes: int) -> Iterator[dict[str, Any]]:
         yield _meta(process, track, "thread_sort_index", sort_index=track)
 
 
-def _meta(process: int, track: int, what: str, **args: str | int) -> dict[str, Any]:
+def _meta(process: int, track: int, what: str, **args: str | int) -> Plain:
     return {"ph": "M", "cat": "__metadata", "ts": 0, "pid": process, "tid": track, "name": what, "args": args}

@@ -12,14 +12,15 @@ counts nodes as the file does, and are not in ``Report.table``.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from n6link.epochs.pools import Pool
 from n6link.epochs.st_report.model import MAX_NOTES, BlockTime, Note, Report, Validation
 from n6link.epochs.timers import EpochBlock, EpochTable
 from n6link.errors import ReportError
+from n6link.json_types import Json, JsonObject
 from n6link.protocol import EpochKind
 
 SCHEMA: Final = "2."
@@ -36,29 +37,34 @@ MAX_COUNT: Final = 2**48
 _NO_WORK: Final = frozenset({"Param", "Return"})
 
 
-def read_c_info(document: Any, source: str) -> Report:
+def read_c_info(document: Json, source: str) -> Report:
     """The report of a parsed c_info document.
 
     Raises:
         ReportError: this is no c_info, or of a schema that is not known.
     """
-    version = _dict(document).get("json_schema_version")
+    report = _dict(document)
+    version = report.get("json_schema_version")
     if not isinstance(version, str) or not version.startswith(SCHEMA):
         raise ReportError(
             f"{source} has json_schema_version {version!r}; a network_c_info.json of {SCHEMA}x is needed."
         )
-    return _Reader(document).report(source)
+    return _Reader(report).report(source)
 
 
-def _dict(value: Any) -> Mapping[str, Any]:
+def _dict(value: Json) -> JsonObject:
     return value if isinstance(value, dict) else {}
 
 
-def _dicts(value: Any) -> Iterator[Mapping[str, Any]]:
-    return (item for item in value if isinstance(item, dict)) if isinstance(value, list) else iter(())
+def _dicts(value: Json) -> Iterator[JsonObject]:
+    return (item for item in _list(value) if isinstance(item, dict))
 
 
-def _int(value: Any) -> int:
+def _list(value: Json) -> Sequence[Json]:
+    return value if isinstance(value, list) else ()
+
+
+def _int(value: Json) -> int:
     """A count, also one written as a decimal string; 0 for anything else."""
     if isinstance(value, str):
         value = int(value) if value.isdecimal() and len(value) <= 15 else 0
@@ -66,7 +72,7 @@ def _int(value: Any) -> int:
 
 
 class _Reader:
-    def __init__(self, document: Mapping[str, Any]) -> None:
+    def __init__(self, document: JsonObject) -> None:
         self._document = document
         self._notes: list[Note] = []
         self._more = 0
@@ -106,12 +112,12 @@ class _Reader:
             },
         )
 
-    def _table(self, nodes: list[Mapping[str, Any]]) -> EpochTable | None:
+    def _table(self, nodes: list[JsonObject]) -> EpochTable | None:
         estimates = {_int(item.get("node_id")): item for item in _dicts(self._document.get("power_estimates"))}
         blobs = {
             _int(node): index
             for index, blob in enumerate(_dicts(self._document.get("ec_blobs_info")))
-            for node in blob.get("nodes_id") or ()
+            for node in _list(blob.get("nodes_id"))
         }
         rows: list[tuple[int, int | None, EpochBlock]] = []
         for node in nodes:
@@ -151,7 +157,7 @@ class _Reader:
         for buffer in _dicts(self._document.get("buffers")):
             if buffer.get("is_param") is True:
                 params[_int(buffer.get("mpool_id"))] += _int(buffer.get("size_bytes"))
-        pools = []
+        pools: list[Pool] = []
         for item in _dicts(self._document.get("memory_pools")):
             used, total = _int(item.get("used_size_bytes")), _int(item.get("size_bytes"))
             if not item.get("subpools"):
@@ -161,16 +167,17 @@ class _Reader:
                 pools.append(Pool(str(item.get("name", "")), base, total, used, weights, used - weights))
         return tuple(sorted(pools, key=lambda pool: pool.base))
 
-    def _validation(self, environment: Mapping[str, Any]) -> Validation | None:
-        blocks = []
+    def _validation(self, environment: JsonObject) -> Validation | None:
+        blocks: list[BlockTime] = []
         for item in _dicts(self._document.get("aton_execution_time")):
-            counters = item.get("counters")
-            if isinstance(counters, list) and len(counters) == 3 and isinstance(item.get("duration_ms"), int | float):
+            counters, milliseconds = _list(item.get("counters")), item.get("duration_ms")
+            if len(counters) == 3 and isinstance(milliseconds, int | float):
                 pre, core, post = map(_int, counters)
-                blocks.append(BlockTime(item["duration_ms"] / 1e3, pre, core, post))
+                blocks.append(BlockTime(milliseconds / 1e3, pre, core, post))
             else:
                 self._note("An execution time has not three counters and a duration", str(item))
-        metrics: Mapping[str, Any] = next(_dicts(_dict(self._document.get("validation")).get("val_metrics")), {})
+        listed = list(_dicts(_dict(self._document.get("validation")).get("val_metrics")))
+        metrics: JsonObject = listed[0] if listed else {}
         if not blocks and not metrics:
             return None
         return Validation(
@@ -181,7 +188,7 @@ class _Reader:
         )
 
 
-def _operation(node: Mapping[str, Any]) -> str:
+def _operation(node: JsonObject) -> str:
     return str(node.get("description", "")).removeprefix("Node kind=")
 
 

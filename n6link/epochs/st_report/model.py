@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import numpy as np
 
 from n6link.epochs.join import join
 from n6link.epochs.pools import Pool
 from n6link.epochs.timers import EpochBlock, EpochTable, EpochTimers
+from n6link.json_types import Plain
 from n6link.protocol import EpochKind, TimerSource
 
 MAX_NOTES: Final = 1000
@@ -146,7 +147,7 @@ class Report:
 
     def merged(self, other: Self) -> Self:
         """This report, completed by another one of the same network."""
-        values: dict[str, Any] = {}
+        values: Plain = {}
         for name in (part.name for part in fields(self)):
             mine, theirs = getattr(self, name), getattr(other, name)
             values[name] = mine or theirs
@@ -159,7 +160,7 @@ class Report:
             values["validation"] = other.validation
         return type(self)(**values)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Plain:
         """Plain values, ready for JSON."""
         timers = self.timers
         return {
@@ -190,5 +191,5 @@ def _estimated(table: EpochTable) -> bool:
     return any(block.estimated_total for block in table.blocks)
 
 
-def _plain(record: Pool | Note) -> dict[str, Any]:
+def _plain(record: Pool | Note) -> Plain:
     return {part.name: getattr(record, part.name) for part in fields(record)}

@@ -22,11 +22,12 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from n6link.epochs.pools import Pool
 from n6link.epochs.st_report.model import MAX_NOTES, BlockTime, Note, Report, Validation
 from n6link.epochs.timers import EpochBlock, EpochTable
+from n6link.json_types import Plain
 from n6link.protocol import EpochKind
 
 MAX_LINE: Final = 16384
@@ -134,13 +135,13 @@ class TextReader:
     def __init__(self) -> None:
         self._part = ""
         self._line = 0
-        self._fields: dict[str, Any] = {}
+        self._fields: Plain = {}
         self._formats: list[str] = []
         self._pools: dict[str, Pool] = {}
         self._rows: list[EpochBlock] = []
         self._announced: dict[str, int] = {}
         self._blocks: list[BlockTime] = []
-        self._run: dict[str, Any] = {}
+        self._run: Plain = {}
         self._columns: list[str] = []
         self._notes: list[Note] = []
         self._more = 0
@@ -214,10 +215,11 @@ class TextReader:
             self._fields.setdefault("network", line[match.end() :].strip())
         elif name in _FORMATS:
             self._formats.append(_FORMATS[name])
-        listed: dict[str, Any] = {"pools": self._pools, "epochs": self._rows, "times": self._blocks}
-        if listed.get(name):
+        listed: dict[str, dict[str, Pool] | list[EpochBlock] | list[BlockTime]]
+        listed = {"pools": self._pools, "epochs": self._rows, "times": self._blocks}
+        if known := listed.get(name):
             self._note(f"A second part '{name}' replaces the first one", line)
-            listed[name].clear()
+            known.clear()
         return True
 
     # ------------------------------------------------------------------------------------------ generate
