@@ -52,9 +52,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder with networks, images and reference outputs that are not part of the project."""
+    """The folder with networks, pictures, outputs and reports whose licences do not allow them to be part of the project."""
     if not (SHARED / "refs").is_dir():
-        pytest.skip(f"reference data not found at {SHARED} (set N6LINK_SHARED)")
+        pytest.skip(f"data that the project may not hold is not at {SHARED} (N6LINK_SHARED names its folder)")
     return SHARED
 
 

@@ -193,7 +193,7 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Runner:
     folder = tmp_path_factory.mktemp("reference")
     program = folder / "reference_run"
     options = (*m55.WARNINGS, "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
-    include = ("-I", str(m55.FIRMWARE / "core"))
+    include = [f"-I{m55.FIRMWARE / 'core' / layer}" for layer in ("seam", "wire")]
     subprocess.run([compiler, *options, *include, *map(str, SOURCES), "-o", str(program)], check=True)
     return runner(
         folder, lambda: subprocess.run([program], cwd=folder, capture_output=True, text=True, timeout=60, check=False)
