@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import signal
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,18 +28,17 @@ from n6link.errors import (
     TransportError,
     UnknownName,
 )
+from n6link.link.link import Link
 from n6link.protocol import LogLevel, MessageType
 from n6link.protocol.records import Return
 from n6link.session.channel import Channel
-from n6link.session.subscription import LogRecord
 
 
 @contextmanager
 def stuck(device: N6Device, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Whatever is sent in this block gets no answer."""
     with monkeypatch.context() as patch:
-        patch.setattr(Channel, "_write", None)
-        patch.setattr(device._inner.connection.channel.link, "data_to_send", lambda *_: [])
+        patch.setattr(Link, "data_to_send", lambda *_: [])
         yield
 
 
@@ -123,8 +124,8 @@ def test_statistics_and_log_lines_come_by_themselves() -> None:
             assert second.time > first.time
         device.set_log_level(LogLevel.DEBUG)
         with device.logs() as lines:
-            device._inner.connection.listeners.log(LogRecord(20, "a line", None))
-            assert next(lines).text == "a line"
+            device.ping()
+            assert next(lines).text == "PING"
 
 
 def test_any_thread_may_ask_for_the_newest_result() -> None:
@@ -149,21 +150,27 @@ def test_any_thread_may_ask_for_the_newest_result() -> None:
             assert all(watcher.result() > 0 for watcher in watchers)
 
 
-def test_latest_does_not_wait_for_the_event_loop() -> None:
+def test_latest_does_not_wait_for_the_event_loop(caplog: pytest.LogCaptureFixture) -> None:
     with N6Device(sim_url()) as device:
         network = device["reference"]
         network.run(noise(network))
         blocked, may_go_on = threading.Event(), threading.Event()
 
-        async def block() -> None:
-            blocked.set()
-            may_go_on.wait(30)
+        class Blocks(logging.Handler):
+            def emit(self, record: logging.LogRecord) -> None:
+                blocked.set()
+                may_go_on.wait(30)
 
-        waiting = device._portal._portal.start_task_soon(block)
-        blocked.wait(30)
-        assert network.latest()
-        may_go_on.set()
-        waiting.result()
+        device.set_log_level(LogLevel.DEBUG)
+        logger, handler = logging.getLogger("n6link.device"), Blocks()
+        with caplog.at_level(logging.DEBUG, logger.name), ThreadPoolExecutor(1) as threads:
+            logger.addHandler(handler)
+            waiting = threads.submit(device.ping)  # the event loop hands the device's log line of it to the logger
+            assert blocked.wait(30)
+            assert network.latest()
+            logger.removeHandler(handler)
+            may_go_on.set()
+            assert waiting.result(30)
 
 
 def test_threads_run_side_by_side() -> None:
@@ -259,13 +266,26 @@ def test_an_interrupt_in_the_block_closes_the_device(where: str) -> None:
     assert not [thread for thread in threading.enumerate() if thread.name == "n6link"]
 
 
-def test_an_interrupt_ends_the_call_that_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def channels(monkeypatch: pytest.MonkeyPatch) -> list[Channel]:
+    """The channels of the devices that the test opens, in order."""
+    made: list[Channel] = []
+
+    def make(*arguments: Any, **options: Any) -> Channel:
+        made.append(Channel(*arguments, **options))
+        return made[-1]
+
+    monkeypatch.setattr("n6link.session.connection.Channel", make)
+    return made
+
+
+def test_an_interrupt_ends_the_call_that_waits(monkeypatch: pytest.MonkeyPatch, channels: list[Channel]) -> None:
     with N6Device(sim_url()) as device:
         network = device["reference"]
-        link = device._inner.connection.channel.link
+        (channel,) = channels
 
         def interrupt() -> None:
-            while not any(exchange.type is MessageType.COMMIT for exchange in link.exchanges.values()):
+            while not any(exchange.type is MessageType.COMMIT for exchange in list(channel.link.exchanges.values())):
                 time.sleep(0.001)
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
@@ -280,7 +300,7 @@ def test_leaving_ends_what_other_threads_have_open(monkeypatch: pytest.MonkeyPat
     ready = threading.Barrier(4)
 
     def stream(network: blocking.Network) -> None:
-        with pytest.raises(TransportError, match="closed"), network.stream() as opened:
+        with pytest.raises((TransportError, LocalProtocolError), match="closed"), network.stream() as opened:
             ready.wait(30)
             while True:
                 next(opened)

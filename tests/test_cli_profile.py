@@ -32,8 +32,7 @@ app.command("profile")(profile)
 
 @pytest.fixture(autouse=True)
 def wide(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("n6link.cli.common.out._width", 200)
-    monkeypatch.setattr("n6link.cli.common.err._width", 500)
+    monkeypatch.setenv("COLUMNS", "200")
 
 
 @pytest.fixture
@@ -72,7 +71,7 @@ def test_the_case_studys_comparison() -> None:
 
 @pytest.mark.parametrize(("width", "tables"), [(30, 3), (60, 2), (80, 1)])
 def test_comparison_fits_the_terminal(monkeypatch: pytest.MonkeyPatch, width: int, tables: int) -> None:
-    monkeypatch.setattr("n6link.cli.common.out._width", width)
+    monkeypatch.setenv("COLUMNS", str(width))
     lines = n6link("report", *CASES).stdout.splitlines()
     assert max(map(len, lines)) <= width
     assert sum(line.strip().startswith("Metric") for line in lines) == tables
@@ -93,7 +92,7 @@ def test_pools_as_the_case_study_shows_them() -> None:
 
 
 def test_two_reports_of_one_network_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("n6link.cli.common.out._width", 400)
+    monkeypatch.setenv("COLUMNS", "400")
     files = sorted((DATA / "reports").glob("letters*"))
     assert len(files) == 3
     text = n6link("report", *files).stdout
@@ -153,7 +152,7 @@ def test_saved_profile_is_shown(saved: tuple[Path, Path]) -> None:
 def test_blocks_have_their_names_in_any_terminal(
     saved: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, width: int
 ) -> None:
-    monkeypatch.setattr("n6link.cli.common.out._width", width)
+    monkeypatch.setenv("COLUMNS", str(width))
     lines = n6link("profile", "--load", saved[1]).stdout.splitlines()
     assert max(map(len, lines)) <= width
     assert any(line.startswith(" SW 2 Resize ") for line in lines)
@@ -166,7 +165,7 @@ def test_estimated_cycles_leave_room_for_the_names(tmp_path: Path, monkeypatch: 
     values["table"]["blocks"][1]["estimated_total"] = 1_234_567
     values["table"]["blocks"][0]["operation"] = ", ".join(["Conv", "Add", "Mul"] * 9)
     (tmp_path / "joined.json").write_text(json.dumps(values))
-    monkeypatch.setattr("n6link.cli.common.out._width", width)
+    monkeypatch.setenv("COLUMNS", str(width))
     lines = n6link("profile", "--load", tmp_path / "joined.json").stdout.splitlines()
     assert next(line for line in lines if line.startswith(" EC 1 Conv, Add")).count("…") == 1
     line = next(line for line in lines if "1,234,567" in line)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,6 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from n6link.decoders import draw
 from n6link.decoders.draw import ARM, LEG, MIDDLE, draw_poses
 from n6link.errors import BadInput
 
@@ -35,6 +35,9 @@ def figure(*, scores: float | list[float] = 0.9, shift: int = 0, box: list[float
     return Figure(keypoints, box=None if box is None else np.array(box, np.float32))
 
 
+GREY = [128, 128, 128]
+
+
 def grey(width: int = 400, height: int = 200) -> NDArray[np.uint8]:
     return np.full((height, width, 3), 128, np.uint8)
 
@@ -48,6 +51,18 @@ def near(image: Image.Image, xy: tuple[float, float], colour: tuple[int, int, in
     x, y = int(xy[0]), int(xy[1])
     window = pixels(image)[max(y - 2, 0) : y + 3, max(x - 2, 0) : x + 3].astype(int)
     return bool(np.abs(window - colour).max(axis=2).min() < 40)
+
+
+def corner(image: Image.Image, person: Figure) -> list[int]:
+    """The colour of the lower right corner of a person's frame, or what is there instead."""
+    assert person.box is not None
+    right, bottom = person.box[2:].astype(int)
+    return list(pixels(image)[bottom - 1, right - 1])
+
+
+def far(a: Sequence[int], b: Sequence[int]) -> bool:
+    """Whether two colours cannot be mixed up."""
+    return bool(np.abs(np.subtract(a, b, dtype=int)).max() > 60)
 
 
 def middle(a: int, b: int) -> tuple[float, float]:
@@ -116,9 +131,9 @@ def test_labels_tell_the_score_and_can_be_left_out() -> None:
 def test_several_people_are_framed_in_colours_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
     people = [figure(box=[40, 10, 180, 190]), figure(shift=200, box=[240, 10, 380, 190])]
     image = draw_poses(grey(), people)
-    first, second = draw._person_colour(0), draw._person_colour(1)
-    assert near(image, (179, 189), first) and near(image, (379, 189), second)
-    assert not near(draw_poses(grey(), people[:1]), (179, 189), first), "one person needs no frame"
+    first, second = corner(image, people[0]), corner(image, people[1])
+    assert far(first, second) and far(first, GREY) and far(second, GREY)
+    assert corner(draw_poses(grey(), people[:1]), people[0]) == GREY, "one person needs no frame"
     written = []
     original = ImageDraw.ImageDraw.text
 
@@ -132,9 +147,10 @@ def test_several_people_are_framed_in_colours_of_their_own(monkeypatch: pytest.M
 
 
 def test_neighbouring_people_never_look_alike() -> None:
-    colours = [draw._person_colour(index) for index in range(12)]
-    for a, b in itertools.pairwise(colours):
-        assert np.abs(np.subtract(a, b)).max() > 60
+    people = [figure(box=[30 * index + 10, 10, 30 * index + 30, 190]) for index in range(12)]
+    image = draw_poses(grey(), people)
+    for before, after in itertools.pairwise(corner(image, person) for person in people):
+        assert far(before, after)
 
 
 @pytest.mark.parametrize("box", [[-50, -50, 900, 900], [390, 195, 400, 200], [0, 0, 1, 1]])

@@ -348,7 +348,7 @@ def test_a_flush_is_longer_than_any_frame() -> None:
 
 def test_ids_are_never_zero() -> None:
     link = opened()
-    link._next_id = 0xFFFFFFFF
+    link.next_id = 0xFFFFFFFF
     assert [link.request(MessageType.INFO, patience=PATIENCE).id for _ in range(2)] == [0xFFFFFFFF, 1]
 
 
@@ -416,7 +416,7 @@ def test_a_later_grant_replaces_an_earlier_one() -> None:
 
 def test_positions_wrap() -> None:
     link = opened(window=1024)
-    link._sender._position = link._sender._acknowledged = 2**32 - 300
+    link.sender.position = link.sender.acknowledged = 2**32 - 300
     feed(link, credit(2**32 - 300 + 1024))
     number = upload(link)
     headers = [records.DataHeader.unpack(chunk) for _, _, chunk in sent(link)]

@@ -11,6 +11,9 @@ from e2e_fixtures import noise, on_both_backends, sim_url
 from held import held, queued
 
 from n6link import N6Device, Network, Result
+from n6link.protocol import records
+from n6link.session.connection import Connection
+from n6link.session.inference import Job, Outcome
 
 
 class Runs:
@@ -64,8 +67,17 @@ async def test_of_two_slots_none_is_kept_but_the_next_free_one_is_for_the_larger
 
 
 @on_both_backends
-async def test_a_control_inference_waits_for_one_bulk_run_at_most() -> None:
+async def test_a_control_inference_waits_for_one_bulk_run_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a running device: from the moment that all of it is there, nothing else is begun before it."""
+    headers: list[tuple[int, records.Result]] = []
+    infer = Connection.infer
+
+    async def noted(connection: Connection, job: Job) -> Outcome:
+        outcome = await infer(connection, job)
+        headers.append((job.priority, outcome.header))
+        return outcome
+
+    monkeypatch.setattr(Connection, "infer", noted)
     async with N6Device(sim_url()) as device:
         network = device["reference"]
         async with anyio.create_task_group() as tasks:
@@ -74,10 +86,9 @@ async def test_a_control_inference_waits_for_one_bulk_run_at_most() -> None:
                 await runs.start(f"bulk {number}", network)
             await runs_begin(device)
             await runs.start("control", network, priority=1)
-        control = runs.results.pop("control")
-        header = control._outcome.header
-        ready = max(header.t_committed, header.t_queued)
-        assert not [run for run in runs.results.values() if ready < run._outcome.header.t_start < header.t_start]
+        (control,) = (header for priority, header in headers if priority)
+        ready = max(control.t_committed, control.t_queued)
+        assert not [header for _, header in headers if ready < header.t_start < control.t_start]
 
 
 async def runs_begin(device: N6Device) -> None:

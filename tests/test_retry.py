@@ -207,7 +207,7 @@ def test_no_repetition_while_a_slow_line_works() -> None:
     begun = clock.now
     while upload.id in link.exchanges:
         clock.run(TICK)
-        consumed = min(consumed + TICK * 92160, link._sender._position)
+        consumed = min(consumed + TICK * 92160, link.sender.position)
         if consumed - granted >= 16384:
             granted = int(consumed)
             link.receive_data(wire.event(MessageType.CREDIT, records.Credit(limit=granted + 32768).pack()), clock.now)

@@ -22,7 +22,7 @@ from n6link.tensors import card, reduce
 from n6link.tensors.card import Card
 from n6link.tensors.reduce import Peaks
 from n6link.tensors.tensor import TensorSpec
-from n6link.text.tokens import TextClassifier, TextGenerator, load_tokenizer
+from n6link.text.tokens import Generation, TextClassifier, TextGenerator, load_tokenizer
 
 pytest.importorskip("tokenizers", reason="the extra `text` is not installed")
 
@@ -322,9 +322,15 @@ def test_pieces_are_the_text(generator: TextGenerator, tokens: list[int | str], 
     """Whatever the tokens, what was handed out never changes, and in the end it is all of the text."""
     vocabulary = generator.tokenizer.get_vocab()
     ids = [token if isinstance(token, int) else vocabulary[token] for token in tokens]
-    text = generator.start("the", max_tokens=max(len(ids) - prompt, 1))
-    text.prompt = tuple(ids[:prompt])
-    text._prompt_text = text._decode(text.prompt)
+    text = Generation(
+        generator,
+        ids[:prompt],
+        max_tokens=max(len(ids) - prompt, 1),
+        temperature=0.0,
+        top_k=None,
+        random=np.random.default_rng(0),
+        stop=frozenset(),
+    )
     given_ = ""
     for token in ids[prompt:] or [ids[0]]:
         given_ += text.push(Peaks(np.array([token]), np.array([1], np.int8)))

@@ -40,7 +40,7 @@ from n6link.result import Result
 MissedPolicy = Literal["skip", "catch-up", "raise"]
 
 # <sys/timerfd.h>, <time.h>: Python has these calls itself from 3.13 on.
-_CLOCK_MONOTONIC: Final = 1
+CLOCK_MONOTONIC: Final = 1
 _TFD_TIMER_ABSTIME: Final = 1
 _TFD_FLAGS: Final = os.O_NONBLOCK | getattr(os, "O_CLOEXEC", 0) if sys.platform == "linux" else 0
 
@@ -111,12 +111,12 @@ class LoopStats:
         }
 
 
-class _KernelTimer:
+class KernelTimer:
     """A timerfd, set anew for every tick: a period of whole nanoseconds would run away from the schedule."""
 
     def __init__(self) -> None:
         self._libc = ctypes.CDLL(None, use_errno=True)
-        self._fd: int = self._libc.timerfd_create(_CLOCK_MONOTONIC, _TFD_FLAGS)
+        self._fd: int = self._libc.timerfd_create(CLOCK_MONOTONIC, _TFD_FLAGS)
         if self._fd < 0:
             raise OSError(ctypes.get_errno(), "timerfd_create")
 
@@ -129,18 +129,20 @@ class _KernelTimer:
             await anyio.wait_readable(self._fd)  # setting it anew makes it unreadable again
 
     def close(self) -> None:
+        """Frees the timer."""
         os.close(self._fd)
 
 
-class _EventLoopTimer:
+class EventLoopTimer:
     """The event loop's own timers."""
 
     async def wait_until(self, due: float) -> None:
+        """Returns when the clock has reached ``due``."""
         while (left := due - ambient.monotonic()) > 0:  # noqa: ASYNC110  a timer may ring early
             await anyio.sleep(left)
 
     def close(self) -> None:
-        pass
+        """There is nothing to free."""
 
 
 class ControlLoop:
@@ -154,14 +156,14 @@ class ControlLoop:
         self.hz = hz
         self.stats = LoopStats(hz)
         self._missed = missed
-        self._timer: _KernelTimer | _EventLoopTimer | None = None
+        self._timer: KernelTimer | EventLoopTimer | None = None
         self._start = 0.0
         self._began = 0.0
         self._index = 0
 
     async def __aenter__(self) -> Self:
         self._start = ambient.monotonic() + 1 / self.hz
-        self._timer = _KernelTimer() if sys.platform == "linux" else _EventLoopTimer()
+        self._timer = KernelTimer() if sys.platform == "linux" else EventLoopTimer()
         return self
 
     async def __aexit__(

@@ -69,6 +69,8 @@ class Link:
         session: what the device announced; None before.
         exchanges: what is under way, by id, oldest first.
         counters: of this end, since it was made.
+        sender: the sending half.
+        next_id: of the next exchange.
     """
 
     def __init__(self, *, window: int = WINDOW) -> None:
@@ -78,9 +80,9 @@ class Link:
         self.counters = frames.Counters()
         self._window = window
         self._reader = frames.FrameReader(self.counters)
-        self._sender = Sender(self.counters)
+        self.sender = Sender(self.counters)
         self._events: deque[Event] = deque()
-        self._next_id = 1
+        self.next_id = 1
         self._nonce = 0
         self._probe = 0
         self._seen = self._granted = 0
@@ -96,17 +98,17 @@ class Link:
             patience: see :class:`Exchange`.
         """
         self.exchanges.clear()
-        self._sender.reset(0, 0)
+        self.sender.reset(0, 0)
         self._reader.max_data = frames.HEADER_SIZE + Limit.MAX_CHUNK
         self.state, self.session, self._nonce, self._probe = State.OPENING, None, nonce, 0
         exchange = self._new(MessageType.HELLO, handshake.hello(nonce, self._window, host), Phase.ASKED, patience)
-        self._sender.again(exchange)
+        self.sender.again(exchange)
         return exchange
 
     def request(self, kind: MessageType, body: bytes = b"", *, patience: float) -> Exchange:
         """Asks the device; a Reply or Failed event follows, of an INFER or READ Begun and Received, or Failed."""
         exchange = self._new(kind, body, Phase.HELD, patience)
-        self._sender.hold(exchange)
+        self.sender.hold(exchange)
         return exchange
 
     def upload(self, data: memoryview, *, network: int, slot: int, priority: int = 0, patience: float) -> Exchange:
@@ -122,14 +124,14 @@ class Link:
         assert self.session
         exchange = self._new(MessageType.COMMIT, b"", Phase.SENDING, patience)
         exchange.upload = Upload(data, chunk=self.session.chunk, network=network, slot=slot, priority=priority)
-        self._sender.enqueue(exchange)
+        self.sender.enqueue(exchange)
         return exchange
 
     def withdraw(self, number: int) -> None:
         """Forgets an exchange; what still comes for it is dropped."""
         exchange = self.exchanges.pop(number, None)
         if exchange:
-            self._sender.forget(exchange)
+            self.sender.forget(exchange)
 
     # ---- what silence calls for
 
@@ -142,8 +144,8 @@ class Link:
         """
         if flush:
             chunk = self.session.chunk if self.session else int(Limit.MAX_CONTROL)
-            self._sender.queue.append(bytes(chunk + frames.OVERHEAD))
-        self.counters.repeats += self._sender.again(self.exchanges[number])
+            self.sender.queue.append(bytes(chunk + frames.OVERHEAD))
+        self.counters.repeats += self.sender.again(self.exchanges[number])
 
     def complain(self, number: int) -> None:
         """Asks for every chunk that a result lacks."""
@@ -179,24 +181,24 @@ class Link:
 
     def data_to_send(self, now: float, budget: int = BATCH) -> list[Buffer]:
         """Takes buffers to be written next, in order: requests first, then chunks of about ``budget`` bytes."""
-        buffers, events = self._sender.take(now, budget)
+        buffers, events = self.sender.take(now, budget)
         self._events += events
         return buffers
 
     @property
     def wants_to_send(self) -> bool:
         """Whether :meth:`data_to_send` has something."""
-        return self._sender.ready
+        return self.sender.ready
 
     @property
     def blocked(self) -> bool:
         """Whether an upload waits for credits."""
-        return self._sender.blocked
+        return self.sender.blocked
 
     @property
     def path(self) -> Path:
         """Measured round trip and rate of this session."""
-        return self._sender.path
+        return self.sender.path
 
     @property
     def heard(self) -> bytes:
@@ -206,20 +208,20 @@ class Link:
     # ---- inside
 
     def _new(self, kind: MessageType, body: bytes, phase: Phase, patience: float) -> Exchange:
-        exchange = Exchange(self._next_id, kind, body, phase, patience)
-        self._next_id = self._next_id % MASK + 1
+        exchange = Exchange(self.next_id, kind, body, phase, patience)
+        self.next_id = self.next_id % MASK + 1
         self.exchanges[exchange.id] = exchange
         return exchange
 
     def _nak(self, number: int, offset: int, length: int) -> None:
         self.counters.naks_sent += 1
         nak = records.Nak(offset=offset, length=length).pack()
-        self._sender.queue.append(frames.pack(MessageType.NAK, number, nak))
+        self.sender.queue.append(frames.pack(MessageType.NAK, number, nak))
 
     def _grant(self) -> None:
         self._granted = (self._seen + self._window) & MASK
         credit = records.Credit(limit=self._granted).pack()
-        self._sender.queue.append(frames.pack(MessageType.CREDIT, 0, credit))
+        self.sender.queue.append(frames.pack(MessageType.CREDIT, 0, credit))
 
     def _take(self, arrived: Iterable[frames.Frame], now: float) -> None:
         for kind, flags, number, payload in arrived:
@@ -258,7 +260,7 @@ class Link:
         self._seen, self._granted = 0, self._window
         self._sample(self.exchanges.pop(number), now)
         self._events.append(opened)
-        self._sender.accept(opened.hello.requests, opened.hello.window)
+        self.sender.accept(opened.hello.requests, opened.hello.window)
 
     def _on_reply(self, kind: MessageType | int, number: int, payload: memoryview, now: float) -> None:
         exchange = self.exchanges.get(number)
@@ -276,7 +278,7 @@ class Link:
         if exchange.type is MessageType.PING:
             self._on_pong(exchange, payload, now)
         if exchange.upload:
-            self._advance(self._sender.acknowledge(exchange.position, now))
+            self._advance(self.sender.acknowledge(exchange.position, now))
         elif exchange.phase is Phase.ASKED:
             self._sample(exchange, now)
         if exchange.type is MessageType.INFER:
@@ -285,11 +287,11 @@ class Link:
             self._end(exchange)
         if exchange.type not in (MessageType.INFER, MessageType.COMMIT):
             self._events.append(Reply(exchange.id, exchange.type, bytes(payload), exchange.sent, now))
-        self._sender.answered(exchange)
+        self.sender.answered(exchange)
 
     def _on_pong(self, exchange: Exchange, payload: memoryview, now: float) -> None:
         pong = records.PingReply.unpack(payload)
-        self._advance(self._sender.set_limit(pong.limit, now))
+        self._advance(self.sender.set_limit(pong.limit, now))
         if distance(pong.position, self._seen) > 0:
             self._seen = pong.position
         if exchange.id == self._probe:
@@ -311,8 +313,8 @@ class Link:
             upload.failures += 1
             self.counters.retransmits += upload.chunks.open()
             exchange.phase = Phase.SENDING
-            self._sender.answered(exchange)
-            self._sender.enqueue(exchange)
+            self.sender.answered(exchange)
+            self.sender.enqueue(exchange)
         else:
             exchange.phase = Phase.GONE
             self._fail(exchange, error)
@@ -339,7 +341,7 @@ class Link:
         exchange.result = header, records
         exchange.download = Download(header.length, header.crc, chunk=self.session.chunk)
         exchange.phase = Phase.RECEIVING
-        self._sender.answered(exchange)
+        self.sender.answered(exchange)
         self._events.append(Begun(exchange.id))
         if not header.length:
             self._complete(exchange, now)
@@ -388,14 +390,14 @@ class Link:
 
     def _on_event(self, kind: MessageType | int, number: int, payload: memoryview, now: float) -> None:
         if kind == MessageType.CREDIT:
-            self._advance(self._sender.set_limit(records.Credit.unpack(payload).limit, now))
+            self._advance(self.sender.set_limit(records.Credit.unpack(payload).limit, now))
         elif kind == MessageType.NAK:
             nak, exchange = records.Nak.unpack(payload), self.exchanges.get(number)
             self.counters.naks_received += 1
             if exchange and exchange.upload and nak.offset < len(exchange.upload.data):
                 self.counters.retransmits += exchange.upload.chunks.open(nak.offset, nak.length)
                 exchange.progress += 1
-                self._sender.enqueue(exchange)
+                self.sender.enqueue(exchange)
         elif kind == MessageType.LOG:
             line = records.Log.unpack(payload)
             said = bytes(payload[line.SIZE :]).decode("utf-8", "replace")

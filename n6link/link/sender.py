@@ -36,6 +36,8 @@ class Sender:
 
     Attributes:
         path: measured round trip and rate.
+        position: DATA bytes that have left in this session, as an unsigned 32-bit number.
+        acknowledged: how many of them the device has seen.
         queue: small frames and requests that leave next.
     """
 
@@ -54,7 +56,7 @@ class Sender:
         self.queue: list[bytes | Exchange] = []
         self._requests = requests
         self._window = self._limit = window
-        self._position = self._acknowledged = 0
+        self.position = self.acknowledged = 0
         self._held: deque[Exchange] = deque()
         self._asked: set[int] = set()
         self._uploads: list[Exchange] = []
@@ -119,10 +121,10 @@ class Sender:
 
     def acknowledge(self, position: int, now: float) -> bool:
         """The device has seen our bytes up to a position; returns whether that is news."""
-        count = distance(position, self._acknowledged)
+        count = distance(position, self.acknowledged)
         if count <= 0:
             return False
-        self._acknowledged = position
+        self.acknowledged = position
         self.path.consumed(count, now)
         return True
 
@@ -140,7 +142,7 @@ class Sender:
         assert exchange.upload
         chunks = exchange.upload.chunks
         size = min(chunks.size, chunks.length - chunks.next() * chunks.size) if chunks.left else 0
-        return size <= distance(self._limit, self._position)
+        return size <= distance(self._limit, self.position)
 
     # ---- bytes
 
@@ -170,24 +172,24 @@ class Sender:
         """The frame of a request, with our position as it is now."""
         body, upload = exchange.body, exchange.upload
         if exchange.type is MessageType.PING:
-            body = records.Ping(host_time=int(now * 1e9), position=self._position).pack()
+            body = records.Ping(host_time=int(now * 1e9), position=self.position).pack()
         elif upload:
             body = records.Commit(
-                position=self._position,
+                position=self.position,
                 length=len(upload.data),
                 crc=upload.crc,
                 network=upload.network,
                 slot=upload.slot,
             ).pack()
         if not exchange.tries:
-            exchange.ahead, exchange.position = self.path.pending, self._position
+            exchange.ahead, exchange.position = self.path.pending, self.position
         exchange.sent = now
         exchange.tries += 1
         return frames.pack(exchange.type, exchange.id, body)
 
     def _chunks(self, exchange: Exchange, upload: Upload, out: list[Buffer], budget: int, now: float) -> int:
         """Appends DATA frames as budget and credits allow; returns the number of tensor bytes."""
-        chunks, data, position = upload.chunks, upload.data, self._position
+        chunks, data, position = upload.chunks, upload.data, self.position
         credit, size, total = distance(self._limit, position), chunks.size, 0
         front = frames.header(MessageType.DATA, exchange.id, frames.HEADER_SIZE + size)
         index = chunks.next()
@@ -210,7 +212,7 @@ class Sender:
             if upload.begun is None:
                 upload.begun = now
             self.path.sent(total, now)
-            self._position = position
+            self.position = position
         return total
 
 

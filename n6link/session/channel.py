@@ -221,6 +221,11 @@ class Channel:
                 self.forget(exchange)
         return replies
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is under way and no call waits."""
+        return not self.link.exchanges and not self._boxes
+
     def check(self) -> None:
         """Raises the failure, if there is one."""
         if self.failure:
