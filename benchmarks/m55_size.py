@@ -50,9 +50,9 @@ HOT: Final = "n6_crc.c"
 POLL: Final = "n6_server_poll"
 PARSERS: Final = ("n6_link_parse", "n6_link_give_up")
 """The functions of the link that call the server back."""
-REQUESTS: Final = "n6_session_request"
+DISPATCHER: Final = "n6_dispatch"
 """The function that calls the handlers of requests."""
-CALLBACKS: Final = (REQUESTS, "n6_upload_place", "n6_upload_chunk")
+CALLBACKS: Final = ("n6_server.c:control", "n6_server.c:place", "n6_server.c:chunk_done")
 SOFTWARE_CRC: Final = "n6_crc32"
 VECTORISED: Final = "n6_reduce.c"
 """has kernels of its own for Helium, which -DN6_REDUCE_SCALAR leaves out"""
@@ -117,7 +117,7 @@ class CallGraph:
         self.frames: dict[str, int] = {}
         self.files: dict[str, str] = {}
         self.calls: dict[str, set[str]] = {}
-        self.by_pointer: set[str] = set()
+        by_pointer: set[str] = set()
         for text in texts:
             for title, path, size in re.findall(
                 r'^node: \{ title: "([^"]+)" label: "[^"]*?\\n([^"]*?):\d+:\d+\\n(\d+) bytes', text, re.MULTILINE
@@ -128,26 +128,20 @@ class CallGraph:
                 r'^edge: \{ sourcename: "([^"]+)" targetname: "([^"]+)"', text, re.MULTILINE
             ):
                 if target == "__indirect_call":
-                    self.by_pointer.add(self._short(source))
+                    by_pointer.add(self._short(source))
                 else:
                     self.calls.setdefault(self._short(source), set()).add(self._short(target))
         called = set().union(*self.calls.values())
         api = re.findall(r"\b(n6_\w+)\(", (CORE / "server" / "n6_server.h").read_text())
-        self.uncalled = {name for name in self.frames if name not in called and name not in api}
-        for name in self.by_pointer:
-            self.calls.setdefault(name, set()).update(self._pointed(name))
+        handlers = {name for name in self.frames if name not in called and name not in api}
+        handlers -= {*CALLBACKS, SOFTWARE_CRC}
+        pointed = {DISPATCHER: handlers, **{parser: set(CALLBACKS) for parser in PARSERS}}
+        for name in by_pointer:
+            self.calls.setdefault(name, set()).update(pointed.get(name, {SOFTWARE_CRC}))  # or the port, or the runtime
 
     @staticmethod
     def _short(title: str) -> str:
         return title.rsplit("/", 1)[-1]
-
-    def _pointed(self, name: str) -> set[str]:
-        """Where a call through a pointer can end inside the core: in a function that nobody calls by its name."""
-        if name in PARSERS:
-            return set(CALLBACKS)
-        if name == REQUESTS:
-            return self.uncalled - {*CALLBACKS, SOFTWARE_CRC}
-        return {SOFTWARE_CRC}  # or the port, or the runtime
 
     def circles(self) -> list[set[str]]:
         """Functions that can call themselves, directly or through others."""

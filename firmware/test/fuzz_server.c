@@ -52,7 +52,7 @@ static n6_link_counts_t feed(const uint8_t *bytes, size_t size, size_t read_size
         rig->step_ticks = bytes[0] & 16 ? 1000 : 0;
         rig_feed(rig, bytes + 1, size - 1);
     }
-    counts = rig->server.link.counts;
+    counts = rig->server.channel.link.counts;
     rig->now += 250000;
     rig_run(rig);
     rig_send(rig, N6_MESSAGE_TYPE_HELLO, 5, &hello, sizeof hello);

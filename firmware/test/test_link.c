@@ -4,6 +4,7 @@
 enum {
     CHUNK = 256,
     EVENTS = 64,
+    VERDICT = 0x5a,
 };
 
 typedef struct {
@@ -27,23 +28,21 @@ static void control(void *context, const n6_frame_header_t *header, const uint8_
     memcpy(b->payload, payload, header->length);
 }
 
-static uint8_t *place(void *context, uint32_t id, const n6_data_header_t *data, uint32_t size)
+static void place(void *context, n6_chunk_t *chunk)
 {
     bench_t *b = context;
+    const uint32_t offset = chunk->head.offset;
 
-    (void)id;
-    CHECK(size <= CHUNK);
-    return b->refuse || data->offset > 1024 ? NULL : b->place + data->offset;
+    CHECK(chunk->size <= CHUNK);
+    chunk->at = b->refuse || offset > 1024 ? NULL : b->place + offset;
+    chunk->verdict = VERDICT;
 }
 
-static void chunk(void *context, uint32_t id, const n6_data_header_t *data, uint32_t size,
-                  bool good)
+static void chunk(void *context, const n6_chunk_t *chunk, bool good)
 {
     bench_t *b = context;
 
-    (void)id;
-    (void)data;
-    (void)size;
+    EQUAL(chunk->verdict, VERDICT);
     b->chunks++;
     b->good += good;
 }

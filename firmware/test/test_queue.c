@@ -184,7 +184,7 @@ static void input_that_turns_out_wrong(void)
     rig_upload(rig, 5, 0, RIG_IMAGE, image, sizeof image); /* of another network */
     (void)rig_take(rig, N6_MESSAGE_TYPE_COMMIT, 5);
     rig_take_error(rig, 6, N6_STATUS_BAD_REQUEST);
-    EQUAL(rig->server.jobs, 0);
+    EQUAL(rig->server.queue.jobs, 0);
 }
 
 static void repeated_infers_run_once(void)
@@ -322,14 +322,14 @@ static void deadlines(void)
     rig->left = 0;
     rig_run(rig);
     (void)take_result(rig, 4);
-    EQUAL(rig->server.job[0].state, N6_INFER_STATE_RUNNING);
+    EQUAL(rig->server.queue.job[0].state, N6_INFER_STATE_RUNNING);
     EQUAL(n6_server_due(&rig->server), 4000000000 - 200);
     rig->now += 4000000000 - 200;
     rig_run(rig);
     rig_take_error(rig, 6, N6_STATUS_DEADLINE);
     EQUAL(rig->stops, 1);
-    EQUAL(rig->server.network[RIG_TINY].late, 2);
-    EQUAL(rig->server.network[RIG_TINY].runs, 1);
+    EQUAL(rig->server.runs.network[RIG_TINY].late, 2);
+    EQUAL(rig->server.runs.network[RIG_TINY].runs, 1);
     EQUAL(n6_server_due(&rig->server), UINT64_MAX);
 }
 
@@ -378,7 +378,7 @@ static void cancel_at_every_state(void)
     EQUAL(rig->stops, 1);
     rig_take_error(rig, 4, N6_STATUS_CANCELLED);
     EQUAL(cancel(rig, 14, 4), 0); /* repeated */
-    EQUAL(rig->server.network[RIG_TINY].cancelled, 3);
+    EQUAL(rig->server.runs.network[RIG_TINY].cancelled, 3);
 
     rig->steps = 0; /* the device is usable at once, and a cancelled key may run again */
     infer = infer_of(1, 0);
@@ -439,7 +439,7 @@ static void a_new_session_cancels_silently(void)
     (void)rig_take(rig, N6_MESSAGE_TYPE_HELLO, 1);
     rig_nothing(rig);
     EQUAL(rig->stops, 1);
-    EQUAL(rig->server.network[RIG_TINY].cancelled, 3);
+    EQUAL(rig->server.runs.network[RIG_TINY].cancelled, 3);
     infer = infer_of(5, 0);
     rig_infer(rig, 2, &infer, NULL); /* uploads are forgotten */
     take_state(rig, 2, N6_INFER_STATE_WAITING, 1);
@@ -489,7 +489,7 @@ static void faults_of_the_runtime(void)
     take_state(rig, 5, N6_INFER_STATE_QUEUED, 1);
     EQUAL(rig_take_error(rig, 5, N6_STATUS_NPU_FAULT).value, 2000000000);
     EQUAL(rig->stops, 0);
-    EQUAL(rig->server.network[RIG_TINY].errors, 2);
+    EQUAL(rig->server.runs.network[RIG_TINY].errors, 2);
     rig->fail_step = 0;
     rig_infer(rig, 6, &infer, NULL);
     take_state(rig, 6, N6_INFER_STATE_QUEUED, 1);
@@ -555,7 +555,7 @@ static void inputs_that_are_consumed(void)
                     4); /* it was committed: the answer may have been lost */
     (void)rig_take(rig, N6_MESSAGE_TYPE_COMMIT, 2);
     rig_send_chunk(rig, 2, 0, four, 4, 0);
-    EQUAL(rig->server.stats.duplicates, 1);
+    EQUAL(rig->server.channel.counts.duplicates, 1);
     rig_nothing(rig);
 }
 

@@ -240,30 +240,30 @@ static void answers_that_are_too_large(void)
                               .threshold = 0xff800000,
                               .k = 5};
 
-    rig->server.config.result_size = 700; /* as if: the rig's outputs are small */
+    rig->server.channel.config.result_size = 700; /* as if: the rig's outputs are small */
     for (int i = 0; i < 16; i++)
         what[i] = (n6_return_t){.output = 0};
     body.returns = 16;
     rig_infer(rig, 3, &body, what);
     (void)rig_take(rig, N6_MESSAGE_TYPE_INFER, 3);
     EQUAL(rig_take_error(rig, 3, N6_STATUS_TOO_LARGE).value, 700);
-    EQUAL(rig->server.network[RIG_IMAGE].errors, 1);
+    EQUAL(rig->server.runs.network[RIG_IMAGE].errors, 1);
     for (int i = 1; i < 16; i++)
         what[i].length = 1;
     what[15].length = 3; /* 251 bytes, aligned, and 48 of timers: one byte is missing */
     body.flags = N6_INFER_FLAG_TIMERS;
-    rig->server.config.result_size = 56 + 256 + 252 + 47;
+    rig->server.channel.config.result_size = 56 + 256 + 252 + 47;
     rig_infer(rig, 4, &body, what);
     (void)rig_take(rig, N6_MESSAGE_TYPE_INFER, 4);
     rig_take_error(rig, 4, N6_STATUS_TOO_LARGE);
     body.returns = 1;
     body.flags = 0;
-    rig->server.config.result_size = 56 + 16 + 19;
+    rig->server.channel.config.result_size = 56 + 16 + 19;
     rig_infer(rig, 5, &body, &rows);
     (void)rig_take(rig, N6_MESSAGE_TYPE_INFER, 5);
     rig_take_error(rig, 5, N6_STATUS_TOO_LARGE);
     EQUAL(rig->stops, 0);
-    EQUAL(rig->server.result[0].state, 0); /* free */
+    EQUAL(rig->server.results.buffer[0].state, 0); /* free */
     rig_check_guards(rig);
 }
 
@@ -311,8 +311,8 @@ static void naks(void)
     send_nak(rig, 99, 0, 0);  /* of nothing */
     send_nak(rig, 0, 0, 0);
     rig_nothing(rig);
-    EQUAL(rig->server.stats.retransmits, 7);
-    EQUAL(rig->server.stats.naks_received, 8);
+    EQUAL(rig->server.channel.counts.retransmits, 7);
+    EQUAL(rig->server.channel.counts.naks_received, 8);
 }
 
 /* What has still to be sent is not repaired; repairs of one transfer are joined, and go first. */
@@ -325,10 +325,10 @@ static void naks_while_the_transfer_is_blocked(void)
     (void)take_data(rig, 3, 0, 256);
     rig_nothing(rig); /* no credit for more */
     send_nak(rig, 3, 256, 0);
-    EQUAL(rig->server.sends, 1);
+    EQUAL(rig->server.sends.count, 1);
     send_nak(rig, 3, 0, 0);
     send_nak(rig, 3, 0, 256);
-    EQUAL(rig->server.sends, 2);
+    EQUAL(rig->server.sends.count, 2);
     grant(rig, 255 + 256);
     rig_nothing(rig);
     grant(rig, 256 + 256);
@@ -337,7 +337,7 @@ static void naks_while_the_transfer_is_blocked(void)
     grant(rig, 1024);
     (void)take_data(rig, 3, 256, 16);
     rig_nothing(rig);
-    EQUAL(rig->server.stats.retransmits, 1);
+    EQUAL(rig->server.channel.counts.retransmits, 1);
 }
 
 static void the_list_of_repairs_is_bounded(void)
@@ -358,7 +358,7 @@ static void the_list_of_repairs_is_bounded(void)
         else
             rig_take_error(rig, 10 + i, N6_STATUS_BUSY);
     }
-    EQUAL(rig->server.sends, 8);
+    EQUAL(rig->server.sends.count, 8);
     grant(rig, 1 << 20);
     for (uint32_t i = 0; i < 8; i++)
         (void)take_data(rig, 3, i * 256, i < 7 ? 256 : 128);
@@ -420,7 +420,7 @@ static void a_repeated_read_begins_again(void)
     send_read(rig, 5, 3, 0, 0);
     (void)rig_take(rig, N6_MESSAGE_TYPE_READ, 5);
     (void)rig_take(rig, N6_MESSAGE_TYPE_READ, 5);
-    EQUAL(rig->server.sends, 1);
+    EQUAL(rig->server.sends.count, 1);
     grant(rig, 4096);
     (void)take_data(rig, 5, 0, 256);
     (void)take_data(rig, 5, 256, 16);
@@ -439,7 +439,7 @@ static void held_buffers_are_not_used_anew(void)
         if (i < 2)
             (void)take_whole(rig, 3 + i);
     }
-    EQUAL(rig->server.jobs, 1);
+    EQUAL(rig->server.queue.jobs, 1);
     EQUAL(rig->starts, 2);
     release(rig, 9, 99); /* nobody's: nothing happens */
     EQUAL(rig->starts, 2);
@@ -462,7 +462,7 @@ static void the_longest_cached_goes_first(void)
     release(rig, 6, 3);
     infer(rig, 7, 3); /* over key 2, which was cached first */
     (void)take_whole(rig, 7);
-    EQUAL(rig->server.result[1].id, 7);
+    EQUAL(rig->server.results.buffer[1].id, 7);
     infer(rig, 8, 1); /* key 1 is still there */
     (void)take_whole(rig, 8);
     EQUAL(rig->starts, 3);
@@ -492,7 +492,7 @@ static void buffers_on_their_way_are_spared(void)
     memcpy(payload, &body, sizeof body);
     rig_send(rig, N6_MESSAGE_TYPE_INFER, 7, payload, sizeof payload);
     EQUAL(rig->starts, 2);
-    rig->server.sends = 0; /* as if only that frame were left */
+    rig->server.sends.count = 0; /* as if only that frame were left */
     rig_turn(rig);
     EQUAL(rig->starts, 2);
     n6_server_tx_done(&rig->server, 24 + 256 + 4);

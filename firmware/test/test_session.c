@@ -360,7 +360,7 @@ static void silence_ends_all_frames(void)
     rig_feed(rig, line, size);
     rig->now += 250000;
     rig_run(rig);
-    EQUAL(rig->server.link.counts.skipped, 36);
+    EQUAL(rig->server.channel.link.counts.skipped, 36);
     EQUAL(n6_server_due(&rig->server), UINT64_MAX);
 }
 
@@ -393,7 +393,7 @@ static void a_deaf_host_loses_nothing(void)
     for (uint32_t i = 0; i < 200; i++)
         (void)rig_take(rig, N6_MESSAGE_TYPE_PING, 100 + i);
     rig_nothing(rig);
-    EQUAL(rig->server.link.counts.skipped, 0);
+    EQUAL(rig->server.channel.link.counts.skipped, 0);
 }
 
 static void another_client(void)

@@ -92,8 +92,8 @@ static void waiting_for_input_is_no_wait(void)
     rig_infer(rig, 6, &body, NULL);
     rig->now += 10000;
     rig_upload(rig, 5, 0, RIG_IMAGE, image, sizeof image);
-    EQUAL(rig->server.network[RIG_IMAGE].runs, 1);
-    EQUAL(rig->server.network[RIG_IMAGE].wait_sum, 0);
+    EQUAL(rig->server.runs.network[RIG_IMAGE].runs, 1);
+    EQUAL(rig->server.runs.network[RIG_IMAGE].wait_sum, 0);
 }
 
 static void counters_of_the_link(void)
@@ -104,7 +104,7 @@ static void counters_of_the_link(void)
     uint8_t line[64] = {0};
     const n6_ping_t ping = {0};
     size_t size = rig_frame(line, N6_MESSAGE_TYPE_PING, 0, 3, &ping, sizeof ping);
-    const uint64_t before = rig->server.link.counts.rx_bytes;
+    const uint64_t before = rig->server.channel.link.counts.rx_bytes;
 
     line[size - 1] ^= 1;
     rig_feed(rig, line, size);

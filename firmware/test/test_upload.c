@@ -126,13 +126,13 @@ static void duplicates_are_counted(void)
 
     chunk(rig, 2, 0);
     chunk(rig, 2, 0);
-    EQUAL(rig->server.stats.duplicates, 1);
+    EQUAL(rig->server.channel.counts.duplicates, 1);
     for (uint32_t i = 1; i < 4; i++)
         chunk(rig, 2, i);
     commit(rig, 2);
     take_commit(rig, 2);
     chunk(rig, 2, 0);
-    EQUAL(rig->server.stats.duplicates, 2);
+    EQUAL(rig->server.channel.counts.duplicates, 2);
     commit(rig, 2);
     take_commit(rig, 2);
 }
@@ -205,7 +205,7 @@ static void commits_that_are_refused(void)
         EQUAL(rig_take_error(rig, 4, N6_STATUS_BAD_TENSOR_SIZE).value, 999);
         rig_send_commit(rig, 3, 0, RIG_IMAGE, image, sizeof image);
         rig_take_error(rig, 3, N6_STATUS_NO_INPUT); /* older than the slot's */
-        rig->server.slot[0].id = 0;
+        rig->server.slots.slot[0].upload = 0;
     }
     rig_send_commit(rig, 5, 0, RIG_IMAGE, image, 999);
     rig_take_error(rig, 5, N6_STATUS_BAD_TENSOR_SIZE);
@@ -358,7 +358,7 @@ static void positions_wrap(void)
         chunk(rig, 2, i);
     commit(rig, 2);
     take_commit(rig, 2);
-    EQUAL(rig->server.consumed, 1000u - 256u);
+    EQUAL(rig->server.uploads.consumed, 1000u - 256u);
 }
 
 const n6_test_t n6_upload_tests[] = {

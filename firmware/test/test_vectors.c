@@ -24,24 +24,22 @@ static void catch_control(void *context, const n6_frame_header_t *header, const 
     memcpy(caught->payload, payload, header->length);
 }
 
-static uint8_t *catch_place(void *context, uint32_t id, const n6_data_header_t *data, uint32_t size)
+static void catch_place(void *context, n6_chunk_t *chunk)
 {
     caught_t *caught = context;
+    const size_t head = sizeof chunk->head;
 
-    caught->header = (n6_frame_header_t){.type = N6_MESSAGE_TYPE_DATA, .id = id};
-    caught->header.length = (uint16_t)(sizeof *data + size);
-    memcpy(caught->payload, data, sizeof *data);
-    return caught->payload + sizeof *data;
+    caught->header = (n6_frame_header_t){.type = N6_MESSAGE_TYPE_DATA, .id = chunk->id};
+    caught->header.length = (uint16_t)(head + chunk->size);
+    memcpy(caught->payload, &chunk->head, head);
+    chunk->at = caught->payload + head;
 }
 
-static void catch_chunk(void *context, uint32_t id, const n6_data_header_t *data, uint32_t size,
-                        bool good)
+static void catch_chunk(void *context, const n6_chunk_t *chunk, bool good)
 {
     caught_t *caught = context;
 
-    (void)id;
-    (void)data;
-    (void)size;
+    (void)chunk;
     caught->frames++;
     caught->good = good;
 }

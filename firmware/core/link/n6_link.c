@@ -40,6 +40,11 @@ void n6_link_clear(n6_link_t *link)
     link->lent = 0;
 }
 
+void n6_link_reset_counts(n6_link_t *link)
+{
+    memset(&link->counts, 0, sizeof link->counts);
+}
+
 /* ---- receiving ---- */
 
 static uint32_t held(const n6_link_t *link)
@@ -95,22 +100,23 @@ static bool room_to_answer(n6_link_t *link)
 static bool parse_data(n6_link_t *link, const n6_frame_header_t *header)
 {
     const uint8_t *at = link->rx + link->rx_begin + HEADER;
+    n6_chunk_t *chunk = &link->chunk;
 
     if (held(link) < N6_LINK_DATA_HEAD)
         return false;
-    memcpy(&link->chunk_head, at, HEADER);
-    if (link->chunk_head.crc != n6_crc16(at, GUARDED)) {
+    memcpy(&chunk->head, at, HEADER);
+    if (chunk->head.crc != n6_crc16(at, GUARDED)) {
         link->counts.header_errors++;
         skip(link, 1);
         return true;
     }
     link->in_chunk = true;
-    link->chunk_id = header->id;
-    link->chunk_bytes = (uint32_t)header->length - HEADER;
     link->chunk_got = 0;
-    link->chunk_head_crc = link->chunk_crc = link->calls.crc32(0, at, HEADER);
-    link->chunk_at =
-        link->calls.place(link->calls.context, header->id, &link->chunk_head, link->chunk_bytes);
+    chunk->id = header->id;
+    chunk->size = (uint32_t)header->length - HEADER;
+    chunk->head_crc = link->calls.crc32(0, at, HEADER);
+    chunk->crc = chunk->head_crc;
+    link->calls.place(link->calls.context, chunk);
     link->rx_begin += N6_LINK_DATA_HEAD;
     return true;
 }
@@ -118,11 +124,11 @@ static bool parse_data(n6_link_t *link, const n6_frame_header_t *header)
 static bool parse_control(n6_link_t *link, const n6_frame_header_t *header)
 {
     const uint8_t *payload = link->rx + link->rx_begin + HEADER;
-    uint32_t crc = 0;
 
     if (header->length > 0) {
         if (held(link) < (uint32_t)HEADER + header->length + CRC)
             return false;
+        uint32_t crc = 0;
         memcpy(&crc, payload + header->length, CRC);
         if (crc != link->calls.crc32(0, payload, header->length)) {
             link->counts.payload_errors++;
@@ -147,37 +153,37 @@ static void end_chunk(n6_link_t *link, bool good)
         link->counts.rx_frames++;
     else
         link->counts.payload_errors++;
-    link->calls.chunk(link->calls.context, link->chunk_id, &link->chunk_head, link->chunk_bytes,
-                      good);
+    link->calls.chunk(link->calls.context, &link->chunk, good);
 }
 
 static bool parse_chunk(n6_link_t *link)
 {
     const uint8_t *from = link->rx + link->rx_begin;
-    uint32_t size = smaller(held(link), link->chunk_bytes - link->chunk_got);
-    uint32_t crc;
+    n6_chunk_t *chunk = &link->chunk;
+    const uint32_t size = smaller(held(link), chunk->size - link->chunk_got);
 
     if (size > 0) {
-        if (link->chunk_at)
-            memcpy(link->chunk_at + link->chunk_got, from, size);
+        if (chunk->at)
+            memcpy(chunk->at + link->chunk_got, from, size);
         else
-            link->chunk_crc = link->calls.crc32(link->chunk_crc, from, size);
+            chunk->crc = link->calls.crc32(chunk->crc, from, size);
         link->chunk_got += size;
         link->rx_begin += size;
     }
-    if (link->chunk_got < link->chunk_bytes || held(link) < CRC || !room_to_answer(link))
+    if (link->chunk_got < chunk->size || held(link) < CRC || !room_to_answer(link))
         return false;
-    if (link->chunk_at)
-        link->chunk_crc = link->calls.crc32(link->chunk_crc, link->chunk_at, link->chunk_bytes);
+    if (chunk->at)
+        chunk->crc = link->calls.crc32(chunk->crc, chunk->at, chunk->size);
+    uint32_t crc = 0;
     memcpy(&crc, link->rx + link->rx_begin, CRC);
     link->rx_begin += CRC;
-    end_chunk(link, crc == link->chunk_crc);
+    end_chunk(link, crc == chunk->crc);
     return true;
 }
 
 bool n6_link_parse(n6_link_t *link)
 {
-    n6_frame_header_t header;
+    n6_frame_header_t header = {0};
 
     link->blocked = false;
     if (link->in_chunk)
@@ -198,10 +204,10 @@ size_t n6_link_rx_windows(n6_link_t *link, n6_window_t window[N6_LINK_WINDOWS])
         link->rx_begin = 0;
     }
     link->lent = 0;
-    if (link->in_chunk && link->chunk_at && link->chunk_got < link->chunk_bytes &&
+    if (link->in_chunk && link->chunk.at && link->chunk_got < link->chunk.size &&
         link->rx_end == 0) {
-        link->lent = link->chunk_bytes - link->chunk_got;
-        window[count++] = (n6_window_t){link->chunk_at + link->chunk_got, link->lent};
+        link->lent = link->chunk.size - link->chunk_got;
+        window[count++] = (n6_window_t){link->chunk.at + link->chunk_got, link->lent};
     }
     if (link->rx_end < sizeof link->rx)
         window[count++] = (n6_window_t){link->rx + link->rx_end, sizeof link->rx - link->rx_end};
@@ -248,7 +254,7 @@ static bool find_room(const n6_link_t *link, size_t frame, uint32_t *at)
 
 bool n6_link_room(const n6_link_t *link, size_t frame)
 {
-    uint32_t at;
+    uint32_t at = 0;
     return find_room(link, frame, &at);
 }
 
@@ -268,7 +274,7 @@ static void make_header(uint8_t *at, uint8_t type, uint8_t flags, uint32_t id, s
 
 uint8_t *n6_link_begin(n6_link_t *link, size_t payload)
 {
-    uint32_t at;
+    uint32_t at = 0;
 
     if (!find_room(link, HEADER + payload + CRC, &at))
         return NULL;
@@ -315,12 +321,11 @@ void n6_link_send_data(n6_link_t *link, uint32_t id, uint32_t position, uint32_t
                        const uint8_t *at, uint32_t size)
 {
     n6_data_header_t data = {.position = position, .offset = offset};
-    uint32_t crc;
 
     data.crc = n6_crc16(&data, GUARDED);
     make_header(link->out_head, N6_MESSAGE_TYPE_DATA, 0, id, HEADER + size);
     memcpy(link->out_head + HEADER, &data, HEADER);
-    crc = link->calls.crc32(link->calls.crc32(0, &data, HEADER), at, size);
+    const uint32_t crc = link->calls.crc32(link->calls.crc32(0, &data, HEADER), at, size);
     memcpy(link->out_crc, &crc, CRC);
     link->out = true;
     link->out_at = at;

@@ -1,5 +1,6 @@
 /*
- * n6_port.h - what the core asks of a board. One half of the whole seam; the other is n6_npu.h.
+ * n6_port.h - what the core asks of a board. Together with n6_npu.h (the network runtime) and
+ * n6_config.h (the memory) it is the whole seam between the core and everything else.
  *
  * A port owns the byte stream and the memory. Its main loop is
  *
@@ -24,23 +25,34 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "n6_npu.h"
 #include "n6_protocol.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
+/* What n6_server_poll() reports to the port's main loop. */
+enum {
+    N6_SERVER_IDLE = 0,    /* nothing to do before a byte comes or leaves, or n6_server_due() */
+    N6_SERVER_WAITING = 1, /* the NPU is at work: sleep until its interrupt, or as for IDLE */
+    N6_SERVER_BUSY = 2,    /* poll again at once */
+};
+
+/* The functions and constants of a board. The core keeps a pointer to it. */
 typedef struct {
-    void *context;
-    uint64_t tick_hz;
-    /* The device clock: monotonic, 64 bits, never wraps. */
+    void *context;    /* handed to each of the functions */
+    uint64_t tick_hz; /* ticks of now() per second; not 0 */
+    /* The device clock in ticks: monotonic, 64 bits, never wraps. */
     uint64_t (*now)(void *context);
-    /* Fills what the port knows of board, unique_id, clocks, baud, memory, temperature,
-     * reset_cause. The rest is 0. */
+    /*
+     * Fills what the port knows of board, unique_id, clocks, baud, memory, temperature and
+     * reset_cause. The rest is 0, and temperature_dc is N6_LIMIT_NO_TEMPERATURE.
+     */
     void (*info)(void *context, n6_info_reply_t *info);
-    /* Writes FieldTag.MEMORY text, one "name used total" line a region; returns its length. NULL =
-     * none. */
+    /*
+     * Writes at most size bytes of FieldTag.MEMORY text, one "name used total" line per region;
+     * returns its length. NULL = none.
+     */
     size_t (*memory)(void *context, char *text, size_t size);
     /* Restarts the device. Called when the answer to RESET has left. NULL = not possible. */
     void (*restart)(void *context);
@@ -50,44 +62,8 @@ typedef struct {
     const char *firmware;     /* version */
     const char *runtime;      /* name and version of the network runtime, or NULL */
     const char *fault_record; /* text of the last hard fault, or NULL */
-    uint64_t boot_nonce;      /* random, drawn at start-up */
+    uint64_t boot_nonce;      /* random, drawn at start-up: a host recognises a restart by it */
 } n6_port_t;
-
-/* Statistics of one epoch block, kept by the core, in memory that the port gives. */
-typedef struct {
-    uint64_t pre;
-    uint64_t core;
-    uint64_t post;
-    uint32_t min;
-    uint32_t max;
-} n6_block_sums_t;
-
-/* Memory, all of it given by the port. Buffers are aligned to 32 bytes. */
-typedef struct {
-    const n6_port_t *port;
-    const n6_npu_t *npu;
-
-    uint8_t **slot; /* input slots: at least as large as the largest input_bytes */
-    uint8_t slots;  /* 2..N6_SERVER_MAX_SLOTS */
-    uint32_t slot_size;
-    uint32_t *chunks; /* slots * N6_SERVER_CHUNK_WORDS(slot_size, chunk) words */
-
-    uint8_t **result; /* result buffers: outputs and epoch timers are staged here */
-    uint8_t results;  /* 2..N6_SERVER_MAX_RESULTS */
-    uint32_t result_size;
-
-    n6_block_time_t *times; /* one for each epoch block of the largest network */
-    uint16_t max_blocks;
-    n6_block_sums_t *sums; /* one for each epoch block of all networks together */
-    uint32_t total_blocks;
-
-    uint8_t *tx; /* queue of control frames to send: at least 4 * (MAX_CONTROL + 16) */
-    uint32_t tx_size;
-
-    uint32_t
-        window; /* DATA bytes the port can take while the core does not look: its receive buffer */
-    uint16_t chunk; /* chunk size: a power of two, MIN_CHUNK..MAX_CHUNK */
-} n6_config_t;
 
 #ifdef __cplusplus
 }

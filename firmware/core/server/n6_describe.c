@@ -1,34 +1,35 @@
-/* What the device and its networks are (protocol.md section 8): INFO, and LIST and DESCRIBE page by page. */
+/* See n6_describe.h. */
+#include "n6_describe.h"
+
 #include <string.h>
 
-#include "n6_parts.h"
+#include "n6_fields.h"
 
 enum {
     MEMORY_TEXT = 512, /* bytes of the port's text on memory regions */
 };
 
-void n6_describe_info(n6_server_t *s, const n6_request_t *request)
+void n6_describe_info(n6_channel_t *channel, const n6_request_t *request)
 {
-    const n6_port_t *port = s->config.port;
-    const n6_npu_t *npu = s->config.npu;
+    const n6_port_t *port = channel->config.port;
+    const n6_npu_t *npu = channel->config.npu;
     n6_info_reply_t info = {.temperature_dc = N6_LIMIT_NO_TEMPERATURE};
     char memory[MEMORY_TEXT];
     size_t length = 0;
-    uint8_t *at;
 
     port->info(port->context, &info);
     n6_copy_text(info.firmware, sizeof info.firmware, port->firmware);
-    info.uptime = n6_now(s);
+    info.uptime = n6_now(channel);
     info.timer_source = npu->networks > 0 ? npu->network[0].timer_source : N6_TIMER_SOURCE_NONE;
     if (port->memory)
         length = port->memory(port->context, memory, sizeof memory - 1);
     memory[length < sizeof memory ? length : sizeof memory - 1] = '\0';
 
-    at = n6_link_begin(&s->link, N6_LIMIT_MAX_CONTROL);
+    uint8_t *at = n6_link_begin(&channel->link, N6_LIMIT_MAX_CONTROL);
     memcpy(at, &info, sizeof info);
     length = n6_put_field(at, sizeof info, N6_FIELD_TAG_NPU_RUNTIME, port->runtime);
     length = n6_put_field(at, length, N6_FIELD_TAG_MEMORY, memory);
-    n6_end_reply(s, request, length);
+    n6_end_reply(channel, request, length);
 }
 
 /* ---- LIST ---- */
@@ -56,12 +57,12 @@ _Static_assert(sizeof(n6_list_reply_t) + N6_SERVER_MAX_NETWORKS * sizeof(n6_netw
                    N6_LIMIT_MAX_CONTROL,
                "all networks fit a frame");
 
-void n6_describe_list(n6_server_t *s, const n6_request_t *request)
+void n6_describe_list(n6_channel_t *channel, const n6_request_t *request)
 {
-    const n6_npu_t *npu = s->config.npu;
+    const n6_npu_t *npu = channel->config.npu;
     n6_list_reply_t reply = {0};
     n6_list_t list;
-    uint8_t *at = n6_link_begin(&s->link, N6_LIMIT_MAX_CONTROL);
+    uint8_t *at = n6_link_begin(&channel->link, N6_LIMIT_MAX_CONTROL);
     size_t length = sizeof reply;
 
     memcpy(&list, request->payload, sizeof list);
@@ -71,7 +72,7 @@ void n6_describe_list(n6_server_t *s, const n6_request_t *request)
         length += sizeof(n6_network_record_t);
     }
     memcpy(at, &reply, sizeof reply);
-    n6_end_reply(s, request, length);
+    n6_end_reply(channel, request, length);
 }
 
 /* ---- DESCRIBE ---- */
@@ -194,7 +195,7 @@ static void make(record_t *record, const n6_network_t *network, uint8_t section,
 static uint8_t *put_page(uint8_t *at, const uint8_t *end, const n6_network_t *network,
                          n6_describe_reply_t *reply)
 {
-    uint32_t size;
+    uint32_t size = 0;
     record_t record;
 
     reply->total = count_section(network, reply->section, &size);
@@ -207,27 +208,26 @@ static uint8_t *put_page(uint8_t *at, const uint8_t *end, const n6_network_t *ne
     return at;
 }
 
-void n6_describe_network(n6_server_t *s, const n6_request_t *request)
+void n6_describe_network(n6_channel_t *channel, const n6_request_t *request)
 {
-    n6_describe_t wanted;
     n6_describe_reply_t reply = {0};
-    uint8_t *at, *end;
+    n6_describe_t wanted;
 
     memcpy(&wanted, request->payload, sizeof wanted);
-    if (wanted.network >= s->config.npu->networks) {
-        n6_refuse(s, request, N6_STATUS_UNKNOWN_NETWORK, wanted.network);
+    if (wanted.network >= channel->config.npu->networks) {
+        n6_refuse(channel, request, N6_STATUS_UNKNOWN_NETWORK, wanted.network);
         return;
     }
     if (wanted.section > N6_SECTION_OUTPUT_SCALES) {
-        n6_refuse(s, request, N6_STATUS_BAD_REQUEST, wanted.section);
+        n6_refuse(channel, request, N6_STATUS_BAD_REQUEST, wanted.section);
         return;
     }
     reply.network = wanted.network;
     reply.section = wanted.section;
     reply.first = wanted.first;
-    at = n6_link_begin(&s->link, N6_LIMIT_MAX_CONTROL);
-    end = put_page(at + sizeof reply, at + N6_LIMIT_MAX_CONTROL,
-                   &s->config.npu->network[wanted.network], &reply);
+    uint8_t *at = n6_link_begin(&channel->link, N6_LIMIT_MAX_CONTROL);
+    const uint8_t *end = put_page(at + sizeof reply, at + N6_LIMIT_MAX_CONTROL,
+                                  n6_network(channel, wanted.network), &reply);
     memcpy(at, &reply, sizeof reply);
-    n6_end_reply(s, request, (size_t)(end - at));
+    n6_end_reply(channel, request, (size_t)(end - at));
 }

@@ -1,0 +1,111 @@
+/*
+ * n6_result.h - result buffers (protocol.md section 7).
+ *
+ *     state     event                                                     next
+ *     FREE      a job is started                                          FILLING
+ *     CACHED    the same, none is FREE, this one was cached longest ago   FILLING
+ *     FILLING   done: RESULT and DATA follow                              HELD
+ *     FILLING   fault, CANCEL, time to live, TOO_LARGE                    FREE
+ *     HELD      RELEASE, CANCEL, end of the session                       CACHED
+ *     CACHED    INFER with its key: RESULT and DATA again                 HELD
+ *
+ * A buffer holds outputs and reductions, then epoch timers; and at its very end the payload of
+ * RESULT (meta), ready to be sent again. A buffer of which something is being sent is not used for
+ * another result.
+ */
+#ifndef N6_RESULT_H
+#define N6_RESULT_H
+
+#include "n6_channel.h"
+#include "n6_runs.h"
+#include "n6_send.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum {
+    N6_BUFFER_FREE = 0,
+    N6_BUFFER_FILLING = 1, /* reserved for the running inference */
+    N6_BUFFER_HELD = 2,
+    N6_BUFFER_CACHED = 3,
+} n6_buffer_state_t;
+
+typedef struct {
+    uint8_t state;     /* n6_buffer_state_t */
+    uint16_t meta;     /* bytes of Result and ResultRecords, which end the buffer */
+    uint32_t length;   /* bytes of outputs, reductions and timers */
+    uint32_t id;       /* of the INFER; 0 = of an older session */
+    uint32_t read_id;  /* of the last READ; 0 = none */
+    uint32_t read_end; /* where that ends */
+    uint32_t stamp;    /* grows: the smallest has been cached longest */
+    uint64_t key;
+} n6_buffer_t;
+
+typedef struct {
+    n6_channel_t *channel;
+    n6_sends_t *sends;
+    const n6_runs_t *runs;
+    uint32_t stamp;  /* of the result that was cached last */
+    uint8_t filling; /* the buffer that is reserved */
+    n6_buffer_t buffer[N6_SERVER_MAX_RESULTS];
+} n6_results_t;
+
+static inline void n6_result_init(n6_results_t *results, n6_channel_t *channel, n6_sends_t *sends,
+                                  const n6_runs_t *runs)
+{
+    results->channel = channel;
+    results->sends = sends;
+    results->runs = runs;
+}
+
+/* A new session: held results become cached, and answer to their key alone. */
+void n6_result_forget(n6_results_t *results);
+
+/* RESET: all results are gone. */
+void n6_result_clear(n6_results_t *results);
+
+/* Bytes of the buffers that a run could fill at once. */
+uint32_t n6_result_free_bytes(const n6_results_t *results);
+
+/* ---- for the queue ---- */
+
+/* OK, or why a network cannot return this. */
+n6_status_t n6_result_check(const n6_network_t *network, const n6_return_t *what);
+
+/* Reserves a buffer for a run that starts, until _abandon() or _finish(). false = all are in use. */
+bool n6_result_reserve(n6_results_t *results);
+
+/* The run failed. */
+static inline void n6_result_abandon(n6_results_t *results)
+{
+    results->buffer[results->filling].state = N6_BUFFER_FREE;
+}
+
+/*
+ * The run is done: fills the reserved buffer with what was asked for (run->returns records from
+ * what), and sends it if a session is open. OK, or TOO_LARGE: the buffer is free again.
+ */
+n6_status_t n6_result_finish(n6_results_t *results, const n6_run_t *run, const n6_return_t *what,
+                             uint64_t ended_at);
+
+/* The buffer that holds the result with this key; N6_NONE = there is none. */
+uint32_t n6_result_find(const n6_results_t *results, uint64_t key);
+
+/* Sends it (again): RESULT, then its DATA, under the id of an INFER, which holds it from now on. */
+void n6_result_send(n6_results_t *results, uint32_t index, uint32_t id);
+
+/* A held result becomes a cached one. false = it is not held. */
+bool n6_result_drop(n6_results_t *results, uint32_t id);
+
+/* ---- requests ---- */
+
+void n6_result_read(n6_results_t *results, const n6_request_t *request);
+void n6_result_release(n6_results_t *results, const n6_request_t *request);
+void n6_result_nak(n6_results_t *results, const n6_request_t *request);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

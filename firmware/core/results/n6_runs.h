@@ -1,0 +1,64 @@
+/*
+ * n6_runs.h - what the runs of each network took, in total and block by block (protocol.md
+ * section 8). Times are ticks of the device clock. Records are kept as they are sent.
+ */
+#ifndef N6_RUNS_H
+#define N6_RUNS_H
+
+#include "n6_channel.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* One inference: what was asked for, and when it went through which stage. */
+typedef struct {
+    uint32_t id; /* of the last INFER with this key */
+    uint16_t network;
+    uint8_t flags;         /* n6_infer_flag_t */
+    uint8_t returns;       /* Return records; 0 = all outputs, whole */
+    uint64_t key;          /* idempotency key */
+    uint64_t queued_at;    /* device time, as the next two */
+    uint64_t committed_at; /* its upload was complete */
+    uint64_t started_at;   /* the NPU began */
+} n6_run_t;
+
+typedef struct {
+    n6_channel_t *channel;
+    n6_network_stats_t network[N6_SERVER_MAX_NETWORKS];
+} n6_runs_t;
+
+static inline void n6_runs_init(n6_runs_t *runs, n6_channel_t *channel)
+{
+    runs->channel = channel;
+}
+
+/* RESET_STATS. */
+void n6_runs_reset(n6_runs_t *runs);
+
+/* Runs of this network measure their epoch blocks. */
+bool n6_runs_timed(const n6_runs_t *runs, uint32_t network);
+
+/* Zeroed memory for the block times of the next run; NULL = it is not timed. */
+n6_block_time_t *n6_runs_times(const n6_runs_t *runs, uint32_t network);
+
+/* A run has ended well; its block times are in the memory of n6_runs_times(). */
+void n6_runs_add(n6_runs_t *runs, const n6_run_t *run, uint64_t ended_at);
+
+/* An inference has ended otherwise. */
+void n6_runs_fail(n6_runs_t *runs, uint32_t network, n6_status_t status);
+
+/* The totals of a network. index and queued are for the caller to fill in. */
+static inline n6_network_stats_t *n6_runs_record(n6_runs_t *runs, uint32_t network)
+{
+    return &runs->network[network];
+}
+
+/* EPOCH_STATS: a page of the sums of a network's epoch blocks. */
+void n6_runs_epochs(const n6_runs_t *runs, const n6_request_t *request);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,97 @@
+/*
+ * n6_config.h - the memory that a port gives to the core, its limits, and the check of both.
+ *
+ * The core allocates nothing. Input slots take uploads, result buffers keep outputs until the host
+ * has them, and the send queue holds control frames. The macros give the sizes.
+ */
+#ifndef N6_CONFIG_H
+#define N6_CONFIG_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "n6_npu.h"
+#include "n6_port.h"
+#include "n6_protocol.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What the arrays inside n6_server_t hold. */
+enum {
+    N6_SERVER_MAX_SLOTS = 8,
+    N6_SERVER_MAX_RESULTS = 8,
+    N6_SERVER_MAX_NETWORKS = 8,
+    N6_SERVER_MAX_QUEUE = 8,    /* inferences that wait or run */
+    N6_SERVER_MAX_RETURNS = 32, /* Return records of the whole queue */
+    N6_SERVER_MAX_SENDS = 16,   /* results, parts of results and repairs that wait to be sent */
+    N6_SERVER_MAX_OUTPUTS = 32, /* of a network: their ResultRecords fit a control frame */
+};
+
+/* An input slot needs, in addition to its bytes, a bit and a CRC-32 for each chunk. In words: */
+#define N6_SERVER_CHUNKS(size, chunk) (((size) + (chunk) - 1u) / (chunk))
+#define N6_SERVER_BITMAP_WORDS(size, chunk) ((N6_SERVER_CHUNKS(size, chunk) + 31u) / 32u)
+#define N6_SERVER_CHUNK_WORDS(size, chunk)                                                         \
+    (N6_SERVER_BITMAP_WORDS(size, chunk) + N6_SERVER_CHUNKS(size, chunk))
+
+/* Bytes of a result buffer that holds all outputs of a network and its epoch timers. */
+#define N6_SERVER_RESULT_SIZE(output_bytes, outputs, blocks)                                       \
+    (sizeof(n6_result_t) + (output_bytes) + (outputs) * (sizeof(n6_result_record_t) + 4u) +        \
+     (blocks) * sizeof(n6_epoch_time_t) + 4u)
+
+/* Statistics of one epoch block, in ticks of the device clock, laid out as EPOCH_STATS sends them. */
+typedef struct {
+    uint64_t pre; /* sums of the three phases over all runs */
+    uint64_t core;
+    uint64_t post;
+    uint32_t min; /* shortest and longest run of the block */
+    uint32_t max;
+} n6_block_sums_t;
+
+/* All buffers are aligned to 32 bytes, a cache line of the Cortex-M55, and stay with the core. */
+typedef struct {
+    const n6_port_t *port;
+    const n6_npu_t *npu;
+
+    uint16_t chunk;  /* bytes of a chunk: a power of two, MIN_CHUNK..MAX_CHUNK, at most window */
+    uint8_t slots;   /* 2..N6_SERVER_MAX_SLOTS */
+    uint8_t results; /* 2..N6_SERVER_MAX_RESULTS */
+    /* DATA bytes that the port can take while the core does not look: its receive buffer. */
+    uint32_t window;
+
+    uint8_t **slot;     /* input slots */
+    uint32_t slot_size; /* bytes of each; at least the largest input_bytes */
+    uint32_t *chunks;   /* slots * N6_SERVER_CHUNK_WORDS(slot_size, chunk) words */
+
+    uint8_t **result;     /* result buffers: outputs and epoch timers are staged here */
+    uint32_t result_size; /* bytes of each; see N6_SERVER_RESULT_SIZE */
+
+    uint8_t *tx;      /* queue of control frames to send */
+    uint32_t tx_size; /* its bytes: at least 4 * (MAX_CONTROL + 16) */
+
+    n6_block_time_t *times; /* one for each epoch block of the largest network; NULL = untimed */
+    n6_block_sums_t *sums;  /* one for each epoch block of all networks together; NULL = none */
+    uint32_t total_blocks;  /* how many sums there are */
+    uint16_t max_blocks;    /* how many times there are */
+} n6_config_t;
+
+/* Why n6_config_check() refuses a configuration. */
+enum {
+    N6_SERVER_BAD_PORT = -1,     /* a function that is not optional is missing, or tick_hz is 0 */
+    N6_SERVER_BAD_NETWORKS = -2, /* more than MAX_NETWORKS, or a description is incomplete */
+    N6_SERVER_BAD_CHUNK = -3,    /* not a power of two in the limits, or larger than the window */
+    N6_SERVER_BAD_SLOTS = -4,    /* fewer than 2, more than MAX_SLOTS, or smaller than an input */
+    N6_SERVER_BAD_RESULTS = -5,  /* the same for result buffers; see N6_SERVER_RESULT_SIZE */
+    N6_SERVER_BAD_TIMES = -6,    /* fewer than the epoch blocks of a network, or of all of them */
+    N6_SERVER_BAD_TX = -7,       /* smaller than 4 * (MAX_CONTROL + 16) */
+};
+
+/* 0, or the first of the reasons above that applies. */
+int n6_config_check(const n6_config_t *config);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,31 @@
+/*
+ * n6_fields.h - text in payloads: in records of fixed size, and as optional fields that end a
+ * payload (protocol.md section 2).
+ */
+#ifndef N6_FIELDS_H
+#define N6_FIELDS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "n6_protocol.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Fills size bytes with the text, cut or padded with zeros; NULL = "". */
+void n6_copy_text(char *to, size_t size, const char *text);
+
+/*
+ * Appends an optional field to a payload of length bytes in a buffer of MAX_CONTROL bytes, padded to
+ * a multiple of four. The text is cut to the room that is left; an empty one or NULL adds nothing.
+ * Returns the new length.
+ */
+size_t n6_put_field(uint8_t *payload, size_t length, n6_field_tag_t tag, const char *text);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
