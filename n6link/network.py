@@ -267,7 +267,8 @@ class Network:
         """
         classifier = await anyio.to_thread.run_sync(lambda: self.text_classifier, abandon_on_cancel=True)
         result = await self.run(classifier.inputs(text), reduce=False, timers=False, timeout=timeout, priority=priority)
-        meaning: Classification = result.decode()
+        meaning = result.decode()
+        assert isinstance(meaning, Classification)
         return meaning
 
     @cached_property

@@ -1,0 +1,23 @@
+"""What both type checkers accept: the same as in slips.py, spelt right."""
+
+from n6link.decoders.logits import Classification
+from n6link.protocol import MessageType, records
+from n6link.protocol.enums import Status
+from n6link.result import Result
+
+infer: bytes = records.Infer(key=1, flags=3).pack()
+nak = records.Nak.unpack(infer)
+numbers: tuple[int, int] = nak.offset, nak.length
+name: str = records.PoolRecord(name="npuRAM5").name
+status: Status | int = records.ErrorReply(status=Status.BUSY).status
+every: tuple[records.Return, ...] = records.Return.unpack_all(infer)
+kind: MessageType | int = MessageType.named(17)
+
+
+def meaning(result: Result) -> tuple[float, str]:
+    score = 0.0
+    for pose in result.decode(conf=0.5):
+        score += pose.score
+    found = result.decode()
+    assert isinstance(found, Classification)
+    return score, found.label
