@@ -25,14 +25,18 @@ from pathlib import Path
 import numpy as np
 
 from n6link.errors import TransportError
-from n6link.link.exchange import Phase
+from n6link.link.exchange import Exchange, Phase
 from n6link.protocol import MessageType, records
-from n6link.session.channel import Channel, Mailbox
+from n6link.session.channel import Channel
 from n6link.transport.url import open_stream
 
 IMAGE = 110_592
 """bytes of MoveNet's input"""
 BAUD = 921_600
+AHEAD = 16
+"""uploads that wait for their turn"""
+POLL = 0.0005
+"""seconds between two looks whether one has left"""
 LINES = {
     "socket pair": "sim:movenet13",
     "unix socket": "--unix",
@@ -61,16 +65,19 @@ def board(line: str) -> Iterator[str]:
 async def upload(channel: Channel, slots: int, seconds: float) -> tuple[float, float, int]:
     """Uploads images for a while, one behind the other: MB/s, ms of CPU a MB, and repairs."""
     image = np.random.default_rng(0).integers(0, 256, IMAGE, np.uint8).data.cast("B")
-    waiting: deque[Mailbox] = deque()
+    waiting: deque[Exchange] = deque()
     last, count = None, 0
     begun, cpu = time.monotonic(), time.process_time()
     while time.monotonic() < begun + seconds or count < 2:
-        box = Mailbox()
-        last = channel.upload(image, network=0, slot=count % slots, priority=0, box=box)
-        waiting.append(box)
+        last = channel.link.upload(image, network=0, slot=count % slots, patience=10)
+        waiting.append(last)
+        channel.wake()
         count += 1
-        if len(waiting) == slots:
-            await waiting.popleft().get()
+        while len(waiting) == AHEAD:
+            while waiting and waiting[0].phase is not Phase.SENDING:
+                waiting.popleft()
+            if len(waiting) == AHEAD:
+                await asyncio.sleep(POLL)
     while last and last.phase is not Phase.GONE:
         await channel.ask(MessageType.PING)
     elapsed, cpu = time.monotonic() - begun, time.process_time() - cpu

@@ -11,10 +11,10 @@ import anyio.lowlevel
 from e2e_fixtures import noise
 
 from n6link.device import N6Device
-from n6link.link.exchange import Exchange, Phase
+from n6link.link.exchange import Exchange, Inference, Phase
 from n6link.network import Network
 from n6link.protocol import MessageType
-from n6link.session.channel import Channel
+from n6link.session.channel import Channel, Mailbox
 
 
 @contextmanager
@@ -29,6 +29,20 @@ def requests(*, without: MessageType | None = None) -> Iterator[list[tuple[Messa
         return original(self, kind, body, **options)
 
     with mock.patch.object(Channel, "send", send):
+        yield made
+
+
+@contextmanager
+def inferences() -> Iterator[list[Exchange]]:
+    """The inferences that are asked for in this block."""
+    original, made = Channel.infer, []
+
+    def infer(self: Channel, data: memoryview, inference: Inference, box: Mailbox) -> tuple[Exchange, Exchange]:
+        upload, request = original(self, data, inference, box)
+        made.append(request)
+        return upload, request
+
+    with mock.patch.object(Channel, "infer", infer):
         yield made
 
 

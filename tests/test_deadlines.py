@@ -11,13 +11,13 @@ import anyio
 import numpy as np
 import pytest
 from e2e_fixtures import noise, on_both_backends, sim_url
-from held import held, queued, requests
+from held import held, inferences, queued
 from tflite import write_fully_connected
 
 from n6link import N6Device
 from n6link.errors import BadInput, DeviceError, N6Timeout
 from n6link.network import Network
-from n6link.protocol import InferFlag, MessageType, Status, records
+from n6link.protocol import InferFlag, Status, records
 from n6link.session.inference import Job
 
 
@@ -100,12 +100,12 @@ async def test_what_is_late_already_is_not_sent() -> None:
 async def test_the_time_to_live_is_what_is_left(seconds: float | None, ttl: tuple[int, int]) -> None:
     async with N6Device(sim_url()) as device:
         network = device["reference"]
-        with requests() as made, anyio.move_on_after(5):
+        with inferences() as made, anyio.move_on_after(5):
             try:
                 await device.connection.infer(job(network, None if seconds is None else time.monotonic() + seconds))
             except N6Timeout:
                 assert seconds == 1e-9
-        infer = next(records.Infer.unpack(body) for kind, body in made if kind is MessageType.INFER)
+        infer = records.Infer.unpack(made[0].body)
         assert ttl[0] <= infer.ttl_us <= ttl[1]
         assert bool(infer.flags & InferFlag.ABORT_LATE) == (seconds is not None)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 from zlib import crc32
 
@@ -24,10 +25,10 @@ from n6link.link.events import (
     Reply,
     StatsPushed,
     Stray,
-    Uploaded,
 )
+from n6link.link.exchange import Inference, Phase
 from n6link.link.link import Link, State
-from n6link.protocol import SCHEMA_ID, VERSION_MAJOR, FieldTag, Limit, MessageType, Status, records
+from n6link.protocol import SCHEMA_ID, VERSION_MAJOR, FieldTag, InferFlag, Limit, MessageType, Status, records
 from n6link.protocol.fields import pack_fields
 
 IMAGE = bytes(range(256)) * 4 + b"the last chunk is shorter"
@@ -44,6 +45,11 @@ def nak(number: int, offset: int, length: int) -> bytes:
 
 def upload(link: Link, image: bytes = IMAGE, **values: Any) -> int:
     return link.upload(memoryview(image), **{"network": 0, "slot": 0, "patience": PATIENCE} | values).id
+
+
+def inference(**values: Any) -> Inference:
+    usual: dict[str, Any] = {"key": 1, "network": 0, "slot": 0, "priority": 0, "timers": False, "deadline": None}
+    return Inference(**usual | {"returns": b""} | values)
 
 
 def infer(link: Link) -> int:
@@ -85,19 +91,18 @@ def test_one_inference_as_the_golden_frames_have_it(pieces: str) -> None:
         step = len(frame["bytes"]) if pieces == "whole" else 1
         for at in range(0, len(frame["bytes"]), step):
             link.receive_data(frame["bytes"][at : at + step], 0.0)
-        got.extend(link.events())
-        match got[-1]:
-            case Opened():
+        news = events(link)
+        got.extend(news)
+        match news[-1:]:
+            case [Opened()]:
                 link.request(MessageType.LIST, bytes(4), patience=PATIENCE)
-            case Reply(type=MessageType.LIST):
-                upload(link, b"\x01\x02\xfd\x7f")
-                write()
-                link.request(MessageType.INFER, records.Infer(key=0xA1, upload=3).pack(), patience=PATIENCE)
-            case Received(id=4, data=output):
+            case [Reply(type=MessageType.LIST)]:
+                link.infer(memoryview(b"\x01\x02\xfd\x7f"), inference(key=0xA1), patience=PATIENCE)
+            case [Received(id=4, data=output)]:
                 assert output == b"\x02\x03\xfe\x80"
                 link.request(MessageType.RELEASE, records.Release(target=4).pack(), patience=PATIENCE)
     assert ours == b""
-    assert [type(event) for event in got] == [Opened, Reply, Uploaded, Begun, Received, Reply]
+    assert [type(event) for event in got] == [Opened, Reply, Begun, Received, Reply]
     assert not link.exchanges
 
 
@@ -376,10 +381,53 @@ def test_an_upload_is_chunks_and_a_commit() -> None:
     assert (kind, commit_id) == (MessageType.COMMIT, number)
     assert (commit.position, commit.length, commit.crc) == (len(IMAGE), len(IMAGE), crc32(IMAGE))
     assert (commit.network, commit.slot) == (5, 1)
-    assert events(link) == [Uploaded(number, 2.5)]
+    assert events(link) == []
     feed(link, wire.reply(MessageType.COMMIT, number))
     assert events(link) == []
     assert not link.exchanges
+
+
+def test_an_inference_follows_its_upload_at_once() -> None:
+    """Its time to live is what is left when it leaves, and another upload leaves after it."""
+    link = opened(window=2048)
+    asked = inference(key=7, network=5, slot=1, priority=3, timers=True, deadline=4.0, returns=records.Return().pack())
+    up, run = link.infer(memoryview(IMAGE), asked, patience=PATIENCE)
+    assert (up.id in link.exchanges, run.id in link.exchanges, run.phase) == (True, False, Phase.HELD)
+    upload(link, b"another")
+    *_, (commit, commit_id, _), (kind, number, payload), (_, other, _), (last, last_id, _) = sent(link, now=2.5)
+    assert (commit, commit_id, kind, number) == (MessageType.COMMIT, up.id, MessageType.INFER, run.id)
+    assert (last, last_id, other) == (MessageType.COMMIT, run.id + 1, run.id + 1)
+    flags = InferFlag.TIMERS | InferFlag.ABORT_LATE
+    expected = records.Infer(7, up.id, ttl_us=1_500_000, network=5, slot=1, priority=3, flags=flags, returns=1)
+    assert payload == expected.pack() + records.Return().pack()
+    assert link.exchanges[run.id] is run
+
+
+@pytest.mark.parametrize(("left", "ttl"), [(-1.0, 1), (4294.0, 4_294_000_000), (4295.0, 0), (math.inf, 0)])
+def test_a_time_to_live_that_no_field_holds_is_none(left: float, ttl: int) -> None:
+    link = opened(window=2048)
+    link.infer(memoryview(b"x"), inference(deadline=10 + left), patience=PATIENCE)
+    assert records.Infer.unpack(sent(link, now=10.0)[-1][2]).ttl_us == ttl
+
+
+def test_an_inference_follows_once_and_only_with_its_upload() -> None:
+    link = opened(window=1 << 20)
+    gone, never = link.infer(memoryview(b"gone"), inference(), patience=PATIENCE)
+    again, once = link.infer(memoryview(b"again"), inference(), patience=PATIENCE)
+    link.withdraw(gone.id)
+    assert kinds(link) == ["DATA 0", "COMMIT", "INFER"]
+    assert never.id not in link.exchanges and once.id in link.exchanges
+    feed(link, wire.error(again.id, Status.BAD_DIGEST, MessageType.COMMIT))
+    assert kinds(link) == ["DATA 0", "COMMIT"]
+
+
+def test_an_inference_that_may_not_leave_yet_is_held() -> None:
+    link = opened(window=1 << 20, requests=1)
+    up, run = link.infer(memoryview(b"x"), inference(), patience=PATIENCE)
+    assert kinds(link) == ["DATA 0", "COMMIT"]
+    assert run.phase is Phase.HELD
+    feed(link, wire.reply(MessageType.COMMIT, up.id))
+    assert kinds(link) == ["INFER"]
 
 
 def test_tensor_bytes_are_not_copied() -> None:
@@ -484,10 +532,10 @@ def test_a_wrong_digest_sends_all_of_it_again_three_times() -> None:
     for _ in range(2):
         assert kinds(link)[-1] == "COMMIT"
         feed(link, wire.error(number, Status.BAD_DIGEST, MessageType.COMMIT))
-    assert [type(event) for event in events(link)] == [Uploaded, Uploaded]
+    assert events(link) == []
     assert kinds(link) == ["DATA 0", "DATA 256", "DATA 512", "DATA 768", "DATA 1024", "COMMIT"]
     feed(link, wire.error(number, Status.BAD_DIGEST, MessageType.COMMIT))
-    assert [type(event) for event in events(link)] == [Uploaded, Failed]
+    assert [type(event) for event in events(link)] == [Failed]
     assert not link.exchanges
 
 

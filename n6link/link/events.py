@@ -54,15 +54,6 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
-class Uploaded:
-    """All chunks of an upload and its COMMIT have left; nothing is known yet of their arrival."""
-
-    id: int
-    begun: float
-    """when the first chunk left"""
-
-
-@dataclass(frozen=True, slots=True)
 class Begun:
     """The result of an INFER, or the answer to a READ, begins to arrive: the input slot is free."""
 
@@ -107,6 +98,4 @@ class Stray:
     text: str
 
 
-Event: TypeAlias = (
-    Opened | Refused | Lost | Reply | Failed | Uploaded | Begun | Received | LogLine | StatsPushed | Stray
-)
+Event: TypeAlias = Opened | Refused | Lost | Reply | Failed | Begun | Received | LogLine | StatsPushed | Stray

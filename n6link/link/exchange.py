@@ -7,7 +7,7 @@ phase      event                             action                             
 HELD       fewer requests open than allowed  send it                                                        ASKED
 \          upload()                                                                                         SENDING
 SENDING    credits                           send chunks                                                    SENDING
-SENDING    no chunk left                     send COMMIT; Uploaded                                          ASKED
+SENDING    no chunk left                     send COMMIT, and at once the INFER that follows it             ASKED
 SENDING,   NAK                               send these chunks again, before others                         same
 ASKED
 ASKED      ERROR BAD_DIGEST                  send all chunks again, three times at most                     SENDING
@@ -36,10 +36,14 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from typing import Final
 
 from n6link.link.transfer import Download, Upload
-from n6link.protocol import MessageType
-from n6link.protocol.records import Result, ResultRecord
+from n6link.protocol import InferFlag, MessageType
+from n6link.protocol.records import Infer, Result, ResultRecord, Return
+
+MAX_TTL: Final = 0xFFFFFFFF
+"""microseconds, 71 minutes: whatever lives longer has no time to live"""
 
 
 class Phase(enum.Enum):
@@ -51,6 +55,40 @@ class Phase(enum.Enum):
     ACCEPTED = enum.auto()
     RECEIVING = enum.auto()
     GONE = enum.auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Inference:
+    """An INFER that follows its upload."""
+
+    key: int
+    """the same one for each attempt, so that nothing runs twice"""
+    network: int
+    slot: int
+    priority: int
+    timers: bool
+    deadline: float | None
+    """time after which nobody wants the result"""
+    returns: bytes
+    """packed Return records; empty = all outputs whole"""
+
+    def pack(self, upload: int, now: float) -> bytes:
+        """The body of the request, which leaves now."""
+        ttl, flags = 0, InferFlag.TIMERS if self.timers else 0
+        if self.deadline is not None:
+            ttl = max(int(min((self.deadline - now) * 1e6, MAX_TTL + 1)), 1)
+            flags |= InferFlag.ABORT_LATE
+        infer = Infer(
+            key=self.key,
+            upload=upload,
+            ttl_us=ttl if ttl <= MAX_TTL else 0,
+            network=self.network,
+            slot=self.slot,
+            priority=self.priority,
+            flags=flags,
+            returns=len(self.returns) // Return.SIZE,
+        )
+        return infer.pack() + self.returns
 
 
 @dataclass(slots=True, eq=False)
@@ -76,3 +114,7 @@ class Exchange:
     position: int = 0
     """of this side when its request left first"""
     progress: int = 0
+    inference: Inference | None = None
+    """of an INFER that follows an upload: what its body is made of"""
+    then: Exchange | None = None
+    """of an upload: the INFER that leaves right after its first COMMIT"""

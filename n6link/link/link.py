@@ -34,7 +34,7 @@ from typing import Final
 from n6link.errors import N6Error, ProtocolError, RemoteProtocolError
 from n6link.link import frames, handshake
 from n6link.link.events import Begun, Event, Failed, LogLine, Lost, Received, Refused, Reply, StatsPushed, Stray
-from n6link.link.exchange import Exchange, Phase
+from n6link.link.exchange import Exchange, Inference, Phase
 from n6link.link.rate import Path
 from n6link.link.sender import BATCH, MASK, Sender, distance
 from n6link.link.transfer import Download, Upload, announcement
@@ -111,8 +111,25 @@ class Link:
         self.sender.hold(exchange)
         return exchange
 
+    def infer(self, data: memoryview, inference: Inference, *, patience: float) -> tuple[Exchange, Exchange]:
+        """Sends an image of a network's inputs, and the request to run it right after; Begun and Received follow, or Failed.
+
+        Args:
+            data: as of :meth:`upload`.
+            inference: what the device is to do with it.
+            patience: see :class:`Exchange`.
+
+        Returns:
+            The upload and the INFER. The latter is under way when the former has left.
+        """
+        upload = self.upload(
+            data, network=inference.network, slot=inference.slot, priority=inference.priority, patience=patience
+        )
+        upload.then = Exchange(self._new_id(), MessageType.INFER, b"", Phase.HELD, patience, inference=inference)
+        return upload, upload.then
+
     def upload(self, data: memoryview, *, network: int, slot: int, priority: int = 0, patience: float) -> Exchange:
-        """Sends an image of a network's inputs, uploads of larger priority first; Uploaded or Failed follows.
+        """Sends an image of a network's inputs, uploads of larger priority first; Failed follows, or nothing.
 
         Args:
             data: flat bytes, which must not change before the inference has its result.
@@ -181,8 +198,8 @@ class Link:
 
     def data_to_send(self, now: float, budget: int = BATCH) -> list[Buffer]:
         """Takes buffers to be written next, in order: requests first, then chunks of about ``budget`` bytes."""
-        buffers, events = self.sender.take(now, budget)
-        self._events += events
+        buffers, begun = self.sender.take(now, budget)
+        self.exchanges.update((exchange.id, exchange) for exchange in begun)
         return buffers
 
     @property
@@ -208,10 +225,13 @@ class Link:
     # ---- inside
 
     def _new(self, kind: MessageType, body: bytes, phase: Phase, patience: float) -> Exchange:
-        exchange = Exchange(self.next_id, kind, body, phase, patience)
-        self.next_id = self.next_id % MASK + 1
+        exchange = Exchange(self._new_id(), kind, body, phase, patience)
         self.exchanges[exchange.id] = exchange
         return exchange
+
+    def _new_id(self) -> int:
+        number, self.next_id = self.next_id, self.next_id % MASK + 1
+        return number
 
     def _nak(self, number: int, offset: int, length: int) -> None:
         self.counters.naks_sent += 1

@@ -1,7 +1,7 @@
 """The sending half of :class:`n6link.link.link.Link`: what leaves next, and how far the device allows it.
 
 Small frames go first. Uploads follow, larger priority first and then in order, each as DATA frames under the device's
-credits and then its COMMIT. At most ``requests`` requests are open; others are held until an answer comes.
+credits, then its COMMIT, and at once the INFER that follows it. At most ``requests`` requests are open; others are held until an answer comes.
 
 Credits: ``position`` counts the DATA bytes that have left in this session; it never passes ``limit``, which the device
 moves. What it allows beyond its window it has consumed: that tells the rate of the path.
@@ -13,7 +13,6 @@ from collections import deque
 from typing import Final
 
 from n6link.link import frames
-from n6link.link.events import Uploaded
 from n6link.link.exchange import Exchange, Phase
 from n6link.link.rate import Path
 from n6link.link.transfer import Upload
@@ -101,10 +100,12 @@ class Sender:
 
     def _release(self) -> None:
         while self._held and self._room:
-            exchange = self._held.popleft()
-            exchange.phase = Phase.ASKED
-            self._asked.add(exchange.id)
-            self.queue.append(exchange)
+            self._ask(self._held.popleft())
+
+    def _ask(self, exchange: Exchange) -> None:
+        exchange.phase = Phase.ASKED
+        self._asked.add(exchange.id)
+        self.queue.append(exchange)
 
     # ---- uploads
 
@@ -146,12 +147,13 @@ class Sender:
 
     # ---- bytes
 
-    def take(self, now: float, budget: int) -> tuple[list[Buffer], list[Uploaded]]:
-        """What leaves now: everything small, and chunks of about ``budget`` bytes."""
-        queue, self.queue = self.queue, []
-        out: list[Buffer] = [item if isinstance(item, bytes) else self._frame(item, now) for item in queue]
-        self._counters.tx_frames += len(out)
-        events: list[Uploaded] = []
+    def take(self, now: float, budget: int) -> tuple[list[Buffer], list[Exchange]]:
+        """What leaves now: everything small, and chunks of about ``budget`` bytes.
+
+        Returns:
+            Buffers in order, and the INFERs whose uploads have left, which have begun with that.
+        """
+        out, begun = self._small(now), []
         while self._uploads and budget > 0:
             exchange = self._uploads[0]
             assert exchange.upload
@@ -160,13 +162,27 @@ class Sender:
                 break
             self._uploads.pop(0)
             if exchange.phase is Phase.SENDING:
-                exchange.phase = Phase.ASKED
-                self._asked.add(exchange.id)
-                self._counters.tx_frames += 1
-                out.append(self._frame(exchange, now))
-                events.append(Uploaded(exchange.id, exchange.upload.begun or now))
+                self._ask(exchange)
+                if follower := self._follower(exchange, now):
+                    begun.append(follower)
+                    self.hold(follower)
+                out += self._small(now)
         self._counters.tx_bytes += sum(map(len, out))
-        return out, events
+        return out, begun
+
+    def _small(self, now: float) -> list[Buffer]:
+        """The frames of the queue."""
+        queue, self.queue = self.queue, []
+        self._counters.tx_frames += len(queue)
+        return [item if isinstance(item, bytes) else self._frame(item, now) for item in queue]
+
+    @staticmethod
+    def _follower(upload: Exchange, now: float) -> Exchange | None:
+        """The INFER that follows an upload, which has left for the first time."""
+        follower, upload.then = upload.then, None
+        if follower and follower.inference:
+            follower.body = follower.inference.pack(upload.id, now)
+        return follower
 
     def _frame(self, exchange: Exchange, now: float) -> bytes:
         """The frame of a request, with our position as it is now."""

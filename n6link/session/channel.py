@@ -27,7 +27,7 @@ from anyio.abc import ByteStream, TaskGroup
 from n6link import ambient
 from n6link.errors import DeviceRebooted, N6Error, N6Timeout, RemoteProtocolError, TransportError
 from n6link.link.events import Event, Failed, Lost, Opened, Refused, Reply
-from n6link.link.exchange import Exchange
+from n6link.link.exchange import Exchange, Inference
 from n6link.link.link import Link
 from n6link.link.retry import TICK, Retry
 from n6link.link.sender import BATCH
@@ -162,21 +162,23 @@ class Channel:
         """
         self.check()
         exchange = self.link.request(kind, body, patience=self.timeout if timeout is None else timeout)
-        self._register(exchange, box)
+        if box:
+            self._boxes[exchange.id] = box
+        self.wake()
         return exchange
 
-    def upload(self, data: memoryview, *, network: int, slot: int, priority: int, box: Mailbox) -> Exchange:
-        """Sends an image of a network's inputs without waiting; see :meth:`Link.upload`.
+    def infer(self, data: memoryview, inference: Inference, box: Mailbox) -> tuple[Exchange, Exchange]:
+        """Sends an image of a network's inputs, and has it run, without waiting; see :meth:`Link.infer`.
 
         Raises:
             N6Error: the channel has failed.
         """
         self.check()
-        patience = self.timeout
-        exchange = self.link.upload(data, network=network, slot=slot, priority=priority, patience=patience)
-        self._register(exchange, box)
+        upload, infer = self.link.infer(data, inference, patience=self.timeout)
+        self._boxes[upload.id] = self._boxes[infer.id] = box
+        self.wake()
         self._begin_to_write()
-        return exchange
+        return upload, infer
 
     def forget(self, exchange: Exchange) -> None:
         """Drops whatever still comes for an exchange."""
@@ -249,11 +251,6 @@ class Channel:
 
     # ---- tasks
 
-    def _register(self, exchange: Exchange, box: Mailbox | None) -> None:
-        if box:
-            self._boxes[exchange.id] = box
-        self.wake()
-
     async def _read(self) -> None:
         link = self.link
         try:
@@ -268,11 +265,7 @@ class Channel:
         """What is written next, in one piece."""
         link = self.link
         budget = min(max(int(link.path.rate * BATCH_SECONDS), 1), BATCH)
-        buffers = link.data_to_send(ambient.monotonic(), budget)
-        if buffers:
-            self._deliver()
-            buffers += link.data_to_send(ambient.monotonic(), 0)  # what follows upon it at once
-        return b"".join(buffers)
+        return b"".join(link.data_to_send(ambient.monotonic(), budget))
 
     def _begin_to_write(self) -> None:
         """Writes what the stream takes at once, if the writer has nothing to do: an upload need not wait for it to wake up."""

@@ -20,18 +20,16 @@ import anyio
 
 from n6link import ambient
 from n6link.errors import DeviceError, N6Error, N6Timeout
-from n6link.link.events import Begun, Event, Received, Uploaded
-from n6link.link.exchange import Exchange, Phase
-from n6link.protocol import InferFlag, MessageType, Status
-from n6link.protocol.records import Cancel, Infer, Release, Result, ResultRecord, Return
+from n6link.link.events import Begun, Received
+from n6link.link.exchange import Exchange, Inference, Phase
+from n6link.protocol import MessageType, Status
+from n6link.protocol.records import Cancel, Release, Result, ResultRecord
 from n6link.session.channel import Channel, Mailbox
 from n6link.session.slots import SlotPool
 
 FIRST_PAUSE: Final = 0.005
 LONGEST_PAUSE: Final = 0.2
 _RETRIED: Final = frozenset({Status.BUSY, Status.NO_INPUT})
-_MAX_TTL: Final = 0xFFFFFFFF
-"""microseconds, 71 minutes: whatever lives longer has no time to live"""
 _logger = logging.getLogger("n6link.device")
 
 
@@ -84,7 +82,7 @@ class Runner:
         while True:
             slot = await self._slots.acquire(job.priority, job.network)
             try:
-                return await _Dialogue(self._channel, self._slots, slot, job, key).run()
+                return await _Dialogue(self._channel, self._slots, slot).run(job, _inference(job, slot, key))
             except DeviceError as error:
                 if error.status == Status.DEADLINE:
                     raise N6Timeout(
@@ -97,79 +95,54 @@ class Runner:
             pause = min(2 * pause, LONGEST_PAUSE)
 
 
-class _Dialogue(Mailbox):
-    """One attempt; owns its slot until it gives it back. Its INFER leaves in one write with COMMIT."""
+def _inference(job: Job, slot: int, key: int) -> Inference:
+    return Inference(key, job.network, slot, job.priority, job.timers, job.deadline, job.returns)
 
-    def __init__(self, channel: Channel, slots: SlotPool, slot: int, job: Job, key: int) -> None:
-        super().__init__()
+
+class _Dialogue:
+    """One attempt; owns its slot until it gives it back."""
+
+    def __init__(self, channel: Channel, slots: SlotPool, slot: int) -> None:
         self._channel = channel
         self._slots = slots
         self._slot: int | None = slot
-        self._job = job
-        self._key = key
-        self._begun = 0.0
-        self._infer: Exchange | None = None
 
-    def put(self, event: Event | N6Error) -> None:
-        """Answers Uploaded with INFER at once; the rest is for :meth:`run`."""
-        if isinstance(event, Uploaded) and self._slot is not None and self._infer is None:
-            self._begun = event.begun
-            self._infer = self._channel.send(MessageType.INFER, self._request(event.id, self._slot), box=self)
-        else:
-            super().put(event)
-
-    async def run(self) -> Outcome:
+    async def run(self, job: Job, inference: Inference) -> Outcome:
         """Goes through it; gives everything back, however it ends."""
-        channel, job, upload = self._channel, self._job, None
+        channel, box = self._channel, Mailbox()
         try:
-            assert self._slot is not None
-            upload = channel.upload(job.image, network=job.network, slot=self._slot, priority=job.priority, box=self)
+            upload, infer = channel.infer(job.image, inference, box)
+        except BaseException:
+            self._release_slot()
+            raise
+        try:
             while True:
-                event = await self.get()
+                event = await box.get()
                 if isinstance(event, Begun):
                     self._release_slot()
                     if job.computed:
                         job.computed()
                 elif isinstance(event, Received):
-                    return Outcome(event.header, event.records, event.data, self._begun, event.received)
+                    assert upload.upload and upload.upload.begun is not None
+                    return Outcome(event.header, event.records, event.data, upload.upload.begun, event.received)
         finally:
-            if upload:
-                channel.forget(upload)
-            self._end()
-
-    def _request(self, upload: int, slot: int) -> bytes:
-        job = self._job
-        ttl, flags = 0, InferFlag.TIMERS if job.timers else 0
-        if job.deadline is not None:
-            ttl = max(int(min((job.deadline - ambient.monotonic()) * 1e6, _MAX_TTL + 1)), 1)
-            flags |= InferFlag.ABORT_LATE
-        infer = Infer(
-            key=self._key,
-            upload=upload,
-            ttl_us=ttl if ttl <= _MAX_TTL else 0,
-            network=job.network,
-            slot=slot,
-            priority=job.priority,
-            flags=flags,
-            returns=len(job.returns) // Return.SIZE,
-        )
-        return infer.pack() + job.returns
+            channel.forget(upload)
+            self._end(infer)
 
     def _release_slot(self) -> None:
         if self._slot is not None:
             self._slots.release(self._slot)
             self._slot = None
 
-    def _end(self) -> None:
+    def _end(self, infer: Exchange) -> None:
         """Gives the result's buffer and the slot back; if the device may still be at work, once it has answered CANCEL."""
-        infer, channel = self._infer, self._channel
-        if infer:
-            channel.forget(infer)
-            if infer.phase is not Phase.GONE and infer.tries and not channel.failure:
-                channel.tasks.start_soon(self._cancel, infer.id)
-                return
-            if infer.result and not channel.failure:  # also where the call was cancelled before it saw the last chunk
-                channel.send(MessageType.RELEASE, Release(target=infer.id).pack())
+        channel = self._channel
+        channel.forget(infer)
+        if infer.phase is not Phase.GONE and infer.tries and not channel.failure:
+            channel.tasks.start_soon(self._cancel, infer.id)
+            return
+        if infer.result and not channel.failure:  # also where the call was cancelled before it saw the last chunk
+            channel.send(MessageType.RELEASE, Release(target=infer.id).pack())
         self._release_slot()
 
     async def _cancel(self, number: int) -> None:
