@@ -75,6 +75,21 @@ class Record(ABC):
         """
         return np.frombuffer(buffer, cls.DTYPE, count, offset)
 
+    # The three methods that dataclass would compile for each record, which doubles the time that their import takes.
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, type(self)) and self._fields() == other._fields()
+
+    def __hash__(self) -> int:
+        return hash((type(self), self._fields()))
+
+    def __repr__(self) -> str:
+        values = zip(self.__slots__, self._fields(), strict=True)
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in values)})"
+
+    def _fields(self) -> tuple[Any, ...]:
+        return tuple(getattr(self, name) for name in self.__slots__)
+
     @classmethod
     def _values(cls, buffer: Buffer, offset: int) -> tuple[Any, ...]:
         """The raw values at an offset."""

@@ -64,7 +64,7 @@ def records() -> str:
 
 def _record(layout: Layout) -> Iterator[str]:
     fields = [m for m in layout.members if not m.reserved]
-    yield "@dataclass(frozen=True, slots=True)"
+    yield "@dataclass(frozen=True, slots=True, eq=False, repr=False)"
     yield f"class {layout.name}(Record):"
     yield f'    """{_place(layout.name)}; {layout.size} bytes."""'
     yield ""

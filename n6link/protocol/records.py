@@ -35,7 +35,7 @@ SCHEMA_ID: Final = 0x5702b7f2
 """Hash of everything that both ends must agree on, without the documentation strings."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class FrameHeader(Record):
     """Part of other messages; 12 bytes."""
 
@@ -67,7 +67,7 @@ class FrameHeader(Record):
         return cls(magic, MessageType.named(type), flags, id, length, crc)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class DataHeader(Record):
     """DATA request, DATA event; 12 bytes."""
 
@@ -92,7 +92,7 @@ class DataHeader(Record):
         return cls(*cls._values(buffer, offset))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Hello(Record):
     """HELLO request; 24 bytes."""
 
@@ -123,7 +123,7 @@ class Hello(Record):
         return cls(*cls._values(buffer, offset))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class HelloReply(Record):
     """HELLO reply; 80 bytes."""
 
@@ -188,7 +188,7 @@ class HelloReply(Record):
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Field(Record):
     """Part of other messages; 4 bytes."""
 
@@ -210,7 +210,7 @@ class Field(Record):
         return cls(FieldTag.named(tag), length)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Ping(Record):
     """PING request; 16 bytes."""
 
@@ -231,7 +231,7 @@ class Ping(Record):
         return cls(*cls._values(buffer, offset))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class PingReply(Record):
     """PING reply; 24 bytes."""
 
@@ -256,7 +256,7 @@ class PingReply(Record):
         return cls(*cls._values(buffer, offset))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Credit(Record):
     """CREDIT request, CREDIT event; 4 bytes."""
 
@@ -275,7 +275,7 @@ class Credit(Record):
         return cls(*cls._values(buffer, offset))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class InfoReply(Record):
     """INFO reply; 112 bytes."""
 
@@ -333,7 +333,7 @@ class InfoReply(Record):
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ListReply(Record):
     """LIST reply; 4 bytes."""
 
@@ -354,7 +354,7 @@ class ListReply(Record):
         return cls(*cls._values(buffer, offset))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class List(Record):
     """LIST request; 4 bytes."""
 
@@ -373,7 +373,7 @@ class List(Record):
         return cls(*cls._values(buffer, offset))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class NetworkRecord(Record):
     """LIST reply (repeated); 56 bytes."""
 
@@ -428,7 +428,7 @@ class NetworkRecord(Record):
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Describe(Record):
     """DESCRIBE request; 8 bytes."""
 
@@ -452,7 +452,7 @@ class Describe(Record):
         return cls(network, Section.named(section), first)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class DescribeReply(Record):
     """DESCRIBE reply; 16 bytes."""
 
@@ -482,7 +482,7 @@ class DescribeReply(Record):
         return cls(network, Section.named(section), first, count, total)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class TensorRecord(Record):
     """Part of other messages; 80 bytes."""
 
@@ -532,7 +532,7 @@ class TensorRecord(Record):
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ScaleRecord(Record):
     """Part of other messages; 8 bytes."""
 
@@ -553,7 +553,7 @@ class ScaleRecord(Record):
         return cls(*cls._values(buffer, offset))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class PoolRecord(Record):
     """Part of other messages; 48 bytes."""
 
@@ -586,7 +586,7 @@ class PoolRecord(Record):
         return cls(text(name), base, total, used, weights, activations)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class BlockRecord(Record):
     """Part of other messages; 48 bytes."""
 
@@ -621,7 +621,7 @@ class BlockRecord(Record):
         return cls(estimated_npu, estimated_total, first, last, EpochKind.named(kind), text(operation))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class LogLevelRequest(Record):
     """LOG_LEVEL request; 4 bytes."""
 
@@ -641,7 +641,7 @@ class LogLevelRequest(Record):
         return cls(LogLevel.named(level))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Reset(Record):
     """RESET request; 4 bytes."""
 
@@ -661,7 +661,7 @@ class Reset(Record):
         return cls(ResetKind.named(kind))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Commit(Record):
     """COMMIT request; 16 bytes."""
 
@@ -690,7 +690,7 @@ class Commit(Record):
         return cls(*cls._values(buffer, offset))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Infer(Record):
     """INFER request; 24 bytes."""
 
@@ -728,7 +728,7 @@ class Infer(Record):
         return cls(*cls._values(buffer, offset))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Return(Record):
     """INFER request (repeated); 20 bytes."""
 
@@ -767,7 +767,7 @@ class Return(Record):
         return cls(output, Reduction.named(reduction), channels, offset, length, threshold, channel, k)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class InferReply(Record):
     """INFER reply; 4 bytes."""
 
@@ -789,7 +789,7 @@ class InferReply(Record):
         return cls(InferState.named(state), depth)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Result(Record):
     """RESULT reply, READ reply; 56 bytes."""
 
@@ -835,7 +835,7 @@ class Result(Record):
         return cls(*cls._values(buffer, offset))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ResultRecord(Record):
     """RESULT reply (repeated), READ reply (repeated); 16 bytes."""
 
@@ -866,7 +866,7 @@ class ResultRecord(Record):
         return cls(output, Reduction.named(reduction), offset, length, count)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class EpochTime(Record):
     """Part of other messages; 16 bytes."""
 
@@ -891,7 +891,7 @@ class EpochTime(Record):
         return cls(*cls._values(buffer, offset))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Peak(Record):
     """Part of other messages; 8 bytes."""
 
@@ -912,7 +912,7 @@ class Peak(Record):
         return cls(*cls._values(buffer, offset))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Selected(Record):
     """Part of other messages; 4 bytes."""
 
@@ -931,7 +931,7 @@ class Selected(Record):
         return cls(*cls._values(buffer, offset))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Cancel(Record):
     """CANCEL request; 4 bytes."""
 
@@ -950,7 +950,7 @@ class Cancel(Record):
         return cls(*cls._values(buffer, offset))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class CancelReply(Record):
     """CANCEL reply; 4 bytes."""
 
@@ -969,7 +969,7 @@ class CancelReply(Record):
         return cls(*cls._values(buffer, offset))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Read(Record):
     """READ request; 12 bytes."""
 
@@ -992,7 +992,7 @@ class Read(Record):
         return cls(*cls._values(buffer, offset))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Release(Record):
     """RELEASE request; 4 bytes."""
 
@@ -1011,7 +1011,7 @@ class Release(Record):
         return cls(*cls._values(buffer, offset))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Nak(Record):
     """NAK request, NAK event; 8 bytes."""
 
@@ -1032,7 +1032,7 @@ class Nak(Record):
         return cls(*cls._values(buffer, offset))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Log(Record):
     """LOG event; 16 bytes."""
 
@@ -1056,7 +1056,7 @@ class Log(Record):
         return cls(time, LogLevel.named(level), dropped)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ErrorReply(Record):
     """ERROR reply; 8 bytes."""
 
@@ -1080,7 +1080,7 @@ class ErrorReply(Record):
         return cls(Status.named(status), MessageType.named(type), value)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Subscribe(Record):
     """SUBSCRIBE request; 4 bytes."""
 
@@ -1099,7 +1099,7 @@ class Subscribe(Record):
         return cls(*cls._values(buffer, offset))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class StatsReply(Record):
     """STATS reply, STATS event; 104 bytes."""
 
@@ -1174,7 +1174,7 @@ class StatsReply(Record):
         return cls(*cls._values(buffer, offset))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class NetworkStats(Record):
     """STATS reply (repeated), STATS event (repeated); 64 bytes."""
 
@@ -1220,7 +1220,7 @@ class NetworkStats(Record):
         return cls(*cls._values(buffer, offset))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class EpochStats(Record):
     """EPOCH_STATS request; 4 bytes."""
 
@@ -1241,7 +1241,7 @@ class EpochStats(Record):
         return cls(*cls._values(buffer, offset))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class EpochStatsReply(Record):
     """EPOCH_STATS reply; 16 bytes."""
 
@@ -1270,7 +1270,7 @@ class EpochStatsReply(Record):
         return cls(*cls._values(buffer, offset))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class BlockStats(Record):
     """EPOCH_STATS reply (repeated); 32 bytes."""
 
