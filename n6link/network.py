@@ -32,7 +32,7 @@ from n6link.tensors.card import Card
 from n6link.tensors.inputs import Inputs
 from n6link.tensors.tensor import TensorSpec
 from n6link.text.generation import TextStream
-from n6link.text.tokens import Generation, TextClassifier, TextGenerator
+from n6link.text.tokens import Generation, Sampling, TextClassifier, TextGenerator
 
 
 class Network:
@@ -233,15 +233,17 @@ class Network:
             timeout: seconds that each token may take, as in :meth:`run`.
             priority: as in :meth:`run`.
 
+        Raises:
+            BadInput: an option out of range.
+
         Raises, at the first token:
-            BadInput: a prompt without tokens, or an option out of range.
+            BadInput: a prompt without tokens, or a stop token that is none.
             CardError: the network's card does not tell how to generate text, or does not fit the network.
         """
+        sampling = Sampling(max_tokens, temperature, top_k, seed, stop)
 
         def start() -> Generation:
-            return self.text_generator.start(
-                prompt, max_tokens=max_tokens, temperature=temperature, top_k=top_k, seed=seed, stop=stop
-            )
+            return self.text_generator.start(prompt, sampling)
 
         run = partial(self.run, timers=timers, timeout=timeout, priority=priority)
         return TextStream(start, run, reduced=self._connection.info.slow if reduce is None else reduce)

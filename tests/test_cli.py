@@ -275,7 +275,9 @@ def test_demo_json(virtual_board: None, tmp_path: Path) -> None:
 
 
 def test_demo_needs_a_pose_network(virtual_board: None) -> None:
-    assert bad(2, "demo", "--url", "sim:tinybert").endswith("has no pose network; it has tinybert")
+    assert bad(2, "demo", "--url", "sim:tinybert").endswith(
+        "does pose-heatmap or yolo-pose; it has tinybert (text-generation)"
+    )
 
 
 def test_demo_cannot_write(virtual_board: None, tmp_path: Path) -> None:

@@ -242,3 +242,11 @@ def test_schema_id_ignores_documentation(monkeypatch: pytest.MonkeyPatch) -> Non
     assert schema_id() == before == records.SCHEMA_ID
     monkeypatch.setitem(STRUCTS, "Credit", cs.Struct("limit" / cs.Int64ul))
     assert schema_id() != before
+
+
+def test_records_are_equal_where_their_fields_are() -> None:
+    first, same, other = (records.Nak(1, offset) for offset in (2, 2, 3))
+    assert first == same and hash(first) == hash(same)
+    assert first != other
+    assert records.PoolRecord() != records.BlockRecord()
+    assert eval(repr(first), vars(records)) == first

@@ -22,7 +22,7 @@ from n6link.tensors import card, reduce
 from n6link.tensors.card import Card
 from n6link.tensors.reduce import Peaks
 from n6link.tensors.tensor import TensorSpec
-from n6link.text.tokens import Generation, TextClassifier, TextGenerator, load_tokenizer
+from n6link.text.tokens import Generation, Sampling, TextClassifier, TextGenerator, load_tokenizer
 
 pytest.importorskip("tokenizers", reason="the extra `text` is not installed")
 
@@ -39,6 +39,10 @@ def tinybert(rows: int = 1) -> Network:
 @pytest.fixture(scope="module")
 def generator() -> TextGenerator:
     return TextGenerator(tinybert())
+
+
+def start(generator: TextGenerator, prompt: str, **options: Any) -> Generation:
+    return generator.start(prompt, Sampling(**options))
 
 
 def litert(path: Path, loaded: Card | None) -> tuple[Network, Callable[[Arrays], Arrays]]:
@@ -82,8 +86,8 @@ def test_reference_texts() -> None:
     net, run = litert(loaded.file("model"), loaded)
     generator = TextGenerator(net)
     for prompt in prompts():
-        text = generator.start(prompt["text"], max_tokens=len(prompt["greedy_ids"]))
-        twin = generator.start(prompt["text"], max_tokens=len(prompt["greedy_ids"]))
+        text = start(generator, prompt["text"], max_tokens=len(prompt["greedy_ids"]))
+        twin = start(generator, prompt["text"], max_tokens=len(prompt["greedy_ids"]))
         assert list(text.prompt) == prompt["ids"]
         pieces = []
         while not text.done:
@@ -183,7 +187,7 @@ def test_window(generator: TextGenerator) -> None:
     """Padding in front, the newest token last; of long prompts the last 30 tokens."""
     assert generator.embedding is not None
     table = generator.embedding
-    text = generator.start("It is a truth", max_tokens=40)
+    text = start(generator, "It is a truth", max_tokens=40)
     window = text.window()
     assert window.shape == (1, 30, 128) and window.dtype == np.int8
     ids = generator.tokenizer.encode("it is a truth").ids
@@ -192,14 +196,14 @@ def test_window(generator: TextGenerator) -> None:
     for token in range(100, 140):
         text.push(Peaks(np.array([token]), np.array([5], np.int8)))
     assert np.array_equal(text.window()[0], table[list(range(110, 140))])
-    long = generator.start(" ".join(["truth"] * 29 + ["is", "a"]))
+    long = start(generator, " ".join(["truth"] * 29 + ["is", "a"]))
     assert len(long.prompt) == 31
     assert np.array_equal(long.window()[0], table[list(long.prompt[1:])])
 
 
 def test_unknown_words(generator: TextGenerator) -> None:
     unknown = generator.tokenizer.token_to_id("<unk>")
-    text = generator.start("it is zxqv, 日本")
+    text = start(generator, "it is zxqv, 日本")
     assert generator.tokenizer.token_to_id("it") == text.prompt[0]
     assert unknown in text.prompt and text.prompt[-1] == generator.tokenizer.token_to_id(",")
 
@@ -207,7 +211,7 @@ def test_unknown_words(generator: TextGenerator) -> None:
 @pytest.mark.parametrize("prompt", ["", "  \n", "日本"])
 def test_prompts_without_tokens(generator: TextGenerator, prompt: str) -> None:
     with pytest.raises(BadInput, match="holds no token; give at least one word"):
-        generator.start(prompt)
+        start(generator, prompt)
 
 
 @pytest.mark.parametrize(
@@ -223,7 +227,7 @@ def test_prompts_without_tokens(generator: TextGenerator, prompt: str) -> None:
 )
 def test_bad_options(generator: TextGenerator, options: dict[str, Any], message: str) -> None:
     with pytest.raises(BadInput, match=message):
-        generator.start(**{"prompt": "it is", **options})
+        start(generator, **{"prompt": "it is", **options})
 
 
 # ---- steps
@@ -245,7 +249,7 @@ def _bundled() -> Card:
 
 
 def test_stop_tokens(generator: TextGenerator) -> None:
-    text = generator.start("it is", stop=["."], max_tokens=9)
+    text = start(generator, "it is", stop=["."], max_tokens=9)
     assert text.push(logits(very=5)) == " very"
     stop = np.full((1, 1, 5000), -100, np.int8)
     stop[0, 0, generator.tokenizer.token_to_id(".")] = 1
@@ -256,7 +260,7 @@ def test_stop_tokens(generator: TextGenerator) -> None:
 
 
 def test_max_tokens(generator: TextGenerator) -> None:
-    text = generator.start("it is", max_tokens=2)
+    text = start(generator, "it is", max_tokens=2)
     assert [text.push(logits(very=5)), text.done] == [" very", False]
     assert [text.push(logits(good=5)), text.done] == [" good", True]
 
@@ -264,7 +268,7 @@ def test_max_tokens(generator: TextGenerator) -> None:
 def test_seeds(generator: TextGenerator) -> None:
     def written(seed: int | None) -> list[int]:
         random = np.random.default_rng(8)
-        text = generator.start("it is", max_tokens=12, temperature=1.0, top_k=30, seed=seed)
+        text = start(generator, "it is", max_tokens=12, temperature=1.0, top_k=30, seed=seed)
         while not text.done:
             text.push(random.integers(-128, 127, (1, 1, 5000), np.int8))
         return text.tokens
@@ -275,16 +279,16 @@ def test_seeds(generator: TextGenerator) -> None:
 
 def test_what_is_asked_for() -> None:
     one, all_rows = TextGenerator(tinybert()), TextGenerator(tinybert(rows=30))
-    assert one.start("it").returns(reduced=False) == [reduce.whole(0)]
-    assert one.start("it").returns(reduced=True) == [reduce.topk(0, one.output, 1)]
+    assert start(one, "it").returns(reduced=False) == [reduce.whole(0)]
+    assert start(one, "it").returns(reduced=True) == [reduce.topk(0, one.output, 1)]
     options: dict[str, Any] = {"temperature": 0.5}
-    assert one.start("it", **options).returns(reduced=True) == [reduce.whole(0)], "all logits count"
-    assert one.start("it", top_k=65, **options).returns(reduced=True) == [reduce.whole(0)]
-    (request,) = one.start("it", top_k=20, **options).returns(reduced=True)
+    assert start(one, "it", **options).returns(reduced=True) == [reduce.whole(0)], "all logits count"
+    assert start(one, "it", top_k=65, **options).returns(reduced=True) == [reduce.whole(0)]
+    (request,) = start(one, "it", top_k=20, **options).returns(reduced=True)
     assert request.k == 20
-    (row,) = all_rows.start("it").returns(reduced=False)
+    (row,) = start(all_rows, "it").returns(reduced=False)
     assert (row.offset, row.length) == (29 * 5000, 5000)
-    (request,) = all_rows.start("it").returns(reduced=True)
+    (request,) = start(all_rows, "it").returns(reduced=True)
     assert (request.offset, request.length, request.k) == (29 * 5000, 5000, 1)
 
 
@@ -293,14 +297,14 @@ def test_networks_that_answer_for_every_position() -> None:
     output = np.random.default_rng(4).integers(-128, 127, (1, 30, 5000), np.int8)
     tokens = []
     for reduced in (False, True):
-        text = generator.start("it is")
+        text = start(generator, "it is")
         (request,) = text.returns(reduced=reduced)
         data, count = device(output, request)
         piece = reduce.parse(data, request, generator.output, count)
         assert not isinstance(piece, reduce.Rows)
         text.push(piece)
         tokens += text.tokens
-    text = generator.start("it is")
+    text = start(generator, "it is")
     text.push(output)
     assert {*tokens, *text.tokens} == {int(output[0, 29].argmax())}
 
@@ -308,7 +312,7 @@ def test_networks_that_answer_for_every_position() -> None:
 @pytest.mark.parametrize("bad", [np.zeros((1, 1, 4999), np.int8), np.zeros((1, 1, 5000), np.float32)])
 def test_answers_of_another_network(generator: TextGenerator, bad: NDArray[Any]) -> None:
     with pytest.raises(BadInput, match=r"Output 'logits' is int8 \(1, 1, 5000\)"):
-        generator.start("it is").push(bad)
+        start(generator, "it is").push(bad)
 
 
 # ---- pieces
@@ -322,15 +326,7 @@ def test_pieces_are_the_text(generator: TextGenerator, tokens: list[int | str], 
     """Whatever the tokens, what was handed out never changes, and in the end it is all of the text."""
     vocabulary = generator.tokenizer.get_vocab()
     ids = [token if isinstance(token, int) else vocabulary[token] for token in tokens]
-    text = Generation(
-        generator,
-        ids[:prompt],
-        max_tokens=max(len(ids) - prompt, 1),
-        temperature=0.0,
-        top_k=None,
-        random=np.random.default_rng(0),
-        stop=frozenset(),
-    )
+    text = Generation(generator, ids[:prompt], Sampling(max(len(ids) - prompt, 1)), frozenset())
     given_ = ""
     for token in ids[prompt:] or [ids[0]]:
         given_ += text.push(Peaks(np.array([token]), np.array([1], np.int8)))
@@ -339,7 +335,7 @@ def test_pieces_are_the_text(generator: TextGenerator, tokens: list[int | str], 
 
 
 def test_pieces_wait_for_what_joins(generator: TextGenerator) -> None:
-    text = generator.start("She is", max_tokens=6)
+    text = start(generator, "She is", max_tokens=6)
     words = ["kind", "--", "very", "kind", ".", "”"]
     pieces = [
         text.push(Peaks(np.array([generator.tokenizer.token_to_id(word)]), np.array([1], np.int8))) for word in words
@@ -395,7 +391,7 @@ def test_token_ids_without_an_embedding() -> None:
     ids = spec("ids", (1, 8), "int32")
     own = changed(embedding=None).card
     generator = TextGenerator(replace(net, inputs={"ids": ids}, card=own))
-    text = generator.start("it is")
+    text = start(generator, "it is")
     assert text.window().dtype == np.int32
     assert text.window().tolist() == [[0] * 6 + generator.tokenizer.encode("it is").ids]
     for inputs in ({"ids": spec("ids", (1, 8), "float32")}, net.inputs):

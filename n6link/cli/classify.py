@@ -9,8 +9,7 @@ import typer
 from rich.text import Text
 
 from n6link.cli import tables
-from n6link.cli.common import Cards, Json, Timeout, Url, connect, emit, out, plain, start
-from n6link.cli.generate import network_for
+from n6link.cli.common import Cards, Json, Timeout, Url, connect, emit, network_for, out, plain, start
 from n6link.console import bar
 from n6link.decoders.logits import Classification
 
@@ -44,7 +43,7 @@ async def _classify(
 ) -> None:
     found: list[Classification] = []
     async with connect(url, cards, timeout) as dev:
-        network = network_for("text-classification", dev, name)
+        network = network_for(dev, name, "text-classification")
         for text in texts:
             found.append(await network.classify(text))
             if as_json:

@@ -42,6 +42,7 @@ from typer.core import TyperGroup
 
 from n6link import errors
 from n6link.device import N6Device
+from n6link.network import Network
 from n6link.transport import url as transport
 
 P = ParamSpec("P")
@@ -182,6 +183,24 @@ async def connect(
         ):
             dev = await stack.enter_async_context(N6Device(url, cards=cards or (), timeout=timeout))
         yield dev
+
+
+def network_for(dev: N6Device, name: str | None, *tasks: str) -> Network:
+    """The network that is named, else the first one whose card names one of these tasks.
+
+    Raises:
+        UnknownName: there is none of this name.
+        BadInput: none does this.
+    """
+    if name is not None:
+        return dev[name]
+    for network in dev.networks.values():
+        if network.card and network.card.task in tasks:
+            return network
+    known = ", ".join(f"{each.name} ({each.card.task if each.card else 'no card'})" for each in dev.networks.values())
+    raise errors.BadInput(
+        f"no network of the board at {dev.url} does {' or '.join(tasks)}; it has {known or 'none at all'}"
+    )
 
 
 def emit(value: Any) -> None:

@@ -11,11 +11,8 @@ from rich.markup import escape
 
 from n6link import networks
 from n6link.cli import tables
-from n6link.cli.common import Json, Url, connect, emit, out, start, working
+from n6link.cli.common import Json, Url, connect, emit, network_for, out, start, working
 from n6link.cli.run import draw_into
-from n6link.device import N6Device
-from n6link.errors import BadInput
-from n6link.network import Network
 from n6link.tensors.image import load
 
 THRESHOLD: Final = 0.25
@@ -37,7 +34,7 @@ def demo(
 async def _demo(url: str | None, picture: Path, as_json: bool) -> None:
     photo = await anyio.to_thread.run_sync(load, networks.PHOTO)
     async with connect(url) as dev:
-        network = _pose_network(dev)
+        network = network_for(dev, None, *TASKS)
         with working(f"Running {network.name}"):
             (await network.run(photo)).decode()  # everything is slower the first time
             result = await network.run(photo)
@@ -49,10 +46,3 @@ async def _demo(url: str | None, picture: Path, as_json: bool) -> None:
     else:
         out.print(tables.page(result, poses, dev.url, THRESHOLD, out.width))
         out.print(f"\nThe photograph with the skeleton: [bold]{escape(str(picture))}[/]", soft_wrap=True)
-
-
-def _pose_network(dev: N6Device) -> Network:
-    for network in dev.networks.values():
-        if network.card and network.card.task in TASKS:
-            return network
-    raise BadInput(f"the board at {dev.url} has no pose network; it has {', '.join(dev.networks) or 'none at all'}")

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.markup import escape
 
-from n6link.cli.common import Cards, Json, Timeout, Url, connect, emit, err, out, start
+from n6link.cli.common import Cards, Json, Timeout, Url, connect, emit, err, network_for, out, start
 from n6link.console import duration
-from n6link.device import N6Device
-from n6link.errors import BadInput
 from n6link.network import Network
 from n6link.text.generation import Piece, TextStream
 
@@ -39,44 +38,27 @@ def generate(
     as_json: Json = False,
 ) -> None:
     """Continue a text, token by token; with --json one line a token, and at last the whole text."""
-    sampling: dict[str, Any] = {
-        "max_tokens": max_tokens,
-        "temperature": temperature,
-        "top_k": top_k,
-        "seed": seed,
-        "stop": stop or (),
-    }
-    start(_generate, prompt, network, url, cards, timeout, sampling, as_json)
 
+    def begin(found: Network) -> TextStream:
+        return found.generate(
+            prompt, max_tokens=max_tokens, temperature=temperature, top_k=top_k, seed=seed, stop=stop or ()
+        )
 
-def network_for(task: str, dev: N6Device, name: str | None) -> Network:
-    """The network that is named, else the first one whose card says that it does this.
-
-    Raises:
-        UnknownName: there is none of this name.
-        BadInput: none does this.
-    """
-    if name is not None:
-        return dev[name]
-    for network in dev.networks.values():
-        if network.card and network.card.task == task:
-            return network
-    known = ", ".join(f"{each.name} ({each.card.task if each.card else 'no card'})" for each in dev.networks.values())
-    raise BadInput(f"no network of the board at {dev.url} does {task}; it has {known or 'none at all'}")
+    start(_generate, prompt, begin, network, url, cards, timeout, as_json)
 
 
 async def _generate(
     prompt: str,
+    begin: Callable[[Network], TextStream],
     name: str | None,
     url: str | None,
     cards: list[Path] | None,
     timeout: float,  # noqa: ASYNC109
-    sampling: dict[str, Any],
     as_json: bool,
 ) -> None:
     async with connect(url, cards, timeout) as dev:
-        network = network_for("text-generation", dev, name)
-        text = network.generate(prompt, **sampling)
+        network = network_for(dev, name, "text-generation")
+        text = begin(network)
         pieces = await (_emit(text) if as_json else _print(text, prompt))
     if as_json:
         seconds = sum(piece.seconds for piece in pieces)

@@ -19,7 +19,7 @@ Buffer: TypeAlias = bytes | bytearray | memoryview
 class Record(ABC):
     """One struct of the wire; the subclasses in :mod:`n6link.protocol.records` are generated."""
 
-    __slots__ = ()
+    __slots__: tuple[str, ...] = ()
 
     SIZE: ClassVar[int]
     """bytes"""
@@ -84,8 +84,7 @@ class Record(ABC):
         return hash((type(self), self._fields()))
 
     def __repr__(self) -> str:
-        values = zip(self.__slots__, self._fields(), strict=True)
-        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in values)})"
+        return f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)!r}' for name in self.__slots__)})"
 
     def _fields(self) -> tuple[Any, ...]:
         return tuple(getattr(self, name) for name in self.__slots__)

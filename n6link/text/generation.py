@@ -82,7 +82,7 @@ class TextStream:
         """Generates one more token.
 
         Raises:
-            BadInput: a prompt without tokens, an option out of range, or logits that make no sense.
+            BadInput: a prompt without tokens, a stop token that is none, or logits that make no sense.
             CardError: the network's card does not tell how to generate text, or does not fit the network.
             LocalProtocolError: another task waits for the next token of this text.
             N6Error: as :meth:`Network.run`.

@@ -24,6 +24,7 @@ Tokenizing is done by Hugging Face's ``tokenizers`` (extra ``text``).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol, cast
 
 import numpy as np
@@ -101,6 +102,34 @@ def load_tokenizer(card: Card) -> Tokenizer:
         raise CardError(f"{path} is no tokenizer that can be read: {error}.") from None
 
 
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How the tokens of a text are chosen: options of :meth:`n6link.network.Network.generate`.
+
+    Raises:
+        BadInput: an option out of range.
+    """
+
+    max_tokens: int = 50
+    """tokens that are generated at most, a stop token included"""
+    temperature: float = 0.0
+    """0 always takes the best token (of equal ones the lowest id); higher draws more freely"""
+    top_k: int | None = None
+    """draw among the best k only; None = among all"""
+    seed: int | None = None
+    """makes the draws repeatable; None = another text each time"""
+    stop: Sequence[str] = ()
+    """tokens that end the text, with those of the card; they are not part of it"""
+
+    def __post_init__(self) -> None:
+        k, temperature = self.top_k, self.temperature
+        if self.max_tokens < 1 or (k is not None and k < 1) or not 0 <= temperature < float("inf"):
+            raise BadInput(
+                f"max_tokens={self.max_tokens}, top_k={k}, temperature={temperature}: the first two are at least 1, the "
+                "last is a number from 0 on."
+            )
+
+
 class TextGenerator:
     """What all texts of one network share: tokenizer, embedding, and the meaning of its input and output.
 
@@ -140,44 +169,25 @@ class TextGenerator:
             _token(self.tokenizer, token, f"A stop token of card {card.name!r}") for token in card.stop
         )
 
-    def start(
-        self,
-        prompt: str,
-        *,
-        max_tokens: int = 50,
-        temperature: float = 0.0,
-        top_k: int | None = None,
-        seed: int | None = None,
-        stop: Sequence[str] = (),
-    ) -> Generation:
+    def start(self, prompt: str, sampling: Sampling) -> Generation:
         """Begins a text.
 
         Args:
             prompt: what it continues.
-            max_tokens: tokens that are generated at most, a stop token included.
-            temperature: 0 always takes the best token (of equal ones the lowest id); higher draws more freely.
-            top_k: draw among the best k only; None = among all.
-            seed: makes the draws repeatable; None = another text each time.
-            stop: tokens that end the text, with those of the card; they are not part of it.
+            sampling: how its tokens are chosen.
 
         Raises:
-            BadInput: a prompt without tokens, an option out of range, or a stop token that is none.
+            BadInput: a prompt without tokens, or a stop token that is none.
         """
         _check_text("A prompt", prompt)
-        if max_tokens < 1 or (top_k is not None and top_k < 1) or not 0 <= temperature < float("inf"):
-            raise BadInput(
-                f"max_tokens={max_tokens}, top_k={top_k}, temperature={temperature}: the first two are at least 1, the "
-                "last is a number from 0 on."
-            )
         ids = self.tokenizer.encode(prompt, add_special_tokens=False).ids
         if not ids:
             raise BadInput(f"The prompt {prompt!r} holds no token; give at least one word.")
         try:
-            stops = self.stop | {_token(self.tokenizer, token, "A stop token") for token in stop}
+            stops = self.stop | {_token(self.tokenizer, token, "A stop token") for token in sampling.stop}
         except CardError as error:
             raise BadInput(str(error)) from None
-        random = np.random.default_rng(seed)
-        return Generation(self, ids, max_tokens, float(temperature), top_k, random, stops)
+        return Generation(self, ids, sampling, stops)
 
     def _load_embedding(self, card: Card, vocabulary: int) -> Array:
         path = card.file("embedding")
@@ -198,14 +208,7 @@ class Generation:
     """One text as it grows. Made by :meth:`TextGenerator.start`."""
 
     def __init__(
-        self,
-        generator: TextGenerator,
-        prompt: Sequence[int],
-        max_tokens: int,
-        temperature: float,
-        top_k: int | None,
-        random: np.random.Generator,
-        stop: frozenset[int],
+        self, generator: TextGenerator, prompt: Sequence[int], sampling: Sampling, stop: frozenset[int]
     ) -> None:
         self.generator = generator
         """what all texts of its network share"""
@@ -217,10 +220,10 @@ class Generation:
         """the token chosen last, be it a stop token; -1 before the first"""
         self.done = False
         """whether the text has ended"""
-        self._left = max_tokens
-        self._temperature = temperature
-        self._k = 1 if temperature == 0 else top_k
-        self._random = random
+        self._left = sampling.max_tokens
+        self._temperature = float(sampling.temperature)
+        self._k = 1 if sampling.temperature == 0 else sampling.top_k
+        self._random = np.random.default_rng(sampling.seed)
         self._stop = stop
         self._given = 0
         self._prompt_text = self._decode(self.prompt)
