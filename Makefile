@@ -7,10 +7,11 @@ SOURCES := $(shell find firmware -path firmware/test -prune -o -type f \( -name 
 # Options of pytest, such as TESTS='tests/test_link.py -x'.
 TESTS ?=
 
-.PHONY: help demo check test sanitize coverage ci hooks fresh release gen format bench firmware clean
+.PHONY: help demo check test simulate sanitize coverage ci hooks fresh release gen format bench firmware clean
 help:
 	@echo 'make demo      a photograph through the virtual board, from nothing'
 	@echo 'make test      all tests; make test TESTS=tests/test_link.py: some'
+	@echo 'make simulate  the link on a faulty line, in virtual time: SEEDS=FIRST:LAST [KIND=] [WORKLOAD=] [CONFIG=]'
 	@echo 'make check     style, types, generated files, C linters'
 	@echo 'make sanitize  the end-to-end tests with sanitizers in the virtual board'
 	@echo 'make coverage  tests with coverage of the package and of the C behind the virtual board'
@@ -53,13 +54,18 @@ demo: $(VENV)/.installed
 test: need-test $(VENV)/.dev
 	$(BIN)/python -m pytest $(TESTS)
 
+# Its last line is the verdict, and so is its exit status.
+SEEDS ?= 0:1000
+simulate: need-test $(VENV)/.dev
+	PYTHONPATH=tests $(BIN)/python -m simulation $(SEEDS) --kind "$(KIND)" --workload "$(WORKLOAD)" --config "$(CONFIG)"
+
 check: need-check $(VENV)/.dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/python -m n6link.protocol.codegen --check
-	git ls-files 'firmware/*.[ch]' | xargs $(BIN)/clang-format --dry-run --Werror
+	git ls-files 'firmware/*.[ch]' 'tests/*.[ch]' | xargs $(BIN)/clang-format --dry-run --Werror
 	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability --inline-suppr \
 	  --suppress=missingIncludeSystem --suppress=comparePointers:firmware/ports/stm32n6/startup.c \
 	  $(addprefix -I ,$(wildcard firmware/core/*/)) -I firmware/npu -i firmware/ports/stm32n6/stubs -i firmware/ports/stm32n6/test \
@@ -90,7 +96,7 @@ gen: $(VENV)/.installed
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
-	git ls-files 'firmware/*.[ch]' | xargs $(BIN)/clang-format -i
+	git ls-files 'firmware/*.[ch]' 'tests/*.[ch]' | xargs $(BIN)/clang-format -i
 
 bench: $(VENV)/.installed
 	for b in benchmarks/*_bench.py; do $(BIN)/python $$b || exit 1; done

@@ -53,7 +53,7 @@ from n6link.result import Frame, Result, Run
 from n6link.session.tasks import Background
 
 Policy = Literal["latest", "drop-new", "all"]
-POLICIES: Final = ("latest", "drop-new", "all")
+POLICIES: Final[tuple[Policy, ...]] = ("latest", "drop-new", "all")
 READY: Final = 2
 """results that may wait for a slow consumer before ``"all"`` and ``"drop-new"`` hold back the source"""
 

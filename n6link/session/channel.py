@@ -239,7 +239,7 @@ class Channel:
             return
         self.failure = error
         boxes, self._boxes = self._boxes, {}
-        for box in set(boxes.values()):
+        for box in dict.fromkeys(boxes.values()):
             box.put(_renewed(error))
         self._notify(error)
 

@@ -1,0 +1,18 @@
+"""A deterministic simulation: the core in C and the device in Python, in one process, in virtual time, on a line with faults.
+
+========================  =====================================================================================
+module                    what it is
+========================  =====================================================================================
+:mod:`.virtual_time`      an event loop whose time passes only when nothing else can happen
+:mod:`.board`, board.c    the core, with small networks whose results tell whether every byte arrived
+:mod:`.faults`            what can go wrong on a line, drawn from a seed or given as a list
+:mod:`.line`              one direction of a line: frames and bytes on their way through the faults
+:mod:`.bench`             a board and its line, as the byte stream that the package opens
+:mod:`.plan`              what a seed stands for: configuration, workload, kind and number of faults
+:mod:`.ledger`            every call: whether it ended in time, with the right result, after one execution
+:mod:`.workloads`         what a program may do with a device
+:mod:`.world`             runs a plan, and checks what must always hold
+:mod:`.shrink`            finds the fewest faults with which a plan still fails, and writes them down as a test
+:mod:`.__main__`          many seeds: ``make simulate SEEDS=0:10000``
+========================  =====================================================================================
+"""

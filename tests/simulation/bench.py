@@ -1,0 +1,379 @@
+"""A board and its line on the event loop, as the byte stream that the package opens with ``simulated:``.
+
+Both directions take their time: bytes leave at the rate of the line, and arrive one latency later. On the way they pass the
+faults. Where a port has flow control a full buffer holds the sender back, elsewhere bytes that find no room are lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import Counter
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Final
+
+import anyio
+from anyio.abc import ByteStream
+
+from n6link.transport import url
+from simulation.board import NEVER, Board, Turn
+from simulation.faults import WAYS, Fault, Faults, Way
+from simulation.line import Frames, Line
+from simulation.rules import Rules
+
+BOOT: Final = 0.3
+"""seconds that a board needs to start"""
+LEAST_WAIT: Final = 50e-6
+"""seconds between two turns of a board that asks for one at once"""
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """A board's port and its line.
+
+    Attributes:
+        window: as the core's configuration has it.
+        chunk: the same.
+        buffers: input slots, and result buffers.
+        rate: bytes per second.
+        latency: seconds.
+        receive: bytes that the port holds while the core does not look.
+        send: bytes that it takes from the core at a time.
+        flow: whether a full buffer holds the sender back; else what does not fit is lost.
+        baud: that the board reports.
+        host: bytes that the host's system holds while the program does not read.
+    """
+
+    window: int
+    chunk: int
+    buffers: int
+    rate: float
+    latency: float
+    receive: int
+    send: int
+    flow: bool
+    baud: int = 0
+    host: int = 65536
+
+
+class Bench:
+    """See the head of this module.
+
+    Attributes:
+        faults: what goes wrong.
+        tags: how often an inference of each tag was started, for each start of the board.
+        rules: what both ends must keep to.
+        digest: of all that has happened on the line, with its times.
+        outages: times (begin, end) in which nothing can be expected.
+        lethal: times at which a connection was lost.
+    """
+
+    def __init__(self, port: Port, faults: Faults, *, networks: int, features: int = 0, seed: int = 0) -> None:
+        self.port = port
+        self.faults = faults
+        self.tags: list[Counter[int]] = []
+        self.rules = Rules(port.window)
+        self.digest = hashlib.blake2b(digest_size=16)
+        self.outages: list[tuple[float, float]] = []
+        self.lethal: list[float] = []
+        self.heard = 0.0
+        """when the host sent something last"""
+        self.lines = {way: Line(faults, way) for way in WAYS}
+        self.timed: list[Fault] = []
+        self._options = {"networks": networks, "features": features, "seed": seed}
+        self._loop = asyncio.get_running_loop()
+        self._silent: dict[Way, float] = dict.fromkeys(WAYS, -1.0)
+        self._free: dict[Way, float] = dict.fromkeys(WAYS, 0.0)
+        self._frames = {way: Frames() for way in WAYS}
+        self._inbox = b""
+        self._flying = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._wait_until = self._boots_until = 0.0
+        self._room = asyncio.Event()
+        self._started = 0
+        self._client: Connection | None = None
+        self.board = self._start()
+        for fault in faults.timed:
+            self._loop.call_at(fault.at, self._happen, fault)
+
+    def close(self) -> None:
+        """Ends the board."""
+        if self._timer:
+            self._timer.cancel()
+        self._collect()
+        self.board.close()
+
+    @property
+    def fired(self) -> list[Fault]:
+        """The faults that have happened."""
+        return [fault for line in self.lines.values() for fault in line.fired] + self.timed
+
+    def out(self, begin: float, end: float, margin: float) -> float:
+        """Seconds of a span, widened at its begin, in which nothing can be expected."""
+        return sum(max(min(end, last) - max(begin - margin, first), 0.0) for first, last in self.outages)
+
+    async def open(self) -> Connection:
+        """A new connection of the host; an older one breaks."""
+        if self._client:
+            self._client.break_()
+        self._client = Connection(self)
+        if self.port.flow:
+            self.board.relink()
+        return self._client
+
+    def closed(self, client: Connection) -> None:
+        """The host has closed a connection."""
+        client.break_()
+        if self._client is client:
+            self._client = None
+
+    # ---- from the host
+
+    def free(self) -> float:
+        """When the line takes the next bytes of the host; NEVER while the board's port is full."""
+        if self.port.flow and len(self._inbox) + self._flying >= self.port.receive:
+            return NEVER
+        return self._free["up"]
+
+    async def wait_for_room(self, until: float) -> None:
+        """Waits until the line may take more."""
+        if until < NEVER:
+            await asyncio.sleep(until - self._loop.time())
+        else:
+            self._room.clear()
+            await self._room.wait()
+
+    def put(self, data: bytes) -> None:
+        """The host sends some bytes."""
+        now = self._loop.time()
+        self.heard = now
+        self._note("up", data)
+        frames = self._frames["up"].take(data)
+        self.rules.host_sends(frames, self.board_granted)
+        line = self.lines["up"]
+        begin = max(now, self._free["up"])
+        self._free["up"] = begin + len(data) / self.port.rate
+        if self.faults.loses_frames:
+            data = line.lose(frames, now)
+        data = line.carry(data, now)
+        self._flying += len(data)
+        self._loop.call_at(self._free["up"] + self.port.latency, self._arrive, data, self._started)
+
+    def _arrive(self, data: bytes, started: int) -> None:
+        now = self._loop.time()
+        self._flying -= len(data)
+        if now < self._silent["up"] or started != self._started or now < self._boots_until:
+            return
+        self._inbox += data
+        excess = len(self._inbox) - self.port.receive
+        if excess > 0 and not self.port.flow:
+            self._inbox = self._inbox[:-excess]
+            if not self.out(now, now + 1e-6, 1.0):
+                self.rules.broken(f"{excess} bytes found no room in the port's buffer of {self.port.receive}")
+        self.turn()
+
+    # ---- the board
+
+    def turn(self) -> None:
+        """Has the board work, if it does."""
+        now = self._loop.time()
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+        if now < self._wait_until:
+            self._timer = self._loop.call_at(self._wait_until, self.turn)
+            return
+        busy = now < self._free["down"] or (self.port.flow and self._client is not None and self._client.full)
+        done = self.board.turn(now, self._inbox, 0 if busy else self.port.send)
+        self.board_granted = done.granted
+        if done.taken:
+            self._inbox = self._inbox[done.taken :]
+            self._room.set()
+        if done.sent:
+            self._send(done.sent, now)
+        if done.restart:
+            self._restart(Fault("reset", "down", now, BOOT))
+            return
+        self._sleep(done, now, busy)
+
+    def _sleep(self, done: Turn, now: float, busy: bool) -> None:
+        due = now + max(done.wait, LEAST_WAIT)
+        if (done.sent or busy) and self._free["down"] > now:
+            due = min(due, self._free["down"])
+        if due < NEVER:
+            self._timer = self._loop.call_at(due, self.turn)
+
+    def _send(self, data: bytes, now: float) -> None:
+        self._note("down", data)
+        frames = self._frames["down"].take(data)
+        self.rules.board_sends(frames)
+        line = self.lines["down"]
+        self._free["down"] = max(now, self._free["down"]) + len(data) / self.port.rate
+        if self.faults.loses_frames:
+            data = line.lose(frames, now)
+        data = line.carry(data, now)
+        if data:
+            self._loop.call_at(self._free["down"] + self.port.latency, self._deliver, data)
+
+    def _deliver(self, data: bytes) -> None:
+        if self._client and self._loop.time() >= self._silent["down"]:
+            self._client.arrive(data)
+
+    def _start(self) -> Board:
+        self._started += 1
+        port, options = self.port, self._options
+        self.board_granted = 0
+        return Board(
+            window=port.window,
+            chunk=port.chunk,
+            buffers=port.buffers,
+            networks=options["networks"],
+            features=options["features"],
+            baud=port.baud,
+            boot_nonce=(options["seed"] << 20) + self._started,
+        )
+
+    def _collect(self) -> None:
+        self.tags.append(Counter(self.board.runs))
+        if not self.board.intact:
+            self.rules.broken("the board has written beyond its buffers")
+
+    # ---- what happens to them
+
+    def _note(self, what: str, data: bytes) -> None:
+        self.digest.update(f"{what} {self._loop.time():.9f} {len(data)} ".encode())
+        self.digest.update(data)
+
+    def _happen(self, fault: Fault) -> None:
+        now = self._loop.time()
+        self.timed.append(fault)
+        actions: dict[str, Callable[[Fault], None]] = {
+            "stall": self._stall,
+            "silence": self._silence,
+            "slow": self._slow,
+            "freeze": self._freeze,
+            "reset": self._restart,
+            "cut": self._cut,
+        }
+        if fault.kind != "reset":
+            self.outages.append((now, now + fault.size))
+        actions[fault.kind](fault)
+
+    def _stall(self, fault: Fault) -> None:
+        self._free[fault.way] = max(self._loop.time(), self._free[fault.way]) + fault.size
+
+    def _silence(self, fault: Fault) -> None:
+        self._silent[fault.way] = self._loop.time() + fault.size
+
+    def _slow(self, fault: Fault) -> None:
+        if self._client:
+            self._client.rest(fault.size)
+
+    def _freeze(self, fault: Fault) -> None:
+        self._wait_until = self._loop.time() + fault.size
+
+    def _restart(self, fault: Fault) -> None:
+        now = self._loop.time()
+        self._collect()
+        self.board.close()
+        self.board = self._start()
+        self.rules.board_starts()
+        self._inbox = b""
+        self._frames["down"] = Frames()
+        self._room.set()
+        self._wait_until = self._boots_until = now + fault.size
+        self.outages.append((now, now + fault.size))
+        self.lethal.append(now)
+        if self.port.flow:
+            self._cut(fault)
+        self.turn()
+
+    def _cut(self, fault: Fault) -> None:
+        self.lethal.append(self._loop.time())
+        self._room.set()
+        if self._client:
+            self._client.break_()
+
+
+class Connection(ByteStream):
+    """The host's end of the line, until it breaks."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.broken = False
+        self._bench = bench
+        self._received = bytearray()
+        self._changed = asyncio.Event()
+        self._rests_until = 0.0
+
+    @property
+    def full(self) -> bool:
+        """Whether the host's system holds the board back."""
+        return len(self._received) >= self._bench.port.host
+
+    def arrive(self, data: bytes) -> None:
+        """Bytes from the board."""
+        if not self.full:
+            self._received += data
+            self._changed.set()
+
+    def rest(self, seconds: float) -> None:
+        """The program does not read for a time."""
+        self._rests_until = asyncio.get_running_loop().time() + seconds
+
+    def break_(self) -> None:
+        """The line is cut."""
+        self.broken = True
+        self._changed.set()
+
+    def _check(self) -> None:
+        if self.broken:
+            raise anyio.BrokenResourceError from OSError("the line was cut")
+
+    async def receive(self, max_bytes: int = 65536) -> bytes:
+        loop = asyncio.get_running_loop()
+        while not self._received or loop.time() < self._rests_until:
+            self._check()
+            if loop.time() < self._rests_until:
+                await asyncio.sleep(self._rests_until - loop.time())
+            else:
+                self._changed.clear()
+                await self._changed.wait()
+        full = self.full
+        data = bytes(self._received[:max_bytes])
+        del self._received[:max_bytes]
+        if full:
+            self._bench.turn()
+        return data
+
+    def send_nowait(self, item: bytes) -> int:
+        """Takes all bytes if the line is free, or none."""
+        if self.broken or self._bench.free() > asyncio.get_running_loop().time():
+            return 0
+        self._bench.put(bytes(item))
+        return len(item)
+
+    async def send(self, item: bytes) -> None:
+        await asyncio.sleep(0)
+        while (free := self._bench.free()) > asyncio.get_running_loop().time():
+            self._check()
+            await self._bench.wait_for_room(free)
+        self._check()
+        self._bench.put(bytes(item))
+
+    async def send_eof(self) -> None:
+        pass
+
+    async def aclose(self) -> None:
+        self._bench.closed(self)
+
+
+current: Final[ContextVar[Bench]] = ContextVar("the bench of a simulation")
+
+
+async def _open(rest: str) -> ByteStream:
+    return await current.get().open()
+
+
+url.register("simulated", _open)

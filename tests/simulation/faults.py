@@ -1,0 +1,138 @@
+"""What can go wrong on a line. Every fault is one record, so that a list of them can be replayed and shortened."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal, Protocol
+
+from n6link.protocol import MessageType
+
+Way = Literal["up", "down"]
+"""up is from the host to the board"""
+WAYS: Final[tuple[Way, Way]] = ("up", "down")
+OF_BYTES: Final = ("flip", "drop", "double", "insert", "burst")
+IN_TIME: Final = ("stall", "silence", "slow", "freeze", "reset", "cut")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault.
+
+    =========  =====================================================  ==================  ==========
+    kind       what happens                                           at                  size
+    =========  =====================================================  ==================  ==========
+    flip       a bit changes                                          byte of its way     the bit
+    drop       bytes are lost                                         byte                bytes
+    double     bytes come twice                                       byte                bytes
+    insert     bytes come that nobody sent                            byte                bytes
+    burst      bytes are replaced by others                           byte                bytes
+    lose       a frame is lost                                        of its type, from 0 its type
+    stall      bytes wait, and come later                             seconds             seconds
+    silence    all bytes of one way are lost                          seconds             seconds
+    slow       the host does not read (down)                          seconds             seconds
+    freeze     the board does nothing                                 seconds             seconds
+    reset      the board starts again, after a time                   seconds             seconds
+    cut        the stream breaks; the next one may be opened at once  seconds             -
+    =========  =====================================================  ==================  ==========
+    """
+
+    kind: str
+    way: Way = "up"
+    at: float = 0
+    size: float = 0
+
+    def __repr__(self) -> str:
+        size = f"MessageType.{MessageType(int(self.size)).name}" if self.kind == "lose" else f"{self.size:g}"
+        return f"Fault({self.kind!r}, {self.way!r}, {self.at!r}, {size})"
+
+
+class Faults(Protocol):
+    """Where the faults of a run come from."""
+
+    timed: tuple[Fault, ...]
+    end: float
+    """seconds after which nothing goes wrong any more"""
+    loses_frames: bool
+
+    def of_bytes(self, way: Way) -> Iterator[Fault]:
+        """The faults of bytes of one way, in order."""
+
+    def loses(self, way: Way, kind: int, index: int) -> bool:
+        """Whether a frame is lost; asked for every frame in order.
+
+        Args:
+            way: its way.
+            kind: its type.
+            index: its number among those of its type and way.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How many faults of which kinds a run has.
+
+    Attributes:
+        rates: faults of bytes, for each byte of each way.
+        burst: bytes of one fault at most.
+        losses: share of the frames of a type that are lost.
+        timed: faults in time.
+        end: seconds after which nothing goes wrong any more.
+    """
+
+    rates: Mapping[str, float] = field(default_factory=dict)
+    burst: int = 40
+    losses: Mapping[MessageType, float] = field(default_factory=dict)
+    timed: tuple[Fault, ...] = ()
+    end: float = math.inf
+
+
+class Drawn:
+    """Faults by a recipe and a seed."""
+
+    def __init__(self, recipe: Recipe, seed: int) -> None:
+        self.timed = recipe.timed
+        self.end = recipe.end
+        self.loses_frames = bool(recipe.losses)
+        self._recipe = recipe
+        self._seed = seed
+        self._losses = {
+            (way, int(kind)): (share, random.Random(f"{seed} {way} {kind}"))
+            for kind, share in recipe.losses.items()
+            for way in WAYS
+        }
+
+    def of_bytes(self, way: Way) -> Iterator[Fault]:
+        rates, burst = self._recipe.rates, self._recipe.burst
+        if not (rate := sum(rates.values())):
+            return
+        draw = random.Random(f"{self._seed} {way}")
+        at = -1
+        while True:
+            at += 1 + int(draw.expovariate(rate))
+            kind = draw.choices(list(rates), list(rates.values()))[0]
+            yield Fault(kind, way, at, draw.randrange(8) if kind == "flip" else draw.randint(1, burst))
+
+    def loses(self, way: Way, kind: int, index: int) -> bool:
+        share, draw = self._losses.get((way, kind), (0.0, None))
+        return draw is not None and draw.random() < share
+
+
+class Listed:
+    """Given faults."""
+
+    end = math.inf
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        self.timed = tuple(fault for fault in faults if fault.kind in IN_TIME)
+        self._bytes = sorted((fault for fault in faults if fault.kind in OF_BYTES), key=lambda fault: fault.at)
+        self._lost = {(fault.way, fault.size, fault.at) for fault in faults if fault.kind == "lose"}
+        self.loses_frames = bool(self._lost)
+
+    def of_bytes(self, way: Way) -> Iterator[Fault]:
+        return (fault for fault in self._bytes if fault.way == way)
+
+    def loses(self, way: Way, kind: int, index: int) -> bool:
+        return (way, kind, index) in self._lost

@@ -1,0 +1,269 @@
+"""Every call that a simulated program makes: whether it ends in time, with the right result or a true error, after one run."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar
+
+from n6link.errors import DeviceError, DeviceRebooted, N6Error, N6Timeout, TransportError
+from n6link.protocol import Status
+from simulation.bench import Bench
+
+T = TypeVar("T")
+SILENCE: Final = 5.0
+"""seconds for which nothing may be sent while something waits"""
+BOUND: Final = 1.0
+"""seconds after its time-out at which a call must have ended"""
+LONGEST: Final = 12.0
+"""seconds, besides what its bytes and those of others need, in which a call without a time-out must end"""
+
+
+@dataclass(eq=False, slots=True)
+class Call:
+    """One call.
+
+    Attributes:
+        name: what it does.
+        begun: when.
+        limit: when it must have ended, if there was no outage.
+        task: that makes it.
+        needs: seconds that it takes on a free line without faults.
+        load: the same of all calls that it shares the line with, itself included.
+        timed: it has a time-out or deadline, so that :class:`N6Timeout` is a true answer.
+        fails: the board refuses to run it.
+        stopped: something that the program does itself may end it.
+    """
+
+    name: str
+    begun: float
+    limit: float
+    task: asyncio.Task[Any]
+    needs: float
+    load: float
+    timed: bool
+    fails: bool
+    stopped: bool = False
+
+
+@dataclass(slots=True)
+class Score:
+    """What a run has come to.
+
+    Attributes:
+        inferences: that were asked for.
+        results: that came.
+        hung: calls that did not end in time, and silence while something waited.
+        lost: calls that failed though nothing had happened that they must fail for.
+        doubled: inferences that ran more than once since the start of a board.
+        wrong: results with a wrong byte, or from no run, and whatever else broke a rule.
+        worst: the longest time of a call, as a multiple of what it needs on a line without faults.
+        notes: what is behind these numbers.
+    """
+
+    inferences: int = 0
+    results: int = 0
+    hung: int = 0
+    lost: int = 0
+    doubled: int = 0
+    wrong: int = 0
+    worst: float = 0.0
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def good(self) -> bool:
+        """Whether everything was as it should be."""
+        return not (self.hung or self.lost or self.doubled or self.wrong)
+
+    def __add__(self, other: Score) -> Score:
+        return Score(
+            self.inferences + other.inferences,
+            self.results + other.results,
+            self.hung + other.hung,
+            self.lost + other.lost,
+            self.doubled + other.doubled,
+            self.wrong + other.wrong,
+            max(self.worst, other.worst),
+            (self.notes + other.notes)[:100],
+        )
+
+    def __str__(self) -> str:
+        return f"{self.inferences} inferences, {self.hung} hung, {self.lost} lost, {self.doubled} doubled, {self.wrong} wrong"
+
+
+class Ledger:
+    """Of one run.
+
+    Attributes:
+        score: so far.
+        digest: of the outcomes, in order.
+        session_lost: the connection has gone; the program has to open another one.
+        connected: when the program began to open the present one.
+    """
+
+    def __init__(self, bench: Bench, patience: float) -> None:
+        self.score = Score()
+        self.digest = hashlib.blake2b(digest_size=16)
+        self.session_lost = False
+        self.connected = 0.0
+        self._bench = bench
+        self._patience = patience
+        self._loop = asyncio.get_running_loop()
+        self._calls: dict[Call, None] = {}
+        self._answered: set[int] = set()
+        self._load = 0.0
+        self._stopping = False
+
+    def fault(self, what: str, note: str) -> None:
+        """Counts a fault of the program under test."""
+        setattr(self.score, what, getattr(self.score, what) + 1)
+        self.score.notes.append(f"{what} at {self._loop.time():.3f} s: {note}")
+
+    def begin(
+        self,
+        name: str,
+        task: asyncio.Task[Any] | None = None,
+        *,
+        needs: float = 0.0,
+        timeout: float | None = None,
+        fails: bool = False,
+        extra: float = 0.0,
+    ) -> Call:
+        """A call begins.
+
+        Args:
+            name: of the call.
+            task: that makes it; None = the present one.
+            needs: seconds that it takes on a free line without faults.
+            timeout: that it was given.
+            fails: the board refuses to run it.
+            extra: seconds that it may take besides.
+        """
+        now = self._loop.time()
+        self._load += needs
+        spare = BOUND + timeout if timeout is not None else LONGEST + self._patience + 4 * self._load
+        task = task or asyncio.current_task()
+        assert task
+        call = Call(name, now, now + spare + extra, task, needs, self._load, timeout is not None, fails)
+        self._calls[call] = None
+        return call
+
+    def end(self, call: Call, error: BaseException | None = None) -> None:
+        """A call has ended.
+
+        Raises:
+            CancelledError: the call was cancelled, and not by the simulation or its program.
+        """
+        del self._calls[call]
+        self._load -= call.needs
+        now = self._loop.time()
+        self.digest.update(f"{call.name} {call.begun:.9f} {now:.9f} {type(error).__name__}\n".encode())
+        if isinstance(error, asyncio.CancelledError):
+            if not call.stopped:
+                raise error
+        elif error is not None:
+            self._judge(call, error)
+        elif call.needs and not self._bench.out(call.begun, now, 0.0):
+            self.score.worst = max(self.score.worst, (now - call.begun) / call.load)
+
+    async def call(
+        self, name: str, action: Callable[[], Awaitable[T]], *, stop_after: float | None = None, **options: Any
+    ) -> T | None:
+        """Makes a call; returns what it returns, or None if it failed.
+
+        Args:
+            name: of the call.
+            action: makes it.
+            stop_after: seconds after which the program cancels it.
+            options: of :meth:`begin`.
+        """
+
+        async def act() -> T:
+            return await action()
+
+        task = asyncio.ensure_future(act())
+        call = self.begin(name, task, **options)
+        if stop_after is not None:
+            call.stopped = True
+            self._loop.call_later(stop_after, task.cancel)
+        try:
+            result = await task
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  judged by end()
+            self.end(call, error)
+            return None
+        self.end(call)
+        return result
+
+    def answered(self, tag: int) -> None:
+        """A result has come for a tag."""
+        self.score.results += 1
+        self._answered.add(tag)
+
+    def check(self) -> None:
+        """Looks for calls that should have ended, and for silence."""
+        now = self._loop.time()
+        for call in list(self._calls):
+            out = self._bench.out(call.begun, now, self._patience)
+            if now > call.limit + (out + self._patience if out else 0.0):
+                call.limit, call.stopped = float("inf"), True
+                self.fault("hung", f"{call.name} has waited for {now - call.begun:.1f} s")
+                call.task.cancel()
+        waits = [call for call in self._calls if now - call.begun > SILENCE]
+        silent = now - self._bench.heard
+        if waits and silent > SILENCE and not self._bench.out(now - silent, now, 0.0):
+            self.fault("hung", f"silence for {silent:.1f} s while {waits[0].name} waits")
+            self._bench.heard = now
+
+    @contextmanager
+    def stopping(self) -> Iterator[None]:
+        """The program itself ends what is under way, or will be before this has ended."""
+        self._stopping = True
+        try:
+            yield
+        finally:
+            self._stopping = False
+            for call in self._calls:
+                call.stopped = True
+
+    def close(self, tags: list[Counter[int]]) -> None:
+        """Compares what was run with what came.
+
+        Args:
+            tags: how often an inference was started, for each start of the board.
+        """
+        for started in tags:
+            for tag, count in started.items():
+                if count > 1:
+                    self.fault("doubled", f"the inference {tag:#x} ran {count} times")
+        ran = set().union(*tags) if tags else set()
+        for tag in self._answered - ran:
+            self.fault("wrong", f"the inference {tag:#x} has a result, and did not run")
+        for note in self._bench.rules.found:
+            self.fault("wrong", note)
+
+    def _judge(self, call: Call, error: BaseException) -> None:
+        now = self._loop.time()
+        bench, patience = self._bench, self._patience
+        out = bench.out(call.begun, now, patience + 1.0)
+        stopped = call.stopped or self._stopping
+        lethal = any(time >= self.connected for time in bench.lethal)
+        match error:
+            case N6Timeout():
+                true = call.timed or out > 0
+            case DeviceRebooted() | TransportError():
+                self.session_lost = True
+                true = lethal or stopped
+            case DeviceError():
+                true = (call.fails and error.status == Status.NPU_FAULT) or (
+                    stopped and error.status == Status.CANCELLED
+                )
+            case N6Error():
+                true = out > 0
+            case _:
+                true = False
+        if not true:
+            self.fault("lost", f"{call.name} after {now - call.begun:.2f} s: {type(error).__name__}: {error}")

@@ -1,0 +1,101 @@
+"""Inputs for the networks of ``board.c``, and what they make of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import reductions
+from numpy.typing import NDArray
+
+from n6link import Result
+from n6link.network import Network
+from n6link.tensors import reduce
+from n6link.tensors.reduce import Peaks, Return, Rows
+from simulation.board import compute
+
+NAMES: Final = ("tiny", "fold", "heat", "large")
+FAILS: Final = (0xEE << 56, 0xEF << 56)
+"""tags from there on make a run fail in a step, or at its start"""
+_NOISE: Final = np.frombuffer(np.random.default_rng(6).bytes(1 << 18), np.uint8)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """An inference.
+
+    Attributes:
+        tag: its number, in the first eight bytes of its input.
+        network: to be run.
+        image: all inputs as they are in a slot.
+    """
+
+    tag: int
+    network: Network
+    image: NDArray[np.uint8]
+
+    @property
+    def fails(self) -> bool:
+        """Whether the board refuses to run it."""
+        return self.tag >= FAILS[0]
+
+    @property
+    def data(self) -> dict[str, NDArray[Any]]:
+        """As :meth:`Network.run` takes it."""
+        return {
+            spec.name: self.image[spec.offset : spec.offset + spec.size].view(spec.dtype).reshape(spec.shape)
+            for spec in self.network.inputs.values()
+        }
+
+    def right(self, result: Result, returns: Sequence[Return] | None) -> bool:
+        """Whether a result is that of this inference, bit for bit."""
+        arrays = self._outputs()
+        if returns is None:
+            return list(result.outputs) == list(arrays) and all(
+                np.array_equal(result.outputs[name], array) for name, array in arrays.items()
+            )
+        return all(self._reduced(result, wanted, arrays) for wanted in returns)
+
+    def _outputs(self) -> dict[str, NDArray[Any]]:
+        specs = self.network.outputs.values()
+        raw = compute(self.network.index, self.image, sum(spec.size for spec in specs))
+        arrays, at = {}, 0
+        for spec in specs:
+            arrays[spec.name] = np.frombuffer(raw, spec.dtype, spec.size // spec.dtype.itemsize, at).reshape(spec.shape)
+            at += spec.size
+        return arrays
+
+    def _reduced(self, result: Result, wanted: Return, arrays: dict[str, NDArray[Any]]) -> bool:
+        name = list(self.network.outputs)[wanted.output]
+        data, count = reductions.device(arrays[name], wanted)
+        expected = reduce.parse(data, wanted, self.network.outputs[name], count)
+        got = result.reduced[name]
+        if isinstance(expected, Peaks | Rows):
+            same = isinstance(got, type(expected)) and np.array_equal(got.indices, expected.indices)
+            return same and np.array_equal(got.values, expected.values)  # type: ignore[union-attr]
+        return isinstance(got, np.ndarray) and np.array_equal(got, expected)
+
+
+def question(network: Network, tag: int) -> Question:
+    """An inference with a tag of its own; the rest of its input follows from that."""
+    size = network.input_bytes
+    begin = tag * 1009 % (len(_NOISE) - size)
+    image = _NOISE[begin : begin + size].copy()
+    image[:8] = np.frombuffer(tag.to_bytes(8, "little"), np.uint8)
+    return Question(tag, network, image)
+
+
+def returns_of(network: Network, choice: int) -> list[Return]:
+    """Reductions of a network's outputs."""
+    outputs = list(network.outputs.values())
+    first, spec, last = 0, outputs[0], len(outputs) - 1
+    choices: list[list[Return]] = [
+        [reduce.argmax(first, spec)],
+        [reduce.topk(last, outputs[last], 7)],
+        [reduce.part(first, spec, 5, 20)],
+        [reduce.above(first, spec, 50.0, channels=spec.shape[-1], channel=1, columns=False)],
+        [reduce.argmax(first, spec), reduce.topk(last, outputs[last], 3)] if last else [reduce.topk(0, spec, 3)],
+    ]
+    return choices[choice % len(choices)]

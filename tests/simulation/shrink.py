@@ -1,0 +1,54 @@
+"""The fewest faults with which a plan still fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from simulation.faults import Fault
+from simulation.plan import Plan
+from simulation.world import run
+
+Test = Callable[[Sequence[Fault]], bool]
+
+
+def smallest(faults: Sequence[Fault], fails: Test) -> list[Fault]:
+    """A list of faults from which none can be taken away without curing the failure (delta debugging).
+
+    Args:
+        faults: that make it fail.
+        fails: whether it fails with some of them.
+    """
+    kept, parts = list(faults), 2
+    while len(kept) > 1:
+        size = -(-len(kept) // parts)
+        for begin in range(0, len(kept), size):
+            fewer = kept[:begin] + kept[begin + size :]
+            if fails(fewer):
+                kept, parts = fewer, max(parts - 1, 2)
+                break
+        else:
+            if parts >= len(kept):
+                break
+            parts = min(2 * parts, len(kept))
+    return [] if len(kept) == 1 and fails([]) else kept
+
+
+def shrunk(plan: Plan, faults: Sequence[Fault]) -> list[Fault]:
+    """The fewest faults of a run that make its plan fail."""
+
+    def fails(some: Sequence[Fault]) -> bool:
+        return not run(plan, some).score.good
+
+    return smallest(faults, fails) if fails(faults) else list(faults)
+
+
+def as_test(plan: Plan, faults: Sequence[Fault]) -> str:
+    """A test that fails as long as the plan does with these faults."""
+    name = f"{plan.workload}_{plan.config}_{plan.seed}"
+    lines = "".join(f"\n        {fault!r}," for fault in faults)
+    return (
+        f"def test_{name}() -> None:\n"
+        f"    plan = {plan!r}\n"
+        f"    faults = [{lines}{chr(10) + '    ' if faults else ''}]\n"
+        f"    assert run(plan, faults).score.notes == []\n"
+    )

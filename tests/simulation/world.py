@@ -1,0 +1,143 @@
+"""Runs a plan."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import random
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import copy_context
+from dataclasses import dataclass
+from typing import Final
+
+from n6link import N6Device, ambient
+from n6link.errors import N6Error
+from simulation import workloads
+from simulation.bench import Bench, current
+from simulation.faults import Drawn, Fault, Faults, Listed
+from simulation.ledger import Ledger, Score
+from simulation.plan import Plan
+from simulation.virtual_time import VirtualLoop
+from simulation.workloads import Program
+
+LOOK: Final = 0.5
+"""seconds between two looks at what waits"""
+PATIENCE: Final = 5.0
+"""seconds that a device may be silent, as the package has it unless told otherwise"""
+LONGEST: Final = 600.0
+"""seconds after which a run is ended"""
+KEPT: Final = 300
+"""objects of the package that a connection may leave"""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What came of a run."""
+
+    plan: Plan
+    score: Score
+    faults: tuple[Fault, ...]
+    """that happened"""
+    digest: str
+    """of all bytes, their times, and all outcomes: two runs of one plan have the same"""
+    seconds: float
+    """of virtual time"""
+
+
+Body = Callable[[Program], Awaitable[None]]
+
+
+def run(
+    plan: Plan, faults: Sequence[Fault] | None = None, *, body: Body | None = None, inferences: int | None = None
+) -> Report:
+    """Runs a plan in a loop and a context of its own.
+
+    Args:
+        plan: what to do.
+        faults: None = those of the plan.
+        body: None = the workload of the plan.
+        inferences: None = as many as the plan draws.
+    """
+    return copy_context().run(_run, plan, faults, body or workloads.ALL[plan.workload], inferences)
+
+
+def _run(plan: Plan, faults: Sequence[Fault] | None, body: Body, inferences: int | None) -> Report:
+    loop = VirtualLoop()
+    ambient.source.set(ambient.Source(loop.time, random.Random(f"nonces {plan.seed}").getrandbits))
+    script: Faults = Drawn(plan.recipe, plan.seed) if faults is None else Listed(faults)
+    try:
+        asyncio.set_event_loop(loop)
+        with _quiet():
+            return loop.run_until_complete(_world(plan, script, body, inferences))
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
+
+
+async def _world(plan: Plan, faults: Faults, body: Body, inferences: int | None) -> Report:
+    loop = asyncio.get_running_loop()
+    draw = random.Random(f"world {plan.seed}")
+    count = draw.randint(30, 120) if inferences is None else inferences
+    bench = Bench(plan.port, faults, networks=4, features=draw.choice([0, 64]), seed=plan.seed)
+    current.set(bench)
+    ledger = Ledger(bench, PATIENCE)
+    program = Program(plan, ledger, count)
+    main = asyncio.ensure_future(_survive(program, body))
+    while not main.done() and loop.time() < LONGEST:
+        await asyncio.wait([main], timeout=LOOK)
+        ledger.check()
+    if not main.done():
+        ledger.fault("hung", f"the program has not ended; {program.left} inferences are left")
+        with ledger.stopping():
+            main.cancel()
+    await asyncio.wait([main])
+    if error := main.exception() if not main.cancelled() else None:
+        raise error
+    bench.close()
+    ledger.close(bench.tags)
+    digest = bench.digest.hexdigest() + ledger.digest.hexdigest()
+    return Report(plan, ledger.score, tuple(bench.fired), digest, loop.time())
+
+
+async def _survive(program: Program, body: Body) -> None:
+    """Opens a device again as long as there is something left to do."""
+    while program.left > 0:
+        await _connection(program, body)
+        await asyncio.sleep(0.2)
+
+
+async def _connection(program: Program, body: Body) -> None:
+    ledger = program.ledger
+    ledger.session_lost, ledger.connected = False, asyncio.get_running_loop().time()
+    call = ledger.begin("open")
+    error: BaseException | None = None
+    try:
+        async with N6Device("simulated:", timeout=PATIENCE) as device:
+            ledger.end(call)
+            program.device = device
+            try:
+                await body(program)
+            finally:
+                call = ledger.begin("close", timeout=0.0)
+    except (N6Error, asyncio.CancelledError) as raised:
+        error = raised
+    ledger.end(call, error)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    logger = logging.getLogger("n6link")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def objects() -> int:
+    """Objects of the package that exist."""
+    gc.collect()
+    return sum(type(item).__module__.startswith("n6link") for item in gc.get_objects())
