@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from n6link import Result
 from n6link.network import Network
+from n6link.protocol.records import Return
 from n6link.tensors import reduce
-from n6link.tensors.reduce import Peaks, Return, Rows
+from n6link.tensors.reduce import Peaks, Rows
 from simulation.board import compute
 
 NAMES: Final = ("tiny", "fold", "heat", "large")

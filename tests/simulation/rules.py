@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from n6link.protocol import CODECS, Flag, Limit, MessageType
+from n6link.protocol import Flag, Limit, MessageType
+from n6link.protocol.records import Credit, Hello
 
 _MASK: Final = 0xFFFFFFFF
 _HEADER: Final = int(Limit.HEADER_SIZE)
@@ -50,10 +51,10 @@ class Rules:
                 if self._open and (excess := _beyond(_end(frame), granted)) > 0:
                     self.broken(f"the host sends {excess} bytes beyond the grant of the board")
             elif kind == _CREDIT:
-                self._host_granted = CODECS["Credit"].unpack(frame, _HEADER).limit
+                self._host_granted = Credit.unpack(frame, _HEADER).limit
             elif kind == _HELLO:
                 self._open = False
-                self._host_granted = CODECS["Hello"].unpack(frame, _HEADER).window
+                self._host_granted = Hello.unpack(frame, _HEADER).window
 
     def board_sends(self, frames: list[tuple[int, bytes]]) -> None:
         """Frames of the board."""

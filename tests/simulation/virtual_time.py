@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import queue
 import selectors
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from itertools import count
-from typing import Any
+from typing import Any, Final
+
+import anyio
+import anyio.to_thread
+
+THREAD: Final = 30.0
+"""seconds of real time that a thread may work"""
 
 
 class NothingWillHappenError(Exception):
     """Every task waits for something, and there is no timer: a deadlock."""
-
-
-class _Jump(selectors.SelectSelector):
-    """Waits for no file: it moves the clock instead."""
-
-    now = 0.0
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if timeout is None:
-            raise NothingWillHappenError
-        self.now += max(timeout, 0.0)
-        return []
 
 
 class _Task(asyncio.Task[Any]):
@@ -36,14 +31,45 @@ class _Task(asyncio.Task[Any]):
         return self._number
 
 
+class _Jump(selectors.SelectSelector):
+    """Waits for no file: it moves the clock instead, or waits for the thread that works for a task."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+        self.limiter: anyio.CapacityLimiter | None = None
+        self.calls: queue.SimpleQueue[Callable[[], object]] = queue.SimpleQueue()
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if timeout is not None and timeout <= 0:
+            pass  # something is ready
+        elif self.limiter and self.limiter.borrowed_tokens:
+            self.calls.get(timeout=THREAD)()
+        elif timeout is None:
+            raise NothingWillHappenError
+        else:
+            self.now += timeout
+        return []
+
+
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """Runs on no clock, no file and no thread, so that the same program does the same every time."""
+    """Runs on no clock and no file, so that the same program does the same every time."""
 
     def __init__(self) -> None:
         self._jump = _Jump()
         super().__init__(self._jump)
         numbers = count()
         self.set_task_factory(lambda loop, coro, **options: _Task(next(numbers), coro, loop=loop, **options))
+
+    def watch_threads(self) -> None:
+        """Has the loop wait for threads; to be called in it."""
+        self._jump.limiter = anyio.to_thread.current_default_thread_limiter()
+
+    def call_soon_threadsafe(  # type: ignore[override]  # nobody here cancels it
+        self, callback: Callable[..., object], *args: Any, context: Any = None
+    ) -> None:
+        """Has the loop call something; what a thread asks for is done when the loop waits for that thread."""
+        self._jump.calls.put(lambda: self.call_soon(callback, *args, context=context))
 
     def time(self) -> float:
         """Seconds since the loop was made."""

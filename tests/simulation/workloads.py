@@ -12,8 +12,8 @@ from n6link import N6Device
 from n6link.control.stream import POLICIES, Policy
 from n6link.errors import DeviceRebooted, N6Error, TransportError
 from n6link.network import Network
+from n6link.protocol.records import Return
 from n6link.result import Result
-from n6link.tensors.reduce import Return
 from simulation.ledger import SILENCE, Ledger
 from simulation.networks import FAILS, Question, question, returns_of
 from simulation.plan import Plan

@@ -78,6 +78,8 @@ def _run(plan: Plan, faults: Sequence[Fault] | None, body: Body, inferences: int
 
 async def _world(plan: Plan, faults: Faults, body: Body, inferences: int | None) -> Report:
     loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+    loop.watch_threads()
     draw = random.Random(f"world {plan.seed}")
     count = draw.randint(30, 120) if inferences is None else inferences
     bench = Bench(plan.port, faults, networks=4, features=draw.choice([0, 64]), seed=plan.seed)
