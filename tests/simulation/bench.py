@@ -74,7 +74,7 @@ class Bench:
         self.port = port
         self.faults = faults
         self.tags: list[Counter[int]] = []
-        self.rules = Rules(port.window)
+        self.rules = Rules()
         self.digest = hashlib.blake2b(digest_size=16)
         self.outages: list[tuple[float, float]] = []
         self.lethal: list[float] = []
@@ -151,7 +151,7 @@ class Bench:
         self.heard = now
         self._note("up", data)
         frames = self._frames["up"].take(data)
-        self.rules.host_sends(frames, self.board_granted)
+        self.rules.host_sends(frames)
         line = self.lines["up"]
         begin = max(now, self._free["up"])
         self._free["up"] = begin + len(data) / self.port.rate
@@ -187,7 +187,6 @@ class Bench:
             return
         busy = now < self._free["down"] or (self.port.flow and self._client is not None and self._client.full)
         done = self.board.turn(now, self._inbox, 0 if busy else self.port.send)
-        self.board_granted = done.granted
         if done.taken:
             self._inbox = self._inbox[done.taken :]
             self._room.set()
@@ -224,7 +223,6 @@ class Bench:
     def _start(self) -> Board:
         self._started += 1
         port, options = self.port, self._options
-        self.board_granted = 0
         return Board(
             window=port.window,
             chunk=port.chunk,

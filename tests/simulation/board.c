@@ -116,7 +116,6 @@ typedef struct {
     uint64_t due;     /* microseconds until the next turn, if nothing comes before */
     uint32_t taken;   /* bytes of the input that the core has taken */
     uint32_t made;    /* bytes to send */
-    uint32_t granted; /* position up to which the host may send DATA */
     uint32_t restart; /* the host has asked for one */
 } sim_turn_t;
 
@@ -380,7 +379,6 @@ void sim_turn(sim_board_t *b, uint64_t time, const uint8_t *in, uint32_t size, u
         moved = taken + made;
     } while ((moved > 0 || state == N6_SERVER_BUSY) && ++turns < TURNS);
     turn->due = due(b);
-    turn->granted = b->server.granted;
     turn->restart = b->restart;
 }
 
@@ -389,11 +387,6 @@ uint32_t sim_starts(const sim_board_t *b, const sim_start_t **starts)
 {
     *starts = b->start;
     return b->starts;
-}
-
-uint32_t sim_jobs(const sim_board_t *b)
-{
-    return b->server.jobs;
 }
 
 /* Whether nothing was written after the end of a buffer. */

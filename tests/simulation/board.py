@@ -35,7 +35,7 @@ class _Options(ctypes.Structure):
 class _Turn(ctypes.Structure):
     _fields_ = (
         ("due", ctypes.c_uint64),
-        *((name, ctypes.c_uint32) for name in ("taken", "made", "granted", "restart")),
+        *((name, ctypes.c_uint32) for name in ("taken", "made", "restart")),
     )
 
 
@@ -52,8 +52,6 @@ class Turn:
     sent: bytes
     wait: float
     """seconds until it has to be given another turn, if no byte comes before"""
-    granted: int
-    """position up to which the host may send"""
     restart: bool
     """it has been asked to restart"""
 
@@ -85,7 +83,6 @@ def library() -> ctypes.CDLL:
         "sim_relink": (None, [board]),
         "sim_turn": (None, [board, ctypes.c_uint64, bytes_, size, board, size, ctypes.POINTER(_Turn)]),
         "sim_starts": (size, [board, ctypes.POINTER(ctypes.POINTER(_Start))]),
-        "sim_jobs": (size, [board]),
         "sim_intact": (ctypes.c_bool, [board]),
         "sim_compute": (None, [size, board, board]),
     }
@@ -136,7 +133,7 @@ class Board:
         sent = ctypes.string_at(self._out, turn.made) if turn.made else b""
         due = turn.due
         wait = NEVER if due > NEVER * 1e6 else (micros + due) / 1e6 - seconds
-        return Turn(turn.taken, sent, wait, turn.granted, bool(turn.restart))
+        return Turn(turn.taken, sent, wait, bool(turn.restart))
 
     def relink(self) -> None:
         """Another client has opened the line."""
@@ -148,11 +145,6 @@ class Board:
         starts = ctypes.POINTER(_Start)()
         count = self._library.sim_starts(self._board, ctypes.byref(starts))
         return [starts[index].tag for index in range(count)]
-
-    @property
-    def jobs(self) -> int:
-        """Inferences that wait or run."""
-        return int(self._library.sim_jobs(self._board))
 
     @property
     def intact(self) -> bool:

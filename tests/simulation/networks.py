@@ -61,7 +61,7 @@ class Question:
 
     def _outputs(self) -> dict[str, NDArray[Any]]:
         specs = self.network.outputs.values()
-        raw = compute(self.network.index, self.image, sum(spec.size for spec in specs))
+        raw = compute(self.network.info.index, self.image, sum(spec.size for spec in specs))
         arrays, at = {}, 0
         for spec in specs:
             arrays[spec.name] = np.frombuffer(raw, spec.dtype, spec.size // spec.dtype.itemsize, at).reshape(spec.shape)
@@ -81,7 +81,7 @@ class Question:
 
 def question(network: Network, tag: int) -> Question:
     """An inference with a tag of its own; the rest of its input follows from that."""
-    size = network.input_bytes
+    size = network.info.input_bytes
     begin = tag * 1009 % (len(_NOISE) - size)
     image = _NOISE[begin : begin + size].copy()
     image[:8] = np.frombuffer(tag.to_bytes(8, "little"), np.uint8)

@@ -58,7 +58,7 @@ class Program:
     def needs(self, network: Network) -> float:
         """Seconds that an inference takes on a free line."""
         port = self._port
-        size = network.input_bytes + sum(spec.size for spec in network.outputs.values()) + OVERHEAD
+        size = network.info.input_bytes + sum(spec.size for spec in network.outputs.values()) + OVERHEAD
         return size * 1.03 / port.rate + RUN_TIMES[network.name] + 6 * port.latency
 
     async def infer(
