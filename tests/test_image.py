@@ -20,7 +20,7 @@ from n6link.errors import BadInput, CardError
 from n6link.tensors import card, image
 from n6link.tensors.card import Card, Picture
 from n6link.tensors.image import Placement, prepare
-from n6link.tensors.tensor import TensorSpec
+from n6link.tensors.tensor import TensorSpec, quantize
 
 ODD_BELOW = (0.499, 0.499)
 """where Pillow centres a picture so that an odd row or column of the bars comes after it"""
@@ -390,6 +390,22 @@ def test_quantised_along_another_axis() -> None:
 
 
 def test_input_size() -> None:
-    assert image.input_size(spec("x", (1, 48, 64, 3), "uint8")) == (64, 48)
-    assert image.input_size(spec("x", (1, 3, 48, 64), "uint8")) == (64, 48)
-    assert image.input_size(spec("x", (48, 64, 1), "uint8")) == (64, 48)
+    assert image.PictureInput(spec("x", (1, 48, 64, 3), "uint8")).size == (64, 48)
+    assert image.PictureInput(spec("x", (1, 3, 48, 64), "uint8")).size == (64, 48)
+    assert image.PictureInput(spec("x", (48, 64, 1), "uint8")).size == (64, 48)
+
+
+def test_many_pictures_share_one_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Any] = []
+
+    def counted(*arguments: Any) -> Any:
+        made.append(arguments)
+        return quantize(*arguments)
+
+    monkeypatch.setattr(image, "quantize", counted)
+    one = image.PictureInput(spec("x", (1, 8, 8, 3), "int8", 0.5, 3), carded(mean=(127.0,), std=(2.0,)))
+    pictures = [picture(8, 8), picture(8, 8)]
+    arrays = [one.prepare(shown)[0] for shown in pictures]
+    assert len(made) == 1
+    for shown, array in zip(pictures, arrays, strict=True):
+        assert np.array_equal(array[0], quantize((shown - np.float32(127)) / np.float32(2), 0.5, 3, np.dtype(np.int8)))

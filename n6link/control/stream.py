@@ -34,6 +34,7 @@ generator is closed.
 
 from __future__ import annotations
 
+import enum
 import math
 from dataclasses import dataclass, field
 from functools import partial
@@ -88,6 +89,19 @@ class StreamStats:
             "wait": self.wait.to_dict(),
             "age": self.age.to_dict(),
         }
+
+
+class _State(enum.Enum):
+    """Of a stream."""
+
+    NEW = enum.auto()
+    """not entered"""
+    OPEN = enum.auto()
+    """frames come"""
+    ENDED = enum.auto()
+    """no more frames come; what is under way may still give results, and at last the failure"""
+    OVER = enum.auto()
+    """the failure was raised"""
 
 
 @dataclass(slots=True, eq=False)
@@ -152,14 +166,15 @@ class Stream:
         self._tasks: TaskGroup
         self._feeding: anyio.CancelScope
         self._changed: anyio.Event
-        self._ended = False
+        self._state = _State.NEW
         self._failure: Exception | None = None
-        self._told = False
 
     async def __aenter__(self) -> Self:
         if self._background:
             raise LocalProtocolError("a stream is entered once; call Network.stream again for another one")
         self._background, self._changed, self._feeding = Background(), anyio.Event(), anyio.CancelScope()
+        if self._state is _State.NEW:
+            self._state = _State.OPEN
         self._tasks = await self._background.__aenter__()
         if self._source is not None:
             self._tasks.start_soon(self._feed, self._source)
@@ -169,7 +184,7 @@ class Stream:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         assert self._background
-        self._ended = True
+        self._end()
         try:
             await self._background.__aexit__(kind, error, trace)
         finally:
@@ -201,9 +216,13 @@ class Stream:
 
     def end(self) -> None:
         """No more frames will be put: the iteration ends with the result of the last one."""
-        self._ended = True
+        self._end()
         if self._background:
             self._change()
+
+    def _end(self) -> None:
+        if self._state is not _State.OVER:
+            self._state = _State.ENDED
 
     async def _feed(self, source: Source) -> None:
         with self._feeding:
@@ -219,7 +238,7 @@ class Stream:
             await self._next_change()
         if self._failure:
             raise self._failure.with_traceback(None)
-        if self._ended or not self._background:
+        if self._state is not _State.OPEN:
             raise LocalProtocolError("frames can be put only into an open stream, and not after its end()")
         entry = _Entry(self.stats.frames, captured, data)
         self.stats.frames += 1
@@ -280,7 +299,8 @@ class Stream:
 
     def _lose(self, error: Exception) -> None:
         """The device has gone, or forgotten everything: the stream ends with that."""
-        self._failure, self._ended = self._failure or error, True
+        self._failure = self._failure or error
+        self._end()
         self._feeding.cancel()
         if self._waiting:
             self._waiting = None
@@ -339,10 +359,10 @@ class Stream:
 
     async def _more(self) -> None:
         """Waits for a change, or ends the iteration if none can come."""
-        if not self._ended or self._waiting or self._running:
+        if self._state is _State.OPEN or self._waiting or self._running:
             await self._next_change()
-        elif self._failure and not self._told:
-            self._told = True
+        elif self._failure and self._state is _State.ENDED:
+            self._state = _State.OVER
             raise self._failure
         else:
             raise StopAsyncIteration

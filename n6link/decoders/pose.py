@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from n6link.errors import CardError
 from n6link.tensors.card import Card
-from n6link.tensors.image import Placement, input_size
+from n6link.tensors.image import PictureInput, Placement
 from n6link.tensors.tensor import TensorSpec
 
 Edges = tuple[tuple[int, int], ...]
@@ -65,5 +65,5 @@ def skeleton(card: Card, count: int) -> tuple[tuple[str, ...], Edges]:
 
 def placement(known: Placement | None, spec: TensorSpec, card: Card) -> Placement:
     """Where the picture lies in the input: known, or all over it when the caller gave the input's own values."""
-    size = input_size(spec, card)
+    size = PictureInput(spec, card).size
     return known or Placement(size, size)

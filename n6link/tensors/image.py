@@ -1,6 +1,6 @@
 """Pictures into input tensors, and points of the input back into the picture.
 
-:func:`prepare` takes a picture (array, Pillow image or file), fits it into the input's size, and writes raw values. How it
+:class:`PictureInput` takes a picture (array, Pillow image or file), fits it into the input's size, and writes raw values. How it
 is fitted, and what a pixel stands for, says the card (``input`` keys, see :mod:`n6link.tensors.card`); a picture that already has
 the input's size is not resized, and an array that already holds the input's raw values is not even copied.
 
@@ -24,6 +24,7 @@ import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeGuard
 
 import numpy as np
@@ -115,116 +116,118 @@ def load(image: object) -> Pixels:
     return image[:, :, 0] if image.ndim == 3 and image.shape[2] == 1 else image
 
 
+class PictureInput:
+    """How pictures become the raw values of one input: what its shape and its card say, worked out once.
+
+    Args:
+        spec: the input, (1, h, w, c) or (1, c, h, w), c = 1 or 3.
+        card: how to fit and normalise; None = a letterbox, RGB, pixels as they are.
+
+    Attributes:
+        size: its width and height.
+
+    Raises:
+        CardError: an input that is not a picture.
+    """
+
+    def __init__(self, spec: TensorSpec, card: Card | None = None) -> None:
+        shape, how = spec.shape, card.input if card else Picture()
+        if len(shape) not in (3, 4) or (len(shape) == 4 and shape[0] != 1):
+            raise CardError(f"Input {spec.name!r} of shape {shape} is no picture; give an array of its shape.")
+        self._channels_last = (how.layout or ("nhwc" if shape[-1] in (1, 3) else "nchw")) == "nhwc"
+        self._channels = shape[-1 if self._channels_last else -3]
+        if self._channels not in (1, 3):
+            layout = "nhwc" if self._channels_last else "nchw"
+            raise CardError(f"Input {spec.name!r} of shape {shape} has no 1 or 3 channels where {layout} has them.")
+        height, width = shape[-3:-1] if self._channels_last else shape[-2:]
+        self.size = width, height
+        self._spec = spec
+        self._how = how
+
+    def prepare(self, image: object) -> tuple[Array, Placement]:
+        """A picture as the raw values of the input; see :func:`prepare`."""
+        spec, colour = self._spec, self._how.colour or ("grey" if self._channels == 1 else "rgb")
+        if _CHANNELS[colour] != self._channels:
+            raise CardError(f"Input {spec.name!r} has {self._channels} channels, but its card says {colour}.")
+        if is_array(image) and image.dtype != np.uint8:
+            return self._values(image), Placement(self.size, self.size)
+        if is_array(image) and image.shape == spec.shape:
+            image = image.reshape(image.shape[-3:])
+            image = image if self._channels_last else image.transpose(1, 2, 0)
+
+        source = load(image)
+        placement = Placement.fit(self._how.fit, (source.shape[1], source.shape[0]), self.size)
+        placed = _coloured(_place(source, placement, self._how.pad), colour)
+        planar = placed if self._channels_last else placed.transpose(2, 0, 1)
+        table = self._table
+        if table is None:
+            return np.ascontiguousarray(planar).reshape(spec.shape), placement
+        if table.ndim == 1:
+            return np.take(table, planar).reshape(spec.shape), placement
+        raw = np.empty(planar.shape, spec.dtype)
+        axis = 2 if self._channels_last else 0
+        for channel in range(self._channels):
+            np.moveaxis(raw, axis, 0)[channel] = np.take(table[:, channel], np.moveaxis(planar, axis, 0)[channel])
+        return raw.reshape(spec.shape), placement
+
+    def _values(self, image: Array) -> Array:
+        """Raw or real values of the input's own shape."""
+        spec = self._spec
+        if image.shape not in (spec.shape, spec.shape[-3:]):
+            raise BadInput(
+                f"An array of {image.dtype} holds an input's own values and has its shape {spec.shape}; got {image.shape}. "
+                "Pictures of other sizes are uint8."
+            )
+        return spec.check(spec.quantize(image).reshape(spec.shape))
+
+    @cached_property
+    def _table(self) -> Array | None:
+        """Raw values of the 256 pixel values: (256,), or (256, c) if channels differ; None = pixels are raw values."""
+        spec, how, channels, levels = self._spec, self._how, self._channels, np.arange(256)
+        if how.mean is None or how.std is None:
+            if spec.dtype.kind == "f":
+                raise CardError(f"Input {spec.name!r} is {spec.dtype}; its card has to give input.mean and input.std.")
+            return None if spec.dtype == np.uint8 else (levels - 128 * (spec.dtype.kind == "i")).astype(spec.dtype)
+        if not {len(how.mean), len(how.std)} <= {1, channels}:
+            raise CardError(
+                f"Input {spec.name!r} has {channels} channels; its card gives another number of means or stds."
+            )
+        real = ((levels[:, None] - np.array(how.mean)) / np.array(how.std)).astype(np.float32)
+        real = np.broadcast_to(real, (256, channels))
+        if spec.dtype.kind == "f":
+            table = real.astype(spec.dtype)
+        elif spec.scales is not None:
+            if spec.axis != len(spec.shape) - (1 if self._channels_last else 3):
+                raise CardError(
+                    f"Input {spec.name!r} is quantised along axis {spec.axis}, which is not that of its channels."
+                )
+            table = quantize(real, spec.scales, spec.zero_points if spec.zero_points is not None else 0, spec.dtype)
+        elif spec.scale is not None:
+            table = quantize(real, spec.scale, spec.zero_point, spec.dtype)
+        else:
+            raise CardError(
+                f"Input {spec.name!r} is {spec.dtype} and not quantised; its card cannot have a mean and std."
+            )
+        return table[:, 0] if (table == table[:, :1]).all() else table
+
+
 def prepare(image: object, spec: TensorSpec, card: Card | None = None) -> tuple[Array, Placement]:
     """A picture as the raw values of an input.
 
     Args:
         image: a picture as :func:`load` takes it; uint8 is always a picture. Or an array of the input's own shape (a
             leading 1 may be left out) that holds its raw values, or floats that hold its real values.
-        spec: the input, (1, h, w, c) or (1, c, h, w), c = 1 or 3.
-        card: how to fit and normalise; None = a letterbox, RGB, pixels as they are.
+        spec: as of :class:`PictureInput`, which is what to use for many pictures.
+        card: as of :class:`PictureInput`.
 
     Returns:
         C-contiguous raw values of ``spec.shape`` and ``spec.dtype``, and where the picture lies in them.
 
     Raises:
         BadInput: no picture, NaN or infinity, or resizing without Pillow.
-        CardError: an input that is no picture, or a float input without a mean and std.
+        CardError: an input that is not a picture, or a float input without a mean and std.
     """
-    how = card.input if card else Picture()
-    layout, channels = _layout(spec, how)
-    width, height = input_size(spec, card)
-    colour = how.colour or ("grey" if channels == 1 else "rgb")
-    if _CHANNELS[colour] != channels:
-        raise CardError(f"Input {spec.name!r} has {channels} channels, but its card says {colour}.")
-    if is_array(image) and image.dtype != np.uint8:
-        return _values(image, spec), Placement((width, height), (width, height))
-    if is_array(image) and image.shape == spec.shape:
-        image = image.reshape(image.shape[-3:])
-        image = image if layout == "nhwc" else image.transpose(1, 2, 0)
-
-    source = load(image)
-    placement = Placement.fit(how.fit, (source.shape[1], source.shape[0]), (width, height))
-    placed = _coloured(_place(source, placement, how.pad), colour)
-    planar = placed if layout == "nhwc" else placed.transpose(2, 0, 1)
-    table = _table(spec, how, channels, layout)
-    if table is None:
-        return np.ascontiguousarray(planar).reshape(spec.shape), placement
-    if table.ndim == 1:
-        return np.take(table, planar).reshape(spec.shape), placement
-    raw = np.empty(planar.shape, spec.dtype)
-    axis = 2 if layout == "nhwc" else 0
-    for channel in range(channels):
-        np.moveaxis(raw, axis, 0)[channel] = np.take(table[:, channel], np.moveaxis(planar, axis, 0)[channel])
-    return raw.reshape(spec.shape), placement
-
-
-def takes_pictures(spec: TensorSpec, card: Card | None = None) -> bool:
-    """Whether an input has the shape of a picture."""
-    try:
-        _layout(spec, card.input if card else Picture())
-    except CardError:
-        return False
-    return True
-
-
-def input_size(spec: TensorSpec, card: Card | None = None) -> tuple[int, int]:
-    """Width and height of an input that takes pictures.
-
-    Raises:
-        CardError: it takes none.
-    """
-    layout, _ = _layout(spec, card.input if card else Picture())
-    height, width = spec.shape[-3:-1] if layout == "nhwc" else spec.shape[-2:]
-    return width, height
-
-
-def _layout(spec: TensorSpec, how: Picture) -> tuple[str, int]:
-    """``nhwc`` or ``nchw``, and the number of channels."""
-    shape = spec.shape
-    if len(shape) not in (3, 4) or (len(shape) == 4 and shape[0] != 1):
-        raise CardError(f"Input {spec.name!r} of shape {shape} is no picture; give an array of its shape.")
-    layout = how.layout or ("nhwc" if shape[-1] in (1, 3) else "nchw")
-    channels = shape[-1 if layout == "nhwc" else -3]
-    if channels not in (1, 3):
-        raise CardError(f"Input {spec.name!r} of shape {shape} has no 1 or 3 channels where {layout} has them.")
-    return layout, channels
-
-
-def _values(image: Array, spec: TensorSpec) -> Array:
-    """Raw or real values of the input's own shape."""
-    if image.shape not in (spec.shape, spec.shape[-3:]):
-        raise BadInput(
-            f"An array of {image.dtype} holds an input's own values and has its shape {spec.shape}; got {image.shape}. "
-            "Pictures of other sizes are uint8."
-        )
-    return spec.check(spec.quantize(image).reshape(spec.shape))
-
-
-def _table(spec: TensorSpec, how: Picture, channels: int, layout: str) -> Array | None:
-    """Raw values of the 256 pixel values: (256,), or (256, c) if channels differ; None = pixels are raw values."""
-    levels = np.arange(256)
-    if how.mean is None or how.std is None:
-        if spec.dtype.kind == "f":
-            raise CardError(f"Input {spec.name!r} is {spec.dtype}; its card has to give input.mean and input.std.")
-        return None if spec.dtype == np.uint8 else (levels - 128 * (spec.dtype.kind == "i")).astype(spec.dtype)
-    if not {len(how.mean), len(how.std)} <= {1, channels}:
-        raise CardError(f"Input {spec.name!r} has {channels} channels; its card gives another number of means or stds.")
-    real = ((levels[:, None] - np.array(how.mean)) / np.array(how.std)).astype(np.float32)
-    real = np.broadcast_to(real, (256, channels))
-    if spec.dtype.kind == "f":
-        table = real.astype(spec.dtype)
-    elif spec.scales is not None:
-        if spec.axis != len(spec.shape) - (1 if layout == "nhwc" else 3):
-            raise CardError(
-                f"Input {spec.name!r} is quantised along axis {spec.axis}, which is not that of its channels."
-            )
-        table = quantize(real, spec.scales, spec.zero_points if spec.zero_points is not None else 0, spec.dtype)
-    elif spec.scale is not None:
-        table = quantize(real, spec.scale, spec.zero_point, spec.dtype)
-    else:
-        raise CardError(f"Input {spec.name!r} is {spec.dtype} and not quantised; its card cannot have a mean and std.")
-    return table[:, 0] if (table == table[:, :1]).all() else table
+    return PictureInput(spec, card).prepare(image)
 
 
 @contextmanager

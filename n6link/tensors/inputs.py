@@ -16,9 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from n6link.errors import BadInput, CardError, UnknownName
-from n6link.tensors import image
 from n6link.tensors.card import Card
-from n6link.tensors.image import Placement
+from n6link.tensors.image import PictureInput, Placement
 from n6link.tensors.tensor import TensorSpec
 
 LARGE: Final = 640 * 480
@@ -44,6 +43,7 @@ class Inputs:
         self._size = size
         self._card = card
         self._problem = card_problem
+        self._pictures = {name: picture for name, spec in specs.items() if (picture := _picture(spec, card))}
 
     async def prepare(self, data: Any) -> tuple[memoryview, Placement | None]:
         """All inputs as they lie in a slot, and where the picture lies in its input.
@@ -71,18 +71,20 @@ class Inputs:
 
     async def _input(self, value: Any, spec: TensorSpec) -> tuple[NDArray[Any], Placement | None]:
         """Raw values of one input."""
+        picture = self._pictures.get(spec.name)
         if not isinstance(value, str | os.PathLike) and not hasattr(value, "convert"):
             array = _array(value, spec)
-            own = array.dtype != np.uint8 or not image.takes_pictures(spec, self._card)
+            own = array.dtype != np.uint8 or picture is None
             if own or (self._problem and array.shape == spec.shape):
                 if array.size < LARGE or array.dtype == spec.dtype:
                     return _own_values(array, spec), None
                 return await anyio.to_thread.run_sync(_own_values, array, spec, abandon_on_cancel=True), None
         if self._problem:
             raise CardError(self._problem)
+        picture = picture or PictureInput(spec, self._card)  # which says why it takes none
         if isinstance(value, np.ndarray) and value.size < LARGE:
-            return image.prepare(value, spec, self._card)
-        return await anyio.to_thread.run_sync(image.prepare, value, spec, self._card, abandon_on_cancel=True)
+            return picture.prepare(value)
+        return await anyio.to_thread.run_sync(picture.prepare, value, abandon_on_cancel=True)
 
     def _upload(self, arrays: Mapping[str, NDArray[Any]]) -> memoryview:
         """The bytes of an upload; those of the array itself if there is only one."""
@@ -95,6 +97,14 @@ class Inputs:
             spec = self._specs[name]
             upload[spec.offset : spec.offset + spec.size] = _bytes(array)
         return upload
+
+
+def _picture(spec: TensorSpec, card: Card | None) -> PictureInput | None:
+    """How pictures go into an input; None if it takes none."""
+    try:
+        return PictureInput(spec, card)
+    except CardError:
+        return None
 
 
 def _array(value: Any, spec: TensorSpec) -> NDArray[Any]:
