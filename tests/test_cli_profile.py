@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from n6link.cli.common import Group
 from n6link.cli.profile import profile
 from n6link.cli.report import report, size
 from n6link.epochs.profile import Profile
+from n6link.epochs.st_report import read
+from n6link.errors import ReportError
 from n6link.protocol import TimerSource
 
 DATA = Path(__file__).parent / "data"
@@ -87,7 +90,7 @@ def test_pools_as_the_case_study_shows_them() -> None:
     assert cells(text, "npuRAM5")[::2] == ["432 KB", "96%", "432 KB"]
     assert cells(text, "octoFlash") == ["2.924 MB", "60.500 MB", "5%", "2.924 MB", "0 KB"]
     assert cells(text, "Total") == ["4.559 MB", "2.924 MB", "1.635 MB"]
-    assert "75 epochs in 9 blocks: 71 EC, 4 SW; NPU offload 94.7% of the epochs" in text
+    assert "75 epochs in 9 blocks: 71 EC, 4 SW; NPU offload 94.7% of 75 epochs" in text
     assert "on the CPU: 3 Resize, 1 DequantizeLinear" in text
 
 
@@ -100,7 +103,9 @@ def test_two_reports_of_one_network_are_told_apart(monkeypatch: pytest.MonkeyPat
 
 
 def test_report_as_json() -> None:
-    reports = json.loads(n6link("report", "--json", *CASES).stdout)
+    found = json.loads(n6link("report", "--json", *CASES).stdout)
+    assert (found["ignored"], found["damaged"]) == ([], [])
+    reports = found["reports"]
     assert [item["epochs"]["epochs"] for item in reports] == [75, 149, 270]
     assert reports[0]["pools"][2]["used"] == 864 * 1024
 
@@ -111,9 +116,46 @@ def test_notes_are_shown_and_may_be_an_error(tmp_path: Path) -> None:
     outcome = n6link("report", tmp_path / "report.txt")
     assert outcome.exit_code == 0
     assert "line 3: Not understood in the part 'epochs': rubbish [red]0" in outcome.stdout
-    assert "and 10 more notes" in outcome.stdout
+    assert "and 11 more notes" in outcome.stdout
     assert n6link("report", "--strict", tmp_path / "report.txt").exit_code == 1
     assert n6link("report", "--strict", *CASES).exit_code == 0
+
+
+def test_what_is_ignored_or_damaged_is_said_and_the_rest_is_shown(tmp_path: Path) -> None:
+    shutil.copy(DATA / "movenet" / "network_generate_report.txt", tmp_path)
+    (tmp_path / "movenet_Q.json").write_text('{"tensors": []}')
+    assert n6link("report", "--strict", tmp_path).exit_code == 0
+    (tmp_path / "requirements.txt").write_text("numpy\n")
+    outcome = n6link("report", tmp_path)
+    assert outcome.exit_code == 0
+    assert "Total epochs" in outcome.stdout
+    assert "requirements.txt begins with 'numpy', and holds no part of a report" in outcome.stderr
+    assert n6link("report", "--strict", tmp_path).exit_code == 1
+    (tmp_path / "network_c_info.json").write_text('{\n"graphs": [')
+    for files in ((tmp_path,), (tmp_path / "network_c_info.json", CASES[1]), (CASES[1], tmp_path / "nothing.txt")):
+        outcome = n6link("report", *files)
+        assert outcome.exit_code == 1
+        assert "Total epochs" in outcome.stdout, files
+        assert (
+            "network_c_info.json is not a complete JSON document (line 2" in outcome.stderr
+            or "nothing.txt cannot" in outcome.stderr
+        )
+    found = json.loads(n6link("report", "--json", tmp_path).stdout)
+    assert [len(found[key]) for key in ("reports", "ignored", "damaged")] == [1, 1, 1]
+
+
+def test_several_networks_of_a_folder_are_several_columns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("n6link.cli.common.out._width", 200)
+    for name in ("movenet", "yolov8n_pose"):
+        for kind in ("generate", "validate"):
+            shutil.copy(DATA / name / f"network_{kind}_report.txt", tmp_path / f"{name}_{kind}_report.txt")
+    text = n6link("report", tmp_path).stdout
+    assert cells(text, "Total epochs") == ["75", "149"]
+    assert cells(text, "Inference time") == ["22 ms", "32 ms"]
+    with pytest.raises(
+        ReportError, match="holds reports of 2 networks or builds; name one of movenet_generate_report.txt, yolo"
+    ):
+        read(tmp_path)
 
 
 def test_no_report(tmp_path: Path) -> None:

@@ -287,18 +287,77 @@ def test_reports_of_another_run_are_refused(tmp_path: Path, compiled: list[Epoch
             read_network("bert", folder(tmp_path / str(number), compiled, report, **options))
 
 
-@pytest.mark.parametrize("epoch", [1, 6, 65])
-def test_another_kind_of_an_epoch_is_noticed(tmp_path: Path, compiled: list[EpochBlock], epoch: int) -> None:
+@pytest.mark.parametrize(
+    ("epoch", "evidence"),
+    [
+        (1, "HYBRID 1-5 runs where the report has EC 1-5 Mul, Add, Identity, Conv"),
+        (65, "HYBRID 64-66 runs where the report has EC 64-65"),
+    ],
+)
+def test_another_kind_of_an_epoch_is_noticed(
+    tmp_path: Path, compiled: list[EpochBlock], epoch: int, evidence: str
+) -> None:
     blocks = [
         replace(block, kind=EpochKind.HYBRID) if block.first <= epoch <= block.last else block for block in compiled
     ]
-    with pytest.raises(ReportError, match=r"epoch \d+ is (EC|SW) against HYBRID"):
+    with pytest.raises(
+        ReportError, match=rf"network_c_info.json is not of .*network.c: {evidence}.*; keep the files of one run"
+    ):
         read_network("bert", folder(tmp_path, blocks, C_INFO))
 
 
+def test_the_report_says_what_kind_a_block_is_that_the_cpu_runs(tmp_path: Path, compiled: list[EpochBlock]) -> None:
+    """The generated file flags as hybrid what the report calls SW; the firmware describes it as the report does."""
+    assert compiled[1].kind is EpochKind.SW
+    flagged = [replace(block, kind=EpochKind.HYBRID) if block.kind is EpochKind.SW else block for block in compiled]
+    place = folder(tmp_path, flagged, C_INFO)
+    assert read_source(place).table.counts[EpochKind.HYBRID] == 28
+    network = read_network("bert", place)
+    report = st_report.read(C_INFO)
+    assert report.table
+    assert network.table.counts == report.table.counts
+    assert network.blocks[1].kind is EpochKind.SW
+    assert f"{compiled[1].first}u, {compiled[1].last}u, N6_EPOCH_KIND_SW, " in write_c([network])
+
+
 def test_a_missing_epoch_is_noticed(tmp_path: Path, compiled: list[EpochBlock]) -> None:
-    with pytest.raises(ReportError, match="epoch 64 is EC against nothing"):
+    with pytest.raises(ReportError, match="EC 64-65 Conv, Add is in the report, and does not run; keep"):
         read_network("bert", folder(tmp_path, compiled[:-1], C_INFO))
+
+
+def test_an_hw_epoch_without_work_has_no_block(tmp_path: Path) -> None:
+    """The report counts it all the same, and so does the firmware."""
+    lines = ["ST Edge AI Core v2.2.0-20266 2adc00962", "Epochs details", "-" * 40]
+    lines += ["Total number of epochs: 4 of which 1 implemented in software"]
+    lines += ["epoch 1 HW", "epoch 2 -SW- (Mul)", "epoch 3 HW", "epoch 4 HW", "=" * 40]
+    blocks = [EpochBlock(0, EpochKind.SW, 2, 2), EpochBlock(1, EpochKind.HW, 4, 4)]
+    place = folder(tmp_path, blocks)
+    (place / "network_generate_report.txt").write_text("\n".join(lines))
+    network = read_network("bert", place)
+    assert (network.epochs, len(network.blocks), network.blocks[0].operation) == (4, 2, "Mul")
+    assert f"{network.table.offload_by_count:.1%}" == "75.0%"
+
+
+def test_the_compiler_is_the_one_whose_runtime_the_file_asks_for(tmp_path: Path) -> None:
+    place = folder(tmp_path)
+    text = (place / "network.c").read_text().replace("atonn-v1.1.1-14-ge619e860", "STAI-2.0-RC1-1-1-g0307e413")
+    (place / "network.c").write_text(text)
+    assert read_source(place).compiler == ""
+    parts = zip(("MAJOR", "MINOR", "MICRO", "DEV"), (1, 0, 0, 16), strict=True)
+    check = "#if " + " || ".join(f"LL_ATON_VERSION_{part} != {number}" for part, number in parts)
+    (place / "network.c").write_text(f"{text}{check}\n#error\n#endif\n")
+    assert read_source(place).compiler == "1.0.0-16"
+
+
+def test_reports_of_another_network_in_the_folder_do_not_count(tmp_path: Path, compiled: list[EpochBlock]) -> None:
+    place = folder(tmp_path, compiled, C_INFO)
+    shutil.copy(REPORTS / "mobile_generate_and_validate_log.txt", place / "network_mobile_generate_report.txt")
+    shutil.copy(REPORTS / "mobile_generate_and_validate_log.txt", place / "notes.txt")
+    assert [Path(report.source).name for report in read_network("bert", place).reports] == ["network_c_info.json"]
+    (place / "network_generate_report.txt").write_bytes(b"\xff\xfeE\0" + bytes(range(256)))
+    (place / "other_c_info.json").write_text("{")
+    with pytest.raises(ReportError, match="other_c_info.json is not a complete JSON document"):
+        read_network("bert", place)
 
 
 def test_reports_of_two_models_are_refused(tmp_path: Path, compiled: list[EpochBlock]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 import re
 from dataclasses import replace
@@ -230,6 +231,9 @@ def test_crlf_blank_lines_colours_and_utf_16(tmp_path: Path) -> None:
         "blank": plain.replace("\n", "\n\n").encode(),
         "colour": re.sub(r"^(.+)$", "\x1b[36;1m\\1\x1b[0m", plain, flags=re.MULTILINE).encode(),
         "utf16": plain.encode("utf-16"),
+        "utf16le": plain.encode("utf-16-le"),
+        "utf16be": plain.encode("utf-16-be"),
+        "nbsp": plain.replace(" ", "\xa0").encode(),
         "bom": plain.encode("utf-8-sig"),
     }
     for name, raw in forms.items():
@@ -254,9 +258,27 @@ def test_pool_of_unknown_range_has_the_printed_size() -> None:
 
 
 def test_several_used_ranges() -> None:
-    row = "\tpool [0x0 - 0x1000]: 1.000 kB / 4.000 kB ( 25.00 % used) -- weights: 0  B  activations: 1.000 kB"
-    text = f"Memory usage information\n{row}\nUsed memory ranges\n\tpool [0x0 - 0x1000]: 0x0-0x100 0x200-0x4FF"
-    assert read_text(text).pools[0].used == 0x100 + 0x2FF
+    row = "\tpool [0x0 - 0x1000]: {used} / 4.000 kB ( 25.00 % used) -- weights: 0  B  activations: {used}"
+    for used, exact in (
+        ("1.000 kB", 0x3FF),
+        ("1.002 kB", 1026),
+        ("1023  B", 1023),
+        ("1022  B", 1022),
+        ("0.001 MB", 0x3FF),
+    ):
+        lines = ["Memory usage information", row.format(used=used), "Used memory ranges"]
+        text = "\n".join([*lines, "\tpool [0x0 - 0x1000]: 0x0-0x100 0x200-0x4FF"])
+        assert read_text(text).pools[0].used == exact, f"{used}: the ranges are nearer only within the rounding"
+
+
+def test_weights_are_exact_where_their_section_is_listed() -> None:
+    rows = [
+        "\tflash [0x0 - 0x1000000]: 3.148 MB / 16.000 MB ( 20 % used) -- weights: 3.148 MB  activations: 0  B",
+        "\tram [0x0 - 0x10000]: 1.000 kB / 64.000 kB ( 1 % used) -- weights: 0  B  activations: 1.000 kB",
+    ]
+    section = [' Requested memory size by section - "stm32n6npu" target', " weights     0   3,300,769    0    0"]
+    pools = {pool.name: pool for pool in read_text("\n".join(["Memory usage information", *rows, *section])).pools}
+    assert (pools["flash"].used, pools["flash"].weights, pools["ram"].used) == (3300769, 3300769, 1024)
 
 
 @pytest.mark.parametrize(
@@ -318,7 +340,7 @@ def test_sums_that_do_not_agree() -> None:
         "The report announces 1 software epochs, and lists 0",
     ]
     lines = ["Total number of epochs  2", ">> pure software (SW) epochs  1", ">> hybrid epochs (using both)  1"]
-    lines += [">> pure hardware (HW or EC) epochs  0  (implemented in 2 epoch controller blobs/meta epochs)"]
+    lines += [">> pure hardware (HW or EC) epochs  0  (implemented in 0 epoch controller blobs/meta epochs)"]
     report = read_text(epochs_part(*lines, "| epoch_1 | SW | Mul |", "| epoch_2 | HYBRID | Resize |"))
     assert report.notes == ()
 
@@ -343,27 +365,38 @@ def test_truncated_report_gives_what_is_there(tmp_path: Path, cut: float) -> Non
     report = read(path)
     assert report.pools
     if cut > 0.5:
-        assert 0 < table(report).epochs < 149
+        assert (table(report).epochs, table(report).counts[SW]) == (149, 18), "as announced"
+        assert table(report).unlisted > 0
+        assert math.isnan(table(report).offload_by_count), "what the missing rows say is not known"
+        assert report.to_dict()["epochs"]["offload_by_count"] is None
         assert any("announces 149 epochs" in str(note) for note in report.notes)
+        lines = len(raw[: int(len(raw) * cut)].splitlines())
+        assert f"line {lines}: The text ends in the part 'epochs'; it may be cut off" in map(str, report.notes)
 
 
 def test_truncated_json_is_refused(tmp_path: Path) -> None:
     raw = C_INFO.read_bytes()
     (tmp_path / "cut.json").write_bytes(raw[: len(raw) // 2])
-    with pytest.raises(ReportError, match=r"cut\.json is no complete JSON document: .*line \d+"):
+    with pytest.raises(ReportError, match=r"cut\.json is not a complete JSON document \(line \d+, column \d+: "):
         read(tmp_path / "cut.json")
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "no part of an ST Edge AI Core report"),
-        (b"hello\n" * 10, "no part of"),
-        (bytes(range(256)) * 100, "no part of"),
-        (b"{}", "json_schema_version None"),
+        (b"", "file is empty; network_generate_report.txt, .* is needed"),
+        (b"\n  \n", "file is empty"),
+        (b"hello\n" * 10, "begins with 'hello', and holds no part of a report of ST Edge AI Core; .* is needed"),
+        (
+            b"a\nb\n" + bytes(range(256)) * 100,
+            "is not text: line 3 holds a zero byte; text in UTF-8 or UTF-16 is needed",
+        ),
+        (b"{}", "has no json_schema_version; network_generate_report.txt, .* is needed"),
+        (b'{"tensors": []}', "is the quantisation of the model"),
+        (b'{"json_schema_version": null}', "json_schema_version None; a network_c_info.json of 2.x is needed"),
         (b'{"json_schema_version": "3.0"}', r"'3\.0'"),
         (b'{"json_schema_version": 2}', "json_schema_version 2"),
-        (b'{"a":' * 100_000, "no complete JSON"),
+        (b'{"a":' * 100_000, "not a JSON document that can be read"),
     ],
 )
 def test_no_report(tmp_path: Path, content: bytes, message: str) -> None:
@@ -493,8 +526,8 @@ def test_join_flags_blocks_of_another_length() -> None:
     report = EpochTable.from_blocks([EpochBlock(0, SW, 1, 1, "Mul"), EpochBlock(0, EC, 2, 4)])
     longer = EpochTable.from_blocks([EpochBlock(0, SW, 1, 2), EpochBlock(0, EC, 3, 6)])
     assert join(report, longer).disagreements == (
-        "SW 1-2 runs where the report has SW 1 Mul.",
-        "EC 3-6 runs where the report has EC 2-4.",
+        "SW 1-2 runs where the report has SW 1 Mul",
+        "EC 3-6 runs where the report has EC 2-4",
     )
 
 
@@ -507,11 +540,11 @@ def test_join_flags_another_build() -> None:
     )
     joined = join(report, device)
     assert joined.disagreements == (
-        "SW 5 Resize is in the report, and does not run on the device.",
-        "SW 10 Mul runs on the device, and is not in the report.",
+        "SW 5 Resize is in the report, and does not run",
+        "SW 10 Mul runs, and is not in the report",
     )
     renamed = EpochTable.from_blocks([EpochBlock(0, EC, 1, 4), EpochBlock(0, SW, 5, 5, "Mul"), EpochBlock(0, EC, 6, 9)])
-    assert join(report, renamed).disagreements == ("SW 5 Mul runs where the report has SW 5 Resize.",)
+    assert join(report, renamed).disagreements == ("SW 5 Mul runs where the report has SW 5 Resize",)
 
 
 def blocks_of(*rows: tuple[EpochKind, int, int] | tuple[EpochKind, int, int, str]) -> EpochTable:
@@ -536,12 +569,12 @@ def test_join_accepts_hw_epochs_that_compute_nothing() -> None:
     assert (joined.table.epochs, joined.table.counts[HW]) == (5, 3), "as the report counts them"
     working = EpochTable(tuple(replace(block, estimated_total=9) for block in report.blocks))
     assert join(working, device).disagreements == (
-        "HW 1 is in the report, and does not run on the device.",
-        "HW 4 is in the report, and does not run on the device.",
+        "HW 1 is in the report, and does not run",
+        "HW 4 is in the report, and does not run",
     )
     assert join(report, blocks_of((SW, 2, 2, "QuantizeLinear"), (HW, 3, 3))).disagreements == (
-        "HW 4 is in the report, and does not run on the device.",
-        "SW 5 Mul is in the report, and does not run on the device.",
+        "HW 4 is in the report, and does not run",
+        "SW 5 Mul is in the report, and does not run",
     )
 
 
@@ -640,7 +673,10 @@ def test_an_epoch_that_comes_twice_counts_once(tmp_path: Path) -> None:
 
 
 def test_notes_on_a_document_are_limited(tmp_path: Path) -> None:
-    nodes: list[dict[str, object]] = [{"name": "odd", "mapping": "NODE_X"} for _ in range(MAX_NOTES + 7)]
+    work = [{"type": "Conv"}]
+    nodes: list[dict[str, object]] = [
+        {"name": f"epoch_{number}", "mapping": "NODE_X", "subgraph_nodes": work} for number in range(MAX_NOTES + 7)
+    ]
     report = read(write_c_info(tmp_path / "network_c_info.json", nodes))
     assert (len(report.notes), report.more_notes) == (MAX_NOTES, 7)
 

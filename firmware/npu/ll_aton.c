@@ -4,10 +4,8 @@
  * Describing   LL_Buffer_InfoTypeDef becomes n6_tensor_t. mem_shape is the shape that lies in
  *              memory. Element types are matched by name, since their numbers moved between
  *              runtimes 1.1.0 and 1.1.1. The list of inputs may also hold parameters; they are
- *              skipped. What an epoch block is, its flags say, in this order: a blob runs under the
- *              epoch controller (and is flagged as pure hardware, too), then software, hybrid,
- *              internal, else hardware. The runtime counts the return marker behind the last epoch
- *              as one more; the registry's number does not.
+ *              skipped. Epoch blocks are described by the registry, which has read the network's
+ *              generated file and its reports; what is checked is that they are this network's.
  *
  * Running      start() resets the instance, hands it the input, and cleans the caches. Each step()
  *              is one call of LL_ATON_RT_RunEpochBlock, which starts a block, or ends it when its
@@ -176,38 +174,14 @@ static int describe_tensors(const LL_Buffer_InfoTypeDef *info, n6_tensor_t *tens
     return found == count ? 0 : -N6_ATON_MISMATCH;
 }
 
-static uint8_t kind_of(const EpochBlock_ItemTypeDef *item)
-{
-    if (EpochBlock_IsEpochBlob(item))
-        return N6_EPOCH_KIND_EC;
-    if (EpochBlock_IsEpochPureSW(item))
-        return N6_EPOCH_KIND_SW;
-    if (EpochBlock_IsEpochHybrid(item))
-        return N6_EPOCH_KIND_HYBRID;
-    if (EpochBlock_IsEpochInternal(item))
-        return N6_EPOCH_KIND_EXTRA;
-    return N6_EPOCH_KIND_HW;
-}
-
-static int describe_blocks(const n6_aton_network_t *network)
+/* The registry describes the blocks of the network that was built with it, and no other. */
+static int check_blocks(const n6_aton_network_t *network)
 {
     const EpochBlock_ItemTypeDef *item = network->instance->network->epoch_block_items();
     uint16_t i = 0;
     for (; !EpochBlock_IsLastEpochBlock(item); item++, i++) {
-        if (i == network->blocks)
+        if (i == network->blocks || network->block[i].first != (uint16_t)item->epoch_num)
             return -N6_ATON_MISMATCH;
-        const n6_aton_hint_t *hint = &network->hint[i];
-        n6_block_t *block = &network->block[i];
-        block->first = (uint16_t)item->epoch_num;
-        block->last = (uint16_t)item->last_epoch_num;
-        if (block->last == network->epochs + 1 && block->first <= network->epochs)
-            block->last = network->epochs;
-        block->kind = kind_of(item);
-        block->operation = hint->operation;
-        block->estimated_npu =
-            item->estimated_npu_cycles ? item->estimated_npu_cycles : hint->estimated_npu;
-        block->estimated_total =
-            item->estimated_tot_cycles ? item->estimated_tot_cycles : hint->estimated_total;
     }
     return i == network->blocks ? 0 : -N6_ATON_MISMATCH;
 }
@@ -242,7 +216,7 @@ static int describe(const n6_aton_network_t *network, n6_network_t *out, uint32_
     if (status == 0)
         status = describe_tensors(outputs, network->output, network->outputs, &zero_point, end);
     if (status == 0)
-        status = describe_blocks(network);
+        status = check_blocks(network);
     if (status != 0)
         return status;
     if (any_user_allocated(outputs))

@@ -27,15 +27,8 @@
 extern "C" {
 #endif
 
-/* What the generator's reports know of an epoch block and the compiled network does not. */
-typedef struct {
-    const char *operation; /* NULL = not known */
-    uint64_t estimated_npu;
-    uint64_t estimated_total;
-} n6_aton_hint_t;
-
-/* One network of the registry. The tables are sized by the registry and filled by n6_aton_init().
- */
+/* One network of the registry. Its blocks are as the generator's reports name them, its tensors are
+ * filled in by n6_aton_init(). */
 typedef struct {
     NN_Instance_TypeDef *instance;
     const char *name;
@@ -44,7 +37,6 @@ typedef struct {
     uint16_t epochs; /* without the return marker at the end */
     uint32_t digest;
     const n6_pool_t *pool;
-    const n6_aton_hint_t *hint; /* one for each block */
     uint16_t blocks;
     uint16_t zero_points; /* of all inputs and outputs that are quantised per channel */
     uint8_t pools;
@@ -52,7 +44,7 @@ typedef struct {
     uint8_t outputs;
     n6_tensor_t *input;
     n6_tensor_t *output;
-    n6_block_t *block;
+    const n6_block_t *block;
     int32_t *zero_point;
 } n6_aton_network_t;
 

@@ -14,15 +14,16 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from n6link.cli import tables
-from n6link.cli.common import FAILED, Json, emit, listing, out
+from n6link.cli.common import FAILED, Json, emit, err, listing, out
 from n6link.console import duration
 from n6link.epochs import patterns
 from n6link.epochs.pools import Pool
 from n6link.epochs.timers import EpochTable
+from n6link.errors import ReportError
 from n6link.protocol import EpochKind
 
 if TYPE_CHECKING:
-    from n6link.epochs.st_report import Report
+    from n6link.epochs.st_report import Folder, Report
 
 MAX_NOTES: Final = 20
 """Notes that are shown of each report."""
@@ -35,25 +36,56 @@ def report(
         list[Path],
         typer.Argument(
             metavar="FILE|DIR",
-            help="Reports, console logs or c_info.json; a folder is one network, whose reports complete each other.",
+            help="Reports, console logs, c_info.json or .mpool files, or folders; files of one network complete each other.",
         ),
     ],
-    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 if anything was not understood.")] = False,
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="Exit with 1 if anything was not understood or ignored, or if a build failed."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Show reports of ST Edge AI Core: memory pools, epochs, what falls back to the CPU, and networks side by side."""
-    from n6link.epochs.st_report import read
-
-    reports = [read(file) for file in files]
+    found = _read(files)
     if as_json:
-        emit([item.to_dict() for item in reports])
+        reports = [item.to_dict() for item in found.reports]
+        emit({"reports": reports, "ignored": found.ignored, "damaged": [str(error) for error in found.damaged]})
     else:
-        for item in reports:
+        for item in found.reports:
             out.print(details(item))
-        for table in comparison(reports):
+        for table in comparison([item for item in found.reports if item.formats not in (("failed",), ("mpool",))]):
             out.print(table)
-    if strict and any(item.notes for item in reports):
+    for sentence in found.ignored:
+        err.print(f"[yellow]Ignored:[/] {escape(sentence)}", soft_wrap=True)
+    for error in found.damaged:
+        err.print(f"[bold red]Error:[/] {escape(str(error))}", soft_wrap=True)
+    wrong = found.ignored or any(item.notes or item.errors for item in found.reports)
+    if found.damaged or (strict and wrong):
         raise typer.Exit(FAILED)
+
+
+def _read(files: Iterable[Path]) -> Folder:
+    """All that was asked for, and what of it cannot be read; if that is all of it, the first error is the command's."""
+    from n6link.epochs.st_report import Folder, read, read_folder
+
+    reports: list[Report] = []
+    ignored: list[str] = []
+    damaged: list[ReportError] = []
+    for file in files:
+        try:
+            found = read_folder(file) if file.is_dir() else Folder((read(file),))
+            if not found.reports and not found.damaged:
+                raise ReportError(
+                    f"{file} holds no report of ST Edge AI Core; give the folder that stedgeai writes, or a file"
+                )
+        except ReportError as error:
+            found = Folder(damaged=(error,))
+        reports += found.reports
+        ignored += found.ignored
+        damaged += found.damaged
+    if not reports:
+        raise damaged[0]
+    return Folder(tuple(reports), tuple(ignored), tuple(damaged))
 
 
 def details(item: Report) -> RenderableType:
@@ -62,8 +94,14 @@ def details(item: Report) -> RenderableType:
     about = [f"ST Edge AI Core {item.tool}" if item.tool else "", f"compiler {item.compiler}" if item.compiler else ""]
     about += [item.created, f"{item.macc:,} MACs" if item.macc else "", " + ".join(item.formats)]
     parts: list[RenderableType] = [head, Text(", ".join(filter(None, about)), style="dim")]
+    parts += [Text(f"failed: {error}", style="bold red") for error in item.errors]
     parts += [pools(item)] if item.pools else []
     parts += [Text("\n".join(epochs(item.table)))] if item.table else []
+    parts += [layers(item)] if item.layers and not item.table else []
+    parts += [Text(item.idle, style="bold yellow")] if item.idle else []
+    if item.validation and item.host_seconds is not None:
+        where = f"on the host ({item.validation.device})" if item.validation.device else "on the host"
+        parts.append(Text(f"validated {where}: the time there says nothing about a board", style="dim"))
     if item.timers:
         parts.append(times(item))
     parts += [Text(str(note), style="yellow") for note in item.notes[:MAX_NOTES]]
@@ -72,13 +110,27 @@ def details(item: Report) -> RenderableType:
     return Group(*parts, "")
 
 
+def layers(item: Report) -> Table:
+    """What the CPU computes in a network without epochs, the most work first."""
+    table = tables.grid("Layers on the CPU", *[tables.right(name) for name in ("Layers", "MACs", "Share")])
+    whole = sum(work.macc for work in item.layers.values())
+    for name, work in sorted(item.layers.items(), key=lambda layer: (-layer[1].macc, -layer[1].layers, layer[0])):
+        table.add_row(escape(name), str(work.layers), f"{work.macc:,}", f"{work.macc / whole:.1%}" if whole else "")
+    return table
+
+
 def pools(item: Report) -> Table:
-    """Memory pools that are used, and their sum."""
+    """Memory pools that are used, and their sum; those of a memory pool file."""
+    if item.formats == ("mpool",):
+        table = tables.grid("Pool", Column("Address"), tables.right("Total"))
+        for pool in item.pools:
+            table.add_row(escape(pool.name), f"{pool.base:#x}", size(pool.total) if pool.total else "-")
+        return table
     table = tables.grid("Pool", *[tables.right(name) for name in ("Used", "Total", "Used", "Weights", "Activations")])
     for pool in item.pools:
         if pool.used:
-            sizes = size(pool.used), size(pool.total), f"{pool.share:.0%}", size(pool.weights), size(pool.activations)
-            table.add_row(escape(pool.name), *sizes)
+            whole = (size(pool.total), f"{pool.share:.0%}") if pool.total else ("-", "-")
+            table.add_row(escape(pool.name), size(pool.used), *whole, size(pool.weights), size(pool.activations))
     table.add_section()
     used = sum(pool.used for pool in item.pools)
     table.add_row("Total", size(used), "", "", size(item.weights), size(item.activations), style="bold")
@@ -87,11 +139,9 @@ def pools(item: Report) -> Table:
 
 def epochs(table: EpochTable) -> list[str]:
     """Counts, causes and repeats as sentences."""
-    counts = ", ".join(
-        f"{count} {kind.name}" for kind, count in sorted(table.counts.items(), key=lambda item: -item[1]) if count
-    )
     blocks = f"{len(table)} block" + "s" * (len(table) != 1)
-    lines = [f"{table.epochs} epochs in {blocks}: {counts}; NPU offload {table.offload_by_count:.1%} of the epochs"]
+    count = f"{table.epochs} epoch" + "s" * (table.epochs != 1)
+    lines = [f"{count} in {blocks}: {table.kinds_by_count}; NPU offload {table.offload}"]
     if table.fallbacks:
         lines.append(listing("on the CPU", (f"{count} {name}" for name, count in table.fallbacks.items())))
     lines += [f"repeats: {repeat}" for repeat in patterns.find(table)]
@@ -147,14 +197,28 @@ def size(count: int) -> str:
     return f"{count / 1024:.0f} KB" if count >= 1024 or not count else f"{count} B"
 
 
-def _epochs_of(item: Report, *kinds: EpochKind) -> str:
-    counts = item.table.counts if item.table else {}
-    return str(sum(counts[kind] for kind in kinds)) if counts else ""
+def _epochs_of(item: Report, kind: EpochKind) -> str:
+    return str(item.table.counts[kind]) if item.table else ""
 
 
 def _places(pools: Iterable[Pool], part: Callable[[Pool], int], total: int) -> str:
     names = ", ".join(pool.name for pool in pools if part(pool))
-    return f"{size(total)} ({names})" if names else ""
+    return (f"{size(total)} ({names})" if names else size(total)) if total else ""
+
+
+def _offload_by_count(item: Report) -> str:
+    if item.table is None:
+        return ""
+    if item.table.unlisted:
+        return "not known"
+    hybrid = f" + {item.table.hybrid_by_count:.1%} hybrid" if item.table.counts[EpochKind.HYBRID] else ""
+    return f"{item.table.offload_by_count:.1%}{hybrid}"
+
+
+def _causes(item: Report) -> str:
+    """What the CPU computes, each operation once."""
+    names = (name for block in item.table.blocks if block.fallback for name in block.operations) if item.table else ()
+    return ", ".join(dict.fromkeys(names))
 
 
 def _offload_by_time(item: Report) -> str:
@@ -168,12 +232,13 @@ METRICS: Final[dict[str, Callable[[Report], str]]] = {
     "HW epochs (NPU)": lambda item: _epochs_of(item, EpochKind.HW),
     "SW epochs (CPU)": lambda item: _epochs_of(item, EpochKind.SW),
     "Hybrid epochs": lambda item: _epochs_of(item, EpochKind.HYBRID),
-    "Offload by count": lambda item: f"{item.table.offload_by_count:.1%}" if item.table else "",
+    "Offload by count": _offload_by_count,
     "Offload by time": _offload_by_time,
     "Weights": lambda item: _places(item.pools, lambda pool: pool.weights, item.weights),
     "Activations": lambda item: _places(item.pools, lambda pool: pool.activations, item.activations),
     "MACs": lambda item: f"{item.macc / 1e6:.0f} M" if item.macc else "",
     "Inference time": lambda item: f"{item.seconds * 1e3:.3g} ms" if item.seconds else "",
-    "SW epoch cause": lambda item: ", ".join(item.table.fallbacks) if item.table else "",
+    "SW epoch cause": _causes,
+    "CPU layers": lambda item: "" if item.table else ", ".join(item.layers),
 }
 """Rows of the comparison, in the form of published case studies."""

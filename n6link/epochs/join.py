@@ -78,10 +78,10 @@ def _described(block: EpochBlock, known: Sequence[EpochBlock]) -> EpochBlock:
 def _against(block: EpochBlock, known: Sequence[EpochBlock]) -> Iterator[str]:
     """What in the report cannot be of the same build as this block; the first such thing is enough."""
     if not known:
-        yield f"{block.label} runs on the device, and is not in the report."
+        yield f"{block.label} runs, and is not in the report"
     for part in known:
         if not (_same_kind(part, block) and _same_place(part, block) and _same_name(part, block)):
-            yield f"{block.label} runs where the report has {part.label}."
+            yield f"{block.label} runs where the report has {part.label}"
             return
 
 
@@ -119,4 +119,4 @@ def _missing(
     for part in listed:
         idle = part.kind is EpochKind.HW and not part.estimated_total and part.first < last
         if id(part) not in seen and not idle:
-            yield part.first, f"{part.label} is in the report, and does not run on the device."
+            yield part.first, f"{part.label} is in the report, and does not run"

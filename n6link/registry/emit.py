@@ -53,8 +53,9 @@ def _tables(index: int, network: Network) -> str:
         f"{quoted(pool.name)}, {pool.base:#x}u, {pool.total}u, {pool.used}u, {pool.weights}u, {pool.activations}u"
         for pool in network.pools
     )
-    hints = (
-        f"{quoted(block.operation) if block.operation else 'NULL'}, {block.estimated_npu}u, {block.estimated_total}u"
+    blocks = (
+        f"{block.estimated_npu}u, {block.estimated_total}u, {block.first}u, {block.last}u, "
+        f"N6_EPOCH_KIND_{block.kind.name}, {quoted(block.operation) if block.operation else 'NULL'}"
         for block in network.blocks
     )
     zero_points = _zero_points(network)
@@ -63,10 +64,9 @@ def _tables(index: int, network: Network) -> str:
             f"/* {network.name}: {source.path.name} */\n",
             f"LL_ATON_DECLARE_NAMED_NN_INSTANCE_AND_INTERFACE({source.symbol})\n",
             _array(f"const n6_pool_t pool_{index}", pools),
-            _array(f"const n6_aton_hint_t hint_{index}", hints),
+            _array(f"const n6_block_t block_{index}", blocks),
             f"static n6_tensor_t input_{index}[{len(source.inputs)}];\n",
             f"static n6_tensor_t output_{index}[{len(source.outputs)}];\n",
-            f"static n6_block_t block_{index}[{len(network.blocks)}];\n",
             f"static int32_t zero_point_{index}[{zero_points}];\n" if zero_points else "",
             f"static const char card_{index}[] =\n    {quoted(network.card)};\n" if network.card else "",
         ]
@@ -83,7 +83,6 @@ def _entry(index: int, network: Network) -> str:
         "epochs": str(network.epochs),
         "digest": f"{network.digest:#x}u",
         "pool": f"pool_{index}" if network.pools else "NULL",
-        "hint": f"hint_{index}",
         "blocks": str(len(network.blocks)),
         "zero_points": str(_zero_points(network)),
         "pools": str(len(network.pools)),

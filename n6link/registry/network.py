@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Final
 
 from n6link.epochs import st_report
+from n6link.epochs.join import join
 from n6link.epochs.pools import Pool
 from n6link.epochs.st_report import Report
-from n6link.epochs.timers import EpochBlock
+from n6link.epochs.table import EpochBlock, EpochTable
 from n6link.errors import ReportError
-from n6link.protocol import EpochKind, records
+from n6link.protocol import records
 from n6link.registry.source import Source, read_source
 from n6link.tensors import card as cards
 
@@ -50,8 +51,8 @@ class Network:
     name: str
     source: Source
     reports: tuple[Report, ...]
-    blocks: tuple[EpochBlock, ...]
-    """as the source has them, with names and estimates of the reports, without the return marker"""
+    table: EpochTable
+    """the blocks of the source in the words of its reports, with the number of epochs that these count"""
     pools: tuple[Pool, ...]
     card: str
     """TOML text; empty = none"""
@@ -60,7 +61,12 @@ class Network:
     @property
     def epochs(self) -> int:
         """Number of epochs."""
-        return sum(block.epochs for block in self.blocks)
+        return self.table.epochs
+
+    @property
+    def blocks(self) -> tuple[EpochBlock, ...]:
+        """What the runtime runs, without the return marker."""
+        return self.table.blocks
 
     @property
     def notes(self) -> list[str]:
@@ -104,10 +110,10 @@ def read_network(name: str, path: str | os.PathLike[str], *, card: str | os.Path
             f"{source.path} leaves the output {allocated[0]!r} to be allocated; generate without --no-outputs-allocation."
         )
     text = _card(source, card)
-    blocks = _blocks(source, reports)
+    table = _table(source, reports)
     pools = _pools(source, reports)
-    parts = [name.encode(), source.path.read_bytes(), text.encode(), repr((blocks, pools)).encode()]
-    return Network(name, source, reports, blocks, pools, text, zlib.crc32(b"\0".join(parts)))
+    parts = [name.encode(), source.path.read_bytes(), text.encode(), repr((table, pools)).encode()]
+    return Network(name, source, reports, table, pools, text, zlib.crc32(b"\0".join(parts)))
 
 
 def check_together(networks: Sequence[Network], *, board: str | None = None, runtime: str | None = None) -> None:
@@ -177,10 +183,14 @@ def _check_memory(network: Network, board: str | None) -> None:
 
 
 def _reports(source: Source) -> tuple[Report, ...]:
-    """All reports beside the source; only its own ones, by name, where a folder holds several networks."""
-    files = [file for pattern in st_report.FOLDER_FILES for file in sorted(source.path.parent.glob(pattern))]
-    own = [file for file in files if file.name.startswith(f"{source.path.stem}_")]
-    return tuple(st_report.read(file) for file in own or files)
+    """All reports next to the source; where a folder holds several networks, only its own ones, by the names of files or in them."""
+    folder = st_report.read_files(source.path.parent)
+    if folder.damaged:
+        raise folder.damaged[0]
+    reports = [report for report in folder.reports if report.table or (report.pools and report.formats != ("mpool",))]
+    by_file = [report for report in reports if st_report.file_name(report) == source.path.stem]
+    by_name = [report for report in reports if report.name == source.path.stem]
+    return tuple(by_file or by_name or reports)
 
 
 def _differ(one: int, other: int) -> bool:
@@ -190,47 +200,27 @@ def _differ(one: int, other: int) -> bool:
 def _compare(source: Source, report: Report) -> None:
     """What a report and the source both say has to be the same."""
     where = f"{report.source} is not of {source.path}"
+    again = "keep the files of one run"
     if report.compiler and source.compiler and report.compiler != source.compiler:
-        raise ReportError(f"{where}: compiler {report.compiler} against {source.compiler}; keep the files of one run.")
+        raise ReportError(f"{where}: compiler {report.compiler} against {source.compiler}; {again}")
     known = {pool.name: pool for pool in report.pools}
     for pool in source.pools:
         other = known.get(pool.name)
         if other and other.base != pool.base and pool.total:
-            raise ReportError(
-                f"{where}: {pool.name} at {other.base:#x} against {pool.base:#x}; keep the files of one run."
-            )
+            raise ReportError(f"{where}: {pool.name} at {other.base:#x} against {pool.base:#x}; {again}")
         if other and pool.weights and _differ(other.used, pool.used):
-            raise ReportError(
-                f"{where}: {other.used} bytes of {pool.name} against {pool.used}; keep the files of one run."
-            )
-    if report.table:
-        theirs = _kinds(report.table.blocks)
-        ours = _kinds(source.table.blocks)
-        for epoch in sorted(theirs.keys() | ours.keys()):
-            if theirs.get(epoch) != ours.get(epoch):
-                there, here = (
-                    kind.name if kind is not None else "nothing" for kind in (theirs.get(epoch), ours.get(epoch))
-                )
-                raise ReportError(f"{where}: epoch {epoch} is {there} against {here}; keep the files of one run.")
+            raise ReportError(f"{where}: {other.used} bytes of {pool.name} against {pool.used}; {again}")
+    for evidence in join(report.table, source.table).disagreements if report.table else ():
+        raise ReportError(f"{where}: {evidence}; {again}")
 
 
-def _kinds(blocks: Sequence[EpochBlock]) -> dict[int, EpochKind]:
-    return {
-        epoch: block.kind
-        for block in blocks
-        if block.kind is not EpochKind.EXTRA
-        for epoch in range(block.first, block.last + 1)
-    }
-
-
-def _blocks(source: Source, reports: Sequence[Report]) -> tuple[EpochBlock, ...]:
-    """The source's blocks with names and estimates of the reports, each name as long as a device can send it."""
-    blocks = source.table.blocks
+def _table(source: Source, reports: Sequence[Report]) -> EpochTable:
+    """The source's blocks in the words of the reports, each name as long as a device can send it."""
+    table = source.table
     for report in reports:
         if report.table:
-            known = {(block.first, block.last): block for block in report.table.blocks}
-            blocks = tuple(block.completed(known.get((block.first, block.last), block)) for block in blocks)
-    return tuple(replace(block, operation=block.sent_operation) for block in blocks)
+            table = join(report.table, table).table
+    return replace(table, blocks=tuple(replace(block, operation=block.sent_operation) for block in table.blocks))
 
 
 def _pools(source: Source, reports: Sequence[Report]) -> tuple[Pool, ...]:

@@ -1,6 +1,6 @@
 """Reads the C source that ST Edge AI Core generates of a network, as far as the registry needs it.
 
-The file is C, but written by a program in one style, the same in versions 2.1 to 4.0; what is read:
+The file is C, but written by a program in one style, the same in versions 2.0 to 4.0; what is read:
 
 * ``LL_ATON_EpochBlockItems_<name>``: the network's C name, and its epoch blocks with their flags, and, in the functions
   that they name, what those of them compute that run on the CPU;
@@ -23,7 +23,11 @@ from n6link.errors import ReportError
 from n6link.protocol import EpochKind
 
 _NAME: Final = re.compile(r"LL_ATON_EpochBlockItems_(\w+)\(void\) *\{")
+_VERSION: Final = re.compile(
+    r"#if " + r" \|\| ".join(rf"LL_ATON_VERSION_{part} != (\d+)" for part in ("MAJOR", "MINOR", "MICRO", "DEV"))
+)
 _COMPILER: Final = re.compile(r'GIT_DESCRIPTION "atonn-v([\d.]+-\d+)-')
+"""Version of the compiler: the runtime that the file asks for, or else what it was built from."""
 _POOL: Final = re.compile(
     r"/\* global pool \d+ is (?P<used>[\d.]+|\?) ?(?P<unit>\w*) ?\*/\s*/\* index=\d+ file postfix=\S+ name=(?P<name>\S+) "
     r"offset=(?P<base>0x[0-9a-f]+) +\S+ size=(?P<size>\d+) (?P<rest>[^*]*)"
@@ -82,16 +86,22 @@ def read_source(path: str | os.PathLike[str]) -> Source:
     if len(names) != 1:
         raise ReportError(f"{place} defines {len(names)} networks; a generated network.c defines one.")
     name = names[0]
-    compiler = _COMPILER.search(text)
     return Source(
         path=place,
         symbol=name,
-        compiler=compiler[1] if compiler else "",
+        compiler=_compiler(text),
         inputs=_tensors(place, text, f"LL_ATON_Input_Buffers_Info_{name}"),
         outputs=_tensors(place, text, f"LL_ATON_Output_Buffers_Info_{name}"),
         table=_blocks(place, text, f"LL_ATON_EpochBlockItems_{name}"),
         pools=tuple(_pool(match) for match in _POOL.finditer(text) if " vpool " not in f" {match['rest']} "),
     )
+
+
+def _compiler(text: str) -> str:
+    if match := _VERSION.search(text):
+        return f"{match[1]}.{match[2]}.{match[3]}-{match[4]}"
+    match = _COMPILER.search(text)
+    return match[1] if match else ""
 
 
 def _text(path: Path) -> str:

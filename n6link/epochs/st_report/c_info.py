@@ -1,30 +1,35 @@
 """Reads network_c_info.json (json_schema_version 2.x), as generate writes it and as validate completes it.
 
 Of the schema these are used: ``environment`` (tools, names), ``graphs[0].nodes`` (one node an epoch, in ``subgraph_nodes`` its
-operations), ``ec_blobs_info`` (which epochs one blob holds), ``power_estimates`` (``compute_cycles``: what the NPU computes,
-``max_cycles``: what the epoch takes, waiting for memory included), ``memory_pools``, ``buffers``, ``memory_footprint``, and, after validate,
-``aton_execution_time`` and ``validation``. Numbers may be decimal strings.
+operations), ``power_estimates`` (``compute_cycles``: what the NPU computes, ``max_cycles``: what the epoch takes, waiting for memory
+included), ``memory_pools``, ``buffers``, ``memory_footprint``, and, after validate, ``aton_execution_time``, ``exec_time`` and
+``validation``. Numbers may be decimal strings. Versions differ in this:
 
-Two nodes are no epochs: the parameters (``epoch_0``) and the return marker behind the last epoch. They stay in ``Report.mapping``, which
-counts nodes as the file does, and are not in ``Report.table``.
+* An operation is named by ``type``, up to 2.2 by ``description``: ``Node kind=Conv``.
+* The blob of an epoch is in its ``description``, from 2.2 on in ``ec_blobs_info`` as well, from 3.0 on there only.
+* Two nodes are not epochs: the parameters (``epoch_0``) and the return marker after the last epoch; from 3.0 on they are mapped to
+  ``NODE_NO_X``. They stay in ``Report.mapping``, which counts nodes as the file does, and are not in ``Report.table``.
+
+Where no node is an epoch, the nodes are the layers of a network that the CPU runs, or of the original model after a validation.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
 from n6link.epochs.pools import Pool
-from n6link.epochs.st_report.model import MAX_NOTES, BlockTime, Note, Report, Validation
-from n6link.epochs.timers import EpochBlock, EpochTable
+from n6link.epochs.st_report.model import DEFAULT_NAME, MAX_NOTES, BlockTime, Note, Report, Validation, Work, argument
+from n6link.epochs.table import ON_CPU, EpochBlock, EpochTable
 from n6link.errors import ReportError
 from n6link.json_types import Json, JsonObject
 from n6link.protocol import EpochKind
 
 SCHEMA: Final = "2."
-"""Beginning of the schema versions that are read."""
+"""Begin of the schema versions that are read."""
 KINDS: Final = {
     "NODE_HW": EpochKind.HW,
     "NODE_EC": EpochKind.EC,
@@ -34,29 +39,31 @@ KINDS: Final = {
 }
 MAX_COUNT: Final = 2**48
 """Sizes and cycles are below this: 2^48 cycles are four days at 800 MHz."""
-_NO_WORK: Final = frozenset({"Param", "Return"})
+_CORE: Final = "ST.EdgeAI.Core"
+_NO_WORK: Final = frozenset({"Param", "Return", ""})
+_EPOCH: Final = re.compile(r"epoch_(\d{1,9})")
+_BLOB: Final = re.compile(r"Epoch Controller (\S+)")
 
 
-def read_c_info(document: Json, source: str) -> Report:
+def read_c_info(document: JsonObject, source: str) -> Report:
     """The report of a parsed c_info document.
 
     Raises:
-        ReportError: this is no c_info, or of a schema that is not known.
+        ReportError: it is of a schema that is not known.
     """
-    report = _dict(document)
-    version = report.get("json_schema_version")
+    version = document.get("json_schema_version")
     if not isinstance(version, str) or not version.startswith(SCHEMA):
-        raise ReportError(
-            f"{source} has json_schema_version {version!r}; a network_c_info.json of {SCHEMA}x is needed."
-        )
-    return _Reader(report).report(source)
+        raise ReportError(f"{source} has json_schema_version {version!r}; a network_c_info.json of {SCHEMA}x is needed")
+    return _Reader(document).report(source)
 
 
-def _dict(value: Json) -> JsonObject:
+def as_dict(value: Json) -> JsonObject:
+    """The value, or an empty object in place of anything else."""
     return value if isinstance(value, dict) else {}
 
 
-def _dicts(value: Json) -> Iterator[JsonObject]:
+def dicts(value: Json) -> Iterator[JsonObject]:
+    """The objects of a list."""
     return (item for item in _list(value) if isinstance(item, dict))
 
 
@@ -64,7 +71,7 @@ def _list(value: Json) -> Sequence[Json]:
     return value if isinstance(value, list) else ()
 
 
-def _int(value: Json) -> int:
+def count(value: Json) -> int:
     """A count, also one written as a decimal string; 0 for anything else."""
     if isinstance(value, str):
         value = int(value) if value.isdecimal() and len(value) <= 15 else 0
@@ -84,25 +91,34 @@ class _Reader:
             self._more += 1
 
     def report(self, source: str) -> Report:
-        environment = _dict(self._document.get("environment"))
-        tools = list(_dicts(environment.get("tools")))
+        environment = as_dict(self._document.get("environment"))
+        tools = list(dicts(environment.get("tools")))
         versions = {str(tool.get("name", "")): str(tool.get("version", "")) for tool in tools}
-        generated = _dict(environment.get("generated_model"))
-        model = next((str(_dict(tool.get("input_model")).get("name", "")) for tool in tools), "")
-        nodes = list(_dicts(_dict(next(_dicts(self._document.get("graphs")), None)).get("nodes")))
+        arguments = next((str(tool.get("arguments", "")) for tool in tools if tool.get("name") == _CORE), "")
+        generated = as_dict(environment.get("generated_model"))
+        model = next((str(as_dict(tool.get("input_model")).get("name", "")) for tool in tools), "")
+        footprint = as_dict(self._document.get("memory_footprint"))
+        graph = next(dicts(self._document.get("graphs")), as_dict(None))
+        nodes = list(dicts(graph.get("nodes")))
         table = self._table(nodes)
-        pools = self._pools()
+        layers = {} if any(_number(node) is not None for node in nodes) else _layers(nodes)
         return Report(
             source,
             ("c_info",),
-            tool=versions.get("ST.EdgeAI.Core", ""),
-            compiler=versions.get("ATONN Compiler", ""),
+            tool=versions.get(_CORE, ""),
+            compiler=next(iter(versions.get("ATONN Compiler", "").split()), ""),
             created=str(generated.get("generated_time", "")),
+            arguments=arguments,
             network=model or str(generated.get("name", "")),
-            pools=pools,
+            name=(argument(arguments, "--name", "-n") or DEFAULT_NAME) if arguments else "",
+            series=str(footprint.get("series") or "").removeprefix("generic"),
+            macc=sum(work.macc for work in layers.values()) or None,
+            pools=self._pools(),
             table=table,
+            layers=layers,
+            memory=(count(footprint.get("weights")), count(footprint.get("activations"))),
             mapping=dict(Counter(str(node.get("mapping", "")).removeprefix("NODE_") for node in nodes)),
-            validation=self._validation(environment),
+            validation=self._validation(environment, as_dict(graph.get("exec_time"))),
             notes=tuple(self._notes),
             more_notes=self._more,
             skipped={
@@ -113,86 +129,123 @@ class _Reader:
         )
 
     def _table(self, nodes: list[JsonObject]) -> EpochTable | None:
-        estimates = {_int(item.get("node_id")): item for item in _dicts(self._document.get("power_estimates"))}
+        """The epochs as blocks: those of a blob become one, whatever numbers were removed between them."""
+        estimates = {count(item.get("node_id")): item for item in dicts(self._document.get("power_estimates"))}
         blobs = {
-            _int(node): index
-            for index, blob in enumerate(_dicts(self._document.get("ec_blobs_info")))
+            count(node): str(blob.get("name"))
+            for blob in dicts(self._document.get("ec_blobs_info"))
             for node in _list(blob.get("nodes_id"))
         }
-        rows: list[tuple[int, int | None, EpochBlock]] = []
-        for node in nodes:
-            number = str(node.get("name", "")).removeprefix("epoch_")
-            operations = [_operation(part) for part in _dicts(node.get("subgraph_nodes"))]
-            kind = KINDS.get(str(node.get("mapping")))
-            if kind is None or not number.isdecimal() or len(number) > 9:
-                self._note("A node is no epoch", f"{node.get('name')} {node.get('mapping')}")
-            elif set(operations) - _NO_WORK:
-                estimate = estimates.get(_int(node.get("id")), {})
-                cycles = _int(estimate.get("compute_cycles")), _int(estimate.get("max_cycles"))
-                names = ", ".join(dict.fromkeys(name for name in operations if name not in _NO_WORK))
-                blob = blobs.get(_int(node.get("id"))) if kind is EpochKind.EC else None
-                rows.append((int(number), blob, EpochBlock(0, kind, int(number), int(number), names, *cycles)))
-        rows.sort(key=lambda row: row[0])
-        return EpochTable.from_blocks(self._blocks(rows)) if rows else None
-
-    def _blocks(self, rows: list[tuple[int, int | None, EpochBlock]]) -> Iterator[EpochBlock]:
-        """The blocks of the epochs: the epochs of a blob become one."""
-        done: EpochBlock | None = None
-        open_blob: int | None = None
-        for number, blob, block in rows:
-            if done and number <= done.last:
+        blocks: list[EpochBlock] = []
+        counts: Counter[EpochKind] = Counter()
+        open_blob = ""
+        for number, node in sorted(self._epochs(nodes), key=lambda epoch: epoch[0]):
+            identity, kind = count(node.get("id")), KINDS[str(node.get("mapping"))]
+            estimate = estimates.get(identity, {})
+            cycles = count(estimate.get("compute_cycles")), count(estimate.get("max_cycles"))
+            block = EpochBlock(0, kind, number, number, _operation(node, kind), *cycles)
+            blob = blobs.get(identity) or _blob(node) if kind is EpochKind.EC else ""
+            if blocks and number <= blocks[-1].last:
                 self._note(f"Epoch {number} comes twice", block.label)
-            elif done and blob is not None and blob == open_blob and number == done.last + 1:
-                done = _grown(done, block)
+                continue
+            counts[kind] += 1
+            if blob and blob == open_blob:
+                blocks[-1] = _grown(blocks[-1], block)
             else:
-                if done:
-                    yield done
-                done, open_blob = block, blob
-        if done:
-            yield done
+                blocks.append(block)
+            open_blob = blob
+        table = EpochTable.from_blocks(blocks)
+        if not blocks:
+            return None
+        return table if table.epochs == sum(counts.values()) else replace(table, totals=counts)
+
+    def _epochs(self, nodes: list[JsonObject]) -> Iterator[tuple[int, JsonObject]]:
+        """The nodes that are epochs with work, with their numbers."""
+        for node in nodes:
+            number, mapping = _number(node), node.get("mapping")
+            if number is None or mapping == "NODE_NO_X" or not set(_operations(node)) - _NO_WORK:
+                continue
+            if str(mapping) in KINDS:
+                yield number, node
+            else:
+                self._note("The mapping of an epoch is not known", f"{node.get('name')} {mapping}")
 
     def _pools(self) -> tuple[Pool, ...]:
         """Pools in the order of their addresses. A virtual pool is left out: its parts are listed themselves."""
         params: dict[int, int] = defaultdict(int)
-        for buffer in _dicts(self._document.get("buffers")):
+        for buffer in dicts(self._document.get("buffers")):
             if buffer.get("is_param") is True:
-                params[_int(buffer.get("mpool_id"))] += _int(buffer.get("size_bytes"))
+                params[count(buffer.get("mpool_id"))] += count(buffer.get("size_bytes"))
         pools: list[Pool] = []
-        for item in _dicts(self._document.get("memory_pools")):
-            used, total = _int(item.get("used_size_bytes")), _int(item.get("size_bytes"))
+        for item in dicts(self._document.get("memory_pools")):
+            used, total = count(item.get("used_size_bytes")), count(item.get("size_bytes"))
             if not item.get("subpools"):
                 read_only = str(item.get("rights", "")) == "ACC_READ"
-                weights = used if read_only else min(params[_int(item.get("id"))], used)
-                base = _int(item.get("address"))
+                weights = used if read_only else min(params[count(item.get("id"))], used)
+                base = count(item.get("address"))
                 pools.append(Pool(str(item.get("name", "")), base, total, used, weights, used - weights))
         return tuple(sorted(pools, key=lambda pool: pool.base))
 
-    def _validation(self, environment: JsonObject) -> Validation | None:
+    def _validation(self, environment: JsonObject, whole: JsonObject) -> Validation | None:
         blocks: list[BlockTime] = []
-        for item in _dicts(self._document.get("aton_execution_time")):
+        for item in dicts(self._document.get("aton_execution_time")):
             counters, milliseconds = _list(item.get("counters")), item.get("duration_ms")
             if len(counters) == 3 and isinstance(milliseconds, int | float):
-                pre, core, post = map(_int, counters)
+                pre, core, post = map(count, counters)
                 blocks.append(BlockTime(milliseconds / 1e3, pre, core, post))
             else:
                 self._note("An execution time has not three counters and a duration", str(item))
-        listed = list(_dicts(_dict(self._document.get("validation")).get("val_metrics")))
-        metrics: JsonObject = listed[0] if listed else {}
-        if not blocks and not metrics:
+        metrics = next(dicts(as_dict(self._document.get("validation")).get("val_metrics")), as_dict(None))
+        seconds, milliseconds = sum(block.seconds for block in blocks) if blocks else None, whole.get("duration_ms")
+        if not blocks and isinstance(milliseconds, int | float):
+            seconds = milliseconds / 1e3
+        if seconds is None and not metrics:
             return None
         return Validation(
             tuple(blocks),
-            seconds=sum(block.seconds for block in blocks) if blocks else None,
-            device=str(environment.get("device", "")),
+            seconds=seconds,
+            device=str(environment.get("device") or ""),
             metrics={name: float(value) for name, value in metrics.items() if isinstance(value, int | float)},
         )
 
 
-def _operation(node: JsonObject) -> str:
-    return str(node.get("description", "")).removeprefix("Node kind=")
+def _number(node: JsonObject) -> int | None:
+    """The number of an epoch, None for another node."""
+    match = _EPOCH.fullmatch(str(node.get("name", "")))
+    return int(match[1]) if match else None
+
+
+def _type(node: JsonObject) -> str:
+    return str(node.get("type") or node.get("description") or "").removeprefix("Node kind=")
+
+
+def _operations(node: JsonObject) -> list[str]:
+    return [_type(part) for part in dicts(node.get("subgraph_nodes"))]
+
+
+def _operation(node: JsonObject, kind: EpochKind) -> str:
+    """The operations of an epoch that do work; if the CPU has a part in it, those that the CPU computes."""
+    parts = [part for part in dicts(node.get("subgraph_nodes")) if _type(part) not in _NO_WORK]
+    on_cpu = [part for part in parts if str(part.get("mapping", "")).startswith("NODE_SW")] if kind in ON_CPU else []
+    return ", ".join(dict.fromkeys(_type(part) for part in on_cpu or parts))
+
+
+def _blob(node: JsonObject) -> str:
+    """The name of the blob in an epoch's description, empty if there is none."""
+    match = _BLOB.match(str(node.get("description") or ""))
+    return match[1] if match else ""
+
+
+def _layers(nodes: list[JsonObject]) -> dict[str, Work]:
+    layers: dict[str, Work] = {}
+    for node in nodes:
+        known = layers.get(_type(node), Work(0, 0))
+        layers[_type(node)] = Work(known.layers + 1, known.macc + count(node.get("macc")))
+    layers.pop("", None)
+    return layers
 
 
 def _grown(block: EpochBlock, by: EpochBlock) -> EpochBlock:
-    names = dict.fromkeys((*block.operation.split(", "), *by.operation.split(", ")))
+    names = dict.fromkeys((*block.operations, *by.operations))
     npu, total = block.estimated_npu + by.estimated_npu, block.estimated_total + by.estimated_total
     return replace(block, last=by.last, operation=", ".join(names), estimated_npu=npu, estimated_total=total)

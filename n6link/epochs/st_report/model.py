@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, fields
 from typing import Final, Self
 
@@ -13,8 +14,14 @@ from n6link.epochs.timers import EpochBlock, EpochTable, EpochTimers
 from n6link.json_types import Plain
 from n6link.protocol import EpochKind, TimerSource
 
+NPU: Final = "stm32n6npu"
+"""The series of a build that uses the NPU."""
 MAX_NOTES: Final = 1000
 """Notes that are kept of one file; ``Report.more_notes`` counts the others."""
+DEFAULT_NAME: Final = "network"
+"""C name of a network for which none was asked."""
+_HOST: Final = re.compile(r"x86|amd64|i\d86|aarch64|arm64", re.IGNORECASE)
+"""Begin of ``device.desc`` where a network ran on the host."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +34,17 @@ class BlockTime:
     core: int
     post: int
     kind: EpochKind | None = None
-    """None where the file does not tell (a c_info that holds nothing but times)"""
+    """None where the file does not say (a c_info that holds nothing but times)"""
     first: int = 0
     last: int = 0
     """includes the return marker, as the target prints it"""
+    operation: str = ""
+    """where the tool names it (4.0 does for some HW blocks)"""
 
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """A run on the target."""
+    """A run of the built network: on the target, or on the host that built it."""
 
     blocks: tuple[BlockTime, ...] = ()
     samples: int | None = None
@@ -49,8 +58,15 @@ class Validation:
     runtime: str = ""
     """name and version of the network runtime"""
     device: str = ""
+    mode: str = ""
+    """``TARGET`` or ``HOST``; empty if the file does not say"""
     metrics: dict[str, float] = field(default_factory=dict)
     """accuracy against the original model, by ST's names: rmse, mae, l2r, cos ..."""
+
+    @property
+    def on_host(self) -> bool:
+        """The network ran on the computer that built it, so that its time says nothing about a board."""
+        return self.mode == "HOST" or (not self.mode and _HOST.match(self.device) is not None)
 
     @property
     def tick_hz(self) -> float | None:
@@ -58,6 +74,15 @@ class Validation:
         seconds = sum(block.seconds for block in self.blocks)
         cycles = sum(block.pre + block.core + block.post for block in self.blocks)
         return self.cpu_hz or (cycles / seconds if seconds > 0 and cycles else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What the layers of one type compute, in a network that is built for the CPU."""
+
+    layers: int
+    macc: int
+    """multiply-accumulates of all of them"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,25 +105,37 @@ class Report:
     """One report, or several of the same network merged. What a file does not hold is empty or None."""
 
     source: str
-    """name of the file or folder"""
+    """name of the file, the first one of several"""
     formats: tuple[str, ...] = ()
-    """what it was: ``generate``, ``validate``, ``c_info``"""
+    """what it was: ``generate``, ``analyze``, ``validate``, ``c_info``, ``mpool``, or ``failed``: nothing but the tool's errors"""
     tool: str = ""
     """version of ST Edge AI Core, as it prints it"""
     compiler: str = ""
-    """version of the Neural-ART compiler"""
+    """version of the Neural-ART compiler: ``1.1.1-14``"""
     created: str = ""
+    arguments: str = ""
+    """how the tool was called"""
     network: str = ""
     """name of the model"""
+    name: str = ""
+    """C name of the network, with which its files begin"""
+    series: str = ""
+    """what was built for: ``stm32n6npu``, ``stm32n6`` (its CPU), ``stm32h7`` ..."""
     macc: int | None = None
     """multiply-accumulates of one inference"""
     pools: tuple[Pool, ...] = ()
     total: Pool | None = None
     """the report's own sum over the pools, rounded as it is printed"""
     table: EpochTable | None = None
+    layers: dict[str, Work] = field(default_factory=dict)
+    """what the CPU computes, by type, of a network without epochs"""
     mapping: dict[str, int] = field(default_factory=dict)
     """c_info: nodes by mapping, the nodes without work (parameters, return marker) included"""
+    memory: tuple[int, int] = (0, 0)
+    """bytes of weights and of activations, of a network that has no pools"""
     validation: Validation | None = None
+    errors: tuple[str, ...] = ()
+    """what the tool itself says has failed"""
     notes: tuple[Note, ...] = ()
     more_notes: int = 0
     skipped: dict[str, int] = field(default_factory=dict)
@@ -106,18 +143,42 @@ class Report:
 
     @property
     def weights(self) -> int:
-        """Bytes of weights in all pools."""
-        return sum(pool.weights for pool in self.pools)
+        """Bytes of weights."""
+        return sum(pool.weights for pool in self.pools) if self.pools else self.memory[0]
 
     @property
     def activations(self) -> int:
-        """Bytes of activations in all pools."""
-        return sum(pool.activations for pool in self.pools)
+        """Bytes of activations."""
+        return sum(pool.activations for pool in self.pools) if self.pools else self.memory[1]
 
     @property
     def seconds(self) -> float | None:
-        """Measured time of an inference."""
-        return self.validation.seconds if self.validation else None
+        """Measured time of an inference on the target."""
+        return self.validation.seconds if self.validation and not self.validation.on_host else None
+
+    @property
+    def host_seconds(self) -> float | None:
+        """Time of an inference on the host: of interest for nothing but the accuracy that was found with it."""
+        return self.validation.seconds if self.validation and self.validation.on_host else None
+
+    @property
+    def idle(self) -> str:
+        """Why the NPU has no part in this build, and what to add; empty if it has one, or if the file does not say."""
+        target = argument(self.arguments, "--target") or self.series
+        if self.table or not self.layers or self.series == NPU or (self.validation and self.validation.blocks):
+            return ""
+        if not target.startswith("stm32n6"):
+            built = f"built for {target}" if target else "built for a CPU"
+            return f"the network is {built}, without an NPU; for the NPU of an STM32N6 add --target stm32n6 --st-neural-art"
+        if "--st-neural-art" not in self.arguments:
+            return (
+                "the NPU is idle: stedgeai was called without --st-neural-art; add this option, with a quantised model"
+            )
+        profile = argument(self.arguments, "--st-neural-art")
+        return (
+            f"the NPU is idle, although stedgeai was called with --st-neural-art {profile}".rstrip()
+            + "; name a profile of the Neural-ART compiler, as in --st-neural-art default"
+        )
 
     @property
     def timers(self) -> EpochTimers | None:
@@ -140,7 +201,7 @@ class Report:
         kinds = [time.kind for time in times if time.kind is not None]
         if len(kinds) == len(times):
             rows = zip(kinds, times, strict=True)
-            blocks = (EpochBlock(0, kind, time.first, time.last) for kind, time in rows)
+            blocks = (EpochBlock(0, kind, time.first, time.last, time.operation) for kind, time in rows)
             own = EpochTable.from_blocks(blocks).without_marker()
             return join(self.table, own).table if self.table else own
         return self.table if self.table and len(self.table) == len(times) else None
@@ -151,13 +212,14 @@ class Report:
         for name in (part.name for part in fields(self)):
             mine, theirs = getattr(self, name), getattr(other, name)
             values[name] = mine or theirs
-        values |= {name: (*getattr(self, name), *getattr(other, name)) for name in ("formats", "notes")}
+        values |= {name: (*getattr(self, name), *getattr(other, name)) for name in ("formats", "notes", "errors")}
+        values["memory"] = self.memory if any(self.memory) else other.memory
         values["more_notes"] = self.more_notes + other.more_notes
         values["skipped"] = self.skipped | other.skipped
-        if self.table and other.table and not _estimated(self.table):
-            values["table"] = other.table
-        if self.validation and other.validation and not any(block.kind is not None for block in self.validation.blocks):
-            values["validation"] = other.validation
+        if self.table and other.table:
+            values["table"] = _more(self.table, other.table)
+        if self.validation and other.validation:
+            values["validation"] = max((self.validation, other.validation), key=_worth)
         return type(self)(**values)
 
     def to_dict(self) -> Plain:
@@ -169,7 +231,10 @@ class Report:
             "tool": self.tool,
             "compiler": self.compiler,
             "created": self.created,
+            "arguments": self.arguments,
             "network": self.network,
+            "name": self.name,
+            "series": self.series,
             "macc": self.macc,
             "weights": self.weights,
             "activations": self.activations,
@@ -177,18 +242,41 @@ class Report:
             "total": _plain(self.total) if self.total else None,
             "epochs": self.table.to_dict() if self.table else None,
             "fallbacks": self.table.fallbacks if self.table else None,
+            "idle": self.idle,
+            "layers": {name: {"layers": work.layers, "macc": work.macc} for name, work in self.layers.items()},
             "mapping": self.mapping,
             "inference_s": self.seconds,
+            "host_s": self.host_seconds,
             "timers": timers.to_dict() if timers else None,
             "metrics": self.validation.metrics if self.validation else {},
+            "errors": list(self.errors),
             "notes": [_plain(note) for note in self.notes],
             "more_notes": self.more_notes,
             "skipped": self.skipped,
         }
 
 
-def _estimated(table: EpochTable) -> bool:
-    return any(block.estimated_total for block in table.blocks)
+def _more(one: EpochTable, other: EpochTable) -> EpochTable:
+    """The table that knows more: with all epochs listed, with estimates, with hybrid epochs named."""
+
+    def known(table: EpochTable) -> tuple[bool, bool, int]:
+        named = sum(bool(block.operation) for block in table.blocks if block.fallback)
+        return not table.unlisted, any(block.estimated_total for block in table.blocks), named
+
+    return other if known(other) > known(one) else one
+
+
+def _worth(validation: Validation) -> tuple[bool, bool, bool]:
+    """How much a validation says: on the target, of blocks whose kinds are known."""
+    kinds = any(block.kind is not None for block in validation.blocks)
+    return not validation.on_host, kinds, validation.seconds is not None
+
+
+def argument(arguments: str, *names: str) -> str:
+    """The value of an option of the tool's command line, by its names; empty if there is none."""
+    options = "|".join(re.escape(name) for name in names)
+    match = re.search(rf"(?:^|\s)(?:{options})(?:=(\S+)|\s+(?!-)(\S+))", arguments)
+    return (match[1] or match[2]) if match else ""
 
 
 def _plain(record: Pool | Note) -> Plain:

@@ -8,16 +8,15 @@ static const n6_pool_t pool_0[] = {
     {"npuRAM5", 0x342e0000u, 458752u, 448u, 0u, 448u},
     {"octoFlash", 0x70380000u, 65536u, 2048u, 2048u, 0u},
 };
-static const n6_aton_hint_t hint_0[] = {
-    {NULL, 300u, 330u},
-    {"DequantizeLinear", 0u, 0u},
-    {"Softmax", 0u, 0u},
-    {NULL, 0u, 0u},
-    {NULL, 0u, 0u},
+static const n6_block_t block_0[] = {
+    {300u, 330u, 1u, 3u, N6_EPOCH_KIND_EC, NULL},
+    {0u, 0u, 4u, 4u, N6_EPOCH_KIND_SW, "DequantizeLinear"},
+    {0u, 0u, 5u, 5u, N6_EPOCH_KIND_HYBRID, "Softmax"},
+    {0u, 0u, 6u, 6u, N6_EPOCH_KIND_HW, NULL},
+    {0u, 0u, 7u, 7u, N6_EPOCH_KIND_EC, NULL},
 };
 static n6_tensor_t input_0[1];
 static n6_tensor_t output_0[1];
-static n6_block_t block_0[5];
 static const char card_0[] =
     "task = \"pose-heatmap\"\n"
     "keypoints = [\"left\", \"right\"]\n";
@@ -29,9 +28,8 @@ const n6_aton_network_t n6_aton_registry[1] = {
         .card = card_0,
         .card_bytes = 52,
         .epochs = 7,
-        .digest = 0x2019a02bu,
+        .digest = 0xde15cac7u,
         .pool = pool_0,
-        .hint = hint_0,
         .blocks = 5,
         .zero_points = 0,
         .pools = 2,

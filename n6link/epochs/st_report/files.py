@@ -1,0 +1,221 @@
+"""Reads files and folders: what a file is, and which files of a folder are of one network.
+
+A folder collects what several runs of the tool have left there. Two files are of one network unless something that both of them say
+is different: the C name, the model, the version of the tool or the compiler, the number of epochs. So that neither a second network
+nor a second run is mixed into the first.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from n6link.epochs.st_report.c_info import as_dict, read_c_info
+from n6link.epochs.st_report.model import Note, Report
+from n6link.epochs.st_report.mpool import is_mpool, read_mpool
+from n6link.epochs.st_report.text import TextReader
+from n6link.errors import ReportError
+from n6link.json_types import JsonObject
+
+MAX_BYTES: Final = 256 * 1024 * 1024
+"""Larger files are refused."""
+SUFFIXES: Final = frozenset({".txt", ".log", ".json", ".mpool"})
+"""Files of a folder that are looked into."""
+
+_WANTED: Final = (
+    "network_generate_report.txt, network_analyze_report.txt, network_validate_report.txt, network_c_info.json, "
+    "a .mpool file, or a log of one of these runs is needed"
+)
+_OTHERS: Final = {
+    "tensors": "quantisation of the model",
+    "c_layers": "graph of the C model",
+    "cli_version_str": "summary for STM32CubeMX",
+}
+"""Other JSON files that the tool writes, by a key; they hold nothing that a report shows."""
+_NAME: Final = re.compile(r"(.+?)_(?:(?:generate|analyze|validate)_report|c_info)\b.*|(.+?)_c_info_\d+\.json")
+
+
+class NotAReport(ReportError):
+    """A file that was not written by ST Edge AI Core, or holds nothing of a report."""
+
+
+class NotNeeded(NotAReport):
+    """A file of ST Edge AI Core that holds nothing which a report shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """What was found in a folder."""
+
+    reports: tuple[Report, ...] = ()
+    """one for each network, or for each file"""
+    ignored: tuple[str, ...] = ()
+    """one sentence for each file that is not a report"""
+    damaged: tuple[ReportError, ...] = ()
+    """one for each file that should be one, and cannot be read"""
+
+
+def read(path: str | os.PathLike[str]) -> Report:
+    """Reads a report, or the reports of a folder as one. A damaged file in a folder becomes a note of the others.
+
+    Raises:
+        ReportError: there is nothing at this path that can be read as a report, or there are several networks.
+    """
+    place = Path(path)
+    if not place.is_dir():
+        return read_file(place)
+    folder = read_folder(place)
+    if not folder.reports:
+        raise next(iter(folder.damaged), NotAReport(f"{place} holds no report; {_WANTED}"))
+    if len(folder.reports) > 1:
+        found = ", ".join(Path(report.source).name for report in folder.reports)
+        raise ReportError(f"{place} holds reports of {len(folder.reports)} networks or builds; name one of {found}")
+    report = folder.reports[0]
+    damaged = Report("", notes=tuple(Note(0, "", str(error)) for error in folder.damaged))
+    return report.merged(damaged) if folder.damaged else report
+
+
+def read_folder(path: str | os.PathLike[str]) -> Folder:
+    """Reads all reports of a folder, those of one network as one.
+
+    Raises:
+        ReportError: the folder cannot be read.
+    """
+    folder = read_files(path)
+    reports: list[Report] = []
+    for report in folder.reports:
+        _add(reports, report)
+    return Folder(tuple(reports), folder.ignored, folder.damaged)
+
+
+def read_files(path: str | os.PathLike[str]) -> Folder:
+    """Reads all reports of a folder, a report for each file.
+
+    Raises:
+        ReportError: the folder cannot be read.
+    """
+    reports: list[Report] = []
+    ignored: list[str] = []
+    damaged: list[ReportError] = []
+    try:
+        files = sorted(file for file in Path(path).iterdir() if file.suffix.lower() in SUFFIXES and file.is_file())
+    except OSError as error:
+        raise ReportError(f"{path} cannot be read: {error.strerror}") from error
+    for file in sorted(files, key=_rank):
+        try:
+            reports.append(read_file(file))
+        except NotNeeded:
+            continue
+        except NotAReport as error:
+            ignored.append(str(error))
+        except ReportError as error:
+            damaged.append(error)
+    return Folder(tuple(reports), tuple(ignored), tuple(damaged))
+
+
+def read_file(path: Path) -> Report:
+    """Reads one file.
+
+    Raises:
+        ReportError: it cannot be read as a report.
+    """
+    try:
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise ReportError(f"{path} has {size} bytes; a report has at most {MAX_BYTES}")
+        raw = path.read_bytes()
+    except OSError as error:
+        raise ReportError(f"{path} cannot be read: {error.strerror}") from error
+    text = _decoded(raw, path)
+    if text.lstrip().startswith("{"):
+        report = _from_json(text, path)
+    else:
+        reader = TextReader()
+        reader.feed(io.StringIO(text, newline=None))
+        found = reader.report(str(path))
+        if found is None:
+            begin = next((line.strip()[:60] for line in text.splitlines() if line.strip()), "")
+            what = f"begins with {begin!r}, and holds no part of a report" if begin else "is empty"
+            raise NotAReport(f"{path} {what} of ST Edge AI Core; {_WANTED}" if begin else f"{path} {what}; {_WANTED}")
+        report = found
+    return report
+
+
+def _from_json(text: str, path: Path) -> Report:
+    try:
+        document: JsonObject = as_dict(json.loads(text))
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}: {error.msg}"
+        raise ReportError(f"{path} is not a complete JSON document ({where}); write the file again") from error
+    except (ValueError, RecursionError) as error:
+        raise ReportError(f"{path} is not a JSON document that can be read: {error}") from error
+    if is_mpool(document):
+        return read_mpool(document, str(path))
+    if "json_schema_version" not in document:
+        for key, what in _OTHERS.items():
+            if key in document:
+                raise NotNeeded(f"{path} is the {what}; {_WANTED}")
+        raise NotAReport(f"{path} has no json_schema_version; {_WANTED}")
+    return read_c_info(document, str(path))
+
+
+def _decoded(raw: bytes, path: Path) -> str:
+    """Text of a file. Consoles of Windows redirect into UTF-16, with or without a mark at the begin."""
+    encoding = "utf-8-sig"
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        encoding = "utf-16"
+    elif raw[1:64:2].count(0) > 24:
+        encoding = "utf-16-le"
+    elif raw[:64:2].count(0) > 24:
+        encoding = "utf-16-be"
+    text = raw.decode(encoding, errors="replace")
+    if (place := text.find("\0")) >= 0:
+        line = text.count("\n", 0, place) + 1
+        raise NotAReport(f"{path} is not text: line {line} holds a zero byte; text in UTF-8 or UTF-16 is needed")
+    return text
+
+
+def _rank(file: Path) -> tuple[int, str]:
+    """Generate before validate before c_info: in a merged report, what the first one says counts."""
+    order = ("generate_report", "analyze_report", "validate_report", "c_info")
+    return next((index for index, part in enumerate(order) if part in file.name), len(order)), file.name
+
+
+def _add(reports: list[Report], report: Report) -> None:
+    """Merges a report with the one of the same network, if there is one."""
+    for index, known in enumerate(reports):
+        if not differences(known, report):
+            reports[index] = known.merged(report)
+            return
+    reports.append(report)
+
+
+def differences(one: Report, other: Report) -> list[str]:
+    """What two reports both say, and not alike: the evidence that they are of different networks or builds."""
+    pairs: Iterable[tuple[str, str | int, str | int]] = (
+        ("C name", _c_name(one), _c_name(other)),
+        ("model", one.network, other.network),
+        ("ST Edge AI Core", one.tool.partition(" ")[0], other.tool.partition(" ")[0]),
+        ("compiler", one.compiler, other.compiler),
+        ("epochs", one.table.epochs if one.table else 0, other.table.epochs if other.table else 0),
+    )
+    found = [f"{what} {mine} and {theirs}" for what, mine, theirs in pairs if mine and theirs and mine != theirs]
+    apart = [form for form in ("mpool", "failed") if one.formats == (form,) or other.formats == (form,)]
+    return found + [f"nothing that says that the {form} file is of this network" for form in apart]
+
+
+def _c_name(report: Report) -> str:
+    """The C name of a network; if the report does not say it, the name of the file does."""
+    return report.name or file_name(report)
+
+
+def file_name(report: Report) -> str:
+    """The C name with which the report's file begins, as the tool and copies by hand name it; empty if it has another form."""
+    match = _NAME.fullmatch(Path(report.source).name)
+    return (match[1] or match[2]) if match else ""
