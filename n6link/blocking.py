@@ -303,6 +303,11 @@ class Network:
         return self._inner.card
 
     @property
+    def card_problem(self) -> str:
+        """Why the card of its firmware cannot be used; empty = nothing."""
+        return self._inner.card_problem
+
+    @property
     def newest(self) -> Result | None:
         """The last result that was delivered to anybody; None before the first."""
         return self._inner.newest

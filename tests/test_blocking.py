@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import logging
 import signal
@@ -19,6 +20,8 @@ from e2e_fixtures import board, noise, sim_url
 import n6link
 from n6link import blocking
 from n6link.blocking import N6Device
+from n6link.control.loop import ControlLoop
+from n6link.control.stream import Stream
 from n6link.errors import (
     BadInput,
     DeviceError,
@@ -32,6 +35,7 @@ from n6link.link.link import Link
 from n6link.protocol import LogLevel, MessageType
 from n6link.protocol.records import Return
 from n6link.session.channel import Channel
+from n6link.text.generation import TextStream
 
 
 @contextmanager
@@ -325,3 +329,33 @@ def test_leaving_ends_what_other_threads_have_open(monkeypatch: pytest.MonkeyPat
         left.set()
         for other in others:
             other.result(30)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "inside"),
+    [
+        (blocking.N6Device, n6link.N6Device, set()),
+        (blocking.Network, n6link.Network, {"text_classifier", "text_generator"}),
+        (blocking.Stream, Stream, set()),
+        (blocking.TextStream, TextStream, set()),
+        (blocking.Loop, ControlLoop, set()),
+    ],
+)
+def test_nothing_of_the_async_interface_is_missing(ours: type, theirs: type, inside: set[str]) -> None:
+    def public(kind: type) -> set[str]:
+        return {name for name in dir(kind) if not name.startswith("_")}
+
+    assert public(theirs) - inside <= public(ours)
+    for name in public(theirs) & public(ours):
+        method, original = getattr(ours, name), getattr(theirs, name)
+        if inspect.isfunction(original):
+            assert inspect.signature(method) == inspect.signature(original)
+            assert inspect.getdoc(method) == inspect.getdoc(original)
+
+
+def test_a_device_takes_what_the_async_one_takes() -> None:
+    assert inspect.signature(blocking.N6Device) == inspect.signature(n6link.N6Device)
+    with pytest.raises(TypeError, match="timeot"):
+        blocking.N6Device(timeot=1.0)  # type: ignore[call-arg]
+    with pytest.raises(BadInput, match="timeout=0"):
+        blocking.N6Device(timeout=0)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import signal
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,9 @@ from typer.testing import CliRunner
 from typer.testing import Result as Outcome
 
 from n6link.cli import app
+from n6link.cli import generate as command
+from n6link.network import Network
+from n6link.text.tokens import Sampling
 
 pytest.importorskip("tokenizers", reason="the extra `text` is not installed")
 
@@ -112,3 +117,11 @@ def test_classify_needs_a_network_for_it() -> None:
     outcome = n6link("classify", "a film", *BOARD)
     assert outcome.exit_code == 2
     assert "does text-classification; it has tinybert (text-generation)" in outcome.stderr
+
+
+def test_options_of_a_text_have_the_same_defaults_everywhere() -> None:
+    defaults = {field.name: field.default for field in fields(Sampling)}
+    for function in (Network.generate, command.generate):
+        parameters = inspect.signature(function).parameters
+        found = {name: parameters[name].default for name in defaults}
+        assert found | {"stop": found["stop"] or ()} == defaults

@@ -9,7 +9,7 @@ import typer
 from rich.text import Text
 
 from n6link.cli import tables
-from n6link.cli.common import Cards, Json, Timeout, Url, connect, emit, network_for, out, plain, start
+from n6link.cli.common import Cards, Json, Named, Timeout, Url, connect, emit, network_for, out, plain, start
 from n6link.console import bar
 from n6link.decoders.logits import Classification
 
@@ -18,12 +18,7 @@ METER: Final = 10
 
 def classify(
     texts: Annotated[list[str], typer.Argument(metavar="TEXT", help="Texts to classify.")],
-    network: Annotated[
-        str | None,
-        typer.Option(
-            "--network", "-n", metavar="NAME", help="Name of the network; without it, the first that classifies texts."
-        ),
-    ] = None,
+    network: Named = None,
     url: Url = None,
     cards: Cards = None,
     timeout: Timeout = 5.0,

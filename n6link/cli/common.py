@@ -88,6 +88,10 @@ Cards = Annotated[
         "--card", metavar="FILE", help="A card (TOML) that says what a network's tensors mean; may be repeated."
     ),
 ]
+Named = Annotated[
+    str | None,
+    typer.Option("--network", "-n", metavar="NAME", help="Name of the network; without it, the first that does this."),
+]
 Timeout = Annotated[float, typer.Option("--timeout", metavar="SECONDS", help="How long the board may be silent.")]
 
 

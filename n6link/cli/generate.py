@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from n6link.cli.common import Cards, Json, Timeout, Url, connect, emit, err, network_for, out, start
+from n6link.cli.common import Cards, Json, Named, Timeout, Url, connect, emit, err, network_for, out, start
 from n6link.console import duration
 from n6link.network import Network
 from n6link.text.generation import Piece, TextStream
@@ -17,12 +17,7 @@ from n6link.text.generation import Piece, TextStream
 
 def generate(
     prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="The beginning of the text.")],
-    network: Annotated[
-        str | None,
-        typer.Option(
-            "--network", "-n", metavar="NAME", help="Name of the network; without it, the first that generates texts."
-        ),
-    ] = None,
+    network: Named = None,
     max_tokens: Annotated[int, typer.Option(metavar="N", help="Stop after so many tokens.")] = 50,
     temperature: Annotated[
         float, typer.Option(metavar="T", help="0 always takes the best token; higher draws more freely.")
