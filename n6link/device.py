@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from types import MappingProxyType, TracebackType
@@ -166,7 +166,7 @@ class N6Device:
         )
 
     @asynccontextmanager
-    async def subscribe(self, interval: float = 1.0) -> AsyncIterator[Subscription[Stats]]:
+    async def subscribe(self, interval: float = 1.0) -> AsyncGenerator[Subscription[Stats]]:
         """Statistics as the device sends them by itself.
 
         ::
@@ -188,7 +188,7 @@ class N6Device:
             self.connection.unlisten(readings)
 
     @asynccontextmanager
-    async def logs(self) -> AsyncIterator[Subscription[LogRecord]]:
+    async def logs(self) -> AsyncGenerator[Subscription[LogRecord]]:
         """Log lines of the device, and stray text on the line, as they come; they also go to the logger ``n6link.device``."""
         lines, logs = Subscription[LogRecord](), self.connection.listeners.logs
         logs.add(lines)

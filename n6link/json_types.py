@@ -34,6 +34,17 @@ def sequence(value: Json) -> Sequence[Json]:
     return value
 
 
+def number(value: Json) -> float:
+    """A number.
+
+    Raises:
+        TypeError: the value is something else.
+    """
+    if not isinstance(value, int | float):
+        raise TypeError(f"{value!r} is not a number")
+    return float(value)
+
+
 def whole(value: Json) -> int:
     """A whole number.
 

@@ -6,11 +6,9 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property, partial
-from typing import Any
 
 import anyio
 import anyio.to_thread
-from numpy.typing import NDArray
 
 from n6link import ambient, decoders
 from n6link.control import profiling
@@ -29,8 +27,8 @@ from n6link.session.inference import Job, Outcome
 from n6link.session.info import NetworkInfo
 from n6link.tensors import reduce
 from n6link.tensors.card import Card
-from n6link.tensors.inputs import Inputs
-from n6link.tensors.tensor import TensorSpec
+from n6link.tensors.inputs import Data, Inputs
+from n6link.tensors.tensor import Array, TensorSpec
 from n6link.text.generation import TextStream
 from n6link.text.tokens import Generation, Sampling, TextClassifier, TextGenerator
 
@@ -92,7 +90,7 @@ class Network:
 
     async def run(
         self,
-        data: Any,
+        data: Data,
         *,
         outputs: Sequence[str] | None = None,
         reduce: bool | Sequence[Return] | None = None,
@@ -101,7 +99,7 @@ class Network:
         deadline: float | None = None,
         priority: int = 0,
         captured: float | None = None,
-        options: Mapping[str, Any] | None = None,
+        options: Mapping[str, object] | None = None,
         computed: Callable[[], None] | None = None,
     ) -> Result:
         """Runs the network once.
@@ -178,7 +176,7 @@ class Network:
         timers: bool = False,
         reduce: bool | Sequence[Return] | None = None,
         priority: int = 0,
-        options: Mapping[str, Any] | None = None,
+        options: Mapping[str, object] | None = None,
     ) -> Stream:
         """Runs the network on frame after frame, the stages overlapped; see :mod:`n6link.control.stream`.
 
@@ -283,9 +281,7 @@ class Network:
         """Tokenizer that the card names; read when first asked for."""
         return TextClassifier(self.info)
 
-    async def profile(
-        self, *, inputs: Mapping[str, NDArray[Any]] | None = None, runs: int = 20, warmup: int = 3
-    ) -> Profile:
+    async def profile(self, *, inputs: Mapping[str, Array] | None = None, runs: int = 20, warmup: int = 3) -> Profile:
         """Runs the network several times and sums up its epoch timers; see :func:`n6link.control.profiling.collect`."""
         return await profiling.collect(self.run, self.inputs, inputs=inputs, runs=runs, warmup=warmup)
 
@@ -302,7 +298,7 @@ class Network:
         raise N6Timeout(f"{self.name} gave no result within {limit:g} s")
 
     def _returns(
-        self, outputs: Sequence[str] | None, wanted: bool | Sequence[Return] | None, options: Mapping[str, Any]
+        self, outputs: Sequence[str] | None, wanted: bool | Sequence[Return] | None, options: Mapping[str, object]
     ) -> list[Return] | None:
         """What to ask for; None = all outputs, whole."""
         if isinstance(wanted, Sequence):

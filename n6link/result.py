@@ -23,6 +23,7 @@ from n6link.session.info import NetworkInfo
 from n6link.tensors import reduce
 from n6link.tensors.image import Placement
 from n6link.tensors.reduce import Reduced
+from n6link.tensors.tensor import Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,14 +195,14 @@ Run: TypeAlias = Callable[..., Awaitable[Result]]
 
 def _parse(
     network: NetworkInfo, outcome: Outcome, returns: Sequence[Return]
-) -> tuple[Mapping[str, NDArray[Any]], Mapping[str, Reduced]]:
+) -> tuple[Mapping[str, Array], Mapping[str, Reduced]]:
     """Whole outputs and reduced ones, by name."""
     specs = tuple(network.outputs.values())
     if len(outcome.records) != len(returns):
         raise RemoteProtocolError(
             f"the device returned {len(outcome.records)} outputs, not the {len(returns)} asked for"
         )
-    outputs: dict[str, NDArray[Any]] = {}
+    outputs: dict[str, Array] = {}
     reduced: dict[str, Reduced] = {}
     view = memoryview(outcome.data)
     for wanted, record in zip(returns, outcome.records, strict=True):

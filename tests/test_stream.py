@@ -32,6 +32,7 @@ from n6link.errors import (
 from n6link.network import Network
 from n6link.protocol import Status
 from n6link.result import Result
+from n6link.tensors.inputs import Data
 
 settled = anyio.wait_all_tasks_blocked
 """waits until every task waits for something"""
@@ -743,7 +744,7 @@ async def reach(stage: str, device: N6Device, results: Stream) -> None:
 async def test_a_bad_frame_raises_and_the_stream_goes_on() -> None:
     async with N6Device(sim_url()) as device:
         network = device["reference"]
-        frames = [noise(network), np.zeros((3, 5)), noise(network)]
+        frames: list[Data] = [noise(network), np.zeros((3, 5)), noise(network)]
         async with network.stream(frames, policy="all") as results:
             await results.__anext__()
             with pytest.raises(BadInput):

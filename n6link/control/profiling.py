@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from n6link.epochs.profile import Profile, Sample
 from n6link.errors import BadInput
 from n6link.result import Result, Run
-from n6link.tensors.tensor import TensorSpec
+from n6link.tensors.tensor import Array, TensorSpec
 
 
 async def collect(
     run: Run,
     specs: Mapping[str, TensorSpec],
     *,
-    inputs: Mapping[str, NDArray[Any]] | None = None,
+    inputs: Mapping[str, Array] | None = None,
     runs: int = 20,
     warmup: int = 3,
 ) -> Profile:

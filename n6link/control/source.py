@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import inspect
 import threading
-from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Iterator, Mapping
-from typing import Any, TypeAlias
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Iterator, Mapping
+from typing import TypeAlias
 
 import anyio
 import anyio.to_thread
@@ -18,9 +18,10 @@ import numpy as np
 
 from n6link import ambient
 from n6link.errors import BadInput
+from n6link.tensors.inputs import Data
 
-Source: TypeAlias = AsyncIterable[Any] | Iterable[Any]
-Take: TypeAlias = Callable[[Any, float], Awaitable[object]]
+Source: TypeAlias = AsyncIterable[Data] | Iterable[Data]
+Take: TypeAlias = Callable[[Data, float], Awaitable[object]]
 """gets a frame and the time.monotonic() at which it was there"""
 
 
@@ -30,10 +31,11 @@ def check(source: object) -> None:
     Raises:
         BadInput: it does not, or it is a frame itself.
     """
+    kind = type(source).__name__
     if isinstance(source, str | bytes | Mapping | np.ndarray):
-        raise BadInput(f"a {type(source).__name__} is one frame, or none; give an iterable of frames, such as a list")
+        raise BadInput(f"a {kind} is one frame, or none; give an iterable of frames, such as a list")
     if not isinstance(source, AsyncIterable | Iterable):
-        raise BadInput(f"a {type(source).__name__} gives no frames; give an iterable, or None and use put()")
+        raise BadInput(f"a {kind} gives no frames; give an iterable, or None and use put()")
 
 
 async def read(source: Source, take: Take) -> None:
@@ -51,13 +53,13 @@ async def read(source: Source, take: Take) -> None:
         await _Threaded(source).read(take)
 
 
-async def _read(source: AsyncIterable[Any], take: Take) -> None:
+async def _read(source: AsyncIterable[Data], take: Take) -> None:
     frames = aiter(source)
     try:
         async for data in frames:
             await take(data, ambient.monotonic())
     finally:
-        if inspect.isasyncgen(frames):
+        if isinstance(frames, AsyncGenerator):
             with anyio.CancelScope(shield=True):
                 await frames.aclose()
 
@@ -65,9 +67,9 @@ async def _read(source: AsyncIterable[Any], take: Take) -> None:
 class _Threaded:
     """A plain iterable."""
 
-    def __init__(self, source: Iterable[Any]) -> None:
+    def __init__(self, source: Iterable[Data]) -> None:
         self._source = source
-        self._frames: Iterator[Any] | None = None
+        self._frames: Iterator[Data] | None = None
         self._busy = threading.Lock()
         self._left = False
 
@@ -81,7 +83,7 @@ class _Threaded:
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(self._close)
 
-    def _next(self) -> tuple[Any, float] | None:
+    def _next(self) -> tuple[Data, float] | None:
         try:
             with self._busy:
                 self._frames = self._frames or iter(self._source)

@@ -39,7 +39,7 @@ import math
 from dataclasses import dataclass, field
 from functools import partial
 from types import TracebackType
-from typing import Any, Final, Literal, Self
+from typing import Final, Literal, Self
 
 import anyio
 import anyio.lowlevel
@@ -50,8 +50,10 @@ from n6link.control import source as source_
 from n6link.control.histogram import Histogram
 from n6link.control.source import Source
 from n6link.errors import BadInput, DeviceError, DeviceRebooted, LocalProtocolError, N6Timeout, TransportError
+from n6link.json_types import Plain
 from n6link.result import Frame, Result, Run
 from n6link.session.tasks import Background
+from n6link.tensors.inputs import Data
 
 Policy = Literal["latest", "drop-new", "all"]
 POLICIES: Final[tuple[Policy, ...]] = ("latest", "drop-new", "all")
@@ -82,7 +84,7 @@ class StreamStats:
         """Frames that wait, are on the device, or whose results are ready."""
         return self.frames - self.delivered - self.dropped - self.late - self.failed
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Plain:
         """Plain numbers, for JSON."""
         names = ("frames", "delivered", "dropped", "late", "failed", "pending")
         return {name: getattr(self, name) for name in names} | {
@@ -110,7 +112,7 @@ class _Entry:
 
     sequence: int
     captured: float
-    data: Any
+    data: Data | None
     result: Result | None = None
     error: Exception | None = None
     holds_slot: bool = True
@@ -195,7 +197,7 @@ class Stream:
 
     # ---- in
 
-    async def put(self, data: Any, *, captured: float | None = None) -> bool:
+    async def put(self, data: Data, *, captured: float | None = None) -> bool:
         """Adds a frame by hand; only for a stream without a source.
 
         Args:
@@ -232,7 +234,7 @@ class Stream:
                 self._failure = self._failure or error
         self.end()
 
-    async def _offer(self, data: Any, captured: float) -> bool:
+    async def _offer(self, data: Data, captured: float) -> bool:
         await anyio.lowlevel.checkpoint()
         while self._waiting and self._policy == "all":
             await self._next_change()

@@ -14,12 +14,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from n6link.epochs.table import EpochBlock, EpochTable, known
+from n6link.json_types import Plain
 from n6link.protocol import EpochKind
 
 OVERHEAD: Final = "overhead"
@@ -117,7 +118,7 @@ class Measured:
         order = np.argsort(-use.total, kind="stable")[:count]
         return [(use.table.blocks[index], float(use.total[index])) for index in order]
 
-    def figures(self) -> dict[str, Any]:
+    def figures(self) -> Plain:
         """Both offloads, the overhead in seconds and the shares by kind, ready for JSON: None for what is not known."""
         return {
             "overhead_s": self.overhead,

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from n6link.epochs.join import join
 from n6link.epochs.offload import Measured, TimeUse
 from n6link.epochs.timers import STAGES, EpochTable, EpochTimers, Seconds, Ticks, origin, to_csv
 from n6link.errors import BadInput
+from n6link.json_types import Json, JsonObject, Plain, mapping, number
 from n6link.protocol import TimerSource
 
 FORMAT: Final = "n6link-profile"
@@ -167,12 +168,11 @@ class Profile(Measured):
     def joined(self, report: EpochTable) -> tuple[Self, tuple[str, ...]]:
         """This profile with the names and estimates of a compiler's report, and where the report disagrees."""
         joined = join(report, self.table)
-        values = {name: getattr(self, name) for name in self.__slots__}
-        return type(self)(**values | {"table": joined.table}), joined.disagreements
+        return replace(self, table=joined.table), joined.disagreements
 
     # ------------------------------------------------------------------------------------------ plain forms
 
-    def rows(self) -> list[dict[str, Any]]:
+    def rows(self) -> list[Plain]:
         """One dictionary a block: description, statistics in seconds, share of the time, and where the times come from."""
         spread, whole = self.blocks, float(self.durations.mean()) or float("nan")
         tail = {"runs": self.runs, "source": self.source.name, "simulated": self.simulated}
@@ -181,7 +181,7 @@ class Profile(Measured):
             for block in self.table.blocks
         ]
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> Plain:
         """The figures of the whole inference."""
         return {
             "network": self.network,
@@ -201,7 +201,7 @@ class Profile(Measured):
             "repeats": [{"name": str(repeat), "copies_s": seconds} for repeat, seconds in self.repeats()],
         }
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Plain:
         """Plain values, ready for JSON: the samples, which :meth:`from_dict` reads, and what they say."""
         return {
             "format": FORMAT,
@@ -217,7 +217,7 @@ class Profile(Measured):
         }
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+    def from_dict(cls, values: JsonObject) -> Self:
         """The profile of a :meth:`to_dict`.
 
         Raises:
@@ -227,16 +227,16 @@ class Profile(Measured):
             what = f"format {values.get('format')!r}, version {values.get('version')!r}"
             raise BadInput(f"A profile of version {VERSION} is needed, this has {what}.")
         try:
-            table = EpochTable.from_dict(values["table"])
+            table = EpochTable.from_dict(mapping(values["table"]))
             ticks = np.array(values["ticks"], np.uint64)
             runs = len(ticks)
             profile = cls(
                 str(values["network"]),
                 str(values["board"]),
                 table,
-                TimerSource[values["source"]],
+                TimerSource[str(values["source"])],
                 bool(values["simulated"]),
-                float(values["tick_hz"]),
+                number(values["tick_hz"]),
                 ticks.reshape(runs, len(table), 4),
                 np.array(values["elapsed"], np.uint64).reshape(runs),
                 np.array(values["begun"], np.float64).reshape(runs),
@@ -268,7 +268,7 @@ class Profile(Measured):
             BadInput: the file cannot be read, or is no profile.
         """
         try:
-            values = json.loads(Path(path).read_bytes())
+            values: Json = json.loads(Path(path).read_bytes())
         except OSError as error:
             raise BadInput(f"{path} cannot be read: {error.strerror}.") from error
         except (ValueError, RecursionError) as error:

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from n6link.epochs.offload import Measured, Seconds, TimeUse
 from n6link.epochs.table import ON_CPU, ON_NPU, EpochBlock, EpochTable, to_csv
 from n6link.errors import RemoteProtocolError
+from n6link.json_types import Plain
 from n6link.protocol import TimerSource
 
 __all__ = [
@@ -81,7 +82,7 @@ class EpochTimers(Measured):
     def from_records(
         cls,
         table: EpochTable,
-        records: NDArray[Any],
+        records: NDArray[np.void],
         *,
         source: TimerSource,
         tick_hz: float,
@@ -164,7 +165,7 @@ class EpochTimers(Measured):
         """Where the times come from, as every view and export states it."""
         return origin(self.source, self.simulated)
 
-    def rows(self) -> list[dict[str, Any]]:
+    def rows(self) -> list[Plain]:
         """One dictionary a block: its description, its phases in seconds, and where the times come from."""
         names = ("start_s", "pre_s", "core_s", "post_s", "total_s", "gap_before_s")
         times = np.stack([self.start, self.pre, self.core, self.post, self.total, self.gaps[:-1]], axis=1).tolist()
@@ -174,7 +175,7 @@ class EpochTimers(Measured):
             for block, row in zip(self.table.blocks, times, strict=True)
         ]
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Plain:
         """Plain values, ready for JSON."""
         return {
             "source": self.source.name,
@@ -217,7 +218,7 @@ class EpochStats:
     def from_records(
         cls,
         table: EpochTable,
-        records: NDArray[Any],
+        records: NDArray[np.void],
         *,
         runs: int,
         source: TimerSource,
@@ -270,9 +271,9 @@ class EpochStats:
         """Where the times come from, as every view and export states it."""
         return origin(self.source, self.simulated)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Plain:
         """Plain values, ready for JSON."""
-        rows = []
+        rows: list[Plain] = []
         for block, mean, low, high in zip(self.table.blocks, self.mean, self.min, self.max, strict=True):
             times = {"mean_s": float(mean), "min_s": float(low), "max_s": float(high)} if self.runs else {}
             rows.append(block.to_dict() | times)

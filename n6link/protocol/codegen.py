@@ -20,8 +20,9 @@ import re
 import sys
 import tomllib
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
+from n6link.json_types import Plain
 from n6link.protocol.codegen_records import records
 from n6link.protocol.enums import MessageType
 from n6link.protocol.layout import Layout, Member, layouts, schema_id
@@ -163,13 +164,13 @@ def reference() -> str:
 # ---------------------------------------------------------------------------------------------- golden vectors
 
 
-def vectors() -> list[dict[str, Any]]:
+def vectors() -> list[Plain]:
     """The golden frames of ``tests/vectors.toml``."""
-    frames: list[dict[str, Any]] = tomllib.loads((ROOT / "tests/vectors.toml").read_text())["frame"]
+    frames: list[Plain] = tomllib.loads((ROOT / "tests/vectors.toml").read_text())["frame"]
     return frames
 
 
-def _frame_bytes(frame: dict[str, Any]) -> bytes:
+def _frame_bytes(frame: Plain) -> bytes:
     return bytes.fromhex(re.sub(r"#.*", "", frame["hex"]))
 
 

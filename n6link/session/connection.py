@@ -108,9 +108,9 @@ class Connection:
                 self._channel = await stack.enter_async_context(channel)
                 await self._begin(channel)
                 self._stack = stack.pop_all()
-        finally:
-            if self.state is not State.OPEN:
-                self.state = State.CLOSED
+        except BaseException:
+            self.state = State.CLOSED
+            raise
 
     async def aclose(self) -> None:
         """Closes it: whatever is under way fails with TransportError."""
@@ -273,6 +273,8 @@ class Connection:
                 self._log(LogRecord(logging.INFO, event.text, None))
             case StatsPushed():
                 self.listeners.read(Stats.parse(event.payload, self.info.tick_hz))
+            case _:
+                pass  # the channel hands all others to the calls that they belong to
 
     def _log(self, record: LogRecord) -> None:
         _logger.log(record.level, "%s: %s", self.url, record.text)

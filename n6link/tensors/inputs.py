@@ -9,17 +9,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import anyio.to_thread
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
 from n6link.errors import BadInput, CardError, UnknownName
 from n6link.tensors.card import Card
-from n6link.tensors.image import PictureInput, Placement
-from n6link.tensors.tensor import TensorSpec
+from n6link.tensors.image import PictureInput, Placement, is_path
+from n6link.tensors.tensor import Array, TensorSpec, is_array
 
+if TYPE_CHECKING:
+    from PIL import Image
+
+Value: TypeAlias = "ArrayLike | Image.Image | str | os.PathLike[str]"
+"""what one input takes: an array, a picture, or the path of one"""
+Data: TypeAlias = "Value | Mapping[str, Value]"
+"""what a network takes: the value of its main input, or all values by the names of the inputs"""
 LARGE: Final = 640 * 480
 """values from which on pictures are prepared, and floats quantised, in a thread, so that the event loop goes on meanwhile"""
 
@@ -45,7 +52,7 @@ class Inputs:
         self._problem = card_problem
         self._pictures = {name: picture for name, spec in specs.items() if (picture := _picture(spec, card))}
 
-    async def prepare(self, data: Any) -> tuple[memoryview, Placement | None]:
+    async def prepare(self, data: Data) -> tuple[memoryview, Placement | None]:
         """All inputs as they lie in a slot, and where the picture lies in its input.
 
         Raises:
@@ -54,25 +61,27 @@ class Inputs:
             CardError: a picture, and a card that cannot be used or does not fit.
         """
         specs = self._specs
-        if not isinstance(data, Mapping):
+        if isinstance(data, Mapping):
+            given: Mapping[str, Value] = data
+        else:
             spec = self._card.main_input(specs) if self._card else next(iter(specs.values()))
-            data = {spec.name: data}
-        for name in data:
+            given = {spec.name: data}
+        for name in given:
             if name not in specs:
                 raise UnknownName(f"network {self._network!r} has no input {name!r}; it has {', '.join(specs)}")
-        if missing := [name for name in specs if name not in data]:
+        if missing := [name for name in specs if name not in given]:
             raise BadInput(f"network {self._network!r} also needs {', '.join(missing)}: give a dict of arrays by name")
-        arrays: dict[str, NDArray[Any]] = {}
+        arrays: dict[str, Array] = {}
         placement = None
-        for name, value in data.items():
+        for name, value in given.items():
             arrays[name], placed = await self._input(value, specs[name])
             placement = placement or placed
         return self._upload(arrays), placement
 
-    async def _input(self, value: Any, spec: TensorSpec) -> tuple[NDArray[Any], Placement | None]:
+    async def _input(self, value: object, spec: TensorSpec) -> tuple[Array, Placement | None]:
         """Raw values of one input."""
         picture = self._pictures.get(spec.name)
-        if not isinstance(value, str | os.PathLike) and not hasattr(value, "convert"):
+        if not is_path(value) and not hasattr(value, "convert"):
             array = _array(value, spec)
             own = array.dtype != np.uint8 or picture is None
             if own or (self._problem and array.shape == spec.shape):
@@ -82,11 +91,11 @@ class Inputs:
         if self._problem:
             raise CardError(self._problem)
         picture = picture or PictureInput(spec, self._card)  # which says why it takes none
-        if isinstance(value, np.ndarray) and value.size < LARGE:
+        if is_array(value) and value.size < LARGE:
             return picture.prepare(value)
         return await anyio.to_thread.run_sync(picture.prepare, value, abandon_on_cancel=True)
 
-    def _upload(self, arrays: Mapping[str, NDArray[Any]]) -> memoryview:
+    def _upload(self, arrays: Mapping[str, Array]) -> memoryview:
         """The bytes of an upload; those of the array itself if there is only one."""
         if len(arrays) == 1:
             (array,) = arrays.values()
@@ -107,14 +116,14 @@ def _picture(spec: TensorSpec, card: Card | None) -> PictureInput | None:
         return None
 
 
-def _array(value: Any, spec: TensorSpec) -> NDArray[Any]:
+def _array(value: object, spec: TensorSpec) -> Array:
     try:
         return np.asarray(value)
     except ValueError as error:
         raise BadInput(f"Tensor {spec.name!r} takes an array of numbers: {error}") from None
 
 
-def _own_values(array: NDArray[Any], spec: TensorSpec) -> NDArray[Any]:
+def _own_values(array: Array, spec: TensorSpec) -> Array:
     if spec.shape[0] == 1 and array.shape == spec.shape[1:]:
         array = array[None]
     if array.shape != spec.shape:
@@ -125,5 +134,5 @@ def _own_values(array: NDArray[Any], spec: TensorSpec) -> NDArray[Any]:
     return spec.check(spec.quantize(array))
 
 
-def _bytes(array: NDArray[Any]) -> memoryview:
+def _bytes(array: Array) -> memoryview:
     return array.reshape(-1).view(np.uint8).data

@@ -20,13 +20,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import anyio.to_thread
 
 from n6link import ambient
 from n6link.errors import LocalProtocolError
 from n6link.result import Result, Run
+from n6link.tensors.reduce import Rows
 from n6link.text.tokens import Generation
 
 
@@ -105,5 +106,6 @@ class TextStream:
         returns = text.returns(reduced=self._reduced)
         result = await self._run({text.generator.input.name: text.window()}, reduce=returns)
         name = text.generator.output.name
-        answer: Any = result.outputs.get(name, result.reduced.get(name))
+        answer = result.outputs[name] if name in result.outputs else result.reduced[name]
+        assert not isinstance(answer, Rows)
         return Piece(text.push(answer), text.newest, ambient.monotonic() - begun, result)

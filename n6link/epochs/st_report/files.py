@@ -73,10 +73,10 @@ def read(path: str | os.PathLike[str]) -> Report:
     folder = read_folder(place)
     if not folder.reports:
         raise next(iter(folder.damaged), NotAReport(f"{place} holds no report; {_WANTED}"))
-    if len(folder.reports) > 1:
+    report, *others = folder.reports
+    if others:
         found = ", ".join(Path(report.source).name for report in folder.reports)
         raise ReportError(f"{place} holds reports of {len(folder.reports)} networks or builds; name one of {found}")
-    report = folder.reports[0]
     damaged = Report("", notes=tuple(Note(0, "", str(error)) for error in folder.damaged))
     return report.merged(damaged) if folder.damaged else report
 
