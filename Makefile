@@ -62,6 +62,7 @@ simulate: need-test $(VENV)/.dev
 check: need-check $(VENV)/.dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	shellcheck .ci/run tools/*
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/python -m n6link.protocol.codegen --check

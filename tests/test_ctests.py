@@ -19,6 +19,7 @@ pytestmark = [
 ]
 
 
+@pytest.mark.timeout(900)  # a build, and 20,000 runs of a fuzzer, perhaps next to other programs
 def test_c_tests_pass_with_sanitizers() -> None:
     m55.build(PRESET)
     ctest = shutil.which("ctest", path=str(Path(sys.executable).parent)) or shutil.which("ctest")
