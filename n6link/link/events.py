@@ -98,4 +98,8 @@ class Stray:
     text: str
 
 
-Event: TypeAlias = Opened | Refused | Lost | Reply | Failed | Begun | Received | LogLine | StatsPushed | Stray
+Answer: TypeAlias = Reply | Failed | Begun | Received
+"""to the exchange with its id"""
+Unasked: TypeAlias = LogLine | StatsPushed | Stray
+"""what belongs to no exchange"""
+Event: TypeAlias = Opened | Refused | Lost | Answer | Unasked

@@ -153,7 +153,8 @@ class Sender:
         Returns:
             Buffers in order, and the INFERs whose uploads have left, which have begun with that.
         """
-        out, begun = self._small(now), []
+        out = self._small(now)
+        begun: list[Exchange] = []
         while self._uploads and budget > 0:
             exchange = self._uploads[0]
             assert exchange.upload

@@ -26,7 +26,20 @@ from anyio.abc import ByteStream, TaskGroup
 
 from n6link import ambient
 from n6link.errors import DeviceRebooted, N6Error, N6Timeout, RemoteProtocolError, TransportError
-from n6link.link.events import Event, Failed, Lost, Opened, Refused, Reply
+from n6link.link.events import (
+    Begun,
+    Event,
+    Failed,
+    LogLine,
+    Lost,
+    Opened,
+    Received,
+    Refused,
+    Reply,
+    StatsPushed,
+    Stray,
+    Unasked,
+)
 from n6link.link.exchange import Exchange, Inference
 from n6link.link.link import Link
 from n6link.link.retry import TICK, Retry
@@ -87,7 +100,7 @@ class Channel:
     """
 
     def __init__(
-        self, stream: ByteStream, *, name: str, timeout: float, notify: Callable[[Event | N6Error], None]
+        self, stream: ByteStream, *, name: str, timeout: float, notify: Callable[[Unasked | N6Error], None]
     ) -> None:
         self.link = Link()
         self.name = name
@@ -304,17 +317,17 @@ class Channel:
     def _deliver(self) -> None:
         """Hands out what has happened, and has the writer go on if there is something to write."""
         for event in self.link.events():
-            number = getattr(event, "id", None)
-            if number is not None:
-                if box := self._boxes.get(number):
-                    box.put(event)
-            elif isinstance(event, Opened | Refused):
-                if self._opening:
-                    self._opening.put(event)
-            elif isinstance(event, Lost):
-                self.fail(DeviceRebooted(f"{self.name} was restarted: what was under way is lost; open it again"))
-            else:
-                self._notify(event)
+            match event:
+                case Reply() | Failed() | Begun() | Received():
+                    if box := self._boxes.get(event.id):
+                        box.put(event)
+                case Opened() | Refused():
+                    if self._opening:
+                        self._opening.put(event)
+                case Lost():
+                    self.fail(DeviceRebooted(f"{self.name} was restarted: what was under way is lost; open it again"))
+                case LogLine() | StatsPushed() | Stray():
+                    self._notify(event)
         if self._writable and self.link.wants_to_send:
             self._writable.set()
 

@@ -25,7 +25,7 @@ from typing import Final
 
 from n6link import ambient
 from n6link.errors import CardError, DeviceError, DeviceRebooted, LocalProtocolError, N6Error, RemoteProtocolError
-from n6link.link.events import Event, LogLine, StatsPushed, Stray
+from n6link.link.events import LogLine, StatsPushed, Stray, Unasked
 from n6link.protocol import MessageType, ResetKind, Status, records
 from n6link.session import describe
 from n6link.session.channel import Channel
@@ -262,7 +262,7 @@ class Connection:
     def _rate(self) -> bytes:
         return records.Subscribe(interval_ms=round(self.listeners.interval * 1000)).pack()
 
-    def _notice(self, event: Event | N6Error) -> None:
+    def _notice(self, event: Unasked | N6Error) -> None:
         """What came unasked, or that nothing will come any more."""
         match event:
             case N6Error():
