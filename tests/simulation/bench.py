@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import random
 from collections import Counter
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -25,6 +26,8 @@ from simulation.rules import Rules
 
 BOOT: Final = 0.3
 """seconds that a board needs to start"""
+PIECES: Final = 0.2
+"""share of what arrives that is seen in two pieces"""
 LEAST_WAIT: Final = 50e-6
 """seconds between two turns of a board that asks for one at once"""
 
@@ -84,6 +87,7 @@ class Bench:
         self.timed: list[Fault] = []
         self._options = {"networks": networks, "features": features, "seed": seed}
         self._loop = asyncio.get_running_loop()
+        self._draw = random.Random(f"pieces {seed}")
         self._silent: dict[Way, float] = dict.fromkeys(WAYS, -1.0)
         self._free: dict[Way, float] = dict.fromkeys(WAYS, 0.0)
         self._frames = {way: Frames() for way in WAYS}
@@ -122,6 +126,10 @@ class Bench:
         if self.port.flow:
             self.board.relink()
         return self._client
+
+    def piece(self, size: int) -> int:
+        """How many bytes of so many are seen at once."""
+        return self._draw.randrange(1, size) if size > 1 and self._draw.random() < PIECES else size
 
     def closed(self, client: Connection) -> None:
         """The host has closed a connection."""
@@ -166,6 +174,10 @@ class Bench:
         self._flying -= len(data)
         if now < self._silent["up"] or started != self._started or now < self._boots_until:
             return
+        if (piece := self.piece(len(data))) < len(data):
+            self._inbox += data[:piece]
+            self.turn()
+            data = data[piece:]
         self._inbox += data
         excess = len(self._inbox) - self.port.receive
         if excess > 0 and not self.port.flow:
@@ -339,8 +351,9 @@ class Connection(ByteStream):
                 self._changed.clear()
                 await self._changed.wait()
         full = self.full
-        data = bytes(self._received[:max_bytes])
-        del self._received[:max_bytes]
+        size = self._bench.piece(min(max_bytes, len(self._received)))
+        data = bytes(self._received[:size])
+        del self._received[:size]
         if full:
             self._bench.turn()
         return data

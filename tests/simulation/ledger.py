@@ -19,7 +19,7 @@ SILENCE: Final = 5.0
 """seconds for which nothing may be sent while something waits"""
 BOUND: Final = 1.0
 """seconds after its time-out at which a call must have ended"""
-LONGEST: Final = 12.0
+LONGEST: Final = 5.0
 """seconds, besides what its bytes and those of others need, in which a call without a time-out must end"""
 
 
@@ -62,6 +62,7 @@ class Score:
         doubled: inferences that ran more than once since the start of a board.
         wrong: results with a wrong byte, or from no run, and whatever else broke a rule.
         worst: the longest time of a call, as a multiple of what it needs on a line without faults.
+        slowest: the same in seconds.
         notes: what is behind these numbers.
     """
 
@@ -72,6 +73,7 @@ class Score:
     doubled: int = 0
     wrong: int = 0
     worst: float = 0.0
+    slowest: float = 0.0
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -88,6 +90,7 @@ class Score:
             self.doubled + other.doubled,
             self.wrong + other.wrong,
             max(self.worst, other.worst),
+            max(self.slowest, other.slowest),
             (self.notes + other.notes)[:100],
         )
 
@@ -169,6 +172,7 @@ class Ledger:
             self._judge(call, error)
         elif call.needs and not self._bench.out(call.begun, now, 0.0):
             self.score.worst = max(self.score.worst, (now - call.begun) / call.load)
+            self.score.slowest = max(self.score.slowest, now - call.begun)
 
     async def call(
         self, name: str, action: Callable[[], Awaitable[T]], *, stop_after: float | None = None, **options: Any

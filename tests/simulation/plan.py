@@ -26,6 +26,7 @@ WORKLOADS: Final = (
     "single",
     "many",
     "steady",
+    "large",
     "cancel",
     "deadlines",
     "priorities",

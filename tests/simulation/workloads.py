@@ -117,14 +117,25 @@ async def many(program: Program) -> None:
 
 
 async def steady(program: Program) -> None:
-    """A few small ones, each again as soon as it has ended: whoever is forgotten is seen."""
+    """A few small ones, each again soon after it has ended: whoever is forgotten while others go on is seen."""
 
     async def work() -> None:
         while program.take():
             await program.infer(program.question(("tiny",)))
-            await asyncio.sleep(0.04)
+            await program.pause(0.2)
 
-    await asyncio.gather(*[work() for _ in range(program.draw.randint(2, 5))])
+    await asyncio.gather(*[work() for _ in range(program.draw.randint(3, 6))])
+
+
+async def large(program: Program) -> None:
+    """Two at once whose uploads need many grants."""
+
+    async def work() -> None:
+        while program.take():
+            program.left -= min(program.left, 14)  # stands for fifteen small ones
+            await program.infer(program.question(("large",)))
+
+    await asyncio.gather(work(), work())
 
 
 async def cancel(program: Program) -> None:
@@ -217,24 +228,15 @@ async def _stream(program: Program, name: str) -> None:
     policy: Policy = draw.choice(POLICIES)
     depth = draw.randint(1, 3)
 
-    async def whole() -> None:
-        async with network.stream(frames(), policy=policy, depth=depth, max_age=max_age) as results:
-            while True:
-                try:
-                    result = await ledger.call(
-                        f"frame of {name}", lambda: anext(results, None), needs=program.needs(network), extra=interval
-                    )
-                except StopAsyncIteration:
-                    break
-                if result is None:
-                    break
-                assert result.frame
-                program.check(asked[result.frame.sequence], result)
-        stats = results.stats
-        if stats.pending or stats.frames != len(asked):
-            ledger.fault("wrong", f"of {len(asked)} frames the stream counts {stats.to_dict()}")
-
-    await whole()
+    async with network.stream(frames(), policy=policy, depth=depth, max_age=max_age) as results:
+        while result := await ledger.call(
+            f"frame of {name}", partial(anext, results, None), needs=program.needs(network), extra=interval
+        ):
+            assert result.frame
+            program.check(asked[result.frame.sequence], result)
+    stats = results.stats
+    if stats.pending or stats.frames != len(asked):
+        ledger.fault("wrong", f"of {len(asked)} frames the stream counts {stats.to_dict()}")
 
 
 async def subscriptions(program: Program) -> None:
@@ -245,7 +247,7 @@ async def subscriptions(program: Program) -> None:
         await program.infer(program.question(("tiny",)))
         await program.pause(0.3)
     if program.draw.random() < 0.5:
-        await asyncio.sleep(2 * SILENCE)  # nothing else is asked
+        await asyncio.sleep(4 * SILENCE)  # nothing else is asked
     for reader in readers:
         reader.cancel()
     await asyncio.gather(*readers, return_exceptions=True)
@@ -318,6 +320,7 @@ ALL: Final[Mapping[str, Callable[[Program], Awaitable[None]]]] = {
         single,
         many,
         steady,
+        large,
         cancel,
         deadlines,
         priorities,

@@ -28,6 +28,8 @@ PATIENCE: Final = 5.0
 """seconds that a device may be silent, as the package has it unless told otherwise"""
 LONGEST: Final = 600.0
 """seconds after which a run is ended"""
+SHARE: Final = {"steady": 5}
+"""how many more inferences a workload has than others: whoever is forgotten must be seen to wait"""
 KEPT: Final = 300
 """objects of the package that a connection may leave"""
 
@@ -50,27 +52,34 @@ Body = Callable[[Program], Awaitable[None]]
 
 
 def run(
-    plan: Plan, faults: Sequence[Fault] | None = None, *, body: Body | None = None, inferences: int | None = None
+    plan: Plan,
+    faults: Sequence[Fault] | Faults | None = None,
+    *,
+    body: Body | None = None,
+    inferences: int | None = None,
 ) -> Report:
     """Runs a plan in a loop and a context of its own.
 
     Args:
         plan: what to do.
-        faults: None = those of the plan.
+        faults: that happen; None = those of the plan.
         body: None = the workload of the plan.
         inferences: None = as many as the plan draws.
     """
     return copy_context().run(_run, plan, faults, body or workloads.ALL[plan.workload], inferences)
 
 
-def _run(plan: Plan, faults: Sequence[Fault] | None, body: Body, inferences: int | None) -> Report:
+def _run(plan: Plan, faults: Sequence[Fault] | Faults | None, body: Body, inferences: int | None) -> Report:
     loop = VirtualLoop()
     ambient.source.set(ambient.Source(loop.time, random.Random(f"nonces {plan.seed}").getrandbits))
-    script: Faults = Drawn(plan.recipe, plan.seed) if faults is None else Listed(faults)
+    if faults is None:
+        faults = Drawn(plan.recipe, plan.seed)
+    elif isinstance(faults, Sequence):
+        faults = Listed(faults)
     try:
         asyncio.set_event_loop(loop)
         with _quiet():
-            return loop.run_until_complete(_world(plan, script, body, inferences))
+            return loop.run_until_complete(_world(plan, faults, body, inferences))
     finally:
         asyncio.set_event_loop(None)
         loop.close()
@@ -81,7 +90,7 @@ async def _world(plan: Plan, faults: Faults, body: Body, inferences: int | None)
     assert isinstance(loop, VirtualLoop)
     loop.watch_threads()
     draw = random.Random(f"world {plan.seed}")
-    count = draw.randint(30, 120) if inferences is None else inferences
+    count = draw.randint(30, 120) * SHARE.get(plan.workload, 1) if inferences is None else inferences
     bench = Bench(plan.port, faults, networks=4, features=draw.choice([0, 64]), seed=plan.seed)
     current.set(bench)
     ledger = Ledger(bench, PATIENCE)
