@@ -267,9 +267,7 @@ class Network:
         """
         classifier = await anyio.to_thread.run_sync(lambda: self.text_classifier, abandon_on_cancel=True)
         result = await self.run(classifier.inputs(text), reduce=False, timers=False, timeout=timeout, priority=priority)
-        meaning = result.decode()
-        assert isinstance(meaning, Classification)
-        return meaning
+        return result.classification()
 
     @cached_property
     def text_generator(self) -> TextGenerator:

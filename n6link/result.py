@@ -6,15 +6,16 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar, Unpack, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from n6link import ambient, decoders
-from n6link.decoders.pose import Pose
+from n6link.decoders.logits import Classification, Token, TokenOptions
+from n6link.decoders.pose import Pose, PoseOptions
 from n6link.epochs.timers import STAGES, EpochTimers
-from n6link.errors import BadInput, RemoteProtocolError
+from n6link.errors import BadInput, CardError, RemoteProtocolError
 from n6link.protocol import records
 from n6link.protocol.records import Return
 from n6link.session.clock import UNKNOWN, ClockMap, HostTime
@@ -24,6 +25,8 @@ from n6link.tensors import reduce
 from n6link.tensors.image import Placement
 from n6link.tensors.reduce import Reduced
 from n6link.tensors.tensor import Array
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,9 +171,11 @@ class Result:
     def decode(self, **options: object) -> list[Pose] | Any:
         """What the outputs mean, by the decoder that the network's card names; poses in pixels of the source image.
 
-        The card, which a type checker does not know, decides what this is. Declared are poses, so that a misspelt attribute of
-        one is found; where the task is another one, ``isinstance`` tells the checker, as in
-        ``assert isinstance(meaning, Classification)``.
+        The card decides what this is, and a type checker does not know the card. So there is a method for each task whose
+        type and options are known: :meth:`poses`, :meth:`classification`, :meth:`tokens`. They need no type parameter on
+        networks and results, an editor lists them, and another task adds one without a change of the others. This method is
+        for programs that take any network, and for decoders of your own. Poses are declared here too, so that a misspelt
+        attribute of one is found.
 
         Args:
             options: the decoder's own, see there; they win over those of the card.
@@ -183,6 +188,48 @@ class Result:
         meaning = decoders.for_network(self.network).decode(self, **options)
         self._timing = replace(self.timing, decode=ambient.monotonic() - begun)
         return meaning
+
+    def poses(self, **options: Unpack[PoseOptions]) -> list[Pose]:
+        """The people of a pose network, in pixels of the source image, best first; see :meth:`decode`.
+
+        Raises:
+            CardError: as :meth:`decode`, or the network does something else.
+            BadInput: an option that cannot be used.
+        """
+        return self._list_of(Pose, self.decode(**options))
+
+    def tokens(self, **options: Unpack[TokenOptions]) -> list[Token]:
+        """The best next tokens of a network that generates text, best first; see :meth:`decode`.
+
+        Raises:
+            CardError: as :meth:`decode`, or the network does something else.
+            BadInput: an option that cannot be used.
+        """
+        return self._list_of(Token, self.decode(**options))
+
+    def classification(self) -> Classification:
+        """What a network that classifies has found; see :meth:`decode`.
+
+        Raises:
+            CardError: as :meth:`decode`, or the network does something else.
+        """
+        meaning: object = self.decode()
+        if isinstance(meaning, Classification):
+            return meaning
+        raise self._another_task(Classification)
+
+    def _list_of(self, kind: type[T], meaning: object) -> list[T]:
+        found = cast("list[object]", meaning) if isinstance(meaning, list) else [meaning]
+        items = [item for item in found if isinstance(item, kind)]
+        if len(items) != len(found):
+            raise self._another_task(kind)
+        return items
+
+    def _another_task(self, kind: type[object]) -> CardError:
+        task = decoders.card_of(self.network).task
+        return CardError(
+            f"network {self.network.name!r} does {task} by its card, whose results are not {kind.__name__}; use decode()"
+        )
 
     def __repr__(self) -> str:
         shapes = ", ".join(f"{name} {array.dtype}{list(array.shape)}" for name, array in self.outputs.items())

@@ -65,6 +65,12 @@ async def test_pieces_come_as_they_are_made() -> None:
         for count in range(1, 6):
             piece = await anext(text)
             assert list(text.tokens) == prompt["greedy_ids"][:count] and text.done == (count == 5)
+            (best,) = piece.result.tokens()
+            assert best.id == piece.token
+            with pytest.raises(
+                CardError, match="'tinybert' does text-generation by its card, whose results are not Pose"
+            ):
+                piece.result.poses()
             assert piece.result.epochs is not None and piece.result.epochs.total.sum() > 0
         with pytest.raises(StopAsyncIteration):
             await anext(text)

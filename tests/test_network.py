@@ -238,6 +238,21 @@ async def test_cards_of_the_user() -> None:
         assert pose.names == tuple("abcdef")
 
 
+async def test_a_result_has_a_method_for_its_task() -> None:
+    async with N6Device(sim_url()) as dev:
+        result = await dev["reference"].run(picture())
+        (pose,), (meaning,) = result.poses(), result.decode()
+        assert np.array_equal(pose.keypoints, meaning.keypoints)
+        with pytest.raises(
+            CardError, match=r"'reference' does pose-heatmap by its card, whose results are not Token; use"
+        ):
+            result.tokens()
+        with pytest.raises(CardError, match=r"whose results are not Classification; use decode\(\)"):
+            result.classification()
+        with pytest.raises(BadInput, match="the option 'conf'; pose-heatmap knows none"):
+            result.poses(conf=0.5)
+
+
 async def test_a_missing_card_file() -> None:
     with pytest.raises(CardError, match=r"nowhere\.toml"):
         async with N6Device(sim_url(), cards=["nowhere.toml"]):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,13 @@ class Token:
 
     id: int
     logit: float
+
+
+class TokenOptions(TypedDict, total=False):
+    """Options of the decoder of next tokens."""
+
+    top_k: int
+    """tokens, 1 or more; one unless given"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +47,17 @@ class Pose:
     """0..1; of a network without boxes, the mean of its keypoints' scores"""
     box: NDArray[np.float32] | None = None
     """(4,): left, top, right, bottom; None = the network gives none"""
+
+
+class PoseOptions(TypedDict, total=False):
+    """Options of the decoders of poses; those of heatmaps, which see one person, have none."""
+
+    conf: float
+    """least score of a person, 0..1"""
+    iou: float
+    """overlap of two boxes from which on they are the same person, 0..1"""
+    max_poses: int
+    """people at most, 1 or more"""
 
 
 def skeleton(card: Card, count: int) -> tuple[tuple[str, ...], Edges]:

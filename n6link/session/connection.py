@@ -273,8 +273,6 @@ class Connection:
                 self._log(LogRecord(logging.INFO, event.text, None))
             case StatsPushed():
                 self.listeners.read(Stats.parse(event.payload, self.info.tick_hz))
-            case _:
-                pass  # the channel hands all others to the calls that they belong to
 
     def _log(self, record: LogRecord) -> None:
         _logger.log(record.level, "%s: %s", self.url, record.text)

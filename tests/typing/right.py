@@ -1,6 +1,7 @@
 """What both type checkers accept: the same as in slips.py, spelt right."""
 
-from n6link.decoders.logits import Classification
+from n6link.decoders.logits import Classification, Token
+from n6link.decoders.pose import Pose
 from n6link.protocol import MessageType, records
 from n6link.protocol.enums import Status
 from n6link.result import Result
@@ -21,3 +22,7 @@ def meaning(result: Result) -> tuple[float, str]:
     found = result.decode()
     assert isinstance(found, Classification)
     return score, found.label
+
+
+def by_task(result: Result) -> tuple[list[Pose], Token, str]:
+    return result.poses(conf=0.5, iou=0.5, max_poses=3), result.tokens(top_k=3)[0], result.classification().label

@@ -22,3 +22,9 @@ records.Credit(limit=1).limit = 2  # misc, reportAttributeAccessIssue
 def poses(result: Result) -> None:
     for pose in result.decode():
         print(pose.scroe)  # union-attr, reportAttributeAccessIssue
+    for pose in result.poses(conf=0.5):
+        print(pose.scroe)  # attr-defined, reportAttributeAccessIssue
+    result.poses(cnof=0.5)  # call-arg, reportCallIssue
+    result.poses(conf="high")  # arg-type, reportArgumentType
+    print(result.tokens(top_k=3)[0].logitt)  # attr-defined, reportAttributeAccessIssue
+    print(result.classification().lable)  # attr-defined, reportAttributeAccessIssue
