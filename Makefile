@@ -64,6 +64,7 @@ check: need-check $(VENV)/.dev
 	$(BIN)/ruff format --check
 	shellcheck .ci/run tools/*
 	$(BIN)/mypy
+	$(BIN)/basedpyright
 	$(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/python -m n6link.protocol.codegen --check
 	git ls-files 'firmware/*.[ch]' 'tests/*.[ch]' | xargs $(BIN)/clang-format --dry-run --Werror

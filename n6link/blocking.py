@@ -28,7 +28,7 @@ write ``with`` and ``for``.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import CancelledError, Future
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, ExitStack
 from functools import partial, wraps
@@ -69,7 +69,7 @@ class _Portal:
         self._portal = portal
         self.closed = False
 
-    def call(self, function: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **options: P.kwargs) -> T:
+    def call(self, function: Callable[P, Awaitable[T]], *args: P.args, **options: P.kwargs) -> T:
         """Runs a coroutine function there and waits for it; an interrupt here cancels it there."""
         if self.closed:
             raise LocalProtocolError("the device was closed: its `with` block has been left")
@@ -105,7 +105,7 @@ class Blocking(Protocol[T_co]):
 
 
 def waits(
-    method: Callable[Concatenate[T, P], Coroutine[Any, Any, Made]],
+    method: Callable[Concatenate[T, P], Awaitable[Made]],
 ) -> Callable[Concatenate[Blocking[T], P], Made]:
     """An async method as one that waits: the same parameters, the same result."""
 
@@ -173,7 +173,7 @@ class Steps(Generic[T]):
         if self._steps is None:
             raise LocalProtocolError("this has to be entered before it is iterated over: with ... as ...")
         try:
-            return self._portal.call(self._steps.__anext__)  # type: ignore[arg-type]  # declared as an awaitable only
+            return self._portal.call(self._steps.__anext__)
         except StopAsyncIteration:
             raise StopIteration from None
 

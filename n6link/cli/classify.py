@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -9,7 +10,7 @@ import typer
 from rich.text import Text
 
 from n6link.cli import tables
-from n6link.cli.common import Cards, Json, Named, Timeout, Url, connect, emit, network_for, out, plain, start
+from n6link.cli.common import Cards, Json, Named, Timeout, Url, connect, emit, network_for, out, start
 from n6link.console import bar
 from n6link.decoders.logits import Classification
 
@@ -42,7 +43,7 @@ async def _classify(
         for text in texts:
             found.append(await network.classify(text))
             if as_json:
-                emit({"text": text, **plain(found[-1])})
+                emit({"text": text, **asdict(found[-1])})
     if as_json:
         return
     shown = tables.table(f"{network.name} on {dev.info.board}")

@@ -25,13 +25,13 @@ import os
 import sys
 import textwrap
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any, Final, ParamSpec
+from typing import Annotated, Final, ParamSpec, Protocol, cast
 
 import anyio
 import numpy as np
@@ -40,9 +40,11 @@ from rich.console import Console
 from rich.markup import escape
 from typer.core import TyperGroup
 
-from n6link import errors
+from n6link import errors, json_types
 from n6link.device import N6Device
+from n6link.json_types import Plain
 from n6link.network import Network
+from n6link.tensors.tensor import Array
 from n6link.transport import url as transport
 
 P = ParamSpec("P")
@@ -105,8 +107,8 @@ class Group(TyperGroup):
         complete_var: str | None = None,
         standalone_mode: bool = True,
         windows_expand_args: bool = True,
-        **extra: Any,
-    ) -> Any:
+        **extra: object,
+    ) -> int:
         """Runs a command and ends the program, or returns the exit code if not ``standalone_mode``."""
         words = sys.argv[1:] if args is None else list(args)
         try:
@@ -124,16 +126,21 @@ class Group(TyperGroup):
         return code
 
 
+class _Worded(Protocol):
+    """What is used of :data:`_UsageError`, whose class typer does not export."""
+
+    def format_message(self) -> str: ...
+
+
 def report(error: BaseException, *, as_json: bool) -> int:
     """Says what has gone wrong, on standard error, and returns the exit code."""
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
+    whole, error = error, errors.innermost(error)
     if isinstance(error, KeyboardInterrupt):
         return INTERRUPTED
     code, hint, kind = FAILED, "", type(error).__name__
     if isinstance(error, _UsageError):
         code, kind = USAGE, "UsageError"
-        message = error.format_message()  # type: ignore[attr-defined]
+        message = cast("_Worded", error).format_message()
         context = getattr(error, "ctx", None)
         hint = f"(see {context.command_path if context else 'n6link'} --help)"
     elif isinstance(error, errors.N6Error):
@@ -143,9 +150,9 @@ def report(error: BaseException, *, as_json: bool) -> int:
         message = f"n6link has a defect: {kind}: {error}"
         hint = "" if os.environ.get("N6_DEBUG") else "(N6_DEBUG=1 shows where)"
     if os.environ.get("N6_DEBUG"):
-        err.print("".join(traceback.format_exception(error)), markup=False, style="dim", soft_wrap=True)
+        err.print("".join(traceback.format_exception(whole)), markup=False, style="dim", soft_wrap=True)
     if as_json:
-        details: dict[str, Any] = {"type": kind, "message": message}
+        details: Plain = {"type": kind, "message": message}
         if isinstance(error, errors.DeviceError):
             details |= {"status": plain(error.status), "value": error.value}
         print(json.dumps({"error": details}, ensure_ascii=False), file=sys.stderr)
@@ -169,7 +176,7 @@ def start(function: Callable[P, Awaitable[None]], *args: P.args, **options: P.kw
     anyio.run(main)
 
 
-def working(what: str) -> AbstractContextManager[Any]:
+def working(what: str) -> AbstractContextManager[object]:
     """A spinner on the terminal while something takes its time."""
     return err.status(f"{escape(what)} ...") if err.is_terminal else nullcontext()
 
@@ -179,7 +186,7 @@ async def connect(
     url: str | None,
     cards: Sequence[Path] | None = None,
     timeout: float = 5.0,  # noqa: ASYNC109
-) -> AsyncIterator[N6Device]:
+) -> AsyncGenerator[N6Device, None]:
     """An open device; a spinner turns until it is there."""
     async with AsyncExitStack() as stack:
         with working(
@@ -207,7 +214,7 @@ def network_for(dev: N6Device, name: str | None, *tasks: str) -> Network:
     )
 
 
-def emit(value: Any) -> None:
+def emit(value: object) -> None:
     """One line of JSON on standard output."""
     print(json.dumps(plain(value), ensure_ascii=False, allow_nan=False), flush=True)
 
@@ -219,20 +226,20 @@ def listing(head: str, items: Iterable[str]) -> str:
     return "\n".join(lines).replace("\xa0", " ")
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> json_types.Json:
     """A value as JSON knows it: dataclasses and arrays opened, enums by name, NaN and infinity as null."""
     if isinstance(value, Enum):
         return value.name
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, np.ndarray | np.generic):
-        return plain(value.tolist())
+        return plain(cast("Array", value).tolist())  # as scalars have it too
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {str(plain(key)): plain(item) for key, item in value.items()}
+        return {str(plain(key)): plain(item) for key, item in cast("Mapping[object, object]", value).items()}
     if isinstance(value, Sequence | AbstractSet) and not isinstance(value, str | bytes | bytearray):
-        return [plain(item) for item in value]
+        return [plain(item) for item in cast("Sequence[object]", value)]
     if isinstance(value, bytes | bytearray):
         return value.hex()
     return value if isinstance(value, int | str | None) else str(value)

@@ -63,7 +63,7 @@ async def _generate(
 
 
 async def _emit(text: TextStream) -> list[Piece]:
-    pieces = []
+    pieces: list[Piece] = []
     async for piece in text:
         emit({"piece": piece.text, "token": piece.token, "seconds": piece.seconds, "npu": piece.result.timing.npu})
         pieces.append(piece)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
 from rich.console import Group, RenderableType
@@ -14,6 +14,7 @@ from rich.text import Text
 from n6link.cli import tables
 from n6link.cli.common import Cards, Json, Timeout, Url, connect, emit, out, plain, start
 from n6link.console import KIND_STYLES, bar, clock, duration, hertz, size
+from n6link.json_types import Plain
 from n6link.network import Network
 from n6link.session.info import DeviceInfo
 from n6link.tensors.tensor import TensorSpec
@@ -52,7 +53,7 @@ async def _info(
         out.print(_board_page(dev.info, dev.url, rtt), _networks_table(shown), "")
 
 
-def _network(network: Network) -> dict[str, Any]:
+def _network(network: Network) -> Plain:
     table = network.epochs
     return {
         "name": network.name,
@@ -66,7 +67,7 @@ def _network(network: Network) -> dict[str, Any]:
     }
 
 
-def _tensor(spec: TensorSpec) -> dict[str, Any]:
+def _tensor(spec: TensorSpec) -> Plain:
     return {
         "name": spec.name,
         "shape": list(spec.shape),

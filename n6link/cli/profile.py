@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import anyio
 import anyio.to_thread
 import typer
-from numpy.typing import NDArray
 from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Column, Table
@@ -27,6 +26,7 @@ from n6link.epochs.timers import STAGES
 from n6link.errors import BadInput
 from n6link.network import Network
 from n6link.protocol import EpochKind
+from n6link.tensors.tensor import Array
 
 SHOWN: Final = 12
 """Blocks that are shown, slowest first."""
@@ -39,7 +39,7 @@ _LEAST_BAR: Final = 8
 """Shorter bars say nothing; the names of the blocks go first."""
 
 
-def _file(name: str, what: str) -> Any:
+def _file(name: str, what: str) -> object:
     return typer.Option(name, metavar="FILE", help=what, dir_okay=False)
 
 
@@ -149,7 +149,7 @@ async def _measure(
             return await network.profile(inputs=inputs, runs=runs, warmup=warmup)
 
 
-def _inputs(path: Path, network: Network) -> dict[str, NDArray[Any]]:
+def _inputs(path: Path, network: Network) -> dict[str, Array]:
     """Arrays by the names of the network's inputs, from an .npz, or of its only input from an .npy."""
     loaded = read_arrays(path)
     if not isinstance(loaded, dict):

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import anyio
 import anyio.to_thread
@@ -27,9 +27,11 @@ from n6link.decoders import Pose, tasks
 from n6link.decoders.draw import draw_poses
 from n6link.device import N6Device
 from n6link.errors import BadInput, N6Error
+from n6link.json_types import Plain
 from n6link.network import Network
 from n6link.result import Result
 from n6link.tensors.image import load
+from n6link.tensors.inputs import Data
 
 PICTURES: Final = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm"})
 """what is taken of a folder"""
@@ -52,7 +54,7 @@ class Item:
     path: Path
     done: anyio.Event = field(default_factory=anyio.Event)
     result: Result | None = None
-    meaning: Any = None
+    meaning: object = None
     error: N6Error | None = None
 
 
@@ -88,7 +90,7 @@ def run(
     start(_run, network, paths, several, url, cards, timeout, Options(draw, threshold, reduce, as_json))
 
 
-async def draw_into(out_path: Path, picture: Path, meaning: Any, threshold: float) -> None:
+async def draw_into(out_path: Path, picture: Path, meaning: object, threshold: float) -> None:
     """Writes a picture with its poses to a file.
 
     Raises:
@@ -96,7 +98,7 @@ async def draw_into(out_path: Path, picture: Path, meaning: Any, threshold: floa
     """
     if not tables.is_poses(meaning):
         raise BadInput("only poses can be drawn, and this network gives something else")
-    poses: list[Pose] = meaning
+    poses = meaning
 
     def work() -> None:
         image = draw_poses(picture, poses, threshold=threshold)
@@ -205,10 +207,8 @@ class Drawings:
 
     def path(self, picture: Path) -> Path:
         """Where the drawing of a picture goes."""
-        for number in count(1):
-            name = picture.stem if number == 1 else f"{picture.stem}-{number}"
-            if name not in self._taken:
-                break
+        names = (picture.stem if number == 1 else f"{picture.stem}-{number}" for number in count(1))
+        name = next(name for name in names if name not in self._taken)
         self._taken.add(name)
         return self._folder / f"{name}.png"
 
@@ -239,14 +239,14 @@ def _understood(network: Network) -> bool:
     return network.card is not None and network.card.task in tasks()
 
 
-def _load(path: Path) -> Any:
+def _load(path: Path) -> Data:
     """A picture, the raw input in a .npy file, or the raw inputs by name in a .npz file."""
     if path.suffix.lower() not in (".npy", ".npz"):
         return load(path)
     return read_arrays(path)
 
 
-def _line(item: Item) -> dict[str, Any]:
+def _line(item: Item) -> Plain:
     if item.error:
         return {"error": {"type": type(item.error).__name__, "message": str(item.error)}}
     assert item.result

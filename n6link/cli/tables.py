@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final, TypeGuard, cast
 
 import numpy as np
 from rich import box
@@ -16,6 +16,7 @@ from n6link.cli.common import plain
 from n6link.console import KIND_STYLES, bar, duration
 from n6link.decoders import Pose
 from n6link.epochs.timers import EpochTimers
+from n6link.json_types import Plain
 from n6link.result import Result, Timing
 from n6link.session.info import NetworkInfo
 
@@ -37,7 +38,7 @@ STAGE_STYLES: Final = (
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
 
 
-def values(result: Result, meaning: Any) -> dict[str, Any]:
+def values(result: Result, meaning: object) -> Plain:
     """A result as JSON: what it means, where its time went, and what its epochs took; times in seconds."""
     timing, epochs = result.timing, result.epochs
     return {
@@ -49,7 +50,7 @@ def values(result: Result, meaning: Any) -> dict[str, Any]:
     }
 
 
-def page(result: Result, meaning: Any, url: str, threshold: float, width: int) -> RenderableType:
+def page(result: Result, meaning: object, url: str, threshold: float, width: int) -> RenderableType:
     """All about a result: what it means on the left, where its time went on the right, or below on a narrow terminal.
 
     Args:
@@ -63,22 +64,22 @@ def page(result: Result, meaning: Any, url: str, threshold: float, width: int) -
     head = Text.from_markup(
         f"\n[bold]{escape(result.network.name)}[/] on [bold]{escape(board)}[/] [dim]at {escape(url)}[/]\n"
     )
-    poses = is_poses(meaning)
-    left = pose_table(meaning, threshold) if poses else meaning_table(result, meaning)
+    poses = meaning if is_poses(meaning) else None
+    left = meaning_table(result, meaning) if poses is None else pose_table(poses, threshold)
     right: list[RenderableType] = [timing_table(result.timing, BARS)]
     if result.epochs:
         right += [Text(), epochs_table(result.epochs, SLOWEST, BARS // 2)]
     tail = origin_line(result.network)
-    if width < WIDE or not poses:
+    if width < WIDE or poses is None:
         return Group(head, left, Text(), *right, Text(), tail)
     grid = Table.grid(padding=(0, 4))
     grid.add_row(left, Group(*right))
     return Group(head, grid, Text(), tail)
 
 
-def is_poses(meaning: Any) -> bool:
+def is_poses(meaning: object) -> TypeGuard[list[Pose]]:
     """Whether a result was decoded to people."""
-    return isinstance(meaning, list) and all(isinstance(pose, Pose) for pose in meaning)
+    return isinstance(meaning, list) and all(isinstance(pose, Pose) for pose in cast("list[object]", meaning))
 
 
 def pose_table(poses: Sequence[Pose], threshold: float) -> Table:
@@ -106,7 +107,7 @@ def pose_table(poses: Sequence[Pose], threshold: float) -> Table:
     return shown
 
 
-def meaning_table(result: Result, meaning: Any) -> RenderableType:
+def meaning_table(result: Result, meaning: object) -> RenderableType:
     """What a network other than a pose network said, or the ranges of outputs that nobody understands."""
     if meaning is not None:
         return Text(str(meaning))

@@ -1,5 +1,6 @@
 """What both type checkers accept: the same as in slips.py, spelt right."""
 
+from n6link import blocking
 from n6link.decoders.logits import Classification, Token
 from n6link.decoders.pose import Pose
 from n6link.protocol import MessageType, records
@@ -26,3 +27,7 @@ def meaning(result: Result) -> tuple[float, str]:
 
 def by_task(result: Result) -> tuple[list[Pose], Token, str]:
     return result.poses(conf=0.5, iou=0.5, max_poses=3), result.tokens(top_k=3)[0], result.classification().label
+
+
+def options(network: blocking.Network) -> Result:
+    return network.run(1, priority=3)

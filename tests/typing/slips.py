@@ -1,5 +1,6 @@
 """Slips that both type checkers have to refuse, each on its line: # mypy's code, pyright's rule."""
 
+from n6link import blocking
 from n6link.protocol import MessageType, records
 from n6link.result import Result
 
@@ -28,3 +29,8 @@ def poses(result: Result) -> None:
     result.poses(conf="high")  # arg-type, reportArgumentType
     print(result.tokens(top_k=3)[0].logitt)  # attr-defined, reportAttributeAccessIssue
     print(result.classification().lable)  # attr-defined, reportAttributeAccessIssue
+
+
+def options(network: blocking.Network) -> None:
+    network.run(1, prioritty=3)  # call-arg, reportCallIssue
+    network.run(1, priority="high")  # arg-type, reportArgumentType
