@@ -58,8 +58,9 @@ static const LL_Buffer_InfoTypeDef *outputs_of(const NN_Instance_TypeDef *instan
 /* The next entry at or behind info that is a tensor and not a parameter; NULL at the end. */
 static const LL_Buffer_InfoTypeDef *tensor_at(const LL_Buffer_InfoTypeDef *info)
 {
-    while (info->name != NULL && info->is_param)
+    while (info->name != NULL && info->is_param) {
         info++;
+    }
     return info->name != NULL ? info : NULL;
 }
 
@@ -73,22 +74,25 @@ static int is_external(const void *at)
 static void clean(const void *at, uint32_t size)
 {
     LL_ATON_Cache_MCU_Clean_Range((uintptr_t)at, size);
-    if (is_external(at))
+    if (is_external(at)) {
         LL_ATON_Cache_NPU_Clean_Invalidate_Range((uintptr_t)at, size);
+    }
 }
 
 static void clean_and_forget(const void *at, uint32_t size)
 {
-    if (is_external(at))
+    if (is_external(at)) {
         LL_ATON_Cache_NPU_Clean_Invalidate_Range((uintptr_t)at, size);
+    }
     LL_ATON_Cache_MCU_Clean_Invalidate_Range((uintptr_t)at, size);
 }
 
 static void clean_and_forget_outputs(const n6_aton_network_t *network)
 {
     const LL_Buffer_InfoTypeDef *info = outputs_of(network->instance);
-    for (info = tensor_at(info); info != NULL; info = tensor_at(info + 1))
+    for (info = tensor_at(info); info != NULL; info = tensor_at(info + 1)) {
         clean_and_forget(LL_Buffer_addr_start(info), LL_Buffer_len(info));
+    }
 }
 
 /* ----------------------------------------------------------------------------------- description */
@@ -130,19 +134,23 @@ static uint8_t dtype_of(const LL_Buffer_InfoTypeDef *info)
 static int quantisation(n6_tensor_t *tensor, const LL_Buffer_InfoTypeDef *info,
                         int32_t **zero_point, const int32_t *zero_point_end)
 {
-    if (info->scale == NULL)
+    if (info->scale == NULL) {
         return 0;
+    }
     tensor->scale = info->scale[0];
     tensor->zero_point = info->offset != NULL ? info->offset[0] : 0;
-    if (!info->per_channel || info->mem_ndims < 2)
+    if (!info->per_channel || info->mem_ndims < 2) {
         return 0;
+    }
 
     tensor->axis = info->chpos == CHPos_First ? 1u : info->mem_ndims - 1u;
     uint32_t channels = info->mem_shape[tensor->axis];
-    if (channels > (uint32_t)(zero_point_end - *zero_point))
+    if (channels > (uint32_t)(zero_point_end - *zero_point)) {
         return -N6_ATON_MISMATCH;
-    for (uint32_t i = 0; i < channels; i++)
+    }
+    for (uint32_t i = 0; i < channels; i++) {
         (*zero_point)[i] = info->offset != NULL ? info->offset[i] : 0;
+    }
     tensor->channels = (uint16_t)channels;
     tensor->scales = info->scale;
     tensor->zero_points = *zero_point;
@@ -155,21 +163,25 @@ static int describe_tensors(const LL_Buffer_InfoTypeDef *info, n6_tensor_t *tens
 {
     uint8_t found = 0;
     for (info = tensor_at(info); info != NULL; info = tensor_at(info + 1), found++) {
-        if (found == count)
+        if (found == count) {
             return -N6_ATON_MISMATCH;
+        }
         n6_tensor_t *t = &tensor[found];
         memset(t, 0, sizeof *t);
         t->name = info->name;
         t->dtype = dtype_of(info);
         t->ndim = (uint8_t)info->mem_ndims;
         t->size = LL_Buffer_len(info);
-        if (t->dtype == 0 || info->mem_ndims > N6_LIMIT_MAX_DIMS)
+        if (t->dtype == 0 || info->mem_ndims > N6_LIMIT_MAX_DIMS) {
             return -N6_ATON_UNSUPPORTED;
-        for (uint16_t i = 0; i < info->mem_ndims; i++)
+        }
+        for (uint16_t i = 0; i < info->mem_ndims; i++) {
             t->shape[i] = info->mem_shape[i];
+        }
         int status = quantisation(t, info, zero_point, zero_point_end);
-        if (status != 0)
+        if (status != 0) {
             return status;
+        }
     }
     return found == count ? 0 : -N6_ATON_MISMATCH;
 }
@@ -180,8 +192,9 @@ static int check_blocks(const n6_aton_network_t *network)
     const EpochBlock_ItemTypeDef *item = network->instance->network->epoch_block_items();
     uint16_t i = 0;
     for (; !EpochBlock_IsLastEpochBlock(item); item++, i++) {
-        if (i == network->blocks || network->block[i].first != (uint16_t)item->epoch_num)
+        if (i == network->blocks || network->block[i].first != (uint16_t)item->epoch_num) {
             return -N6_ATON_MISMATCH;
+        }
     }
     return i == network->blocks ? 0 : -N6_ATON_MISMATCH;
 }
@@ -199,9 +212,11 @@ static uint32_t lay_out(n6_tensor_t *tensor, uint8_t count)
 
 static int any_user_allocated(const LL_Buffer_InfoTypeDef *info)
 {
-    for (info = tensor_at(info); info != NULL; info = tensor_at(info + 1))
-        if (info->is_user_allocated)
+    for (info = tensor_at(info); info != NULL; info = tensor_at(info + 1)) {
+        if (info->is_user_allocated) {
             return 1;
+        }
+    }
     return 0;
 }
 
@@ -213,16 +228,21 @@ static int describe(const n6_aton_network_t *network, n6_network_t *out, uint32_
     const int32_t *end = zero_point + network->zero_points;
 
     int status = describe_tensors(inputs, network->input, network->inputs, &zero_point, end);
-    if (status == 0)
+    if (status == 0) {
         status = describe_tensors(outputs, network->output, network->outputs, &zero_point, end);
-    if (status == 0)
+    }
+    if (status == 0) {
         status = check_blocks(network);
-    if (status != 0)
+    }
+    if (status != 0) {
         return status;
-    if (any_user_allocated(outputs))
+    }
+    if (any_user_allocated(outputs)) {
         return -N6_ATON_OUTPUT;
-    if (any_user_allocated(inputs))
+    }
+    if (any_user_allocated(inputs)) {
         *features |= N6_FEATURE_ZERO_COPY;
+    }
 
     memset(out, 0, sizeof *out);
     out->name = network->name;
@@ -236,8 +256,9 @@ static int describe(const n6_aton_network_t *network, n6_network_t *out, uint32_
     out->epochs = network->epochs;
     out->digest = network->digest;
     out->input_bytes = lay_out(network->input, network->inputs);
-    for (uint8_t i = 0; i < network->outputs; i++)
+    for (uint8_t i = 0; i < network->outputs; i++) {
         out->output_bytes += network->output[i].size;
+    }
     out->input = network->input;
     out->output = network->output;
     out->pool = network->pool;
@@ -252,23 +273,27 @@ static void on_block(LL_ATON_RT_Callbacktype_t moment, const NN_Instance_TypeDef
 {
     n6_aton_t *aton = the_npu;
     const n6_aton_network_t *network = &n6_aton_registry[aton->running];
-    if (item == NULL || instance != network->instance)
+    if (item == NULL || instance != network->instance) {
         return;
+    }
 
     uint64_t now = aton->now(aton->context);
     uint64_t passed = now - aton->phase;
     aton->phase = now;
     uintptr_t offset = (uintptr_t)item - (uintptr_t)instance->network->epoch_block_items();
-    if (offset < network->blocks * sizeof *item)
+    if (offset < network->blocks * sizeof *item) {
         aton->block = (uint16_t)(offset / sizeof *item);
-    if (aton->times == NULL)
+    }
+    if (aton->times == NULL) {
         return;
+    }
 
     n6_block_time_t *time = &aton->times[aton->block];
     switch (moment) {
     case LL_ATON_RT_Callbacktype_PRE_START:
-        if (time->start == 0)
+        if (time->start == 0) {
             time->start = now;
+        }
         break;
     case LL_ATON_RT_Callbacktype_POST_START:
         time->pre += passed;
@@ -299,14 +324,16 @@ static int bind_input(NN_Instance_TypeDef *instance, const LL_Buffer_InfoTypeDef
     if (info->is_user_allocated) {
         LL_ATON_User_IO_Result_t result =
             instance->network->input_setter(index, (void *)(uintptr_t)from, size);
-        if (result != LL_ATON_User_IO_NOERROR)
+        if (result != LL_ATON_User_IO_NOERROR) {
             return -(N6_ATON_INPUT + (int)result);
+        }
         clean(from, size);
         return 0;
     }
     uint8_t *to = LL_Buffer_addr_start(info);
-    if (is_external(to))
+    if (is_external(to)) {
         LL_ATON_Cache_NPU_Clean_Invalidate_Range((uintptr_t)to, size);
+    }
     memcpy(to, from, size);
     clean(to, size);
     return 0;
@@ -316,20 +343,23 @@ static int start(void *context, uint16_t index, const void *input, n6_block_time
 {
     n6_aton_t *aton = context;
     const n6_aton_network_t *network = &n6_aton_registry[index];
-    if (aton->hung)
+    if (aton->hung) {
         return -N6_ATON_HUNG;
+    }
 
     const LL_Buffer_InfoTypeDef *info = tensor_at(inputs_of(network->instance));
     for (uint8_t i = 0; i < network->inputs; i++, info = tensor_at(info + 1)) {
         const n6_tensor_t *tensor = &network->input[i];
         int status = bind_input(network->instance, info, i, (const uint8_t *)input + tensor->offset,
                                 tensor->size);
-        if (status != 0)
+        if (status != 0) {
             return status;
+        }
     }
     clean_and_forget_outputs(network);
-    if (times != NULL)
+    if (times != NULL) {
         memset(times, 0, network->blocks * sizeof *times);
+    }
     aton->running = index;
     aton->block = 0;
     aton->waiting = 0;
@@ -350,10 +380,12 @@ static int step(void *context)
         clean_and_forget_outputs(network);
         return N6_NPU_DONE;
     }
-    if (!aton->waiting)
+    if (!aton->waiting) {
         return N6_NPU_RUNNING;
-    if (aton->now(aton->context) - aton->phase <= aton->limit)
+    }
+    if (aton->now(aton->context) - aton->phase <= aton->limit) {
         return N6_NPU_WAITING;
+    }
     aton->hung = 1;
     return -N6_ATON_HUNG;
 }
@@ -361,11 +393,13 @@ static int step(void *context)
 static void stop(void *context)
 {
     n6_aton_t *aton = context;
-    while (aton->waiting && !aton->hung)
+    while (aton->waiting && !aton->hung) {
         (void)step(aton);
+    }
     aton->times = NULL;
-    if (!aton->hung)
+    if (!aton->hung) {
         LL_ATON_RT_Reset_Network(n6_aton_registry[aton->running].instance);
+    }
 }
 
 static const void *output(void *context, uint8_t index)
@@ -373,8 +407,9 @@ static const void *output(void *context, uint8_t index)
     const n6_aton_t *aton = context;
     const LL_Buffer_InfoTypeDef *info =
         tensor_at(outputs_of(n6_aton_registry[aton->running].instance));
-    while (index-- > 0)
+    while (index-- > 0) {
         info = tensor_at(info + 1);
+    }
     return LL_Buffer_addr_start(info);
 }
 
@@ -396,8 +431,9 @@ int n6_aton_init(n6_aton_t *aton, n6_npu_t *npu, uint16_t *failed)
         trace(network->instance);
         LL_ATON_RT_Init_Network(network->instance);
         int status = describe(network, &n6_aton_description[*failed], &npu->features);
-        if (status != 0)
+        if (status != 0) {
             return status;
+        }
     }
     return 0;
 }

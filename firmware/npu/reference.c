@@ -67,10 +67,12 @@ static int64_t shifted(int64_t value, uint8_t shift)
 static int8_t requantise(int64_t product, uint8_t shift, const layer_t *layer)
 {
     int64_t value = shifted(product + (INT64_C(1) << (shift - 1)), shift) + layer->y_zero;
-    if (value < layer->lowest)
+    if (value < layer->lowest) {
         value = layer->lowest;
-    if (value > LARGEST)
+    }
+    if (value > LARGEST) {
         value = LARGEST;
+    }
     return (int8_t)value;
 }
 
@@ -80,14 +82,16 @@ static const int8_t *bordered(n6_reference_t *self, const layer_t *layer)
 {
     const int8_t *x =
         layer->x & IN_SLOT ? self->input + (layer->x & ~IN_SLOT) : self->arena + layer->x;
-    if (!layer->pad)
+    if (!layer->pad) {
         return x;
+    }
     uint32_t row = (uint32_t)layer->width * layer->channels;
     uint32_t border = (uint32_t)layer->pad * layer->channels;
     uint32_t height = layer->height + 2u * layer->pad;
     memset(self->scratch, layer->x_zero, height * (row + 2 * border));
-    for (uint32_t i = 0; i < layer->height; i++)
+    for (uint32_t i = 0; i < layer->height; i++) {
         memcpy(self->scratch + (i + layer->pad) * (row + 2 * border) + border, x + i * row, row);
+    }
     return self->scratch;
 }
 
@@ -101,8 +105,9 @@ static void convolve(const layer_t *layer, const int8_t *x, int8_t *y)
         for (uint32_t column = 0; column < layer->y_width; column++) {
             const int8_t *corner =
                 x + row * layer->stride * pitch + column * layer->stride * layer->channels;
-            for (uint32_t i = 0; i < layer->kernel; i++)
+            for (uint32_t i = 0; i < layer->kernel; i++) {
                 memcpy(patch + i * run, corner + i * pitch, run);
+            }
             for (uint32_t c = 0; c < layer->y_channels; c++) {
                 int64_t sum = dot(patch, layer->weights + c * size, size, layer->bias[c]);
                 *y++ = requantise(sum * layer->multiplier[c], layer->shift[c], layer);
@@ -123,11 +128,13 @@ static void convolve_depthwise(const layer_t *layer, const int8_t *x, int8_t *y)
             const int8_t *weights = layer->weights;
             memcpy(sums, layer->bias, channels * sizeof sums[0]);
             for (uint32_t i = 0; i < layer->kernel; i++) {
-                for (uint32_t j = 0; j < layer->kernel; j++, weights += channels)
+                for (uint32_t j = 0; j < layer->kernel; j++, weights += channels) {
                     accumulate(sums, corner + i * pitch + j * channels, weights, channels);
+                }
             }
-            for (uint32_t c = 0; c < channels; c++)
+            for (uint32_t c = 0; c < channels; c++) {
                 *y++ = requantise((int64_t)sums[c] * layer->multiplier[c], layer->shift[c], layer);
+            }
         }
     }
 }
@@ -148,10 +155,12 @@ static void neighbours(uint32_t position, uint32_t size, uint32_t *near, uint32_
 {
     *near = position / 2;
     *far = *near;
-    if (position % 2 && *near + 1 < size)
+    if (position % 2 && *near + 1 < size) {
         *far = *near + 1;
-    if (position % 2 == 0 && *near > 0)
+    }
+    if (position % 2 == 0 && *near > 0) {
         *far = *near - 1;
+    }
 }
 
 static void resize(const layer_t *layer, const int8_t *x, int8_t *y)
@@ -167,8 +176,9 @@ static void resize(const layer_t *layer, const int8_t *x, int8_t *y)
             const int8_t *q = x + (near_row * layer->width + far_column) * channels;
             const int8_t *r = x + (far_row * layer->width + near_column) * channels;
             const int8_t *t = x + (far_row * layer->width + far_column) * channels;
-            for (uint32_t c = 0; c < channels; c++)
+            for (uint32_t c = 0; c < channels; c++) {
                 *y++ = (int8_t)shifted(9 * p[c] + 3 * q[c] + 3 * r[c] + t[c] + 8, 4);
+            }
         }
     }
 }
@@ -177,8 +187,9 @@ static uint32_t first_maximum(const int8_t *x, uint32_t size)
 {
     uint32_t best = 0;
     for (uint32_t i = 1; i < size; i++) {
-        if (x[i] > x[best])
+        if (x[i] > x[best]) {
             best = i;
+        }
     }
     return best;
 }
@@ -187,8 +198,9 @@ static void softmax(const layer_t *layer, const int8_t *x, int8_t *y)
 {
     int32_t largest = x[first_maximum(x, layer->channels)];
     uint32_t sum = 0;
-    for (uint32_t i = 0; i < layer->channels; i++)
+    for (uint32_t i = 0; i < layer->channels; i++) {
         sum += (uint32_t)layer->bias[largest - x[i]];
+    }
     for (uint32_t i = 0; i < layer->channels; i++) {
         uint32_t part = (256 * (uint32_t)layer->bias[largest - x[i]] + sum / 2) / sum;
         y[i] = (int8_t)(part > 255 ? LARGEST : (int32_t)part - 128);
@@ -229,8 +241,9 @@ static void run_layer(n6_reference_t *self, const layer_t *layer, const int8_t *
 static int start(void *context, uint16_t network, const void *input, n6_block_time_t *times)
 {
     n6_reference_t *self = context;
-    if (network >= N6_REFERENCE_NETWORKS)
+    if (network >= N6_REFERENCE_NETWORKS) {
         return N6_REFERENCE_BAD_NETWORK;
+    }
     self->current = network;
     self->block = 0;
     self->input = input;
@@ -242,8 +255,9 @@ static int start(void *context, uint16_t network, const void *input, n6_block_ti
 static int step(void *context)
 {
     n6_reference_t *self = context;
-    if (!self->running)
+    if (!self->running) {
         return N6_REFERENCE_NOT_STARTED;
+    }
     const network_t *network = &reference_networks[self->current];
     const n6_block_t *block = &network->network.block[self->block];
     const layer_t *layer = &network->layer[block->first - 1];
@@ -253,18 +267,21 @@ static int step(void *context)
     const int8_t *x = bordered(self, layer);
     uint64_t prepared = self->now(self->now_context);
     run_layer(self, layer, x);
-    while (++layer < end)
+    while (++layer < end) {
         run_layer(self, layer, bordered(self, layer));
+    }
     uint64_t done = self->now(self->now_context);
 
     if (self->times) {
         n6_block_time_t time = {.start = begun, .pre = prepared - begun, .core = done - prepared};
-        if (block->kind == N6_EPOCH_KIND_SW)
+        if (block->kind == N6_EPOCH_KIND_SW) {
             time = (n6_block_time_t){.start = begun, .post = done - begun};
+        }
         self->times[self->block] = time;
     }
-    if (++self->block < network->network.blocks)
+    if (++self->block < network->network.blocks) {
         return N6_NPU_RUNNING;
+    }
     self->running = 0;
     return N6_NPU_DONE;
 }

@@ -71,8 +71,9 @@ static inline int32_t dot(const int8_t *a, const int8_t *b, uint32_t n, int32_t 
         unpack(b + i, &b_even, &b_odd);
         sum = __smlad(a_odd, b_odd, __smlad(a_even, b_even, sum));
     }
-    for (; i < n; i++)
+    for (; i < n; i++) {
         sum += a[i] * b[i];
+    }
     return sum;
 }
 
@@ -88,23 +89,26 @@ static inline void accumulate(int32_t *sums, const int8_t *a, const int8_t *b, u
         sums[i + 2] = __smlatt(a_even, b_even, sums[i + 2]);
         sums[i + 3] = __smlatt(a_odd, b_odd, sums[i + 3]);
     }
-    for (; i < n; i++)
+    for (; i < n; i++) {
         sums[i] += a[i] * b[i];
+    }
 }
 
 #else
 
 static inline int32_t dot(const int8_t *a, const int8_t *b, uint32_t n, int32_t sum)
 {
-    for (uint32_t i = 0; i < n; i++)
+    for (uint32_t i = 0; i < n; i++) {
         sum += a[i] * b[i];
+    }
     return sum;
 }
 
 static inline void accumulate(int32_t *sums, const int8_t *a, const int8_t *b, uint32_t n)
 {
-    for (uint32_t i = 0; i < n; i++)
+    for (uint32_t i = 0; i < n; i++) {
         sums[i] += a[i] * b[i];
+    }
 }
 
 #endif

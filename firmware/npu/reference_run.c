@@ -27,23 +27,28 @@ static int run(n6_reference_t *reference, FILE *from, FILE *to)
     static n6_block_time_t times[N6_REFERENCE_MAX_BLOCKS];
     n6_npu_t npu = n6_reference_npu(reference);
     uint32_t index;
-    if (fread(&index, sizeof index, 1, from) != 1 || index >= npu.networks)
+    if (fread(&index, sizeof index, 1, from) != 1 || index >= npu.networks) {
         return -1;
+    }
     const n6_network_t *network = &npu.network[index];
     while (fread(input, network->input_bytes, 1, from) == 1) {
-        if (npu.start(npu.context, (uint16_t)index, input, times) != 0)
+        if (npu.start(npu.context, (uint16_t)index, input, times) != 0) {
             return -1;
+        }
         int state;
         while ((state = npu.step(npu.context)) == N6_NPU_RUNNING)
             ;
-        if (state != N6_NPU_DONE)
+        if (state != N6_NPU_DONE) {
             return -1;
-        for (uint8_t i = 0; i < network->outputs; i++) {
-            if (fwrite(npu.output(npu.context, i), network->output[i].size, 1, to) != 1)
-                return -1;
         }
-        if (fwrite(times, sizeof times[0], network->blocks, to) != network->blocks)
+        for (uint8_t i = 0; i < network->outputs; i++) {
+            if (fwrite(npu.output(npu.context, i), network->output[i].size, 1, to) != 1) {
+                return -1;
+            }
+        }
+        if (fwrite(times, sizeof times[0], network->blocks, to) != network->blocks) {
             return -1;
+        }
     }
     return 0;
 }
@@ -56,9 +61,11 @@ int main(void)
     FILE *from = fopen("reference.in", "rb");
     FILE *to = from ? fopen("reference.out", "wb") : NULL;
     int failed = !from || !to || run(&reference, from, to) != 0;
-    if (to && fclose(to) != 0)
+    if (to && fclose(to) != 0) {
         failed = 1;
-    if (from)
+    }
+    if (from) {
         fclose(from);
+    }
     return failed;
 }

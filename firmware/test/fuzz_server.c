@@ -70,12 +70,14 @@ static void mend(uint8_t *bytes, size_t size)
         uint16_t length;
         uint32_t id;
         uint8_t *frame = bytes + at;
-        if (frame[0] != 'n' || frame[1] != '6')
+        if (frame[0] != 'n' || frame[1] != '6') {
             continue;
+        }
         memcpy(&id, frame + 4, sizeof id);
         memcpy(&length, frame + 8, sizeof length);
-        if (length > size - at - 16)
+        if (length > size - at - 16) {
             length = (uint16_t)(length % (size - at - 16 + 1));
+        }
         if (frame[2] == N6_MESSAGE_TYPE_DATA && length >= 12) {
             const uint16_t crc = rig_crc16(frame + 12, 10);
             memcpy(frame + 22, &crc, sizeof crc);
@@ -89,8 +91,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     static uint8_t mended[MOST];
     n6_link_counts_t whole;
 
-    if (size > MOST)
+    if (size > MOST) {
         return 0;
+    }
     if (size > 0 && bytes[0] & 32) {
         memcpy(mended, bytes, size);
         mend(mended, size);
@@ -123,9 +126,10 @@ static size_t mutate(uint32_t *seed)
         const n6_vector_t *vector =
             &n6_vectors[rig_random(seed) % (sizeof n6_vectors / sizeof *n6_vectors)];
         memcpy(input + size, vector->bytes, vector->size);
-        for (uint32_t flips = rig_random(seed) % 3; flips > 0 && vector->size > 16; flips--)
+        for (uint32_t flips = rig_random(seed) % 3; flips > 0 && vector->size > 16; flips--) {
             input[size + 12 + rig_random(seed) % (vector->size - 16)] ^=
                 (uint8_t)(1u << (rig_random(seed) % 8));
+        }
         size += vector->size;
     }
     return size;
@@ -151,10 +155,12 @@ int main(int count, char **arguments)
         char *end;
         const unsigned long rounds = strtoul(arguments[i], &end, 10);
         uint32_t seed = (uint32_t)rounds * 2654435761u + 1u;
-        if (*end != '\0' && run_file(arguments[i]) != 0)
+        if (*end != '\0' && run_file(arguments[i]) != 0) {
             return 1;
-        for (unsigned long round = 0; *end == '\0' && round < rounds; round++)
+        }
+        for (unsigned long round = 0; *end == '\0' && round < rounds; round++) {
             (void)LLVMFuzzerTestOneInput(input, mutate(&seed));
+        }
     }
     return 0;
 }

@@ -131,8 +131,9 @@ static int npu_start(void *context, uint16_t network, const void *input, n6_bloc
 
     CHECK(!rig->busy);
     rig->starts++;
-    if (rig->fail_start < 0)
+    if (rig->fail_start < 0) {
         return rig->fail_start;
+    }
     rig->busy = true;
     rig->network = network;
     rig->input = input;
@@ -154,14 +155,18 @@ static int npu_step(void *context)
         return rig->step_state;
     }
     rig->busy = false;
-    if (rig->fail_step < 0)
+    if (rig->fail_step < 0) {
         return rig->fail_step;
-    for (uint8_t i = 0; i < network->outputs; i++)
-        for (uint32_t j = 0; j < network->output[i].size; j++)
+    }
+    for (uint8_t i = 0; i < network->outputs; i++) {
+        for (uint32_t j = 0; j < network->output[i].size; j++) {
             rig->output[i][j] = (uint8_t)(rig->input[at++] + 1);
-    for (uint16_t i = 0; rig->times && i < network->blocks; i++)
+        }
+    }
+    for (uint16_t i = 0; rig->times && i < network->blocks; i++) {
         rig->times[i] = (n6_block_time_t){rig->now + i - rig->early, 10u + i,
                                           100u * (uint64_t)rig->starts + i, 1};
+    }
     return N6_NPU_DONE;
 }
 
@@ -194,10 +199,12 @@ rig_t *rig_new(void)
 
     memset(rig, 0, sizeof *rig);
     memset(rig->memory, GUARD, sizeof rig->memory);
-    for (int i = 0; i < RIG_SLOTS; i++, at += RIG_SLOT_SIZE + RIG_GUARD)
+    for (int i = 0; i < RIG_SLOTS; i++, at += RIG_SLOT_SIZE + RIG_GUARD) {
         rig->slot[i] = at;
-    for (int i = 0; i < RIG_RESULTS; i++, at += RIG_RESULT_SIZE + RIG_GUARD)
+    }
+    for (int i = 0; i < RIG_RESULTS; i++, at += RIG_RESULT_SIZE + RIG_GUARD) {
         rig->result[i] = at;
+    }
     rig->now = 1000;
     rig->read_size = rig->send_size = RIG_LINE;
     rig->step_state = N6_NPU_RUNNING;
@@ -269,8 +276,9 @@ void rig_check_guards(const rig_t *rig)
     const uint8_t *at = rig->memory;
 
     for (int i = 0; i <= RIG_SLOTS + RIG_RESULTS; i++) {
-        for (int j = 0; j < RIG_GUARD; j++)
+        for (int j = 0; j < RIG_GUARD; j++) {
             EQUAL(at[j], GUARD);
+        }
         at += RIG_GUARD + (i < RIG_SLOTS ? RIG_SLOT_SIZE : RIG_RESULT_SIZE);
     }
 }
@@ -285,8 +293,9 @@ uint32_t rig_crc32(const void *data, size_t size)
 
     for (; size > 0; size--) {
         crc ^= *at++;
-        for (int bit = 0; bit < 8; bit++)
+        for (int bit = 0; bit < 8; bit++) {
             crc = (crc >> 1) ^ (crc & 1u ? 0xedb88320u : 0u);
+        }
     }
     return ~crc;
 }
@@ -298,8 +307,9 @@ uint16_t rig_crc16(const void *data, size_t size)
 
     for (; size > 0; size--) {
         crc ^= (uint32_t)*at++ << 8;
-        for (int bit = 0; bit < 8; bit++)
+        for (int bit = 0; bit < 8; bit++) {
             crc = (crc << 1) ^ (crc & 0x8000u ? 0x1021u : 0u);
+        }
     }
     return (uint16_t)crc;
 }
@@ -343,8 +353,9 @@ static size_t seal(uint8_t *frame, uint8_t type, uint8_t flags, uint32_t id, siz
     put32(frame + 4, id);
     put16(frame + 8, (uint16_t)size);
     put16(frame + 10, rig_crc16(frame, 10));
-    if (size == 0)
+    if (size == 0) {
         return 12;
+    }
     put32(frame + 12 + size, rig_crc32(frame + 12, size));
     return 16 + size;
 }
@@ -352,8 +363,9 @@ static size_t seal(uint8_t *frame, uint8_t type, uint8_t flags, uint32_t id, siz
 size_t rig_frame(uint8_t *to, uint8_t type, uint8_t flags, uint32_t id, const void *payload,
                  size_t size)
 {
-    if (size > 0)
+    if (size > 0) {
         memmove(to + 12, payload, size);
+    }
     return seal(to, type, flags, id, size);
 }
 
@@ -380,15 +392,19 @@ static void parse_line(rig_t *rig)
         EQUAL(at[0], 'n');
         EQUAL(at[1], '6');
         EQUAL(get16(at + 10), rig_crc16(at, 10));
-        if (rig->line_size - rig->parsed < 12 + length + (length ? 4u : 0u))
+        if (rig->line_size - rig->parsed < 12 + length + (length ? 4u : 0u)) {
             return;
-        if (length > 0)
+        }
+        if (length > 0) {
             EQUAL(get32(at + 12 + length), rig_crc32(at + 12, length));
-        if (at[2] == N6_MESSAGE_TYPE_DATA)
+        }
+        if (at[2] == N6_MESSAGE_TYPE_DATA) {
             EQUAL(get16(at + 22), rig_crc16(at + 12, 10));
+        }
         rig->parsed += 12 + length + (length ? 4u : 0u);
-        if (rig->forgetful)
+        if (rig->forgetful) {
             continue;
+        }
         CHECK(rig->frames < RIG_FRAMES);
         *frame = (rig_frame_t){at[2], at[3], get32(at + 4), (uint16_t)length, at + 12};
         rig->frames++;
@@ -423,12 +439,14 @@ static size_t receive(rig_t *rig, const uint8_t *bytes, size_t size)
     }
     for (size_t i = 0; i < count; i++) {
         size_t part = smaller(size - done, window[i].size);
-        if (part > 0)
+        if (part > 0) {
             memcpy(window[i].at, bytes + done, part);
+        }
         done += part;
     }
-    if (done > 0)
+    if (done > 0) {
         n6_server_rx_done(&rig->server, done);
+    }
     return done;
 }
 
@@ -445,13 +463,15 @@ static size_t transmit(rig_t *rig)
     for (size_t i = 0; i < count && done < rig->send_size; i++) {
         size_t part = smaller(rig->send_size - done, span[i].size);
         CHECK(rig->line_size + part <= RIG_LINE);
-        if (part > 0)
+        if (part > 0) {
             memcpy(rig->line + rig->line_size, span[i].at, part);
+        }
         rig->line_size += part;
         done += part;
     }
-    if (done > 0)
+    if (done > 0) {
         n6_server_tx_done(&rig->server, done);
+    }
     return done;
 }
 
@@ -461,8 +481,9 @@ int rig_turn(rig_t *rig)
 
     while (!rig->deaf && transmit(rig) > 0) {
         parse_line(rig);
-        if (rig->forgetful)
+        if (rig->forgetful) {
             forget_line(rig);
+        }
     }
     return state;
 }
@@ -471,8 +492,9 @@ void rig_run(rig_t *rig)
 {
     int turns = 0;
 
-    while (rig_turn(rig) == N6_SERVER_BUSY || (n6_server_due(&rig->server) == 0 && !rig->deaf))
+    while (rig_turn(rig) == N6_SERVER_BUSY || (n6_server_due(&rig->server) == 0 && !rig->deaf)) {
         CHECK(++turns < 100000);
+    }
 }
 
 void rig_feed(rig_t *rig, const void *bytes, size_t size)
@@ -483,8 +505,9 @@ void rig_feed(rig_t *rig, const void *bytes, size_t size)
         const size_t taken = receive(rig, at, size);
         at += taken;
         size -= taken;
-        if (taken == 0 && rig->deaf)
+        if (taken == 0 && rig->deaf) {
             return;
+        }
         rig_run(rig);
     }
 }
@@ -520,8 +543,9 @@ void rig_send_commit(rig_t *rig, uint32_t id, uint8_t slot, uint16_t network, co
 void rig_upload(rig_t *rig, uint32_t id, uint8_t slot, uint16_t network, const uint8_t *bytes,
                 uint32_t size)
 {
-    for (uint32_t chunk = 0; chunk * RIG_CHUNK < size; chunk++)
+    for (uint32_t chunk = 0; chunk * RIG_CHUNK < size; chunk++) {
         rig_send_chunk(rig, id, slot, bytes, size, chunk);
+    }
     rig_send_commit(rig, id, slot, network, bytes, size);
 }
 
@@ -530,8 +554,9 @@ void rig_infer(rig_t *rig, uint32_t id, const n6_infer_t *infer, const n6_return
     uint8_t payload[sizeof *infer + N6_LIMIT_MAX_RETURNS * sizeof *returns];
 
     memcpy(payload, infer, sizeof *infer);
-    if (infer->returns > 0)
+    if (infer->returns > 0) {
         memcpy(payload + sizeof *infer, returns, infer->returns * sizeof *returns);
+    }
     rig_send(rig, N6_MESSAGE_TYPE_INFER, id, payload,
              sizeof *infer + infer->returns * sizeof *returns);
 }
@@ -539,16 +564,18 @@ void rig_infer(rig_t *rig, uint32_t id, const n6_infer_t *infer, const n6_return
 /* Grants come when they come: only a test that asks for one sees it. */
 static void skip_credits(rig_t *rig)
 {
-    while (rig->taken < rig->frames && rig->frame[rig->taken].type == N6_MESSAGE_TYPE_CREDIT)
+    while (rig->taken < rig->frames && rig->frame[rig->taken].type == N6_MESSAGE_TYPE_CREDIT) {
         rig->taken++;
+    }
 }
 
 const rig_frame_t *rig_take(rig_t *rig, uint8_t type, uint32_t id)
 {
     const rig_frame_t *frame;
 
-    if (type != N6_MESSAGE_TYPE_CREDIT)
+    if (type != N6_MESSAGE_TYPE_CREDIT) {
         skip_credits(rig);
+    }
     frame = &rig->frame[rig->taken];
     CHECK(rig->taken < rig->frames);
     EQUAL(frame->type, type);
@@ -572,9 +599,10 @@ n6_error_reply_t rig_take_error(rig_t *rig, uint32_t id, n6_status_t status)
 void rig_nothing(rig_t *rig)
 {
     skip_credits(rig);
-    if (rig->taken < rig->frames)
+    if (rig->taken < rig->frames) {
         n6_test_fail(__FILE__, __LINE__, "type of a frame that was not awaited",
                      rig->frame[rig->taken].type, 0);
+    }
     /* What was taken may be forgotten: the line is not endless. */
     if (rig->parsed == rig->line_size) {
         rig->frames = rig->taken = 0;

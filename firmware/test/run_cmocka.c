@@ -31,9 +31,10 @@ int main(void)
 
     for (const n6_suite_t *suite = n6_suites; suite->name; suite++) {
         size_t count = 0;
-        for (const n6_test_t *test = suite->tests; test->name && count < MAX_TESTS; test++)
+        for (const n6_test_t *test = suite->tests; test->name && count < MAX_TESTS; test++) {
             tests[count++] = (struct CMUnitTest){
                 .name = test->name, .test_func = run, .initial_state = (void *)(uintptr_t)test};
+        }
         failed += _cmocka_run_group_tests(suite->name, tests, count, NULL, NULL);
     }
     return failed != 0;

@@ -6,8 +6,9 @@ static uint8_t bytes[1024];
 
 static void fill(uint32_t seed)
 {
-    for (size_t i = 0; i < sizeof bytes; i++)
+    for (size_t i = 0; i < sizeof bytes; i++) {
         bytes[i] = (uint8_t)rig_random(&seed);
+    }
 }
 
 static void check_values(void)
@@ -33,8 +34,9 @@ static void pieces_give_the_whole(void)
 {
     const uint32_t whole = (fill(2), rig_crc32(bytes, sizeof bytes));
 
-    for (size_t cut = 0; cut <= sizeof bytes; cut += 13)
+    for (size_t cut = 0; cut <= sizeof bytes; cut += 13) {
         EQUAL(n6_crc32(n6_crc32(0, bytes, cut), bytes + cut, sizeof bytes - cut), whole);
+    }
 }
 
 static void joined_without_being_read(void)

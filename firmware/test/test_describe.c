@@ -200,8 +200,9 @@ static void many_blocks_need_pages(void)
     n6_describe_reply_t reply;
     uint32_t seen = 0;
 
-    for (uint16_t i = 0; i < 300; i++)
+    for (uint16_t i = 0; i < 300; i++) {
         blocks[i] = (n6_block_t){.first = i, .last = i};
+    }
     network.block = blocks;
     network.blocks = 300;
     rig->npu.network = &network;

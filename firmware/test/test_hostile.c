@@ -47,8 +47,9 @@ static void random_bytes(void)
 
         for (int piece = 0; piece < PIECES; piece++) {
             const size_t size = rig_random(&seed) % 300;
-            for (size_t i = 0; i < size; i++)
+            for (size_t i = 0; i < size; i++) {
                 line[i] = (uint8_t)(rig_random(&seed) >> 11);
+            }
             rig_feed(rig, line, size);
         }
         still_alive(rig);
@@ -69,8 +70,9 @@ static size_t random_frame(uint8_t *to, uint32_t *seed)
         const uint32_t r = rig_random(seed) >> 7;
         payload[i] = (uint8_t)(r % 4 ? r % 3 : r >> 3); /* mostly small numbers: they get further */
     }
-    if (type == 1 && rig_random(seed) % 4)
+    if (type == 1 && rig_random(seed) % 4) {
         return 0; /* sessions last a little */
+    }
     if (rig_random(seed) % 3 == 0) {
         const uint32_t offset = (rig_random(seed) % 18) * 256;
         return rig_data(to, id, rig_random(seed) % 4096, offset, payload[0] % 3, payload, size);

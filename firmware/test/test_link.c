@@ -181,8 +181,9 @@ static void chunks_go_into_place(void)
 {
     uint8_t line[2 * CHUNK + 128], bytes[CHUNK];
 
-    for (size_t i = 0; i < CHUNK; i++)
+    for (size_t i = 0; i < CHUNK; i++) {
         bytes[i] = (uint8_t)(i * 7);
+    }
     EACH_STEP
     {
         bench_t *b = bench();
@@ -332,16 +333,18 @@ static void queue_keeps_order(void)
         n6_span_t span[N6_LINK_SPANS];
         size_t count, part = rig_random(&seed) % 700;
         memset(payload, (int)(in & 0x7f), size);
-        if (n6_link_send(&b->link, N6_MESSAGE_TYPE_LOG, 0, (uint32_t)in, payload, size))
+        if (n6_link_send(&b->link, N6_MESSAGE_TYPE_LOG, 0, (uint32_t)in, payload, size)) {
             in += rig_frame(sent + in, N6_MESSAGE_TYPE_LOG, 0, (uint32_t)in, payload, size);
+        }
         count = n6_link_tx_spans(&b->link, span);
         for (size_t i = 0, left = part; i < count; i++) {
             const size_t take = span[i].size < left ? span[i].size : left;
             memcpy(got + out, span[i].at, take);
             out += take;
             left -= take;
-            if (i + 1 == count)
+            if (i + 1 == count) {
                 n6_link_tx_done(&b->link, part - left);
+            }
         }
     }
     BYTES(got, sent, out);

@@ -35,8 +35,9 @@ static n6_result_t take_result(rig_t *rig, uint32_t id)
     n6_result_t result;
 
     memcpy(&result, rig_take(rig, N6_MESSAGE_TYPE_RESULT, id)->payload, sizeof result);
-    if (result.length > 0)
+    if (result.length > 0) {
         (void)rig_take(rig, N6_MESSAGE_TYPE_DATA, id);
+    }
     return result;
 }
 
@@ -84,10 +85,11 @@ static void a_run(void)
         rig->now = 5000;
         rig_infer(rig, 4, &infer, NULL);
         take_state(rig, 4, N6_INFER_STATE_QUEUED, 1);
-        for (int i = 0; i < 3; i++)
+        for (int i = 0; i < 3; i++) {
             EQUAL(rig_turn(rig), i < 3 - (state == N6_NPU_WAITING ? 0 : 3)
                                      ? (i < 2 ? N6_SERVER_WAITING : N6_SERVER_IDLE)
                                      : N6_SERVER_IDLE);
+        }
         result = take_result(rig, 4);
         EQUAL(result.t_queued, 5000);
         EQUAL(result.t_committed, 1000);
@@ -280,8 +282,9 @@ static void priority_then_fairness_then_age(void)
     free_npu(rig);
     for (uint32_t i = 0; i < 7; i++) {
         const n6_release_t done = {20 + order[i]};
-        while (rig->frame[rig->taken].type != N6_MESSAGE_TYPE_RESULT)
+        while (rig->frame[rig->taken].type != N6_MESSAGE_TYPE_RESULT) {
             CHECK(++rig->taken < rig->frames);
+        }
         (void)rig_take(rig, N6_MESSAGE_TYPE_RESULT, 20 + order[i]);
         rig_send(rig, N6_MESSAGE_TYPE_RELEASE, 40 + i, &done, sizeof done);
     }

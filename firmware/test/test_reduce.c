@@ -36,12 +36,13 @@ static void fill(uint8_t dtype, uint32_t seed)
 
     for (uint32_t i = 0; i < ELEMENTS; i++) {
         const uint32_t r = rig_random(&seed) >> 8;
-        if (dtype == N6_DTYPE_FLOAT32)
+        if (dtype == N6_DTYPE_FLOAT32) {
             memcpy(data + (size_t)i * 4, &floats[r % 12], 4);
-        else if (dtype == N6_DTYPE_INT16)
+        } else if (dtype == N6_DTYPE_INT16) {
             memcpy(data + (size_t)i * 2, &words[r % 7], 2);
-        else
+        } else {
             data[i] = (uint8_t)(r % 5 == 0 ? r >> 8 : (r % 3) * 127);
+        }
     }
 }
 
@@ -74,8 +75,9 @@ static int32_t bits_of(uint8_t dtype, uint32_t index)
 {
     int32_t bits;
 
-    if (dtype != N6_DTYPE_FLOAT32)
+    if (dtype != N6_DTYPE_FLOAT32) {
         return (int32_t)value_of(dtype, index);
+    }
     memcpy(&bits, data + (size_t)index * 4, 4);
     return bits;
 }
@@ -96,10 +98,12 @@ static uint32_t reduce(uint8_t dtype, const n6_return_t *what, uint32_t *count)
     memset(out, 0xee, sizeof out);
     size = n6_reduce(&tensor, what, data, out, sizeof out, count);
     CHECK(size >= 0);
-    for (int i = 0; i < 16; i++)
+    for (int i = 0; i < 16; i++) {
         EQUAL(out[size + i], 0xee);
-    if (size > 0) /* exactly so much room, and not a byte less */
+    }
+    if (size > 0) { /* exactly so much room, and not a byte less */
         EQUAL(n6_reduce(&tensor, what, data, out, (uint32_t)size - 1, count), N6_REDUCE_TOO_LARGE);
+    }
     EQUAL(n6_reduce(&tensor, what, data, out, (uint32_t)size, count), size);
     return (uint32_t)size;
 }
@@ -114,16 +118,19 @@ static void argmax(void)
         const n6_return_t what = {.reduction = N6_REDUCTION_ARGMAX, .channels = width};
         uint32_t count;
 
-        if (ELEMENTS % width != 0)
+        if (ELEMENTS % width != 0) {
             continue;
+        }
         fill(dtype, round + 1);
         EQUAL(reduce(dtype, &what, &count), width * 8u);
         EQUAL(count, width);
         for (uint32_t c = 0; c < width; c++) {
             uint32_t best = 0;
-            for (uint32_t row = 1; row < ELEMENTS / width; row++)
-                if (larger(value_of(dtype, row * width + c), value_of(dtype, best * width + c)))
+            for (uint32_t row = 1; row < ELEMENTS / width; row++) {
+                if (larger(value_of(dtype, row * width + c), value_of(dtype, best * width + c))) {
                     best = row;
+                }
+            }
             EQUAL(peak_at(c).index, best);
             EQUAL(peak_at(c).value, bits_of(dtype, best * width + c));
         }
@@ -156,12 +163,15 @@ static void topk(void)
         memset(taken, 0, sizeof taken);
         for (uint32_t i = 0; i < k; i++) {
             uint32_t best = 0;
-            while (taken[best])
+            while (taken[best]) {
                 best++;
-            for (uint32_t j = best + 1; j < length; j++)
+            }
+            for (uint32_t j = best + 1; j < length; j++) {
                 if (!taken[j] &&
-                    larger(value_of(dtype, offset + j), value_of(dtype, offset + best)))
+                    larger(value_of(dtype, offset + j), value_of(dtype, offset + best))) {
                     best = j;
+                }
+            }
             taken[best] = true;
             EQUAL(peak_at(i).index, best);
             EQUAL(peak_at(i).value, bits_of(dtype, offset + best));
@@ -196,17 +206,21 @@ static void threshold_round(uint32_t round, uint8_t dtype, uint32_t width, uint1
         const uint32_t score = columns ? channel * rows + row : row * width + channel;
         const uint8_t *at = out + (size_t)passed * record;
         uint32_t index;
-        if (!(value_of(dtype, score) >= limit))
+        if (!(value_of(dtype, score) >= limit)) {
             continue;
-        if (passed++ >= k)
+        }
+        if (passed++ >= k) {
             continue;
+        }
         memcpy(&index, at, 4);
         EQUAL(index, row);
-        for (uint32_t c = 0; c < width; c++)
+        for (uint32_t c = 0; c < width; c++) {
             BYTES(at + 4 + (size_t)c * size,
                   data + (size_t)(columns ? c * rows + row : row * width + c) * size, size);
-        for (uint32_t i = 4 + width * size; i < record; i++)
+        }
+        for (uint32_t i = 4 + width * size; i < record; i++) {
             EQUAL(at[i], 0);
+        }
     }
     EQUAL(total, passed);
     EQUAL(used, (passed < k ? passed : k) * record);
@@ -216,9 +230,11 @@ static void threshold(void)
 {
     static const uint32_t widths[] = {1, 2, 3, 5, 32, 96};
 
-    for (uint32_t round = 0; round < 4 * 6 * 2; round++)
-        for (uint16_t k = 1; k <= 1000; k = (uint16_t)(k * 9))
+    for (uint32_t round = 0; round < 4 * 6 * 2; round++) {
+        for (uint16_t k = 1; k <= 1000; k = (uint16_t)(k * 9)) {
             threshold_round(round, dtypes[round % 4], widths[round / 4 % 6], k, round >= 24);
+        }
+    }
 }
 
 static void raw(void)

@@ -119,8 +119,9 @@ static void threshold_kernels(void)
             .threshold = thresholds[below(14)],
             .k = (uint16_t)(1 + below(60)),
         };
-        if (scalar_check(&tensor, &what) == N6_STATUS_OK) /* a NaN is no threshold */
+        if (scalar_check(&tensor, &what) == N6_STATUS_OK) { /* a NaN is no threshold */
             compare(&tensor, &what, from);
+        }
     }
 }
 

@@ -8,8 +8,9 @@ static rig_t *begin(void)
 {
     rig_t *rig = rig_session();
 
-    for (size_t i = 0; i < sizeof image; i++)
+    for (size_t i = 0; i < sizeof image; i++) {
         image[i] = (uint8_t)(i * 5);
+    }
     rig_upload(rig, 2, 0, RIG_IMAGE, image, sizeof image);
     (void)rig_take(rig, N6_MESSAGE_TYPE_COMMIT, 2);
     rig_nothing(rig);
@@ -131,8 +132,9 @@ static void all_outputs(void)
         EQUAL(record.offset, 192);
         EQUAL(record.length, 80);
         EQUAL(result.crc, rig_crc32(rig->result[0], 272));
-        for (size_t i = 0; i < 272; i++)
+        for (size_t i = 0; i < 272; i++) {
             EQUAL(rig->result[0][i], (uint8_t)(image[i] + 1));
+        }
         BYTES(rig->frame[rig->taken - 1].payload + 12, rig->result[0] + 256, 16);
         rig_check_guards(rig);
     }
@@ -241,15 +243,17 @@ static void answers_that_are_too_large(void)
                               .k = 5};
 
     rig->server.channel.config.result_size = 700; /* as if: the rig's outputs are small */
-    for (int i = 0; i < 16; i++)
+    for (int i = 0; i < 16; i++) {
         what[i] = (n6_return_t){.output = 0};
+    }
     body.returns = 16;
     rig_infer(rig, 3, &body, what);
     (void)rig_take(rig, N6_MESSAGE_TYPE_INFER, 3);
     EQUAL(rig_take_error(rig, 3, N6_STATUS_TOO_LARGE).value, 700);
     EQUAL(rig->server.runs.network[RIG_IMAGE].errors, 1);
-    for (int i = 1; i < 16; i++)
+    for (int i = 1; i < 16; i++) {
         what[i].length = 1;
+    }
     what[15].length = 3; /* 251 bytes, aligned, and 48 of timers: one byte is missing */
     body.flags = N6_INFER_FLAG_TIMERS;
     rig->server.channel.config.result_size = 56 + 256 + 252 + 47;
@@ -353,17 +357,20 @@ static void the_list_of_repairs_is_bounded(void)
     (void)rig_take(rig, N6_MESSAGE_TYPE_RESULT, 3);
     for (uint32_t i = 0; i < 20; i++) {
         send_read(rig, 10 + i, 3, 0, 1);
-        if (i < 7)
+        if (i < 7) {
             (void)rig_take(rig, N6_MESSAGE_TYPE_READ, 10 + i);
-        else
+        } else {
             rig_take_error(rig, 10 + i, N6_STATUS_BUSY);
+        }
     }
     EQUAL(rig->server.sends.count, 8);
     grant(rig, 1 << 20);
-    for (uint32_t i = 0; i < 8; i++)
+    for (uint32_t i = 0; i < 8; i++) {
         (void)take_data(rig, 3, i * 256, i < 7 ? 256 : 128);
-    for (uint32_t i = 0; i < 7; i++)
+    }
+    for (uint32_t i = 0; i < 7; i++) {
         (void)take_data(rig, 10 + i, 0, 1);
+    }
     rig_nothing(rig);
 }
 
@@ -436,8 +443,9 @@ static void held_buffers_are_not_used_anew(void)
 
     for (uint32_t i = 0; i < 3; i++) {
         infer(rig, 3 + i, i);
-        if (i < 2)
+        if (i < 2) {
             (void)take_whole(rig, 3 + i);
+        }
     }
     EQUAL(rig->server.queue.jobs, 1);
     EQUAL(rig->starts, 2);

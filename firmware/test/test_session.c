@@ -175,10 +175,11 @@ static void every_request_needs_a_session(void)
     for (uint8_t type = 0x02; type <= 0x15; type++) { /* PING to RELEASE */
         rig_send(rig, type, type, zeros, sizeof zeros);
         if (type <= N6_MESSAGE_TYPE_SUBSCRIBE ||
-            (type >= N6_MESSAGE_TYPE_COMMIT && type != N6_MESSAGE_TYPE_RESULT))
+            (type >= N6_MESSAGE_TYPE_COMMIT && type != N6_MESSAGE_TYPE_RESULT)) {
             rig_take_error(rig, type, N6_STATUS_NO_SESSION);
-        else
+        } else {
             rig_take_error(rig, type, N6_STATUS_UNKNOWN_TYPE);
+        }
     }
     rig_feed(rig, line, rig_data(line, 3, 0, 0, 0, zeros, 4));
     rig_send(rig, N6_MESSAGE_TYPE_NAK, 3, zeros, 8);
@@ -285,8 +286,9 @@ static void logs_never_cost_an_answer(void)
     memset(text, 'x', sizeof text - 1);
     text[sizeof text - 1] = '\0';
     rig->deaf = true;
-    for (int i = 0; i < 100; i++)
+    for (int i = 0; i < 100; i++) {
         n6_server_log(&rig->server, N6_LOG_LEVEL_ERROR, i % 2 ? text : "short");
+    }
     rig_send(rig, N6_MESSAGE_TYPE_PING, 2, &ping, sizeof ping);
     rig->deaf = false;
     rig_run(rig);
@@ -390,8 +392,9 @@ static void a_deaf_host_loses_nothing(void)
     rig->deaf = false;
     rig_run(rig);
     rig_feed(rig, line + fed, size - fed);
-    for (uint32_t i = 0; i < 200; i++)
+    for (uint32_t i = 0; i < 200; i++) {
         (void)rig_take(rig, N6_MESSAGE_TYPE_PING, 100 + i);
+    }
     rig_nothing(rig);
     EQUAL(rig->server.channel.link.counts.skipped, 0);
 }

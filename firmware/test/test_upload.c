@@ -8,8 +8,9 @@ static rig_t *begin(void)
 {
     uint32_t seed = 21;
 
-    for (size_t i = 0; i < sizeof image; i++)
+    for (size_t i = 0; i < sizeof image; i++) {
         image[i] = (uint8_t)rig_random(&seed);
+    }
     return rig_session();
 }
 
@@ -115,8 +116,9 @@ static void the_end_is_missing(void)
     rig = begin();
     commit(rig, 2); /* all is missing */
     take_nak(rig, 2, 0, 1000);
-    for (uint32_t i = 0; i < 4; i++)
+    for (uint32_t i = 0; i < 4; i++) {
         chunk(rig, 2, i);
+    }
     take_commit(rig, 2);
 }
 
@@ -127,8 +129,9 @@ static void duplicates_are_counted(void)
     chunk(rig, 2, 0);
     chunk(rig, 2, 0);
     EQUAL(rig->server.channel.counts.duplicates, 1);
-    for (uint32_t i = 1; i < 4; i++)
+    for (uint32_t i = 1; i < 4; i++) {
         chunk(rig, 2, i);
+    }
     commit(rig, 2);
     take_commit(rig, 2);
     chunk(rig, 2, 0);
@@ -170,8 +173,9 @@ static void a_damaged_chunk_is_asked_for_at_once(void)
     rig_feed(rig, line, size); /* the repair is damaged too */
     (void)rig_take(rig, N6_MESSAGE_TYPE_LOG, 0);
     take_nak(rig, 2, 768, 232);
-    for (uint32_t i = 1; i < 4; i++)
+    for (uint32_t i = 1; i < 4; i++) {
         chunk(rig, 2, i);
+    }
     commit(rig, 2);
     take_commit(rig, 2);
 }
@@ -180,15 +184,17 @@ static void a_wrong_digest_begins_again(void)
 {
     rig_t *rig = begin();
 
-    for (uint32_t i = 0; i < 4; i++)
+    for (uint32_t i = 0; i < 4; i++) {
         chunk(rig, 2, i);
+    }
     image[5] ^= 1; /* the digest of other bytes */
     commit(rig, 2);
     rig_take_error(rig, 2, N6_STATUS_BAD_DIGEST);
     commit(rig, 2);
     take_nak(rig, 2, 0, 1000);
-    for (uint32_t i = 0; i < 4; i++)
+    for (uint32_t i = 0; i < 4; i++) {
         chunk(rig, 2, i);
+    }
     take_commit(rig, 2);
 }
 
@@ -354,8 +360,9 @@ static void positions_wrap(void)
     rig_send(rig, N6_MESSAGE_TYPE_PING, 5, &ping, sizeof ping);
     (void)rig_take(rig, N6_MESSAGE_TYPE_PING, 5);
     rig->position = 0xffffff00;
-    for (uint32_t i = 0; i < 4; i++)
+    for (uint32_t i = 0; i < 4; i++) {
         chunk(rig, 2, i);
+    }
     commit(rig, 2);
     take_commit(rig, 2);
     EQUAL(rig->server.uploads.consumed, 1000u - 256u);

@@ -77,8 +77,9 @@ static void vectors_parse(void)
             CHECK(caught.good);
             EQUAL(caught.header.type, vector->type);
             EQUAL(caught.header.id, vector->id);
-            if (vector->type != N6_MESSAGE_TYPE_DATA)
+            if (vector->type != N6_MESSAGE_TYPE_DATA) {
                 EQUAL(caught.header.flags, vector->flags);
+            }
             BYTES(caught.payload, vector->bytes + 12, caught.header.length);
             EQUAL(link.counts.rx_frames, 1);
             EQUAL(link.counts.rx_bytes, vector->size);
@@ -130,8 +131,9 @@ static void example_is_reproduced(void)
     EQUAL(n6_server_init(&rig->server, &rig->config), 0);
     for (int i = 0; i < VECTORS; i++) {
         const n6_vector_t *vector = &n6_vectors[i];
-        if (strcmp(vector->group, "inference") != 0)
+        if (strcmp(vector->group, "inference") != 0) {
             continue;
+        }
         if (vector->from_host) {
             rig_feed(rig, vector->bytes, vector->size);
         } else {

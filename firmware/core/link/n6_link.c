@@ -25,8 +25,9 @@ void n6_link_init(n6_link_t *link, const n6_link_calls_t *calls, uint16_t chunk_
 {
     memset(link, 0, sizeof *link);
     link->calls = *calls;
-    if (!link->calls.crc32)
+    if (!link->calls.crc32) {
         link->calls.crc32 = n6_crc32;
+    }
     link->chunk_size = chunk_size;
     link->tx = tx;
     link->tx_size = tx_size;
@@ -54,8 +55,9 @@ static uint32_t held(const n6_link_t *link)
 
 static void skip(n6_link_t *link, uint32_t size)
 {
-    if (!link->lost && size > 0)
+    if (!link->lost && size > 0) {
         link->counts.resyncs++;
+    }
     link->lost = link->lost || size > 0;
     link->counts.skipped += size;
     link->rx_begin += size;
@@ -63,8 +65,9 @@ static void skip(n6_link_t *link, uint32_t size)
 
 static bool permitted(const n6_link_t *link, const n6_frame_header_t *header)
 {
-    if (header->type != N6_MESSAGE_TYPE_DATA)
+    if (header->type != N6_MESSAGE_TYPE_DATA) {
         return header->length <= N6_LIMIT_MAX_CONTROL;
+    }
     return header->length >= HEADER && header->length <= HEADER + link->chunk_size;
 }
 
@@ -76,14 +79,17 @@ static bool find_header(n6_link_t *link, n6_frame_header_t *header)
         const uint8_t *at = memchr(from, MAGIC_0, held(link));
 
         skip(link, at ? (uint32_t)(at - from) : held(link));
-        if (!at || held(link) < 2)
+        if (!at || held(link) < 2) {
             return false;
+        }
         if (at[1] == MAGIC_1) {
-            if (held(link) < HEADER)
+            if (held(link) < HEADER) {
                 return false;
+            }
             memcpy(header, at, HEADER);
-            if (header->crc == n6_crc16(at, GUARDED) && permitted(link, header))
+            if (header->crc == n6_crc16(at, GUARDED) && permitted(link, header)) {
                 return true;
+            }
             link->counts.header_errors++;
         }
         skip(link, 1);
@@ -102,8 +108,9 @@ static bool parse_data(n6_link_t *link, const n6_frame_header_t *header)
     const uint8_t *at = link->rx + link->rx_begin + HEADER;
     n6_chunk_t *chunk = &link->chunk;
 
-    if (held(link) < N6_LINK_DATA_HEAD)
+    if (held(link) < N6_LINK_DATA_HEAD) {
         return false;
+    }
     memcpy(&chunk->head, at, HEADER);
     if (chunk->head.crc != n6_crc16(at, GUARDED)) {
         link->counts.header_errors++;
@@ -126,8 +133,9 @@ static bool parse_control(n6_link_t *link, const n6_frame_header_t *header)
     const uint8_t *payload = link->rx + link->rx_begin + HEADER;
 
     if (header->length > 0) {
-        if (held(link) < (uint32_t)HEADER + header->length + CRC)
+        if (held(link) < (uint32_t)HEADER + header->length + CRC) {
             return false;
+        }
         uint32_t crc = 0;
         memcpy(&crc, payload + header->length, CRC);
         if (crc != link->calls.crc32(0, payload, header->length)) {
@@ -136,8 +144,9 @@ static bool parse_control(n6_link_t *link, const n6_frame_header_t *header)
             return true;
         }
     }
-    if (!room_to_answer(link))
+    if (!room_to_answer(link)) {
         return false;
+    }
     link->rx_begin += (uint32_t)HEADER + header->length + (header->length > 0 ? CRC : 0);
     link->lost = false;
     link->counts.rx_frames++;
@@ -149,10 +158,11 @@ static void end_chunk(n6_link_t *link, bool good)
 {
     link->in_chunk = false;
     link->lost = !good;
-    if (good)
+    if (good) {
         link->counts.rx_frames++;
-    else
+    } else {
         link->counts.payload_errors++;
+    }
     link->calls.chunk(link->calls.context, &link->chunk, good);
 }
 
@@ -163,17 +173,20 @@ static bool parse_chunk(n6_link_t *link)
     const uint32_t size = smaller(held(link), chunk->size - link->chunk_got);
 
     if (size > 0) {
-        if (chunk->at)
+        if (chunk->at) {
             memcpy(chunk->at + link->chunk_got, from, size);
-        else
+        } else {
             chunk->crc = link->calls.crc32(chunk->crc, from, size);
+        }
         link->chunk_got += size;
         link->rx_begin += size;
     }
-    if (link->chunk_got < chunk->size || held(link) < CRC || !room_to_answer(link))
+    if (link->chunk_got < chunk->size || held(link) < CRC || !room_to_answer(link)) {
         return false;
-    if (chunk->at)
+    }
+    if (chunk->at) {
         chunk->crc = link->calls.crc32(chunk->crc, chunk->at, chunk->size);
+    }
     uint32_t crc = 0;
     memcpy(&crc, link->rx + link->rx_begin, CRC);
     link->rx_begin += CRC;
@@ -186,10 +199,12 @@ bool n6_link_parse(n6_link_t *link)
     n6_frame_header_t header = {0};
 
     link->blocked = false;
-    if (link->in_chunk)
+    if (link->in_chunk) {
         return parse_chunk(link);
-    if (!find_header(link, &header))
+    }
+    if (!find_header(link, &header)) {
         return false;
+    }
     return header.type == N6_MESSAGE_TYPE_DATA ? parse_data(link, &header)
                                                : parse_control(link, &header);
 }
@@ -209,8 +224,9 @@ size_t n6_link_rx_windows(n6_link_t *link, n6_window_t window[N6_LINK_WINDOWS])
         link->lent = link->chunk.size - link->chunk_got;
         window[count++] = (n6_window_t){link->chunk.at + link->chunk_got, link->lent};
     }
-    if (link->rx_end < sizeof link->rx)
+    if (link->rx_end < sizeof link->rx) {
         window[count++] = (n6_window_t){link->rx + link->rx_end, sizeof link->rx - link->rx_end};
+    }
     return count;
 }
 
@@ -221,8 +237,9 @@ void n6_link_rx_done(n6_link_t *link, size_t size)
 
     link->counts.rx_bytes += size;
     link->lent -= placed;
-    if (link->in_chunk)
+    if (link->in_chunk) {
         link->chunk_got += placed;
+    }
     link->rx_end += smaller(more, sizeof link->rx - link->rx_end);
 }
 
@@ -233,10 +250,11 @@ bool n6_link_partial(const n6_link_t *link)
 
 void n6_link_give_up(n6_link_t *link)
 {
-    if (link->in_chunk)
+    if (link->in_chunk) {
         end_chunk(link, false);
-    else
+    } else {
         skip(link, 1);
+    }
 }
 
 /* ---- sending ---- */
@@ -276,8 +294,9 @@ uint8_t *n6_link_begin(n6_link_t *link, size_t payload)
 {
     uint32_t at = 0;
 
-    if (!find_room(link, HEADER + payload + CRC, &at))
+    if (!find_room(link, HEADER + payload + CRC, &at)) {
         return NULL;
+    }
     if (at != link->tx_tail) {
         link->tx_end = link->tx_tail;
         link->tx_tail = at;
@@ -304,10 +323,12 @@ bool n6_link_send(n6_link_t *link, uint8_t type, uint8_t flags, uint32_t id, con
 {
     uint8_t *at = n6_link_begin(link, size);
 
-    if (!at)
+    if (!at) {
         return false;
-    if (size > 0)
+    }
+    if (size > 0) {
         memcpy(at, payload, size);
+    }
     n6_link_end(link, type, flags, id, size);
     return true;
 }
@@ -373,10 +394,12 @@ void n6_link_tx_done(n6_link_t *link, size_t size)
         uint32_t first = smaller((uint32_t)size, link->tx_end - link->tx_head);
         link->tx_head += first;
         size -= first;
-        if (link->tx_head == link->tx_end)
+        if (link->tx_head == link->tx_end) {
             link->tx_head = 0;
+        }
     }
     link->tx_head += smaller((uint32_t)size, link->tx_tail - link->tx_head);
-    if (link->tx_head == link->tx_tail)
+    if (link->tx_head == link->tx_tail) {
         link->tx_head = link->tx_tail = 0;
+    }
 }

@@ -40,8 +40,9 @@ static int32_t float_key(int32_t bits)
 {
     int32_t magnitude = bits & FLOAT_MAGNITUDE;
 
-    if (magnitude > FLOAT_INFINITY)
+    if (magnitude > FLOAT_INFINITY) {
         return NAN_KEY;
+    }
     return bits < 0 ? -magnitude : bits;
 }
 
@@ -78,24 +79,27 @@ INLINE void raise_peak(uint8_t *at, n6_peak_t peak)
     int32_t best;
 
     memcpy(&best, at + offsetof(n6_peak_t, value), sizeof best);
-    if (peak.value > best)
+    if (peak.value > best) {
         memcpy(at, &peak, sizeof peak);
+    }
 }
 
 /* One row of ARGMAX: peaks hold keys, until all rows have been seen. */
 INLINE void raise(uint8_t dtype, const uint8_t *data, uint32_t at, uint32_t row, uint32_t channels,
                   uint8_t *peaks)
 {
-    for (uint32_t c = 0; c < channels; c++, peaks += sizeof(n6_peak_t))
+    for (uint32_t c = 0; c < channels; c++, peaks += sizeof(n6_peak_t)) {
         raise_peak(peaks, (n6_peak_t){row, key(dtype, data, at + c)});
+    }
 }
 
 /* The first of the elements first, first + step, ... whose key is at least limit; end or more = none. */
 INLINE uint32_t scan(uint8_t dtype, const uint8_t *data, uint32_t first, uint32_t end,
                      uint32_t step, int32_t limit)
 {
-    while (first < end && key(dtype, data, first) < limit)
+    while (first < end && key(dtype, data, first) < limit) {
         first += step;
+    }
     return first;
 }
 
@@ -121,8 +125,9 @@ static uint32_t find(uint8_t dtype, const uint8_t *data, uint32_t first, uint32_
                      uint32_t step, int32_t limit)
 {
 #ifdef N6_REDUCE_MVE
-    if (step == 1 && (uintptr_t)data % element_size(dtype) == 0)
+    if (step == 1 && (uintptr_t)data % element_size(dtype) == 0) {
         first = FOR_TYPE(dtype, mve_skip, data, first, end, limit);
+    }
 #endif
     return FOR_TYPE(dtype, scan, data, first, end, step, limit);
 }
@@ -157,14 +162,17 @@ static void argmax(uint8_t dtype, const uint8_t *data, uint32_t elements, uint32
 {
     uint32_t row = 0;
 
-    for (uint32_t c = 0; c < channels; c++)
+    for (uint32_t c = 0; c < channels; c++) {
         store_peak(out, c, (n6_peak_t){0, NAN_KEY});
+    }
 #ifdef N6_REDUCE_MVE
-    if ((uintptr_t)data % element_size(dtype) == 0)
+    if ((uintptr_t)data % element_size(dtype) == 0) {
         row = FOR_TYPE(dtype, mve_argmax, data, elements, channels, out);
+    }
 #endif
-    for (uint32_t at = row * channels; at < elements; row++, at += channels)
+    for (uint32_t at = row * channels; at < elements; row++, at += channels) {
         raise_row(dtype, data, at, row, channels, out);
+    }
     settle(dtype, data, channels, channels, 1, out);
 }
 
@@ -176,11 +184,13 @@ static void topk(uint8_t dtype, const uint8_t *row, uint32_t length, uint32_t k,
     for (uint32_t i = 0; (i = find(dtype, row, i, length, 1, limit)) < length; i++) {
         const n6_peak_t peak = {i, key(dtype, row, i)};
         uint32_t at = have < k ? have++ : k - 1;
-        for (; at > 0 && peak.value > load_peak(out, at - 1).value; at--)
+        for (; at > 0 && peak.value > load_peak(out, at - 1).value; at--) {
             store_peak(out, at, load_peak(out, at - 1));
+        }
         store_peak(out, at, peak);
-        if (have == k)
+        if (have == k) {
             limit = load_peak(out, k - 1).value + 1;
+        }
     }
     settle(dtype, row, have, 1, 0, out);
 }
@@ -206,14 +216,17 @@ static int32_t select(const n6_tensor_t *tensor, const n6_return_t *what, const 
         const n6_selected_t selected = {(at - score) / row_step};
         const uint8_t *from = data + (size_t)selected.index * row_step * size;
         uint8_t *to = out + used + sizeof selected;
-        if ((*count)++ >= what->k)
+        if ((*count)++ >= what->k) {
             continue;
-        if (room - used < record)
+        }
+        if (room - used < record) {
             return N6_REDUCE_TOO_LARGE;
+        }
         memset(out + used, 0, record);
         memcpy(out + used, &selected, sizeof selected);
-        for (uint32_t c = 0; c < what->channels; c++, from += (size_t)channel_step * size)
+        for (uint32_t c = 0; c < what->channels; c++, from += (size_t)channel_step * size) {
             to = (uint8_t *)memcpy(to, from, size) + size;
+        }
         used += record;
     }
     return (int32_t)used;
@@ -234,26 +247,33 @@ n6_status_t n6_reduce_check(const n6_tensor_t *tensor, const n6_return_t *what)
 {
     uint32_t elements;
 
-    if (what->reduction == N6_REDUCTION_RAW)
+    if (what->reduction == N6_REDUCTION_RAW) {
         return in_range(what->offset, what->length, tensor->size) ? N6_STATUS_OK
                                                                   : N6_STATUS_BAD_REQUEST;
-    if (what->reduction > N6_REDUCTION_THRESHOLD_COLUMNS)
+    }
+    if (what->reduction > N6_REDUCTION_THRESHOLD_COLUMNS) {
         return N6_STATUS_BAD_REQUEST;
-    if (!is_reducible(tensor->dtype))
+    }
+    if (!is_reducible(tensor->dtype)) {
         return N6_STATUS_UNSUPPORTED;
+    }
     elements = tensor->size / element_size(tensor->dtype);
-    if (what->reduction == N6_REDUCTION_TOPK)
+    if (what->reduction == N6_REDUCTION_TOPK) {
         return what->k >= 1 && what->k <= N6_LIMIT_MAX_TOPK &&
                        in_range(what->offset, what->length, elements)
                    ? N6_STATUS_OK
                    : N6_STATUS_BAD_REQUEST;
-    if (what->channels == 0 || elements == 0 || elements % what->channels != 0)
+    }
+    if (what->channels == 0 || elements == 0 || elements % what->channels != 0) {
         return N6_STATUS_BAD_REQUEST;
+    }
     if (is_threshold(what->reduction)) {
-        if (what->channel >= what->channels || what->k == 0)
+        if (what->channel >= what->channels || what->k == 0) {
             return N6_STATUS_BAD_REQUEST;
-        if (tensor->dtype == N6_DTYPE_FLOAT32 && float_key((int32_t)what->threshold) == NAN_KEY)
+        }
+        if (tensor->dtype == N6_DTYPE_FLOAT32 && float_key((int32_t)what->threshold) == NAN_KEY) {
             return N6_STATUS_BAD_REQUEST;
+        }
     }
     return N6_STATUS_OK;
 }
@@ -263,8 +283,9 @@ static int32_t range(const n6_tensor_t *tensor, const n6_return_t *what, const u
 {
     const uint32_t length = what->length ? what->length : tensor->size - what->offset;
 
-    if (length > room)
+    if (length > room) {
         return N6_REDUCE_TOO_LARGE;
+    }
     memcpy(out, data + what->offset, length);
     return (int32_t)length;
 }
@@ -277,10 +298,12 @@ int32_t n6_reduce(const n6_tensor_t *tensor, const n6_return_t *what, const void
     uint32_t length;
 
     *count = 0;
-    if (what->reduction == N6_REDUCTION_RAW)
+    if (what->reduction == N6_REDUCTION_RAW) {
         return range(tensor, what, data, out, room);
-    if (is_threshold(what->reduction))
+    }
+    if (is_threshold(what->reduction)) {
         return select(tensor, what, data, out, room, count);
+    }
     length = tensor->size / size;
     if (what->reduction == N6_REDUCTION_ARGMAX) {
         *count = what->channels;
@@ -288,12 +311,14 @@ int32_t n6_reduce(const n6_tensor_t *tensor, const n6_return_t *what, const void
         length = what->length ? what->length : length - what->offset;
         *count = what->k < length ? what->k : length;
     }
-    if (*count * sizeof(n6_peak_t) > room)
+    if (*count * sizeof(n6_peak_t) > room) {
         return N6_REDUCE_TOO_LARGE;
+    }
     row = (const uint8_t *)data + (size_t)what->offset * size;
-    if (what->reduction == N6_REDUCTION_ARGMAX)
+    if (what->reduction == N6_REDUCTION_ARGMAX) {
         argmax(tensor->dtype, data, length, *count, out);
-    else
+    } else {
         topk(tensor->dtype, row, length, *count, out);
+    }
     return (int32_t)(*count * sizeof(n6_peak_t));
 }

@@ -86,8 +86,9 @@ INLINE uint32_t mve_skip(uint8_t dtype, const uint8_t *data, uint32_t first, uin
     const uint32_t size = element_size(dtype);
     const uint32_t lanes = VECTOR / size;
 
-    while (end - first >= lanes && mve_largest(dtype, data + (size_t)first * size) < limit)
+    while (end - first >= lanes && mve_largest(dtype, data + (size_t)first * size) < limit) {
         first += lanes;
+    }
     return first;
 }
 
@@ -103,14 +104,15 @@ INLINE uint32_t mve_argmax(uint8_t dtype, const uint8_t *data, uint32_t elements
     for (uint32_t row = 0; row < rows; row += BLOCK) {
         const uint32_t count = rows - row < BLOCK ? rows - row : BLOCK;
         const uint8_t *at = data + (size_t)row * channels * size;
-        if (dtype == N6_DTYPE_INT8)
+        if (dtype == N6_DTYPE_INT8) {
             best_s8(at, row, count, channels, peaks);
-        else if (dtype == N6_DTYPE_UINT8)
+        } else if (dtype == N6_DTYPE_UINT8) {
             best_u8(at, row, count, channels, peaks);
-        else if (dtype == N6_DTYPE_INT16)
+        } else if (dtype == N6_DTYPE_INT16) {
             best_s16(at, row, count, channels, peaks);
-        else
+        } else {
             best_s32(at, row, count, channels, peaks);
+        }
     }
     return rows;
 }

@@ -21,8 +21,9 @@ void n6_describe_info(n6_channel_t *channel, const n6_request_t *request)
     n6_copy_text(info.firmware, sizeof info.firmware, port->firmware);
     info.uptime = n6_now(channel);
     info.timer_source = npu->networks > 0 ? npu->network[0].timer_source : N6_TIMER_SOURCE_NONE;
-    if (port->memory)
+    if (port->memory) {
         length = port->memory(port->context, memory, sizeof memory - 1);
+    }
     memory[length < sizeof memory ? length : sizeof memory - 1] = '\0';
 
     uint8_t *at = n6_link_begin(&channel->link, N6_LIMIT_MAX_CONTROL);
@@ -89,8 +90,9 @@ static uint32_t scales_of(const n6_tensor_t *tensor, uint32_t tensors)
 {
     uint32_t scales = 0;
 
-    for (; tensors > 0; tensors--, tensor++)
+    for (; tensors > 0; tensors--, tensor++) {
         scales += tensor->channels;
+    }
     return scales;
 }
 
@@ -138,8 +140,9 @@ static void make_tensor(n6_tensor_record_t *record, const n6_tensor_t *tensor)
 
 static void make_scale(n6_scale_record_t *record, const n6_tensor_t *tensor, uint32_t index)
 {
-    for (; index >= tensor->channels; tensor++)
+    for (; index >= tensor->channels; tensor++) {
         index -= tensor->channels;
+    }
     record->scale = tensor->scales[index];
     record->zero_point = tensor->zero_points ? tensor->zero_points[index] : 0;
 }

@@ -130,35 +130,42 @@ uint32_t n6_crc32(uint32_t crc, const void *data, size_t size)
     const uint8_t *at = data, *const end = at + size, *const steps = at + (size & ~(size_t)15);
 
     crc = ~crc;
-    for (; at != steps; at += 16)
+    for (; at != steps; at += 16) {
         crc = step_128(crc, at);
-    for (; end - at >= 4; at += 4)
+    }
+    for (; end - at >= 4; at += 4) {
         crc = step_32(crc ^ word(at));
-    while (at != end)
+    }
+    while (at != end) {
         crc = step_8(crc ^ *at++);
+    }
     return ~crc;
 }
 
 uint32_t n6_crc32_zeros(uint32_t crc, size_t size)
 {
-    for (; size > 0; size--)
+    for (; size > 0; size--) {
         crc = step_8(crc);
+    }
     return crc;
 }
 
 void n6_crc32_shift_init(n6_crc32_shift_t *shift, size_t size)
 {
-    for (uint32_t i = 0; i < 32; i++)
+    for (uint32_t i = 0; i < 32; i++) {
         shift->bit[i] = n6_crc32_zeros(1u << i, size);
+    }
 }
 
 uint32_t n6_crc32_past(const n6_crc32_shift_t *shift, uint32_t crc)
 {
     uint32_t past = 0;
 
-    for (const uint32_t *bit = shift->bit; crc != 0; crc >>= 1, bit++)
-        if (crc & 1u)
+    for (const uint32_t *bit = shift->bit; crc != 0; crc >>= 1, bit++) {
+        if (crc & 1u) {
             past ^= *bit;
+        }
+    }
     return past;
 }
 

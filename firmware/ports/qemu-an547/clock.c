@@ -45,8 +45,9 @@ void n6_clock_handler(void)
 
 void n6_clock_sleep(uint64_t ticks, int (*busy)(void))
 {
-    if (ticks == 0)
+    if (ticks == 0) {
         return;
+    }
     __asm__ volatile("cpsid i" ::: "memory");
     if (!busy()) {
         if (ticks != UINT64_MAX) {

@@ -80,8 +80,9 @@ static size_t region(char *text, size_t length, size_t size, const char *name, u
     }
     size_t name_size = strlen(name);
     size_t rest = (size_t)(line + sizeof line - at);
-    if (name_size + rest > size - length)
+    if (name_size + rest > size - length) {
         return length;
+    }
     memcpy(text + length, name, name_size);
     memcpy(text + length + name_size, at, rest);
     return length + name_size + rest;
@@ -117,8 +118,9 @@ static void receive(void)
 {
     uint8_t *at;
     size_t size, count;
-    while ((size = n6_server_rx_space(&server, &at)) > 0 && (count = n6_uart_read(at, size)) > 0)
+    while ((size = n6_server_rx_space(&server, &at)) > 0 && (count = n6_uart_read(at, size)) > 0) {
         n6_server_rx_done(&server, count);
+    }
 }
 
 static void transmit(void)
@@ -164,23 +166,27 @@ int main(void)
         .window = WINDOW,
         .chunk = CHUNK,
     };
-    for (int i = 0; i < SLOTS; i++)
+    for (int i = 0; i < SLOTS; i++) {
         slots[i] = slot_memory[i];
-    for (int i = 0; i < RESULTS; i++)
+    }
+    for (int i = 0; i < RESULTS; i++) {
         results[i] = result_memory[i];
+    }
 
     n6_clock_init();
     n6_uart_init();
     n6_board_reset_cause(&port.fault_record);
     n6_reference_init(&reference, now, NULL, N6_TIMER_SOURCE_INSTRUCTION_COUNT);
     npu = n6_reference_npu(&reference);
-    if (n6_server_init(&server, &config) != 0)
+    if (n6_server_init(&server, &config) != 0) {
         return EXIT_CONFIGURATION;
+    }
     for (;;) {
         receive();
         int state = n6_server_poll(&server);
         transmit();
-        if (state != N6_SERVER_BUSY)
+        if (state != N6_SERVER_BUSY) {
             n6_clock_sleep(n6_server_due(&server), busy);
+        }
     }
 }

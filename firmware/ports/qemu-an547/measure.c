@@ -174,14 +174,17 @@ static uint64_t upload(uint16_t chunk, uint32_t size)
         .window = LARGEST,
         .chunk = chunk,
     };
-    if (n6_server_init(&server, &config) != 0)
+    if (n6_server_init(&server, &config) != 0) {
         return 0;
+    }
     const n6_hello_t hello = {.major = N6_VERSION_MAJOR,
                               .minor = N6_VERSION_MINOR,
                               .schema = N6_SCHEMA_ID,
                               .window = LARGEST};
-    if (!feed(frame(N6_MESSAGE_TYPE_HELLO, 1, &hello, sizeof hello, "", 0), N6_MESSAGE_TYPE_HELLO))
+    if (!feed(frame(N6_MESSAGE_TYPE_HELLO, 1, &hello, sizeof hello, "", 0),
+              N6_MESSAGE_TYPE_HELLO)) {
         return 0;
+    }
     spent = 0;
     for (uint32_t at = 0; at < size; at += chunk) {
         n6_data_header_t head = {.position = at, .offset = at};
@@ -190,24 +193,27 @@ static uint64_t upload(uint16_t chunk, uint32_t size)
     }
     const n6_commit_t commit = {.position = size, .length = size, .crc = n6_crc32(0, tensor, size)};
     if (!feed(frame(N6_MESSAGE_TYPE_COMMIT, UPLOAD, &commit, sizeof commit, "", 0),
-              N6_MESSAGE_TYPE_COMMIT))
+              N6_MESSAGE_TYPE_COMMIT)) {
         return 0;
+    }
     return memcmp(slot_memory[0], tensor, size) == 0 ? spent : 0;
 }
 
 int main(void)
 {
     n6_clock_init();
-    for (uint32_t i = 0; i < LARGEST; i++)
+    for (uint32_t i = 0; i < LARGEST; i++) {
         tensor[i] = (uint8_t)(i * 31 + (i >> 8));
+    }
     uint64_t begun = n6_clock_now();
     overhead = n6_clock_now() - begun;
     static const uint16_t chunks[] = {1024, 8192};
     for (size_t i = 0; i < sizeof chunks / sizeof chunks[0]; i++) {
         for (uint32_t size = LARGEST / 2; size <= LARGEST; size *= 2) {
             uint64_t ticks = upload(chunks[i], size);
-            if (!ticks)
+            if (!ticks) {
                 return 1;
+            }
             printf("%u %lu %lu\n", (unsigned)chunks[i], (unsigned long)size, (unsigned long)ticks);
         }
     }

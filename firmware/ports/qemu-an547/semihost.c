@@ -22,8 +22,9 @@ static uint32_t call(uint32_t operation, const void *argument)
 _Noreturn void n6_semihost_exit(int code)
 {
     const uint32_t block[2] = {STOPPED_APPLICATION_EXIT, (uint32_t)code};
-    for (;;)
+    for (;;) {
         call(SYS_EXIT_EXTENDED, block);
+    }
 }
 
 void n6_semihost_print(const char *text)

@@ -62,8 +62,9 @@ _Noreturn static void reset(n6_board_reset_t cause)
     kept.cause = (uint32_t)cause;
     __asm__ volatile("dsb" ::: "memory");
     SCB_RESET = RESET_KEY;
-    for (;;)
+    for (;;) {
         __asm__ volatile("dsb");
+    }
 }
 
 _Noreturn void n6_board_restart(void)
@@ -80,8 +81,9 @@ uint32_t n6_board_stack_used(void)
 {
     uint32_t size = n6_board_stack_size();
     uint32_t unused = 0;
-    while (unused < size && stack_bottom[unused / sizeof stack_bottom[0]] == PAINT)
+    while (unused < size && stack_bottom[unused / sizeof stack_bottom[0]] == PAINT) {
         unused += sizeof stack_bottom[0];
+    }
     return size - unused;
 }
 
@@ -89,11 +91,13 @@ uint32_t n6_board_stack_used(void)
 static char *append(char *at, const char *name, uint32_t value)
 {
     *at++ = ' ';
-    while (*name)
+    while (*name) {
         *at++ = *name++;
+    }
     *at++ = '=';
-    for (int shift = 28; shift >= 0; shift -= 4)
+    for (int shift = 28; shift >= 0; shift -= 4) {
         *at++ = "0123456789abcdef"[value >> shift & 15];
+    }
     return at;
 }
 
@@ -104,8 +108,9 @@ __attribute__((used)) _Noreturn void fault(const uint32_t *frame, uint32_t excep
     int stacked = sp >= (uintptr_t)stack_bottom && sp <= (uintptr_t)stack_top - 8 * sizeof *frame;
     const char *kind = exception >= 3 && exception <= 7 ? name[exception - 3] : "unexpected";
     char *at = kept.fault;
-    while (*kind)
+    while (*kind) {
         *at++ = *kind++;
+    }
     at = append(at, "exc", exception);
     at = append(at, "pc", stacked ? frame[6] : 0);
     at = append(at, "lr", stacked ? frame[5] : 0);
@@ -116,8 +121,9 @@ __attribute__((used)) _Noreturn void fault(const uint32_t *frame, uint32_t excep
     *at = '\0';
     n6_semihost_print(kept.fault);
     n6_semihost_print("\n");
-    if (++kept.faults >= RETRIES)
+    if (++kept.faults >= RETRIES) {
         n6_semihost_exit(N6_BOARD_EXIT_FAULT);
+    }
     reset(N6_BOARD_RESET_FAULT);
 }
 
@@ -143,8 +149,9 @@ _Noreturn void reset_handler(void)
     memcpy(data_begin, data_image, (uintptr_t)data_end - (uintptr_t)data_begin);
     memset(bss_begin, 0, (uintptr_t)bss_end - (uintptr_t)bss_begin);
     uintptr_t below = (uintptr_t)__builtin_frame_address(0) - FRAME;
-    for (uint32_t *word = stack_bottom; (uintptr_t)word < below; word++)
+    for (uint32_t *word = stack_bottom; (uintptr_t)word < below; word++) {
         *word = PAINT;
+    }
     if (kept.magic != MAGIC) {
         kept.magic = MAGIC;
         kept.cause = N6_BOARD_RESET_POWER_ON;

@@ -16,8 +16,9 @@ static int (*real_start)(void *context, uint16_t network, const void *input,
 
 static int start(void *context, uint16_t network, const void *input, n6_block_time_t *times)
 {
-    if (memcmp(input, "FAULT", 5) == 0)
+    if (memcmp(input, "FAULT", 5) == 0) {
         __asm__ volatile("udf #0");
+    }
     return real_start(context, network, input, times);
 }
 

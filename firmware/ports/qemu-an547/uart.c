@@ -88,23 +88,27 @@ size_t n6_uart_read(uint8_t *to, size_t size)
     while (count < size && tail != head) {
         size_t run = head - tail;
         size_t to_end = N6_BOARD_UART_RING - (tail & RING_MASK);
-        if (run > to_end)
+        if (run > to_end) {
             run = to_end;
-        if (run > size - count)
+        }
+        if (run > size - count) {
             run = size - count;
+        }
         memcpy(to + count, ring + (tail & RING_MASK), run);
         tail += (uint32_t)run;
         count += run;
     }
-    if (!(UART_CONTROL & CONTROL_RX_INTERRUPT) && head - tail < N6_BOARD_UART_RING)
+    if (!(UART_CONTROL & CONTROL_RX_INTERRUPT) && head - tail < N6_BOARD_UART_RING) {
         resume();
+    }
     return count;
 }
 
 size_t n6_uart_write(const uint8_t *from, size_t size)
 {
     size_t count = 0;
-    while (count < size && n6_uart_can_send())
+    while (count < size && n6_uart_can_send()) {
         UART_DATA = from[count++];
+    }
     return count;
 }

@@ -106,8 +106,9 @@ static const char *start_clocks(void)
     clocks.IC2Selection.ClockDivider = 3;
 #endif
     oscillators.PLL4.PLLState = RCC_PLL_NONE;
-    if (HAL_RCC_OscConfig(&oscillators) != HAL_OK)
+    if (HAL_RCC_OscConfig(&oscillators) != HAL_OK) {
         return "the PLLs do not lock";
+    }
 
     clocks.ClockType = RCC_CLOCKTYPE_CPUCLK | RCC_CLOCKTYPE_SYSCLK | RCC_CLOCKTYPE_HCLK |
                        RCC_CLOCKTYPE_PCLK1 | RCC_CLOCKTYPE_PCLK2 | RCC_CLOCKTYPE_PCLK4 |
@@ -134,8 +135,9 @@ static uint32_t npu_hz(void)
     uint32_t source;
 
     HAL_RCC_GetClockConfig(&clocks);
-    if (clocks.SYSCLKSource != RCC_SYSCLKSOURCE_IC2_IC6_IC11)
+    if (clocks.SYSCLKSource != RCC_SYSCLKSOURCE_IC2_IC6_IC11) {
         return HAL_RCC_GetSysClockFreq();
+    }
     switch (clocks.IC6Selection.ClockSelection) {
     case RCC_ICCLKSOURCE_PLL1:
         source = HAL_RCCEx_GetPLL1CLKFreq();
@@ -180,8 +182,9 @@ static void start_npu(void)
     __HAL_RCC_CACHEAXI_CLK_ENABLE();
     __HAL_RCC_CACHEAXI_FORCE_RESET();
     __HAL_RCC_CACHEAXI_RELEASE_RESET();
-    if (npu_cache_init != NULL)
+    if (npu_cache_init != NULL) {
         npu_cache_init();
+    }
     npu_cache_enable();
 }
 
@@ -211,18 +214,21 @@ static const char *start_memories(void)
         clocks.ICSelection[RCC_IC3].ClockSelection = RCC_ICCLKSOURCE_PLL1;
         clocks.ICSelection[RCC_IC3].ClockDivider = PLL1_MHZ / SLOW_MHZ;
     }
-    if (HAL_RCCEx_PeriphCLKConfig(&clocks) != HAL_OK)
+    if (HAL_RCCEx_PeriphCLKConfig(&clocks) != HAL_OK) {
         return "external memories get no clock";
+    }
 #ifdef N6_BOARD_DK
     if (BSP_XSPI_RAM_Init(0) != BSP_ERROR_NONE ||
-        BSP_XSPI_RAM_EnableMemoryMappedMode(0) != BSP_ERROR_NONE)
+        BSP_XSPI_RAM_EnableMemoryMappedMode(0) != BSP_ERROR_NONE) {
         return "PSRAM does not answer";
+    }
 #endif
     flash.InterfaceMode = BSP_XSPI_NOR_OPI_MODE;
     flash.TransferRate = BSP_XSPI_NOR_DTR_TRANSFER;
     if (BSP_XSPI_NOR_Init(0, &flash) != BSP_ERROR_NONE ||
-        BSP_XSPI_NOR_EnableMemoryMappedMode(0) != BSP_ERROR_NONE)
+        BSP_XSPI_NOR_EnableMemoryMappedMode(0) != BSP_ERROR_NONE) {
         return "flash does not answer";
+    }
     return NULL;
 }
 
@@ -282,8 +288,9 @@ const char *bringup(void)
     SCB_EnableDCache();
 
     const char *failure = start_clocks();
-    if (failure != NULL)
+    if (failure != NULL) {
         return failure;
+    }
     start_npu();
     failure = start_memories();
     isolate();
@@ -305,11 +312,13 @@ static int16_t temperature(void)
         sensor.Resolution = DTS_SENSOR_RESOLUTION_12BITS;
         if (HAL_DTS_Init(&thermometer) != HAL_OK ||
             HAL_DTS_ConfigSensor(&thermometer, DTS_SENSOR_0, &sensor) != HAL_OK ||
-            HAL_DTS_Start(&thermometer, DTS_SENSOR_0) != HAL_OK)
+            HAL_DTS_Start(&thermometer, DTS_SENSOR_0) != HAL_OK) {
             return N6_LIMIT_NO_TEMPERATURE;
+        }
     }
-    if (HAL_DTS_GetTemperature(&thermometer, DTS_SENSOR_0, &celsius) != HAL_OK)
+    if (HAL_DTS_GetTemperature(&thermometer, DTS_SENSOR_0, &celsius) != HAL_OK) {
         return N6_LIMIT_NO_TEMPERATURE;
+    }
     return (int16_t)(celsius * 10.0f);
 }
 
@@ -358,6 +367,7 @@ void watchdog_start(void)
 
 void watchdog_feed(void)
 {
-    if (watchdog.Instance != NULL)
+    if (watchdog.Instance != NULL) {
         (void)HAL_IWDG_Refresh(&watchdog);
+    }
 }

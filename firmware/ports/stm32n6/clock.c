@@ -47,8 +47,9 @@ void clock_init(void)
     __WFI(); /* to the next tick */
     uint32_t begin = HAL_GetTick();
     uint64_t before = clock_now();
-    while (HAL_GetTick() - begin < TRIAL_MS)
+    while (HAL_GetTick() - begin < TRIAL_MS) {
         __WFI();
+    }
     uint64_t passed = clock_now() - before;
     may_sleep = passed * 1000u > clock_hz() * TRIAL_MS / 2u;
 }
@@ -60,8 +61,9 @@ uint64_t clock_hz(void)
 
 void clock_wait(void)
 {
-    if (may_sleep)
+    if (may_sleep) {
         __WFE();
+    }
 }
 
 int clock_sleeps(void)

@@ -23,15 +23,17 @@ uint32_t crc_unit(uint32_t crc, const void *data, size_t size)
 
     CRC->INIT = __RBIT(~crc);
     CRC->CR |= CRC_CR_RESET;
-    for (; size > 0 && ((uintptr_t)from & 3u) != 0; size--)
+    for (; size > 0 && ((uintptr_t)from & 3u) != 0; size--) {
         *(volatile uint8_t *)&CRC->DR = *from++;
+    }
     for (; size >= 4; size -= 4, from += 4) {
         uint32_t word;
         memcpy(&word, from, sizeof word);
         CRC->DR = __REV(word);
     }
-    for (; size > 0; size--)
+    for (; size > 0; size--) {
         *(volatile uint8_t *)&CRC->DR = *from++;
+    }
     return ~CRC->DR;
 }
 
@@ -47,17 +49,20 @@ int crc_init(void)
     unit.Init.InputDataInversionMode = CRC_INPUTDATA_INVERSION_BYTE;
     unit.Init.OutputDataInversionMode = CRC_OUTPUTDATA_INVERSION_ENABLE;
     unit.InputDataFormat = CRC_INPUTDATA_FORMAT_BYTES;
-    if (HAL_CRC_Init(&unit) != HAL_OK)
+    if (HAL_CRC_Init(&unit) != HAL_OK) {
         return 0;
+    }
 
-    for (size_t i = 0; i < sizeof pattern; i++)
+    for (size_t i = 0; i < sizeof pattern; i++) {
         pattern[i] = (uint8_t)(i * 151u + 7u);
+    }
     for (size_t begin = 0; begin < 4; begin++) {
         for (size_t size = 0; size <= 12; size++) {
             uint32_t first = n6_crc32(0, pattern, size);
             if (crc_unit(0, pattern + begin, size) != n6_crc32(0, pattern + begin, size) ||
-                crc_unit(first, pattern + begin, size) != n6_crc32(first, pattern + begin, size))
+                crc_unit(first, pattern + begin, size) != n6_crc32(first, pattern + begin, size)) {
                 return 0;
+            }
         }
     }
     return 1;

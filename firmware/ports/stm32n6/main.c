@@ -86,9 +86,10 @@ static void *take(arena_t *from, size_t size)
     void *at = from->next;
 
     size = rounded(size);
-    if (size > from->left)
+    if (size > from->left) {
         refuse("the networks do not fit into memory, bytes missing: ",
                (int32_t)(size - from->left));
+    }
     from->next += size;
     from->left -= size;
     return at;
@@ -102,8 +103,9 @@ static void give_memory(void)
     inner = arena(chip, size);
     uint8_t *external = board_outer_memory(&size);
     arena_t *big = external != NULL ? &outer : &inner;
-    if (external != NULL)
+    if (external != NULL) {
         outer = arena(external, size);
+    }
 
     for (uint16_t i = 0; i < npu.networks; i++) {
         const n6_network_t *network = &npu.network[i];
@@ -179,10 +181,12 @@ static void describe_runtime(void)
     const char *end = runtime + sizeof runtime - 1;
 
     at = text_put(at, end, "LL_ATON " LL_ATON_VERSION_NAME);
-    if (bringup_remark() != NULL)
+    if (bringup_remark() != NULL) {
         at = text_put(text_put(at, end, "; "), end, bringup_remark());
-    if (!clock_sleeps())
+    }
+    if (!clock_sleeps()) {
         (void)text_put(at, end, "; the CPU does not sleep, its cycle counter would stop");
+    }
 }
 
 static void make_port(void)
@@ -225,37 +229,43 @@ int main(void)
     const char *failure = bringup();
 
     clock_init();
-    if (link_init() != 0)
+    if (link_init() != 0) {
         board_fault("the link does not start");
-    if (failure != NULL)
+    }
+    if (failure != NULL) {
         refuse(failure, -1);
+    }
 
     uint16_t network;
     aton.now = now;
     aton.limit = clock_hz() * HUNG_S;
     int status = n6_aton_init(&aton, &npu, &network);
-    if (status != 0)
+    if (status != 0) {
         refuse(status == -N6_ATON_MISMATCH ? "build again, the registry is of another network: "
                : status == -N6_ATON_UNSUPPORTED ? "element type or rank not supported, network "
                                                 : "outputs are not allocated, network ",
                network);
+    }
     give_memory();
     make_port();
     config.port = &port;
     config.npu = &npu;
     status = n6_server_init(&server, &config);
-    if (status != 0)
+    if (status != 0) {
         refuse("the core refuses its configuration: ", -status);
+    }
 
     watchdog_start();
     for (;;) {
-        if (link_reopened())
+        if (link_reopened()) {
             n6_server_relink(&server);
+        }
         size_t moved = move_bytes();
         int state = n6_server_poll(&server);
         moved += move_bytes();
         watchdog_feed();
-        if (moved == 0 && state != N6_SERVER_BUSY)
+        if (moved == 0 && state != N6_SERVER_BUSY) {
             clock_wait();
+        }
     }
 }

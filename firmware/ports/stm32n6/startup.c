@@ -94,8 +94,9 @@ _Noreturn static void keep_and_reset(void)
 {
     kept.crc = n6_crc32(0, kept.text, sizeof kept.text);
     kept.magic = KEPT_MAGIC;
-    if (SCB->CCR & SCB_CCR_DC_Msk)
+    if (SCB->CCR & SCB_CCR_DC_Msk) {
         SCB_CleanDCache_by_Addr((volatile void *)&kept, (int32_t)sizeof kept);
+    }
     NVIC_SystemReset();
 }
 
@@ -165,22 +166,24 @@ n6_reset_cause_t board_reset_cause(const char **record)
         known = 1;
         int valid =
             kept.magic == KEPT_MAGIC && kept.crc == n6_crc32(0, kept.text, sizeof kept.text);
-        if (valid)
+        if (valid) {
             memcpy(fault_record, kept.text, sizeof fault_record);
+        }
         kept.magic = 0;
-        if (valid)
+        if (valid) {
             cause = N6_RESET_CAUSE_FAULT;
-        else if (__HAL_RCC_GET_FLAG(RCC_FLAG_IWDGRST) != 0)
+        } else if (__HAL_RCC_GET_FLAG(RCC_FLAG_IWDGRST) != 0) {
             cause = N6_RESET_CAUSE_WATCHDOG;
-        else if (__HAL_RCC_GET_FLAG(RCC_FLAG_LCKRST) != 0)
+        } else if (__HAL_RCC_GET_FLAG(RCC_FLAG_LCKRST) != 0) {
             cause = N6_RESET_CAUSE_FAULT;
-        else if (__HAL_RCC_GET_FLAG(RCC_FLAG_SFTRST) != 0)
+        } else if (__HAL_RCC_GET_FLAG(RCC_FLAG_SFTRST) != 0) {
             cause = N6_RESET_CAUSE_SOFTWARE;
-        else if (__HAL_RCC_GET_FLAG(RCC_FLAG_PORRST) != 0 ||
-                 __HAL_RCC_GET_FLAG(RCC_FLAG_BORRST) != 0)
+        } else if (__HAL_RCC_GET_FLAG(RCC_FLAG_PORRST) != 0 ||
+                   __HAL_RCC_GET_FLAG(RCC_FLAG_BORRST) != 0) {
             cause = N6_RESET_CAUSE_POWER_ON;
-        else if (__HAL_RCC_GET_FLAG(RCC_FLAG_PINRST) != 0)
+        } else if (__HAL_RCC_GET_FLAG(RCC_FLAG_PINRST) != 0) {
             cause = N6_RESET_CAUSE_PIN;
+        }
         __HAL_RCC_CLEAR_RESET_FLAGS();
     }
     *record = fault_record[0] != '\0' ? fault_record : NULL;

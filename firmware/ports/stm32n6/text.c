@@ -3,8 +3,9 @@
 
 char *text_put(char *at, const char *end, const char *text)
 {
-    while (*text != '\0' && at < end)
+    while (*text != '\0' && at < end) {
         *at++ = *text++;
+    }
     return at;
 }
 
@@ -24,7 +25,8 @@ char *text_number(char *at, const char *end, const char *before, size_t number)
 char *text_hex(char *at, const char *end, const char *before, uint32_t number)
 {
     at = text_put(at, end, before);
-    for (int shift = 28; shift >= 0 && at < end; shift -= 4)
+    for (int shift = 28; shift >= 0 && at < end; shift -= 4) {
         *at++ = "0123456789abcdef"[number >> shift & 15u];
+    }
     return at;
 }

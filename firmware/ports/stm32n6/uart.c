@@ -96,8 +96,9 @@ static int start_receiver(void)
         HAL_DMAEx_List_BuildNode(&config, &node) != HAL_OK ||
         HAL_DMAEx_List_InsertNode_Tail(&list, &node) != HAL_OK ||
         HAL_DMAEx_List_SetCircularMode(&list) != HAL_OK ||
-        HAL_DMAEx_List_LinkQ(&receiver, &list) != HAL_OK)
+        HAL_DMAEx_List_LinkQ(&receiver, &list) != HAL_OK) {
         return -1;
+    }
     SCB_CleanDCache_by_Addr((volatile void *)&node, (int32_t)sizeof node);
     SCB_CleanInvalidateDCache_by_Addr((volatile void *)ring, RING);
     return 0;
@@ -118,8 +119,9 @@ size_t link_read(uint8_t *to, size_t size)
     }
     for (uint32_t end = head(); total < size && tail != end;) {
         size_t count = (end > tail ? end : (uint32_t)RING) - tail;
-        if (count > size - total)
+        if (count > size - total) {
             count = size - total;
+        }
         SCB_InvalidateDCache_by_Addr((volatile void *)&ring[tail], (int32_t)count);
         memcpy(to + total, &ring[tail], count);
         tail = (tail + (uint32_t)count) % RING;
@@ -147,8 +149,9 @@ static void on_sent(DMA_HandleTypeDef *channel)
 {
     (void)channel;
     sending = 0;
-    if (out[filling].level != 0)
+    if (out[filling].level != 0) {
         send();
+    }
 }
 
 static int start_sender(void)
@@ -174,12 +177,14 @@ size_t link_write(const uint8_t *from, size_t size)
 {
     HAL_NVIC_DisableIRQ(GPDMA1_Channel1_IRQn);
     uint32_t *level = &out[filling].level;
-    if (size > SEND - *level)
+    if (size > SEND - *level) {
         size = SEND - *level;
+    }
     memcpy(&out[filling].bytes[*level], from, size);
     *level += (uint32_t)size;
-    if (!sending && *level != 0)
+    if (!sending && *level != 0) {
         send();
+    }
     HAL_NVIC_EnableIRQ(GPDMA1_Channel1_IRQn);
     return size;
 }
@@ -223,8 +228,9 @@ static int start_usart(void)
 
     clock.PeriphClockSelection = RCC_PERIPHCLK_USART1;
     clock.Usart1ClockSelection = RCC_USART1CLKSOURCE_PCLK2;
-    if (HAL_RCCEx_PeriphCLKConfig(&clock) != HAL_OK)
+    if (HAL_RCCEx_PeriphCLKConfig(&clock) != HAL_OK) {
         return -1;
+    }
     __HAL_RCC_USART1_CLK_ENABLE();
     __HAL_RCC_USART1_FORCE_RESET();
     __HAL_RCC_USART1_RELEASE_RESET();
@@ -258,13 +264,15 @@ static int start_usart(void)
 int link_init(void)
 {
     if (start_usart() != 0 || start_receiver() != 0 || start_sender() != 0 ||
-        secure(&receiver) != 0 || secure(&sender) != 0)
+        secure(&receiver) != 0 || secure(&sender) != 0) {
         return -1;
+    }
     if (HAL_DMA_RegisterCallback(&receiver, HAL_DMA_XFER_HALFCPLT_CB_ID, on_received) != HAL_OK ||
         HAL_DMA_RegisterCallback(&receiver, HAL_DMA_XFER_ERROR_CB_ID, on_receive_error) != HAL_OK ||
         HAL_DMA_RegisterCallback(&sender, HAL_DMA_XFER_CPLT_CB_ID, on_sent) != HAL_OK ||
-        HAL_DMA_RegisterCallback(&sender, HAL_DMA_XFER_ERROR_CB_ID, on_sent) != HAL_OK)
+        HAL_DMA_RegisterCallback(&sender, HAL_DMA_XFER_ERROR_CB_ID, on_sent) != HAL_OK) {
         return -1;
+    }
 
     HAL_NVIC_SetPriority(USART1_IRQn, PRIORITY, 0);
     HAL_NVIC_SetPriority(GPDMA1_Channel0_IRQn, PRIORITY, 0);
@@ -272,8 +280,9 @@ int link_init(void)
     HAL_NVIC_EnableIRQ(USART1_IRQn);
     HAL_NVIC_EnableIRQ(GPDMA1_Channel0_IRQn);
     HAL_NVIC_EnableIRQ(GPDMA1_Channel1_IRQn);
-    if (HAL_DMAEx_List_Start_IT(&receiver) != HAL_OK)
+    if (HAL_DMAEx_List_Start_IT(&receiver) != HAL_OK) {
         return -1;
+    }
     SET_BIT(usart.Instance->CR3, USART_CR3_DMAR | USART_CR3_DMAT);
     __HAL_UART_ENABLE_IT(&usart, UART_IT_IDLE);
     return 0;

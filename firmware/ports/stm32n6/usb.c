@@ -113,12 +113,14 @@ const uint16_t *tud_descriptor_string_cb(uint8_t index, uint16_t language)
     if (index == 0) {
         text[++length] = 0x0409; /* English */
     } else if (index == 3) {
-        for (; length < 24; length++)
+        for (; length < 24; length++) {
             text[1 + length] =
                 (uint16_t)"0123456789ABCDEF"[id[length / 8] >> (28 - length % 8 * 4) & 15u];
+        }
     } else {
-        for (; from[length] != '\0'; length++)
+        for (; from[length] != '\0'; length++) {
             text[1 + length] = (uint16_t)from[length];
+        }
     }
     text[0] = (uint16_t)(TUSB_DESC_STRING << 8 | (2 * length + 2));
     return text;
@@ -128,8 +130,9 @@ void tud_cdc_line_state_cb(uint8_t interface, bool dtr, bool rts)
 {
     (void)interface;
     (void)rts;
-    if (dtr)
+    if (dtr) {
         opened = 1;
+    }
 }
 
 uint32_t tusb_time_millis_api(void)
@@ -151,16 +154,18 @@ static int start_phy(void)
     __HAL_RCC_PWR_CLK_ENABLE();
     HAL_PWREx_EnableVddUSBVMEN();
     for (uint32_t since = HAL_GetTick(); __HAL_PWR_GET_FLAG(PWR_FLAG_USB33RDY) == 0;) {
-        if (HAL_GetTick() - since > SUPPLY_MS)
+        if (HAL_GetTick() - since > SUPPLY_MS) {
             return -1;
+        }
     }
     HAL_PWREx_EnableVddUSB();
 
     clocks.PeriphClockSelection = RCC_PERIPHCLK_USBOTGHS1 | RCC_PERIPHCLK_USBPHY1;
     clocks.UsbOtgHs1ClockSelection = RCC_USBOTGHS1CLKSOURCE_HSE_DIRECT_DIV2;
     clocks.UsbPhy1ClockSelection = RCC_USBPHY1REFCLKSOURCE_HSE_DIRECT_DIV2;
-    if (HAL_RCCEx_PeriphCLKConfig(&clocks) != HAL_OK)
+    if (HAL_RCCEx_PeriphCLKConfig(&clocks) != HAL_OK) {
         return -1;
+    }
 
     __HAL_RCC_USB1_OTG_HS_CTL_FORCE_RESET();
     __HAL_RCC_USB1_OTG_HS_FORCE_RESET();
@@ -181,8 +186,9 @@ int link_init(void)
 {
     const tusb_rhport_init_t init = {.role = TUSB_ROLE_DEVICE, .speed = TUSB_SPEED_HIGH};
 
-    if (start_phy() != 0)
+    if (start_phy() != 0) {
         return -1;
+    }
     HAL_NVIC_SetPriority(USB1_OTG_HS_IRQn, PRIORITY, 0);
     return tusb_rhport_init(RHPORT, &init) ? 0 : -1;
 }
@@ -196,8 +202,9 @@ size_t link_read(uint8_t *to, size_t size)
 size_t link_write(const uint8_t *from, size_t size)
 {
     tud_task();
-    if (!tud_cdc_connected())
+    if (!tud_cdc_connected()) {
         return size;
+    }
     uint32_t taken = tud_cdc_write(from, (uint32_t)size);
     (void)tud_cdc_write_flush();
     return taken;

@@ -151,8 +151,9 @@ int link_init(void)
 
     (void)strncpy(at.sun_path, setting("N6_TEST_SOCKET", ""), sizeof at.sun_path - 1);
     listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
-    if (bind(listener, (struct sockaddr *)&at, sizeof at) != 0 || listen(listener, 1) != 0)
+    if (bind(listener, (struct sockaddr *)&at, sizeof at) != 0 || listen(listener, 1) != 0) {
         return -1;
+    }
     (void)printf("listening\n");
     (void)fflush(stdout);
     return 0;
@@ -169,8 +170,9 @@ static int connected(void)
 
 static size_t moved(ssize_t count)
 {
-    if (count > 0)
+    if (count > 0) {
         return (size_t)count;
+    }
     if (count == 0 || (errno != EAGAIN && errno != EINTR)) {
         (void)close(client);
         client = -1;

@@ -49,8 +49,9 @@ static void insert(const void *block)
 static void compute(const void *block)
 {
     (void)block;
-    for (int i = 0; i < 24; i++)
+    for (int i = 0; i < 24; i++) {
         results[i] = (unsigned char)(user_input[0][i] + user_input[1][i]);
+    }
 }
 
 static const EpochBlock_ItemTypeDef wide_blocks[] = {
@@ -107,12 +108,15 @@ static const LL_Buffer_InfoTypeDef wide_outputs[] = {
 LL_ATON_User_IO_Result_t LL_ATON_Set_User_Input_Buffer_wide(uint32_t num, void *buffer,
                                                             uint32_t size)
 {
-    if ((uintptr_t)buffer % 32 != 0)
+    if ((uintptr_t)buffer % 32 != 0) {
         return LL_ATON_User_IO_WRONG_ALIGN;
-    if (num > 1)
+    }
+    if (num > 1) {
         return LL_ATON_User_IO_WRONG_INDEX;
-    if (size < (num == 0 ? 35 : 24))
+    }
+    if (size < (num == 0 ? 35 : 24)) {
         return LL_ATON_User_IO_WRONG_SIZE;
+    }
     user_input[num] = buffer;
     return LL_ATON_User_IO_NOERROR;
 }
@@ -138,10 +142,8 @@ LL_ATON_DECLARE_NAMED_NN_INSTANCE_AND_INTERFACE(tiny)
 LL_ATON_DECLARE_NAMED_NN_INSTANCE_AND_INTERFACE(wide)
 
 static n6_block_t tiny_block[5] = {
-    {300, 330, 1, 3, N6_EPOCH_KIND_EC, NULL},
-    {3, 4, 4, 4, N6_EPOCH_KIND_SW, "DequantizeLinear"},
-    {0, 0, 5, 5, N6_EPOCH_KIND_SW, "Softmax"},
-    {0, 0, 6, 6, N6_EPOCH_KIND_HW, NULL},
+    {300, 330, 1, 3, N6_EPOCH_KIND_EC, NULL},  {3, 4, 4, 4, N6_EPOCH_KIND_SW, "DequantizeLinear"},
+    {0, 0, 5, 5, N6_EPOCH_KIND_SW, "Softmax"}, {0, 0, 6, 6, N6_EPOCH_KIND_HW, NULL},
     {0, 0, 7, 7, N6_EPOCH_KIND_EC, NULL},
 };
 static const n6_block_t wide_block[3] = {
@@ -192,8 +194,9 @@ static uint64_t now(void *context)
 static void note(char call)
 {
     size_t length = strlen(order);
-    if (length < sizeof order - 1)
+    if (length < sizeof order - 1) {
         order[length] = call;
+    }
 }
 
 void LL_ATON_Cache_MCU_Clean_Range(uintptr_t at, uint32_t size)
@@ -226,8 +229,9 @@ static int run(uint16_t network, const void *input, n6_block_time_t *times)
     int waited = 0, status = npu.start(npu.context, network, input, times);
     while (status >= 0) {
         status = npu.step(npu.context);
-        if (status == N6_NPU_DONE)
+        if (status == N6_NPU_DONE) {
             return waited;
+        }
         waited += status == N6_NPU_WAITING;
     }
     return status;
@@ -260,16 +264,18 @@ static void test_run(void)
     static uint8_t slot[192];
     n6_block_time_t times[5];
 
-    for (int i = 0; i < 192; i++)
+    for (int i = 0; i < 192; i++) {
         slot[i] = (uint8_t)(i * 3);
+    }
     cleaned = forgotten = past_npu = 0;
     memset(order, 0, sizeof order);
     stub_aton_latency = 2;
     uint64_t begin = ticks;
     CHECK(run(0, slot, times) == 9); /* three blocks wait: at their start, and twice again */
     const float *out = npu.output(npu.context, 0);
-    for (int i = 0; i < 32; i++)
+    for (int i = 0; i < 32; i++) {
         CHECK(out[i] == (float)(uint8_t)(i * 3) * 0.5f);
+    }
     CHECK(cleaned == 192 && forgotten == 2 * 128);
     /* A host's addresses usually lie where a board has external memory. The input's place is also
        freed of what the last run left in the NPU's cache. */

@@ -24,8 +24,9 @@ static NN_Instance_TypeDef *running;
 static void call(NN_Instance_TypeDef *instance, LL_ATON_RT_Callbacktype_t moment)
 {
     const EpochBlock_ItemTypeDef *block = instance->exec_state.current_epoch_block;
-    if (instance->exec_state.epoch_callback_function != NULL)
+    if (instance->exec_state.epoch_callback_function != NULL) {
         instance->exec_state.epoch_callback_function(moment, instance, block);
+    }
 }
 
 static void begin(NN_Instance_TypeDef *instance)
@@ -33,8 +34,9 @@ static void begin(NN_Instance_TypeDef *instance)
     const EpochBlock_ItemTypeDef *block = instance->exec_state.current_epoch_block;
 
     call(instance, LL_ATON_RT_Callbacktype_PRE_START);
-    if (block->start_epoch_block != NULL)
+    if (block->start_epoch_block != NULL) {
         block->start_epoch_block(block);
+    }
     call(instance, LL_ATON_RT_Callbacktype_POST_START);
     instance->exec_state.current_epoch_block_started = true;
     waited = 0;
@@ -45,8 +47,9 @@ static void finish(NN_Instance_TypeDef *instance)
     const EpochBlock_ItemTypeDef *block = instance->exec_state.current_epoch_block;
 
     call(instance, LL_ATON_RT_Callbacktype_PRE_END);
-    if (block->end_epoch_block != NULL)
+    if (block->end_epoch_block != NULL) {
         block->end_epoch_block(block);
+    }
     call(instance, LL_ATON_RT_Callbacktype_POST_END);
     instance->exec_state.current_epoch_block_started = false;
     if (instance->exec_state.next_epoch_block != NULL) {
@@ -77,18 +80,21 @@ LL_ATON_RT_RetValues_t LL_ATON_RT_RunEpochBlock(NN_Instance_TypeDef *instance)
         ended = true;
     }
     if (EpochBlock_IsLastEpochBlock(instance->exec_state.current_epoch_block)) {
-        if (instance->exec_state.saved_current_epoch_block == NULL)
+        if (instance->exec_state.saved_current_epoch_block == NULL) {
             return LL_ATON_RT_DONE;
+        }
         instance->exec_state.current_epoch_block =
             instance->exec_state.saved_current_epoch_block + 1;
         instance->exec_state.saved_current_epoch_block = NULL;
         return LL_ATON_RT_NO_WFE;
     }
-    if (ended)
+    if (ended) {
         return LL_ATON_RT_NO_WFE;
+    }
     begin(instance);
-    if (waits(instance->exec_state.current_epoch_block))
+    if (waits(instance->exec_state.current_epoch_block)) {
         return LL_ATON_RT_WFE;
+    }
     finish(instance);
     return LL_ATON_RT_NO_WFE;
 }

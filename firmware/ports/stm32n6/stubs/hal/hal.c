@@ -424,7 +424,8 @@ uint32_t __REV(uint32_t value)
 uint32_t __RBIT(uint32_t value)
 {
     uint32_t reversed = 0;
-    for (int i = 0; i < 32; i++, value >>= 1)
+    for (int i = 0; i < 32; i++, value >>= 1) {
         reversed = reversed << 1 | (value & 1u);
+    }
     return reversed;
 }
