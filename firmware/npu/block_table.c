@@ -32,7 +32,7 @@ static char *take_word(char **line)
 static int take_number(char **line, uint64_t most, uint64_t *value)
 {
     const char *word = take_word(line);
-    char *end;
+    char *end = NULL;
     if (word[0] < '0' || word[0] > '9') {
         return -1;
     }
@@ -72,7 +72,7 @@ static int read_pool(char *line, n6_pool_t *pool)
 {
     uint32_t *const part[] = {&pool->base, &pool->total, &pool->used, &pool->weights,
                               &pool->activations};
-    uint64_t number;
+    uint64_t number = 0;
     pool->name = take_word(&line);
     for (size_t i = 0; i < sizeof(part) / sizeof(part[0]); i++) {
         if (take_number(&line, UINT32_MAX, &number)) {
@@ -119,8 +119,8 @@ int n6_block_table_read(n6_block_table_t *table, char *text, char *error, size_t
     int number = 0;
     table->blocks = 0;
     table->pools = 0;
-    for (char *line = text, *next; line; line = next) {
-        next = strchr(line, '\n');
+    for (char *line = text; line;) {
+        char *next = strchr(line, '\n');
         if (next) {
             *next++ = '\0';
         }
@@ -131,6 +131,7 @@ int n6_block_table_read(n6_block_table_t *table, char *text, char *error, size_t
             snprintf(error, size, "line %d %s: %s", number, wrong, shown);
             return -1;
         }
+        line = next;
     }
     if (table->blocks == 0) {
         snprintf(error, size, "no block in it");

@@ -14,7 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "litert_network.h"
+#include "litert_blocks.h"
+#include "litert_load.h"
 
 struct n6_litert {
     n6_litert_config_t config;
@@ -39,7 +40,7 @@ struct n6_litert {
     uint64_t begin;
 };
 
-/* ------------------------------------------------------------------------------ the thread */
+/* ---- the thread ---- */
 
 static bool cancelled(void *context)
 {
@@ -72,7 +73,7 @@ static void *work(void *context)
     return NULL;
 }
 
-/* ------------------------------------------------------------------------- the core's side */
+/* ---- the core's side ---- */
 
 /* Hands current to the thread, if that is free. */
 static void launch(n6_litert_t *self)
@@ -158,7 +159,7 @@ n6_npu_t n6_litert_npu(n6_litert_t *self)
     };
 }
 
-/* --------------------------------------------------------------------------------- loading */
+/* ---- loading ---- */
 
 /*
  * LiteRT's logger is set to silence, but TensorFlow Lite below it still writes to stderr while it
@@ -192,7 +193,7 @@ static void speak(hush_t *hushed, char *error, size_t size)
     if (!hushed->file) {
         return;
     }
-    rewind(hushed->file);
+    (void)fseek(hushed->file, 0, SEEK_SET);
     while (!*error && fgets(line, sizeof(line), hushed->file)) {
         if (!strncmp(line, mark, strlen(mark))) {
             line[strcspn(line, "\r\n")] = '\0';

@@ -11,7 +11,7 @@
  * ever blocks the link. stop() asks LiteRT to end the run before its next operator, and forgets it;
  * to LiteRT all that XNNPACK does in a row is one operator.
  *
- * A run that fails gives LiteRT's status, and its reason goes to log(). litert_network.h tells what
+ * A run that fails gives LiteRT's status, and its reason goes to log(). litert_blocks.h says what
  * the epoch blocks are and what their times mean. Ticks are nanoseconds.
  */
 #ifndef N6_LITERT_H
@@ -19,6 +19,7 @@
 
 #include <stdbool.h>
 
+#include "litert_source.h"
 #include "n6_npu.h"
 
 enum { N6_LITERT_MAX_NETWORKS = 8, N6_LITERT_TICK_HZ = 1000000000 };
@@ -36,13 +37,6 @@ typedef struct {
     void (*log)(void *context, const char *text);
     void *context;
 } n6_litert_config_t;
-
-typedef struct {
-    const char *name;
-    const char *path;   /* a .tflite file */
-    const char *card;   /* TOML text, or NULL; stays the caller's */
-    const char *blocks; /* text of a block table (block_table.h), or NULL */
-} n6_litert_source_t;
 
 /* Opens LiteRT and starts the thread. NULL with a sentence in error. Out of memory ends the
  * process. */

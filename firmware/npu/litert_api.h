@@ -125,6 +125,7 @@ typedef struct {
     CALL(GetProfilerEvents, int, (lrt_profiler_t *, int count, lrt_event_t *))
 
 typedef struct {
+/* A declarator, which takes no parentheses. NOLINTNEXTLINE(bugprone-macro-parentheses) */
 #define LRT_MEMBER(name, result, parameters) result(*name) parameters;
     LRT_CALLS(LRT_MEMBER)
 #undef LRT_MEMBER

@@ -1,17 +1,15 @@
-/*
- * litert_blocks.c - runs a LiteRT network, makes epoch blocks of its operators, and times them. See
- * litert_network.h.
- */
+/* See litert_blocks.h. */
+#include "litert_blocks.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "block_table.h"
-#include "litert_network.h"
 
 enum { TICKS_PER_US = 1000 };
 
-/* ------------------------------------------------------------------------------------ runs */
+/* ---- runs ---- */
 
 void n6_litert_network_bind(litert_network_t *self, const void *input)
 {
@@ -79,7 +77,7 @@ void n6_litert_network_reason(litert_network_t *self, char *text, size_t size)
     free(messages);
 }
 
-/* ----------------------------------------------------------------------------------- times */
+/* ---- times ---- */
 
 /* The block of an event is looked for from first on; -1 = none. */
 static int find_block(const litert_network_t *self, const lrt_event_t *event, int first)
@@ -169,7 +167,7 @@ void n6_litert_network_times(const litert_network_t *self, uint64_t begin, n6_bl
     (self->table ? spread_over_table : time_operators)(self, begin, times);
 }
 
-/* ---------------------------------------------------------------------------------- blocks */
+/* ---- blocks ---- */
 
 /* "Convolution (NHWC, QC8) DWConv" -> "Convolution DWConv" */
 static const char *short_name(litert_network_t *self, const char *name)

@@ -1,10 +1,8 @@
-/*
- * litert_tensors.c - describes the inputs and outputs of a LiteRT network. See litert_network.h.
- */
+/* See litert_tensors.h. */
+#include "litert_tensors.h"
+
 #include <stdio.h>
 #include <string.h>
-
-#include "litert_network.h"
 
 enum { MAX_TENSORS = 255, NAME = sizeof(((n6_tensor_record_t *)0)->name), ALIGNMENT = 32 };
 

@@ -64,7 +64,7 @@ static const LL_Buffer_InfoTypeDef *tensor_at(const LL_Buffer_InfoTypeDef *info)
     return info->name != NULL ? info : NULL;
 }
 
-/* ---------------------------------------------------------------------------------------- caches */
+/* ---- caches ---- */
 
 static int is_external(const void *at)
 {
@@ -95,7 +95,7 @@ static void clean_and_forget_outputs(const n6_aton_network_t *network)
     }
 }
 
-/* ----------------------------------------------------------------------------------- description */
+/* ---- description ---- */
 
 static uint8_t dtype_of(const LL_Buffer_InfoTypeDef *info)
 {
@@ -266,7 +266,7 @@ static int describe(const n6_aton_network_t *network, n6_network_t *out, uint32_
     return 0;
 }
 
-/* --------------------------------------------------------------------------------------- running */
+/* ---- running ---- */
 
 static void on_block(LL_ATON_RT_Callbacktype_t moment, const NN_Instance_TypeDef *instance,
                      const EpochBlock_ItemTypeDef *item)

@@ -167,10 +167,12 @@ static void resize(const layer_t *layer, const int8_t *x, int8_t *y)
 {
     uint32_t channels = layer->channels;
     for (uint32_t row = 0; row < layer->y_height; row++) {
-        uint32_t near_row, far_row;
+        uint32_t near_row = 0;
+        uint32_t far_row = 0;
         neighbours(row, layer->height, &near_row, &far_row);
         for (uint32_t column = 0; column < layer->y_width; column++) {
-            uint32_t near_column, far_column;
+            uint32_t near_column = 0;
+            uint32_t far_column = 0;
             neighbours(column, layer->width, &near_column, &far_column);
             const int8_t *p = x + (near_row * layer->width + near_column) * channels;
             const int8_t *q = x + (near_row * layer->width + far_column) * channels;

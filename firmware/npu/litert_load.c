@@ -1,0 +1,141 @@
+/* See litert_load.h. */
+#include "litert_load.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "litert_blocks.h"
+#include "litert_tensors.h"
+#include "n6_crc.h"
+
+/* LiteRT does not say why it cannot read a file; the plain cases are told apart here. */
+static int check_file(litert_load_t *load, uint32_t *crc, uint32_t *bytes)
+{
+    static const char identifier[] = "TFL3";
+    unsigned char block[65536];
+    size_t got = sizeof(block);
+    uint64_t total = 0;
+    bool known = true;
+    FILE *file = fopen(load->source->path, "rb");
+    if (!file) {
+        return n6_litert_fail(load, "%s", strerror(errno));
+    }
+    *crc = 0;
+    while (known && got == sizeof(block)) {
+        got = fread(block, 1, sizeof(block), file);
+        known = total > 0 || (got >= 8 && memcmp(block + 4, identifier, 4) == 0);
+        *crc = n6_crc32(*crc, block, got);
+        total += got;
+    }
+    int bad = ferror(file) ? errno : 0;
+    fclose(file);
+    if (bad) {
+        return n6_litert_fail(load, "%s", strerror(bad));
+    }
+    if (!known || total == 0 || total > UINT32_MAX / 2) {
+        return n6_litert_fail(load, "it is not a TensorFlow Lite file");
+    }
+    *bytes = (uint32_t)total;
+    return 0;
+}
+
+/* LiteRT insists on somebody who frees its options. */
+static void keep_options(void *options)
+{
+    (void)options;
+}
+
+static int compile(litert_load_t *load, char *runtime_options)
+{
+    litert_network_t *self = load->self;
+    const lrt_api_t *api = self->api;
+    lrt_options_t *options = NULL;
+    lrt_opaque_options_t *opaque = NULL;
+    int status = api->CreateOptions(&options);
+    if (!status) {
+        status = api->SetOptionsHardwareAccelerators(options, LRT_CPU);
+    }
+    if (!status && runtime_options) {
+        status = api->CreateOpaqueOptions("runtime_options_string", runtime_options, keep_options,
+                                          &opaque);
+        status = status ? status : api->AddOpaqueOptions(options, opaque);
+    }
+    if (!status) {
+        status = api->CreateCompiledModel(load->environment, self->model, options, &self->compiled);
+    }
+    if (options) {
+        api->DestroyOptions(options);
+    }
+    return status;
+}
+
+/* Errors of a run are kept for n6_litert_network_reason(). Those of a network that cannot be
+ * prepared are lost with it, so the second try has them on stderr, where litert.c looks. */
+static int prepare(litert_load_t *load)
+{
+    static char kept[] = "enable_profiling = true\nerror_reporter_mode = 2\n";
+    litert_network_t *self = load->self;
+    const lrt_api_t *api = self->api;
+    int status = api->CreateModelFromFile(load->environment, load->source->path, &self->model);
+    if (status) {
+        return n6_litert_fail(load, "LiteRT cannot read it (status %d)", status);
+    }
+    status = compile(load, kept);
+    if (status) {
+        compile(load, NULL);
+        return n6_litert_fail(load, "LiteRT cannot prepare it (status %d)", status);
+    }
+    if (api->CompiledModelGetProfiler(self->compiled, &self->profiler) ||
+        api->SetCompiledModelCancellationFunction(self->compiled, load->context, load->cancelled) ||
+        api->GetModelSignature(self->model, 0, &load->signature)) {
+        return n6_litert_fail(load, "LiteRT does not describe it");
+    }
+    return 0;
+}
+
+/* Without a block table there is one pool: the file, and the buffers of inputs and outputs. */
+static void describe_host(litert_network_t *self, uint32_t file)
+{
+    n6_network_t *about = &self->about;
+    n6_pool_t *pool = n6_litert_keep(self, sizeof(*pool));
+    pool->name = "host";
+    pool->weights = file;
+    pool->activations = about->input_bytes + about->output_bytes;
+    pool->used = pool->total = pool->weights + pool->activations;
+    about->pool = pool;
+    about->pools = 1;
+}
+
+int n6_litert_network_load(litert_load_t *load, const lrt_api_t *api)
+{
+    litert_network_t *self = load->self;
+    const n6_litert_source_t *source = load->source;
+    n6_network_t *about = &self->about;
+    size_t card = source->card ? strlen(source->card) : 0;
+    uint32_t crc = 0;
+    uint32_t bytes = 0;
+    *self = (litert_network_t){.api = api};
+    if (check_file(load, &crc, &bytes)) {
+        return -1;
+    }
+    if (card > UINT16_MAX) {
+        return n6_litert_fail(load, "its card is longer than %d bytes", UINT16_MAX);
+    }
+    if (prepare(load) || n6_litert_describe_tensors(load, LITERT_INPUT) ||
+        n6_litert_describe_tensors(load, LITERT_OUTPUT) || n6_litert_describe_blocks(load)) {
+        return -1;
+    }
+    if (!about->pools) {
+        describe_host(self, bytes);
+    }
+    about->name = n6_litert_keep_text(self, source->name);
+    about->card = source->card;
+    about->card_bytes = (uint16_t)card;
+    about->timer_source = N6_TIMER_SOURCE_LITERT_PROFILER;
+    about->digest = n6_crc32(crc, source->card ? source->card : "", card);
+    if (source->blocks) {
+        about->digest = n6_crc32(about->digest, source->blocks, strlen(source->blocks));
+    }
+    return 0;
+}
