@@ -56,6 +56,7 @@ def test_vectors_stack_and_memory(check: tuple[str, Path, str], tmp_path: Path) 
     vectors = struct.unpack_from(f"<{VECTORS}I", (tmp_path / "image.bin").read_bytes())
     assert names["g_pfnVectors"] == 0x34000400
     assert names["g_pfnVectors"] % 1024 == 0
+    assert names["__exidx_start"] < names["__exidx_end"], "what a C library's unwinder looks for"
     assert vectors[0] == names["_estack"] == 0x34100000
     handlers = {1: "Reset_Handler", 2: "HardFault_Handler", 3: "HardFault_Handler", 15: "SysTick_Handler"}
     for number, name in handlers.items():

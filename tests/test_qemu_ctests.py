@@ -36,3 +36,14 @@ def test_a_test_that_fails_shows(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "got 2, wanted 3" in done.stdout
     assert "FAILED sums: bad\n2 tests, 1 failed" in done.stdout
+
+
+def test_tables_for_unwinding_are_marked(tmp_path: Path) -> None:
+    """Newer C libraries bring their unwinder, which looks for both marks; a compiler without them would not link."""
+    source = tmp_path / "unwind.c"
+    source.write_text("""
+        extern const char __exidx_start[], __exidx_end[];
+        int main(void) { return (int)(__exidx_end - __exidx_start) >= 16 ? 0 : 1; }
+    """)
+    m55.compile_hosted([source], tmp_path / "unwind.elf", "-funwind-tables")
+    assert m55.emulate(tmp_path / "unwind.elf", folder=tmp_path).returncode == 0
