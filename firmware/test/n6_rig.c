@@ -91,8 +91,7 @@ static const n6_network_t networks[RIG_NETWORKS] = {
      .block = image_blocks},
 };
 
-/* -------------------------------------------------------------------------------------- the port
- */
+/* ---- the port ---- */
 
 static uint64_t port_now(void *context)
 {
@@ -122,8 +121,7 @@ static void port_restart(void *context)
     ((rig_t *)context)->restarts++;
 }
 
-/* ----------------------------------------------------------------------------------- the runtime
- */
+/* ---- the runtime ---- */
 
 static int npu_start(void *context, uint16_t network, const void *input, n6_block_time_t *times)
 {
@@ -187,8 +185,7 @@ static const void *npu_output(void *context, uint8_t index)
     return rig->output[index];
 }
 
-/* --------------------------------------------------------------------------------------- the rig
- */
+/* ---- the rig ---- */
 
 static rig_t the_rig;
 
@@ -283,8 +280,7 @@ void rig_check_guards(const rig_t *rig)
     }
 }
 
-/* ----------------------------------------------------------------------- the host's end, by hand
- */
+/* ---- the host's end, by hand ---- */
 
 uint32_t rig_crc32(const void *data, size_t size)
 {
@@ -418,8 +414,7 @@ static void forget_line(rig_t *rig)
     rig->parsed = 0;
 }
 
-/* ------------------------------------------------------------------------------------- the wires
- */
+/* ---- the wires ---- */
 
 static size_t smaller(size_t a, size_t b)
 {

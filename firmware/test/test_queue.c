@@ -291,8 +291,7 @@ static void priority_then_fairness_then_age(void)
     EQUAL(rig->starts, 7);
 }
 
-/* -------------------------------------------------------------------------------------- deadlines
- */
+/* ---- deadlines ---- */
 
 static void deadlines(void)
 {
@@ -353,8 +352,7 @@ static void a_waiting_job_expires(void)
     EQUAL(rig->starts, 0);
 }
 
-/* ----------------------------------------------------------------------------------------- CANCEL
- */
+/* ---- CANCEL ---- */
 
 static void cancel_at_every_state(void)
 {
@@ -474,8 +472,7 @@ static void a_run_survives_its_client(void)
     EQUAL(rig->starts, 1);
 }
 
-/* ------------------------------------------------------------------------------------------ faults
- */
+/* ---- faults ---- */
 
 static void faults_of_the_runtime(void)
 {

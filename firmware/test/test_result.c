@@ -101,8 +101,7 @@ static rig_t *begin_with_window(uint32_t window)
     return rig;
 }
 
-/* --------------------------------------------------------------------------------------- contents
- */
+/* ---- contents ---- */
 
 static void all_outputs(void)
 {
@@ -290,8 +289,7 @@ static void an_empty_result(void)
     release(rig, 4, 3);
 }
 
-/* ----------------------------------------------------------------------------------------- repair
- */
+/* ---- repair ---- */
 
 static void naks(void)
 {
@@ -374,8 +372,7 @@ static void the_list_of_repairs_is_bounded(void)
     rig_nothing(rig);
 }
 
-/* ------------------------------------------------------------------------------------------- READ
- */
+/* ---- READ ---- */
 
 static void reads(void)
 {
@@ -434,8 +431,7 @@ static void a_repeated_read_begins_again(void)
     rig_nothing(rig);
 }
 
-/* ---------------------------------------------------------------------------------------- buffers
- */
+/* ---- buffers ---- */
 
 static void held_buffers_are_not_used_anew(void)
 {

@@ -19,7 +19,7 @@ static n6_hello_reply_t take_hello(rig_t *rig, uint32_t id)
     return reply;
 }
 
-/* ------------------------------------------------------------------------------- configuration */
+/* ---- configuration ---- */
 
 static int init(rig_t *rig)
 {
@@ -88,8 +88,7 @@ static void networks_that_are_not_described(void)
 #undef REFUSES
 }
 
-/* ----------------------------------------------------------------------------------------- HELLO
- */
+/* ---- HELLO ---- */
 
 static void hello_tells_what_the_device_is(void)
 {
@@ -202,8 +201,7 @@ static void ping_tells_the_time(void)
     EQUAL(pong.position, 0);
 }
 
-/* ----------------------------------------------------------------------------------------- RESET
- */
+/* ---- RESET ---- */
 
 static void reset_restarts_when_the_answer_has_left(void)
 {
@@ -229,8 +227,7 @@ static void reset_restarts_when_the_answer_has_left(void)
     rig_take_error(rig, 4, N6_STATUS_UNSUPPORTED);
 }
 
-/* ------------------------------------------------------------------------------------------- log
- */
+/* ---- log ---- */
 
 static void set_level(rig_t *rig, uint32_t id, uint8_t level)
 {
@@ -305,8 +302,7 @@ static void logs_never_cost_an_answer(void)
     EQUAL(log.dropped, 100 - logs);
 }
 
-/* --------------------------------------------------------------------------------------- silence
- */
+/* ---- silence ---- */
 
 /* The rest of a frame never comes. After a while the next one is understood, without filling it up.
  */

@@ -305,8 +305,7 @@ static void the_end_of_a_slot(void)
     rig_nothing(rig);
 }
 
-/* --------------------------------------------------------------------------------------- credits
- */
+/* ---- credits ---- */
 
 static void credits_move_by_half_a_window(void)
 {

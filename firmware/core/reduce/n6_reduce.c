@@ -49,8 +49,8 @@ static int32_t float_key(int32_t bits)
 /* The value as it is sent: int32, or the bits of a float. */
 INLINE int32_t raw(uint8_t dtype, const uint8_t *data, uint32_t index)
 {
-    int16_t word;
-    int32_t bits;
+    int16_t word = 0;
+    int32_t bits = 0;
 
     switch (dtype) {
     case N6_DTYPE_INT8:
@@ -76,7 +76,7 @@ INLINE int32_t key(uint8_t dtype, const uint8_t *data, uint32_t index)
 
 INLINE void raise_peak(uint8_t *at, n6_peak_t peak)
 {
-    int32_t best;
+    int32_t best = 0;
 
     memcpy(&best, at + offsetof(n6_peak_t, value), sizeof best);
     if (peak.value > best) {
@@ -245,8 +245,6 @@ static bool in_range(uint32_t first, uint32_t length, uint32_t total)
 
 n6_status_t n6_reduce_check(const n6_tensor_t *tensor, const n6_return_t *what)
 {
-    uint32_t elements;
-
     if (what->reduction == N6_REDUCTION_RAW) {
         return in_range(what->offset, what->length, tensor->size) ? N6_STATUS_OK
                                                                   : N6_STATUS_BAD_REQUEST;
@@ -257,7 +255,7 @@ n6_status_t n6_reduce_check(const n6_tensor_t *tensor, const n6_return_t *what)
     if (!is_reducible(tensor->dtype)) {
         return N6_STATUS_UNSUPPORTED;
     }
-    elements = tensor->size / element_size(tensor->dtype);
+    const uint32_t elements = tensor->size / element_size(tensor->dtype);
     if (what->reduction == N6_REDUCTION_TOPK) {
         return what->k >= 1 && what->k <= N6_LIMIT_MAX_TOPK &&
                        in_range(what->offset, what->length, elements)
@@ -294,8 +292,6 @@ int32_t n6_reduce(const n6_tensor_t *tensor, const n6_return_t *what, const void
                   uint8_t *out, uint32_t room, uint32_t *count)
 {
     const uint32_t size = element_size(tensor->dtype);
-    const uint8_t *row;
-    uint32_t length;
 
     *count = 0;
     if (what->reduction == N6_REDUCTION_RAW) {
@@ -304,7 +300,7 @@ int32_t n6_reduce(const n6_tensor_t *tensor, const n6_return_t *what, const void
     if (is_threshold(what->reduction)) {
         return select(tensor, what, data, out, room, count);
     }
-    length = tensor->size / size;
+    uint32_t length = tensor->size / size;
     if (what->reduction == N6_REDUCTION_ARGMAX) {
         *count = what->channels;
     } else {
@@ -314,7 +310,7 @@ int32_t n6_reduce(const n6_tensor_t *tensor, const n6_return_t *what, const void
     if (*count * sizeof(n6_peak_t) > room) {
         return N6_REDUCE_TOO_LARGE;
     }
-    row = (const uint8_t *)data + (size_t)what->offset * size;
+    const uint8_t *row = (const uint8_t *)data + (size_t)what->offset * size;
     if (what->reduction == N6_REDUCTION_ARGMAX) {
         argmax(tensor->dtype, data, length, *count, out);
     } else {

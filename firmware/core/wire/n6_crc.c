@@ -30,7 +30,7 @@
 
 static uint32_t word(const uint8_t *at)
 {
-    uint32_t value;
+    uint32_t value = 0;
     memcpy(&value, at, sizeof value);
     return value;
 }
@@ -73,7 +73,8 @@ INLINE uint32_t step_32(uint32_t x)
 static uint32_t step_128(uint32_t crc, const uint8_t *at)
 {
     for (int i = 0; i < 2; i++, at += 8) {
-        const uint32_t x = crc ^ word(at), y = word(at + 4);
+        const uint32_t x = crc ^ word(at);
+        const uint32_t y = word(at + 4);
         crc = slice[7][x & 0xff] ^ slice[6][x >> 8 & 0xff] ^ slice[5][x >> 16 & 0xff] ^
               slice[4][x >> 24] ^ slice[3][y & 0xff] ^ slice[2][y >> 8 & 0xff] ^
               slice[1][y >> 16 & 0xff] ^ slice[0][y >> 24];
@@ -114,7 +115,9 @@ INLINE uint32_t step_32(uint32_t crc)
 
 INLINE uint32_t step_128(uint32_t crc, const uint8_t *at)
 {
-    const uint32_t *l = low, *m = middle, *h = high;
+    const uint32_t *l = low;
+    const uint32_t *m = middle;
+    const uint32_t *h = high;
 
     __asm__("" : "+r"(l), "+r"(m), "+r"(h)); /* in registers: no additions to find the tables */
     crc = step_16(l, m, h, step_16(l, m, h, crc ^ word(at)));
@@ -127,7 +130,9 @@ INLINE uint32_t step_128(uint32_t crc, const uint8_t *at)
 
 uint32_t n6_crc32(uint32_t crc, const void *data, size_t size)
 {
-    const uint8_t *at = data, *const end = at + size, *const steps = at + (size & ~(size_t)15);
+    const uint8_t *at = data;
+    const uint8_t *const end = at + size;
+    const uint8_t *const steps = at + (size & ~(size_t)15);
 
     crc = ~crc;
     for (; at != steps; at += 16) {

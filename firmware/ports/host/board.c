@@ -26,7 +26,7 @@ enum {
 
 static const char unique_id[] = "n6sim";
 
-/* -------------------------------------------------------------------------------- the port */
+/* ---- the port ---- */
 
 static uint64_t monotonic(void)
 {
@@ -91,7 +91,7 @@ static void restart(void *context)
     board->restart = true;
 }
 
-/* ---------------------------------------------------------------------------------- memory */
+/* ---- memory ---- */
 
 static void *reserve(n6_board_t *board, size_t size)
 {
@@ -164,7 +164,7 @@ static void free_memory(const n6_config_t *config)
     free(config->tx);
 }
 
-/* ----------------------------------------------------------------------------------- lives */
+/* ---- lives ---- */
 
 static void boot(n6_board_t *board, uint8_t cause)
 {

@@ -46,6 +46,9 @@ static bool is_left_over(const struct sockaddr_un *address)
         return false;
     }
     int probe = socket(AF_UNIX, SOCK_STREAM, 0);
+    if (probe < 0) {
+        return false;
+    }
     bool refused = connect(probe, (const struct sockaddr *)address, sizeof(*address)) != 0 &&
                    errno == ECONNREFUSED;
     close(probe);

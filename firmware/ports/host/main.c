@@ -40,7 +40,7 @@ typedef struct {
     pid_t parent;
 } n6_main_t;
 
-/* --------------------------------------------------------------------------------- signals */
+/* ---- signals ---- */
 
 static const n6_board_t *signalled; /* the board whose loop a signal wakes */
 static volatile sig_atomic_t ended;
@@ -84,7 +84,7 @@ static bool orphaned(const n6_main_t *self)
     return self->parent && getppid() != self->parent;
 }
 
-/* ----------------------------------------------------------------------------------- bytes */
+/* ---- bytes ---- */
 
 static size_t readable(int fd)
 {
@@ -153,8 +153,7 @@ static size_t waiting(n6_main_t *self, struct iovec *vector, int *count)
     size_t bytes = 0;
     *count = (int)n6_server_tx_spans(&self->board->server, span);
     for (int i = 0; i < *count; i++) {
-        vector[i] =
-            (struct iovec){.iov_base = (void *)(uintptr_t)span[i].at, .iov_len = span[i].size};
+        vector[i] = (struct iovec){.iov_base = (void *)span[i].at, .iov_len = span[i].size};
         bytes += span[i].size;
     }
     return bytes;
@@ -164,7 +163,7 @@ static size_t waiting(n6_main_t *self, struct iovec *vector, int *count)
 static bool transmit(n6_main_t *self, uint64_t now)
 {
     struct iovec vector[N6_LINK_SPANS];
-    int count;
+    int count = 0;
     size_t bytes = waiting(self, vector, &count);
     self->stuck = false;
     if (!bytes) {
@@ -187,13 +186,13 @@ static bool transmit(n6_main_t *self, uint64_t now)
     return (size_t)sent == bytes || !n6_line_paced(&self->tx);
 }
 
-/* ------------------------------------------------------------------------------------ loop */
+/* ---- loop ---- */
 
 /* Nanoseconds until something has to be done though nothing happens. */
 static uint64_t patience(n6_main_t *self)
 {
     struct iovec vector[N6_LINK_SPANS];
-    int count;
+    int count = 0;
     uint64_t wait = n6_server_due(&self->board->server);
     if (self->end.client >= 0) {
         uint64_t now = n6_board_now(self->board);
@@ -253,7 +252,7 @@ static void meet(n6_main_t *self)
 static bool turn(n6_main_t *self)
 {
     n6_board_t *board = self->board;
-    int state;
+    int state = N6_SERVER_IDLE;
     int turns = TURN;
     if (self->end.client < 0 && n6_endpoint_accept(&self->end)) {
         meet(self);

@@ -63,7 +63,7 @@ static const struct option known[] = {
 
 static uint32_t number(const char *option, uint32_t low, uint32_t high)
 {
-    char *end;
+    char *end = NULL;
     unsigned long long value = strtoull(optarg, &end, 10);
     if (optarg[0] < '0' || optarg[0] > '9' || *end || value < low || value > high) {
         n6_report_failure("--%s %s is not a number from %lu to %lu", option, optarg,
@@ -121,7 +121,7 @@ static void add_network(n6_options_t *options, char *spec)
 n6_options_t n6_options_read(int argc, char **argv)
 {
     n6_options_t options = {.slots = 4, .chunk = N6_LIMIT_MAX_CHUNK};
-    int option;
+    int option = 0;
     opterr = 0;
     while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
         switch (option) {

@@ -11,9 +11,11 @@
 #include "n6_crc.h"
 #include "report.h"
 
+enum { BLOCK = 4096 }; /* bytes that are read from a file at once */
+
 static const char reference_scheme[] = "reference:";
 
-/* ----------------------------------------------------------------------------------- calls */
+/* ---- calls ---- */
 
 static int start(void *context, uint16_t network, const void *input, n6_block_time_t *times)
 {
@@ -54,14 +56,14 @@ n6_npu_t n6_runtimes_npu(n6_runtimes_t *self)
     };
 }
 
-/* --------------------------------------------------------------------------------- loading */
+/* ---- loading ---- */
 
 /* The text of a file; NULL for no path. */
 static const char *read_text(n6_runtimes_t *self, const char *network, const char *path)
 {
     char *text = NULL;
     size_t used = 0;
-    size_t got;
+    size_t got = BLOCK;
     if (!path) {
         return NULL;
     }
@@ -69,16 +71,16 @@ static const char *read_text(n6_runtimes_t *self, const char *network, const cha
     if (!file) {
         n6_report_failure("--network %s: %s: %s", network, path, strerror(errno));
     }
-    do {
-        char *more = realloc(text, used + 4097);
+    while (got == BLOCK) {
+        char *more = realloc(text, used + BLOCK + 1);
         if (!more) {
             abort();
         }
         text = more;
-        got = fread(text + used, 1, 4096, file);
+        got = fread(text + used, 1, BLOCK, file);
         used += got;
-    } while (got > 0);
-    text[used] = '\0';
+        text[used] = '\0';
+    }
     if (ferror(file)) {
         n6_report_failure("--network %s: %s: %s", network, path, strerror(errno));
     }

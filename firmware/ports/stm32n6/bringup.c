@@ -65,7 +65,7 @@ const char *bringup_remark(void)
     return remark;
 }
 
-/* ---------------------------------------------------------------------------------------- clocks */
+/* ---- clocks ---- */
 
 static RCC_PLLInitTypeDef pll(uint32_t m, uint32_t n, uint32_t p1, uint32_t p2)
 {
@@ -155,7 +155,7 @@ static uint32_t npu_hz(void)
     return clocks.IC6Selection.ClockDivider != 0 ? source / clocks.IC6Selection.ClockDivider : 0;
 }
 
-/* --------------------------------------------------------------------------------- memories, NPU */
+/* ---- memories, NPU ---- */
 
 static void start_npu(void)
 {
@@ -298,7 +298,7 @@ const char *bringup(void)
     return failure;
 }
 
-/* ------------------------------------------------------------------------------ what the chip is */
+/* ---- what the chip is ---- */
 
 static int16_t temperature(void)
 {

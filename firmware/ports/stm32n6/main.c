@@ -45,7 +45,7 @@ static arena_t inner, outer;
 static uint8_t *slots[MAX_PAIRS], *results[MAX_PAIRS];
 static char runtime[RUNTIME_TEXT];
 
-/* ------------------------------------------------------------------------------------ refusal */
+/* ---- refusal ---- */
 
 /* number is told as well, if it is not negative. */
 _Noreturn static void refuse(const char *what, int32_t number)
@@ -67,7 +67,7 @@ _Noreturn static void refuse(const char *what, int32_t number)
     }
 }
 
-/* ------------------------------------------------------------------------------------ memory */
+/* ---- memory ---- */
 
 static arena_t arena(uint8_t *from, size_t size)
 {
@@ -138,7 +138,7 @@ static void give_memory(void)
     config.slots = config.results = pairs;
 }
 
-/* ------------------------------------------------------------------------------------ port */
+/* ---- port ---- */
 
 static uint64_t now(void *context)
 {
@@ -205,7 +205,7 @@ static void make_port(void)
     port.boot_nonce = bringup_nonce();
 }
 
-/* ------------------------------------------------------------------------------------ loop */
+/* ---- loop ---- */
 
 static size_t move_bytes(void)
 {

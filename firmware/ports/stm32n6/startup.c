@@ -44,7 +44,7 @@ _Noreturn void start(void);
 void HardFault_Handler(void);
 _Noreturn void fault(const uint32_t *frame, uint32_t exc_return);
 
-/* ------------------------------------------------------------------------------------ start */
+/* ---- start ---- */
 
 extern const vector_t g_pfnVectors[VECTORS];
 __attribute__((section(".isr_vector"), used)) const vector_t g_pfnVectors[VECTORS] = {
@@ -88,7 +88,7 @@ _Noreturn void start(void)
     board_restart();
 }
 
-/* ------------------------------------------------------------------------------------ faults */
+/* ---- faults ---- */
 
 _Noreturn static void keep_and_reset(void)
 {
@@ -195,7 +195,7 @@ _Noreturn void board_restart(void)
     NVIC_SystemReset();
 }
 
-/* ------------------------------------------------------------------------------------ memory */
+/* ---- memory ---- */
 
 uint32_t board_ram_total(void)
 {

@@ -45,7 +45,7 @@ static struct {
 static volatile uint8_t filling;
 static volatile uint8_t sending;
 
-/* ------------------------------------------------------------------------------------ receiving */
+/* ---- receiving ---- */
 
 static void on_received(DMA_HandleTypeDef *channel)
 {
@@ -130,7 +130,7 @@ size_t link_read(uint8_t *to, size_t size)
     return total;
 }
 
-/* ------------------------------------------------------------------------------------ sending */
+/* ---- sending ---- */
 
 /* With the sender's interrupt masked, or from it. */
 static void send(void)
@@ -189,7 +189,7 @@ size_t link_write(const uint8_t *from, size_t size)
     return size;
 }
 
-/* ------------------------------------------------------------------------------------ both */
+/* ---- both ---- */
 
 void GPDMA1_Channel0_IRQHandler(void)
 {

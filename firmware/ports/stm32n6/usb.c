@@ -31,7 +31,7 @@ enum {
 
 static volatile uint8_t opened;
 
-/* ----------------------------------------------------------------------------------- descriptors */
+/* ---- descriptors ---- */
 
 static const tusb_desc_device_t device = {
     .bLength = sizeof(tusb_desc_device_t),
@@ -140,7 +140,7 @@ uint32_t tusb_time_millis_api(void)
     return HAL_GetTick();
 }
 
-/* ------------------------------------------------------------------------------------------ link */
+/* ---- link ---- */
 
 void USB1_OTG_HS_IRQHandler(void)
 {

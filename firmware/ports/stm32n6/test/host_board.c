@@ -35,7 +35,7 @@ static const char *setting(const char *name, const char *otherwise)
     return value != NULL ? value : otherwise;
 }
 
-/* ----------------------------------------------------------------------------------------- board */
+/* ---- board ---- */
 
 n6_reset_cause_t board_reset_cause(const char **fault_record)
 {
@@ -102,7 +102,7 @@ void watchdog_feed(void)
 {
 }
 
-/* ------------------------------------------------------------------------------------ clock, CRC */
+/* ---- clock, CRC ---- */
 
 void clock_init(void)
 {
@@ -143,7 +143,7 @@ uint32_t crc_unit(uint32_t crc, const void *data, size_t size)
     return crc;
 }
 
-/* ------------------------------------------------------------------------------------------ link */
+/* ---- link ---- */
 
 int link_init(void)
 {

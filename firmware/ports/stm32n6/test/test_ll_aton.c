@@ -22,7 +22,7 @@
 
 static int failures;
 
-/* ---------------------------------------------------------------------------- the network "wide" */
+/* ---- the network "wide" ---- */
 
 static unsigned char *user_input[2];
 static unsigned char results[24] __attribute__((aligned(32)));
@@ -136,7 +136,7 @@ const LL_Buffer_InfoTypeDef *LL_ATON_Output_Buffers_Info_wide(void)
     return wide_outputs;
 }
 
-/* ---------------------------------------------------------------------------- a registry of both */
+/* ---- a registry of both ---- */
 
 LL_ATON_DECLARE_NAMED_NN_INSTANCE_AND_INTERFACE(tiny)
 LL_ATON_DECLARE_NAMED_NN_INSTANCE_AND_INTERFACE(wide)
@@ -179,7 +179,7 @@ const n6_aton_network_t n6_aton_registry[] = {
 n6_network_t n6_aton_description[2];
 const uint16_t n6_aton_networks = 2;
 
-/* ------------------------------------------------------------------------------------- observers */
+/* ---- observers ---- */
 
 static uint64_t ticks;
 static uint32_t cleaned, forgotten, past_npu;

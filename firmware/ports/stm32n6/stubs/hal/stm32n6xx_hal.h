@@ -10,7 +10,7 @@
 
 #define LSI_VALUE 32000UL
 
-/* ------------------------------------------------------------------------------------ core */
+/* ---- core ---- */
 
 typedef enum {
     NonMaskableInt_IRQn = -14,
@@ -89,7 +89,7 @@ void __WFE(void);
 uint32_t __RBIT(uint32_t value);
 uint32_t __REV(uint32_t value);
 
-/* ------------------------------------------------------------------------------------ HAL */
+/* ---- HAL ---- */
 
 typedef enum {
     HAL_OK,
