@@ -7,12 +7,13 @@ SOURCES := $(shell find firmware -path firmware/test -prune -o -type f \( -name 
 # Options of pytest, such as TESTS='tests/test_link.py -x'.
 TESTS ?=
 
-.PHONY: help demo check test simulate sanitize coverage ci hooks fresh release gen format bench firmware clean
+.PHONY: help demo check lint-c test simulate sanitize coverage ci hooks fresh release gen format bench firmware clean
 help:
 	@echo 'make demo      a photograph through the virtual board, from nothing'
 	@echo 'make test      all tests; make test TESTS=tests/test_link.py: some'
 	@echo 'make simulate  the link on a faulty line, in virtual time: SEEDS=FIRST:LAST [KIND=] [WORKLOAD=] [CONFIG=]'
 	@echo 'make check     style, types, generated files, C linters'
+	@echo 'make lint-c    of these, clang-tidy and the analyzer of GCC on the C'
 	@echo 'make sanitize  the end-to-end tests with sanitizers in the virtual board'
 	@echo 'make coverage  tests with coverage of the package and of the C behind the virtual board'
 	@echo 'make ci        all of these on every Python of this machine; the last lines say what failed'
@@ -59,7 +60,7 @@ SEEDS ?= 0:1000
 simulate: need-test $(VENV)/.dev
 	PYTHONPATH=tests $(BIN)/python -m simulation $(SEEDS) --kind "$(KIND)" --workload "$(WORKLOAD)" --config "$(CONFIG)"
 
-check: need-check $(VENV)/.dev
+check: need-check $(VENV)/.dev lint-c
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	shellcheck .ci/run tools/*
@@ -72,6 +73,9 @@ check: need-check $(VENV)/.dev
 	  --suppress=missingIncludeSystem --suppress=comparePointers:firmware/ports/stm32n6/startup.c \
 	  $(addprefix -I ,$(wildcard firmware/core/*/)) -I firmware/npu -i firmware/ports/stm32n6/stubs -i firmware/ports/stm32n6/test \
 	  firmware/core firmware/npu firmware/ports
+
+lint-c: $(VENV)/.dev
+	cd firmware && PATH="$(CURDIR)/$(BIN):$$PATH" && cmake --preset lint >/dev/null && cmake --build --preset lint
 
 # The board's faults end it, and with it the test; what it only notices at its end, as lost memory, stands in its reports.
 SANITIZED := $(CURDIR)/firmware/build/host-asan
