@@ -44,7 +44,7 @@ def test_two_networks() -> None:
     text, poses = sorted(lines, reverse=True)
     assert re.fullmatch(r"tinybert: ['\"]It was a dark and stormy night.{20,}", text)
     found = re.fullmatch(r"movenet13: (\d+) poses, \d+ a second, each waited [\d.]+ ms for the other network", poses)
-    assert found and int(found[1]) > 1
+    assert found and int(found[1]) >= 1
 
 
 def test_camera_of_a_folder(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import termios
 from pathlib import Path
 
 import anyio
+import anyio.lowlevel
 import numpy as np
 import pytest
 from e2e_fixtures import executable, noise
@@ -373,7 +374,9 @@ async def test_what_is_under_way_learns_of_a_reset() -> None:
                     await dev["reference"].run(noise(dev["reference"]))
                 failed.set()
 
+            sent = dev.counters.tx_bytes
             group.start_soon(run)
-            await anyio.wait_all_tasks_blocked()
+            while dev.counters.tx_bytes < sent + 256:
+                await anyio.lowlevel.checkpoint()
             await dev.reset(restart=True)
             await failed.wait()
