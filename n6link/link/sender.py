@@ -207,25 +207,20 @@ class Sender:
     def _chunks(self, exchange: Exchange, upload: Upload, out: list[Buffer], budget: int, now: float) -> int:
         """Appends DATA frames as budget and credits allow; returns the number of tensor bytes."""
         chunks, data, position = upload.chunks, upload.data, self.position
-        credit, size, total = distance(self._limit, position), chunks.size, 0
+        size, total = chunks.size, 0
         front = frames.header(MessageType.DATA, exchange.id, frames.HEADER_SIZE + size)
-        index = chunks.next()
-        while index >= 0 and total < budget:
-            offset = index * size
+        taken = chunks.take(budget, distance(self._limit, position))
+        for offset in taken:
             chunk = data[offset : offset + size]
             count = len(chunk)
-            if total + count > credit:
-                break
             if count < size:
                 front = frames.header(MessageType.DATA, exchange.id, frames.HEADER_SIZE + count)
             out += frames.pack_data(front, position, offset, upload.slot, chunk)
             position = (position + count) & MASK
             total += count
-            chunks.close(index)
-            exchange.progress += 1
-            self._counters.tx_frames += 1
-            index = chunks.next(index + 1)
-        if total:
+        if taken:
+            exchange.progress += len(taken)
+            self._counters.tx_frames += len(taken)
             if upload.begun is None:
                 upload.begun = now
             self.path.sent(total, now)

@@ -36,6 +36,22 @@ class Chunks:
         """The first open chunk from one on, or -1."""
         return self._flags.find(_OPEN, start)
 
+    def take(self, budget: int, credit: int) -> list[int]:
+        """Closes the first open chunks, until they have ``budget`` bytes, and never more than ``credit``; returns their offsets."""
+        flags, taken, index = self._flags, list[int](), self._flags.find(_OPEN)
+        while index >= 0 and budget > 0:
+            offset = index * self.size
+            count = min(self.size, self.length - offset)
+            if count > credit:
+                break
+            flags[index] = 0
+            taken.append(offset)
+            budget -= count
+            credit -= count
+            index = flags.find(_OPEN, index + 1)
+        self.left -= len(taken)
+        return taken
+
     def close(self, index: int) -> bool:
         """Takes a chunk off; False if it was closed before."""
         was = self._flags[index]
