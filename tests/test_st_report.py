@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from n6link.epochs.pools import Pool
-from n6link.epochs.st_report import MAX_BYTES, Report, block_table, join, read
+from n6link.epochs.st_report import MAX_BYTES, Report, Validation, block_table, join, read
 from n6link.epochs.st_report.model import MAX_NOTES
 from n6link.epochs.st_report.text import TextReader
 from n6link.epochs.timers import EpochBlock, EpochTable
@@ -168,6 +168,188 @@ def test_console_log_of_4_0() -> None:
     assert timers.duration == pytest.approx(0.0433317, rel=1e-4)
     assert f"{timers.offload_by_time:.1%}" == "96.9%"
     assert f"{timers.by_kind()['SW']:.1%}" == "2.9%"
+
+
+def test_hybrid_epochs_of_2_1() -> None:
+    text, c_info = read(REPORTS / "hybrid_network_generate_report.txt"), read(REPORTS / "hybrid_network_c_info.json")
+    for report in (text, c_info):
+        assert (table(report).epochs, table(report).counts) == (16, {HW: 0, EXTRA: 0, SW: 3, HYBRID: 2, EC: 11})
+        assert f"{table(report).offload_by_count:.2%}" == "68.75%"
+    assert [block.label for block in table(text).blocks if block.kind is HYBRID] == ["HYBRID 8", "HYBRID 12"]
+    labels = ["EC 1-6", "SW 7 DepthToSpace", "HYBRID 8 Concat", "EC 9-11", "HYBRID 12 Slice"]
+    assert [block.label.removesuffix(" Conv") for block in table(c_info).blocks[:5]] == labels, (
+        "only what the CPU computes"
+    )
+    assert (
+        table(text.merged(c_info)).fallbacks
+        == table(c_info).fallbacks
+        == {"Slice": 2, "DepthToSpace": 1, "Concat": 1, "Softmax": 1}
+    )
+    assert (text.weights, c_info.weights) == (3300769, 3300769), "3.148 MB; the section says it to the byte"
+
+
+def test_gaps_empty_blobs_and_inserted_blocks_of_4_0() -> None:
+    report = read(REPORTS / "gaps_studio_log.txt")
+    assert (table(report).epochs, table(report).counts) == (39, {HW: 0, EXTRA: 0, SW: 3, HYBRID: 3, EC: 33})
+    assert (f"{table(report).offload_by_count:.1%}", f"{table(report).hybrid_by_count:.1%}") == ("84.6%", "7.7%")
+    assert [block.label for block in table(report).blocks] == [
+        "EC 1-20",
+        "HYBRID 22 Split",
+        "HYBRID 23 Transpose",
+        "EC 24",
+        "SW 25 Conv",
+        "EC 26",
+        "HYBRID 27 Concat",
+        "EC 28-37",
+        "SW 38 Softmax",
+        "EC 39",
+        "SW 41 Sub(float)",
+        "EC 42-44",
+    ]
+    assert report.seconds == 0.015
+    timers = report.timers
+    assert timers
+    assert timers.table.counts == table(report).counts, "as the report counts, whatever numbers the blocks cover"
+    assert timers.table.block_counts == {HW: 0, EXTRA: 3, SW: 3, HYBRID: 3, EC: 6}
+    assert timers.ticks[2].tolist() == [1_600_001, 1000, 600_002, 199_000]
+
+
+def test_types_of_3_0() -> None:
+    report = read(REPORTS / "types_network_c_info.json")
+    assert table(report).counts == {HW: 5, EXTRA: 0, SW: 1, HYBRID: 0, EC: 0}
+    assert [block.operation for block in table(report).blocks] == ["Conv"] * 5 + ["Softmax"]
+    assert report.mapping == {"NO_X": 2, "HW": 5, "SW": 1}
+    assert (report.tool, report.compiler, report.series) == ("3.0.0-20426 123672867", "1.1.3-8", "stm32n6npu")
+
+
+def test_log_of_cubemx() -> None:
+    report = read(REPORTS / "cubemx_log.txt")
+    assert report.formats == ("generate", "validate")
+    assert (report.tool, report.compiler, report.network, report.name) == (
+        "2.2.0-20266",
+        "1.1.1-14",
+        "logged_int8",
+        "network",
+    )
+    assert table(report).counts[HW] == 5
+    assert [pool.used for pool in report.pools] == [185280, 0, 3300769]
+    assert report.timers
+    assert [block.label for block in report.timers.table.blocks][4:] == ["HW 5", "SW 6 Softmax"]
+
+
+def test_a_build_for_the_cpu() -> None:
+    report = read(REPORTS / "cpu_network_analyze_report.txt")
+    assert report.formats == ("analyze",)
+    assert (report.table, report.pools, report.seconds) == (None, (), None)
+    assert (report.weights, report.activations, report.macc) == (2504, 1536, 101120)
+    assert {name: (work.layers, work.macc) for name, work in report.layers.items()} == {
+        "Conv2D": (2, 98056),
+        "Eltwise/add": (1, 512),
+        "Dense": (1, 2402),
+        "Nonlinearity": (1, 150),
+    }
+    assert sum(work.macc for work in report.layers.values()) == 101120
+    assert report.idle == (
+        "the NPU is idle: stedgeai was called without --st-neural-art; add this option, with a quantised model"
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "sentence"),
+    [
+        ("--name", "--st-neural-art=-E --name", "although stedgeai was called with --st-neural-art -E; name a profile"),
+        ("--name", "--st-neural-art --name", "although stedgeai was called with --st-neural-art; name a profile"),
+        (
+            "--target stm32n6",
+            "--target stm32h7",
+            "built for stm32h7, without an NPU; for the NPU of an STM32N6 add --target stm32n6",
+        ),
+        ("series      :   stm32n6", "series      :   stm32n6npu", ""),
+    ],
+)
+def test_why_the_npu_is_idle(before: str, after: str, sentence: str) -> None:
+    text = (REPORTS / "cpu_network_analyze_report.txt").read_text()
+    assert before in text
+    idle = read_text(text.replace(before, after)).idle
+    assert sentence in idle
+    assert bool(sentence) == bool(idle)
+
+
+def test_a_network_with_epochs_is_not_idle() -> None:
+    assert [read(REPORTS / name).idle for name in LETTERS] == ["", "", ""]
+    assert read(REPORTS / "conv_network_c_info.json").idle == "", "nothing but times"
+
+
+def test_a_validation_on_the_host_says_nothing_about_a_board() -> None:
+    report = read(REPORTS / "host_network_validate_report.txt")
+    assert (report.formats, report.notes) == (("validate",), ())
+    assert (report.seconds, report.timers) == (None, None)
+    assert report.host_seconds == pytest.approx(1.8e-05)
+    assert (report.to_dict()["inference_s"], report.to_dict()["host_s"]) == (None, report.host_seconds)
+    assert report.validation
+    assert (report.validation.mode, report.validation.device) == ("HOST", "x86_64, x86_64, Linux")
+    assert report.validation.metrics["rmse"] == 0.000195
+    board = Report("board", validation=Validation(seconds=0.25, mode="TARGET"))
+    assert report.merged(board).seconds == board.merged(report).seconds == 0.25
+
+
+@pytest.mark.parametrize(
+    ("device", "on_host"), [("AMD64, Intel64, Windows", True), ("stm32 family - 0x486", False), ("", False)]
+)
+def test_a_device_says_where_a_network_ran(device: str, on_host: bool) -> None:
+    assert Validation(device=device).on_host == on_host
+    assert not Validation(device=device, mode="TARGET").on_host
+
+
+def test_a_failed_build_shows_the_error_of_the_tool() -> None:
+    report = read(REPORTS / "failed_studio_log.txt")
+    assert (report.formats, report.tool, report.notes) == (("failed",), "4.0.1-20581", ())
+    assert report.errors == (
+        "E700(UnfeasibleAllocation): Allocation Pass failed on schedule. Not enough memory on device",
+    )
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        "TOOL ERROR: list index out of range",
+        "INTERNAL ERROR: Your model ir_version 10 is higher than the checker's (9).",
+        "NOT IMPLEMENTED: Unknown layer format for layer Input_72",
+        "LOAD ERROR: STM32 - read timeout 50094.0ms/50000ms",
+        "E103(CliRuntimeError): Error calling the Neural Art compiler",
+        "E102(CliArgumentError): Wrong model files for 'keras'",
+        "CLI ERROR: unknown option",
+    ],
+)
+def test_errors_of_the_tool(error: str) -> None:
+    for line in (error, f"   {error}", f"2026-06-16 21:30:29,930 [INFO] CmdLine:76 - {error}"):
+        assert read_text(f"ST Edge AI Core v2.2.0-20266\n{line}\nsomething: error: else").errors == (error,)
+    text = (REPORTS / "letters_network_generate_report.txt").read_text()
+    report = read_text(
+        f"{text}\nRunning the ST.AI c-model (AI RUNNER)...(name=network, mode=TARGET)\n Summary 'network'\n{error}\nx\n"
+    )
+    assert (report.errors, report.notes, table(report).epochs) == ((error,), (), 65)
+
+
+def test_memory_pool_file() -> None:
+    report = read(REPORTS / "stm32n6.mpool")
+    assert report.formats == ("mpool",)
+    assert [(pool.name, pool.base, pool.total) for pool in report.pools] == [
+        ("ec params pool", 0, 0),
+        ("npuRAM3", 0x34200000, 448 * 1024),
+        ("npuRAM4", 0x34270000, 448 * 1024),
+        ("octoFlash", 0x71000000, 112 * 1024 * 1024),
+    ]
+
+
+def test_a_zero_is_not_the_number_of_macs() -> None:
+    lines = [
+        "Exec/report summary (generate)",
+        " macc   :   0",
+        "Exec/report summary (validate)",
+        " macc   :   301,277,256",
+    ]
+    assert read_text("\n".join([*lines, " macc   :   5"])).macc == 301_277_256
 
 
 # ---------------------------------------------------------------------------------------------- the case study

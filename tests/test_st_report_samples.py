@@ -7,20 +7,55 @@ from pathlib import Path
 import pytest
 
 from n6link.epochs.pools import Pool
-from n6link.epochs.st_report import Report, read
+from n6link.epochs.st_report import Report, read, read_folder
 from n6link.epochs.timers import EpochTable
 from n6link.protocol import EpochKind
 
 HW, SW, EC = EpochKind.HW, EpochKind.SW, EpochKind.EC
 
-SAMPLES = [
-    "conv7x7_network_validate_report_v2.2.txt",
-    "conv7x7_validate_network_c_info_v2.2.json",
-    "mobilenetv2_generate_and_validate_log_v4.0.1.txt",
-    "tinybert_textgen_ec_network_generate_report_v2.2.txt",
-    "tinybert_textgen_network_c_info_v2.2.json",
-    "tinybert_textgen_network_generate_report_v2.1.txt",
-]
+COUNTS: dict[str, tuple[int, int, int, int, int] | None] = {
+    "blazeface_generate_report_v2.2.txt": (85, 0, 58, 0, 27),
+    "conv7x7_network_validate_report_v2.2.txt": None,
+    "conv7x7_validate_network_c_info_v2.2.json": None,
+    "min_hybrid_v2.2.txt": (4, 2, 0, 1, 1),
+    "min_hybrid_v4.0.txt": (6, 4, 0, 1, 1),
+    "mobilenet_v2_128_c_info_v3.0.json": (56, 0, 55, 0, 1),
+    "mobilenet_v2_128_generate_report_v3.0.txt": (56, 0, 55, 0, 1),
+    "mobilenet_v2_224_cubemx_log.txt": (58, 0, 55, 0, 3),
+    "mobilenetv2_generate_and_validate_log_v4.0.1.txt": (58, 55, 0, 0, 3),
+    "spatial_cnn_generate_report_v2.2.txt": (5, 0, 5, 0, 0),
+    "ssd_mobilenet_v2_analyze_report_v2.2_cpu_only.txt": None,
+    "tcn_generate_report_v4.0_cpu_only.txt": None,
+    "tinybert_textgen_ec_network_generate_report_v2.2.txt": (407, 257, 0, 0, 150),
+    "tinybert_textgen_network_c_info_v2.2.json": (407, 257, 0, 0, 150),
+    "tinybert_textgen_network_generate_report_v2.1.txt": (407, 0, 257, 0, 150),
+    "yolov11n_224_generate_and_validate_log_v4.0.1_hybrid.txt": (151, 129, 0, 12, 10),
+    "yolov8n_pose_256_c_info_v2.1_hybrid.json": (148, 128, 0, 2, 18),
+    "yolov8n_pose_256_generate_report_v2.1_hybrid.txt": (148, 128, 0, 2, 18),
+}
+"""epochs in all, EC, HW, hybrid, SW, as the file itself says; None: it lists none"""
+MACC = {
+    "blazeface_generate_report_v2.2.txt": 32092044,
+    "conv7x7_network_validate_report_v2.2.txt": 19529760,
+    "mobilenet_v2_128_generate_report_v3.0.txt": 22464344,
+    "mobilenet_v2_224_cubemx_log.txt": 301277256,
+    "mobilenetv2_generate_and_validate_log_v4.0.1.txt": 312031800,
+    "spatial_cnn_generate_report_v2.2.txt": 2490976,
+    "ssd_mobilenet_v2_analyze_report_v2.2_cpu_only.txt": 122722536,
+    "tcn_generate_report_v4.0_cpu_only.txt": 15657686,
+    "tinybert_textgen_ec_network_generate_report_v2.2.txt": 172531800,
+    "tinybert_textgen_network_generate_report_v2.1.txt": 172531800,
+    "yolov11n_224_generate_and_validate_log_v4.0.1_hybrid.txt": 399666001,
+    "yolov8n_pose_256_generate_report_v2.1_hybrid.txt": 763030879,
+}
+SECONDS = {
+    "conv7x7_network_validate_report_v2.2.txt": 0.000462,
+    "conv7x7_validate_network_c_info_v2.2.json": 0.000462075,
+    "mobilenet_v2_224_cubemx_log.txt": 0.020694,
+    "mobilenetv2_generate_and_validate_log_v4.0.1.txt": 0.049338,
+    "yolov11n_224_generate_and_validate_log_v4.0.1_hybrid.txt": 0.042939,
+}
+SAMPLES = sorted(COUNTS)
 TINYBERT_FALLBACKS = {
     "Conv": 48,
     "QuantizeLinear": 24,
@@ -52,6 +87,58 @@ def test_samples_are_understood_to_the_last_line(shared: Path) -> None:
         report = read(shared / "st_reports" / name)
         assert report.notes == (), name
         assert report.more_notes == 0
+
+
+def test_samples_say_what_their_texts_say(shared: Path) -> None:
+    present = sorted(path.name for path in (shared / "st_reports").iterdir() if path.suffix in (".txt", ".json"))
+    assert set(SAMPLES) <= set(present)
+    for name, expected in COUNTS.items():
+        report = read(shared / "st_reports" / name)
+        counts = report.table and tuple(report.table.counts[kind] for kind in (EC, HW, EpochKind.HYBRID, SW))
+        assert (report.table and (report.table.epochs, *(counts or ()))) == expected, name
+        assert report.macc == MACC.get(name), name
+        assert (report.seconds or 0) == pytest.approx(SECONDS.get(name, 0), rel=1e-6), name
+
+
+def test_hybrid_epochs(shared: Path) -> None:
+    pose = [
+        read(shared / "st_reports" / f"yolov8n_pose_256_{name}_v2.1_hybrid.{end}")
+        for name, end in (("generate_report", "txt"), ("c_info", "json"))
+    ]
+    for report in (*pose, pose[0].merged(pose[1])):
+        assert f"{table(report).offload_by_count:.1%}" == "86.5%"
+        assert [block.first for block in table(report).blocks if block.kind is EpochKind.HYBRID] == [94, 127]
+        assert report.weights == 3300769
+    assert (
+        table(pose[0].merged(pose[1])).fallbacks
+        == table(pose[1]).fallbacks
+        == {
+            "Concat": 9,
+            "Slice": 6,
+            "DepthToSpace": 2,
+            "Transpose": 1,
+            "Softmax": 1,
+            "DequantizeLinear": 1,
+        }
+    )
+    yolo = read(shared / "st_reports" / "yolov11n_224_generate_and_validate_log_v4.0.1_hybrid.txt")
+    assert f"{table(yolo).offload_by_count:.1%}" == "85.4%"
+    assert yolo.timers
+    assert len(yolo.timers.table) == 51
+    assert yolo.timers.table.counts == table(yolo).counts
+    assert yolo.timers.duration == pytest.approx(0.042939, rel=1e-4)
+
+
+def test_a_folder_of_all_samples_mixes_nothing(shared: Path) -> None:
+    """Files of one build go together, and no others: 18 files are of 14 builds."""
+    folder = read_folder(shared / "st_reports")
+    assert (folder.ignored, folder.damaged) == ((), ())
+    together = [report for report in folder.reports if len(report.formats) > 1 and "c_info" in report.formats]
+    assert sorted(report.network[:8] for report in together) == ["baseline", "mobilene", "quantize", "yolov8n_"]
+    assert len(folder.reports) == 14
+    assert sum(report.table is not None for report in folder.reports) == 11
+    for report in folder.reports:
+        assert report.notes == ()
 
 
 def test_tinybert_counts(shared: Path) -> None:

@@ -215,6 +215,10 @@ def _offload_by_count(item: Report) -> str:
     return f"{item.table.offload_by_count:.1%}{hybrid}"
 
 
+def _millions(macc: int) -> str:
+    return f"{macc / 1e6:.0f} M" if macc >= 1_000_000 else f"{macc / 1e6:.3f} M"
+
+
 def _causes(item: Report) -> str:
     """What the CPU computes, each operation once."""
     names = (name for block in item.table.blocks if block.fallback for name in block.operations) if item.table else ()
@@ -236,7 +240,7 @@ METRICS: Final[dict[str, Callable[[Report], str]]] = {
     "Offload by time": _offload_by_time,
     "Weights": lambda item: _places(item.pools, lambda pool: pool.weights, item.weights),
     "Activations": lambda item: _places(item.pools, lambda pool: pool.activations, item.activations),
-    "MACs": lambda item: f"{item.macc / 1e6:.0f} M" if item.macc else "",
+    "MACs": lambda item: _millions(item.macc) if item.macc else "",
     "Inference time": lambda item: f"{item.seconds * 1e3:.3g} ms" if item.seconds else "",
     "SW epoch cause": _causes,
     "CPU layers": lambda item: "" if item.table else ", ".join(item.layers),

@@ -1,8 +1,8 @@
 """Reads files and folders: what a file is, and which files of a folder are of one network.
 
-A folder collects what several runs of the tool have left there. Two files are of one network unless something that both of them say
-is different: the C name, the model, the version of the tool or the compiler, the number of epochs. So that neither a second network
-nor a second run is mixed into the first.
+A folder collects what several runs of the tool have left there. Two files are of one network if they have the same C name or model, and
+nothing that both of them say is different: names, target, version of the tool or the compiler, number of epochs. So that neither a
+second network nor a second run is mixed into the first.
 """
 
 from __future__ import annotations
@@ -197,17 +197,24 @@ def _add(reports: list[Report], report: Report) -> None:
 
 
 def differences(one: Report, other: Report) -> list[str]:
-    """What two reports both say, and not alike: the evidence that they are of different networks or builds."""
+    """Why two reports are not of one build of one network: what they say and not alike, or that nothing says that they are."""
     pairs: Iterable[tuple[str, str | int, str | int]] = (
         ("C name", _c_name(one), _c_name(other)),
         ("model", one.network, other.network),
+        ("target", one.series, other.series),
+        ("processor", _processor(one), _processor(other)),
         ("ST Edge AI Core", one.tool.partition(" ")[0], other.tool.partition(" ")[0]),
         ("compiler", one.compiler, other.compiler),
         ("epochs", one.table.epochs if one.table else 0, other.table.epochs if other.table else 0),
     )
-    found = [f"{what} {mine} and {theirs}" for what, mine, theirs in pairs if mine and theirs and mine != theirs]
-    apart = [form for form in ("mpool", "failed") if one.formats == (form,) or other.formats == (form,)]
-    return found + [f"nothing that says that the {form} file is of this network" for form in apart]
+    known = [(what, mine, theirs) for what, mine, theirs in pairs if mine and theirs]
+    found = [f"{what} {mine} and {theirs}" for what, mine, theirs in known if mine != theirs]
+    named = any(what in ("C name", "model") for what, *_ in known)
+    return found + ["no name in common"] * (not named)
+
+
+def _processor(report: Report) -> str:
+    return "CPU" if report.idle else "NPU" if report.table else ""
 
 
 def _c_name(report: Report) -> str:

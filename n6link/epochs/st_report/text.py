@@ -42,13 +42,13 @@ _TITLES: Final = {
     "saved": r"Saving validation data",
     "accuracy": r"Computing the metrics|Cross accuracy report|Accuracy report",
     "metrics": r"Evaluation report",
-    "end": r"Creating (?:txt|c \(debug\)|csv)|elapsed time \(|>>> |<<<< |Computing AI RT|LOAD ERROR|INTERRUPT",
+    "end": r"Creating (?:txt|c \(debug\)|csv)|elapsed time \(|>>> |<<<< |Computing AI RT",
 }
 _FORMATS: Final = {"pools": "generate", "epochs": "generate", "profile": "validate", "times": "validate"}
 """Parts that make a text a report."""
 _CUT: Final = frozenset({"pools", "ranges", "epochs"})
 """Parts that end in a line of ``=``."""
-_LOOSE: Final = frozenset({"model", "summary", "tool", "layers", "sections"})
+_LOOSE: Final = frozenset({"", "model", "summary", "tool", "layers", "sections"})
 """Parts of which only some lines are needed."""
 
 _TITLE: Final = re.compile(r"\s*(?:" + "|".join(f"(?P<t_{name}>{text})" for name, text in _TITLES.items()) + ")")
@@ -81,6 +81,7 @@ class TextReader:
     def _reader(self) -> Callable[[str], bool | str] | None:
         """What reads the lines of the part that has begun."""
         return {
+            "": self._summary.read_macc,
             "tool": self._summary.read_head,
             "model": self._summary.read_macc,
             "summary": self._summary.read_summary,
@@ -104,6 +105,7 @@ class TextReader:
                 continue
             if error := _ERROR.search(line):
                 self._errors.append(error[1].strip()[:_MAX_ERROR])
+                self._part = ""
                 if tool := _TOOL.search(line):
                     self._summary.set("tool", tool[1])
             if _RULE.fullmatch(line) or self._begin(line) or error:
