@@ -37,22 +37,28 @@ import construct as cs
 
 from n6link.protocol import enums
 from n6link.protocol.enums import (
+    CheckState,
     Coded,
     DType,
+    Encoding,
     EpochKind,
     FieldTag,
     InferState,
+    LeaseAction,
     LogLevel,
     MessageType,
     Reduction,
     ResetCause,
     ResetKind,
+    Role,
     Section,
+    Source,
     Status,
     TimerSource,
+    VoltageMode,
 )
 
-VERSION_MAJOR: Final = 1
+VERSION_MAJOR: Final = 2
 VERSION_MINOR: Final = 0
 """A different major is refused. A minor adds messages or optional fields that older peers skip."""
 
@@ -96,28 +102,42 @@ Hello: Final = cs.Struct(
     "major" / _u16 * "protocol version",
     "minor" / _u16 * "protocol version",
     "schema" / _u32 * "SCHEMA_ID of the sender",
-    "nonce" / _u64 * "chosen by the host; the reply repeats it, so that answers to an older HELLO are told apart",
-    "features" / _u32 * "Feature bits the host understands",
-    "window" / _u32 * "DATA bytes the host is ready to receive",
+    "nonce" / _u64 * "chosen by the host, new for each HELLO; the reply repeats it",
+    "head" / _u16 * "bytes of this struct: the fields start after them",
+    "max_chunk" / _u16 * "largest chunk that the host can receive or wants to send",
+    "window" / _u32 * "DATA bytes that the host is ready to receive; Limit.MIN_CHUNK to Limit.MAX_WINDOW",
+    "features" / _u32 * "Feature bits that the host understands",
+    "flags" / _u8 * "HelloFlag bits",
+    "role" / _enum(_u8, Role) * "Role",
+    "reserved" / _u16 * "0",
+    "resume" / _u64 * "HelloFlag.RESUME: nonce of the HELLO that opened or resumed the session last; else 0",
 )
 
 HelloReply: Final = cs.Struct(
     "major" / _u16 * "protocol version",
-    "minor" / _u16 * "protocol version",
+    "minor" / _u16 * "protocol version; the session runs at the smaller minor of both sides",
     "schema" / _u32 * "SCHEMA_ID of the sender",
     "nonce" / _u64 * "that of the Hello",
-    "boot_nonce" / _u64 * "random number drawn at start-up: another one means that the device was restarted",
-    "tick_hz" / _u64 * "rate of the device clock, in which all its times are given",
+    "head" / _u16 * "bytes of this struct: the fields start after them",
+    "chunk"
+    / _u16
+    * "chunk size of both directions: every DATA frame except a transfer's last carries exactly this many",
+    "window" / _u32 * "DATA bytes that the device is ready to receive",
     "features" / _u32 * "Feature bits of the device",
-    "window" / _u32 * "DATA bytes the device is ready to receive",
-    "chunk" / _u16 * "chunk size of both directions: every DATA frame but a transfer's last carries exactly this many",
-    "requests" / _u16 * "most requests the host may have open at once",
-    "networks" / _u16 * "number of networks",
+    "flags" / _u8 * "HelloReplyFlag bits",
     "slots" / _u8 * "number of input slots",
     "results" / _u8 * "number of result buffers",
+    "queue" / _u8 * "most inferences that may wait, be queued or run at once",
+    "boot_nonce" / _u64 * "random number drawn at start-up: another value means that the device was restarted",
+    "tick_hz" / _u64 * "rate of the device clock, in which all its times are given",
+    "requests" / _u16 * "most requests that the host may have open at once",
+    "networks" / _u16 * "number of networks",
     "slot_size" / _u32 * "bytes of an input slot",
     "result_size" / _u32 * "bytes of a result buffer",
-    "build" / Text(24) * "build id of the firmware, UTF-8, zero padded",
+    "quiet_ms" / _u16 * "milliseconds after which the device gives up a frame whose bytes stop arriving",
+    "reserved" / _u16 * "0",
+    "unique_id" / cs.Bytes(16) * "the chip's unique id, zero padded; all zero = unknown",
+    "build" / _text(24) * "build id of the firmware, UTF-8, zero padded",
 )
 
 Field: Final = cs.Struct(
@@ -128,14 +148,17 @@ Field: Final = cs.Struct(
 Ping: Final = cs.Struct(
     "host_time" / _u64 * "any number; the reply repeats it",
     "position" / _u32 * "DATA bytes sent so far in this session: what was lost before it is written off",
-    "reserved" / _u32 * "0",
+    "head" / _u16 * "bytes of this struct: any bytes may follow, and the reply repeats them",
+    "reserved" / _u16 * "0",
 )
 
 PingReply: Final = cs.Struct(
     "host_time" / _u64 * "that of the Ping",
     "device_time" / _u64 * "ticks since start-up",
     "limit" / _u32 * "as in Credit",
-    "position" / _u32 * "DATA bytes the device has sent in this session: what was lost before is written off",
+    "position" / _u32 * "DATA bytes that the device has sent in this session: what was lost before it is written off",
+    "head" / _u16 * "bytes of this struct: the bytes that followed the Ping follow it",
+    "reserved" / cs.Array(3, _u16) * "0",
 )
 
 Credit: Final = cs.Struct(
@@ -143,23 +166,33 @@ Credit: Final = cs.Struct(
 )
 
 InfoReply: Final = cs.Struct(
-    "board" / Text(32) * "board name, UTF-8, zero padded",
-    "firmware" / Text(24) * "version of the firmware",
-    "unique_id" / cs.Bytes(16) * "the chip's unique id, zero padded",
+    "board" / _text(32) * "board name, UTF-8, zero padded",
+    "firmware" / _text(24) * "version of the firmware",
     "uptime" / _u64 * "ticks since start-up",
     "cpu_hz" / _u32 * "CPU clock; 0 = unknown",
     "npu_hz" / _u32 * "NPU clock; 0 = none or unknown",
     "bus_hz" / _u32 * "clock of the interconnect; 0 = unknown",
     "baud" / _u32 * "bit rate of the link; 0 = not a UART",
-    "ram_total" / _u32 * "bytes of RAM the firmware manages",
+    "ram_total" / _u32 * "bytes of RAM that the firmware manages",
     "ram_free" / _u32 * "of them, free",
     "temperature_dc" / _i16 * "tenths of a degree Celsius, or Limit.NO_TEMPERATURE",
-    "reset_cause" / Coding(_u8, ResetCause) * "ResetCause",
-    "timer_source" / Coding(_u8, TimerSource) * "TimerSource of the epoch timers",
-    "reserved" / _u32 * "0",
+    "reset_cause" / _enum(_u8, ResetCause) * "ResetCause",
+    "timer_source" / _enum(_u8, TimerSource) * "TimerSource of the epoch timers",
+    "head" / _u16 * "bytes of this struct: the fields start after them",
+    "voltage_mode" / _enum(_u8, VoltageMode) * "VoltageMode of the core",
+    "reserved" / _u8 * "0",
+    "npu_ram_hz" / _u32 * "clock of the NPU's memories; 0 = unknown",
+    "reserved2" / _u32 * "0",
 )
 
-ListReply: Final = cs.Struct("count" / _u16 * "number of records", "first" / _u16 * "index of the first record")
+ListReply: Final = cs.Struct(
+    "head" / _u16 * "bytes of this struct: the records start after them",
+    "record" / _u16 * "bytes of one record",
+    "first" / _u16 * "index of the first record of this page",
+    "count" / _u16 * "records of this page",
+    "total" / _u16 * "number of networks",
+    "reserved" / _u16 * "0",
+)
 
 List: Final = cs.Struct("first" / _u16 * "index of the first network wanted", "reserved" / _u16 * "0")
 
@@ -182,16 +215,18 @@ Describe: Final = cs.Struct(
     "network" / _u16 * "index of the network",
     "section" / Coding(_u8, Section) * "Section",
     "reserved" / _u8 * "0",
-    "first" / _u32 * "index of the first record (CARD: byte) wanted",
+    "first" / _u32 * "index of the first record (texts: byte) wanted",
 )
 
 DescribeReply: Final = cs.Struct(
     "network" / _u16 * "index of the network",
-    "section" / Coding(_u8, Section) * "Section",
+    "section" / _enum(_u8, Section) * "Section",
     "reserved" / _u8 * "0",
-    "first" / _u32 * "index of the first record (CARD: byte) of this page",
-    "count" / _u32 * "records (CARD: bytes) of this page",
-    "total" / _u32 * "records (CARD: bytes) of the section",
+    "first" / _u32 * "index of the first record (texts: byte) of this page",
+    "count" / _u32 * "records (texts: bytes) of this page",
+    "total" / _u32 * "records (texts: bytes) of the section",
+    "head" / _u16 * "bytes of this struct: the records start after them",
+    "record" / _u16 * "bytes of one record (texts: 1)",
 )
 
 TensorRecord: Final = cs.Struct(
@@ -205,6 +240,11 @@ TensorRecord: Final = cs.Struct(
     "scale" / _f32 * "real = (raw - zero_point) * scale; 0 = not quantised",
     "zero_point" / _i32 * "see scale",
     "axis" / _u32 * "axis of the per-channel scales",
+    "encodings" / _u32 * "bits 1 << Encoding that an upload of this input may use; RAW always may",
+    "height" / _u16 * "rows, if the tensor can be a picture; 0 = it cannot",
+    "width" / _u16 * "columns of the picture",
+    "channels" / _u16 * "channels of the picture",
+    "reserved" / _u16 * "0",
 )
 
 ScaleRecord: Final = cs.Struct(
@@ -234,38 +274,59 @@ BlockRecord: Final = cs.Struct(
 
 LogLevelRequest: Final = cs.Struct("level" / Coding(_u8, LogLevel) * "LogLevel", "reserved" / cs.Array(3, _u8) * "0")
 
-Reset: Final = cs.Struct("kind" / Coding(_u8, ResetKind) * "ResetKind", "reserved" / cs.Array(3, _u8) * "0")
+Reset: Final = cs.Struct(
+    "kind" / _enum(_u8, ResetKind) * "ResetKind",
+    "reserved" / cs.Array(7, _u8) * "0",
+    "boot_nonce" / _u64 * "DEVICE: of the device that is meant; another one answers and does nothing. SESSION: 0",
+)
 
 Commit: Final = cs.Struct(
     "position" / _u32 * "DATA bytes sent so far in this session",
     "length" / _u32 * "bytes of the upload",
-    "crc" / _u32 * "zlib.crc32 of all of them",
+    "crc" / _u32 * "zlib.crc32 of all of them, as they were sent",
     "network" / _u16 * "index of the network",
     "slot" / _u8 * "input slot",
-    "reserved" / _u8 * "0",
+    "parts"
+    / _u8
+    * "number of Part records that follow; 0 = the raw bytes of all inputs, each at its TensorRecord.offset",
+    "head" / _u16 * "bytes of this struct: the records start after them",
+    "record" / _u16 * "bytes of one Part",
+)
+
+Part: Final = cs.Struct(
+    "offset" / _u32 * "where in the upload it starts",
+    "length" / _u32 * "its bytes",
+    "input" / _u8 * "index of the input that it is for",
+    "encoding" / _enum(_u8, Encoding) * "Encoding",
+    "reserved" / _u16 * "0",
 )
 
 Infer: Final = cs.Struct(
-    "key" / _u64 * "idempotency key: the same key never runs twice while its result is held",
-    "upload" / _u32 * "id of the upload whose bytes the slot must hold",
+    "key" / _u64 * "idempotency key, drawn at random: what has run under a key never runs again under it",
+    "upload" / _u32 * "id of the upload whose bytes the slot must hold; not 0",
+    "digest" / _u32 * "Commit.crc of that upload",
     "ttl_us" / _u32 * "time to live in microseconds from now; 0 = unlimited",
     "network" / _u16 * "index of the network",
     "slot" / _u8 * "input slot",
     "priority" / _u8 * "larger runs first; equal ones: the network that ran longest ago, then in order",
     "flags" / _u8 * "InferFlag bits",
-    "returns" / _u8 * "number of Return records; 0 = all outputs, raw",
-    "reserved" / _u16 * "0",
+    "returns" / _u8 * "number of Return records that follow; 0 = all outputs, raw",
+    "head" / _u8 * "bytes of this struct: the records start after them",
+    "record" / _u8 * "bytes of one Return",
+    "reserved" / _u32 * "0",
 )
 
 Return: Final = cs.Struct(
-    "output" / _u8 * "index of the output",
-    "reduction" / Coding(_u8, Reduction) * "Reduction",
-    "channels" / _u16 * "ARGMAX, THRESHOLD*: number of channels (ARGMAX: size of the last axis)",
+    "output" / _u16 * "index of the output",
+    "source" / _enum(_u8, Source) * "Source",
+    "reduction" / _enum(_u8, Reduction) * "Reduction",
     "offset" / _u32 * "RAW: first byte; TOPK: first element of the row",
     "length" / _u32 * "RAW: bytes, 0 = to the end; TOPK: elements of the row, 0 = to the end",
     "threshold" / _u32 * "THRESHOLD*: int32 raw value, or float32 bits for a float tensor",
+    "channels" / _u16 * "ARGMAX, THRESHOLD: size of the last axis; THRESHOLD_COLUMNS: size of the last axis but one",
     "channel" / _u16 * "THRESHOLD*: index of the score channel",
     "k" / _u16 * "TOPK: 1..MAX_TOPK; THRESHOLD*: most rows returned",
+    "reserved" / _u16 * "0",
 )
 
 InferReply: Final = cs.Struct(
@@ -285,15 +346,17 @@ Result: Final = cs.Struct(
     "outputs" / _u8 * "number of ResultRecords that follow",
     "timer_shift" / _u8 * "a timer value v means v << timer_shift ticks of the device clock",
     "blocks" / _u16 * "number of EpochTime records at timers_offset; 0 = none",
-    "reserved" / _u16 * "0",
+    "head" / _u16 * "bytes of this struct: the records start after them",
     "timers_offset" / _u32 * "where in the DATA the EpochTime records are",
-    "reserved2" / _u32 * "0",
+    "record" / _u16 * "bytes of one ResultRecord",
+    "timer_record" / _u8 * "bytes of one EpochTime",
+    "reserved" / _u8 * "0",
 )
 
 ResultRecord: Final = cs.Struct(
-    "output" / _u8 * "index of the output",
-    "reduction" / Coding(_u8, Reduction) * "Reduction",
-    "reserved" / _u16 * "0",
+    "output" / _u16 * "index of the output",
+    "source" / _enum(_u8, Source) * "Source",
+    "reduction" / _enum(_u8, Reduction) * "Reduction",
     "offset" / _u32 * "where in the DATA it is",
     "length" / _u32 * "its bytes",
     "count" / _u32 * "records of a reduction, or rows that passed the threshold: may exceed what is returned",
@@ -321,12 +384,6 @@ CancelReply: Final = cs.Struct(
     "found" / _u32 * "1 if the inference was queued or running, or its result was held; 0 if it was not known",
 )
 
-Read: Final = cs.Struct(
-    "target" / _u32 * "id of the INFER",
-    "offset" / _u32 * "first byte; a multiple of the chunk size",
-    "length" / _u32 * "bytes, 0 = to the end",
-)
-
 Release: Final = cs.Struct("target" / _u32 * "id of the INFER")
 
 Nak: Final = cs.Struct(
@@ -336,19 +393,22 @@ Nak: Final = cs.Struct(
 
 Log: Final = cs.Struct(
     "time" / _u64 * "device time",
-    "level" / Coding(_u8, LogLevel) * "LogLevel",
-    "reserved" / cs.Array(3, _u8) * "0",
+    "level" / _enum(_u8, LogLevel) * "LogLevel",
+    "reserved" / _u8 * "0",
+    "head" / _u16 * "bytes of this struct: the text starts after them",
     "dropped" / _u32 * "log lines that were dropped before this one, since start-up",
 )
 
 ErrorReply: Final = cs.Struct(
-    "status" / Coding(_u8, Status) * "Status",
-    "type" / Coding(_u8, MessageType) * "type of the request",
-    "reserved" / _u16 * "0",
-    "value" / _u32 * "the offending value",
+    "status" / _enum(_u8, Status) * "Status",
+    "type" / _enum(_u8, MessageType) * "type of the request",
+    "field" / _u16 * "offset of the refused field in the request's payload; Limit.NO_FIELD = none",
+    "value" / _u32 * "its value, or the number that the status names",
 )
 
 Subscribe: Final = cs.Struct("interval_ms" / _u32 * "time between two STATS events; 0 = none")
+
+StatsRequest: Final = cs.Struct("first" / _u16 * "index of the first network wanted", "reserved" / _u16 * "0")
 
 StatsReply: Final = cs.Struct(
     "time" / _u64 * "device time",
@@ -372,9 +432,13 @@ StatsReply: Final = cs.Struct(
     "temperature_dc" / _i16 * "as in InfoReply",
     "cpu_hz" / _u32 * "CPU clock",
     "npu_hz" / _u32 * "NPU clock",
-    "networks" / _u16 * "number of NetworkStats records",
-    "first" / _u16 * "index of the first record",
-    "reserved" / _u32 * "0",
+    "refused" / _u32 * "DATA frames that were dropped: beyond the grant, for a slot in use, or impossible",
+    "head" / _u16 * "bytes of this struct: the records start after them",
+    "record" / _u16 * "bytes of one NetworkStats",
+    "first" / _u16 * "index of the first record of this page",
+    "count" / _u16 * "records of this page",
+    "total" / _u16 * "number of networks",
+    "reserved" / _u16 * "0",
 )
 
 NetworkStats: Final = cs.Struct(
@@ -403,7 +467,8 @@ EpochStatsReply: Final = cs.Struct(
     "count" / _u16 * "BlockStats records of this page",
     "total" / _u16 * "blocks of the network",
     "runs" / _u32 * "inferences summed up",
-    "reserved" / _u32 * "0",
+    "head" / _u16 * "bytes of this struct: the records start after them",
+    "record" / _u16 * "bytes of one BlockStats",
 )
 
 BlockStats: Final = cs.Struct(
@@ -412,6 +477,62 @@ BlockStats: Final = cs.Struct(
     "post" / _u64 * "sum of ticks",
     "min" / _u32 * "ticks of the fastest pass of the whole block, at most 2^32 - 1",
     "max" / _u32 * "ticks of the slowest pass of the whole block, at most 2^32 - 1",
+)
+
+Rate: Final = cs.Struct(
+    "baud" / _u32 * "bit rate that the host proposes",
+    "reserved" / _u32 * "0",
+)
+
+RateReply: Final = cs.Struct(
+    "baud" / _u32 * "bit rate that the device can set; 0 = none close enough",
+    "switch_ms" / _u32 * "milliseconds after the end of this frame at which both sides change",
+)
+
+Check: Final = cs.Struct("network" / _u16 * "index of the network", "reserved" / _u16 * "0")
+
+CheckReply: Final = cs.Struct(
+    "ticks" / _u64 * "time of the run with the stored input",
+    "digest" / _u32 * "zlib.crc32 of all raw outputs, in order",
+    "state" / _enum(_u8, CheckState) * "CheckState",
+    "reserved" / cs.Array(3, _u8) * "0",
+)
+
+Lease: Final = cs.Struct(
+    "network" / _u16 * "index of the network",
+    "action" / _enum(_u8, LeaseAction) * "LeaseAction",
+    "reserved" / _u8 * "0",
+    "duration_ms" / _u32 * "for how long",
+)
+
+LeaseReply: Final = cs.Struct(
+    "remaining_ms" / _u32 * "until the lease ends; 0 = nobody holds it",
+    "own" / _u8 * "1 if the asking client holds it",
+    "reserved" / _u8 * "0",
+    "head" / _u16 * "bytes of this struct: the holder's name, UTF-8, follows",
+)
+
+Clients: Final = cs.Struct("first" / _u16 * "index of the first client wanted", "reserved" / _u16 * "0")
+
+ClientsReply: Final = cs.Struct(
+    "head" / _u16 * "bytes of this struct: the records start after them",
+    "record" / _u16 * "bytes of one record",
+    "first" / _u16 * "index of the first record of this page",
+    "count" / _u16 * "records of this page",
+    "total" / _u16 * "number of clients",
+    "reserved" / _u16 * "0",
+)
+
+ClientRecord: Final = cs.Struct(
+    "rx_bytes" / _u64 * "bytes received from it",
+    "tx_bytes" / _u64 * "bytes sent to it",
+    "name" / _text(32) * "as it named itself, UTF-8, zero padded",
+    "id" / _u32 * "number of the client, new for each connection",
+    "runs" / _u32 * "its inferences that ended well",
+    "queued" / _u16 * "its inferences that wait, are queued or run",
+    "leases" / _u16 * "networks that it has leased",
+    "role" / _enum(_u8, Role) * "Role",
+    "reserved" / cs.Array(3, _u8) * "0",
 )
 
 STRUCTS: Final[dict[str, cs.Struct]] = {
@@ -450,21 +571,26 @@ class Message:
 _NOTHING = Body()
 MESSAGES: Final[dict[MessageType, Message]] = {
     MessageType.HELLO: Message(Body("Hello", "fields"), Body("HelloReply", "fields")),
-    MessageType.PING: Message(Body("Ping"), Body("PingReply")),
+    MessageType.PING: Message(Body("Ping", "bytes"), Body("PingReply", "bytes")),
     MessageType.INFO: Message(_NOTHING, Body("InfoReply", "fields")),
     MessageType.LIST: Message(Body("List"), Body("ListReply", "NetworkRecord")),
     MessageType.DESCRIBE: Message(Body("Describe"), Body("DescribeReply", "records of the section")),
     MessageType.LOG_LEVEL: Message(Body("LogLevelRequest"), _NOTHING),
     MessageType.RESET: Message(Body("Reset"), _NOTHING),
-    MessageType.STATS: Message(_NOTHING, Body("StatsReply", "NetworkStats"), Body("StatsReply", "NetworkStats")),
+    MessageType.STATS: Message(
+        Body("StatsRequest"), Body("StatsReply", "NetworkStats"), Body("StatsReply", "NetworkStats")
+    ),
     MessageType.EPOCH_STATS: Message(Body("EpochStats"), Body("EpochStatsReply", "BlockStats")),
     MessageType.RESET_STATS: Message(_NOTHING, _NOTHING),
     MessageType.SUBSCRIBE: Message(Body("Subscribe"), _NOTHING),
-    MessageType.COMMIT: Message(Body("Commit"), _NOTHING),
+    MessageType.RATE: Message(Body("Rate"), Body("RateReply")),
+    MessageType.CHECK: Message(Body("Check"), Body("CheckReply")),
+    MessageType.LEASE: Message(Body("Lease"), Body("LeaseReply", "text")),
+    MessageType.CLIENTS: Message(Body("Clients"), Body("ClientsReply", "ClientRecord")),
+    MessageType.COMMIT: Message(Body("Commit", "Part"), _NOTHING),
     MessageType.INFER: Message(Body("Infer", "Return"), Body("InferReply")),
     MessageType.RESULT: Message(None, Body("Result", "ResultRecord")),
     MessageType.CANCEL: Message(Body("Cancel"), Body("CancelReply")),
-    MessageType.READ: Message(Body("Read"), Body("Result", "ResultRecord")),
     MessageType.RELEASE: Message(Body("Release"), _NOTHING),
     MessageType.DATA: Message(Body("DataHeader", "bytes"), None, Body("DataHeader", "bytes")),
     MessageType.NAK: Message(Body("Nak"), None, Body("Nak")),

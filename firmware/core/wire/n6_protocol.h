@@ -10,9 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define N6_VERSION_MAJOR 1u
+#define N6_VERSION_MAJOR 2u
 #define N6_VERSION_MINOR 0u
-#define N6_SCHEMA_ID 0x5702b7f2u
+#define N6_SCHEMA_ID 0xb365795fu
 
 /* Numbers that both ends hold to. What a device may choose itself, it announces in HelloReply. */
 typedef enum {
@@ -20,12 +20,18 @@ typedef enum {
     N6_LIMIT_HEADER_SIZE = 12, /* bytes of a FrameHeader, and of a DataHeader */
     N6_LIMIT_CRC_SIZE = 4, /* bytes of the CRC-32 that follows a payload */
     N6_LIMIT_MAX_CHUNK = 8192, /* largest chunk of tensor bytes in one DATA frame; CRC-32 detects any 3 flipped bits up to 11 KB */
-    N6_LIMIT_MIN_CHUNK = 256, /* smallest chunk size a device may announce */
+    N6_LIMIT_MIN_CHUNK = 256, /* smallest chunk size of a session */
+    N6_LIMIT_MAX_WINDOW = 1073741824, /* largest window: positions are compared modulo 2^32 */
     N6_LIMIT_MAX_CONTROL = 1024, /* largest payload of any frame that is not DATA */
     N6_LIMIT_MAX_RETURNS = 16, /* most Return records of one INFER */
     N6_LIMIT_MAX_TOPK = 64, /* largest k of the TOPK reduction */
     N6_LIMIT_MAX_DIMS = 6, /* most dimensions of a tensor */
     N6_LIMIT_NO_TEMPERATURE = -32768, /* value of temperature_dc when the port has no sensor */
+    N6_LIMIT_NO_FIELD = 65535, /* ErrorReply.field when no field of the request is to blame */
+    N6_LIMIT_RETRY_FIRST_MS = 500, /* host: time-out before a request is repeated, while no round trip is known */
+    N6_LIMIT_RETRY_MIN_MS = 50, /* host: least difference between that time-out and the round trip */
+    N6_LIMIT_RETRY_MAX_MS = 1000, /* host: longest time between two repetitions on a line that is idle */
+    N6_LIMIT_WAIT_MS = 10000, /* device: an inference whose upload makes no progress for this long is refused */
 } n6_limit_t;
 
 /* Bits of ``features`` in Hello and HelloReply. */
@@ -37,29 +43,38 @@ typedef enum {
     N6_FEATURE_SIMULATED = 16, /* no NPU behind the link: times are those of a simulator and say nothing about a board */
     N6_FEATURE_ZERO_COPY = 32, /* input slots are the network's own input buffers */
     N6_FEATURE_CONSUMES_INPUT = 64, /* an inference may overwrite its input slot: upload again for every run */
+    N6_FEATURE_RATE = 128, /* the bit rate of the line can be changed (RATE) */
+    N6_FEATURE_ENCODINGS = 256, /* uploads may be encoded (Commit.parts) */
+    N6_FEATURE_CHECK = 512, /* networks can be checked with a stored input (CHECK) */
+    N6_FEATURE_LEASES = 1024, /* networks can be leased by one client (LEASE) */
+    N6_FEATURE_CLIENTS = 2048, /* several clients share the device (CLIENTS) */
+    N6_FEATURE_INTERMEDIATES = 4096, /* intermediate outputs can be returned */
 } n6_feature_t;
 
 /* ``type`` of a frame. A reply has the type of its request and the REPLY flag, or is an ERROR. */
 typedef enum {
-    N6_MESSAGE_TYPE_HELLO = 1, /* opens a session; everything of an older session is dropped, cached results stay */
+    N6_MESSAGE_TYPE_HELLO = 1, /* opens a session, or resumes the one that is open */
     N6_MESSAGE_TYPE_PING = 2, /* round trip with the device's time */
     N6_MESSAGE_TYPE_INFO = 3, /* board, clocks, memory, firmware */
     N6_MESSAGE_TYPE_LIST = 4, /* the loaded networks */
     N6_MESSAGE_TYPE_DESCRIBE = 5, /* one page of one section of a network's description */
     N6_MESSAGE_TYPE_LOG_LEVEL = 6, /* sets the least severe level of LOG events that the device sends */
     N6_MESSAGE_TYPE_RESET = 7, /* drops all work and results, or restarts the device */
-    N6_MESSAGE_TYPE_STATS = 8, /* counters of the link and of every network; also pushed as an event */
+    N6_MESSAGE_TYPE_STATS = 8, /* counters of the link, and one page of those of the networks; also pushed as events */
     N6_MESSAGE_TYPE_EPOCH_STATS = 9, /* accumulated epoch timers of one network */
     N6_MESSAGE_TYPE_RESET_STATS = 10, /* zeroes statistics */
     N6_MESSAGE_TYPE_SUBSCRIBE = 11, /* asks for STATS events at a fixed rate */
+    N6_MESSAGE_TYPE_RATE = 12, /* proposes another bit rate of the line */
+    N6_MESSAGE_TYPE_CHECK = 13, /* runs a network with its stored input */
+    N6_MESSAGE_TYPE_LEASE = 14, /* asks for, prolongs or ends the exclusive use of a network */
+    N6_MESSAGE_TYPE_CLIENTS = 15, /* one page of the clients that share the device */
     N6_MESSAGE_TYPE_COMMIT = 16, /* ends an upload: length and CRC-32 of all its bytes */
     N6_MESSAGE_TYPE_INFER = 17, /* queues an inference; the reply says that it is queued, a RESULT or an ERROR follows */
     N6_MESSAGE_TYPE_RESULT = 18, /* what an inference gave; its bytes follow in DATA frames with the same id */
     N6_MESSAGE_TYPE_CANCEL = 19, /* stops an inference, queued or running, or drops its result */
-    N6_MESSAGE_TYPE_READ = 20, /* asks for a held result again, whole or a byte range */
-    N6_MESSAGE_TYPE_RELEASE = 21, /* the host has the result; its buffer may be used again (it stays cached until it is) */
+    N6_MESSAGE_TYPE_RELEASE = 21, /* the host has the result; its buffer may be used again */
     N6_MESSAGE_TYPE_DATA = 32, /* a chunk of a transfer, either direction */
-    N6_MESSAGE_TYPE_NAK = 33, /* asks the sender of a transfer for a range again; one a gap */
+    N6_MESSAGE_TYPE_NAK = 33, /* asks the sender of a transfer for a range again; one per gap */
     N6_MESSAGE_TYPE_CREDIT = 34, /* how far the peer may send DATA */
     N6_MESSAGE_TYPE_LOG = 48, /* a log line of the device */
     N6_MESSAGE_TYPE_ERROR = 63, /* the answer to a request that failed */
@@ -70,27 +85,44 @@ typedef enum {
     N6_FLAG_REPLY = 1, /* the frame answers the request with this id */
 } n6_flag_t;
 
+/* Bits of Hello.flags. */
+typedef enum {
+    N6_HELLO_FLAG_RESUME = 1, /* continue the session that the HELLO with the nonce Hello.resume opened or resumed */
+} n6_hello_flag_t;
+
+/* Bits of HelloReply.flags. */
+typedef enum {
+    N6_HELLO_REPLY_FLAG_OPENED = 1, /* a session is open; if not set, only the first 16 bytes mean anything */
+    N6_HELLO_REPLY_FLAG_RESUMED = 2, /* it is the one that the host asked for; if not set, it is a new one */
+} n6_hello_reply_flag_t;
+
+/* What a client may do (Hello.role). */
+typedef enum {
+    N6_ROLE_CONTROL = 0, /* everything */
+    N6_ROLE_READ_ONLY = 1, /* no uploads, inferences, leases or resets */
+} n6_role_t;
+
 /* Why a request failed (ErrorReply.status). */
 typedef enum {
     N6_STATUS_OK = 0, /* it did not fail */
     N6_STATUS_BAD_REQUEST = 1, /* the payload is too short, or a field is out of its range */
     N6_STATUS_UNKNOWN_TYPE = 2, /* the message type is not known to this firmware */
     N6_STATUS_NO_SESSION = 3, /* HELLO has to come first */
-    N6_STATUS_VERSION = 4, /* major version or schema differ */
     N6_STATUS_UNKNOWN_NETWORK = 5, /* no network has this index */
     N6_STATUS_UNKNOWN_OUTPUT = 6, /* the network has no output with this index */
     N6_STATUS_BAD_SLOT = 7, /* no input slot has this index */
     N6_STATUS_BAD_TENSOR_SIZE = 8, /* the committed length is not the size of the network's inputs */
     N6_STATUS_BAD_DIGEST = 9, /* the CRC-32 of the received bytes is not the committed one; send all of it again */
-    N6_STATUS_BUSY = 10, /* the slot is in use, or the queue is full; try again later */
-    N6_STATUS_OUT_OF_CREDITS = 11, /* more DATA arrived than was granted */
+    N6_STATUS_BUSY = 10, /* the slot is in use, the queue is full, or another host holds the device; try again later */
     N6_STATUS_DEADLINE = 12, /* the time to live had passed before the inference started, or while it ran */
-    N6_STATUS_CANCELLED = 13, /* stopped by CANCEL, RESET or a new HELLO */
+    N6_STATUS_CANCELLED = 13, /* stopped by CANCEL, or by RESET of kind SESSION */
     N6_STATUS_NPU_FAULT = 14, /* the network runtime reported an error; value is its code */
-    N6_STATUS_UNKNOWN_RESULT = 15, /* no result with this id is held */
     N6_STATUS_TOO_LARGE = 16, /* the answer does not fit the result buffer */
     N6_STATUS_UNSUPPORTED = 17, /* known, but not possible on this device or for this tensor */
-    N6_STATUS_NO_INPUT = 18, /* the slot does not hold this upload any more; send it again */
+    N6_STATUS_NO_INPUT = 18, /* the slot does not hold this upload; send it again */
+    N6_STATUS_RESULT_GONE = 19, /* an inference with this key has run, and its result is not held any more */
+    N6_STATUS_READ_ONLY = 20, /* the client's role does not allow it */
+    N6_STATUS_NOT_READY = 21, /* the network cannot run; the section REASON says why */
 } n6_status_t;
 
 /* Element types; the numbers are those of LL_ATON 1.1.0. Later ones differ: firmware maps them by name. */
@@ -136,16 +168,62 @@ typedef enum {
     N6_SECTION_CARD = 4, /* bytes of a UTF-8 TOML text: the network's task and its parameters; may be empty */
     N6_SECTION_INPUT_SCALES = 5, /* ScaleRecord each: per-channel quantisation of the inputs, tensor after tensor */
     N6_SECTION_OUTPUT_SCALES = 6, /* ScaleRecord each: per-channel quantisation of the outputs, tensor after tensor */
+    N6_SECTION_REASON = 7, /* bytes of a UTF-8 text: why the network cannot run; empty if it can */
+    N6_SECTION_INTERMEDIATES = 8, /* TensorRecord each: intermediate outputs that an inference may return */
 } n6_section_t;
 
 /* What to send back of an output (Return.reduction). */
 typedef enum {
     N6_REDUCTION_RAW = 0, /* bytes [offset, offset + length); length 0 means up to the end */
-    N6_REDUCTION_ARGMAX = 1, /* first maximum of each channel: one Peak a channel; the last axis is the channel */
+    N6_REDUCTION_ARGMAX = 1, /* first maximum of each channel: one Peak per channel; the last axis is the channel */
     N6_REDUCTION_TOPK = 2, /* the k largest elements of a row: one Peak each; equal values by lower index */
-    N6_REDUCTION_THRESHOLD = 3, /* rows whose score channel is >= threshold, in index order, at most limit of them: Selected each */
+    N6_REDUCTION_THRESHOLD = 3, /* rows whose score channel is >= threshold, in index order, at most k of them: Selected each */
     N6_REDUCTION_THRESHOLD_COLUMNS = 4, /* as THRESHOLD, of a channel-major [channels, rows] tensor */
+    N6_REDUCTION_CLASS_MAP = 5, /* reserved: index of the largest channel at each position */
+    N6_REDUCTION_DETECTIONS = 6, /* reserved: boxes that pass a threshold, with their best class */
 } n6_reduction_t;
+
+/* Which list of tensors Return.output counts in. */
+typedef enum {
+    N6_SOURCE_OUTPUT = 0, /* the outputs of the network */
+    N6_SOURCE_INTERMEDIATE = 1, /* its intermediate outputs */
+} n6_source_t;
+
+/* How the bytes of an input are encoded in an upload (Part.encoding). */
+typedef enum {
+    N6_ENCODING_RAW = 0, /* as they are in the input */
+    N6_ENCODING_QOI = 1, /* reserved: a lossless encoding of a picture */
+    N6_ENCODING_JPEG = 2, /* reserved: baseline JPEG of exactly the input's size */
+} n6_encoding_t;
+
+/* Whether a network can run (NetworkRecord.state). */
+typedef enum {
+    N6_NETWORK_STATE_READY = 0, /* it can */
+    N6_NETWORK_STATE_WEIGHTS_MISSING = 1, /* its weights are not in memory */
+    N6_NETWORK_STATE_WEIGHTS_STALE = 2, /* its weights are those of another build */
+    N6_NETWORK_STATE_FAILED = 3, /* its runtime could not start it */
+} n6_network_state_t;
+
+/* What a CHECK found. */
+typedef enum {
+    N6_CHECK_STATE_SAME = 0, /* the outputs have the stored digest */
+    N6_CHECK_STATE_DIFFERENT = 1, /* they do not */
+    N6_CHECK_STATE_UNKNOWN = 2, /* no digest is stored */
+} n6_check_state_t;
+
+/* What a LEASE asks for. */
+typedef enum {
+    N6_LEASE_ACTION_QUERY = 0, /* who holds the network */
+    N6_LEASE_ACTION_TAKE = 1, /* the exclusive use of the network, or more time of it */
+    N6_LEASE_ACTION_RELEASE = 2, /* the end of it */
+} n6_lease_action_t;
+
+/* Supply of the core, which limits its clocks (InfoReply.voltage_mode). */
+typedef enum {
+    N6_VOLTAGE_MODE_UNKNOWN = 0, /* the port cannot tell */
+    N6_VOLTAGE_MODE_NOMINAL = 1, /* nominal */
+    N6_VOLTAGE_MODE_OVERDRIVE = 2, /* overdrive: higher clocks */
+} n6_voltage_mode_t;
 
 /* Bits of Infer.flags. */
 typedef enum {
@@ -172,7 +250,7 @@ typedef enum {
 
 /* Reset.kind. */
 typedef enum {
-    N6_RESET_KIND_SESSION = 0, /* cancel all work, drop all results */
+    N6_RESET_KIND_SESSION = 0, /* cancel all work and drop all results; the session and committed uploads stay */
     N6_RESET_KIND_DEVICE = 1, /* restart the device; it answers before it does */
 } n6_reset_kind_t;
 
@@ -188,10 +266,10 @@ typedef enum {
 
 /* Tags of the optional fields behind Hello, HelloReply and InfoReply. Unknown tags are skipped. */
 typedef enum {
-    N6_FIELD_TAG_HOST_NAME = 1, /* UTF-8: the host software and its version */
+    N6_FIELD_TAG_HOST_NAME = 1, /* UTF-8: name and version of the host program */
     N6_FIELD_TAG_FAULT_RECORD = 2, /* UTF-8: registers of the last hard fault, kept over the reset */
     N6_FIELD_TAG_NPU_RUNTIME = 3, /* UTF-8: name and version of the network runtime */
-    N6_FIELD_TAG_MEMORY = 4, /* UTF-8: one 'name used total' line a memory region */
+    N6_FIELD_TAG_MEMORY = 4, /* UTF-8: one line 'name used total' per memory region */
 } n6_field_tag_t;
 
 typedef struct {
@@ -228,53 +306,77 @@ typedef struct {
     uint16_t major; /* protocol version */
     uint16_t minor; /* protocol version */
     uint32_t schema; /* SCHEMA_ID of the sender */
-    uint64_t nonce; /* chosen by the host; the reply repeats it, so that answers to an older HELLO are told apart */
-    uint32_t features; /* Feature bits the host understands */
-    uint32_t window; /* DATA bytes the host is ready to receive */
+    uint64_t nonce; /* chosen by the host, new for each HELLO; the reply repeats it */
+    uint16_t head; /* bytes of this struct: the fields start after them */
+    uint16_t max_chunk; /* largest chunk that the host can receive or wants to send */
+    uint32_t window; /* DATA bytes that the host is ready to receive; Limit.MIN_CHUNK to Limit.MAX_WINDOW */
+    uint32_t features; /* Feature bits that the host understands */
+    uint8_t flags; /* HelloFlag bits */
+    uint8_t role; /* n6_role_t: Role */
+    uint16_t reserved; /* 0 */
+    uint64_t resume; /* HelloFlag.RESUME: nonce of the HELLO that opened or resumed the session last; else 0 */
 } n6_hello_t;
-_Static_assert(sizeof(n6_hello_t) == 24, "n6_hello_t");
+_Static_assert(sizeof(n6_hello_t) == 40, "n6_hello_t");
 _Static_assert(offsetof(n6_hello_t, major) == 0, "n6_hello_t.major");
 _Static_assert(offsetof(n6_hello_t, minor) == 2, "n6_hello_t.minor");
 _Static_assert(offsetof(n6_hello_t, schema) == 4, "n6_hello_t.schema");
 _Static_assert(offsetof(n6_hello_t, nonce) == 8, "n6_hello_t.nonce");
-_Static_assert(offsetof(n6_hello_t, features) == 16, "n6_hello_t.features");
+_Static_assert(offsetof(n6_hello_t, head) == 16, "n6_hello_t.head");
+_Static_assert(offsetof(n6_hello_t, max_chunk) == 18, "n6_hello_t.max_chunk");
 _Static_assert(offsetof(n6_hello_t, window) == 20, "n6_hello_t.window");
+_Static_assert(offsetof(n6_hello_t, features) == 24, "n6_hello_t.features");
+_Static_assert(offsetof(n6_hello_t, flags) == 28, "n6_hello_t.flags");
+_Static_assert(offsetof(n6_hello_t, role) == 29, "n6_hello_t.role");
+_Static_assert(offsetof(n6_hello_t, reserved) == 30, "n6_hello_t.reserved");
+_Static_assert(offsetof(n6_hello_t, resume) == 32, "n6_hello_t.resume");
 
 typedef struct {
     uint16_t major; /* protocol version */
-    uint16_t minor; /* protocol version */
+    uint16_t minor; /* protocol version; the session runs at the smaller minor of both sides */
     uint32_t schema; /* SCHEMA_ID of the sender */
     uint64_t nonce; /* that of the Hello */
-    uint64_t boot_nonce; /* random number drawn at start-up: another one means that the device was restarted */
-    uint64_t tick_hz; /* rate of the device clock, in which all its times are given */
+    uint16_t head; /* bytes of this struct: the fields start after them */
+    uint16_t chunk; /* chunk size of both directions: every DATA frame except a transfer's last carries exactly this many */
+    uint32_t window; /* DATA bytes that the device is ready to receive */
     uint32_t features; /* Feature bits of the device */
-    uint32_t window; /* DATA bytes the device is ready to receive */
-    uint16_t chunk; /* chunk size of both directions: every DATA frame but a transfer's last carries exactly this many */
-    uint16_t requests; /* most requests the host may have open at once */
-    uint16_t networks; /* number of networks */
+    uint8_t flags; /* HelloReplyFlag bits */
     uint8_t slots; /* number of input slots */
     uint8_t results; /* number of result buffers */
+    uint8_t queue; /* most inferences that may wait, be queued or run at once */
+    uint64_t boot_nonce; /* random number drawn at start-up: another value means that the device was restarted */
+    uint64_t tick_hz; /* rate of the device clock, in which all its times are given */
+    uint16_t requests; /* most requests that the host may have open at once */
+    uint16_t networks; /* number of networks */
     uint32_t slot_size; /* bytes of an input slot */
     uint32_t result_size; /* bytes of a result buffer */
+    uint16_t quiet_ms; /* milliseconds after which the device gives up a frame whose bytes stop arriving */
+    uint16_t reserved; /* 0 */
+    uint8_t unique_id[16]; /* the chip's unique id, zero padded; all zero = unknown */
     char build[24]; /* build id of the firmware, UTF-8, zero padded */
 } n6_hello_reply_t;
-_Static_assert(sizeof(n6_hello_reply_t) == 80, "n6_hello_reply_t");
+_Static_assert(sizeof(n6_hello_reply_t) == 104, "n6_hello_reply_t");
 _Static_assert(offsetof(n6_hello_reply_t, major) == 0, "n6_hello_reply_t.major");
 _Static_assert(offsetof(n6_hello_reply_t, minor) == 2, "n6_hello_reply_t.minor");
 _Static_assert(offsetof(n6_hello_reply_t, schema) == 4, "n6_hello_reply_t.schema");
 _Static_assert(offsetof(n6_hello_reply_t, nonce) == 8, "n6_hello_reply_t.nonce");
-_Static_assert(offsetof(n6_hello_reply_t, boot_nonce) == 16, "n6_hello_reply_t.boot_nonce");
-_Static_assert(offsetof(n6_hello_reply_t, tick_hz) == 24, "n6_hello_reply_t.tick_hz");
-_Static_assert(offsetof(n6_hello_reply_t, features) == 32, "n6_hello_reply_t.features");
-_Static_assert(offsetof(n6_hello_reply_t, window) == 36, "n6_hello_reply_t.window");
-_Static_assert(offsetof(n6_hello_reply_t, chunk) == 40, "n6_hello_reply_t.chunk");
-_Static_assert(offsetof(n6_hello_reply_t, requests) == 42, "n6_hello_reply_t.requests");
-_Static_assert(offsetof(n6_hello_reply_t, networks) == 44, "n6_hello_reply_t.networks");
-_Static_assert(offsetof(n6_hello_reply_t, slots) == 46, "n6_hello_reply_t.slots");
-_Static_assert(offsetof(n6_hello_reply_t, results) == 47, "n6_hello_reply_t.results");
-_Static_assert(offsetof(n6_hello_reply_t, slot_size) == 48, "n6_hello_reply_t.slot_size");
-_Static_assert(offsetof(n6_hello_reply_t, result_size) == 52, "n6_hello_reply_t.result_size");
-_Static_assert(offsetof(n6_hello_reply_t, build) == 56, "n6_hello_reply_t.build");
+_Static_assert(offsetof(n6_hello_reply_t, head) == 16, "n6_hello_reply_t.head");
+_Static_assert(offsetof(n6_hello_reply_t, chunk) == 18, "n6_hello_reply_t.chunk");
+_Static_assert(offsetof(n6_hello_reply_t, window) == 20, "n6_hello_reply_t.window");
+_Static_assert(offsetof(n6_hello_reply_t, features) == 24, "n6_hello_reply_t.features");
+_Static_assert(offsetof(n6_hello_reply_t, flags) == 28, "n6_hello_reply_t.flags");
+_Static_assert(offsetof(n6_hello_reply_t, slots) == 29, "n6_hello_reply_t.slots");
+_Static_assert(offsetof(n6_hello_reply_t, results) == 30, "n6_hello_reply_t.results");
+_Static_assert(offsetof(n6_hello_reply_t, queue) == 31, "n6_hello_reply_t.queue");
+_Static_assert(offsetof(n6_hello_reply_t, boot_nonce) == 32, "n6_hello_reply_t.boot_nonce");
+_Static_assert(offsetof(n6_hello_reply_t, tick_hz) == 40, "n6_hello_reply_t.tick_hz");
+_Static_assert(offsetof(n6_hello_reply_t, requests) == 48, "n6_hello_reply_t.requests");
+_Static_assert(offsetof(n6_hello_reply_t, networks) == 50, "n6_hello_reply_t.networks");
+_Static_assert(offsetof(n6_hello_reply_t, slot_size) == 52, "n6_hello_reply_t.slot_size");
+_Static_assert(offsetof(n6_hello_reply_t, result_size) == 56, "n6_hello_reply_t.result_size");
+_Static_assert(offsetof(n6_hello_reply_t, quiet_ms) == 60, "n6_hello_reply_t.quiet_ms");
+_Static_assert(offsetof(n6_hello_reply_t, reserved) == 62, "n6_hello_reply_t.reserved");
+_Static_assert(offsetof(n6_hello_reply_t, unique_id) == 64, "n6_hello_reply_t.unique_id");
+_Static_assert(offsetof(n6_hello_reply_t, build) == 80, "n6_hello_reply_t.build");
 
 typedef struct {
     uint16_t tag; /* n6_field_tag_t: FieldTag */
@@ -287,24 +389,30 @@ _Static_assert(offsetof(n6_field_t, length) == 2, "n6_field_t.length");
 typedef struct {
     uint64_t host_time; /* any number; the reply repeats it */
     uint32_t position; /* DATA bytes sent so far in this session: what was lost before it is written off */
-    uint32_t reserved; /* 0 */
+    uint16_t head; /* bytes of this struct: any bytes may follow, and the reply repeats them */
+    uint16_t reserved; /* 0 */
 } n6_ping_t;
 _Static_assert(sizeof(n6_ping_t) == 16, "n6_ping_t");
 _Static_assert(offsetof(n6_ping_t, host_time) == 0, "n6_ping_t.host_time");
 _Static_assert(offsetof(n6_ping_t, position) == 8, "n6_ping_t.position");
-_Static_assert(offsetof(n6_ping_t, reserved) == 12, "n6_ping_t.reserved");
+_Static_assert(offsetof(n6_ping_t, head) == 12, "n6_ping_t.head");
+_Static_assert(offsetof(n6_ping_t, reserved) == 14, "n6_ping_t.reserved");
 
 typedef struct {
     uint64_t host_time; /* that of the Ping */
     uint64_t device_time; /* ticks since start-up */
     uint32_t limit; /* as in Credit */
-    uint32_t position; /* DATA bytes the device has sent in this session: what was lost before is written off */
+    uint32_t position; /* DATA bytes that the device has sent in this session: what was lost before it is written off */
+    uint16_t head; /* bytes of this struct: the bytes that followed the Ping follow it */
+    uint16_t reserved[3]; /* 0 */
 } n6_ping_reply_t;
-_Static_assert(sizeof(n6_ping_reply_t) == 24, "n6_ping_reply_t");
+_Static_assert(sizeof(n6_ping_reply_t) == 32, "n6_ping_reply_t");
 _Static_assert(offsetof(n6_ping_reply_t, host_time) == 0, "n6_ping_reply_t.host_time");
 _Static_assert(offsetof(n6_ping_reply_t, device_time) == 8, "n6_ping_reply_t.device_time");
 _Static_assert(offsetof(n6_ping_reply_t, limit) == 16, "n6_ping_reply_t.limit");
 _Static_assert(offsetof(n6_ping_reply_t, position) == 20, "n6_ping_reply_t.position");
+_Static_assert(offsetof(n6_ping_reply_t, head) == 24, "n6_ping_reply_t.head");
+_Static_assert(offsetof(n6_ping_reply_t, reserved) == 26, "n6_ping_reply_t.reserved");
 
 typedef struct {
     uint32_t limit; /* the peer may send DATA up to this position, modulo 2^32; a later grant replaces it */
@@ -315,42 +423,56 @@ _Static_assert(offsetof(n6_credit_t, limit) == 0, "n6_credit_t.limit");
 typedef struct {
     char board[32]; /* board name, UTF-8, zero padded */
     char firmware[24]; /* version of the firmware */
-    uint8_t unique_id[16]; /* the chip's unique id, zero padded */
     uint64_t uptime; /* ticks since start-up */
     uint32_t cpu_hz; /* CPU clock; 0 = unknown */
     uint32_t npu_hz; /* NPU clock; 0 = none or unknown */
     uint32_t bus_hz; /* clock of the interconnect; 0 = unknown */
     uint32_t baud; /* bit rate of the link; 0 = not a UART */
-    uint32_t ram_total; /* bytes of RAM the firmware manages */
+    uint32_t ram_total; /* bytes of RAM that the firmware manages */
     uint32_t ram_free; /* of them, free */
     int16_t temperature_dc; /* tenths of a degree Celsius, or Limit.NO_TEMPERATURE */
     uint8_t reset_cause; /* n6_reset_cause_t: ResetCause */
     uint8_t timer_source; /* n6_timer_source_t: TimerSource of the epoch timers */
-    uint32_t reserved; /* 0 */
+    uint16_t head; /* bytes of this struct: the fields start after them */
+    uint8_t voltage_mode; /* n6_voltage_mode_t: VoltageMode of the core */
+    uint8_t reserved; /* 0 */
+    uint32_t npu_ram_hz; /* clock of the NPU's memories; 0 = unknown */
+    uint32_t reserved2; /* 0 */
 } n6_info_reply_t;
-_Static_assert(sizeof(n6_info_reply_t) == 112, "n6_info_reply_t");
+_Static_assert(sizeof(n6_info_reply_t) == 104, "n6_info_reply_t");
 _Static_assert(offsetof(n6_info_reply_t, board) == 0, "n6_info_reply_t.board");
 _Static_assert(offsetof(n6_info_reply_t, firmware) == 32, "n6_info_reply_t.firmware");
-_Static_assert(offsetof(n6_info_reply_t, unique_id) == 56, "n6_info_reply_t.unique_id");
-_Static_assert(offsetof(n6_info_reply_t, uptime) == 72, "n6_info_reply_t.uptime");
-_Static_assert(offsetof(n6_info_reply_t, cpu_hz) == 80, "n6_info_reply_t.cpu_hz");
-_Static_assert(offsetof(n6_info_reply_t, npu_hz) == 84, "n6_info_reply_t.npu_hz");
-_Static_assert(offsetof(n6_info_reply_t, bus_hz) == 88, "n6_info_reply_t.bus_hz");
-_Static_assert(offsetof(n6_info_reply_t, baud) == 92, "n6_info_reply_t.baud");
-_Static_assert(offsetof(n6_info_reply_t, ram_total) == 96, "n6_info_reply_t.ram_total");
-_Static_assert(offsetof(n6_info_reply_t, ram_free) == 100, "n6_info_reply_t.ram_free");
-_Static_assert(offsetof(n6_info_reply_t, temperature_dc) == 104, "n6_info_reply_t.temperature_dc");
-_Static_assert(offsetof(n6_info_reply_t, reset_cause) == 106, "n6_info_reply_t.reset_cause");
-_Static_assert(offsetof(n6_info_reply_t, timer_source) == 107, "n6_info_reply_t.timer_source");
-_Static_assert(offsetof(n6_info_reply_t, reserved) == 108, "n6_info_reply_t.reserved");
+_Static_assert(offsetof(n6_info_reply_t, uptime) == 56, "n6_info_reply_t.uptime");
+_Static_assert(offsetof(n6_info_reply_t, cpu_hz) == 64, "n6_info_reply_t.cpu_hz");
+_Static_assert(offsetof(n6_info_reply_t, npu_hz) == 68, "n6_info_reply_t.npu_hz");
+_Static_assert(offsetof(n6_info_reply_t, bus_hz) == 72, "n6_info_reply_t.bus_hz");
+_Static_assert(offsetof(n6_info_reply_t, baud) == 76, "n6_info_reply_t.baud");
+_Static_assert(offsetof(n6_info_reply_t, ram_total) == 80, "n6_info_reply_t.ram_total");
+_Static_assert(offsetof(n6_info_reply_t, ram_free) == 84, "n6_info_reply_t.ram_free");
+_Static_assert(offsetof(n6_info_reply_t, temperature_dc) == 88, "n6_info_reply_t.temperature_dc");
+_Static_assert(offsetof(n6_info_reply_t, reset_cause) == 90, "n6_info_reply_t.reset_cause");
+_Static_assert(offsetof(n6_info_reply_t, timer_source) == 91, "n6_info_reply_t.timer_source");
+_Static_assert(offsetof(n6_info_reply_t, head) == 92, "n6_info_reply_t.head");
+_Static_assert(offsetof(n6_info_reply_t, voltage_mode) == 94, "n6_info_reply_t.voltage_mode");
+_Static_assert(offsetof(n6_info_reply_t, reserved) == 95, "n6_info_reply_t.reserved");
+_Static_assert(offsetof(n6_info_reply_t, npu_ram_hz) == 96, "n6_info_reply_t.npu_ram_hz");
+_Static_assert(offsetof(n6_info_reply_t, reserved2) == 100, "n6_info_reply_t.reserved2");
 
 typedef struct {
-    uint16_t count; /* number of records */
-    uint16_t first; /* index of the first record */
+    uint16_t head; /* bytes of this struct: the records start after them */
+    uint16_t record; /* bytes of one record */
+    uint16_t first; /* index of the first record of this page */
+    uint16_t count; /* records of this page */
+    uint16_t total; /* number of networks */
+    uint16_t reserved; /* 0 */
 } n6_list_reply_t;
-_Static_assert(sizeof(n6_list_reply_t) == 4, "n6_list_reply_t");
-_Static_assert(offsetof(n6_list_reply_t, count) == 0, "n6_list_reply_t.count");
-_Static_assert(offsetof(n6_list_reply_t, first) == 2, "n6_list_reply_t.first");
+_Static_assert(sizeof(n6_list_reply_t) == 12, "n6_list_reply_t");
+_Static_assert(offsetof(n6_list_reply_t, head) == 0, "n6_list_reply_t.head");
+_Static_assert(offsetof(n6_list_reply_t, record) == 2, "n6_list_reply_t.record");
+_Static_assert(offsetof(n6_list_reply_t, first) == 4, "n6_list_reply_t.first");
+_Static_assert(offsetof(n6_list_reply_t, count) == 6, "n6_list_reply_t.count");
+_Static_assert(offsetof(n6_list_reply_t, total) == 8, "n6_list_reply_t.total");
+_Static_assert(offsetof(n6_list_reply_t, reserved) == 10, "n6_list_reply_t.reserved");
 
 typedef struct {
     uint16_t first; /* index of the first network wanted */
@@ -373,8 +495,11 @@ typedef struct {
     uint8_t outputs; /* number of outputs */
     uint8_t pools; /* number of memory pools */
     uint8_t timer_source; /* n6_timer_source_t: TimerSource of this network's epoch timers */
+    uint8_t state; /* n6_network_state_t: NetworkState; the section REASON says why it is not READY */
+    uint8_t intermediates; /* number of intermediate outputs that an inference may return */
+    uint16_t reserved; /* 0 */
 } n6_network_record_t;
-_Static_assert(sizeof(n6_network_record_t) == 56, "n6_network_record_t");
+_Static_assert(sizeof(n6_network_record_t) == 60, "n6_network_record_t");
 _Static_assert(offsetof(n6_network_record_t, name) == 0, "n6_network_record_t.name");
 _Static_assert(offsetof(n6_network_record_t, digest) == 32, "n6_network_record_t.digest");
 _Static_assert(offsetof(n6_network_record_t, input_bytes) == 36, "n6_network_record_t.input_bytes");
@@ -387,12 +512,15 @@ _Static_assert(offsetof(n6_network_record_t, inputs) == 52, "n6_network_record_t
 _Static_assert(offsetof(n6_network_record_t, outputs) == 53, "n6_network_record_t.outputs");
 _Static_assert(offsetof(n6_network_record_t, pools) == 54, "n6_network_record_t.pools");
 _Static_assert(offsetof(n6_network_record_t, timer_source) == 55, "n6_network_record_t.timer_source");
+_Static_assert(offsetof(n6_network_record_t, state) == 56, "n6_network_record_t.state");
+_Static_assert(offsetof(n6_network_record_t, intermediates) == 57, "n6_network_record_t.intermediates");
+_Static_assert(offsetof(n6_network_record_t, reserved) == 58, "n6_network_record_t.reserved");
 
 typedef struct {
     uint16_t network; /* index of the network */
     uint8_t section; /* n6_section_t: Section */
     uint8_t reserved; /* 0 */
-    uint32_t first; /* index of the first record (CARD: byte) wanted */
+    uint32_t first; /* index of the first record (texts: byte) wanted */
 } n6_describe_t;
 _Static_assert(sizeof(n6_describe_t) == 8, "n6_describe_t");
 _Static_assert(offsetof(n6_describe_t, network) == 0, "n6_describe_t.network");
@@ -404,17 +532,21 @@ typedef struct {
     uint16_t network; /* index of the network */
     uint8_t section; /* n6_section_t: Section */
     uint8_t reserved; /* 0 */
-    uint32_t first; /* index of the first record (CARD: byte) of this page */
-    uint32_t count; /* records (CARD: bytes) of this page */
-    uint32_t total; /* records (CARD: bytes) of the section */
+    uint32_t first; /* index of the first record (texts: byte) of this page */
+    uint32_t count; /* records (texts: bytes) of this page */
+    uint32_t total; /* records (texts: bytes) of the section */
+    uint16_t head; /* bytes of this struct: the records start after them */
+    uint16_t record; /* bytes of one record (texts: 1) */
 } n6_describe_reply_t;
-_Static_assert(sizeof(n6_describe_reply_t) == 16, "n6_describe_reply_t");
+_Static_assert(sizeof(n6_describe_reply_t) == 20, "n6_describe_reply_t");
 _Static_assert(offsetof(n6_describe_reply_t, network) == 0, "n6_describe_reply_t.network");
 _Static_assert(offsetof(n6_describe_reply_t, section) == 2, "n6_describe_reply_t.section");
 _Static_assert(offsetof(n6_describe_reply_t, reserved) == 3, "n6_describe_reply_t.reserved");
 _Static_assert(offsetof(n6_describe_reply_t, first) == 4, "n6_describe_reply_t.first");
 _Static_assert(offsetof(n6_describe_reply_t, count) == 8, "n6_describe_reply_t.count");
 _Static_assert(offsetof(n6_describe_reply_t, total) == 12, "n6_describe_reply_t.total");
+_Static_assert(offsetof(n6_describe_reply_t, head) == 16, "n6_describe_reply_t.head");
+_Static_assert(offsetof(n6_describe_reply_t, record) == 18, "n6_describe_reply_t.record");
 
 typedef struct {
     char name[32]; /* name, UTF-8, zero padded */
@@ -427,8 +559,13 @@ typedef struct {
     float scale; /* real = (raw - zero_point) * scale; 0 = not quantised */
     int32_t zero_point; /* see scale */
     uint32_t axis; /* axis of the per-channel scales */
+    uint32_t encodings; /* bits 1 << Encoding that an upload of this input may use; RAW always may */
+    uint16_t height; /* rows, if the tensor can be a picture; 0 = it cannot */
+    uint16_t width; /* columns of the picture */
+    uint16_t channels; /* channels of the picture */
+    uint16_t reserved; /* 0 */
 } n6_tensor_record_t;
-_Static_assert(sizeof(n6_tensor_record_t) == 80, "n6_tensor_record_t");
+_Static_assert(sizeof(n6_tensor_record_t) == 92, "n6_tensor_record_t");
 _Static_assert(offsetof(n6_tensor_record_t, name) == 0, "n6_tensor_record_t.name");
 _Static_assert(offsetof(n6_tensor_record_t, dtype) == 32, "n6_tensor_record_t.dtype");
 _Static_assert(offsetof(n6_tensor_record_t, ndim) == 33, "n6_tensor_record_t.ndim");
@@ -439,6 +576,11 @@ _Static_assert(offsetof(n6_tensor_record_t, offset) == 64, "n6_tensor_record_t.o
 _Static_assert(offsetof(n6_tensor_record_t, scale) == 68, "n6_tensor_record_t.scale");
 _Static_assert(offsetof(n6_tensor_record_t, zero_point) == 72, "n6_tensor_record_t.zero_point");
 _Static_assert(offsetof(n6_tensor_record_t, axis) == 76, "n6_tensor_record_t.axis");
+_Static_assert(offsetof(n6_tensor_record_t, encodings) == 80, "n6_tensor_record_t.encodings");
+_Static_assert(offsetof(n6_tensor_record_t, height) == 84, "n6_tensor_record_t.height");
+_Static_assert(offsetof(n6_tensor_record_t, width) == 86, "n6_tensor_record_t.width");
+_Static_assert(offsetof(n6_tensor_record_t, channels) == 88, "n6_tensor_record_t.channels");
+_Static_assert(offsetof(n6_tensor_record_t, reserved) == 90, "n6_tensor_record_t.reserved");
 
 typedef struct {
     float scale; /* scale of one channel */
@@ -494,69 +636,99 @@ _Static_assert(offsetof(n6_log_level_request_t, reserved) == 1, "n6_log_level_re
 
 typedef struct {
     uint8_t kind; /* n6_reset_kind_t: ResetKind */
-    uint8_t reserved[3]; /* 0 */
+    uint8_t reserved[7]; /* 0 */
+    uint64_t boot_nonce; /* DEVICE: of the device that is meant; another one answers and does nothing. SESSION: 0 */
 } n6_reset_t;
-_Static_assert(sizeof(n6_reset_t) == 4, "n6_reset_t");
+_Static_assert(sizeof(n6_reset_t) == 16, "n6_reset_t");
 _Static_assert(offsetof(n6_reset_t, kind) == 0, "n6_reset_t.kind");
 _Static_assert(offsetof(n6_reset_t, reserved) == 1, "n6_reset_t.reserved");
+_Static_assert(offsetof(n6_reset_t, boot_nonce) == 8, "n6_reset_t.boot_nonce");
 
 typedef struct {
     uint32_t position; /* DATA bytes sent so far in this session */
     uint32_t length; /* bytes of the upload */
-    uint32_t crc; /* zlib.crc32 of all of them */
+    uint32_t crc; /* zlib.crc32 of all of them, as they were sent */
     uint16_t network; /* index of the network */
     uint8_t slot; /* input slot */
-    uint8_t reserved; /* 0 */
+    uint8_t parts; /* number of Part records that follow; 0 = the raw bytes of all inputs, each at its TensorRecord.offset */
+    uint16_t head; /* bytes of this struct: the records start after them */
+    uint16_t record; /* bytes of one Part */
 } n6_commit_t;
-_Static_assert(sizeof(n6_commit_t) == 16, "n6_commit_t");
+_Static_assert(sizeof(n6_commit_t) == 20, "n6_commit_t");
 _Static_assert(offsetof(n6_commit_t, position) == 0, "n6_commit_t.position");
 _Static_assert(offsetof(n6_commit_t, length) == 4, "n6_commit_t.length");
 _Static_assert(offsetof(n6_commit_t, crc) == 8, "n6_commit_t.crc");
 _Static_assert(offsetof(n6_commit_t, network) == 12, "n6_commit_t.network");
 _Static_assert(offsetof(n6_commit_t, slot) == 14, "n6_commit_t.slot");
-_Static_assert(offsetof(n6_commit_t, reserved) == 15, "n6_commit_t.reserved");
+_Static_assert(offsetof(n6_commit_t, parts) == 15, "n6_commit_t.parts");
+_Static_assert(offsetof(n6_commit_t, head) == 16, "n6_commit_t.head");
+_Static_assert(offsetof(n6_commit_t, record) == 18, "n6_commit_t.record");
 
 typedef struct {
-    uint64_t key; /* idempotency key: the same key never runs twice while its result is held */
-    uint32_t upload; /* id of the upload whose bytes the slot must hold */
+    uint32_t offset; /* where in the upload it starts */
+    uint32_t length; /* its bytes */
+    uint8_t input; /* index of the input that it is for */
+    uint8_t encoding; /* n6_encoding_t: Encoding */
+    uint16_t reserved; /* 0 */
+} n6_part_t;
+_Static_assert(sizeof(n6_part_t) == 12, "n6_part_t");
+_Static_assert(offsetof(n6_part_t, offset) == 0, "n6_part_t.offset");
+_Static_assert(offsetof(n6_part_t, length) == 4, "n6_part_t.length");
+_Static_assert(offsetof(n6_part_t, input) == 8, "n6_part_t.input");
+_Static_assert(offsetof(n6_part_t, encoding) == 9, "n6_part_t.encoding");
+_Static_assert(offsetof(n6_part_t, reserved) == 10, "n6_part_t.reserved");
+
+typedef struct {
+    uint64_t key; /* idempotency key, drawn at random: what has run under a key never runs again under it */
+    uint32_t upload; /* id of the upload whose bytes the slot must hold; not 0 */
+    uint32_t digest; /* Commit.crc of that upload */
     uint32_t ttl_us; /* time to live in microseconds from now; 0 = unlimited */
     uint16_t network; /* index of the network */
     uint8_t slot; /* input slot */
     uint8_t priority; /* larger runs first; equal ones: the network that ran longest ago, then in order */
     uint8_t flags; /* InferFlag bits */
-    uint8_t returns; /* number of Return records; 0 = all outputs, raw */
-    uint16_t reserved; /* 0 */
+    uint8_t returns; /* number of Return records that follow; 0 = all outputs, raw */
+    uint8_t head; /* bytes of this struct: the records start after them */
+    uint8_t record; /* bytes of one Return */
+    uint32_t reserved; /* 0 */
 } n6_infer_t;
-_Static_assert(sizeof(n6_infer_t) == 24, "n6_infer_t");
+_Static_assert(sizeof(n6_infer_t) == 32, "n6_infer_t");
 _Static_assert(offsetof(n6_infer_t, key) == 0, "n6_infer_t.key");
 _Static_assert(offsetof(n6_infer_t, upload) == 8, "n6_infer_t.upload");
-_Static_assert(offsetof(n6_infer_t, ttl_us) == 12, "n6_infer_t.ttl_us");
-_Static_assert(offsetof(n6_infer_t, network) == 16, "n6_infer_t.network");
-_Static_assert(offsetof(n6_infer_t, slot) == 18, "n6_infer_t.slot");
-_Static_assert(offsetof(n6_infer_t, priority) == 19, "n6_infer_t.priority");
-_Static_assert(offsetof(n6_infer_t, flags) == 20, "n6_infer_t.flags");
-_Static_assert(offsetof(n6_infer_t, returns) == 21, "n6_infer_t.returns");
-_Static_assert(offsetof(n6_infer_t, reserved) == 22, "n6_infer_t.reserved");
+_Static_assert(offsetof(n6_infer_t, digest) == 12, "n6_infer_t.digest");
+_Static_assert(offsetof(n6_infer_t, ttl_us) == 16, "n6_infer_t.ttl_us");
+_Static_assert(offsetof(n6_infer_t, network) == 20, "n6_infer_t.network");
+_Static_assert(offsetof(n6_infer_t, slot) == 22, "n6_infer_t.slot");
+_Static_assert(offsetof(n6_infer_t, priority) == 23, "n6_infer_t.priority");
+_Static_assert(offsetof(n6_infer_t, flags) == 24, "n6_infer_t.flags");
+_Static_assert(offsetof(n6_infer_t, returns) == 25, "n6_infer_t.returns");
+_Static_assert(offsetof(n6_infer_t, head) == 26, "n6_infer_t.head");
+_Static_assert(offsetof(n6_infer_t, record) == 27, "n6_infer_t.record");
+_Static_assert(offsetof(n6_infer_t, reserved) == 28, "n6_infer_t.reserved");
 
 typedef struct {
-    uint8_t output; /* index of the output */
+    uint16_t output; /* index of the output */
+    uint8_t source; /* n6_source_t: Source */
     uint8_t reduction; /* n6_reduction_t: Reduction */
-    uint16_t channels; /* ARGMAX, THRESHOLD*: number of channels (ARGMAX: size of the last axis) */
     uint32_t offset; /* RAW: first byte; TOPK: first element of the row */
     uint32_t length; /* RAW: bytes, 0 = to the end; TOPK: elements of the row, 0 = to the end */
     uint32_t threshold; /* THRESHOLD*: int32 raw value, or float32 bits for a float tensor */
+    uint16_t channels; /* ARGMAX, THRESHOLD: size of the last axis; THRESHOLD_COLUMNS: size of the last axis but one */
     uint16_t channel; /* THRESHOLD*: index of the score channel */
     uint16_t k; /* TOPK: 1..MAX_TOPK; THRESHOLD*: most rows returned */
+    uint16_t reserved; /* 0 */
 } n6_return_t;
-_Static_assert(sizeof(n6_return_t) == 20, "n6_return_t");
+_Static_assert(sizeof(n6_return_t) == 24, "n6_return_t");
 _Static_assert(offsetof(n6_return_t, output) == 0, "n6_return_t.output");
-_Static_assert(offsetof(n6_return_t, reduction) == 1, "n6_return_t.reduction");
-_Static_assert(offsetof(n6_return_t, channels) == 2, "n6_return_t.channels");
+_Static_assert(offsetof(n6_return_t, source) == 2, "n6_return_t.source");
+_Static_assert(offsetof(n6_return_t, reduction) == 3, "n6_return_t.reduction");
 _Static_assert(offsetof(n6_return_t, offset) == 4, "n6_return_t.offset");
 _Static_assert(offsetof(n6_return_t, length) == 8, "n6_return_t.length");
 _Static_assert(offsetof(n6_return_t, threshold) == 12, "n6_return_t.threshold");
-_Static_assert(offsetof(n6_return_t, channel) == 16, "n6_return_t.channel");
-_Static_assert(offsetof(n6_return_t, k) == 18, "n6_return_t.k");
+_Static_assert(offsetof(n6_return_t, channels) == 16, "n6_return_t.channels");
+_Static_assert(offsetof(n6_return_t, channel) == 18, "n6_return_t.channel");
+_Static_assert(offsetof(n6_return_t, k) == 20, "n6_return_t.k");
+_Static_assert(offsetof(n6_return_t, reserved) == 22, "n6_return_t.reserved");
 
 typedef struct {
     uint8_t state; /* n6_infer_state_t: InferState */
@@ -579,9 +751,11 @@ typedef struct {
     uint8_t outputs; /* number of ResultRecords that follow */
     uint8_t timer_shift; /* a timer value v means v << timer_shift ticks of the device clock */
     uint16_t blocks; /* number of EpochTime records at timers_offset; 0 = none */
-    uint16_t reserved; /* 0 */
+    uint16_t head; /* bytes of this struct: the records start after them */
     uint32_t timers_offset; /* where in the DATA the EpochTime records are */
-    uint32_t reserved2; /* 0 */
+    uint16_t record; /* bytes of one ResultRecord */
+    uint8_t timer_record; /* bytes of one EpochTime */
+    uint8_t reserved; /* 0 */
 } n6_result_t;
 _Static_assert(sizeof(n6_result_t) == 56, "n6_result_t");
 _Static_assert(offsetof(n6_result_t, t_queued) == 0, "n6_result_t.t_queued");
@@ -594,22 +768,24 @@ _Static_assert(offsetof(n6_result_t, network) == 40, "n6_result_t.network");
 _Static_assert(offsetof(n6_result_t, outputs) == 42, "n6_result_t.outputs");
 _Static_assert(offsetof(n6_result_t, timer_shift) == 43, "n6_result_t.timer_shift");
 _Static_assert(offsetof(n6_result_t, blocks) == 44, "n6_result_t.blocks");
-_Static_assert(offsetof(n6_result_t, reserved) == 46, "n6_result_t.reserved");
+_Static_assert(offsetof(n6_result_t, head) == 46, "n6_result_t.head");
 _Static_assert(offsetof(n6_result_t, timers_offset) == 48, "n6_result_t.timers_offset");
-_Static_assert(offsetof(n6_result_t, reserved2) == 52, "n6_result_t.reserved2");
+_Static_assert(offsetof(n6_result_t, record) == 52, "n6_result_t.record");
+_Static_assert(offsetof(n6_result_t, timer_record) == 54, "n6_result_t.timer_record");
+_Static_assert(offsetof(n6_result_t, reserved) == 55, "n6_result_t.reserved");
 
 typedef struct {
-    uint8_t output; /* index of the output */
+    uint16_t output; /* index of the output */
+    uint8_t source; /* n6_source_t: Source */
     uint8_t reduction; /* n6_reduction_t: Reduction */
-    uint16_t reserved; /* 0 */
     uint32_t offset; /* where in the DATA it is */
     uint32_t length; /* its bytes */
     uint32_t count; /* records of a reduction, or rows that passed the threshold: may exceed what is returned */
 } n6_result_record_t;
 _Static_assert(sizeof(n6_result_record_t) == 16, "n6_result_record_t");
 _Static_assert(offsetof(n6_result_record_t, output) == 0, "n6_result_record_t.output");
-_Static_assert(offsetof(n6_result_record_t, reduction) == 1, "n6_result_record_t.reduction");
-_Static_assert(offsetof(n6_result_record_t, reserved) == 2, "n6_result_record_t.reserved");
+_Static_assert(offsetof(n6_result_record_t, source) == 2, "n6_result_record_t.source");
+_Static_assert(offsetof(n6_result_record_t, reduction) == 3, "n6_result_record_t.reduction");
 _Static_assert(offsetof(n6_result_record_t, offset) == 4, "n6_result_record_t.offset");
 _Static_assert(offsetof(n6_result_record_t, length) == 8, "n6_result_record_t.length");
 _Static_assert(offsetof(n6_result_record_t, count) == 12, "n6_result_record_t.count");
@@ -654,16 +830,6 @@ _Static_assert(offsetof(n6_cancel_reply_t, found) == 0, "n6_cancel_reply_t.found
 
 typedef struct {
     uint32_t target; /* id of the INFER */
-    uint32_t offset; /* first byte; a multiple of the chunk size */
-    uint32_t length; /* bytes, 0 = to the end */
-} n6_read_t;
-_Static_assert(sizeof(n6_read_t) == 12, "n6_read_t");
-_Static_assert(offsetof(n6_read_t, target) == 0, "n6_read_t.target");
-_Static_assert(offsetof(n6_read_t, offset) == 4, "n6_read_t.offset");
-_Static_assert(offsetof(n6_read_t, length) == 8, "n6_read_t.length");
-
-typedef struct {
-    uint32_t target; /* id of the INFER */
 } n6_release_t;
 _Static_assert(sizeof(n6_release_t) == 4, "n6_release_t");
 _Static_assert(offsetof(n6_release_t, target) == 0, "n6_release_t.target");
@@ -679,25 +845,27 @@ _Static_assert(offsetof(n6_nak_t, length) == 4, "n6_nak_t.length");
 typedef struct {
     uint64_t time; /* device time */
     uint8_t level; /* n6_log_level_t: LogLevel */
-    uint8_t reserved[3]; /* 0 */
+    uint8_t reserved; /* 0 */
+    uint16_t head; /* bytes of this struct: the text starts after them */
     uint32_t dropped; /* log lines that were dropped before this one, since start-up */
 } n6_log_t;
 _Static_assert(sizeof(n6_log_t) == 16, "n6_log_t");
 _Static_assert(offsetof(n6_log_t, time) == 0, "n6_log_t.time");
 _Static_assert(offsetof(n6_log_t, level) == 8, "n6_log_t.level");
 _Static_assert(offsetof(n6_log_t, reserved) == 9, "n6_log_t.reserved");
+_Static_assert(offsetof(n6_log_t, head) == 10, "n6_log_t.head");
 _Static_assert(offsetof(n6_log_t, dropped) == 12, "n6_log_t.dropped");
 
 typedef struct {
     uint8_t status; /* n6_status_t: Status */
     uint8_t type; /* n6_message_type_t: type of the request */
-    uint16_t reserved; /* 0 */
-    uint32_t value; /* the offending value */
+    uint16_t field; /* offset of the refused field in the request's payload; Limit.NO_FIELD = none */
+    uint32_t value; /* its value, or the number that the status names */
 } n6_error_reply_t;
 _Static_assert(sizeof(n6_error_reply_t) == 8, "n6_error_reply_t");
 _Static_assert(offsetof(n6_error_reply_t, status) == 0, "n6_error_reply_t.status");
 _Static_assert(offsetof(n6_error_reply_t, type) == 1, "n6_error_reply_t.type");
-_Static_assert(offsetof(n6_error_reply_t, reserved) == 2, "n6_error_reply_t.reserved");
+_Static_assert(offsetof(n6_error_reply_t, field) == 2, "n6_error_reply_t.field");
 _Static_assert(offsetof(n6_error_reply_t, value) == 4, "n6_error_reply_t.value");
 
 typedef struct {
@@ -705,6 +873,14 @@ typedef struct {
 } n6_subscribe_t;
 _Static_assert(sizeof(n6_subscribe_t) == 4, "n6_subscribe_t");
 _Static_assert(offsetof(n6_subscribe_t, interval_ms) == 0, "n6_subscribe_t.interval_ms");
+
+typedef struct {
+    uint16_t first; /* index of the first network wanted */
+    uint16_t reserved; /* 0 */
+} n6_stats_request_t;
+_Static_assert(sizeof(n6_stats_request_t) == 4, "n6_stats_request_t");
+_Static_assert(offsetof(n6_stats_request_t, first) == 0, "n6_stats_request_t.first");
+_Static_assert(offsetof(n6_stats_request_t, reserved) == 2, "n6_stats_request_t.reserved");
 
 typedef struct {
     uint64_t time; /* device time */
@@ -728,11 +904,15 @@ typedef struct {
     int16_t temperature_dc; /* as in InfoReply */
     uint32_t cpu_hz; /* CPU clock */
     uint32_t npu_hz; /* NPU clock */
-    uint16_t networks; /* number of NetworkStats records */
-    uint16_t first; /* index of the first record */
-    uint32_t reserved; /* 0 */
+    uint32_t refused; /* DATA frames that were dropped: beyond the grant, for a slot in use, or impossible */
+    uint16_t head; /* bytes of this struct: the records start after them */
+    uint16_t record; /* bytes of one NetworkStats */
+    uint16_t first; /* index of the first record of this page */
+    uint16_t count; /* records of this page */
+    uint16_t total; /* number of networks */
+    uint16_t reserved; /* 0 */
 } n6_stats_reply_t;
-_Static_assert(sizeof(n6_stats_reply_t) == 104, "n6_stats_reply_t");
+_Static_assert(sizeof(n6_stats_reply_t) == 112, "n6_stats_reply_t");
 _Static_assert(offsetof(n6_stats_reply_t, time) == 0, "n6_stats_reply_t.time");
 _Static_assert(offsetof(n6_stats_reply_t, since) == 8, "n6_stats_reply_t.since");
 _Static_assert(offsetof(n6_stats_reply_t, rx_bytes) == 16, "n6_stats_reply_t.rx_bytes");
@@ -754,9 +934,13 @@ _Static_assert(offsetof(n6_stats_reply_t, queue) == 84, "n6_stats_reply_t.queue"
 _Static_assert(offsetof(n6_stats_reply_t, temperature_dc) == 86, "n6_stats_reply_t.temperature_dc");
 _Static_assert(offsetof(n6_stats_reply_t, cpu_hz) == 88, "n6_stats_reply_t.cpu_hz");
 _Static_assert(offsetof(n6_stats_reply_t, npu_hz) == 92, "n6_stats_reply_t.npu_hz");
-_Static_assert(offsetof(n6_stats_reply_t, networks) == 96, "n6_stats_reply_t.networks");
-_Static_assert(offsetof(n6_stats_reply_t, first) == 98, "n6_stats_reply_t.first");
-_Static_assert(offsetof(n6_stats_reply_t, reserved) == 100, "n6_stats_reply_t.reserved");
+_Static_assert(offsetof(n6_stats_reply_t, refused) == 96, "n6_stats_reply_t.refused");
+_Static_assert(offsetof(n6_stats_reply_t, head) == 100, "n6_stats_reply_t.head");
+_Static_assert(offsetof(n6_stats_reply_t, record) == 102, "n6_stats_reply_t.record");
+_Static_assert(offsetof(n6_stats_reply_t, first) == 104, "n6_stats_reply_t.first");
+_Static_assert(offsetof(n6_stats_reply_t, count) == 106, "n6_stats_reply_t.count");
+_Static_assert(offsetof(n6_stats_reply_t, total) == 108, "n6_stats_reply_t.total");
+_Static_assert(offsetof(n6_stats_reply_t, reserved) == 110, "n6_stats_reply_t.reserved");
 
 typedef struct {
     uint64_t sum; /* ticks of all good runs */
@@ -800,7 +984,8 @@ typedef struct {
     uint16_t count; /* BlockStats records of this page */
     uint16_t total; /* blocks of the network */
     uint32_t runs; /* inferences summed up */
-    uint32_t reserved; /* 0 */
+    uint16_t head; /* bytes of this struct: the records start after them */
+    uint16_t record; /* bytes of one BlockStats */
 } n6_epoch_stats_reply_t;
 _Static_assert(sizeof(n6_epoch_stats_reply_t) == 16, "n6_epoch_stats_reply_t");
 _Static_assert(offsetof(n6_epoch_stats_reply_t, network) == 0, "n6_epoch_stats_reply_t.network");
@@ -808,7 +993,8 @@ _Static_assert(offsetof(n6_epoch_stats_reply_t, first) == 2, "n6_epoch_stats_rep
 _Static_assert(offsetof(n6_epoch_stats_reply_t, count) == 4, "n6_epoch_stats_reply_t.count");
 _Static_assert(offsetof(n6_epoch_stats_reply_t, total) == 6, "n6_epoch_stats_reply_t.total");
 _Static_assert(offsetof(n6_epoch_stats_reply_t, runs) == 8, "n6_epoch_stats_reply_t.runs");
-_Static_assert(offsetof(n6_epoch_stats_reply_t, reserved) == 12, "n6_epoch_stats_reply_t.reserved");
+_Static_assert(offsetof(n6_epoch_stats_reply_t, head) == 12, "n6_epoch_stats_reply_t.head");
+_Static_assert(offsetof(n6_epoch_stats_reply_t, record) == 14, "n6_epoch_stats_reply_t.record");
 
 typedef struct {
     uint64_t pre; /* sum of ticks */
@@ -823,6 +1009,112 @@ _Static_assert(offsetof(n6_block_stats_t, core) == 8, "n6_block_stats_t.core");
 _Static_assert(offsetof(n6_block_stats_t, post) == 16, "n6_block_stats_t.post");
 _Static_assert(offsetof(n6_block_stats_t, min) == 24, "n6_block_stats_t.min");
 _Static_assert(offsetof(n6_block_stats_t, max) == 28, "n6_block_stats_t.max");
+
+typedef struct {
+    uint32_t baud; /* bit rate that the host proposes */
+    uint32_t reserved; /* 0 */
+} n6_rate_t;
+_Static_assert(sizeof(n6_rate_t) == 8, "n6_rate_t");
+_Static_assert(offsetof(n6_rate_t, baud) == 0, "n6_rate_t.baud");
+_Static_assert(offsetof(n6_rate_t, reserved) == 4, "n6_rate_t.reserved");
+
+typedef struct {
+    uint32_t baud; /* bit rate that the device can set; 0 = none close enough */
+    uint32_t switch_ms; /* milliseconds after the end of this frame at which both sides change */
+} n6_rate_reply_t;
+_Static_assert(sizeof(n6_rate_reply_t) == 8, "n6_rate_reply_t");
+_Static_assert(offsetof(n6_rate_reply_t, baud) == 0, "n6_rate_reply_t.baud");
+_Static_assert(offsetof(n6_rate_reply_t, switch_ms) == 4, "n6_rate_reply_t.switch_ms");
+
+typedef struct {
+    uint16_t network; /* index of the network */
+    uint16_t reserved; /* 0 */
+} n6_check_t;
+_Static_assert(sizeof(n6_check_t) == 4, "n6_check_t");
+_Static_assert(offsetof(n6_check_t, network) == 0, "n6_check_t.network");
+_Static_assert(offsetof(n6_check_t, reserved) == 2, "n6_check_t.reserved");
+
+typedef struct {
+    uint64_t ticks; /* time of the run with the stored input */
+    uint32_t digest; /* zlib.crc32 of all raw outputs, in order */
+    uint8_t state; /* n6_check_state_t: CheckState */
+    uint8_t reserved[3]; /* 0 */
+} n6_check_reply_t;
+_Static_assert(sizeof(n6_check_reply_t) == 16, "n6_check_reply_t");
+_Static_assert(offsetof(n6_check_reply_t, ticks) == 0, "n6_check_reply_t.ticks");
+_Static_assert(offsetof(n6_check_reply_t, digest) == 8, "n6_check_reply_t.digest");
+_Static_assert(offsetof(n6_check_reply_t, state) == 12, "n6_check_reply_t.state");
+_Static_assert(offsetof(n6_check_reply_t, reserved) == 13, "n6_check_reply_t.reserved");
+
+typedef struct {
+    uint16_t network; /* index of the network */
+    uint8_t action; /* n6_lease_action_t: LeaseAction */
+    uint8_t reserved; /* 0 */
+    uint32_t duration_ms; /* for how long */
+} n6_lease_t;
+_Static_assert(sizeof(n6_lease_t) == 8, "n6_lease_t");
+_Static_assert(offsetof(n6_lease_t, network) == 0, "n6_lease_t.network");
+_Static_assert(offsetof(n6_lease_t, action) == 2, "n6_lease_t.action");
+_Static_assert(offsetof(n6_lease_t, reserved) == 3, "n6_lease_t.reserved");
+_Static_assert(offsetof(n6_lease_t, duration_ms) == 4, "n6_lease_t.duration_ms");
+
+typedef struct {
+    uint32_t remaining_ms; /* until the lease ends; 0 = nobody holds it */
+    uint8_t own; /* 1 if the asking client holds it */
+    uint8_t reserved; /* 0 */
+    uint16_t head; /* bytes of this struct: the holder's name, UTF-8, follows */
+} n6_lease_reply_t;
+_Static_assert(sizeof(n6_lease_reply_t) == 8, "n6_lease_reply_t");
+_Static_assert(offsetof(n6_lease_reply_t, remaining_ms) == 0, "n6_lease_reply_t.remaining_ms");
+_Static_assert(offsetof(n6_lease_reply_t, own) == 4, "n6_lease_reply_t.own");
+_Static_assert(offsetof(n6_lease_reply_t, reserved) == 5, "n6_lease_reply_t.reserved");
+_Static_assert(offsetof(n6_lease_reply_t, head) == 6, "n6_lease_reply_t.head");
+
+typedef struct {
+    uint16_t first; /* index of the first client wanted */
+    uint16_t reserved; /* 0 */
+} n6_clients_t;
+_Static_assert(sizeof(n6_clients_t) == 4, "n6_clients_t");
+_Static_assert(offsetof(n6_clients_t, first) == 0, "n6_clients_t.first");
+_Static_assert(offsetof(n6_clients_t, reserved) == 2, "n6_clients_t.reserved");
+
+typedef struct {
+    uint16_t head; /* bytes of this struct: the records start after them */
+    uint16_t record; /* bytes of one record */
+    uint16_t first; /* index of the first record of this page */
+    uint16_t count; /* records of this page */
+    uint16_t total; /* number of clients */
+    uint16_t reserved; /* 0 */
+} n6_clients_reply_t;
+_Static_assert(sizeof(n6_clients_reply_t) == 12, "n6_clients_reply_t");
+_Static_assert(offsetof(n6_clients_reply_t, head) == 0, "n6_clients_reply_t.head");
+_Static_assert(offsetof(n6_clients_reply_t, record) == 2, "n6_clients_reply_t.record");
+_Static_assert(offsetof(n6_clients_reply_t, first) == 4, "n6_clients_reply_t.first");
+_Static_assert(offsetof(n6_clients_reply_t, count) == 6, "n6_clients_reply_t.count");
+_Static_assert(offsetof(n6_clients_reply_t, total) == 8, "n6_clients_reply_t.total");
+_Static_assert(offsetof(n6_clients_reply_t, reserved) == 10, "n6_clients_reply_t.reserved");
+
+typedef struct {
+    uint64_t rx_bytes; /* bytes received from it */
+    uint64_t tx_bytes; /* bytes sent to it */
+    char name[32]; /* as it named itself, UTF-8, zero padded */
+    uint32_t id; /* number of the client, new for each connection */
+    uint32_t runs; /* its inferences that ended well */
+    uint16_t queued; /* its inferences that wait, are queued or run */
+    uint16_t leases; /* networks that it has leased */
+    uint8_t role; /* n6_role_t: Role */
+    uint8_t reserved[3]; /* 0 */
+} n6_client_record_t;
+_Static_assert(sizeof(n6_client_record_t) == 64, "n6_client_record_t");
+_Static_assert(offsetof(n6_client_record_t, rx_bytes) == 0, "n6_client_record_t.rx_bytes");
+_Static_assert(offsetof(n6_client_record_t, tx_bytes) == 8, "n6_client_record_t.tx_bytes");
+_Static_assert(offsetof(n6_client_record_t, name) == 16, "n6_client_record_t.name");
+_Static_assert(offsetof(n6_client_record_t, id) == 48, "n6_client_record_t.id");
+_Static_assert(offsetof(n6_client_record_t, runs) == 52, "n6_client_record_t.runs");
+_Static_assert(offsetof(n6_client_record_t, queued) == 56, "n6_client_record_t.queued");
+_Static_assert(offsetof(n6_client_record_t, leases) == 58, "n6_client_record_t.leases");
+_Static_assert(offsetof(n6_client_record_t, role) == 60, "n6_client_record_t.role");
+_Static_assert(offsetof(n6_client_record_t, reserved) == 61, "n6_client_record_t.reserved");
 
 /* clang-format on */
 
