@@ -23,6 +23,8 @@ class Record(ABC):
 
     SIZE: ClassVar[int]
     """bytes"""
+    BASE_SIZE: ClassVar[int]
+    """bytes of what minor 0 of the protocol has; a peer of an older minor may send no more, and the rest is 0"""
     STRUCT: ClassVar[Struct]
     """all fields, those that are reserved as padding"""
     DTYPE: ClassVar[np.dtype[np.void]]
@@ -47,33 +49,50 @@ class Record(ABC):
         """
 
     @classmethod
-    def unpack_all(cls, buffer: Buffer, count: int = -1, offset: int = 0) -> tuple[Self, ...]:
+    def unpack_all(cls, buffer: Buffer, count: int, offset: int, stride: int) -> tuple[Self, ...]:
         """Records one after the other.
 
         Args:
             buffer: the bytes.
-            count: number of records; -1 = all that the buffer holds.
+            count: number of records.
             offset: of the first one.
+            stride: bytes of one record as the sender has it.
 
         Raises:
-            ValueError: the buffer is too short, or with -1 not a whole number of records.
+            ValueError: the buffer is too short, or the sender's records are smaller than in minor 0.
         """
-        end = len(buffer) if count < 0 else offset + count * cls.SIZE
-        return tuple(cls.unpack(buffer, at) for at in range(offset, end, cls.SIZE))
+        cls._check_all(buffer, count, offset, stride)
+        view = memoryview(buffer)
+        return tuple(cls.unpack(view[at : at + stride]) for at in range(offset, offset + count * stride, stride))
 
     @classmethod
-    def array(cls, buffer: Buffer, count: int = -1, offset: int = 0) -> NDArray[np.void]:
-        """Records as a read-only structured array of shape (count,) and dtype :attr:`DTYPE`, without a copy.
+    def array(cls, buffer: Buffer, count: int, offset: int, stride: int) -> NDArray[np.void]:
+        """Records as a structured array of shape (count,) and dtype :attr:`DTYPE`; without a copy if stride is SIZE.
 
         Args:
             buffer: the bytes.
-            count: number of records; -1 = all that the buffer holds.
+            count: number of records.
             offset: of the first one.
+            stride: bytes of one record as the sender has it.
 
         Raises:
-            ValueError: the buffer is too short, or with -1 not a whole number of records.
+            ValueError: the buffer is too short, or the sender's records are smaller than in minor 0.
         """
-        return np.frombuffer(buffer, cls.DTYPE, count, offset)
+        cls._check_all(buffer, count, offset, stride)
+        if stride == cls.SIZE:
+            return np.frombuffer(buffer, cls.DTYPE, count, offset)
+        known = min(stride, cls.SIZE)
+        rows = np.zeros((count, cls.SIZE), np.uint8)
+        rows[:, :known] = np.frombuffer(buffer, np.uint8, count * stride, offset).reshape(count, stride)[:, :known]
+        return rows.reshape(-1).view(cls.DTYPE)
+
+    @classmethod
+    def _check_all(cls, buffer: Buffer, count: int, offset: int, stride: int) -> None:
+        if stride < cls.BASE_SIZE:
+            raise ValueError(f"records of {cls.__name__} have {cls.BASE_SIZE} bytes or more, not {stride}")
+        if offset + count * stride > len(buffer):
+            there = max(len(buffer) - offset, 0)
+            raise ValueError(f"{count} {cls.__name__} of {stride} bytes do not fit the {there} bytes that are there")
 
     # The three methods that dataclass would compile for each record, which doubles the time that their import takes.
 
@@ -91,12 +110,14 @@ class Record(ABC):
 
     @classmethod
     def _values(cls, buffer: Buffer, offset: int) -> tuple[Any, ...]:
-        """The raw values at an offset."""
+        """The raw values at an offset; 0 for what a sender of an older minor does not have."""
         try:
             return cls.STRUCT.unpack_from(buffer, offset)
         except error:
             there = max(len(buffer) - offset, 0)
-            raise ValueError(f"{cls.__name__} needs {cls.SIZE} bytes, {there} are there") from None
+            if there < cls.BASE_SIZE:
+                raise ValueError(f"{cls.__name__} needs {cls.BASE_SIZE} bytes, {there} are there") from None
+            return cls.STRUCT.unpack(bytes(buffer[offset:]).ljust(cls.SIZE, b"\0"))
 
 
 def text(raw: bytes) -> str:

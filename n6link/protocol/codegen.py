@@ -69,6 +69,7 @@ def _c_struct(layout: Layout) -> list[str]:
         prefix = f"{c_name(m.enum.__name__)}: " if m.enum else ""
         lines.append(f"    {_c_member(m)} /* {prefix}{m.doc} */")
     lines += [f"}} {kind};", f'_Static_assert(sizeof({kind}) == {layout.size}, "{kind}");']
+    lines += [f"#define N6_{snake(layout.name).upper()}_BASE_SIZE {layout.base_size}u"]
     lines += [f'_Static_assert(offsetof({kind}, {m.name}) == {m.offset}, "{kind}.{m.name}");' for m in layout.members]
     return [*lines, ""]
 

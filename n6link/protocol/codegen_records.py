@@ -40,10 +40,10 @@ from n6link.protocol.enums import (
 VERSION_MAJOR: Final = {major}
 VERSION_MINOR: Final = {minor}
 VERSION: Final = "{major}.{minor}"
-"""A different major is refused. A minor adds messages or optional fields that older peers skip."""
+"""A different major is refused; the session runs at the smaller minor of both ends."""
 
 SCHEMA_ID: Final = 0x{id:08x}
-"""Hash of everything that both ends must agree on, without the documentation strings."""
+"""Identifies the major: a hash of what its minor 0 defines."""
 '''
 
 
@@ -69,11 +69,12 @@ def _record(layout: Layout) -> Iterator[str]:
     yield f'    """{_place(layout.name)}; {layout.size} bytes."""'
     yield ""
     yield f"    SIZE = {layout.size}"
+    yield f"    BASE_SIZE = {layout.base_size}"
     yield f'    STRUCT = Struct("<{"".join(map(_format, layout.members))}")'
     yield from _call("    DTYPE = np.dtype([", map(_column, layout.members), "])")
     yield ""
     for m in fields:
-        yield f"    {m.name}: {_type(m)} = {_default(m)}"
+        yield f"    {m.name}: {_type(m)} = {_size(layout, m) or _default(m)}"
         yield f'    """{m.doc}"""'
     yield ""
     yield "    def pack(self) -> bytes:"
@@ -143,6 +144,18 @@ def _default(m: Member) -> str:
         return f"{m.enum.__name__}.{m.enum(0).name}"
     zero = "0.0" if m.format == "f" else "0"
     return f"({', '.join([zero] * m.count)})" if m.count else zero
+
+
+def _size(layout: Layout, m: Member) -> int:
+    """What ``head`` and ``record`` say where this version is the sender; 0 for other fields."""
+    if m.name == "head":
+        return layout.size
+    if m.name != "record":
+        return 0
+    bodies = (body for message in schema.MESSAGES.values() for body in (message.request, message.reply))
+    return next(
+        (layouts()[b.tail].size for b in bodies if b and b.struct == layout.name and b.tail in schema.STRUCTS), 0
+    )
 
 
 def _elements(m: Member) -> list[str]:

@@ -10,16 +10,18 @@ from typing import Self, cast
 
 
 class Coded(IntEnum):
-    """An enum whose members carry their documentation: ``NAME = value, "doc"``."""
+    """An enum whose members carry their documentation and the minor that added them: ``NAME = value, "doc", since``."""
 
     doc: str
+    since: int
     _value_: int
 
-    def __new__(cls, value: int, doc: str = "") -> Self:
-        """Makes a member; looking one up needs no doc."""
+    def __new__(cls, value: int, doc: str = "", since: int = 0) -> Self:
+        """Makes a member; looking one up needs neither."""
         member = int.__new__(cls, value)
         member._value_ = value
         member.doc = doc
+        member.since = since
         return member
 
     @classmethod

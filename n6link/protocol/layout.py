@@ -11,7 +11,7 @@ import construct as cs
 
 from n6link.protocol import schema
 from n6link.protocol.enums import Coded
-from n6link.protocol.schema import Coding, Text
+from n6link.protocol.schema import Coding, Since, Text
 
 _SCALARS: Final = {"B": 1, "H": 2, "L": 4, "Q": 8, "b": 1, "h": 2, "l": 4, "q": 8, "f": 4}
 """bytes by ``struct`` format"""
@@ -32,6 +32,8 @@ class Member:
     doc: str
     offset: int
     size: int
+    since: int
+    """minor that added it"""
 
     @property
     def reserved(self) -> bool:
@@ -51,6 +53,11 @@ class Layout:
         """Bytes of all members; there is no padding."""
         return self.members[-1].offset + self.members[-1].size
 
+    @property
+    def base_size(self) -> int:
+        """Bytes of what minor 0 has."""
+        return sum(m.size for m in self.members if not m.since)
+
 
 def members(definition: cs.Struct) -> Iterator[Member]:
     """Walks a construct Struct.
@@ -58,11 +65,16 @@ def members(definition: cs.Struct) -> Iterator[Member]:
     Raises:
         TypeError: a field is not naturally aligned, not little-endian, or of a kind that the schema's rules forbid.
     """
-    offset = 0
+    offset = newest = 0
     for sub in definition.subcons:
-        count, kind, inner = 0, None, sub
+        count, kind, inner, since = 0, None, sub, 0
         while isinstance(inner, cs.Renamed):
             inner = inner.subcon
+        if isinstance(inner, Since):
+            since, inner = inner.minor, inner.subcon
+        if since < newest:
+            raise TypeError(f"{sub.name} of minor {since} comes after a field of minor {newest}; append it")
+        newest = since
         if isinstance(inner, cs.Array):
             count, inner = inner.count, inner.subcon
         if isinstance(inner, Coding):
@@ -76,7 +88,7 @@ def members(definition: cs.Struct) -> Iterator[Member]:
             raise TypeError(f"{sub.name}: {inner!r} is not allowed in a generated struct")
         if offset % align:
             raise TypeError(f"{sub.name} at offset {offset} is not aligned to {align}")
-        yield Member(str(sub.name), form, count, kind, isinstance(inner, Text), str(sub.docs), offset, size)
+        yield Member(str(sub.name), form, count, kind, isinstance(inner, Text), str(sub.docs), offset, size, since)
         offset += size
 
 
@@ -86,14 +98,19 @@ def layouts() -> dict[str, Layout]:
 
 
 def schema_id() -> int:
-    """First four bytes (big-endian) of the SHA-256 over names, types, offsets, enum values and message bodies."""
+    """Identifies a major: what minor 0 of it defines, without the documentation.
+
+    Returns:
+        First four bytes (big-endian) of the SHA-256 over names, types, offsets, enum values and message bodies.
+    """
     lines = [f"version {schema.VERSION_MAJOR}"]
     for name, kind in schema.ENUMS.items():
-        lines += [f"enum {name} {member.name} {member.value}" for member in kind]
+        lines += [f"enum {name} {member.name} {member.value}" for member in kind if not member.since]
     for name, layout in layouts().items():
-        lines += [f"struct {name} {m.name} {m.format} {m.count} {m.offset}" for m in layout.members]
+        if layout.base_size:
+            lines += [f"struct {name} {m.name} {m.format} {m.count} {m.offset}" for m in layout.members if not m.since]
     for message_type, message in schema.MESSAGES.items():
         for role, body in (("request", message.request), ("reply", message.reply), ("event", message.event)):
-            if body:
+            if body and not message.since:
                 lines.append(f"message {message_type.name} {role} {body.struct} {body.tail}")
     return int.from_bytes(hashlib.sha256("\n".join(lines).encode()).digest()[:4], "big")

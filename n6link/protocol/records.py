@@ -12,27 +12,34 @@ import numpy as np
 
 from n6link.protocol.codec import Buffer, Record, padded, text
 from n6link.protocol.enums import (
+    CheckState,
     DType,
+    Encoding,
     EpochKind,
     FieldTag,
     InferState,
+    LeaseAction,
     LogLevel,
     MessageType,
+    NetworkState,
     Reduction,
     ResetCause,
     ResetKind,
+    Role,
     Section,
+    Source,
     Status,
     TimerSource,
+    VoltageMode,
 )
 
-VERSION_MAJOR: Final = 1
+VERSION_MAJOR: Final = 2
 VERSION_MINOR: Final = 0
-VERSION: Final = "1.0"
-"""A different major is refused. A minor adds messages or optional fields that older peers skip."""
+VERSION: Final = "2.0"
+"""A different major is refused; the session runs at the smaller minor of both ends."""
 
-SCHEMA_ID: Final = 0x5702b7f2
-"""Hash of everything that both ends must agree on, without the documentation strings."""
+SCHEMA_ID: Final = 0xb365795f
+"""Identifies the major: a hash of what its minor 0 defines."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -40,6 +47,7 @@ class FrameHeader(Record):
     """Part of other messages; 12 bytes."""
 
     SIZE = 12
+    BASE_SIZE = 12
     STRUCT = Struct("<HBBLHH")
     DTYPE = np.dtype([
         ("magic", "<u2"), ("type", "u1"), ("flags", "u1"), ("id", "<u4"), ("length", "<u2"), ("crc", "<u2"),
@@ -72,6 +80,7 @@ class DataHeader(Record):
     """DATA request, DATA event; 12 bytes."""
 
     SIZE = 12
+    BASE_SIZE = 12
     STRUCT = Struct("<LLB1xH")
     DTYPE = np.dtype([("position", "<u4"), ("offset", "<u4"), ("slot", "u1"), ("reserved", "u1"), ("crc", "<u2")])
 
@@ -94,12 +103,14 @@ class DataHeader(Record):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Hello(Record):
-    """HELLO request; 24 bytes."""
+    """HELLO request; 40 bytes."""
 
-    SIZE = 24
-    STRUCT = Struct("<HHLQLL")
+    SIZE = 40
+    BASE_SIZE = 40
+    STRUCT = Struct("<HHLQHHLLBB2xQ")
     DTYPE = np.dtype([
-        ("major", "<u2"), ("minor", "<u2"), ("schema", "<u4"), ("nonce", "<u8"), ("features", "<u4"), ("window", "<u4"),
+        ("major", "<u2"), ("minor", "<u2"), ("schema", "<u4"), ("nonce", "<u8"), ("head", "<u2"), ("max_chunk", "<u2"),
+        ("window", "<u4"), ("features", "<u4"), ("flags", "u1"), ("role", "u1"), ("reserved", "<u2"), ("resume", "<u8"),
     ])
 
     major: int = 0
@@ -109,82 +120,110 @@ class Hello(Record):
     schema: int = 0
     """SCHEMA_ID of the sender"""
     nonce: int = 0
-    """chosen by the host; the reply repeats it, so that answers to an older HELLO are told apart"""
-    features: int = 0
-    """Feature bits the host understands"""
+    """chosen by the host, new for each HELLO; the reply repeats it"""
+    head: int = 40
+    """bytes of this struct: the fields start after them"""
+    max_chunk: int = 0
+    """largest chunk that the host can receive or wants to send"""
     window: int = 0
-    """DATA bytes the host is ready to receive"""
+    """DATA bytes that the host is ready to receive; Limit.MIN_CHUNK to Limit.MAX_WINDOW"""
+    features: int = 0
+    """Feature bits that the host understands"""
+    flags: int = 0
+    """HelloFlag bits"""
+    role: Role | int = Role.CONTROL
+    """Role"""
+    resume: int = 0
+    """HelloFlag.RESUME: nonce of the HELLO that opened or resumed the session last; else 0"""
 
     def pack(self) -> bytes:
-        return self.STRUCT.pack(self.major, self.minor, self.schema, self.nonce, self.features, self.window)
+        return self.STRUCT.pack(
+            self.major, self.minor, self.schema, self.nonce, self.head, self.max_chunk, self.window, self.features,
+            self.flags, self.role, self.resume,
+        )
 
     @classmethod
     def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
-        return cls(*cls._values(buffer, offset))
+        (
+            major, minor, schema, nonce, head, max_chunk, window, features, flags, role, resume,
+        ) = cls._values(buffer, offset)
+        return cls(major, minor, schema, nonce, head, max_chunk, window, features, flags, Role.named(role), resume)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class HelloReply(Record):
-    """HELLO reply; 80 bytes."""
+    """HELLO reply; 104 bytes."""
 
-    SIZE = 80
-    STRUCT = Struct("<HHLQQQLLHHHBBLL24s")
+    SIZE = 104
+    BASE_SIZE = 104
+    STRUCT = Struct("<HHLQHHLLBBBBQQHHLLH2x16s24s")
     DTYPE = np.dtype([
-        ("major", "<u2"), ("minor", "<u2"), ("schema", "<u4"), ("nonce", "<u8"), ("boot_nonce", "<u8"),
-        ("tick_hz", "<u8"), ("features", "<u4"), ("window", "<u4"), ("chunk", "<u2"), ("requests", "<u2"),
-        ("networks", "<u2"), ("slots", "u1"), ("results", "u1"), ("slot_size", "<u4"), ("result_size", "<u4"),
-        ("build", "S24"),
+        ("major", "<u2"), ("minor", "<u2"), ("schema", "<u4"), ("nonce", "<u8"), ("head", "<u2"), ("chunk", "<u2"),
+        ("window", "<u4"), ("features", "<u4"), ("flags", "u1"), ("slots", "u1"), ("results", "u1"), ("queue", "u1"),
+        ("boot_nonce", "<u8"), ("tick_hz", "<u8"), ("requests", "<u2"), ("networks", "<u2"), ("slot_size", "<u4"),
+        ("result_size", "<u4"), ("quiet_ms", "<u2"), ("reserved", "<u2"), ("unique_id", "S16"), ("build", "S24"),
     ])
 
     major: int = 0
     """protocol version"""
     minor: int = 0
-    """protocol version"""
+    """protocol version; the session runs at the smaller minor of both sides"""
     schema: int = 0
     """SCHEMA_ID of the sender"""
     nonce: int = 0
     """that of the Hello"""
-    boot_nonce: int = 0
-    """random number drawn at start-up: another one means that the device was restarted"""
-    tick_hz: int = 0
-    """rate of the device clock, in which all its times are given"""
+    head: int = 104
+    """bytes of this struct: the fields start after them"""
+    chunk: int = 0
+    """chunk size of both directions: every DATA frame except a transfer's last carries exactly this many"""
+    window: int = 0
+    """DATA bytes that the device is ready to receive"""
     features: int = 0
     """Feature bits of the device"""
-    window: int = 0
-    """DATA bytes the device is ready to receive"""
-    chunk: int = 0
-    """chunk size of both directions: every DATA frame but a transfer's last carries exactly this many"""
-    requests: int = 0
-    """most requests the host may have open at once"""
-    networks: int = 0
-    """number of networks"""
+    flags: int = 0
+    """HelloReplyFlag bits"""
     slots: int = 0
     """number of input slots"""
     results: int = 0
     """number of result buffers"""
+    queue: int = 0
+    """most inferences that may wait, be queued or run at once"""
+    boot_nonce: int = 0
+    """random number drawn at start-up: another value means that the device was restarted"""
+    tick_hz: int = 0
+    """rate of the device clock, in which all its times are given"""
+    requests: int = 0
+    """most requests that the host may have open at once"""
+    networks: int = 0
+    """number of networks"""
     slot_size: int = 0
     """bytes of an input slot"""
     result_size: int = 0
     """bytes of a result buffer"""
+    quiet_ms: int = 0
+    """milliseconds after which the device gives up a frame whose bytes stop arriving"""
+    unique_id: bytes = b"\0" * 16
+    """the chip's unique id, zero padded; all zero = unknown"""
     build: str = ""
     """build id of the firmware, UTF-8, zero padded"""
 
     def pack(self) -> bytes:
         return self.STRUCT.pack(
-            self.major, self.minor, self.schema, self.nonce, self.boot_nonce, self.tick_hz, self.features, self.window,
-            self.chunk, self.requests, self.networks, self.slots, self.results, self.slot_size, self.result_size,
+            self.major, self.minor, self.schema, self.nonce, self.head, self.chunk, self.window, self.features,
+            self.flags, self.slots, self.results, self.queue, self.boot_nonce, self.tick_hz, self.requests,
+            self.networks, self.slot_size, self.result_size, self.quiet_ms, padded(self.unique_id, 16),
             padded(self.build, 24),
         )
 
     @classmethod
     def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
         (
-            major, minor, schema, nonce, boot_nonce, tick_hz, features, window, chunk, requests, networks, slots,
-            results, slot_size, result_size, build,
+            major, minor, schema, nonce, head, chunk, window, features, flags, slots, results, queue, boot_nonce,
+            tick_hz, requests, networks, slot_size, result_size, quiet_ms, unique_id, build,
         ) = cls._values(buffer, offset)
         return cls(
-            major, minor, schema, nonce, boot_nonce, tick_hz, features, window, chunk, requests, networks, slots,
-            results, slot_size, result_size, text(build),
+            major, minor, schema, nonce, head, chunk, window, features, flags, slots, results, queue, boot_nonce,
+            tick_hz, requests, networks, slot_size, result_size, quiet_ms, unique_id, text(build),
         )
 
 
@@ -193,6 +232,7 @@ class Field(Record):
     """Part of other messages; 4 bytes."""
 
     SIZE = 4
+    BASE_SIZE = 4
     STRUCT = Struct("<HH")
     DTYPE = np.dtype([("tag", "<u2"), ("length", "<u2")])
 
@@ -215,16 +255,19 @@ class Ping(Record):
     """PING request; 16 bytes."""
 
     SIZE = 16
-    STRUCT = Struct("<QL4x")
-    DTYPE = np.dtype([("host_time", "<u8"), ("position", "<u4"), ("reserved", "<u4")])
+    BASE_SIZE = 16
+    STRUCT = Struct("<QLH2x")
+    DTYPE = np.dtype([("host_time", "<u8"), ("position", "<u4"), ("head", "<u2"), ("reserved", "<u2")])
 
     host_time: int = 0
     """any number; the reply repeats it"""
     position: int = 0
     """DATA bytes sent so far in this session: what was lost before it is written off"""
+    head: int = 16
+    """bytes of this struct: any bytes may follow, and the reply repeats them"""
 
     def pack(self) -> bytes:
-        return self.STRUCT.pack(self.host_time, self.position)
+        return self.STRUCT.pack(self.host_time, self.position, self.head)
 
     @classmethod
     def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
@@ -233,11 +276,15 @@ class Ping(Record):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class PingReply(Record):
-    """PING reply; 24 bytes."""
+    """PING reply; 32 bytes."""
 
-    SIZE = 24
-    STRUCT = Struct("<QQLL")
-    DTYPE = np.dtype([("host_time", "<u8"), ("device_time", "<u8"), ("limit", "<u4"), ("position", "<u4")])
+    SIZE = 32
+    BASE_SIZE = 32
+    STRUCT = Struct("<QQLLH6x")
+    DTYPE = np.dtype([
+        ("host_time", "<u8"), ("device_time", "<u8"), ("limit", "<u4"), ("position", "<u4"), ("head", "<u2"),
+        ("reserved", "<u2", (3,)),
+    ])
 
     host_time: int = 0
     """that of the Ping"""
@@ -246,10 +293,12 @@ class PingReply(Record):
     limit: int = 0
     """as in Credit"""
     position: int = 0
-    """DATA bytes the device has sent in this session: what was lost before is written off"""
+    """DATA bytes that the device has sent in this session: what was lost before it is written off"""
+    head: int = 32
+    """bytes of this struct: the bytes that followed the Ping follow it"""
 
     def pack(self) -> bytes:
-        return self.STRUCT.pack(self.host_time, self.device_time, self.limit, self.position)
+        return self.STRUCT.pack(self.host_time, self.device_time, self.limit, self.position, self.head)
 
     @classmethod
     def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
@@ -261,6 +310,7 @@ class Credit(Record):
     """CREDIT request, CREDIT event; 4 bytes."""
 
     SIZE = 4
+    BASE_SIZE = 4
     STRUCT = Struct("<L")
     DTYPE = np.dtype([("limit", "<u4")])
 
@@ -277,22 +327,22 @@ class Credit(Record):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class InfoReply(Record):
-    """INFO reply; 112 bytes."""
+    """INFO reply; 104 bytes."""
 
-    SIZE = 112
-    STRUCT = Struct("<32s24s16sQLLLLLLhBB4x")
+    SIZE = 104
+    BASE_SIZE = 104
+    STRUCT = Struct("<32s24sQLLLLLLhBBHB1xL4x")
     DTYPE = np.dtype([
-        ("board", "S32"), ("firmware", "S24"), ("unique_id", "S16"), ("uptime", "<u8"), ("cpu_hz", "<u4"),
-        ("npu_hz", "<u4"), ("bus_hz", "<u4"), ("baud", "<u4"), ("ram_total", "<u4"), ("ram_free", "<u4"),
-        ("temperature_dc", "<i2"), ("reset_cause", "u1"), ("timer_source", "u1"), ("reserved", "<u4"),
+        ("board", "S32"), ("firmware", "S24"), ("uptime", "<u8"), ("cpu_hz", "<u4"), ("npu_hz", "<u4"),
+        ("bus_hz", "<u4"), ("baud", "<u4"), ("ram_total", "<u4"), ("ram_free", "<u4"), ("temperature_dc", "<i2"),
+        ("reset_cause", "u1"), ("timer_source", "u1"), ("head", "<u2"), ("voltage_mode", "u1"), ("reserved", "u1"),
+        ("npu_ram_hz", "<u4"), ("reserved2", "<u4"),
     ])
 
     board: str = ""
     """board name, UTF-8, zero padded"""
     firmware: str = ""
     """version of the firmware"""
-    unique_id: bytes = b"\0" * 16
-    """the chip's unique id, zero padded"""
     uptime: int = 0
     """ticks since start-up"""
     cpu_hz: int = 0
@@ -304,7 +354,7 @@ class InfoReply(Record):
     baud: int = 0
     """bit rate of the link; 0 = not a UART"""
     ram_total: int = 0
-    """bytes of RAM the firmware manages"""
+    """bytes of RAM that the firmware manages"""
     ram_free: int = 0
     """of them, free"""
     temperature_dc: int = 0
@@ -313,41 +363,57 @@ class InfoReply(Record):
     """ResetCause"""
     timer_source: TimerSource | int = TimerSource.NONE
     """TimerSource of the epoch timers"""
+    head: int = 104
+    """bytes of this struct: the fields start after them"""
+    voltage_mode: VoltageMode | int = VoltageMode.UNKNOWN
+    """VoltageMode of the core"""
+    npu_ram_hz: int = 0
+    """clock of the NPU's memories; 0 = unknown"""
 
     def pack(self) -> bytes:
         return self.STRUCT.pack(
-            padded(self.board, 32), padded(self.firmware, 24), padded(self.unique_id, 16), self.uptime, self.cpu_hz,
-            self.npu_hz, self.bus_hz, self.baud, self.ram_total, self.ram_free, self.temperature_dc, self.reset_cause,
-            self.timer_source,
+            padded(self.board, 32), padded(self.firmware, 24), self.uptime, self.cpu_hz, self.npu_hz, self.bus_hz,
+            self.baud, self.ram_total, self.ram_free, self.temperature_dc, self.reset_cause, self.timer_source,
+            self.head, self.voltage_mode, self.npu_ram_hz,
         )
 
     @classmethod
     def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
         (
-            board, firmware, unique_id, uptime, cpu_hz, npu_hz, bus_hz, baud, ram_total, ram_free, temperature_dc,
-            reset_cause, timer_source,
+            board, firmware, uptime, cpu_hz, npu_hz, bus_hz, baud, ram_total, ram_free, temperature_dc, reset_cause,
+            timer_source, head, voltage_mode, npu_ram_hz,
         ) = cls._values(buffer, offset)
         return cls(
-            text(board), text(firmware), unique_id, uptime, cpu_hz, npu_hz, bus_hz, baud, ram_total, ram_free,
-            temperature_dc, ResetCause.named(reset_cause), TimerSource.named(timer_source),
+            text(board), text(firmware), uptime, cpu_hz, npu_hz, bus_hz, baud, ram_total, ram_free, temperature_dc,
+            ResetCause.named(reset_cause), TimerSource.named(timer_source), head, VoltageMode.named(voltage_mode),
+            npu_ram_hz,
         )
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ListReply(Record):
-    """LIST reply; 4 bytes."""
+    """LIST reply; 12 bytes."""
 
-    SIZE = 4
-    STRUCT = Struct("<HH")
-    DTYPE = np.dtype([("count", "<u2"), ("first", "<u2")])
+    SIZE = 12
+    BASE_SIZE = 12
+    STRUCT = Struct("<HHHHH2x")
+    DTYPE = np.dtype([
+        ("head", "<u2"), ("record", "<u2"), ("first", "<u2"), ("count", "<u2"), ("total", "<u2"), ("reserved", "<u2"),
+    ])
 
-    count: int = 0
-    """number of records"""
+    head: int = 12
+    """bytes of this struct: the records start after them"""
+    record: int = 60
+    """bytes of one record"""
     first: int = 0
-    """index of the first record"""
+    """index of the first record of this page"""
+    count: int = 0
+    """records of this page"""
+    total: int = 0
+    """number of networks"""
 
     def pack(self) -> bytes:
-        return self.STRUCT.pack(self.count, self.first)
+        return self.STRUCT.pack(self.head, self.record, self.first, self.count, self.total)
 
     @classmethod
     def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
@@ -359,6 +425,7 @@ class List(Record):
     """LIST request; 4 bytes."""
 
     SIZE = 4
+    BASE_SIZE = 4
     STRUCT = Struct("<H2x")
     DTYPE = np.dtype([("first", "<u2"), ("reserved", "<u2")])
 
@@ -375,14 +442,15 @@ class List(Record):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class NetworkRecord(Record):
-    """LIST reply (repeated); 56 bytes."""
+    """LIST reply (repeated); 60 bytes."""
 
-    SIZE = 56
-    STRUCT = Struct("<32sLLLHHHHBBBB")
+    SIZE = 60
+    BASE_SIZE = 60
+    STRUCT = Struct("<32sLLLHHHHBBBBBB2x")
     DTYPE = np.dtype([
         ("name", "S32"), ("digest", "<u4"), ("input_bytes", "<u4"), ("output_bytes", "<u4"), ("index", "<u2"),
         ("blocks", "<u2"), ("epochs", "<u2"), ("card_bytes", "<u2"), ("inputs", "u1"), ("outputs", "u1"),
-        ("pools", "u1"), ("timer_source", "u1"),
+        ("pools", "u1"), ("timer_source", "u1"), ("state", "u1"), ("intermediates", "u1"), ("reserved", "<u2"),
     ])
 
     name: str = ""
@@ -409,22 +477,27 @@ class NetworkRecord(Record):
     """number of memory pools"""
     timer_source: TimerSource | int = TimerSource.NONE
     """TimerSource of this network's epoch timers"""
+    state: NetworkState | int = NetworkState.READY
+    """NetworkState; the section REASON says why it is not READY"""
+    intermediates: int = 0
+    """number of intermediate outputs that an inference may return"""
 
     def pack(self) -> bytes:
         return self.STRUCT.pack(
             padded(self.name, 32), self.digest, self.input_bytes, self.output_bytes, self.index, self.blocks,
-            self.epochs, self.card_bytes, self.inputs, self.outputs, self.pools, self.timer_source,
+            self.epochs, self.card_bytes, self.inputs, self.outputs, self.pools, self.timer_source, self.state,
+            self.intermediates,
         )
 
     @classmethod
     def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
         (
             name, digest, input_bytes, output_bytes, index, blocks, epochs, card_bytes, inputs, outputs, pools,
-            timer_source,
+            timer_source, state, intermediates,
         ) = cls._values(buffer, offset)
         return cls(
             text(name), digest, input_bytes, output_bytes, index, blocks, epochs, card_bytes, inputs, outputs, pools,
-            TimerSource.named(timer_source),
+            TimerSource.named(timer_source), NetworkState.named(state), intermediates,
         )
 
 
@@ -433,6 +506,7 @@ class Describe(Record):
     """DESCRIBE request; 8 bytes."""
 
     SIZE = 8
+    BASE_SIZE = 8
     STRUCT = Struct("<HB1xL")
     DTYPE = np.dtype([("network", "<u2"), ("section", "u1"), ("reserved", "u1"), ("first", "<u4")])
 
@@ -441,7 +515,7 @@ class Describe(Record):
     section: Section | int = Section.INPUTS
     """Section"""
     first: int = 0
-    """index of the first record (CARD: byte) wanted"""
+    """index of the first record (texts: byte) wanted"""
 
     def pack(self) -> bytes:
         return self.STRUCT.pack(self.network, self.section, self.first)
@@ -454,12 +528,14 @@ class Describe(Record):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class DescribeReply(Record):
-    """DESCRIBE reply; 16 bytes."""
+    """DESCRIBE reply; 20 bytes."""
 
-    SIZE = 16
-    STRUCT = Struct("<HB1xLLL")
+    SIZE = 20
+    BASE_SIZE = 20
+    STRUCT = Struct("<HB1xLLLHH")
     DTYPE = np.dtype([
         ("network", "<u2"), ("section", "u1"), ("reserved", "u1"), ("first", "<u4"), ("count", "<u4"), ("total", "<u4"),
+        ("head", "<u2"), ("record", "<u2"),
     ])
 
     network: int = 0
@@ -467,30 +543,36 @@ class DescribeReply(Record):
     section: Section | int = Section.INPUTS
     """Section"""
     first: int = 0
-    """index of the first record (CARD: byte) of this page"""
+    """index of the first record (texts: byte) of this page"""
     count: int = 0
-    """records (CARD: bytes) of this page"""
+    """records (texts: bytes) of this page"""
     total: int = 0
-    """records (CARD: bytes) of the section"""
+    """records (texts: bytes) of the section"""
+    head: int = 20
+    """bytes of this struct: the records start after them"""
+    record: int = 0
+    """bytes of one record (texts: 1)"""
 
     def pack(self) -> bytes:
-        return self.STRUCT.pack(self.network, self.section, self.first, self.count, self.total)
+        return self.STRUCT.pack(self.network, self.section, self.first, self.count, self.total, self.head, self.record)
 
     @classmethod
     def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
-        (network, section, first, count, total) = cls._values(buffer, offset)
-        return cls(network, Section.named(section), first, count, total)
+        (network, section, first, count, total, head, record) = cls._values(buffer, offset)
+        return cls(network, Section.named(section), first, count, total, head, record)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class TensorRecord(Record):
-    """Part of other messages; 80 bytes."""
+    """Part of other messages; 92 bytes."""
 
-    SIZE = 80
-    STRUCT = Struct("<32sBBH6LLLflL")
+    SIZE = 92
+    BASE_SIZE = 92
+    STRUCT = Struct("<32sBBH6LLLflLLHHH2x")
     DTYPE = np.dtype([
         ("name", "S32"), ("dtype", "u1"), ("ndim", "u1"), ("scales", "<u2"), ("shape", "<u4", (6,)), ("size", "<u4"),
-        ("offset", "<u4"), ("scale", "<f4"), ("zero_point", "<i4"), ("axis", "<u4"),
+        ("offset", "<u4"), ("scale", "<f4"), ("zero_point", "<i4"), ("axis", "<u4"), ("encodings", "<u4"),
+        ("height", "<u2"), ("width", "<u2"), ("channels", "<u2"), ("reserved", "<u2"),
     ])
 
     name: str = ""
@@ -513,22 +595,30 @@ class TensorRecord(Record):
     """see scale"""
     axis: int = 0
     """axis of the per-channel scales"""
+    encodings: int = 0
+    """bits 1 << Encoding that an upload of this input may use; RAW always may"""
+    height: int = 0
+    """rows, if the tensor can be a picture; 0 = it cannot"""
+    width: int = 0
+    """columns of the picture"""
+    channels: int = 0
+    """channels of the picture"""
 
     def pack(self) -> bytes:
         return self.STRUCT.pack(
             padded(self.name, 32), self.dtype, self.ndim, self.scales, *self.shape, self.size, self.offset, self.scale,
-            self.zero_point, self.axis,
+            self.zero_point, self.axis, self.encodings, self.height, self.width, self.channels,
         )
 
     @classmethod
     def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
         (
             name, dtype, ndim, scales, shape_0, shape_1, shape_2, shape_3, shape_4, shape_5, size, offset, scale,
-            zero_point, axis,
+            zero_point, axis, encodings, height, width, channels,
         ) = cls._values(buffer, offset)
         return cls(
             text(name), DType.named(dtype), ndim, scales, (shape_0, shape_1, shape_2, shape_3, shape_4, shape_5), size,
-            offset, scale, zero_point, axis,
+            offset, scale, zero_point, axis, encodings, height, width, channels,
         )
 
 
@@ -537,6 +627,7 @@ class ScaleRecord(Record):
     """Part of other messages; 8 bytes."""
 
     SIZE = 8
+    BASE_SIZE = 8
     STRUCT = Struct("<fl")
     DTYPE = np.dtype([("scale", "<f4"), ("zero_point", "<i4")])
 
@@ -558,6 +649,7 @@ class PoolRecord(Record):
     """Part of other messages; 48 bytes."""
 
     SIZE = 48
+    BASE_SIZE = 48
     STRUCT = Struct("<24sLLLLL4x")
     DTYPE = np.dtype([
         ("name", "S24"), ("base", "<u4"), ("total", "<u4"), ("used", "<u4"), ("weights", "<u4"), ("activations", "<u4"),
@@ -591,6 +683,7 @@ class BlockRecord(Record):
     """Part of other messages; 48 bytes."""
 
     SIZE = 48
+    BASE_SIZE = 48
     STRUCT = Struct("<QQHHB3x24s")
     DTYPE = np.dtype([
         ("estimated_npu", "<u8"), ("estimated_total", "<u8"), ("first", "<u2"), ("last", "<u2"), ("kind", "u1"),
@@ -626,6 +719,7 @@ class LogLevelRequest(Record):
     """LOG_LEVEL request; 4 bytes."""
 
     SIZE = 4
+    BASE_SIZE = 4
     STRUCT = Struct("<B3x")
     DTYPE = np.dtype([("level", "u1"), ("reserved", "u1", (3,))])
 
@@ -643,32 +737,37 @@ class LogLevelRequest(Record):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Reset(Record):
-    """RESET request; 4 bytes."""
+    """RESET request; 16 bytes."""
 
-    SIZE = 4
-    STRUCT = Struct("<B3x")
-    DTYPE = np.dtype([("kind", "u1"), ("reserved", "u1", (3,))])
+    SIZE = 16
+    BASE_SIZE = 16
+    STRUCT = Struct("<B7xQ")
+    DTYPE = np.dtype([("kind", "u1"), ("reserved", "u1", (7,)), ("boot_nonce", "<u8")])
 
     kind: ResetKind | int = ResetKind.SESSION
     """ResetKind"""
+    boot_nonce: int = 0
+    """DEVICE: of the device that is meant; another one answers and does nothing. SESSION: 0"""
 
     def pack(self) -> bytes:
-        return self.STRUCT.pack(self.kind)
+        return self.STRUCT.pack(self.kind, self.boot_nonce)
 
     @classmethod
     def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
-        (kind,) = cls._values(buffer, offset)
-        return cls(ResetKind.named(kind))
+        (kind, boot_nonce) = cls._values(buffer, offset)
+        return cls(ResetKind.named(kind), boot_nonce)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Commit(Record):
-    """COMMIT request; 16 bytes."""
+    """COMMIT request; 20 bytes."""
 
-    SIZE = 16
-    STRUCT = Struct("<LLLHB1x")
+    SIZE = 20
+    BASE_SIZE = 20
+    STRUCT = Struct("<LLLHBBHH")
     DTYPE = np.dtype([
-        ("position", "<u4"), ("length", "<u4"), ("crc", "<u4"), ("network", "<u2"), ("slot", "u1"), ("reserved", "u1"),
+        ("position", "<u4"), ("length", "<u4"), ("crc", "<u4"), ("network", "<u2"), ("slot", "u1"), ("parts", "u1"),
+        ("head", "<u2"), ("record", "<u2"),
     ])
 
     position: int = 0
@@ -676,14 +775,22 @@ class Commit(Record):
     length: int = 0
     """bytes of the upload"""
     crc: int = 0
-    """zlib.crc32 of all of them"""
+    """zlib.crc32 of all of them, as they were sent"""
     network: int = 0
     """index of the network"""
     slot: int = 0
     """input slot"""
+    parts: int = 0
+    """number of Part records that follow; 0 = the raw bytes of all inputs, each at its TensorRecord.offset"""
+    head: int = 20
+    """bytes of this struct: the records start after them"""
+    record: int = 12
+    """bytes of one Part"""
 
     def pack(self) -> bytes:
-        return self.STRUCT.pack(self.position, self.length, self.crc, self.network, self.slot)
+        return self.STRUCT.pack(
+            self.position, self.length, self.crc, self.network, self.slot, self.parts, self.head, self.record,
+        )
 
     @classmethod
     def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
@@ -691,20 +798,50 @@ class Commit(Record):
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Infer(Record):
-    """INFER request; 24 bytes."""
+class Part(Record):
+    """COMMIT request (repeated); 12 bytes."""
 
-    SIZE = 24
-    STRUCT = Struct("<QLLHBBBB2x")
+    SIZE = 12
+    BASE_SIZE = 12
+    STRUCT = Struct("<LLBB2x")
+    DTYPE = np.dtype([("offset", "<u4"), ("length", "<u4"), ("input", "u1"), ("encoding", "u1"), ("reserved", "<u2")])
+
+    offset: int = 0
+    """where in the upload it starts"""
+    length: int = 0
+    """its bytes"""
+    input: int = 0
+    """index of the input that it is for"""
+    encoding: Encoding | int = Encoding.RAW
+    """Encoding"""
+
+    def pack(self) -> bytes:
+        return self.STRUCT.pack(self.offset, self.length, self.input, self.encoding)
+
+    @classmethod
+    def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
+        (offset, length, input, encoding) = cls._values(buffer, offset)
+        return cls(offset, length, input, Encoding.named(encoding))
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Infer(Record):
+    """INFER request; 32 bytes."""
+
+    SIZE = 32
+    BASE_SIZE = 32
+    STRUCT = Struct("<QLLLHBBBBBB4x")
     DTYPE = np.dtype([
-        ("key", "<u8"), ("upload", "<u4"), ("ttl_us", "<u4"), ("network", "<u2"), ("slot", "u1"), ("priority", "u1"),
-        ("flags", "u1"), ("returns", "u1"), ("reserved", "<u2"),
+        ("key", "<u8"), ("upload", "<u4"), ("digest", "<u4"), ("ttl_us", "<u4"), ("network", "<u2"), ("slot", "u1"),
+        ("priority", "u1"), ("flags", "u1"), ("returns", "u1"), ("head", "u1"), ("record", "u1"), ("reserved", "<u4"),
     ])
 
     key: int = 0
-    """idempotency key: the same key never runs twice while its result is held"""
+    """idempotency key, drawn at random: what has run under a key never runs again under it"""
     upload: int = 0
-    """id of the upload whose bytes the slot must hold"""
+    """id of the upload whose bytes the slot must hold; not 0"""
+    digest: int = 0
+    """Commit.crc of that upload"""
     ttl_us: int = 0
     """time to live in microseconds from now; 0 = unlimited"""
     network: int = 0
@@ -716,11 +853,16 @@ class Infer(Record):
     flags: int = 0
     """InferFlag bits"""
     returns: int = 0
-    """number of Return records; 0 = all outputs, raw"""
+    """number of Return records that follow; 0 = all outputs, raw"""
+    head: int = 32
+    """bytes of this struct: the records start after them"""
+    record: int = 24
+    """bytes of one Return"""
 
     def pack(self) -> bytes:
         return self.STRUCT.pack(
-            self.key, self.upload, self.ttl_us, self.network, self.slot, self.priority, self.flags, self.returns,
+            self.key, self.upload, self.digest, self.ttl_us, self.network, self.slot, self.priority, self.flags,
+            self.returns, self.head, self.record,
         )
 
     @classmethod
@@ -730,27 +872,30 @@ class Infer(Record):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Return(Record):
-    """INFER request (repeated); 20 bytes."""
+    """INFER request (repeated); 24 bytes."""
 
-    SIZE = 20
-    STRUCT = Struct("<BBHLLLHH")
+    SIZE = 24
+    BASE_SIZE = 24
+    STRUCT = Struct("<HBBLLLHHH2x")
     DTYPE = np.dtype([
-        ("output", "u1"), ("reduction", "u1"), ("channels", "<u2"), ("offset", "<u4"), ("length", "<u4"),
-        ("threshold", "<u4"), ("channel", "<u2"), ("k", "<u2"),
+        ("output", "<u2"), ("source", "u1"), ("reduction", "u1"), ("offset", "<u4"), ("length", "<u4"),
+        ("threshold", "<u4"), ("channels", "<u2"), ("channel", "<u2"), ("k", "<u2"), ("reserved", "<u2"),
     ])
 
     output: int = 0
     """index of the output"""
+    source: Source | int = Source.OUTPUT
+    """Source"""
     reduction: Reduction | int = Reduction.RAW
     """Reduction"""
-    channels: int = 0
-    """ARGMAX, THRESHOLD*: number of channels (ARGMAX: size of the last axis)"""
     offset: int = 0
     """RAW: first byte; TOPK: first element of the row"""
     length: int = 0
     """RAW: bytes, 0 = to the end; TOPK: elements of the row, 0 = to the end"""
     threshold: int = 0
     """THRESHOLD*: int32 raw value, or float32 bits for a float tensor"""
+    channels: int = 0
+    """ARGMAX, THRESHOLD: size of the last axis; THRESHOLD_COLUMNS: size of the last axis but one"""
     channel: int = 0
     """THRESHOLD*: index of the score channel"""
     k: int = 0
@@ -758,13 +903,16 @@ class Return(Record):
 
     def pack(self) -> bytes:
         return self.STRUCT.pack(
-            self.output, self.reduction, self.channels, self.offset, self.length, self.threshold, self.channel, self.k,
+            self.output, self.source, self.reduction, self.offset, self.length, self.threshold, self.channels,
+            self.channel, self.k,
         )
 
     @classmethod
     def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
-        (output, reduction, channels, offset, length, threshold, channel, k) = cls._values(buffer, offset)
-        return cls(output, Reduction.named(reduction), channels, offset, length, threshold, channel, k)
+        (output, source, reduction, offset, length, threshold, channels, channel, k) = cls._values(buffer, offset)
+        return cls(
+            output, Source.named(source), Reduction.named(reduction), offset, length, threshold, channels, channel, k,
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -772,6 +920,7 @@ class InferReply(Record):
     """INFER reply; 4 bytes."""
 
     SIZE = 4
+    BASE_SIZE = 4
     STRUCT = Struct("<BB2x")
     DTYPE = np.dtype([("state", "u1"), ("depth", "u1"), ("reserved", "<u2")])
 
@@ -791,14 +940,15 @@ class InferReply(Record):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Result(Record):
-    """RESULT reply, READ reply; 56 bytes."""
+    """RESULT reply; 56 bytes."""
 
     SIZE = 56
-    STRUCT = Struct("<QQQQLLHBBH2xL4x")
+    BASE_SIZE = 56
+    STRUCT = Struct("<QQQQLLHBBHHLHB1x")
     DTYPE = np.dtype([
         ("t_queued", "<u8"), ("t_committed", "<u8"), ("t_start", "<u8"), ("t_end", "<u8"), ("length", "<u4"),
         ("crc", "<u4"), ("network", "<u2"), ("outputs", "u1"), ("timer_shift", "u1"), ("blocks", "<u2"),
-        ("reserved", "<u2"), ("timers_offset", "<u4"), ("reserved2", "<u4"),
+        ("head", "<u2"), ("timers_offset", "<u4"), ("record", "<u2"), ("timer_record", "u1"), ("reserved", "u1"),
     ])
 
     t_queued: int = 0
@@ -821,13 +971,19 @@ class Result(Record):
     """a timer value v means v << timer_shift ticks of the device clock"""
     blocks: int = 0
     """number of EpochTime records at timers_offset; 0 = none"""
+    head: int = 56
+    """bytes of this struct: the records start after them"""
     timers_offset: int = 0
     """where in the DATA the EpochTime records are"""
+    record: int = 16
+    """bytes of one ResultRecord"""
+    timer_record: int = 0
+    """bytes of one EpochTime"""
 
     def pack(self) -> bytes:
         return self.STRUCT.pack(
             self.t_queued, self.t_committed, self.t_start, self.t_end, self.length, self.crc, self.network,
-            self.outputs, self.timer_shift, self.blocks, self.timers_offset,
+            self.outputs, self.timer_shift, self.blocks, self.head, self.timers_offset, self.record, self.timer_record,
         )
 
     @classmethod
@@ -837,17 +993,20 @@ class Result(Record):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ResultRecord(Record):
-    """RESULT reply (repeated), READ reply (repeated); 16 bytes."""
+    """RESULT reply (repeated); 16 bytes."""
 
     SIZE = 16
-    STRUCT = Struct("<BB2xLLL")
+    BASE_SIZE = 16
+    STRUCT = Struct("<HBBLLL")
     DTYPE = np.dtype([
-        ("output", "u1"), ("reduction", "u1"), ("reserved", "<u2"), ("offset", "<u4"), ("length", "<u4"),
+        ("output", "<u2"), ("source", "u1"), ("reduction", "u1"), ("offset", "<u4"), ("length", "<u4"),
         ("count", "<u4"),
     ])
 
     output: int = 0
     """index of the output"""
+    source: Source | int = Source.OUTPUT
+    """Source"""
     reduction: Reduction | int = Reduction.RAW
     """Reduction"""
     offset: int = 0
@@ -858,12 +1017,12 @@ class ResultRecord(Record):
     """records of a reduction, or rows that passed the threshold: may exceed what is returned"""
 
     def pack(self) -> bytes:
-        return self.STRUCT.pack(self.output, self.reduction, self.offset, self.length, self.count)
+        return self.STRUCT.pack(self.output, self.source, self.reduction, self.offset, self.length, self.count)
 
     @classmethod
     def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
-        (output, reduction, offset, length, count) = cls._values(buffer, offset)
-        return cls(output, Reduction.named(reduction), offset, length, count)
+        (output, source, reduction, offset, length, count) = cls._values(buffer, offset)
+        return cls(output, Source.named(source), Reduction.named(reduction), offset, length, count)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -871,6 +1030,7 @@ class EpochTime(Record):
     """Part of other messages; 16 bytes."""
 
     SIZE = 16
+    BASE_SIZE = 16
     STRUCT = Struct("<LLLL")
     DTYPE = np.dtype([("start", "<u4"), ("pre", "<u4"), ("core", "<u4"), ("post", "<u4")])
 
@@ -896,6 +1056,7 @@ class Peak(Record):
     """Part of other messages; 8 bytes."""
 
     SIZE = 8
+    BASE_SIZE = 8
     STRUCT = Struct("<Ll")
     DTYPE = np.dtype([("index", "<u4"), ("value", "<i4")])
 
@@ -917,6 +1078,7 @@ class Selected(Record):
     """Part of other messages; 4 bytes."""
 
     SIZE = 4
+    BASE_SIZE = 4
     STRUCT = Struct("<L")
     DTYPE = np.dtype([("index", "<u4")])
 
@@ -936,6 +1098,7 @@ class Cancel(Record):
     """CANCEL request; 4 bytes."""
 
     SIZE = 4
+    BASE_SIZE = 4
     STRUCT = Struct("<L")
     DTYPE = np.dtype([("target", "<u4")])
 
@@ -955,6 +1118,7 @@ class CancelReply(Record):
     """CANCEL reply; 4 bytes."""
 
     SIZE = 4
+    BASE_SIZE = 4
     STRUCT = Struct("<L")
     DTYPE = np.dtype([("found", "<u4")])
 
@@ -970,33 +1134,11 @@ class CancelReply(Record):
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Read(Record):
-    """READ request; 12 bytes."""
-
-    SIZE = 12
-    STRUCT = Struct("<LLL")
-    DTYPE = np.dtype([("target", "<u4"), ("offset", "<u4"), ("length", "<u4")])
-
-    target: int = 0
-    """id of the INFER"""
-    offset: int = 0
-    """first byte; a multiple of the chunk size"""
-    length: int = 0
-    """bytes, 0 = to the end"""
-
-    def pack(self) -> bytes:
-        return self.STRUCT.pack(self.target, self.offset, self.length)
-
-    @classmethod
-    def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
-        return cls(*cls._values(buffer, offset))
-
-
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Release(Record):
     """RELEASE request; 4 bytes."""
 
     SIZE = 4
+    BASE_SIZE = 4
     STRUCT = Struct("<L")
     DTYPE = np.dtype([("target", "<u4")])
 
@@ -1016,6 +1158,7 @@ class Nak(Record):
     """NAK request, NAK event; 8 bytes."""
 
     SIZE = 8
+    BASE_SIZE = 8
     STRUCT = Struct("<LL")
     DTYPE = np.dtype([("offset", "<u4"), ("length", "<u4")])
 
@@ -1037,23 +1180,26 @@ class Log(Record):
     """LOG event; 16 bytes."""
 
     SIZE = 16
-    STRUCT = Struct("<QB3xL")
-    DTYPE = np.dtype([("time", "<u8"), ("level", "u1"), ("reserved", "u1", (3,)), ("dropped", "<u4")])
+    BASE_SIZE = 16
+    STRUCT = Struct("<QB1xHL")
+    DTYPE = np.dtype([("time", "<u8"), ("level", "u1"), ("reserved", "u1"), ("head", "<u2"), ("dropped", "<u4")])
 
     time: int = 0
     """device time"""
     level: LogLevel | int = 0
     """LogLevel"""
+    head: int = 16
+    """bytes of this struct: the text starts after them"""
     dropped: int = 0
     """log lines that were dropped before this one, since start-up"""
 
     def pack(self) -> bytes:
-        return self.STRUCT.pack(self.time, self.level, self.dropped)
+        return self.STRUCT.pack(self.time, self.level, self.head, self.dropped)
 
     @classmethod
     def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
-        (time, level, dropped) = cls._values(buffer, offset)
-        return cls(time, LogLevel.named(level), dropped)
+        (time, level, head, dropped) = cls._values(buffer, offset)
+        return cls(time, LogLevel.named(level), head, dropped)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -1061,23 +1207,26 @@ class ErrorReply(Record):
     """ERROR reply; 8 bytes."""
 
     SIZE = 8
-    STRUCT = Struct("<BB2xL")
-    DTYPE = np.dtype([("status", "u1"), ("type", "u1"), ("reserved", "<u2"), ("value", "<u4")])
+    BASE_SIZE = 8
+    STRUCT = Struct("<BBHL")
+    DTYPE = np.dtype([("status", "u1"), ("type", "u1"), ("field", "<u2"), ("value", "<u4")])
 
     status: Status | int = Status.OK
     """Status"""
     type: MessageType | int = 0
     """type of the request"""
+    field: int = 0
+    """offset of the refused field in the request's payload; Limit.NO_FIELD = none"""
     value: int = 0
-    """the offending value"""
+    """its value, or the number that the status names"""
 
     def pack(self) -> bytes:
-        return self.STRUCT.pack(self.status, self.type, self.value)
+        return self.STRUCT.pack(self.status, self.type, self.field, self.value)
 
     @classmethod
     def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
-        (status, type, value) = cls._values(buffer, offset)
-        return cls(Status.named(status), MessageType.named(type), value)
+        (status, type, field, value) = cls._values(buffer, offset)
+        return cls(Status.named(status), MessageType.named(type), field, value)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -1085,6 +1234,7 @@ class Subscribe(Record):
     """SUBSCRIBE request; 4 bytes."""
 
     SIZE = 4
+    BASE_SIZE = 4
     STRUCT = Struct("<L")
     DTYPE = np.dtype([("interval_ms", "<u4")])
 
@@ -1100,18 +1250,39 @@ class Subscribe(Record):
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class StatsReply(Record):
-    """STATS reply, STATS event; 104 bytes."""
+class StatsRequest(Record):
+    """STATS request; 4 bytes."""
 
-    SIZE = 104
-    STRUCT = Struct("<QQQQLLLLLLLLLLLLLHhLLHH4x")
+    SIZE = 4
+    BASE_SIZE = 4
+    STRUCT = Struct("<H2x")
+    DTYPE = np.dtype([("first", "<u2"), ("reserved", "<u2")])
+
+    first: int = 0
+    """index of the first network wanted"""
+
+    def pack(self) -> bytes:
+        return self.STRUCT.pack(self.first)
+
+    @classmethod
+    def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
+        return cls(*cls._values(buffer, offset))
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class StatsReply(Record):
+    """STATS reply, STATS event; 112 bytes."""
+
+    SIZE = 112
+    BASE_SIZE = 112
+    STRUCT = Struct("<QQQQLLLLLLLLLLLLLHhLLLHHHHH2x")
     DTYPE = np.dtype([
         ("time", "<u8"), ("since", "<u8"), ("rx_bytes", "<u8"), ("tx_bytes", "<u8"), ("rx_frames", "<u4"),
         ("tx_frames", "<u4"), ("header_errors", "<u4"), ("payload_errors", "<u4"), ("skipped", "<u4"),
         ("resyncs", "<u4"), ("naks_sent", "<u4"), ("naks_received", "<u4"), ("retransmits", "<u4"),
         ("duplicates", "<u4"), ("credits_used", "<u4"), ("free_bytes", "<u4"), ("log_dropped", "<u4"), ("queue", "<u2"),
-        ("temperature_dc", "<i2"), ("cpu_hz", "<u4"), ("npu_hz", "<u4"), ("networks", "<u2"), ("first", "<u2"),
-        ("reserved", "<u4"),
+        ("temperature_dc", "<i2"), ("cpu_hz", "<u4"), ("npu_hz", "<u4"), ("refused", "<u4"), ("head", "<u2"),
+        ("record", "<u2"), ("first", "<u2"), ("count", "<u2"), ("total", "<u2"), ("reserved", "<u2"),
     ])
 
     time: int = 0
@@ -1156,17 +1327,25 @@ class StatsReply(Record):
     """CPU clock"""
     npu_hz: int = 0
     """NPU clock"""
-    networks: int = 0
-    """number of NetworkStats records"""
+    refused: int = 0
+    """DATA frames that were dropped: beyond the grant, for a slot in use, or impossible"""
+    head: int = 112
+    """bytes of this struct: the records start after them"""
+    record: int = 64
+    """bytes of one NetworkStats"""
     first: int = 0
-    """index of the first record"""
+    """index of the first record of this page"""
+    count: int = 0
+    """records of this page"""
+    total: int = 0
+    """number of networks"""
 
     def pack(self) -> bytes:
         return self.STRUCT.pack(
             self.time, self.since, self.rx_bytes, self.tx_bytes, self.rx_frames, self.tx_frames, self.header_errors,
             self.payload_errors, self.skipped, self.resyncs, self.naks_sent, self.naks_received, self.retransmits,
             self.duplicates, self.credits_used, self.free_bytes, self.log_dropped, self.queue, self.temperature_dc,
-            self.cpu_hz, self.npu_hz, self.networks, self.first,
+            self.cpu_hz, self.npu_hz, self.refused, self.head, self.record, self.first, self.count, self.total,
         )
 
     @classmethod
@@ -1179,6 +1358,7 @@ class NetworkStats(Record):
     """STATS reply (repeated), STATS event (repeated); 64 bytes."""
 
     SIZE = 64
+    BASE_SIZE = 64
     STRUCT = Struct("<QQQQQLLLLHH4x")
     DTYPE = np.dtype([
         ("sum", "<u8"), ("last", "<u8"), ("min", "<u8"), ("max", "<u8"), ("wait_sum", "<u8"), ("runs", "<u4"),
@@ -1225,6 +1405,7 @@ class EpochStats(Record):
     """EPOCH_STATS request; 4 bytes."""
 
     SIZE = 4
+    BASE_SIZE = 4
     STRUCT = Struct("<HH")
     DTYPE = np.dtype([("network", "<u2"), ("first", "<u2")])
 
@@ -1246,9 +1427,11 @@ class EpochStatsReply(Record):
     """EPOCH_STATS reply; 16 bytes."""
 
     SIZE = 16
-    STRUCT = Struct("<HHHHL4x")
+    BASE_SIZE = 16
+    STRUCT = Struct("<HHHHLHH")
     DTYPE = np.dtype([
-        ("network", "<u2"), ("first", "<u2"), ("count", "<u2"), ("total", "<u2"), ("runs", "<u4"), ("reserved", "<u4"),
+        ("network", "<u2"), ("first", "<u2"), ("count", "<u2"), ("total", "<u2"), ("runs", "<u4"), ("head", "<u2"),
+        ("record", "<u2"),
     ])
 
     network: int = 0
@@ -1261,9 +1444,13 @@ class EpochStatsReply(Record):
     """blocks of the network"""
     runs: int = 0
     """inferences summed up"""
+    head: int = 16
+    """bytes of this struct: the records start after them"""
+    record: int = 32
+    """bytes of one BlockStats"""
 
     def pack(self) -> bytes:
-        return self.STRUCT.pack(self.network, self.first, self.count, self.total, self.runs)
+        return self.STRUCT.pack(self.network, self.first, self.count, self.total, self.runs, self.head, self.record)
 
     @classmethod
     def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
@@ -1275,6 +1462,7 @@ class BlockStats(Record):
     """EPOCH_STATS reply (repeated); 32 bytes."""
 
     SIZE = 32
+    BASE_SIZE = 32
     STRUCT = Struct("<QQQLL")
     DTYPE = np.dtype([("pre", "<u8"), ("core", "<u8"), ("post", "<u8"), ("min", "<u4"), ("max", "<u4")])
 
@@ -1295,3 +1483,230 @@ class BlockStats(Record):
     @classmethod
     def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
         return cls(*cls._values(buffer, offset))
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Rate(Record):
+    """RATE request; 8 bytes."""
+
+    SIZE = 8
+    BASE_SIZE = 8
+    STRUCT = Struct("<L4x")
+    DTYPE = np.dtype([("baud", "<u4"), ("reserved", "<u4")])
+
+    baud: int = 0
+    """bit rate that the host proposes"""
+
+    def pack(self) -> bytes:
+        return self.STRUCT.pack(self.baud)
+
+    @classmethod
+    def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
+        return cls(*cls._values(buffer, offset))
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class RateReply(Record):
+    """RATE reply; 8 bytes."""
+
+    SIZE = 8
+    BASE_SIZE = 8
+    STRUCT = Struct("<LL")
+    DTYPE = np.dtype([("baud", "<u4"), ("switch_ms", "<u4")])
+
+    baud: int = 0
+    """bit rate that the device can set; 0 = none close enough"""
+    switch_ms: int = 0
+    """milliseconds after the end of this frame at which both sides change"""
+
+    def pack(self) -> bytes:
+        return self.STRUCT.pack(self.baud, self.switch_ms)
+
+    @classmethod
+    def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
+        return cls(*cls._values(buffer, offset))
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Check(Record):
+    """CHECK request; 4 bytes."""
+
+    SIZE = 4
+    BASE_SIZE = 4
+    STRUCT = Struct("<H2x")
+    DTYPE = np.dtype([("network", "<u2"), ("reserved", "<u2")])
+
+    network: int = 0
+    """index of the network"""
+
+    def pack(self) -> bytes:
+        return self.STRUCT.pack(self.network)
+
+    @classmethod
+    def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
+        return cls(*cls._values(buffer, offset))
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class CheckReply(Record):
+    """CHECK reply; 16 bytes."""
+
+    SIZE = 16
+    BASE_SIZE = 16
+    STRUCT = Struct("<QLB3x")
+    DTYPE = np.dtype([("ticks", "<u8"), ("digest", "<u4"), ("state", "u1"), ("reserved", "u1", (3,))])
+
+    ticks: int = 0
+    """time of the run with the stored input"""
+    digest: int = 0
+    """zlib.crc32 of all raw outputs, in order"""
+    state: CheckState | int = CheckState.SAME
+    """CheckState"""
+
+    def pack(self) -> bytes:
+        return self.STRUCT.pack(self.ticks, self.digest, self.state)
+
+    @classmethod
+    def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
+        (ticks, digest, state) = cls._values(buffer, offset)
+        return cls(ticks, digest, CheckState.named(state))
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Lease(Record):
+    """LEASE request; 8 bytes."""
+
+    SIZE = 8
+    BASE_SIZE = 8
+    STRUCT = Struct("<HB1xL")
+    DTYPE = np.dtype([("network", "<u2"), ("action", "u1"), ("reserved", "u1"), ("duration_ms", "<u4")])
+
+    network: int = 0
+    """index of the network"""
+    action: LeaseAction | int = LeaseAction.QUERY
+    """LeaseAction"""
+    duration_ms: int = 0
+    """for how long"""
+
+    def pack(self) -> bytes:
+        return self.STRUCT.pack(self.network, self.action, self.duration_ms)
+
+    @classmethod
+    def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
+        (network, action, duration_ms) = cls._values(buffer, offset)
+        return cls(network, LeaseAction.named(action), duration_ms)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class LeaseReply(Record):
+    """LEASE reply; 8 bytes."""
+
+    SIZE = 8
+    BASE_SIZE = 8
+    STRUCT = Struct("<LB1xH")
+    DTYPE = np.dtype([("remaining_ms", "<u4"), ("own", "u1"), ("reserved", "u1"), ("head", "<u2")])
+
+    remaining_ms: int = 0
+    """until the lease ends; 0 = nobody holds it"""
+    own: int = 0
+    """1 if the asking client holds it"""
+    head: int = 8
+    """bytes of this struct: the holder's name, UTF-8, follows"""
+
+    def pack(self) -> bytes:
+        return self.STRUCT.pack(self.remaining_ms, self.own, self.head)
+
+    @classmethod
+    def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
+        return cls(*cls._values(buffer, offset))
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Clients(Record):
+    """CLIENTS request; 4 bytes."""
+
+    SIZE = 4
+    BASE_SIZE = 4
+    STRUCT = Struct("<H2x")
+    DTYPE = np.dtype([("first", "<u2"), ("reserved", "<u2")])
+
+    first: int = 0
+    """index of the first client wanted"""
+
+    def pack(self) -> bytes:
+        return self.STRUCT.pack(self.first)
+
+    @classmethod
+    def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
+        return cls(*cls._values(buffer, offset))
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ClientsReply(Record):
+    """CLIENTS reply; 12 bytes."""
+
+    SIZE = 12
+    BASE_SIZE = 12
+    STRUCT = Struct("<HHHHH2x")
+    DTYPE = np.dtype([
+        ("head", "<u2"), ("record", "<u2"), ("first", "<u2"), ("count", "<u2"), ("total", "<u2"), ("reserved", "<u2"),
+    ])
+
+    head: int = 12
+    """bytes of this struct: the records start after them"""
+    record: int = 64
+    """bytes of one record"""
+    first: int = 0
+    """index of the first record of this page"""
+    count: int = 0
+    """records of this page"""
+    total: int = 0
+    """number of clients"""
+
+    def pack(self) -> bytes:
+        return self.STRUCT.pack(self.head, self.record, self.first, self.count, self.total)
+
+    @classmethod
+    def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
+        return cls(*cls._values(buffer, offset))
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ClientRecord(Record):
+    """CLIENTS reply (repeated); 64 bytes."""
+
+    SIZE = 64
+    BASE_SIZE = 64
+    STRUCT = Struct("<QQ32sLLHHB3x")
+    DTYPE = np.dtype([
+        ("rx_bytes", "<u8"), ("tx_bytes", "<u8"), ("name", "S32"), ("id", "<u4"), ("runs", "<u4"), ("queued", "<u2"),
+        ("leases", "<u2"), ("role", "u1"), ("reserved", "u1", (3,)),
+    ])
+
+    rx_bytes: int = 0
+    """bytes received from it"""
+    tx_bytes: int = 0
+    """bytes sent to it"""
+    name: str = ""
+    """as it named itself, UTF-8, zero padded"""
+    id: int = 0
+    """number of the client, new for each connection"""
+    runs: int = 0
+    """its inferences that ended well"""
+    queued: int = 0
+    """its inferences that wait, are queued or run"""
+    leases: int = 0
+    """networks that it has leased"""
+    role: Role | int = Role.CONTROL
+    """Role"""
+
+    def pack(self) -> bytes:
+        return self.STRUCT.pack(
+            self.rx_bytes, self.tx_bytes, padded(self.name, 32), self.id, self.runs, self.queued, self.leases,
+            self.role,
+        )
+
+    @classmethod
+    def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
+        (rx_bytes, tx_bytes, name, id, runs, queued, leases, role) = cls._values(buffer, offset)
+        return cls(rx_bytes, tx_bytes, text(name), id, runs, queued, leases, Role.named(role))

@@ -13,7 +13,8 @@ Only the generator and the tests import this module.
 Rules that keep the definitions portable (``layout.py`` and ``tests/test_protocol.py`` check them): little-endian,
 naturally aligned, nothing packed, every size a multiple of four and of the widest field; only integers, floats, enums,
 fixed byte strings and fixed arrays. A message is one fixed struct, optionally followed by a *tail*: records of one fixed
-struct, UTF-8 text, or optional :data:`Field` records. There is no conditional field anywhere. A field whose name starts
+struct, bytes, UTF-8 text, or optional :data:`Field` records; a struct with a tail says in ``head`` how long it is, and in
+``record`` how long a record of the tail is, so that both may grow. There is no conditional field anywhere. A field whose name starts
 with ``reserved`` is sent as zero and not looked at; the records leave it out.
 
 A frame on the wire
@@ -47,6 +48,7 @@ from n6link.protocol.enums import (
     LeaseAction,
     LogLevel,
     MessageType,
+    NetworkState,
     Reduction,
     ResetCause,
     ResetKind,
@@ -60,7 +62,8 @@ from n6link.protocol.enums import (
 
 VERSION_MAJOR: Final = 2
 VERSION_MINOR: Final = 0
-"""A different major is refused. A minor adds messages or optional fields that older peers skip."""
+"""A different major is refused. A minor only adds: each addition is marked with the minor that made it (``Since``,
+``Message.since``, the third value of an enum member), and the session runs at the smaller minor of both ends."""
 
 
 # ---------------------------------------------------------------------------------------------- structs
@@ -79,6 +82,14 @@ class Coding(cs.Enum):
 
 class Text(cs.Bytes):
     """UTF-8, zero padded."""
+
+
+class Since(cs.Subconstruct):
+    """A field that a later minor has appended to its struct."""
+
+    def __init__(self, minor: int, subcon: cs.FormatField) -> None:
+        super().__init__(subcon)
+        self.minor = minor
 
 
 FrameHeader: Final = cs.Struct(
@@ -108,7 +119,7 @@ Hello: Final = cs.Struct(
     "window" / _u32 * "DATA bytes that the host is ready to receive; Limit.MIN_CHUNK to Limit.MAX_WINDOW",
     "features" / _u32 * "Feature bits that the host understands",
     "flags" / _u8 * "HelloFlag bits",
-    "role" / _enum(_u8, Role) * "Role",
+    "role" / Coding(_u8, Role) * "Role",
     "reserved" / _u16 * "0",
     "resume" / _u64 * "HelloFlag.RESUME: nonce of the HELLO that opened or resumed the session last; else 0",
 )
@@ -137,7 +148,7 @@ HelloReply: Final = cs.Struct(
     "quiet_ms" / _u16 * "milliseconds after which the device gives up a frame whose bytes stop arriving",
     "reserved" / _u16 * "0",
     "unique_id" / cs.Bytes(16) * "the chip's unique id, zero padded; all zero = unknown",
-    "build" / _text(24) * "build id of the firmware, UTF-8, zero padded",
+    "build" / Text(24) * "build id of the firmware, UTF-8, zero padded",
 )
 
 Field: Final = cs.Struct(
@@ -166,8 +177,8 @@ Credit: Final = cs.Struct(
 )
 
 InfoReply: Final = cs.Struct(
-    "board" / _text(32) * "board name, UTF-8, zero padded",
-    "firmware" / _text(24) * "version of the firmware",
+    "board" / Text(32) * "board name, UTF-8, zero padded",
+    "firmware" / Text(24) * "version of the firmware",
     "uptime" / _u64 * "ticks since start-up",
     "cpu_hz" / _u32 * "CPU clock; 0 = unknown",
     "npu_hz" / _u32 * "NPU clock; 0 = none or unknown",
@@ -176,10 +187,10 @@ InfoReply: Final = cs.Struct(
     "ram_total" / _u32 * "bytes of RAM that the firmware manages",
     "ram_free" / _u32 * "of them, free",
     "temperature_dc" / _i16 * "tenths of a degree Celsius, or Limit.NO_TEMPERATURE",
-    "reset_cause" / _enum(_u8, ResetCause) * "ResetCause",
-    "timer_source" / _enum(_u8, TimerSource) * "TimerSource of the epoch timers",
+    "reset_cause" / Coding(_u8, ResetCause) * "ResetCause",
+    "timer_source" / Coding(_u8, TimerSource) * "TimerSource of the epoch timers",
     "head" / _u16 * "bytes of this struct: the fields start after them",
-    "voltage_mode" / _enum(_u8, VoltageMode) * "VoltageMode of the core",
+    "voltage_mode" / Coding(_u8, VoltageMode) * "VoltageMode of the core",
     "reserved" / _u8 * "0",
     "npu_ram_hz" / _u32 * "clock of the NPU's memories; 0 = unknown",
     "reserved2" / _u32 * "0",
@@ -209,6 +220,9 @@ NetworkRecord: Final = cs.Struct(
     "outputs" / _u8 * "number of outputs",
     "pools" / _u8 * "number of memory pools",
     "timer_source" / Coding(_u8, TimerSource) * "TimerSource of this network's epoch timers",
+    "state" / Coding(_u8, NetworkState) * "NetworkState; the section REASON says why it is not READY",
+    "intermediates" / _u8 * "number of intermediate outputs that an inference may return",
+    "reserved" / _u16 * "0",
 )
 
 Describe: Final = cs.Struct(
@@ -220,7 +234,7 @@ Describe: Final = cs.Struct(
 
 DescribeReply: Final = cs.Struct(
     "network" / _u16 * "index of the network",
-    "section" / _enum(_u8, Section) * "Section",
+    "section" / Coding(_u8, Section) * "Section",
     "reserved" / _u8 * "0",
     "first" / _u32 * "index of the first record (texts: byte) of this page",
     "count" / _u32 * "records (texts: bytes) of this page",
@@ -275,7 +289,7 @@ BlockRecord: Final = cs.Struct(
 LogLevelRequest: Final = cs.Struct("level" / Coding(_u8, LogLevel) * "LogLevel", "reserved" / cs.Array(3, _u8) * "0")
 
 Reset: Final = cs.Struct(
-    "kind" / _enum(_u8, ResetKind) * "ResetKind",
+    "kind" / Coding(_u8, ResetKind) * "ResetKind",
     "reserved" / cs.Array(7, _u8) * "0",
     "boot_nonce" / _u64 * "DEVICE: of the device that is meant; another one answers and does nothing. SESSION: 0",
 )
@@ -297,7 +311,7 @@ Part: Final = cs.Struct(
     "offset" / _u32 * "where in the upload it starts",
     "length" / _u32 * "its bytes",
     "input" / _u8 * "index of the input that it is for",
-    "encoding" / _enum(_u8, Encoding) * "Encoding",
+    "encoding" / Coding(_u8, Encoding) * "Encoding",
     "reserved" / _u16 * "0",
 )
 
@@ -318,8 +332,8 @@ Infer: Final = cs.Struct(
 
 Return: Final = cs.Struct(
     "output" / _u16 * "index of the output",
-    "source" / _enum(_u8, Source) * "Source",
-    "reduction" / _enum(_u8, Reduction) * "Reduction",
+    "source" / Coding(_u8, Source) * "Source",
+    "reduction" / Coding(_u8, Reduction) * "Reduction",
     "offset" / _u32 * "RAW: first byte; TOPK: first element of the row",
     "length" / _u32 * "RAW: bytes, 0 = to the end; TOPK: elements of the row, 0 = to the end",
     "threshold" / _u32 * "THRESHOLD*: int32 raw value, or float32 bits for a float tensor",
@@ -355,8 +369,8 @@ Result: Final = cs.Struct(
 
 ResultRecord: Final = cs.Struct(
     "output" / _u16 * "index of the output",
-    "source" / _enum(_u8, Source) * "Source",
-    "reduction" / _enum(_u8, Reduction) * "Reduction",
+    "source" / Coding(_u8, Source) * "Source",
+    "reduction" / Coding(_u8, Reduction) * "Reduction",
     "offset" / _u32 * "where in the DATA it is",
     "length" / _u32 * "its bytes",
     "count" / _u32 * "records of a reduction, or rows that passed the threshold: may exceed what is returned",
@@ -393,15 +407,15 @@ Nak: Final = cs.Struct(
 
 Log: Final = cs.Struct(
     "time" / _u64 * "device time",
-    "level" / _enum(_u8, LogLevel) * "LogLevel",
+    "level" / Coding(_u8, LogLevel) * "LogLevel",
     "reserved" / _u8 * "0",
     "head" / _u16 * "bytes of this struct: the text starts after them",
     "dropped" / _u32 * "log lines that were dropped before this one, since start-up",
 )
 
 ErrorReply: Final = cs.Struct(
-    "status" / _enum(_u8, Status) * "Status",
-    "type" / _enum(_u8, MessageType) * "type of the request",
+    "status" / Coding(_u8, Status) * "Status",
+    "type" / Coding(_u8, MessageType) * "type of the request",
     "field" / _u16 * "offset of the refused field in the request's payload; Limit.NO_FIELD = none",
     "value" / _u32 * "its value, or the number that the status names",
 )
@@ -494,13 +508,13 @@ Check: Final = cs.Struct("network" / _u16 * "index of the network", "reserved" /
 CheckReply: Final = cs.Struct(
     "ticks" / _u64 * "time of the run with the stored input",
     "digest" / _u32 * "zlib.crc32 of all raw outputs, in order",
-    "state" / _enum(_u8, CheckState) * "CheckState",
+    "state" / Coding(_u8, CheckState) * "CheckState",
     "reserved" / cs.Array(3, _u8) * "0",
 )
 
 Lease: Final = cs.Struct(
     "network" / _u16 * "index of the network",
-    "action" / _enum(_u8, LeaseAction) * "LeaseAction",
+    "action" / Coding(_u8, LeaseAction) * "LeaseAction",
     "reserved" / _u8 * "0",
     "duration_ms" / _u32 * "for how long",
 )
@@ -526,12 +540,12 @@ ClientsReply: Final = cs.Struct(
 ClientRecord: Final = cs.Struct(
     "rx_bytes" / _u64 * "bytes received from it",
     "tx_bytes" / _u64 * "bytes sent to it",
-    "name" / _text(32) * "as it named itself, UTF-8, zero padded",
+    "name" / Text(32) * "as it named itself, UTF-8, zero padded",
     "id" / _u32 * "number of the client, new for each connection",
     "runs" / _u32 * "its inferences that ended well",
     "queued" / _u16 * "its inferences that wait, are queued or run",
     "leases" / _u16 * "networks that it has leased",
-    "role" / _enum(_u8, Role) * "Role",
+    "role" / Coding(_u8, Role) * "Role",
     "reserved" / cs.Array(3, _u8) * "0",
 )
 
@@ -566,6 +580,8 @@ class Message:
     """device to host, REPLY flag set"""
     event: Body | None = None
     """device to host, not asked for"""
+    since: int = 0
+    """minor that added it"""
 
 
 _NOTHING = Body()

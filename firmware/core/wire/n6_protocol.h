@@ -281,6 +281,7 @@ typedef struct {
     uint16_t crc; /* CRC-16/CCITT-FALSE of the ten bytes before */
 } n6_frame_header_t;
 _Static_assert(sizeof(n6_frame_header_t) == 12, "n6_frame_header_t");
+#define N6_FRAME_HEADER_BASE_SIZE 12u
 _Static_assert(offsetof(n6_frame_header_t, magic) == 0, "n6_frame_header_t.magic");
 _Static_assert(offsetof(n6_frame_header_t, type) == 2, "n6_frame_header_t.type");
 _Static_assert(offsetof(n6_frame_header_t, flags) == 3, "n6_frame_header_t.flags");
@@ -296,6 +297,7 @@ typedef struct {
     uint16_t crc; /* CRC-16/CCITT-FALSE of the ten bytes before */
 } n6_data_header_t;
 _Static_assert(sizeof(n6_data_header_t) == 12, "n6_data_header_t");
+#define N6_DATA_HEADER_BASE_SIZE 12u
 _Static_assert(offsetof(n6_data_header_t, position) == 0, "n6_data_header_t.position");
 _Static_assert(offsetof(n6_data_header_t, offset) == 4, "n6_data_header_t.offset");
 _Static_assert(offsetof(n6_data_header_t, slot) == 8, "n6_data_header_t.slot");
@@ -317,6 +319,7 @@ typedef struct {
     uint64_t resume; /* HelloFlag.RESUME: nonce of the HELLO that opened or resumed the session last; else 0 */
 } n6_hello_t;
 _Static_assert(sizeof(n6_hello_t) == 40, "n6_hello_t");
+#define N6_HELLO_BASE_SIZE 40u
 _Static_assert(offsetof(n6_hello_t, major) == 0, "n6_hello_t.major");
 _Static_assert(offsetof(n6_hello_t, minor) == 2, "n6_hello_t.minor");
 _Static_assert(offsetof(n6_hello_t, schema) == 4, "n6_hello_t.schema");
@@ -355,6 +358,7 @@ typedef struct {
     char build[24]; /* build id of the firmware, UTF-8, zero padded */
 } n6_hello_reply_t;
 _Static_assert(sizeof(n6_hello_reply_t) == 104, "n6_hello_reply_t");
+#define N6_HELLO_REPLY_BASE_SIZE 104u
 _Static_assert(offsetof(n6_hello_reply_t, major) == 0, "n6_hello_reply_t.major");
 _Static_assert(offsetof(n6_hello_reply_t, minor) == 2, "n6_hello_reply_t.minor");
 _Static_assert(offsetof(n6_hello_reply_t, schema) == 4, "n6_hello_reply_t.schema");
@@ -383,6 +387,7 @@ typedef struct {
     uint16_t length; /* bytes of value that follow; the next field starts at the next multiple of four */
 } n6_field_t;
 _Static_assert(sizeof(n6_field_t) == 4, "n6_field_t");
+#define N6_FIELD_BASE_SIZE 4u
 _Static_assert(offsetof(n6_field_t, tag) == 0, "n6_field_t.tag");
 _Static_assert(offsetof(n6_field_t, length) == 2, "n6_field_t.length");
 
@@ -393,6 +398,7 @@ typedef struct {
     uint16_t reserved; /* 0 */
 } n6_ping_t;
 _Static_assert(sizeof(n6_ping_t) == 16, "n6_ping_t");
+#define N6_PING_BASE_SIZE 16u
 _Static_assert(offsetof(n6_ping_t, host_time) == 0, "n6_ping_t.host_time");
 _Static_assert(offsetof(n6_ping_t, position) == 8, "n6_ping_t.position");
 _Static_assert(offsetof(n6_ping_t, head) == 12, "n6_ping_t.head");
@@ -407,6 +413,7 @@ typedef struct {
     uint16_t reserved[3]; /* 0 */
 } n6_ping_reply_t;
 _Static_assert(sizeof(n6_ping_reply_t) == 32, "n6_ping_reply_t");
+#define N6_PING_REPLY_BASE_SIZE 32u
 _Static_assert(offsetof(n6_ping_reply_t, host_time) == 0, "n6_ping_reply_t.host_time");
 _Static_assert(offsetof(n6_ping_reply_t, device_time) == 8, "n6_ping_reply_t.device_time");
 _Static_assert(offsetof(n6_ping_reply_t, limit) == 16, "n6_ping_reply_t.limit");
@@ -418,6 +425,7 @@ typedef struct {
     uint32_t limit; /* the peer may send DATA up to this position, modulo 2^32; a later grant replaces it */
 } n6_credit_t;
 _Static_assert(sizeof(n6_credit_t) == 4, "n6_credit_t");
+#define N6_CREDIT_BASE_SIZE 4u
 _Static_assert(offsetof(n6_credit_t, limit) == 0, "n6_credit_t.limit");
 
 typedef struct {
@@ -440,6 +448,7 @@ typedef struct {
     uint32_t reserved2; /* 0 */
 } n6_info_reply_t;
 _Static_assert(sizeof(n6_info_reply_t) == 104, "n6_info_reply_t");
+#define N6_INFO_REPLY_BASE_SIZE 104u
 _Static_assert(offsetof(n6_info_reply_t, board) == 0, "n6_info_reply_t.board");
 _Static_assert(offsetof(n6_info_reply_t, firmware) == 32, "n6_info_reply_t.firmware");
 _Static_assert(offsetof(n6_info_reply_t, uptime) == 56, "n6_info_reply_t.uptime");
@@ -467,6 +476,7 @@ typedef struct {
     uint16_t reserved; /* 0 */
 } n6_list_reply_t;
 _Static_assert(sizeof(n6_list_reply_t) == 12, "n6_list_reply_t");
+#define N6_LIST_REPLY_BASE_SIZE 12u
 _Static_assert(offsetof(n6_list_reply_t, head) == 0, "n6_list_reply_t.head");
 _Static_assert(offsetof(n6_list_reply_t, record) == 2, "n6_list_reply_t.record");
 _Static_assert(offsetof(n6_list_reply_t, first) == 4, "n6_list_reply_t.first");
@@ -479,6 +489,7 @@ typedef struct {
     uint16_t reserved; /* 0 */
 } n6_list_t;
 _Static_assert(sizeof(n6_list_t) == 4, "n6_list_t");
+#define N6_LIST_BASE_SIZE 4u
 _Static_assert(offsetof(n6_list_t, first) == 0, "n6_list_t.first");
 _Static_assert(offsetof(n6_list_t, reserved) == 2, "n6_list_t.reserved");
 
@@ -500,6 +511,7 @@ typedef struct {
     uint16_t reserved; /* 0 */
 } n6_network_record_t;
 _Static_assert(sizeof(n6_network_record_t) == 60, "n6_network_record_t");
+#define N6_NETWORK_RECORD_BASE_SIZE 60u
 _Static_assert(offsetof(n6_network_record_t, name) == 0, "n6_network_record_t.name");
 _Static_assert(offsetof(n6_network_record_t, digest) == 32, "n6_network_record_t.digest");
 _Static_assert(offsetof(n6_network_record_t, input_bytes) == 36, "n6_network_record_t.input_bytes");
@@ -523,6 +535,7 @@ typedef struct {
     uint32_t first; /* index of the first record (texts: byte) wanted */
 } n6_describe_t;
 _Static_assert(sizeof(n6_describe_t) == 8, "n6_describe_t");
+#define N6_DESCRIBE_BASE_SIZE 8u
 _Static_assert(offsetof(n6_describe_t, network) == 0, "n6_describe_t.network");
 _Static_assert(offsetof(n6_describe_t, section) == 2, "n6_describe_t.section");
 _Static_assert(offsetof(n6_describe_t, reserved) == 3, "n6_describe_t.reserved");
@@ -539,6 +552,7 @@ typedef struct {
     uint16_t record; /* bytes of one record (texts: 1) */
 } n6_describe_reply_t;
 _Static_assert(sizeof(n6_describe_reply_t) == 20, "n6_describe_reply_t");
+#define N6_DESCRIBE_REPLY_BASE_SIZE 20u
 _Static_assert(offsetof(n6_describe_reply_t, network) == 0, "n6_describe_reply_t.network");
 _Static_assert(offsetof(n6_describe_reply_t, section) == 2, "n6_describe_reply_t.section");
 _Static_assert(offsetof(n6_describe_reply_t, reserved) == 3, "n6_describe_reply_t.reserved");
@@ -566,6 +580,7 @@ typedef struct {
     uint16_t reserved; /* 0 */
 } n6_tensor_record_t;
 _Static_assert(sizeof(n6_tensor_record_t) == 92, "n6_tensor_record_t");
+#define N6_TENSOR_RECORD_BASE_SIZE 92u
 _Static_assert(offsetof(n6_tensor_record_t, name) == 0, "n6_tensor_record_t.name");
 _Static_assert(offsetof(n6_tensor_record_t, dtype) == 32, "n6_tensor_record_t.dtype");
 _Static_assert(offsetof(n6_tensor_record_t, ndim) == 33, "n6_tensor_record_t.ndim");
@@ -587,6 +602,7 @@ typedef struct {
     int32_t zero_point; /* zero point of one channel */
 } n6_scale_record_t;
 _Static_assert(sizeof(n6_scale_record_t) == 8, "n6_scale_record_t");
+#define N6_SCALE_RECORD_BASE_SIZE 8u
 _Static_assert(offsetof(n6_scale_record_t, scale) == 0, "n6_scale_record_t.scale");
 _Static_assert(offsetof(n6_scale_record_t, zero_point) == 4, "n6_scale_record_t.zero_point");
 
@@ -600,6 +616,7 @@ typedef struct {
     uint32_t reserved; /* 0 */
 } n6_pool_record_t;
 _Static_assert(sizeof(n6_pool_record_t) == 48, "n6_pool_record_t");
+#define N6_POOL_RECORD_BASE_SIZE 48u
 _Static_assert(offsetof(n6_pool_record_t, name) == 0, "n6_pool_record_t.name");
 _Static_assert(offsetof(n6_pool_record_t, base) == 24, "n6_pool_record_t.base");
 _Static_assert(offsetof(n6_pool_record_t, total) == 28, "n6_pool_record_t.total");
@@ -618,6 +635,7 @@ typedef struct {
     char operation[24]; /* name of the operation, if known */
 } n6_block_record_t;
 _Static_assert(sizeof(n6_block_record_t) == 48, "n6_block_record_t");
+#define N6_BLOCK_RECORD_BASE_SIZE 48u
 _Static_assert(offsetof(n6_block_record_t, estimated_npu) == 0, "n6_block_record_t.estimated_npu");
 _Static_assert(offsetof(n6_block_record_t, estimated_total) == 8, "n6_block_record_t.estimated_total");
 _Static_assert(offsetof(n6_block_record_t, first) == 16, "n6_block_record_t.first");
@@ -631,6 +649,7 @@ typedef struct {
     uint8_t reserved[3]; /* 0 */
 } n6_log_level_request_t;
 _Static_assert(sizeof(n6_log_level_request_t) == 4, "n6_log_level_request_t");
+#define N6_LOG_LEVEL_REQUEST_BASE_SIZE 4u
 _Static_assert(offsetof(n6_log_level_request_t, level) == 0, "n6_log_level_request_t.level");
 _Static_assert(offsetof(n6_log_level_request_t, reserved) == 1, "n6_log_level_request_t.reserved");
 
@@ -640,6 +659,7 @@ typedef struct {
     uint64_t boot_nonce; /* DEVICE: of the device that is meant; another one answers and does nothing. SESSION: 0 */
 } n6_reset_t;
 _Static_assert(sizeof(n6_reset_t) == 16, "n6_reset_t");
+#define N6_RESET_BASE_SIZE 16u
 _Static_assert(offsetof(n6_reset_t, kind) == 0, "n6_reset_t.kind");
 _Static_assert(offsetof(n6_reset_t, reserved) == 1, "n6_reset_t.reserved");
 _Static_assert(offsetof(n6_reset_t, boot_nonce) == 8, "n6_reset_t.boot_nonce");
@@ -655,6 +675,7 @@ typedef struct {
     uint16_t record; /* bytes of one Part */
 } n6_commit_t;
 _Static_assert(sizeof(n6_commit_t) == 20, "n6_commit_t");
+#define N6_COMMIT_BASE_SIZE 20u
 _Static_assert(offsetof(n6_commit_t, position) == 0, "n6_commit_t.position");
 _Static_assert(offsetof(n6_commit_t, length) == 4, "n6_commit_t.length");
 _Static_assert(offsetof(n6_commit_t, crc) == 8, "n6_commit_t.crc");
@@ -672,6 +693,7 @@ typedef struct {
     uint16_t reserved; /* 0 */
 } n6_part_t;
 _Static_assert(sizeof(n6_part_t) == 12, "n6_part_t");
+#define N6_PART_BASE_SIZE 12u
 _Static_assert(offsetof(n6_part_t, offset) == 0, "n6_part_t.offset");
 _Static_assert(offsetof(n6_part_t, length) == 4, "n6_part_t.length");
 _Static_assert(offsetof(n6_part_t, input) == 8, "n6_part_t.input");
@@ -693,6 +715,7 @@ typedef struct {
     uint32_t reserved; /* 0 */
 } n6_infer_t;
 _Static_assert(sizeof(n6_infer_t) == 32, "n6_infer_t");
+#define N6_INFER_BASE_SIZE 32u
 _Static_assert(offsetof(n6_infer_t, key) == 0, "n6_infer_t.key");
 _Static_assert(offsetof(n6_infer_t, upload) == 8, "n6_infer_t.upload");
 _Static_assert(offsetof(n6_infer_t, digest) == 12, "n6_infer_t.digest");
@@ -719,6 +742,7 @@ typedef struct {
     uint16_t reserved; /* 0 */
 } n6_return_t;
 _Static_assert(sizeof(n6_return_t) == 24, "n6_return_t");
+#define N6_RETURN_BASE_SIZE 24u
 _Static_assert(offsetof(n6_return_t, output) == 0, "n6_return_t.output");
 _Static_assert(offsetof(n6_return_t, source) == 2, "n6_return_t.source");
 _Static_assert(offsetof(n6_return_t, reduction) == 3, "n6_return_t.reduction");
@@ -736,6 +760,7 @@ typedef struct {
     uint16_t reserved; /* 0 */
 } n6_infer_reply_t;
 _Static_assert(sizeof(n6_infer_reply_t) == 4, "n6_infer_reply_t");
+#define N6_INFER_REPLY_BASE_SIZE 4u
 _Static_assert(offsetof(n6_infer_reply_t, state) == 0, "n6_infer_reply_t.state");
 _Static_assert(offsetof(n6_infer_reply_t, depth) == 1, "n6_infer_reply_t.depth");
 _Static_assert(offsetof(n6_infer_reply_t, reserved) == 2, "n6_infer_reply_t.reserved");
@@ -758,6 +783,7 @@ typedef struct {
     uint8_t reserved; /* 0 */
 } n6_result_t;
 _Static_assert(sizeof(n6_result_t) == 56, "n6_result_t");
+#define N6_RESULT_BASE_SIZE 56u
 _Static_assert(offsetof(n6_result_t, t_queued) == 0, "n6_result_t.t_queued");
 _Static_assert(offsetof(n6_result_t, t_committed) == 8, "n6_result_t.t_committed");
 _Static_assert(offsetof(n6_result_t, t_start) == 16, "n6_result_t.t_start");
@@ -783,6 +809,7 @@ typedef struct {
     uint32_t count; /* records of a reduction, or rows that passed the threshold: may exceed what is returned */
 } n6_result_record_t;
 _Static_assert(sizeof(n6_result_record_t) == 16, "n6_result_record_t");
+#define N6_RESULT_RECORD_BASE_SIZE 16u
 _Static_assert(offsetof(n6_result_record_t, output) == 0, "n6_result_record_t.output");
 _Static_assert(offsetof(n6_result_record_t, source) == 2, "n6_result_record_t.source");
 _Static_assert(offsetof(n6_result_record_t, reduction) == 3, "n6_result_record_t.reduction");
@@ -797,6 +824,7 @@ typedef struct {
     uint32_t post; /* completion on the CPU; the work of a SW block is here or in core, as the runtime has it */
 } n6_epoch_time_t;
 _Static_assert(sizeof(n6_epoch_time_t) == 16, "n6_epoch_time_t");
+#define N6_EPOCH_TIME_BASE_SIZE 16u
 _Static_assert(offsetof(n6_epoch_time_t, start) == 0, "n6_epoch_time_t.start");
 _Static_assert(offsetof(n6_epoch_time_t, pre) == 4, "n6_epoch_time_t.pre");
 _Static_assert(offsetof(n6_epoch_time_t, core) == 8, "n6_epoch_time_t.core");
@@ -807,6 +835,7 @@ typedef struct {
     int32_t value; /* raw value; for a float tensor the bits of the float32 */
 } n6_peak_t;
 _Static_assert(sizeof(n6_peak_t) == 8, "n6_peak_t");
+#define N6_PEAK_BASE_SIZE 8u
 _Static_assert(offsetof(n6_peak_t, index) == 0, "n6_peak_t.index");
 _Static_assert(offsetof(n6_peak_t, value) == 4, "n6_peak_t.value");
 
@@ -814,24 +843,28 @@ typedef struct {
     uint32_t index; /* row; its channels values of the tensor's type follow, padded to a multiple of four bytes */
 } n6_selected_t;
 _Static_assert(sizeof(n6_selected_t) == 4, "n6_selected_t");
+#define N6_SELECTED_BASE_SIZE 4u
 _Static_assert(offsetof(n6_selected_t, index) == 0, "n6_selected_t.index");
 
 typedef struct {
     uint32_t target; /* id of the INFER */
 } n6_cancel_t;
 _Static_assert(sizeof(n6_cancel_t) == 4, "n6_cancel_t");
+#define N6_CANCEL_BASE_SIZE 4u
 _Static_assert(offsetof(n6_cancel_t, target) == 0, "n6_cancel_t.target");
 
 typedef struct {
     uint32_t found; /* 1 if the inference was queued or running, or its result was held; 0 if it was not known */
 } n6_cancel_reply_t;
 _Static_assert(sizeof(n6_cancel_reply_t) == 4, "n6_cancel_reply_t");
+#define N6_CANCEL_REPLY_BASE_SIZE 4u
 _Static_assert(offsetof(n6_cancel_reply_t, found) == 0, "n6_cancel_reply_t.found");
 
 typedef struct {
     uint32_t target; /* id of the INFER */
 } n6_release_t;
 _Static_assert(sizeof(n6_release_t) == 4, "n6_release_t");
+#define N6_RELEASE_BASE_SIZE 4u
 _Static_assert(offsetof(n6_release_t, target) == 0, "n6_release_t.target");
 
 typedef struct {
@@ -839,6 +872,7 @@ typedef struct {
     uint32_t length; /* missing bytes, 0 = to the end */
 } n6_nak_t;
 _Static_assert(sizeof(n6_nak_t) == 8, "n6_nak_t");
+#define N6_NAK_BASE_SIZE 8u
 _Static_assert(offsetof(n6_nak_t, offset) == 0, "n6_nak_t.offset");
 _Static_assert(offsetof(n6_nak_t, length) == 4, "n6_nak_t.length");
 
@@ -850,6 +884,7 @@ typedef struct {
     uint32_t dropped; /* log lines that were dropped before this one, since start-up */
 } n6_log_t;
 _Static_assert(sizeof(n6_log_t) == 16, "n6_log_t");
+#define N6_LOG_BASE_SIZE 16u
 _Static_assert(offsetof(n6_log_t, time) == 0, "n6_log_t.time");
 _Static_assert(offsetof(n6_log_t, level) == 8, "n6_log_t.level");
 _Static_assert(offsetof(n6_log_t, reserved) == 9, "n6_log_t.reserved");
@@ -863,6 +898,7 @@ typedef struct {
     uint32_t value; /* its value, or the number that the status names */
 } n6_error_reply_t;
 _Static_assert(sizeof(n6_error_reply_t) == 8, "n6_error_reply_t");
+#define N6_ERROR_REPLY_BASE_SIZE 8u
 _Static_assert(offsetof(n6_error_reply_t, status) == 0, "n6_error_reply_t.status");
 _Static_assert(offsetof(n6_error_reply_t, type) == 1, "n6_error_reply_t.type");
 _Static_assert(offsetof(n6_error_reply_t, field) == 2, "n6_error_reply_t.field");
@@ -872,6 +908,7 @@ typedef struct {
     uint32_t interval_ms; /* time between two STATS events; 0 = none */
 } n6_subscribe_t;
 _Static_assert(sizeof(n6_subscribe_t) == 4, "n6_subscribe_t");
+#define N6_SUBSCRIBE_BASE_SIZE 4u
 _Static_assert(offsetof(n6_subscribe_t, interval_ms) == 0, "n6_subscribe_t.interval_ms");
 
 typedef struct {
@@ -879,6 +916,7 @@ typedef struct {
     uint16_t reserved; /* 0 */
 } n6_stats_request_t;
 _Static_assert(sizeof(n6_stats_request_t) == 4, "n6_stats_request_t");
+#define N6_STATS_REQUEST_BASE_SIZE 4u
 _Static_assert(offsetof(n6_stats_request_t, first) == 0, "n6_stats_request_t.first");
 _Static_assert(offsetof(n6_stats_request_t, reserved) == 2, "n6_stats_request_t.reserved");
 
@@ -913,6 +951,7 @@ typedef struct {
     uint16_t reserved; /* 0 */
 } n6_stats_reply_t;
 _Static_assert(sizeof(n6_stats_reply_t) == 112, "n6_stats_reply_t");
+#define N6_STATS_REPLY_BASE_SIZE 112u
 _Static_assert(offsetof(n6_stats_reply_t, time) == 0, "n6_stats_reply_t.time");
 _Static_assert(offsetof(n6_stats_reply_t, since) == 8, "n6_stats_reply_t.since");
 _Static_assert(offsetof(n6_stats_reply_t, rx_bytes) == 16, "n6_stats_reply_t.rx_bytes");
@@ -957,6 +996,7 @@ typedef struct {
     uint32_t reserved; /* 0 */
 } n6_network_stats_t;
 _Static_assert(sizeof(n6_network_stats_t) == 64, "n6_network_stats_t");
+#define N6_NETWORK_STATS_BASE_SIZE 64u
 _Static_assert(offsetof(n6_network_stats_t, sum) == 0, "n6_network_stats_t.sum");
 _Static_assert(offsetof(n6_network_stats_t, last) == 8, "n6_network_stats_t.last");
 _Static_assert(offsetof(n6_network_stats_t, min) == 16, "n6_network_stats_t.min");
@@ -975,6 +1015,7 @@ typedef struct {
     uint16_t first; /* first block wanted */
 } n6_epoch_stats_t;
 _Static_assert(sizeof(n6_epoch_stats_t) == 4, "n6_epoch_stats_t");
+#define N6_EPOCH_STATS_BASE_SIZE 4u
 _Static_assert(offsetof(n6_epoch_stats_t, network) == 0, "n6_epoch_stats_t.network");
 _Static_assert(offsetof(n6_epoch_stats_t, first) == 2, "n6_epoch_stats_t.first");
 
@@ -988,6 +1029,7 @@ typedef struct {
     uint16_t record; /* bytes of one BlockStats */
 } n6_epoch_stats_reply_t;
 _Static_assert(sizeof(n6_epoch_stats_reply_t) == 16, "n6_epoch_stats_reply_t");
+#define N6_EPOCH_STATS_REPLY_BASE_SIZE 16u
 _Static_assert(offsetof(n6_epoch_stats_reply_t, network) == 0, "n6_epoch_stats_reply_t.network");
 _Static_assert(offsetof(n6_epoch_stats_reply_t, first) == 2, "n6_epoch_stats_reply_t.first");
 _Static_assert(offsetof(n6_epoch_stats_reply_t, count) == 4, "n6_epoch_stats_reply_t.count");
@@ -1004,6 +1046,7 @@ typedef struct {
     uint32_t max; /* ticks of the slowest pass of the whole block, at most 2^32 - 1 */
 } n6_block_stats_t;
 _Static_assert(sizeof(n6_block_stats_t) == 32, "n6_block_stats_t");
+#define N6_BLOCK_STATS_BASE_SIZE 32u
 _Static_assert(offsetof(n6_block_stats_t, pre) == 0, "n6_block_stats_t.pre");
 _Static_assert(offsetof(n6_block_stats_t, core) == 8, "n6_block_stats_t.core");
 _Static_assert(offsetof(n6_block_stats_t, post) == 16, "n6_block_stats_t.post");
@@ -1015,6 +1058,7 @@ typedef struct {
     uint32_t reserved; /* 0 */
 } n6_rate_t;
 _Static_assert(sizeof(n6_rate_t) == 8, "n6_rate_t");
+#define N6_RATE_BASE_SIZE 8u
 _Static_assert(offsetof(n6_rate_t, baud) == 0, "n6_rate_t.baud");
 _Static_assert(offsetof(n6_rate_t, reserved) == 4, "n6_rate_t.reserved");
 
@@ -1023,6 +1067,7 @@ typedef struct {
     uint32_t switch_ms; /* milliseconds after the end of this frame at which both sides change */
 } n6_rate_reply_t;
 _Static_assert(sizeof(n6_rate_reply_t) == 8, "n6_rate_reply_t");
+#define N6_RATE_REPLY_BASE_SIZE 8u
 _Static_assert(offsetof(n6_rate_reply_t, baud) == 0, "n6_rate_reply_t.baud");
 _Static_assert(offsetof(n6_rate_reply_t, switch_ms) == 4, "n6_rate_reply_t.switch_ms");
 
@@ -1031,6 +1076,7 @@ typedef struct {
     uint16_t reserved; /* 0 */
 } n6_check_t;
 _Static_assert(sizeof(n6_check_t) == 4, "n6_check_t");
+#define N6_CHECK_BASE_SIZE 4u
 _Static_assert(offsetof(n6_check_t, network) == 0, "n6_check_t.network");
 _Static_assert(offsetof(n6_check_t, reserved) == 2, "n6_check_t.reserved");
 
@@ -1041,6 +1087,7 @@ typedef struct {
     uint8_t reserved[3]; /* 0 */
 } n6_check_reply_t;
 _Static_assert(sizeof(n6_check_reply_t) == 16, "n6_check_reply_t");
+#define N6_CHECK_REPLY_BASE_SIZE 16u
 _Static_assert(offsetof(n6_check_reply_t, ticks) == 0, "n6_check_reply_t.ticks");
 _Static_assert(offsetof(n6_check_reply_t, digest) == 8, "n6_check_reply_t.digest");
 _Static_assert(offsetof(n6_check_reply_t, state) == 12, "n6_check_reply_t.state");
@@ -1053,6 +1100,7 @@ typedef struct {
     uint32_t duration_ms; /* for how long */
 } n6_lease_t;
 _Static_assert(sizeof(n6_lease_t) == 8, "n6_lease_t");
+#define N6_LEASE_BASE_SIZE 8u
 _Static_assert(offsetof(n6_lease_t, network) == 0, "n6_lease_t.network");
 _Static_assert(offsetof(n6_lease_t, action) == 2, "n6_lease_t.action");
 _Static_assert(offsetof(n6_lease_t, reserved) == 3, "n6_lease_t.reserved");
@@ -1065,6 +1113,7 @@ typedef struct {
     uint16_t head; /* bytes of this struct: the holder's name, UTF-8, follows */
 } n6_lease_reply_t;
 _Static_assert(sizeof(n6_lease_reply_t) == 8, "n6_lease_reply_t");
+#define N6_LEASE_REPLY_BASE_SIZE 8u
 _Static_assert(offsetof(n6_lease_reply_t, remaining_ms) == 0, "n6_lease_reply_t.remaining_ms");
 _Static_assert(offsetof(n6_lease_reply_t, own) == 4, "n6_lease_reply_t.own");
 _Static_assert(offsetof(n6_lease_reply_t, reserved) == 5, "n6_lease_reply_t.reserved");
@@ -1075,6 +1124,7 @@ typedef struct {
     uint16_t reserved; /* 0 */
 } n6_clients_t;
 _Static_assert(sizeof(n6_clients_t) == 4, "n6_clients_t");
+#define N6_CLIENTS_BASE_SIZE 4u
 _Static_assert(offsetof(n6_clients_t, first) == 0, "n6_clients_t.first");
 _Static_assert(offsetof(n6_clients_t, reserved) == 2, "n6_clients_t.reserved");
 
@@ -1087,6 +1137,7 @@ typedef struct {
     uint16_t reserved; /* 0 */
 } n6_clients_reply_t;
 _Static_assert(sizeof(n6_clients_reply_t) == 12, "n6_clients_reply_t");
+#define N6_CLIENTS_REPLY_BASE_SIZE 12u
 _Static_assert(offsetof(n6_clients_reply_t, head) == 0, "n6_clients_reply_t.head");
 _Static_assert(offsetof(n6_clients_reply_t, record) == 2, "n6_clients_reply_t.record");
 _Static_assert(offsetof(n6_clients_reply_t, first) == 4, "n6_clients_reply_t.first");
@@ -1106,6 +1157,7 @@ typedef struct {
     uint8_t reserved[3]; /* 0 */
 } n6_client_record_t;
 _Static_assert(sizeof(n6_client_record_t) == 64, "n6_client_record_t");
+#define N6_CLIENT_RECORD_BASE_SIZE 64u
 _Static_assert(offsetof(n6_client_record_t, rx_bytes) == 0, "n6_client_record_t.rx_bytes");
 _Static_assert(offsetof(n6_client_record_t, tx_bytes) == 8, "n6_client_record_t.tx_bytes");
 _Static_assert(offsetof(n6_client_record_t, name) == 16, "n6_client_record_t.name");
