@@ -8,7 +8,9 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from types import MappingProxyType, TracebackType
-from typing import Self
+from typing import Final, Self
+
+import numpy as np
 
 from n6link.control.loop import ControlLoop, MissedPolicy
 from n6link.epochs.timers import EpochStats
@@ -19,9 +21,12 @@ from n6link.protocol import LogLevel, MessageType, ResetKind, records
 from n6link.session.clock import ClockMap
 from n6link.session.connection import Connection, State
 from n6link.session.info import DeviceInfo, NetworkInfo, Ping
-from n6link.session.stats import Stats
+from n6link.session.stats import Stats, StatsPages
 from n6link.session.subscription import LogRecord, Subscription
 from n6link.tensors.card import Card
+
+MAX_PAGES: Final = 64
+"""frames of one reading of statistics at most; the networks of one frame are about fifteen"""
 
 
 class N6Device:
@@ -131,7 +136,12 @@ class N6Device:
 
     async def stats(self) -> Stats:
         """What the device counts: its end of the link, and every network."""
-        return Stats.parse(await self.connection.ask(MessageType.STATS), self.info.tick_hz)
+        pages = StatsPages(self.info.tick_hz)
+        for _ in range(MAX_PAGES):
+            request = records.StatsRequest(first=pages.known).pack()
+            if reading := pages.add(await self.connection.ask(MessageType.STATS, request)):
+                return reading
+        raise RemoteProtocolError(f"the device sends statistics of {pages.known} networks, and no last page")
 
     async def reset_stats(self) -> None:
         """Zeroes statistics, those of the epochs too."""
@@ -143,22 +153,25 @@ class N6Device:
         Raises:
             UnknownName: there is no such network.
         """
-        network, size = self[name].info, records.BlockStats.SIZE
-        blocks, runs, total = b"", 0, 1
-        while len(blocks) < total * size:
-            body = records.EpochStats(network=network.index, first=len(blocks) // size).pack()
+        network = self[name].info
+        total = len(network.epochs)
+        sums, runs, first = np.zeros(total, records.BlockStats.DTYPE), 0, 0
+        while first < total:
+            body = records.EpochStats(network=network.index, first=first).pack()
             payload = await self.connection.ask(MessageType.EPOCH_STATS, body)
             page = records.EpochStatsReply.unpack(payload)
-            total, runs = page.total, page.runs
+            if page.total != total or page.first != first or not (page.count or not page.runs):
+                raise RemoteProtocolError(
+                    f"the device reports {page.count} of {page.total} epoch blocks of {name!r} from {first}"
+                )
+            runs, count = page.runs, min(page.count, total - first)
             if not runs:
-                blocks = bytes(total * size)
-            elif not page.count and total:
-                raise RemoteProtocolError(f"the device has {total} epoch blocks, and reports {len(blocks) // size}")
-            else:
-                blocks += payload[page.SIZE : page.SIZE + page.count * size]
+                break
+            sums[first : first + count] = records.BlockStats.array(payload, count, page.head, page.record)
+            first += count
         return EpochStats.from_records(
             network.epochs,
-            records.BlockStats.array(blocks),
+            sums,
             runs=runs,
             source=network.timer_source,
             tick_hz=network.device.tick_hz,

@@ -153,7 +153,7 @@ class Result:
         header, network = self._outcome.header, self.network
         if not header.blocks:
             return None
-        times = records.EpochTime.array(self._outcome.data, header.blocks, header.timers_offset)
+        times = records.EpochTime.array(self._outcome.data, header.blocks, header.timers_offset, header.timer_record)
         return EpochTimers.from_records(
             network.epochs,
             times,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from n6link.errors import N6Error
-from n6link.protocol import FieldTag, MessageType
+from n6link.protocol import FieldTag, HelloReplyFlag, MessageType
 from n6link.protocol.records import HelloReply, Result, ResultRecord
 
 
@@ -19,6 +19,11 @@ class Opened:
     fields: dict[FieldTag, str]
     """and its optional fields"""
 
+    @property
+    def resumed(self) -> bool:
+        """Whether the older session goes on."""
+        return bool(self.hello.flags & HelloReplyFlag.RESUMED)
+
 
 @dataclass(frozen=True, slots=True)
 class Refused:
@@ -29,7 +34,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """The device knows no session any more: it was restarted."""
+    """The device knows no session any more: it was restarted, or another host has opened one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """The result of an INFER, or the answer to a READ, begins to arrive: the input slot is free."""
+    """The result of an INFER begins to arrive: the input slot is free."""
 
     id: int
 

@@ -11,12 +11,11 @@ SENDING    no chunk left                     send COMMIT, and at once the INFER 
 SENDING,   NAK                               send these chunks again, before others                         same
 ASKED
 ASKED      ERROR BAD_DIGEST                  send all chunks again, three times at most                     SENDING
-ASKED      ERROR OUT_OF_CREDITS to COMMIT    probe: the device says what it has                             ASKED
 ASKED      reply                             Reply (not told of COMMIT)                                     GONE
 ASKED      InferReply                                                                                       ACCEPTED
 ASKED,     DATA: its RESULT was lost         send the INFER again, once                                     same
 ACCEPTED
-ASKED,     RESULT, or the reply to READ      Begun                                                          RECEIVING
+ASKED,     RESULT                            Begun                                                          RECEIVING
 ACCEPTED
 RECEIVING  DATA                              place it; NAK a gap that it leaves                             RECEIVING
 RECEIVING  damaged DATA                      NAK it                                                         RECEIVING
@@ -29,7 +28,15 @@ any        other ERROR                       Failed                             
 any        withdraw()                                                                                       forgotten
 GONE, or   anything                          drop                                                           same
 forgotten
+any        the session is resumed            an upload: send all of it again; another request, or an         SENDING,
+                                             INFER: send it again, the result is announced again            ASKED
+any        a new session on the same device  the same; an INFER has its upload sent again too               SENDING,
+                                                                                                            ASKED
 =========  ================================  =============================================================  =========
+
+``progress`` belongs to one exchange: it changes when something of *it* has arrived (a new chunk of its result, an answer, a
+state of its inference that is nearer to the end), or when chunks of it have left or were taken by the device, as long as
+they are not sent again and again.
 """
 
 from __future__ import annotations
@@ -38,6 +45,7 @@ import enum
 from dataclasses import dataclass
 from typing import Final
 
+from n6link.link.frames import Mark
 from n6link.link.transfer import Download, Upload
 from n6link.protocol import InferFlag, MessageType
 from n6link.protocol.records import Infer, Result, ResultRecord, Return
@@ -72,8 +80,14 @@ class Inference:
     returns: bytes
     """packed Return records; empty = all outputs whole"""
 
-    def pack(self, upload: int, now: float) -> bytes:
-        """The body of the request, which leaves now."""
+    def pack(self, upload: int, digest: int, now: float) -> bytes:
+        """The body of the request, which leaves now.
+
+        Args:
+            upload: id of the upload that it follows.
+            digest: CRC-32 of the upload.
+            now: time.
+        """
         ttl, flags = 0, InferFlag.TIMERS if self.timers else 0
         if self.deadline is not None:
             ttl = max(int(min((self.deadline - now) * 1e6, MAX_TTL + 1)), 1)
@@ -81,6 +95,7 @@ class Inference:
         infer = Infer(
             key=self.key,
             upload=upload,
+            digest=digest,
             ttl_us=ttl if ttl <= MAX_TTL else 0,
             network=self.network,
             slot=self.slot,
@@ -114,7 +129,13 @@ class Exchange:
     position: int = 0
     """of this side when its request left first"""
     progress: int = 0
+    state: tuple[int, int] = (-1, 0)
+    """of an INFER: InferState and, negative, the depth of the queue, as the device has reported them last"""
     inference: Inference | None = None
     """of an INFER that follows an upload: what its body is made of"""
     then: Exchange | None = None
     """of an upload: the INFER that leaves right after its first COMMIT"""
+    needs: Exchange | None = None
+    """of an INFER: the upload that it follows"""
+    counted: Mark = (0, 0, 0, 0, 0, 0, 0)
+    """what the link had counted when it began"""

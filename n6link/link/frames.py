@@ -32,6 +32,8 @@ from n6link.protocol.records import DataHeader, FrameHeader
 
 Frame: TypeAlias = tuple[int, int, int, memoryview]
 """type, flags, id, payload"""
+Mark: TypeAlias = tuple[int, int, int, int, int, int, int]
+"""see :meth:`Counters.mark`"""
 DATA: Final = int(MessageType.DATA)
 DAMAGED: Final = -1
 """in place of the flags of a DATA frame whose CRC-32 is wrong: its headers may tell what to ask for again"""
@@ -120,6 +122,24 @@ class Counters:
     """requests sent again"""
     malformed: int = 0
     """good frames whose payload makes no sense"""
+    rx_chunks: int = 0
+    """chunks of results that arrived undamaged"""
+    rx_damaged: int = 0
+    """chunks of results that arrived damaged"""
+    tx_chunks: int = 0
+    """chunks of inputs that left, those that were sent again included"""
+
+    def mark(self) -> Mark:
+        """What :mod:`n6link.link.diagnosis` compares: bytes received, skipped, frames, chunks up, repeated, down, damaged."""
+        return (
+            self.rx_bytes,
+            self.skipped,
+            self.rx_frames,
+            self.tx_chunks,
+            self.retransmits,
+            self.rx_chunks,
+            self.rx_damaged,
+        )
 
 
 class FrameReader:
@@ -152,6 +172,10 @@ class FrameReader:
                 return iter(())
             data, self._kept = self._kept, bytearray()
         return self._parse(data, 0)
+
+    def clear(self) -> None:
+        """Forgets the frame that has begun: the bytes that follow are of another stream."""
+        self._kept.clear()
 
     def search_again(self) -> Iterator[Frame]:
         """Gives up the frame whose end does not come, and looks for others in its bytes."""

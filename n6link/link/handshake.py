@@ -1,7 +1,8 @@
-"""HELLO and its answer: what opens a session, and the sentences that refuse one."""
+"""HELLO and its answer: what opens or resumes a session, and the sentences that refuse one."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 from n6link.errors import DeviceError, RemoteProtocolError, VersionMismatch
@@ -13,55 +14,104 @@ from n6link.protocol import (
     VERSION_MINOR,
     Feature,
     FieldTag,
+    HelloFlag,
+    HelloReplyFlag,
     Limit,
+    Role,
     Status,
     records,
 )
+from n6link.protocol.codec import printable
 from n6link.protocol.fields import pack_fields, unpack_fields
 
 FEATURES: Final = Feature.TIMERS | Feature.REDUCE | Feature.CANCEL | Feature.EVENTS
 """what the host understands"""
+FROZEN: Final = 16
+"""bytes of Hello and HelloReply that are the same in every version"""
 
 
-def hello(nonce: int, window: int, host: str) -> bytes:
-    """The payload of a HELLO; host is the name of the program for the device's log, or empty."""
-    fixed = records.Hello(
-        major=VERSION_MAJOR, minor=VERSION_MINOR, schema=SCHEMA_ID, nonce=nonce, features=FEATURES, window=window
-    )
-    return fixed.pack() + pack_fields([(FieldTag.HOST_NAME, host)] if host else [])
+@dataclass(frozen=True, slots=True)
+class Greeting:
+    """What a host says in its HELLO.
 
-
-def answer(payload: memoryview, nonce: int) -> Opened | None:
-    """What a HELLO reply says that opens a session; None if it answers another HELLO.
-
-    Raises:
-        VersionMismatch: the peer was built from another schema.
-        RemoteProtocolError: it announces what cannot be.
-        ValueError: the payload is too short.
+    Attributes:
+        nonce: a new random number of 64 bits.
+        host: name and version of the program, for the device's log and for other hosts.
+        window: DATA bytes that it takes in flight.
+        max_chunk: the largest chunk that it wants.
+        role: what it may do.
+        resume: nonce of the session that it wants to continue; 0 = it wants a new one.
     """
-    if len(payload) < 8:
-        raise ValueError("a HelloReply of any version has at least eight bytes")
-    major, minor = (int.from_bytes(payload[at : at + 2], "little") for at in (0, 2))
-    schema = int.from_bytes(payload[4:8], "little")
-    if (major, schema) != (VERSION_MAJOR, SCHEMA_ID):
-        raise VersionMismatch(_mismatch((major, minor), schema))
-    reply = records.HelloReply.unpack(payload)
-    if reply.nonce != nonce:
-        return None
-    if not (Limit.MIN_CHUNK <= reply.chunk <= Limit.MAX_CHUNK and reply.requests and reply.tick_hz and reply.slots):
-        limits = f"chunks of {reply.chunk} bytes, {reply.requests} requests, {reply.slots} slots, {reply.tick_hz} Hz"
-        raise RemoteProtocolError(f"the device announces impossible limits: {limits}")
-    return Opened(reply, unpack_fields(payload[reply.SIZE :]))
+
+    nonce: int
+    host: str = ""
+    window: int = 1 << 20
+    max_chunk: int = int(Limit.MAX_CHUNK)
+    role: Role = Role.CONTROL
+    resume: int = 0
+
+    def pack(self) -> bytes:
+        """The payload of the HELLO."""
+        fixed = records.Hello(
+            major=VERSION_MAJOR,
+            minor=VERSION_MINOR,
+            schema=SCHEMA_ID,
+            nonce=self.nonce,
+            max_chunk=self.max_chunk,
+            window=self.window,
+            features=FEATURES,
+            flags=HelloFlag.RESUME if self.resume else 0,
+            role=self.role,
+            resume=self.resume,
+        )
+        return fixed.pack() + pack_fields([(FieldTag.HOST_NAME, self.host)] if self.host else [])
+
+    def answered(self, payload: memoryview) -> Opened | None:
+        """What a HelloReply says that opens a session; None if it answers another HELLO.
+
+        Raises:
+            VersionMismatch: the device speaks another version of the protocol.
+            RemoteProtocolError: it announces limits that are impossible.
+            ValueError: the payload is too short.
+        """
+        if len(payload) < FROZEN:
+            raise ValueError(f"a HelloReply of any version has at least {FROZEN} bytes")
+        major, minor = (int.from_bytes(payload[at : at + 2], "little") for at in (0, 2))
+        schema, nonce = int.from_bytes(payload[4:8], "little"), int.from_bytes(payload[8:16], "little")
+        if nonce != self.nonce:
+            return None
+        if (major, schema) != (VERSION_MAJOR, SCHEMA_ID):
+            raise VersionMismatch(_mismatch((major, minor), schema))
+        reply = records.HelloReply.unpack(payload)
+        if not reply.flags & HelloReplyFlag.OPENED:
+            raise RemoteProtocolError(
+                "the device answers HELLO without opening a session, although the versions are equal"
+            )
+        if problem := self._impossible(reply):
+            raise RemoteProtocolError(f"the device announces {problem}")
+        return Opened(reply, unpack_fields(payload[reply.head :]))
+
+    def _impossible(self, reply: records.HelloReply) -> str:
+        """A limit that cannot be; empty if there is none."""
+        chunk, most = reply.chunk, min(self.max_chunk, int(Limit.MAX_CHUNK))
+        if chunk & (chunk - 1) or not Limit.MIN_CHUNK <= chunk <= most:
+            return f"a chunk of {chunk} bytes, which is not a power of two from {int(Limit.MIN_CHUNK)} to {most}"
+        if not chunk <= reply.window <= Limit.MAX_WINDOW:
+            return f"a window of {reply.window} bytes for chunks of {chunk}"
+        for name in ("requests", "tick_hz", "slots", "results", "queue", "slot_size"):
+            if not getattr(reply, name):
+                return f"{name} = 0"
+        return ""
 
 
 def refusal(payload: memoryview) -> DeviceError:
-    """The error that an ERROR frame tells.
+    """The error that an ERROR frame reports.
 
     Raises:
         ValueError: the payload is too short.
     """
     error = records.ErrorReply.unpack(payload)
-    status, said = error.status, bytes(payload[error.SIZE :]).decode("utf-8", "replace")
+    status, said = error.status, printable(payload[error.SIZE :])
     if isinstance(status, Status):
         name, why = status.name, said or status.doc
     else:
@@ -72,8 +122,8 @@ def refusal(payload: memoryview) -> DeviceError:
 def _mismatch(version: tuple[int, int], schema: int) -> str:
     theirs, ours = ".".join(map(str, version)), (VERSION_MAJOR, VERSION_MINOR)
     what = f"the firmware speaks protocol {theirs} ({schema:08x}), this program {VERSION} ({SCHEMA_ID:08x})"
-    if version > ours:
+    if version[0] > ours[0]:
         return f"{what}: update n6link on this computer"
-    if version < ours:
+    if version[0] < ours[0]:
         return f"{what}: update the firmware of the board"
-    return f"{what}: they come from different builds of one version; install firmware and n6link of the same release"
+    return f"{what}: they come from drafts of one version; install firmware and n6link of the same release"

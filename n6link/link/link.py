@@ -13,13 +13,16 @@ the frames in :mod:`n6link.link.frames`.
 state     event                                       action                                           next
 ========  ==========================================  ===============================================  =======
 any       open()                                      forget everything; HELLO                         OPENING
-OPENING   HELLO reply, our version and nonce          Opened; what was held is sent                    OPEN
+any       resume()                                    keep everything; HELLO that names the session    OPENING
+OPENING   HELLO reply, our version and nonce          Opened; what was held or kept is sent            OPEN
+OPENING   the same, resume(), another boot nonce      Lost: what was kept is forgotten                 OPEN
 OPENING   HELLO reply, other version                  Refused(VersionMismatch)                         CLOSED
+OPENING   ERROR to our HELLO                          Refused(DeviceError)                             CLOSED
 OPENING   HELLO reply, impossible; or our own HELLO   Refused(RemoteProtocolError)                     CLOSED
 OPENING   anything else                               drop                                             OPENING
 OPEN      DATA                                        grant, when half of the window is used           OPEN
 OPEN      CREDIT                                      send up to the new limit                         OPEN
-OPEN      PING reply                                  the same; as the answer to probe(): grant anew   OPEN
+OPEN      PING reply                                  the same; as the answer to probe(): grant again  OPEN
 OPEN      ERROR NO_SESSION                            Lost                                             CLOSED
 ========  ==========================================  ===============================================  =======
 """
@@ -29,28 +32,32 @@ from __future__ import annotations
 import enum
 from collections import deque
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Final
 
-from n6link.errors import N6Error, ProtocolError, RemoteProtocolError
-from n6link.link import frames, handshake
-from n6link.link.events import Begun, Event, Failed, LogLine, Lost, Received, Refused, Reply, StatsPushed, Stray
+from n6link.errors import N6Error, RemoteProtocolError
+from n6link.link import frames
+from n6link.link.damage import Damage
+from n6link.link.events import Event, Failed, LogLine, Lost, Opened, Received, Refused, Reply, StatsPushed, Stray
 from n6link.link.exchange import Exchange, Inference, Phase
+from n6link.link.handshake import Greeting, refusal
+from n6link.link.numbers import MASK
 from n6link.link.rate import Path
-from n6link.link.sender import BATCH, MASK, Sender, distance
-from n6link.link.transfer import Download, Upload, announcement
-from n6link.protocol import Flag, Limit, MessageType, Status, records
-from n6link.protocol.codec import Buffer
+from n6link.link.receiver import Receiver
+from n6link.link.sender import BATCH, Sender
+from n6link.link.transfer import Upload
+from n6link.protocol import Flag, InferState, Limit, MessageType, Status, records
+from n6link.protocol.codec import Buffer, printable
 
 WINDOW: Final = 1 << 20
 """DATA bytes that the host takes in flight: a result of ordinary size never waits for a grant"""
 ATTEMPTS: Final = 3
-"""times that a whole transfer is tried when only its digest is wrong"""
-GAPS: Final = 32
-"""NAKs of one complaint at most"""
+"""times that a whole upload is tried when only its digest is wrong"""
+FLUSH: Final = bytes(int(Limit.MAX_CHUNK) + frames.OVERHEAD)
+"""zeros that complete any frame which an earlier program has left unfinished"""
 
 _HELLO: Final = int(MessageType.HELLO)
-_RESULT_OF: Final = {int(MessageType.RESULT): MessageType.INFER, int(MessageType.READ): MessageType.READ}
-"""replies that begin a download, and to which requests"""
+_ERROR: Final = int(MessageType.ERROR)
 
 
 class State(enum.Enum):
@@ -70,6 +77,7 @@ class Link:
         exchanges: what is under way, by id, oldest first.
         counters: of this end, since it was made.
         sender: the sending half.
+        receiver: the receiving half.
         next_id: of the next exchange.
     """
 
@@ -78,35 +86,48 @@ class Link:
         self.session: records.HelloReply | None = None
         self.exchanges: dict[int, Exchange] = {}
         self.counters = frames.Counters()
-        self._window = window
-        self._reader = frames.FrameReader(self.counters)
         self.sender = Sender(self.counters)
-        self._events: deque[Event] = deque()
+        self.receiver = Receiver(self.counters, window, self.sender.queue_frame)
         self.next_id = 1
-        self._nonce = 0
-        self._probe = 0
-        self._seen = self._granted = 0
+        self._reader = frames.FrameReader(self.counters)
+        self._events: deque[Event] = deque()
+        self._damage = Damage(self.counters)
+        self._greeting = Greeting(0)
+        self._hello = self._probe = 0
 
     # ---- what the owner wants
 
-    def open(self, nonce: int, *, host: str = "", patience: float) -> Exchange:
+    def open(self, greeting: Greeting, number: int, *, patience: float) -> Exchange:
         """Begins a session; everything of an older one is forgotten. Opened or Refused follows.
 
         Args:
-            nonce: a new random number of 64 bits.
-            host: name and version of the program, for the device's log.
+            greeting: with a new nonce.
+            number: a new random number of 32 bits, not 0: the id of the HELLO, from which the ids of the session go on.
             patience: see :class:`Exchange`.
         """
         self.exchanges.clear()
-        self.sender.reset(0, 0)
-        self._reader.max_data = frames.HEADER_SIZE + Limit.MAX_CHUNK
-        self.state, self.session, self._nonce, self._probe = State.OPENING, None, nonce, 0
-        exchange = self._new(MessageType.HELLO, handshake.hello(nonce, self._window, host), Phase.ASKED, patience)
-        self.sender.again(exchange)
-        return exchange
+        self.sender.forget_all()
+        self.next_id = number
+        return self._greet(replace(greeting, window=self.receiver.window), patience)
+
+    def resume(self, nonce: int, *, max_chunk: int | None = None, patience: float) -> Exchange:
+        """Continues the session, over another stream or in smaller chunks; what is under way goes on. Opened or Refused follows.
+
+        Args:
+            nonce: a new random number of 64 bits.
+            max_chunk: the largest chunk that is wanted; None = as before.
+            patience: see :class:`Exchange`.
+        """
+        chunk = self._greeting.max_chunk if max_chunk is None else max_chunk
+        return self._greet(replace(self._greeting, nonce=nonce, resume=self._greeting.nonce, max_chunk=chunk), patience)
+
+    def stream_changed(self) -> None:
+        """The bytes that arrive from now on do not continue those before, and what was queued for them is not sent."""
+        self._reader.clear()
+        self.sender.queue.clear()
 
     def request(self, kind: MessageType, body: bytes = b"", *, patience: float) -> Exchange:
-        """Asks the device; a Reply or Failed event follows, of an INFER or READ Begun and Received, or Failed."""
+        """Asks the device; a Reply or Failed event follows."""
         exchange = self._new(kind, body, Phase.HELD, patience)
         self.sender.hold(exchange)
         return exchange
@@ -115,34 +136,28 @@ class Link:
         """Sends an image of a network's inputs, and the request to run it right after; Begun and Received follow, or Failed.
 
         Args:
-            data: as of :meth:`upload`.
+            data: flat bytes, which must not change before the inference has its result.
             inference: what the device is to do with it.
             patience: see :class:`Exchange`.
 
         Returns:
             The upload and the INFER. The latter is under way when the former has left.
         """
-        upload = self.upload(
-            data, network=inference.network, slot=inference.slot, priority=inference.priority, patience=patience
-        )
-        upload.then = Exchange(self._new_id(), MessageType.INFER, b"", Phase.HELD, patience, inference=inference)
-        return upload, upload.then
-
-    def upload(self, data: memoryview, *, network: int, slot: int, priority: int = 0, patience: float) -> Exchange:
-        """Sends an image of a network's inputs, uploads of larger priority first; Failed follows, or nothing.
-
-        Args:
-            data: flat bytes, which must not change before the inference has its result.
-            network: index of the network.
-            slot: input slot that the device does not use for anything else.
-            priority: order among uploads.
-            patience: see :class:`Exchange`.
-        """
         assert self.session
-        exchange = self._new(MessageType.COMMIT, b"", Phase.SENDING, patience)
-        exchange.upload = Upload(data, chunk=self.session.chunk, network=network, slot=slot, priority=priority)
-        self.sender.enqueue(exchange)
-        return exchange
+        upload = self._new(MessageType.COMMIT, b"", Phase.SENDING, patience)
+        upload.upload = Upload(
+            data,
+            chunk=self.session.chunk,
+            network=inference.network,
+            slot=inference.slot,
+            priority=inference.priority,
+        )
+        upload.then = Exchange(
+            self._new_id(), MessageType.INFER, b"", Phase.HELD, patience, inference=inference, needs=upload
+        )
+        upload.then.counted = upload.counted
+        self.sender.enqueue(upload)
+        return upload, upload.then
 
     def withdraw(self, number: int) -> None:
         """Forgets an exchange; what still comes for it is dropped."""
@@ -160,16 +175,13 @@ class Link:
             flush: send as many zeros before it as complete any frame that the device may still be waiting for.
         """
         if flush:
-            chunk = self.session.chunk if self.session else int(Limit.MAX_CONTROL)
-            self.sender.queue.append(bytes(chunk + frames.OVERHEAD))
+            chunk = self.session.chunk if self.session else int(Limit.MAX_CHUNK)
+            self.sender.queue_frame(FLUSH[: chunk + frames.OVERHEAD])
         self.counters.repeats += self.sender.again(self.exchanges[number])
 
     def complain(self, number: int) -> None:
         """Asks for every chunk that a result lacks."""
-        download = self.exchanges[number].download
-        assert download
-        for offset, length in download.chunks.gaps()[:GAPS]:
-            self._nak(number, offset, length)
+        self.receiver.complain(self.exchanges[number])
 
     def probe(self, patience: float) -> None:
         """Asks the device for its limit and position, and grants it anew: a grant may have been lost."""
@@ -198,6 +210,8 @@ class Link:
 
     def data_to_send(self, now: float, budget: int = BATCH) -> list[Buffer]:
         """Takes buffers to be written next, in order: requests first, then chunks of about ``budget`` bytes."""
+        if self.state is State.OPENING:
+            return self.sender.take_small(now)
         buffers, begun = self.sender.take(now, budget)
         self.exchanges.update((exchange.id, exchange) for exchange in begun)
         return buffers
@@ -205,12 +219,16 @@ class Link:
     @property
     def wants_to_send(self) -> bool:
         """Whether :meth:`data_to_send` has something."""
-        return self.sender.ready
+        return self.sender.ready if self.state is State.OPEN else bool(self.sender.queue)
 
     @property
     def blocked(self) -> bool:
         """Whether an upload waits for credits."""
-        return self.sender.blocked
+        return self.state is State.OPEN and self.sender.blocked
+
+    def better_chunk(self) -> int | None:
+        """The chunk size with which :meth:`resume` would make more of a line that damages chunks; None = stay."""
+        return self._damage.better(self.session.chunk) if self.session and self.state is State.OPEN else None
 
     @property
     def path(self) -> Path:
@@ -224,8 +242,20 @@ class Link:
 
     # ---- inside
 
+    def _greet(self, greeting: Greeting, patience: float) -> Exchange:
+        self.exchanges.pop(self._hello, None)
+        self.sender.close()
+        self._reader.max_data = frames.HEADER_SIZE + int(Limit.MAX_CHUNK)
+        self.state, self._greeting, self._probe = State.OPENING, greeting, 0
+        exchange = self._new(MessageType.HELLO, greeting.pack(), Phase.ASKED, patience)
+        self._hello = exchange.id
+        if self.session is None:
+            self.sender.queue_frame(FLUSH)
+        self.sender.again(exchange)
+        return exchange
+
     def _new(self, kind: MessageType, body: bytes, phase: Phase, patience: float) -> Exchange:
-        exchange = Exchange(self._new_id(), kind, body, phase, patience)
+        exchange = Exchange(self._new_id(), kind, body, phase, patience, counted=self.counters.mark())
         self.exchanges[exchange.id] = exchange
         return exchange
 
@@ -233,30 +263,13 @@ class Link:
         number, self.next_id = self.next_id, self.next_id % MASK + 1
         return number
 
-    def _nak(self, number: int, offset: int, length: int) -> None:
-        self.counters.naks_sent += 1
-        nak = records.Nak(offset=offset, length=length).pack()
-        self.sender.queue.append(frames.pack(MessageType.NAK, number, nak))
-
-    def _grant(self) -> None:
-        self._granted = (self._seen + self._window) & MASK
-        credit = records.Credit(limit=self._granted).pack()
-        self.sender.queue.append(frames.pack(MessageType.CREDIT, 0, credit))
-
     def _take(self, arrived: Iterable[frames.Frame], now: float) -> None:
         for kind, flags, number, payload in arrived:
             try:
                 if self.state is State.OPEN:
-                    if flags == frames.DAMAGED:
-                        self._on_damage(number, payload)
-                    elif kind == frames.DATA:
-                        self._on_data(number, payload, now)
-                    elif flags & Flag.REPLY:
-                        self._on_reply(MessageType.named(kind), number, payload, now)
-                    else:
-                        self._on_event(MessageType.named(kind), number, payload, now)
-                elif self.state is State.OPENING and kind == _HELLO and number in self.exchanges:
-                    self._on_hello(flags, number, payload, now)
+                    self._on_frame(kind, flags, number, payload, now)
+                elif self.state is State.OPENING and number == self._hello and number in self.exchanges:
+                    self._on_hello(kind, flags, payload, now)
             except ValueError:
                 self.counters.malformed += 1
         stray = self._reader.stray
@@ -264,23 +277,73 @@ class Link:
             self._events.extend(map(Stray, stray.lines))
             stray.lines.clear()
 
-    def _on_hello(self, flags: int, number: int, payload: memoryview, now: float) -> None:
+    def _on_frame(self, kind: int, flags: int, number: int, payload: memoryview, now: float) -> None:
+        if flags == frames.DAMAGED:
+            self.receiver.damaged(self.exchanges.get(number), payload)
+        elif kind == frames.DATA:
+            self._on_data(number, payload, now)
+        elif flags & Flag.REPLY:
+            self._on_reply(MessageType.named(kind), number, payload, now)
+        else:
+            self._on_event(MessageType.named(kind), number, payload, now)
+
+    # ---- the session
+
+    def _on_hello(self, kind: int, flags: int, payload: memoryview, now: float) -> None:
+        """Anything with the id of our HELLO."""
         try:
+            if kind == _ERROR:
+                raise refusal(payload)
+            if kind != _HELLO:
+                return
             if not flags & Flag.REPLY:
                 raise RemoteProtocolError("the line sends back what this program sends: there is no device on it")
-            opened = handshake.answer(payload, self._nonce)
-        except ProtocolError as error:
+            opened = self._greeting.answered(payload)
+        except N6Error as error:
             self.state = State.CLOSED
             self._events.append(Refused(error))
             return
-        if opened is None:
-            return
-        self.state, self.session = State.OPEN, opened.hello
-        self._reader.max_data = frames.HEADER_SIZE + opened.hello.chunk
-        self._seen, self._granted = 0, self._window
-        self._sample(self.exchanges.pop(number), now)
+        if opened is not None:
+            self._opened(opened, now)
+
+    def _opened(self, opened: Opened, now: float) -> None:
+        before, hello = self.session, opened.hello
+        self.state, self.session = State.OPEN, hello
+        self._reader.max_data = frames.HEADER_SIZE + hello.chunk
+        self.receiver.begin(hello.chunk, hello.result_size)
+        self._damage.begin()
+        self._sample(self.exchanges.pop(self._hello), now)
+        self.sender.begin(hello.requests, hello.window)
+        if self._greeting.resume and before and before.boot_nonce != hello.boot_nonce:
+            self.exchanges.clear()
+            self.sender.forget_all()
+            self._events.append(Lost())
+        elif self._greeting.resume:
+            self._again(hello.chunk, resumed=opened.resumed)
         self._events.append(opened)
-        self.sender.accept(opened.hello.requests, opened.hello.window)
+
+    def _again(self, chunk: int, *, resumed: bool) -> None:
+        """What was under way goes on in a session that was resumed, or that was opened again on a device that has not restarted."""
+        for exchange in list(self.exchanges.values()):
+            exchange.progress += 1
+            if exchange.upload:
+                self._upload_again(exchange, chunk)
+            elif exchange.phase is not Phase.HELD:
+                exchange.download = exchange.result = None
+                exchange.phase = Phase.ASKED
+                self.sender.ask_again(exchange)
+                upload = exchange.needs
+                if upload and not resumed and upload.id not in self.exchanges:  # the device has forgotten it
+                    self.exchanges[upload.id] = upload
+                    self._upload_again(upload, chunk)
+
+    def _upload_again(self, exchange: Exchange, chunk: int) -> None:
+        assert exchange.upload
+        exchange.upload.again(chunk)
+        exchange.phase = Phase.SENDING
+        self.sender.enqueue(exchange)
+
+    # ---- answers
 
     def _on_reply(self, kind: MessageType | int, number: int, payload: memoryview, now: float) -> None:
         exchange = self.exchanges.get(number)
@@ -288,50 +351,54 @@ class Link:
             self._on_error(exchange, payload)
         elif exchange is None:
             return
-        elif _RESULT_OF.get(kind) is exchange.type:
+        elif kind == MessageType.RESULT and exchange.type is MessageType.INFER:
             self._on_result(exchange, payload, now)
         elif kind == exchange.type and exchange.phase in (Phase.ASKED, Phase.ACCEPTED):
-            exchange.progress += 1
             self._on_answer(exchange, payload, now)
 
     def _on_answer(self, exchange: Exchange, payload: memoryview, now: float) -> None:
-        if exchange.type is MessageType.PING:
-            self._on_pong(exchange, payload, now)
-        if exchange.upload:
-            self._advance(self.sender.acknowledge(exchange.position, now))
-        elif exchange.phase is Phase.ASKED:
+        if exchange.phase is Phase.ASKED and not exchange.upload:
             self._sample(exchange, now)
         if exchange.type is MessageType.INFER:
-            exchange.phase = Phase.ACCEPTED
+            self._on_state(exchange, records.InferReply.unpack(payload))
+            return
+        exchange.progress += 1
+        if exchange.type is MessageType.PING:
+            self._on_pong(exchange, payload, now)
+        self._end(exchange)
+        if exchange.upload:
+            self.sender.acknowledge(exchange.position, now)
         else:
-            self._end(exchange)
-        if exchange.type not in (MessageType.INFER, MessageType.COMMIT):
             self._events.append(Reply(exchange.id, exchange.type, bytes(payload), exchange.sent, now))
+        self.sender.answered(exchange)
+
+    def _on_state(self, exchange: Exchange, reply: records.InferReply) -> None:
+        """Where an inference is: progress only if that is nearer to its end than before."""
+        state = (int(reply.state), -reply.depth if reply.state != InferState.RUNNING else 0)
+        exchange.phase = Phase.ACCEPTED
+        if state > exchange.state:
+            exchange.state = state
+            exchange.progress += 1
         self.sender.answered(exchange)
 
     def _on_pong(self, exchange: Exchange, payload: memoryview, now: float) -> None:
         pong = records.PingReply.unpack(payload)
-        self._advance(self.sender.set_limit(pong.limit, now))
-        if distance(pong.position, self._seen) > 0:
-            self._seen = pong.position
+        self.sender.set_limit(pong.limit, now)
+        self.receiver.reached(pong.position)
         if exchange.id == self._probe:
-            self._grant()
+            self.receiver.grant()
 
     def _on_error(self, exchange: Exchange | None, payload: memoryview) -> None:
-        error = handshake.refusal(payload)
+        error = refusal(payload)
         if error.status == Status.NO_SESSION:
             self.state = State.CLOSED
             self._events.append(Lost())
+        elif exchange is None:
             return
-        if exchange is None:
-            return
-        exchange.progress += 1
-        upload = exchange.upload
-        if upload and error.status == Status.OUT_OF_CREDITS:
-            self.probe(exchange.patience)
-        elif upload and error.status == Status.BAD_DIGEST and upload.failures < ATTEMPTS - 1:
-            upload.failures += 1
-            self.counters.retransmits += upload.chunks.open()
+        elif exchange.upload and error.status == Status.BAD_DIGEST and exchange.upload.failures < ATTEMPTS - 1:
+            exchange.upload.failures += 1
+            exchange.progress += 1
+            self.counters.retransmits += exchange.upload.chunks.open()
             exchange.phase = Phase.SENDING
             self.sender.answered(exchange)
             self.sender.enqueue(exchange)
@@ -339,96 +406,56 @@ class Link:
             exchange.phase = Phase.GONE
             self._fail(exchange, error)
 
+    def _on_result(self, exchange: Exchange, payload: memoryview, now: float) -> None:
+        for event in self.receiver.announced(exchange, payload, now):
+            self._settle(exchange, event)
+        self.sender.answered(exchange)
+        if exchange.needs:  # it is not needed any more, if it was still on its way
+            self.withdraw(exchange.needs.id)
+
+    def _on_data(self, number: int, payload: memoryview, now: float) -> None:
+        exchange = self.exchanges.get(number)
+        event = self.receiver.data(exchange, payload, now)
+        if exchange is None:
+            return
+        if event:
+            self._settle(exchange, event)
+        elif exchange.download is None and exchange.phase in (Phase.ASKED, Phase.ACCEPTED) and exchange.tries == 1:
+            self.repeat(number)  # its RESULT was lost
+
+    def _settle(self, exchange: Exchange, event: Event) -> None:
+        """Hands out what a result has come to."""
+        if isinstance(event, Failed):
+            self._fail(exchange, event.error)
+            return
+        if isinstance(event, Received):
+            self._end(exchange)
+        self._events.append(event)
+
     def _end(self, exchange: Exchange) -> None:
         exchange.phase = Phase.GONE
-        del self.exchanges[exchange.id]
+        self.exchanges.pop(exchange.id, None)
 
     def _fail(self, exchange: Exchange, error: N6Error) -> None:
         self.withdraw(exchange.id)
         self._events.append(Failed(exchange.id, error))
 
-    def _on_result(self, exchange: Exchange, payload: memoryview, now: float) -> None:
-        assert self.session
-        try:
-            header, records = announcement(payload, self.session.result_size)
-        except RemoteProtocolError as error:
-            self._fail(exchange, error)
-            return
-        exchange.progress += 1
-        download = exchange.download
-        if download and (download.chunks.length, download.crc) == (header.length, header.crc):
-            return
-        exchange.result = header, records
-        exchange.download = Download(header.length, header.crc, chunk=self.session.chunk)
-        exchange.phase = Phase.RECEIVING
-        self.sender.answered(exchange)
-        self._events.append(Begun(exchange.id))
-        if not header.length:
-            self._complete(exchange, now)
-
-    def _on_data(self, number: int, payload: memoryview, now: float) -> None:
-        position, offset, _, chunk = frames.unpack_data(payload)
-        end = (position + len(chunk)) & MASK
-        if distance(end, self._seen) > 0:
-            self._seen = end
-            if distance(end + self._window, self._granted) * 2 >= self._window:
-                self._grant()
-        exchange = self.exchanges.get(number)
-        if exchange is None:
-            return
-        exchange.progress += 1
-        download = exchange.download
-        if download is None:
-            if exchange.phase in (Phase.ASKED, Phase.ACCEPTED) and exchange.tries == 1:
-                self.repeat(number)
-            return
-        new, gaps = download.place(offset, chunk)
-        self.counters.duplicates += not new
-        for gap in gaps:
-            self._nak(number, *gap)
-        if not download.chunks.left:
-            self._complete(exchange, now)
-
-    def _on_damage(self, number: int, payload: memoryview) -> None:
-        """A chunk whose headers are good and whose bytes are not: ask for it at once."""
-        _, offset, _, chunk = frames.unpack_data(payload)
-        exchange = self.exchanges.get(number)
-        if exchange and exchange.download:
-            for gap in exchange.download.damaged(offset, len(chunk)):
-                self._nak(number, *gap)
-
-    def _complete(self, exchange: Exchange, now: float) -> None:
-        download, result = exchange.download, exchange.result
-        assert download and result
-        if download.verify():
-            self._end(exchange)
-            self._events.append(Received(exchange.id, *result, download.data, now))
-        elif download.failures < ATTEMPTS:
-            self._nak(exchange.id, 0, 0)
-        else:
-            self._fail(exchange, RemoteProtocolError(f"the result arrived {ATTEMPTS} times with a wrong digest"))
+    # ---- what comes unasked
 
     def _on_event(self, kind: MessageType | int, number: int, payload: memoryview, now: float) -> None:
         if kind == MessageType.CREDIT:
-            self._advance(self.sender.set_limit(records.Credit.unpack(payload).limit, now))
+            self.sender.set_limit(records.Credit.unpack(payload).limit, now)
         elif kind == MessageType.NAK:
             nak, exchange = records.Nak.unpack(payload), self.exchanges.get(number)
             self.counters.naks_received += 1
             if exchange and exchange.upload and nak.offset < len(exchange.upload.data):
                 self.counters.retransmits += exchange.upload.chunks.open(nak.offset, nak.length)
-                exchange.progress += 1
                 self.sender.enqueue(exchange)
         elif kind == MessageType.LOG:
             line = records.Log.unpack(payload)
-            said = bytes(payload[line.SIZE :]).decode("utf-8", "replace")
-            self._events.append(LogLine(line.time, int(line.level), said, line.dropped))
+            self._events.append(LogLine(line.time, int(line.level), printable(payload[line.head :]), line.dropped))
         elif kind == MessageType.STATS:
             self._events.append(StatsPushed(bytes(payload)))
-
-    def _advance(self, news: bool) -> None:
-        """The device has consumed more of what we sent: every upload has got on."""
-        for exchange in self.exchanges.values():
-            exchange.progress += news and exchange.upload is not None
 
     def _sample(self, exchange: Exchange, now: float) -> None:
         if exchange.tries == 1 and not exchange.ahead:

@@ -22,6 +22,8 @@ FIRST_RATE: Final = 100_000.0
 """bytes a second, before anything is known: about a UART at 921600 baud"""
 LOWEST_RATE: Final = 5_000.0
 """bytes a second that any link carries: half of a UART at 115200 baud"""
+LOWEST_BAUD: Final = 9600
+"""bits per second: a device that reports less is not believed, because time-outs follow from the rate"""
 SAMPLES: Final = 16
 """averages that are remembered"""
 BITS_PER_BYTE: Final = 10
@@ -50,8 +52,13 @@ class Path:
     def set_baud(self, baud: int) -> None:
         """The device says that it sits behind a UART, which is never faster, nor much slower; 0 = it does not."""
         if baud:
+            baud = max(baud, LOWEST_BAUD)
             self.rate = self._fastest = baud / BITS_PER_BYTE
             self._slowest = self.rate / 2
+
+    def restart(self) -> None:
+        """A session begins: nothing is on its way. What was measured stays."""
+        self.pending = 0
 
     def answered(self, seconds: float) -> None:
         """A request that nothing was ahead of, and that was sent once, got its answer."""

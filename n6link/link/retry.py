@@ -6,16 +6,18 @@ caller; what they measure is lack of progress, so that a slow upload may take as
 =========  ============================================  =====================================================
 phase      nothing has happened for                      then
 =========  ============================================  =====================================================
-ASKED      the path's time-out, doubled each time        repeat; the third time behind a flush
-SENDING    the same, and no credits are left             probe
+ASKED      the path's time-out, doubled each time        repeat; the third time after a flush
 ACCEPTED   at least :data:`POLL`, doubled each time      repeat: the reply says how far it is, or the result comes
 RECEIVING  the path's time-out, doubled each time        ask for every missing chunk, and probe
-any        its patience, beside what the bytes ahead     give up
+any        its patience, besides what the bytes ahead    give up
            of it need
 =========  ============================================  =====================================================
 
+An upload that has something to send and no credit for it is none of these: whatever phase it is in, the device is probed
+after the path's time-out, doubled each time, until credits come.
+
 Half a frame whose rest does not come for a time-out is searched for others. Time during which this process did not run
-(it was suspended, or blocked) is not silence of the device, and is not counted.
+(it was suspended, or blocked) is not silence of the device, and is not counted. A tick costs the same for each exchange.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ POLL: Final = 0.5
 """seconds after which a running inference is asked for at the earliest"""
 FLUSH: Final = 2
 """the repetition, of each eight, before which any frame whose end the device may still wait for is filled up"""
-LONGEST: Final = 1.0
+LONGEST: Final = int(Limit.RETRY_MAX_MS) / 1000
 """seconds to which repetitions are spread out at most"""
 
 
@@ -62,6 +64,7 @@ class Retry:
         self._time: float | None = None
         self._received = 0
         self._silence = 0.0
+        self._blocked = _Watch(0, 0)
 
     def tick(self, now: float) -> list[Exchange]:
         """Repeats what is due; returns the exchanges that have run out of patience, which are not withdrawn."""
@@ -69,7 +72,9 @@ class Retry:
         passed = 0.0 if self._time is None else min(now - self._time, PAUSE)
         self._time = now
         self._search(now, passed)
+        self._probe(passed)
         self._watches = {number: watch for number, watch in self._watches.items() if number in link.exchanges}
+        answers = self._answers()
         hopeless: list[Exchange] = []
         for exchange in list(link.exchanges.values()):
             watch = self._watches.get(exchange.id)
@@ -79,10 +84,13 @@ class Retry:
             watch.idle += passed
             watch.quiet = 0.0 if watch.tries != exchange.tries else watch.quiet + passed
             watch.tries = exchange.tries
-            if watch.idle > exchange.patience + link.path.drain(self._ahead(exchange)):
+            ahead = exchange.ahead if exchange.tries else link.path.pending
+            if watch.idle > exchange.patience + link.path.drain(ahead):
                 hopeless.append(exchange)
                 continue
-            allowed = self._allowed(exchange)
+            allowed = link.path.timeout(ahead + answers)
+            if exchange.phase is Phase.ACCEPTED:
+                allowed = max(allowed, POLL)
             if watch.quiet > min(allowed * 2**watch.level, max(allowed, LONGEST)):
                 self._act(exchange, watch)
         return hopeless
@@ -99,35 +107,39 @@ class Retry:
         if link.half_frame and self._silence > link.path.timeout(self._chunk):
             link.search_again(now)
 
+    def _probe(self, passed: float) -> None:
+        """Asks for credits where something waits for them."""
+        link, watch = self._link, self._blocked
+        if not link.blocked or watch.progress != link.sender.acknowledged:
+            self._blocked = _Watch(link.sender.acknowledged, 0)
+            return
+        watch.quiet += passed
+        allowed = link.path.timeout(link.path.pending)
+        if watch.quiet > min(allowed * 2**watch.level, max(allowed, LONGEST)):
+            link.probe(max(exchange.patience for exchange in link.exchanges.values()))
+            watch.level += 1
+            watch.quiet = 0.0
+
     @property
     def _chunk(self) -> int:
         return self._link.session.chunk if self._link.session else int(Limit.MAX_CONTROL)
 
-    def _allowed(self, exchange: Exchange) -> float:
-        """Seconds of silence that are no sign of loss."""
-        link = self._link
-        answers = len(link.exchanges) * int(Limit.MAX_CONTROL)
-        if any(other.phase in (Phase.ACCEPTED, Phase.RECEIVING) for other in link.exchanges.values()):
+    def _answers(self) -> int:
+        """Bytes of other answers that may have to pass before one that is waited for."""
+        exchanges = self._link.exchanges
+        answers = len(exchanges) * int(Limit.MAX_CONTROL)
+        if any(exchange.phase in (Phase.ACCEPTED, Phase.RECEIVING) for exchange in exchanges.values()):
             answers += 2 * self._chunk
-        allowed = link.path.timeout(self._ahead(exchange) + answers)
-        return max(allowed, POLL) if exchange.phase is Phase.ACCEPTED else allowed
-
-    def _ahead(self, exchange: Exchange) -> int:
-        """DATA bytes that have to arrive before it can get on."""
-        return exchange.ahead if exchange.tries else self._link.path.pending
+        return answers
 
     def _act(self, exchange: Exchange, watch: _Watch) -> None:
         link = self._link
         if exchange.phase is Phase.RECEIVING:
             link.complain(exchange.id)
             link.probe(exchange.patience)
-        elif exchange.phase is Phase.SENDING:
-            if not link.blocked:
-                return
-            link.probe(exchange.patience)
-        elif exchange.phase is Phase.HELD or not exchange.tries:
-            return
-        else:
+        elif exchange.phase in (Phase.ASKED, Phase.ACCEPTED) and exchange.tries:
             link.repeat(exchange.id, flush=watch.level % 8 == FLUSH)
+        else:
+            return
         watch.level += 1
         watch.quiet = 0.0

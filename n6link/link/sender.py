@@ -14,6 +14,7 @@ from typing import Final
 
 from n6link.link import frames
 from n6link.link.exchange import Exchange, Phase
+from n6link.link.numbers import MASK, distance
 from n6link.link.rate import Path
 from n6link.link.transfer import Upload
 from n6link.protocol import MessageType, records
@@ -21,13 +22,6 @@ from n6link.protocol.codec import Buffer
 
 BATCH: Final = 128 * 1024
 """DATA bytes of one :meth:`Sender.take` at most"""
-MASK: Final = 0xFFFFFFFF
-"""of ids and positions"""
-
-
-def distance(a: int, b: int) -> int:
-    """How far position a is beyond b, as a signed 32-bit number."""
-    return ((a - b + 0x80000000) & MASK) - 0x80000000
 
 
 class Sender:
@@ -42,29 +36,44 @@ class Sender:
 
     def __init__(self, counters: frames.Counters) -> None:
         self._counters = counters
-        self.reset(0, 0)
-
-    def reset(self, requests: int, window: int) -> None:
-        """A session begins: nothing is under way.
-
-        Args:
-            requests: most requests that may be open; 0 = none may leave yet.
-            window: DATA bytes that the device takes.
-        """
-        self.path = Path()
         self.queue: list[bytes | Exchange] = []
-        self._requests = requests
-        self._window = self._limit = window
-        self.position = self.acknowledged = 0
         self._held: deque[Exchange] = deque()
         self._asked: set[int] = set()
         self._uploads: list[Exchange] = []
+        self._flying: dict[int, Exchange] = {}
+        """uploads of which the device has not taken all that has left"""
+        self.forget_all()
 
-    def accept(self, requests: int, window: int) -> None:
-        """The device has opened the session: requests that were held may leave."""
+    def forget_all(self) -> None:
+        """Nothing is under way, and nothing is known of the path."""
+        self.path = Path()
+        self._held.clear()
+        self._uploads.clear()
+        self.close()
+
+    def close(self) -> None:
+        """The session has ended, or waits for an answer to HELLO: nothing may leave, what was held or enqueued stays."""
+        self.queue.clear()
+        self._asked.clear()
+        self._flying.clear()
+        self._requests = self._window = self._limit = 0
+        self.position = self.acknowledged = 0
+        self.path.restart()
+
+    def begin(self, requests: int, window: int) -> None:
+        """The device has opened the session: what was held may leave.
+
+        Args:
+            requests: most requests that may be open.
+            window: DATA bytes that the device takes.
+        """
         self._requests = requests
         self._window = self._limit = window
         self._release()
+
+    def queue_frame(self, frame: bytes) -> None:
+        """A small frame leaves next."""
+        self.queue.append(frame)
 
     # ---- requests
 
@@ -85,8 +94,14 @@ class Sender:
         self.queue.append(exchange)
         return True
 
+    def ask_again(self, exchange: Exchange) -> None:
+        """A request leaves in the new session, in which it is open."""
+        self._asked.add(exchange.id)
+        self.again(exchange)
+
     def forget(self, exchange: Exchange) -> None:
         """Nothing of this exchange leaves any more."""
+        self._flying.pop(exchange.id, None)
         if exchange in self._uploads:
             self._uploads.remove(exchange)
         if exchange in self._held:
@@ -115,19 +130,24 @@ class Sender:
             self._uploads.append(exchange)
             self._uploads.sort(key=_order)
 
-    def set_limit(self, limit: int, now: float) -> bool:
-        """The device allows DATA up to a position; returns whether it has consumed more."""
-        self._limit = limit
-        return self.acknowledge((limit - self._window) & MASK, now)
+    def set_limit(self, limit: int, now: float) -> None:
+        """The device allows DATA up to a position; one that it cannot mean is not believed."""
+        if distance(limit, self.position) <= self._window:
+            self._limit = limit
+            self.acknowledge((limit - self._window) & MASK, now)
 
-    def acknowledge(self, position: int, now: float) -> bool:
-        """The device has seen our bytes up to a position; returns whether that is news."""
+    def acknowledge(self, position: int, now: float) -> None:
+        """The device has seen our bytes up to a position: the uploads get on to which some of them belong."""
         count = distance(position, self.acknowledged)
         if count <= 0:
-            return False
+            return
         self.acknowledged = position
         self.path.consumed(count, now)
-        return True
+        for exchange in list(self._flying.values()):
+            assert exchange.upload
+            exchange.progress += not exchange.upload.hopeless
+            if distance(position, exchange.upload.end) >= 0:
+                del self._flying[exchange.id]
 
     @property
     def blocked(self) -> bool:
@@ -153,7 +173,7 @@ class Sender:
         Returns:
             Buffers in order, and the INFERs whose uploads have left, which have begun with that.
         """
-        out = self._small(now)
+        out = self.take_small(now)
         begun: list[Exchange] = []
         while self._uploads and budget > 0:
             exchange = self._uploads[0]
@@ -167,22 +187,23 @@ class Sender:
                 if follower := self._follower(exchange, now):
                     begun.append(follower)
                     self.hold(follower)
-                out += self._small(now)
-        self._counters.tx_bytes += sum(map(len, out))
+                out += self.take_small(now)
         return out, begun
 
-    def _small(self, now: float) -> list[Buffer]:
+    def take_small(self, now: float) -> list[Buffer]:
         """The frames of the queue."""
         queue, self.queue = self.queue, []
+        out: list[Buffer] = [item if isinstance(item, bytes) else self._frame(item, now) for item in queue]
         self._counters.tx_frames += len(queue)
-        return [item if isinstance(item, bytes) else self._frame(item, now) for item in queue]
+        self._counters.tx_bytes += sum(map(len, out))
+        return out
 
     @staticmethod
     def _follower(upload: Exchange, now: float) -> Exchange | None:
         """The INFER that follows an upload, which has left for the first time."""
         follower, upload.then = upload.then, None
-        if follower and follower.inference:
-            follower.body = follower.inference.pack(upload.id, now)
+        if follower and follower.inference and upload.upload:
+            follower.body = follower.inference.pack(upload.id, upload.upload.crc, now)
         return follower
 
     def _frame(self, exchange: Exchange, now: float) -> bytes:
@@ -219,12 +240,16 @@ class Sender:
             position = (position + count) & MASK
             total += count
         if taken:
-            exchange.progress += len(taken)
+            exchange.progress += not upload.hopeless
             self._counters.tx_frames += len(taken)
+            self._counters.tx_chunks += len(taken)
+            self._counters.tx_bytes += total + len(taken) * frames.OVERHEAD
             if upload.begun is None:
                 upload.begun = now
+            upload.end = self.position = position
+            upload.sent += total
+            self._flying[exchange.id] = exchange
             self.path.sent(total, now)
-            self.position = position
         return total
 
 

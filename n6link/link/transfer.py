@@ -13,6 +13,9 @@ from n6link.errors import RemoteProtocolError
 from n6link.protocol.records import EpochTime, Result, ResultRecord
 
 _OPEN: Final = 1
+REPEATS: Final = 16
+"""times the size of an upload that may be sent for it before that counts as no progress: a line on which fewer than one
+chunk in sixteen arrives is not usable"""
 
 
 class Chunks:
@@ -87,10 +90,12 @@ class Upload:
     Attributes:
         chunks: those still to be sent.
         begun: time at which the first chunk left; None before.
+        end: position after the chunk that left last.
+        sent: bytes that have left, those that were sent again included.
         failures: times that the device had all chunks and found the digest wrong.
     """
 
-    __slots__ = ("_crc", "begun", "chunks", "data", "failures", "network", "priority", "slot")
+    __slots__ = ("_crc", "begun", "chunks", "data", "end", "failures", "network", "priority", "sent", "slot")
 
     def __init__(self, data: memoryview, *, chunk: int, network: int, slot: int, priority: int) -> None:
         self.data = data
@@ -99,8 +104,20 @@ class Upload:
         self.priority = priority
         self.chunks = Chunks(len(data), chunk)
         self.begun: float | None = None
+        self.end = 0
+        self.sent = 0
         self.failures = 0
         self._crc: int | None = None
+
+    def again(self, chunk: int) -> None:
+        """All of it is to be sent again, in chunks of another size."""
+        self.chunks = Chunks(len(self.data), chunk)
+        self.end = 0
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether so much was sent that sending more is no sign of progress."""
+        return self.sent > REPEATS * max(len(self.data), 1)
 
     @property
     def crc(self) -> int:
@@ -184,7 +201,7 @@ class Download:
 
 
 def announcement(payload: memoryview, most: int) -> tuple[Result, tuple[ResultRecord, ...]]:
-    """The ``Result`` and ``ResultRecord`` items of a RESULT, or of the reply to a READ.
+    """The ``Result`` and ``ResultRecord`` items of a RESULT.
 
     Args:
         payload: of the frame.
@@ -195,11 +212,16 @@ def announcement(payload: memoryview, most: int) -> tuple[Result, tuple[ResultRe
         ValueError: the payload is too short.
     """
     header = Result.unpack(payload)
-    records = ResultRecord.unpack_all(payload, header.outputs, header.SIZE)
-    ends = [record.offset + record.length for record in records]
+    try:
+        records = ResultRecord.unpack_all(payload, header.outputs, header.head, header.record)
+    except ValueError as error:
+        raise RemoteProtocolError(f"the device announces a malformed result: {error}") from error
+    end = max((record.offset + record.length for record in records), default=0)
     if header.blocks:
-        ends.append(header.timers_offset + header.blocks * EpochTime.SIZE)
-    if header.length > most or max(ends, default=0) > header.length:
-        what = f"{header.length} bytes, of which parts end at {ends}, from a buffer of {most}"
+        if header.timer_record < EpochTime.BASE_SIZE:
+            raise RemoteProtocolError(f"the device announces epoch timers of {header.timer_record} bytes each")
+        end = max(end, header.timers_offset + header.blocks * header.timer_record)
+    if header.length > most or end > header.length:
+        what = f"{header.length} bytes, of which a part ends at {end}, from a buffer of {most}"
         raise RemoteProtocolError(f"the device announces an impossible result: {what}")
     return header, records

@@ -120,9 +120,20 @@ class Record(ABC):
             return cls.STRUCT.unpack(bytes(buffer[offset:]).ljust(cls.SIZE, b"\0"))
 
 
+def printable(raw: Buffer) -> str:
+    r"""Text of a peer, with what a terminal would obey written out: ``\x1b`` for the byte that starts an escape sequence.
+
+    Line feeds stay.
+    """
+    decoded = bytes(raw).decode("utf-8", "replace")
+    if decoded.isprintable():
+        return decoded
+    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in decoded)
+
+
 def text(raw: bytes) -> str:
-    """The text of a zero-padded field."""
-    return raw.split(b"\0", 1)[0].decode("utf-8", "replace")
+    """The text of a zero-padded field, printable."""
+    return printable(raw.split(b"\0", 1)[0])
 
 
 def padded(value: str | bytes, size: int) -> bytes:

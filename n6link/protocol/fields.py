@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from n6link.protocol.codec import Buffer
+from n6link.protocol.codec import Buffer, printable
 from n6link.protocol.enums import FieldTag
 from n6link.protocol.records import Field
 
@@ -27,6 +27,6 @@ def unpack_fields(tail: Buffer) -> dict[FieldTag, str]:
         offset += Field.SIZE
         value = bytes(tail[offset : offset + field.length])
         if len(value) == field.length and isinstance(field.tag, FieldTag):
-            out[field.tag] = value.decode("utf-8", "replace")
+            out[field.tag] = printable(value)
         offset += field.length + (-field.length % 4)
     return out

@@ -15,6 +15,7 @@ the error at once, and so does every later one.
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
@@ -26,6 +27,7 @@ from anyio.abc import ByteStream, TaskGroup
 
 from n6link import ambient
 from n6link.errors import DeviceRebooted, N6Error, N6Timeout, RemoteProtocolError, TransportError
+from n6link.link import diagnosis
 from n6link.link.events import (
     Begun,
     Event,
@@ -41,11 +43,14 @@ from n6link.link.events import (
     Unasked,
 )
 from n6link.link.exchange import Exchange, Inference
+from n6link.link.handshake import Greeting
 from n6link.link.link import Link
 from n6link.link.retry import TICK, Retry
 from n6link.link.sender import BATCH
 from n6link.protocol import MessageType
 from n6link.session.tasks import Background
+
+_logger = logging.getLogger("n6link.device")
 
 READ_SIZE: Final = 256 * 1024
 BATCH_SECONDS: Final = 0.02
@@ -137,24 +142,31 @@ class Channel:
 
     # ---- calls
 
-    async def open(self, nonce: int, *, host: str) -> Opened:
+    async def open(self, host: str) -> Opened:
         """Opens a session; whatever was under way is forgotten. Until it is open, other calls fail as before.
 
+        Args:
+            host: name and version of this program, for the device and its other users.
+
         Raises:
-            VersionMismatch: the firmware was built from another schema.
+            VersionMismatch: the firmware speaks another version of the protocol.
             RemoteProtocolError: the peer speaks something else.
-            N6Timeout: it says nothing at all.
+            DeviceError: BUSY: another program holds the device.
+            N6Timeout: nothing was answered.
         """
         self._opening = Mailbox()
-        exchange = self.link.open(nonce, host=host, patience=self.timeout)
+        number = ambient.randbits(31) + 1
+        exchange = self.link.open(Greeting(ambient.randbits(64), host), number, patience=self.timeout)
         self._boxes[exchange.id] = self._opening
         self.wake()
         try:
             event = await self._opening.get()
         except N6Timeout:
             if heard := self.link.heard:
-                raise RemoteProtocolError(f"{self.name} does not speak n6link; it says {repr(heard)[1:]}") from None
+                raise RemoteProtocolError(f"{self.name} does not speak n6link; it sends {repr(heard)[1:]}") from None
             hint = "is the board powered, and does it run n6link's firmware?"
+            if self.link.counters.rx_frames:
+                hint = "it sends frames, but no valid answer to HELLO"
             raise N6Timeout(f"{self.name} has not answered for {self.timeout:g} s; {hint}") from None
         finally:
             self.forget(exchange)
@@ -308,11 +320,22 @@ class Channel:
                 self._busy = None
             await anyio.sleep(TICK)
             for exchange in self._retry.tick(ambient.monotonic()):
-                box = self._boxes.get(exchange.id)
-                self.link.withdraw(exchange.id)
-                if box:
-                    box.put(N6Timeout(f"{self.name} has not answered {exchange.type.name} for {exchange.patience:g} s"))
+                self._give_up(exchange)
+            if chunk := self.link.better_chunk():
+                _logger.info("%s: the line damages chunks; they have %d bytes from now on", self.name, chunk)
+                self.link.resume(ambient.randbits(64), max_chunk=chunk, patience=self.timeout)
             self._deliver()
+
+    def _give_up(self, exchange: Exchange) -> None:
+        """Ends a call that got no further for too long."""
+        box = self._boxes.get(exchange.id)
+        self.link.withdraw(exchange.id)
+        reason = diagnosis.why(exchange, self.link.counters)
+        error = N6Timeout(f"{self.name} gave no answer to {exchange.type.name} for {exchange.patience:g} s: {reason}")
+        if box:
+            box.put(error)
+        elif exchange.type is MessageType.HELLO:
+            self.fail(error)
 
     def _deliver(self) -> None:
         """Hands out what has happened, and has the writer go on if there is something to write."""
@@ -324,6 +347,8 @@ class Channel:
                 case Opened() | Refused():
                     if self._opening:
                         self._opening.put(event)
+                    elif isinstance(event, Refused):
+                        self.fail(event.error)
                 case Lost():
                     self.fail(DeviceRebooted(f"{self.name} was restarted: what was under way is lost; open it again"))
                 case LogLine() | StatsPushed() | Stray():

@@ -32,7 +32,7 @@ from n6link.session.channel import Channel
 from n6link.session.clock import ClockMap
 from n6link.session.inference import Job, Outcome, Runner
 from n6link.session.info import DeviceInfo, NetworkInfo
-from n6link.session.stats import Stats
+from n6link.session.stats import Stats, StatsPages
 from n6link.session.subscription import Listeners, LogRecord, Subscription
 from n6link.tensors import card as cards_
 from n6link.tensors.card import Card
@@ -66,6 +66,7 @@ class Connection:
         state: of the connection.
         url: what was opened; before that what is to be.
         networks: those that the device has loaded, in its order.
+        rejected: names of those that cannot be used, and why: what the device says of them is impossible.
         clock: the device's, on ``time.monotonic()``.
         listeners: to what the device says unasked.
     """
@@ -77,6 +78,8 @@ class Connection:
         self.url = url or ""
         self.networks: tuple[NetworkInfo, ...] = ()
         self.clock = ClockMap(1.0)
+        self.rejected: Mapping[str, str] = {}
+        self._pages = StatsPages(1)
         self.listeners = Listeners()
         self._wanted = url
         self._wanted_cards = tuple(cards)
@@ -125,7 +128,8 @@ class Connection:
         """
         channel, self.state = self.channel, State.RESTARTING
         try:
-            await channel.ask(MessageType.RESET, records.Reset(kind=ResetKind.DEVICE).pack())
+            reset = records.Reset(kind=ResetKind.DEVICE, boot_nonce=self.info.boot_nonce)
+            await channel.ask(MessageType.RESET, reset.pack())
         except N6Error:
             self.state = State.OPEN
             raise
@@ -137,15 +141,18 @@ class Connection:
 
     async def _begin(self, channel: Channel) -> None:
         """Opens a session, and reads what the device has."""
-        opened = await channel.open(ambient.randbits(64), host=f"n6link {__version__}")
+        opened = await channel.open(f"n6link {__version__}")
         self.clock = ClockMap(opened.hello.tick_hz, floor=self.clock.newest)
+        self._pages = StatsPages(opened.hello.tick_hz)
         try:
             self._info = DeviceInfo.parse(opened, (await channel.ask(MessageType.INFO)).payload)
         except ValueError as error:
             raise RemoteProtocolError(f"the device tells too little of itself: {error}") from error
         channel.link.path.set_baud(self._info.baud)
         await self._compare_clocks()
-        described = await describe.read(channel.ask_all, opened.hello.networks, self._info)
+        described, self.rejected = await describe.read(channel.ask_all, opened.hello.networks, self._info)
+        for name, reason in self.rejected.items():
+            _logger.warning("%s: network %r cannot be used: %s", self.url, name, reason)
         self.networks = tuple(map(self._with_card, described))
         self._runner = Runner(channel, opened.hello.slots)
         self.state = State.OPEN
@@ -272,7 +279,8 @@ class Connection:
             case Stray():
                 self._log(LogRecord(logging.INFO, event.text, None))
             case StatsPushed():
-                self.listeners.read(Stats.parse(event.payload, self.info.tick_hz))
+                if reading := self._pages.add(event.payload):
+                    self.listeners.read(reading)
 
     def _log(self, record: LogRecord) -> None:
         _logger.log(record.level, "%s: %s", self.url, record.text)

@@ -1,12 +1,14 @@
 """Reading the description of every network that a device has: LIST, and the pages of DESCRIBE.
 
-First pages of all sections are asked for at once, then all the others; the link keeps as many in flight as the device
-allows.
+First pages of all sections of a network are asked for at once, then all the others; the link keeps as many in flight as the
+device allows. Nothing is asked for, or allocated, that the counts in NetworkRecord do not announce and the limits here do not
+permit. A network whose description is impossible is set aside, with the reason; the others can be used.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final, TypeAlias, TypeVar
 
@@ -23,8 +25,14 @@ from n6link.tensors.tensor import TensorSpec
 R = TypeVar("R", bound=Record)
 Ask: TypeAlias = Callable[[Sequence[tuple[MessageType, bytes]]], Awaitable[list[Reply]]]
 
-MAX_RECORDS: Final = 0xFFFF
-"""records, or bytes of a card, that a section may have: the counts of NetworkRecord are 16 bits wide"""
+MAX_NETWORKS: Final = 256
+"""networks of one device"""
+MAX_BLOCKS: Final = 4096
+"""epoch blocks of one network; the largest that is known has 409"""
+MAX_SCALES: Final = 65536
+"""per-channel scales of all inputs, or of all outputs, of one network"""
+BATCH: Final = 64
+"""pages that are asked for at once"""
 _RECORD: Final[dict[Section, type[Record]]] = {
     Section.INPUTS: records.TensorRecord,
     Section.OUTPUTS: records.TensorRecord,
@@ -35,7 +43,7 @@ _RECORD: Final[dict[Section, type[Record]]] = {
 }
 
 
-async def read(ask: Ask, count: int, device: DeviceInfo) -> list[NetworkInfo]:
+async def read(ask: Ask, count: int, device: DeviceInfo) -> tuple[list[NetworkInfo], dict[str, str]]:
     """The networks of a device.
 
     Args:
@@ -43,90 +51,140 @@ async def read(ask: Ask, count: int, device: DeviceInfo) -> list[NetworkInfo]:
         count: how many networks the device has announced.
         device: what it says of itself.
 
+    Returns:
+        Those that can be used; and by name why others cannot.
+
     Raises:
-        RemoteProtocolError: a reply contradicts itself or another one.
+        RemoteProtocolError: the list of networks contradicts itself.
         N6Error: as ask raises.
     """
-    try:
-        networks = await _networks(ask, count)
-        sections = await _sections(ask, [network.index for network in networks])
-        return [_info(network, sections, device) for network in networks]
-    except ValueError as error:
-        raise RemoteProtocolError(
-            f"the device describes its networks in replies that are too short: {error}"
-        ) from error
+    networks: list[NetworkInfo] = []
+    rejected: dict[str, str] = {}
+    for network in await _networks(ask, count):
+        name = network.name or f"number {network.index}"
+        if name in rejected or any(other.name == name for other in networks):
+            rejected[f"{name} (index {network.index})"] = "another network has the same name"
+            continue
+        try:
+            _check(network, device)
+            networks.append(_info(network, await _sections(ask, network), device))
+        except (RemoteProtocolError, ValueError) as error:
+            rejected[name] = str(error)
+    return networks, rejected
 
 
 async def _networks(ask: Ask, count: int) -> list[records.NetworkRecord]:
+    if count > MAX_NETWORKS:
+        raise RemoteProtocolError(f"the device announces {count} networks; {MAX_NETWORKS} are possible")
     networks: list[records.NetworkRecord] = []
     while len(networks) < count:
         payload = (await ask([(MessageType.LIST, records.List(first=len(networks)).pack())]))[0].payload
-        page = records.ListReply.unpack(payload)
-        if page.first != len(networks) or not page.count:
+        try:
+            page = records.ListReply.unpack(payload)
+            found = records.NetworkRecord.unpack_all(payload, page.count, page.head, page.record)
+        except ValueError as error:
+            raise RemoteProtocolError(f"the device lists its networks in a reply that is malformed: {error}") from error
+        if page.first != len(networks) or not found:
             raise RemoteProtocolError(f"the device has announced {count} networks, and lists {len(networks)}")
-        networks += records.NetworkRecord.unpack_all(payload, page.count, page.SIZE)
-    return networks
+        networks += found
+    return networks[:count]
 
 
-async def _sections(ask: Ask, networks: Sequence[int]) -> dict[tuple[int, Section], bytes]:
-    """The records of every section of every network."""
-    keys = [(network, section) for network in networks for section in Section]
-    firsts = [_page(reply.payload, *key, 0) for reply, key in zip(await _pages(ask, keys), keys, strict=True)]
-    rest = [
-        (*key, first)
-        for key, (records, total) in zip(keys, firsts, strict=True)
-        for first in range(_count(key[1], records), total, max(_count(key[1], records), 1))
-    ]
-    sections = {key: bytearray(records) for key, (records, _) in zip(keys, firsts, strict=True)}
-    for reply, (network, section, first) in zip(await _pages(ask, rest), rest, strict=True):
-        sections[network, section] += _page(reply.payload, network, section, first)[0]
-    for key, (_, total) in zip(keys, firsts, strict=True):
-        if _count(key[1], sections[key]) != total:
-            raise RemoteProtocolError(
-                f"the device has {total} {key[1].name}, and describes {_count(key[1], sections[key])}"
-            )
-    return {key: bytes(records) for key, records in sections.items()}
+def _check(network: records.NetworkRecord, device: DeviceInfo) -> None:
+    """Checks the counts and sizes that the rest relies on.
+
+    Raises:
+        RemoteProtocolError: one of them is impossible.
+    """
+    if network.input_bytes > device.slot_size:
+        raise RemoteProtocolError(
+            f"its inputs have {network.input_bytes} bytes, a slot of the device {device.slot_size}"
+        )
+    if network.blocks > MAX_BLOCKS:
+        raise RemoteProtocolError(f"it has {network.blocks} epoch blocks; {MAX_BLOCKS} are possible")
 
 
-async def _pages(ask: Ask, wanted: Sequence[tuple[int, Section] | tuple[int, Section, int]]) -> list[Reply]:
+def _expected(network: records.NetworkRecord) -> dict[Section, int | None]:
+    """Records, or bytes, that each section must have; None = at most :data:`MAX_SCALES`."""
+    return {
+        Section.INPUTS: network.inputs,
+        Section.OUTPUTS: network.outputs,
+        Section.POOLS: network.pools,
+        Section.BLOCKS: network.blocks,
+        Section.CARD: network.card_bytes,
+        Section.INPUT_SCALES: None,
+        Section.OUTPUT_SCALES: None,
+    }
+
+
+@dataclass(slots=True)
+class _Found:
+    """What has come of one section."""
+
+    total: int
+    records: list[Record]
+    text: bytearray
+
+    @property
+    def count(self) -> int:
+        return len(self.records) or len(self.text)
+
+
+async def _sections(ask: Ask, network: records.NetworkRecord) -> dict[Section, _Found]:
+    """The records of every section of a network.
+
+    Raises:
+        RemoteProtocolError: a section has another number of records than announced.
+        ValueError: a reply is malformed.
+    """
+    sections = {section: _Found(0, [], bytearray()) for section in _expected(network)}
+    await _pages(ask, network, sections, [(section, 0) for section in sections])
+    rest: list[tuple[Section, int]] = []
+    for (section, expected), found in zip(_expected(network).items(), sections.values(), strict=True):
+        if found.total != expected if expected is not None else found.total > MAX_SCALES:
+            announced = f"{expected} were announced" if expected is not None else f"{MAX_SCALES} are possible"
+            raise RemoteProtocolError(f"the section {section.name} has {found.total} records; {announced}")
+        step = found.count
+        rest += [(section, first) for first in range(step, found.total, step)] if step else []
+    for at in range(0, len(rest), BATCH):
+        await _pages(ask, network, sections, rest[at : at + BATCH])
+    for section, found in sections.items():
+        if found.count != found.total:
+            raise RemoteProtocolError(f"the section {section.name} has {found.total} records, and {found.count} came")
+    return sections
+
+
+async def _pages(
+    ask: Ask, network: records.NetworkRecord, sections: dict[Section, _Found], wanted: Sequence[tuple[Section, int]]
+) -> None:
+    """Adds pages to their sections, in order."""
+    index = network.index
     questions = [
-        (MessageType.DESCRIBE, records.Describe(network, section, first=first[0] if first else 0).pack())
-        for network, section, *first in wanted
+        (MessageType.DESCRIBE, records.Describe(index, section, first=first).pack()) for section, first in wanted
     ]
-    return await ask(questions)
+    for reply, (section, first) in zip(await ask(questions), wanted, strict=True):
+        page, found = records.DescribeReply.unpack(reply.payload), sections[section]
+        if (page.network, page.section, page.first) != (index, section, first) or (
+            page.total > first and not page.count
+        ):
+            raise RemoteProtocolError(f"the device answers another DESCRIBE than that of {section.name} from {first}")
+        found.total = page.total
+        if section in _RECORD:
+            found.records += _RECORD[section].unpack_all(reply.payload, page.count, page.head, page.record)
+        else:
+            found.text += reply.payload[page.head : page.head + page.count]
 
 
-def _page(payload: bytes, network: int, section: Section, first: int) -> tuple[bytes, int]:
-    """Records of one page, and how many the section has in all."""
-    page = records.DescribeReply.unpack(payload)
-    found = payload[page.SIZE : page.SIZE + page.count * _size(section)]
-    if (page.network, page.section, page.first) != (network, section, first) or _count(section, found) != page.count:
-        raise RemoteProtocolError(f"the device answers another DESCRIBE than that of {section.name} from {first}")
-    if page.total > MAX_RECORDS or (page.total > first and not page.count):
-        raise RemoteProtocolError(f"the device says that a network has {page.total} {section.name}")
-    return found, page.total
-
-
-def _size(section: Section) -> int:
-    return _RECORD[section].SIZE if section in _RECORD else 1
-
-
-def _count(section: Section, found: bytes | bytearray) -> int:
-    return len(found) // _size(section)
-
-
-def _info(
-    network: records.NetworkRecord, sections: dict[tuple[int, Section], bytes], device: DeviceInfo
-) -> NetworkInfo:
+def _info(network: records.NetworkRecord, sections: dict[Section, _Found], device: DeviceInfo) -> NetworkInfo:
     def found(kind: type[R], section: Section) -> tuple[R, ...]:
-        return kind.unpack_all(sections[network.index, section])
+        return tuple(record for record in sections[section].records if isinstance(record, kind))
 
     def tensors(section: Section, scales: Section) -> tuple[TensorSpec, ...]:
         return tensor.from_records(found(records.TensorRecord, section), found(records.ScaleRecord, scales))
 
     inputs = tensors(Section.INPUTS, Section.INPUT_SCALES)
     if any(spec.offset + spec.size > network.input_bytes for spec in inputs):
-        raise RemoteProtocolError(f"network {network.name!r} has inputs beyond its {network.input_bytes} input bytes")
+        raise RemoteProtocolError(f"an input ends after its {network.input_bytes} input bytes")
     return NetworkInfo(
         index=network.index,
         name=network.name,
@@ -139,9 +197,16 @@ def _info(
         pools=tuple(map(Pool.from_record, found(records.PoolRecord, Section.POOLS))),
         epochs=EpochTable.from_records(found(records.BlockRecord, Section.BLOCKS), epochs=network.epochs),
         device=device,
-        card_text=sections[network.index, Section.CARD].decode("utf-8", "replace"),
+        card_text=sections[Section.CARD].text.decode("utf-8", "replace"),
     )
 
 
 def _by_name(specs: Sequence[TensorSpec]) -> Mapping[str, TensorSpec]:
-    return MappingProxyType({spec.name: spec for spec in specs})
+    """Tensors by name; a name that comes twice gets a number."""
+    named: dict[str, TensorSpec] = {}
+    for spec in specs:
+        name = spec.name
+        while name in named:
+            name = f"{spec.name}_{sum(other.startswith(spec.name) for other in named)}"
+        named[name] = spec if name == spec.name else replace(spec, name=name)
+    return MappingProxyType(named)

@@ -119,13 +119,13 @@ class DeviceInfo:
             ValueError: the payload is too short.
         """
         raw, session = records.InfoReply.unpack(payload), opened.hello
-        fields = opened.fields | unpack_fields(payload[raw.SIZE :])
+        fields = opened.fields | unpack_fields(payload[raw.head :])
         return cls(
             board=raw.board,
             firmware=raw.firmware,
             build=session.build,
             protocol=f"{VERSION_MAJOR}.{session.minor}",
-            unique_id=raw.unique_id.rstrip(b"\0").hex(),
+            unique_id=session.unique_id.rstrip(b"\0").hex(),
             boot_nonce=session.boot_nonce,
             uptime=raw.uptime / session.tick_hz,
             tick_hz=session.tick_hz,

@@ -5,9 +5,10 @@ All times are seconds of the device clock; all counters count since :attr:`Stats
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from n6link.protocol import records
+from n6link.protocol.codec import Buffer
 from n6link.session.info import celsius
 
 
@@ -79,15 +80,15 @@ class Stats:
     npu_hz: int
 
     @classmethod
-    def parse(cls, payload: bytes | memoryview, tick_hz: int) -> Stats:
-        """Reads the payload of a STATS frame.
+    def parse(cls, payload: Buffer, tick_hz: int) -> Stats:
+        """Reads the payload of a STATS frame, which has one page of the networks.
 
         Raises:
             ValueError: it is too short.
         """
         raw = records.StatsReply.unpack(payload)
         link = LinkStats(**{name: getattr(raw, name) for name in LinkStats.__slots__})
-        networks = records.NetworkStats.unpack_all(payload, raw.networks, raw.SIZE)
+        networks = records.NetworkStats.unpack_all(payload, raw.count, raw.head, raw.record)
         return cls(
             time=raw.time / tick_hz,
             since=raw.since / tick_hz,
@@ -100,6 +101,37 @@ class Stats:
             cpu_hz=raw.cpu_hz,
             npu_hz=raw.npu_hz,
         )
+
+
+class StatsPages:
+    """Joins the pages of a reading, each of which is one frame."""
+
+    def __init__(self, tick_hz: int) -> None:
+        self._tick_hz = tick_hz
+        self._reading: Stats | None = None
+
+    @property
+    def known(self) -> int:
+        """Networks of the reading that have come so far: the first one of the next page."""
+        return len(self._reading.networks) if self._reading else 0
+
+    def add(self, payload: Buffer) -> Stats | None:
+        """Takes a page; returns the reading if it is complete. A page that does not continue the last one is dropped.
+
+        Raises:
+            ValueError: the payload is too short.
+        """
+        raw, page = records.StatsReply.unpack(payload), Stats.parse(payload, self._tick_hz)
+        if not raw.first:
+            self._reading = page
+        elif self._reading is None or raw.first != self.known or not page.networks:
+            self._reading = None
+        else:
+            self._reading = replace(page, networks=self._reading.networks + page.networks)
+        if self._reading is None or self.known < raw.total:
+            return None
+        reading, self._reading = self._reading, None
+        return reading
 
 
 def _network(raw: records.NetworkStats, tick_hz: int) -> NetworkStats:

@@ -194,7 +194,7 @@ def parse(data: bytes | bytearray | memoryview, request: Return, spec: TensorSpe
         )
     if size != (request.k if request.reduction == Reduction.TOPK else request.channels) * Peak.SIZE:
         raise _wrong_length(spec, size)
-    records = Peak.array(data)
+    records = Peak.array(data, size // Peak.SIZE, 0, Peak.SIZE)
     values = records["value"].view("<f4") if spec.dtype.kind == "f" else records["value"].astype(spec.dtype)
     return Peaks(records["index"], values)
 

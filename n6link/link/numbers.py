@@ -1,0 +1,13 @@
+"""Ids and positions: unsigned 32-bit numbers that wrap."""
+
+from __future__ import annotations
+
+from typing import Final
+
+MASK: Final = 0xFFFFFFFF
+"""of ids and positions"""
+
+
+def distance(a: int, b: int) -> int:
+    """How far a is after b, as a signed 32-bit number."""
+    return ((a - b + 0x80000000) & MASK) - 0x80000000
