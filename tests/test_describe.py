@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -46,10 +47,22 @@ class Board:
         if kind is MessageType.LIST:
             first = records.List.unpack(body).first
             names = range(first, min(first + 1, self.networks))
-            values = {"count": len(names), "first": first}
+            values = {"count": len(names), "first": first, "total": self.networks}
             self._change("list", values)
             return records.ListReply(**values).pack() + b"".join(
-                self.network(name=f"net{n}", index=n, input_bytes=8, epochs=10, timer_source=1) for n in names
+                self.network(
+                    name=f"net{n}",
+                    index=n,
+                    input_bytes=8,
+                    epochs=10,
+                    timer_source=1,
+                    inputs=1,
+                    outputs=1,
+                    pools=1,
+                    blocks=10,
+                    card_bytes=21,
+                )
+                for n in names
             )
         wanted = records.Describe.unpack(body)
         section = self.sections[wanted.section]
@@ -61,6 +74,7 @@ class Board:
             "count": len(page),
             "total": len(section),
         }
+        values["record"] = len(page[0]) if page else 0
         self._change(Section(wanted.section).name, values)
         return records.DescribeReply(**values).pack() + b"".join(page)
 
@@ -69,7 +83,12 @@ class Board:
         return records.NetworkRecord(**values).pack()
 
     async def read(self) -> list[NetworkInfo]:
-        return await describe.read(self.ask, self.networks, cast(DeviceInfo, None))
+        networks, rejected = await self.read_all()
+        assert not rejected
+        return networks
+
+    async def read_all(self) -> tuple[list[NetworkInfo], dict[str, str]]:
+        return await describe.read(self.ask, self.networks, cast(DeviceInfo, SimpleNamespace(slot_size=64)))
 
 
 async def test_every_page_of_every_section() -> None:
@@ -82,12 +101,12 @@ async def test_every_page_of_every_section() -> None:
     assert list(first.outputs) == ["y"]
     assert first.pools[0].share == 0.96
     assert first.timer_source is TimerSource.DWT_CYCLES
-    # two LIST pages; all first pages at once; all other pages at once
-    assert board.asked == [1, 1, 2 * len(Section), 2 * (2 + 5)]
+    # two LIST pages; then of each network all first pages at once, and all other pages at once
+    assert board.asked == [1, 1, 7, 2 + 5, 7, 2 + 5]
 
 
 async def test_a_device_without_networks() -> None:
-    assert await Board(networks=0).read() == []
+    assert await Board(networks=0).read_all() == ([], {})
 
 
 async def test_an_unknown_timer_source_is_none() -> None:
@@ -98,27 +117,53 @@ async def test_an_unknown_timer_source_is_none() -> None:
     assert (await Board(change=change).read())[0].timer_source is TimerSource.NONE
 
 
+def one(where: str, values: dict[str, Any], network: int | None = None) -> Callable[[str, dict[str, Any]], None]:
+    """Changes values of one struct, of one network if that is given."""
+
+    def change(what: str, record: dict[str, Any]) -> None:
+        if what == where and (network is None or record.get("network", record.get("index")) == network):
+            record.update(values)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"count": 0}, "has announced 2 networks, and lists 0"),
+        ({"first": 7}, "has announced 2 networks"),
+        ({"count": 9}, "do not fit"),
+        ({"record": 12}, "60 bytes or more, not 12"),
+    ],
+)
+async def test_a_list_that_contradicts_itself(values: dict[str, Any], says: str) -> None:
+    with pytest.raises(RemoteProtocolError, match=says):
+        await Board(change=one("list", values)).read()
+
+
 @pytest.mark.parametrize(
     ("where", "values", "says"),
     [
-        ("list", {"count": 0}, "has announced 2 networks, and lists 0"),
-        ("list", {"first": 7}, "has announced 2 networks"),
-        ("list", {"count": 9}, "too short"),
         ("BLOCKS", {"section": Section.POOLS}, "another DESCRIBE than that of BLOCKS"),
         ("BLOCKS", {"network": 9}, "another DESCRIBE"),
-        ("BLOCKS", {"count": 5}, "another DESCRIBE"),
-        ("BLOCKS", {"total": 2**32 - 1}, "has 4294967295 BLOCKS"),
-        ("POOLS", {"count": 0}, "has 1 POOLS"),
-        ("network", {"input_bytes": 7}, "inputs beyond its 7 input bytes"),
+        ("BLOCKS", {"count": 5}, "do not fit"),
+        ("BLOCKS", {"total": 2**32 - 1}, "BLOCKS has 4294967295 records; 10 were announced"),
+        ("INPUT_SCALES", {"total": 2**32 - 1, "count": 0}, "another DESCRIBE"),
+        ("POOLS", {"count": 0}, "another DESCRIBE"),
+        ("POOLS", {"record": 4}, "or more, not 4"),
+        ("network", {"input_bytes": 7}, "an input ends after its 7 input bytes"),
+        ("network", {"input_bytes": 2**32 - 1}, "its inputs have 4294967295 bytes, a slot of the device 64"),
+        ("network", {"blocks": 65535}, "65535 epoch blocks; 4096 are possible"),
+        ("network", {"inputs": 2}, "INPUTS has 1 records; 2 were announced"),
     ],
 )
-async def test_contradictions(where: str, values: dict[str, Any], says: str) -> None:
-    def change(what: str, record: dict[str, Any]) -> None:
-        if what == where:
-            record.update(values)
-
-    with pytest.raises(RemoteProtocolError, match=says):
-        await Board(change=change).read()
+async def test_an_impossible_network_is_set_aside_and_the_other_works(
+    where: str, values: dict[str, Any], says: str
+) -> None:
+    networks, rejected = await Board(change=one(where, values, network=0)).read_all()
+    assert [network.name for network in networks] == ["net1"]
+    assert list(rejected) == ["net0"]
+    assert says in rejected["net0"]
 
 
 async def test_a_page_with_a_hole() -> None:
@@ -126,5 +171,27 @@ async def test_a_page_with_a_hole() -> None:
         if what == "BLOCKS" and record["first"] == PAGE:
             record["count"] = 2
 
-    with pytest.raises(RemoteProtocolError, match="has 10 BLOCKS, and describes 8"):
-        await Board(change=change).read()
+    networks, rejected = await Board(change=change).read_all()
+    assert not networks
+    assert "BLOCKS has 10 records, and 8 came" in rejected["net0"]
+
+
+async def test_two_networks_of_one_name() -> None:
+    networks, rejected = await Board(change=one("network", {"name": "same"})).read_all()
+    assert [network.index for network in networks] == [0]
+    assert rejected == {"same (index 1)": "another network has the same name"}
+
+
+async def test_two_tensors_of_one_name_are_told_apart() -> None:
+    board = Board(networks=1, change=one("network", {"outputs": 2}))
+    board.sections[Section.OUTPUTS] *= 2
+    (network,) = await board.read()
+    assert list(network.outputs) == ["y", "y_1"]
+    assert [spec.name for spec in network.outputs.values()] == ["y", "y_1"]
+
+
+async def test_more_networks_than_a_device_can_have_are_not_asked_for() -> None:
+    board = Board(networks=60000)
+    with pytest.raises(RemoteProtocolError, match="announces 60000 networks"):
+        await board.read()
+    assert board.asked == []

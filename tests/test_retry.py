@@ -6,10 +6,11 @@ import itertools
 
 import pytest
 import wire
-from wire import PATIENCE, kinds, opened, sent
+from wire import kinds, opened, sent
 
 from n6link.link import frames
 from n6link.link.exchange import Exchange
+from n6link.link.link import FLUSH as FLUSH_ZEROS
 from n6link.link.link import Link
 from n6link.link.rate import FIRST_RATE, FIRST_TIMEOUT, FLOOR, LOWEST_RATE, SAMPLES, Path
 from n6link.link.retry import FLUSH, LONGEST, PAUSE, POLL, TICK, Retry
@@ -127,7 +128,8 @@ def test_a_request_is_repeated_with_growing_pauses_and_then_behind_a_flush() -> 
     assert all(after >= before - 2 * TICK for before, after in itertools.pairwise(gaps))
     assert gaps[-1] == pytest.approx(LONGEST, abs=2 * TICK)
     assert exchange.tries == 1 + len(times)
-    flushes = (link.counters.tx_bytes - 40 - exchange.tries * 12) / (256 + frames.OVERHEAD)
+    greeting = len(FLUSH_ZEROS) + frames.HEADER_SIZE + records.Hello.SIZE + frames.CRC_SIZE
+    flushes = (link.counters.tx_bytes - greeting - exchange.tries * 12) / (256 + frames.OVERHEAD)
     assert flushes == len(times[FLUSH::8])
 
 
@@ -153,8 +155,7 @@ def test_patience_ends() -> None:
 
 
 def test_a_hello_is_repeated_until_it_is_answered() -> None:
-    link = Link()
-    link.open(wire.NONCE, patience=PATIENCE)
+    link = wire.opening()
     sent(link)
     assert len(Clock(link).times(4.0, "HELLO")) >= 2
 
@@ -215,7 +216,7 @@ def test_no_repetition_while_a_slow_line_works() -> None:
             link.receive_data(wire.reply(MessageType.COMMIT, upload.id), clock.now)
     assert clock.now - begun > 1.1
     assert (link.counters.repeats, link.counters.retransmits) == (0, 0)
-    assert link.counters.tx_frames == 1 + 14 + 1  # HELLO, chunks, COMMIT
+    assert link.counters.tx_frames == 2 + 14 + 1  # zeros and HELLO, chunks, COMMIT
     assert clock.given_up == []
 
 
@@ -243,8 +244,8 @@ def test_an_upload_without_credits_probes() -> None:
     times = clock.times(20.0, "PING")
     assert len(times) > 3
     assert times[0] > FIRST_TIMEOUT
-    link.receive_data(wire.event(MessageType.CREDIT, records.Credit(limit=2000).pack()), clock.now)
-    assert clock.times(TICK, "COMMIT") != []
+    link.receive_data(wire.event(MessageType.CREDIT, records.Credit(limit=512).pack()), clock.now)
+    assert clock.times(TICK, "DATA 256") != []
 
 
 def test_an_upload_that_gets_on_is_never_given_up() -> None:

@@ -8,10 +8,12 @@ from zlib import crc32
 
 from n6link.link import frames
 from n6link.link.events import Event
+from n6link.link.handshake import Greeting
 from n6link.link.link import Link
-from n6link.protocol import SCHEMA_ID, VERSION_MAJOR, Flag, MessageType, Status, codegen, records
+from n6link.protocol import SCHEMA_ID, VERSION_MAJOR, Flag, HelloReplyFlag, MessageType, Status, codegen, records
 
 NONCE = 0x1122334455667788
+BOOT = 0x99AA
 PATIENCE = 5.0
 GOLDEN = [frame | {"bytes": bytes.fromhex(re.sub(r"#.*", "", frame["hex"]))} for frame in codegen.vectors()]
 """the frames of vectors.toml, typed by hand"""
@@ -34,7 +36,10 @@ def hello_reply(number: int = 1, **values: Any) -> bytes:
         "tick_hz": 1000,
         "window": 1024,
         "chunk": 256,
+        "flags": HelloReplyFlag.OPENED,
+        "boot_nonce": BOOT,
         "requests": 3,
+        "queue": 8,
         "slots": 2,
         "results": 2,
         "slot_size": 1 << 16,
@@ -64,10 +69,16 @@ def chunks(number: int, whole: bytes, size: int = 256) -> list[bytes]:
     return [data(number, offset, offset, whole[offset : offset + size]) for offset in range(0, len(whole), size)]
 
 
+def opening(window: int = 1024) -> Link:
+    """A link whose HELLO, with the id 1, has not left yet."""
+    link = Link(window=window)
+    link.open(Greeting(NONCE), 1, patience=PATIENCE)
+    return link
+
+
 def opened(**values: Any) -> Link:
     """A link with an open session, whose HELLO is away."""
-    link = Link(window=1024)
-    link.open(NONCE, patience=PATIENCE)
+    link = opening()
     sent(link)
     link.receive_data(hello_reply(**values), 0.0)
     assert len(events(link)) == 1

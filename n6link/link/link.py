@@ -136,28 +136,37 @@ class Link:
         """Sends an image of a network's inputs, and the request to run it right after; Begun and Received follow, or Failed.
 
         Args:
-            data: flat bytes, which must not change before the inference has its result.
+            data: as of :meth:`upload`.
             inference: what the device is to do with it.
             patience: see :class:`Exchange`.
 
         Returns:
             The upload and the INFER. The latter is under way when the former has left.
         """
-        assert self.session
-        upload = self._new(MessageType.COMMIT, b"", Phase.SENDING, patience)
-        upload.upload = Upload(
-            data,
-            chunk=self.session.chunk,
-            network=inference.network,
-            slot=inference.slot,
-            priority=inference.priority,
+        upload = self.upload(
+            data, network=inference.network, slot=inference.slot, priority=inference.priority, patience=patience
         )
         upload.then = Exchange(
             self._new_id(), MessageType.INFER, b"", Phase.HELD, patience, inference=inference, needs=upload
         )
         upload.then.counted = upload.counted
-        self.sender.enqueue(upload)
         return upload, upload.then
+
+    def upload(self, data: memoryview, *, network: int, slot: int, priority: int = 0, patience: float) -> Exchange:
+        """Sends an image of a network's inputs, uploads of larger priority first; Failed follows, or nothing.
+
+        Args:
+            data: flat bytes, which must not change before the inference has its result.
+            network: index of the network.
+            slot: input slot that the device does not use for anything else.
+            priority: order among uploads.
+            patience: see :class:`Exchange`.
+        """
+        assert self.session
+        exchange = self._new(MessageType.COMMIT, b"", Phase.SENDING, patience)
+        exchange.upload = Upload(data, chunk=self.session.chunk, network=network, slot=slot, priority=priority)
+        self.sender.enqueue(exchange)
+        return exchange
 
     def withdraw(self, number: int) -> None:
         """Forgets an exchange; what still comes for it is dropped."""
@@ -292,7 +301,7 @@ class Link:
     def _on_hello(self, kind: int, flags: int, payload: memoryview, now: float) -> None:
         """Anything with the id of our HELLO."""
         try:
-            if kind == _ERROR:
+            if kind == _ERROR and records.ErrorReply.unpack(payload).type == MessageType.HELLO:
                 raise refusal(payload)
             if kind != _HELLO:
                 return
@@ -313,13 +322,13 @@ class Link:
         self.receiver.begin(hello.chunk, hello.result_size)
         self._damage.begin()
         self._sample(self.exchanges.pop(self._hello), now)
-        self.sender.begin(hello.requests, hello.window)
         if self._greeting.resume and before and before.boot_nonce != hello.boot_nonce:
             self.exchanges.clear()
             self.sender.forget_all()
             self._events.append(Lost())
         elif self._greeting.resume:
             self._again(hello.chunk, resumed=opened.resumed)
+        self.sender.begin(hello.requests, hello.window)
         self._events.append(opened)
 
     def _again(self, chunk: int, *, resumed: bool) -> None:

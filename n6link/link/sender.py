@@ -132,7 +132,7 @@ class Sender:
 
     def set_limit(self, limit: int, now: float) -> None:
         """The device allows DATA up to a position; one that it cannot mean is not believed."""
-        if distance(limit, self.position) <= self._window:
+        if abs(distance(limit, self.position)) <= self._window:
             self._limit = limit
             self.acknowledge((limit - self._window) & MASK, now)
 

@@ -23,6 +23,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+import anyio
+
 from n6link import ambient
 from n6link.errors import CardError, DeviceError, DeviceRebooted, LocalProtocolError, N6Error, RemoteProtocolError
 from n6link.link.events import LogLine, StatsPushed, Stray, Unasked
@@ -110,6 +112,7 @@ class Connection:
                 channel = Channel(stream, name=self.url, timeout=self._timeout, notify=self._notice)
                 self._channel = await stack.enter_async_context(channel)
                 await self._begin(channel)
+                channel.tasks.start_soon(self._watch, channel)
                 self._stack = stack.pop_all()
         except BaseException:
             self.state = State.CLOSED
@@ -257,6 +260,18 @@ class Connection:
 
     def _restarted(self) -> DeviceRebooted:
         return DeviceRebooted(f"{self.url} was restarted by this program: what was under way is lost")
+
+    async def _watch(self, channel: Channel) -> None:
+        """Asks a device that is silent, so that those who only listen learn that it has gone."""
+        while True:
+            heard = channel.link.counters.rx_bytes
+            await anyio.sleep(self._timeout)
+            if channel.link.counters.rx_bytes != heard or not self.listeners.any:
+                continue
+            try:
+                await channel.ask(MessageType.PING)
+            except N6Error as error:
+                self.listeners.fail(error)
 
     async def _compare_in_background(self) -> None:
         with suppress(N6Error):

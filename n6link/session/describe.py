@@ -169,6 +169,8 @@ async def _pages(
         ):
             raise RemoteProtocolError(f"the device answers another DESCRIBE than that of {section.name} from {first}")
         found.total = page.total
+        if not page.count:
+            continue
         if section in _RECORD:
             found.records += _RECORD[section].unpack_all(reply.payload, page.count, page.head, page.record)
         else:

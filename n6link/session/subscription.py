@@ -84,6 +84,11 @@ class Listeners:
         self.stats: dict[Subscription[Stats], float] = {}
 
     @property
+    def any(self) -> bool:
+        """Whether anybody listens."""
+        return bool(self.logs or self.stats)
+
+    @property
     def interval(self) -> float:
         """Seconds between two readings, as the most demanding one wants it; 0 = nobody wants any."""
         return min(self.stats.values(), default=0.0)

@@ -15,6 +15,7 @@ class Construct:
 
 class Subconstruct(Construct):
     subcon: Construct
+    def __init__(self, subcon: Construct) -> None: ...
 
 class Renamed(Subconstruct): ...
 
