@@ -5,7 +5,7 @@ Each member carries its documentation: the C header and the tables of ``protocol
 
 from __future__ import annotations
 
-from enum import IntEnum
+from enum import IntEnum, unique
 from typing import Self, cast
 
 
@@ -33,6 +33,7 @@ class Coded(IntEnum):
 # ---------------------------------------------------------------------------------------------- limits
 
 
+@unique
 class Limit(Coded):
     """Numbers that both ends hold to. What a device may choose itself, it announces in HelloReply."""
 
@@ -48,7 +49,7 @@ class Limit(Coded):
     MAX_DIMS = 6, "most dimensions of a tensor"
     NO_TEMPERATURE = -32768, "value of temperature_dc when the port has no sensor"
     NO_FIELD = 0xFFFF, "ErrorReply.field when no field of the request is to blame"
-    FINISHED_KEYS = 16, "keys of inferences that have ended which a device remembers at least"
+    FINISHED_KEYS = 32, "device: keys of inferences that have ended which it remembers at least"
     RETRY_FIRST_MS = 500, "host: time-out before a request is repeated, while no round trip is known"
     RETRY_MIN_MS = 50, "host: least difference between that time-out and the round trip"
     RETRY_MAX_MS = 1000, "host: longest time between two repetitions on a line that is idle"

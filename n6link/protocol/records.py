@@ -38,7 +38,7 @@ VERSION_MINOR: Final = 0
 VERSION: Final = "2.0"
 """A different major is refused; the session runs at the smaller minor of both ends."""
 
-SCHEMA_ID: Final = 0xb365795f
+SCHEMA_ID: Final = 0xf8dccfc8
 """Identifies the major: a hash of what its minor 0 defines."""
 
 

@@ -12,7 +12,7 @@
 
 #define N6_VERSION_MAJOR 2u
 #define N6_VERSION_MINOR 0u
-#define N6_SCHEMA_ID 0xb365795fu
+#define N6_SCHEMA_ID 0xf8dccfc8u
 
 /* Numbers that both ends hold to. What a device may choose itself, it announces in HelloReply. */
 typedef enum {
@@ -28,6 +28,7 @@ typedef enum {
     N6_LIMIT_MAX_DIMS = 6, /* most dimensions of a tensor */
     N6_LIMIT_NO_TEMPERATURE = -32768, /* value of temperature_dc when the port has no sensor */
     N6_LIMIT_NO_FIELD = 65535, /* ErrorReply.field when no field of the request is to blame */
+    N6_LIMIT_FINISHED_KEYS = 32, /* device: keys of inferences that have ended which it remembers at least */
     N6_LIMIT_RETRY_FIRST_MS = 500, /* host: time-out before a request is repeated, while no round trip is known */
     N6_LIMIT_RETRY_MIN_MS = 50, /* host: least difference between that time-out and the round trip */
     N6_LIMIT_RETRY_MAX_MS = 1000, /* host: longest time between two repetitions on a line that is idle */
