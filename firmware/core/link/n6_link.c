@@ -20,15 +20,14 @@ static uint32_t smaller(uint32_t a, uint32_t b)
     return a < b ? a : b;
 }
 
-void n6_link_init(n6_link_t *link, const n6_link_calls_t *calls, uint16_t chunk_size, uint8_t *tx,
-                  uint32_t tx_size)
+void n6_link_init(n6_link_t *link, const n6_link_calls_t *calls, uint8_t *tx, uint32_t tx_size)
 {
     memset(link, 0, sizeof *link);
     link->calls = *calls;
     if (!link->calls.crc32) {
         link->calls.crc32 = n6_crc32;
     }
-    link->chunk_size = chunk_size;
+    link->chunk_size = N6_LIMIT_MAX_CHUNK;
     link->tx = tx;
     link->tx_size = tx_size;
 }
@@ -39,6 +38,7 @@ void n6_link_clear(n6_link_t *link)
     link->rx_begin = link->rx_end = 0;
     link->tx_head = link->tx_tail = 0;
     link->lent = 0;
+    link->chunk_size = N6_LIMIT_MAX_CHUNK;
 }
 
 void n6_link_reset_counts(n6_link_t *link)
@@ -68,7 +68,7 @@ static bool permitted(const n6_link_t *link, const n6_frame_header_t *header)
     if (header->type != N6_MESSAGE_TYPE_DATA) {
         return header->length <= N6_LIMIT_MAX_CONTROL;
     }
-    return header->length >= HEADER && header->length <= HEADER + link->chunk_size;
+    return header->length > HEADER && header->length <= HEADER + link->chunk_size;
 }
 
 /* Skips to the next good FrameHeader. false = more bytes are needed. */

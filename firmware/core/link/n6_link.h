@@ -124,11 +124,16 @@ typedef struct {
 
 /* ---- state ---- */
 
-/* chunk_size: most bytes of a chunk. tx: memory of the send queue, which stays with the link. */
-void n6_link_init(n6_link_t *link, const n6_link_calls_t *calls, uint16_t chunk_size, uint8_t *tx,
-                  uint32_t tx_size);
+/* tx: memory of the send queue, which stays with the link. Chunks may have up to MAX_CHUNK bytes. */
+void n6_link_init(n6_link_t *link, const n6_link_calls_t *calls, uint8_t *tx, uint32_t tx_size);
 
-/* Forgets what was half received and what is not yet sent. Counters stay. */
+/* The most bytes of a chunk that is received, from now on. */
+static inline void n6_link_set_chunk(n6_link_t *link, uint16_t size)
+{
+    link->chunk_size = size;
+}
+
+/* As new: forgets what was half received and what is not yet sent. Counters stay. */
 void n6_link_clear(n6_link_t *link);
 
 static inline const n6_link_counts_t *n6_link_counts(const n6_link_t *link)
@@ -138,10 +143,11 @@ static inline const n6_link_counts_t *n6_link_counts(const n6_link_t *link)
 
 void n6_link_reset_counts(n6_link_t *link);
 
-/* The checksum of payloads, by the function that the link was given. */
-static inline uint32_t n6_link_crc32(const n6_link_t *link, const void *data, size_t size)
+/* The checksum of payloads, by the function that the link was given; crc is that of bytes before. */
+static inline uint32_t n6_link_crc32(const n6_link_t *link, uint32_t crc, const void *data,
+                                     size_t size)
 {
-    return link->calls.crc32(0, data, size);
+    return link->calls.crc32(crc, data, size);
 }
 
 /* ---- receiving ---- */

@@ -41,38 +41,39 @@ static void remove_job(n6_queue_t *queue, uint32_t index)
     }
 }
 
-/* How an INFER with this id failed; OK = it did not. */
-static n6_status_t find_failure(const n6_queue_t *queue, uint32_t id)
+/* ---- jobs that end ---- */
+
+/* A job that is not on the NPU leaves the queue without an answer. */
+static void drop_job(n6_queue_t *queue, uint32_t index, n6_mistake_t why)
 {
-    for (uint32_t i = 0; i < N6_SERVER_MAX_QUEUE; i++) {
-        if (queue->failed_id[i] == id) {
-            return (n6_status_t)queue->failed_status[i];
-        }
-    }
-    return N6_STATUS_OK;
-}
-
-/* ---- jobs that fail ---- */
-
-/* A job that is not on the NPU leaves the queue. Returns the id of its INFER. */
-static uint32_t end_job(n6_queue_t *queue, uint32_t index, n6_status_t status)
-{
-    const uint32_t id = queue->job[index].run.id;
-
-    n6_runs_fail(queue->runs, queue->job[index].run.network, status);
+    n6_runs_fail(queue->runs, queue->job[index].run.network, n6_mistake(why)->status);
     remove_job(queue, index);
-    queue->failed_id[queue->failures % N6_SERVER_MAX_QUEUE] = id;
-    queue->failed_status[queue->failures++ % N6_SERVER_MAX_QUEUE] = (uint8_t)status;
-    return id;
 }
 
-/* The same, and the host gets its ERROR. */
-static void refuse_job(n6_queue_t *queue, uint32_t index, n6_status_t status, uint32_t value)
+/* What has run, or was ended on purpose, does not run under the same key again. */
+static bool is_final(const n6_job_t *job, n6_mistake_t why)
 {
-    const uint32_t id = end_job(queue, index, status);
+    return job->state == N6_INFER_STATE_RUNNING || why == N6_MISTAKE_CANCELLED ||
+           why == N6_MISTAKE_LATE;
+}
 
-    if (queue->channel->session) {
-        n6_error(queue->channel, id, N6_MESSAGE_TYPE_INFER, status, value);
+static void remember(n6_queue_t *queue, const n6_run_t *run, n6_mistake_t why, uint32_t value)
+{
+    n6_finished_add(&queue->finished, (n6_end_t){run->key, run->body, value, (uint8_t)why});
+}
+
+/* It leaves with an ERROR. */
+static void refuse_job(n6_queue_t *queue, uint32_t index, n6_mistake_t why, uint32_t value)
+{
+    const n6_job_t *job = &queue->job[index];
+    const uint32_t id = job->run.id;
+
+    if (is_final(job, why)) {
+        remember(queue, &job->run, why, value);
+    }
+    drop_job(queue, index, why);
+    if (queue->channel->session.open) {
+        n6_error(queue->channel, id, N6_MESSAGE_TYPE_INFER, why, value);
     }
 }
 
@@ -92,11 +93,11 @@ static bool free_npu(n6_queue_t *queue)
 }
 
 /* The running job is stopped; a runtime that has failed has stopped by itself. As free_npu(). */
-static bool stop(n6_queue_t *queue, n6_status_t status)
+static bool stop(n6_queue_t *queue, n6_mistake_t why)
 {
     const n6_npu_t *npu = queue->channel->config.npu;
 
-    if (status != N6_STATUS_NPU_FAULT) {
+    if (why != N6_MISTAKE_FAULT) {
         npu->stop(npu->context);
     }
     n6_result_abandon(queue->results);
@@ -104,14 +105,15 @@ static bool stop(n6_queue_t *queue, n6_status_t status)
 }
 
 /* Any job: the one on the NPU takes those with it that wanted the same, now overwritten, input. */
-static void fail(n6_queue_t *queue, uint32_t index, n6_status_t status, uint32_t value)
+static void fail(n6_queue_t *queue, uint32_t index, n6_mistake_t why, uint32_t value)
 {
     const uint32_t slot = queue->job[index].slot;
-    const bool consumed = index == queue->running && stop(queue, status);
+    const uint32_t upload = queue->job[index].upload;
+    const bool consumed = index == queue->running && stop(queue, why);
 
-    refuse_job(queue, index, status, value);
+    refuse_job(queue, index, why, value);
     if (consumed) {
-        n6_queue_input(queue, slot, N6_STATUS_NO_INPUT);
+        n6_queue_starve(queue, slot, upload, N6_MISTAKE_INPUT_CONSUMED);
     }
 }
 
@@ -142,23 +144,46 @@ uint32_t n6_queue_free_bytes(const n6_queue_t *queue)
     return bytes;
 }
 
-void n6_queue_input(n6_queue_t *queue, uint32_t slot, n6_status_t status)
+/* What is wrong with a committed upload as the input of an inference. */
+static n6_mistake_t check_input(const n6_slot_t *input, uint16_t network, uint32_t digest)
+{
+    if (input->network != network) {
+        return N6_MISTAKE_INPUT_NETWORK;
+    }
+    return input->digest == digest ? N6_MISTAKE_NONE : N6_MISTAKE_INPUT_CRC;
+}
+
+static bool wants(const n6_job_t *job, uint32_t slot, uint32_t upload)
+{
+    return job->slot == slot && job->upload == upload && job->state != N6_INFER_STATE_RUNNING;
+}
+
+void n6_queue_feed(n6_queue_t *queue, uint32_t slot)
 {
     const n6_slot_t *input = n6_slot(queue->slots, slot);
 
     for (uint32_t i = queue->jobs; i-- > 0;) {
         n6_job_t *job = &queue->job[i];
 
-        if (job->slot != slot || job->upload != input->upload || i == queue->running) {
+        if (!wants(job, slot, input->upload)) {
             continue;
         }
-        if (status != N6_STATUS_OK) {
-            refuse_job(queue, i, status, slot);
-        } else if (job->run.network != input->network) {
-            refuse_job(queue, i, N6_STATUS_BAD_REQUEST, job->run.network);
+        const n6_mistake_t mistake = check_input(input, job->run.network, job->digest);
+        if (mistake != N6_MISTAKE_NONE) {
+            refuse_job(queue, i, mistake,
+                       mistake == N6_MISTAKE_INPUT_CRC ? job->digest : job->run.network);
         } else {
             job->state = N6_INFER_STATE_QUEUED;
             job->run.committed_at = input->committed_at;
+        }
+    }
+}
+
+void n6_queue_starve(n6_queue_t *queue, uint32_t slot, uint32_t upload, n6_mistake_t why)
+{
+    for (uint32_t i = queue->jobs; i-- > 0;) {
+        if (wants(&queue->job[i], slot, upload)) {
+            refuse_job(queue, i, why, upload);
         }
     }
 }
@@ -171,56 +196,40 @@ static void answer(n6_queue_t *queue, const n6_request_t *request, uint8_t state
     n6_reply(queue->channel, request, &reply, sizeof reply);
 }
 
-static n6_status_t check_infer(const n6_channel_t *channel, const n6_request_t *request,
-                               const n6_infer_t *infer, uint32_t *value)
+/* Reads the Return records, which may be longer than they are known here. */
+static n6_mistake_t read_returns(const n6_request_t *request, n6_return_t *what)
 {
-    const uint8_t *at = request->payload + sizeof *infer;
+    const n6_infer_t *infer = request->body;
+    const uint8_t *at = request->payload + request->head;
+    const size_t size = infer->record < sizeof *what ? infer->record : sizeof *what;
 
-    *value = infer->network;
-    if (infer->network >= channel->config.npu->networks) {
-        return N6_STATUS_UNKNOWN_NETWORK;
+    if (infer->upload == 0) {
+        return N6_MISTAKE_UPLOAD;
     }
-    *value = infer->slot;
-    if (infer->slot >= channel->config.slots) {
-        return N6_STATUS_BAD_SLOT;
+    if (infer->returns > N6_LIMIT_MAX_RETURNS) {
+        return N6_MISTAKE_RETURNS;
     }
-    *value = infer->returns;
-    if (infer->returns > N6_LIMIT_MAX_RETURNS ||
-        request->length < sizeof *infer + infer->returns * sizeof(n6_return_t)) {
-        return N6_STATUS_BAD_REQUEST;
+    if (infer->returns > 0 && infer->record < N6_RETURN_BASE_SIZE) {
+        return N6_MISTAKE_RECORD;
     }
-    for (*value = 0; *value < infer->returns; ++*value, at += sizeof(n6_return_t)) {
-        n6_return_t what;
-
-        memcpy(&what, at, sizeof what);
-        const n6_status_t status = n6_result_check(n6_network(channel, infer->network), &what);
-        if (status != N6_STATUS_OK) {
-            return status;
-        }
+    if ((uint32_t)request->length - request->head < (uint32_t)infer->returns * infer->record) {
+        return N6_MISTAKE_TOO_SHORT;
     }
-    return N6_STATUS_OK;
+    memset(what, 0, infer->returns * sizeof *what);
+    for (uint32_t i = 0; i < infer->returns; i++, at += infer->record) {
+        memcpy(&what[i], at, size);
+    }
+    return N6_MISTAKE_NONE;
 }
 
-/* The state in which a job with this input begins, or the status that it fails with. */
-static n6_status_t check_input(const n6_slots_t *slots, const n6_infer_t *infer, uint8_t *state)
+/* CRC-32 of what a key is bound to. */
+static uint32_t body_of(const n6_channel_t *channel, const n6_infer_t *infer,
+                        const n6_return_t *what)
 {
-    const n6_slot_t *slot = n6_slot(slots, infer->slot);
+    const uint32_t fixed[] = {infer->network, infer->digest, infer->flags};
+    const uint32_t crc = n6_link_crc32(&channel->link, 0, fixed, sizeof fixed);
 
-    *state = N6_INFER_STATE_WAITING;
-    if (n6_slot_is_older(slots, infer->slot, infer->upload)) {
-        return N6_STATUS_OK;
-    }
-    if (slot->upload != infer->upload) {
-        return N6_STATUS_NO_INPUT;
-    }
-    if (slot->state == N6_SLOT_FILLING) {
-        return N6_STATUS_OK;
-    }
-    if (slot->state != N6_SLOT_COMMITTED) {
-        return N6_STATUS_NO_INPUT;
-    }
-    *state = N6_INFER_STATE_QUEUED;
-    return slot->network == infer->network ? N6_STATUS_OK : N6_STATUS_BAD_REQUEST;
+    return n6_link_crc32(&channel->link, crc, what, infer->returns * sizeof *what);
 }
 
 static bool is_full(const n6_queue_t *queue, uint32_t returns)
@@ -229,16 +238,76 @@ static bool is_full(const n6_queue_t *queue, uint32_t returns)
            first_return(queue, queue->jobs) + returns > N6_SERVER_MAX_RETURNS;
 }
 
-static void add_job(n6_queue_t *queue, const n6_request_t *request, const n6_infer_t *infer,
-                    uint8_t state)
+/* The state in which a job with this input begins, or what is wrong with it. */
+static n6_mistake_t find_input(const n6_slots_t *slots, const n6_infer_t *infer, uint8_t *state)
 {
-    n6_job_t *job = &queue->job[queue->jobs];
+    const n6_slot_t *slot = n6_slot(slots, infer->slot);
+
+    *state = N6_INFER_STATE_WAITING;
+    if (n6_slot_is_older(slots, infer->slot, infer->upload)) {
+        return N6_MISTAKE_NONE;
+    }
+    if (slot->upload != infer->upload) {
+        return N6_MISTAKE_INPUT_LATER;
+    }
+    switch (slot->state) {
+    case N6_SLOT_FILLING:
+        return N6_MISTAKE_NONE;
+    case N6_SLOT_COMMITTED:
+        *state = N6_INFER_STATE_QUEUED;
+        return check_input(slot, infer->network, infer->digest);
+    case N6_SLOT_CONSUMED:
+        return N6_MISTAKE_INPUT_CONSUMED;
+    default:
+        return N6_MISTAKE_INPUT_REFUSED;
+    }
+}
+
+/* A new INFER, in the order of protocol.md section 6. at is where a refused Return record is. */
+static n6_mistake_t check_infer(const n6_queue_t *queue, const n6_request_t *request,
+                                const n6_return_t *what, uint8_t *state, size_t *at)
+{
+    const n6_config_t *config = &queue->channel->config;
+    const n6_infer_t *infer = request->body;
+    n6_mistake_t mistake = N6_MISTAKE_NONE;
+
+    if (infer->network >= config->npu->networks) {
+        return N6_MISTAKE_NETWORK;
+    }
+    if (infer->slot >= config->slots) {
+        return N6_MISTAKE_SLOT;
+    }
+    if (infer->flags & ~(N6_INFER_FLAG_TIMERS | N6_INFER_FLAG_ABORT_LATE)) {
+        return N6_MISTAKE_FLAGS;
+    }
+    const n6_network_t *network = n6_network(queue->channel, infer->network);
+    for (uint32_t i = 0; i < infer->returns; i++) {
+        *at = request->head + (size_t)i * infer->record;
+        mistake = n6_result_check(network, &what[i]);
+        if (mistake != N6_MISTAKE_NONE) {
+            return mistake;
+        }
+    }
+    *at = 0;
+    if (network->state != N6_NETWORK_STATE_READY) {
+        return N6_MISTAKE_NOT_READY;
+    }
+    mistake = find_input(queue->slots, infer, state);
+    if (mistake == N6_MISTAKE_NONE && is_full(queue, infer->returns)) {
+        mistake = N6_MISTAKE_QUEUE_FULL;
+    }
+    return mistake;
+}
+
+/* Its Return records are in their place already. */
+static void add_job(n6_queue_t *queue, const n6_request_t *request, uint32_t body, uint8_t state)
+{
+    const n6_infer_t *infer = request->body;
+    n6_job_t *job = &queue->job[queue->jobs++];
     n6_run_t *run = &job->run;
 
-    memcpy(&queue->returns[first_return(queue, queue->jobs)], request->payload + sizeof *infer,
-           infer->returns * sizeof(n6_return_t));
-    queue->jobs++;
     run->key = infer->key;
+    run->body = body;
     run->queued_at = n6_now(queue->channel);
     run->committed_at = n6_slot(queue->slots, infer->slot)->committed_at;
     run->id = request->id;
@@ -250,6 +319,7 @@ static void add_job(n6_queue_t *queue, const n6_request_t *request, const n6_inf
         job->deadline = run->queued_at + n6_ticks(queue->channel, infer->ttl_us, 1000000);
     }
     job->upload = infer->upload;
+    job->digest = infer->digest;
     job->slot = infer->slot;
     job->priority = infer->priority;
     job->state = state;
@@ -265,49 +335,64 @@ static uint32_t find_key(const n6_queue_t *queue, uint64_t key)
     return N6_NONE;
 }
 
-/* An INFER with a key that is known: its result or its job takes the new id. false = a new key. */
-static bool repeat(n6_queue_t *queue, const n6_request_t *request, uint64_t key)
+/*
+ * An INFER with a key that is known: its result or its job takes the new id; a result that is gone
+ * stays gone, and a failure is told again. false = a new key.
+ */
+static bool repeat(n6_queue_t *queue, const n6_request_t *request, uint64_t key, uint32_t body)
 {
+    const n6_end_t *end = n6_finished_find(&queue->finished, key);
     const uint32_t buffer = n6_result_find(queue->results, key);
     const uint32_t index = find_key(queue, key);
+    uint32_t known = 0;
 
     if (buffer != N6_NONE) {
+        known = n6_result_body(queue->results, buffer);
+    } else if (index != N6_NONE) {
+        known = queue->job[index].run.body;
+    } else if (end) {
+        known = end->body;
+    } else {
+        return false;
+    }
+    if (known != body) {
+        n6_refuse(queue->channel, request, N6_MISTAKE_KEY, 0);
+    } else if (buffer != N6_NONE) {
         answer(queue, request, N6_INFER_STATE_DONE);
         n6_result_send(queue->results, buffer, request->id);
     } else if (index != N6_NONE) {
         queue->job[index].run.id = request->id;
         answer(queue, request, queue->job[index].state);
+    } else if (end->mistake == N6_MISTAKE_NONE) {
+        n6_refuse(queue->channel, request, N6_MISTAKE_GONE, 0);
+    } else {
+        n6_error(queue->channel, request->id, request->type, (n6_mistake_t)end->mistake,
+                 end->value);
     }
-    return buffer != N6_NONE || index != N6_NONE;
+    return true;
 }
 
 void n6_queue_infer(n6_queue_t *queue, const n6_request_t *request)
 {
-    n6_infer_t infer;
-    uint32_t value = 0;
+    const n6_infer_t *infer = request->body;
+    n6_return_t *what = &queue->returns[first_return(queue, queue->jobs)];
     uint8_t state = N6_INFER_STATE_WAITING;
+    size_t at = 0;
+    uint32_t body = 0;
 
-    memcpy(&infer, request->payload, sizeof infer);
-    if (repeat(queue, request, infer.key)) {
+    n6_mistake_t mistake = read_returns(request, what);
+    if (mistake == N6_MISTAKE_NONE) {
+        body = body_of(queue->channel, infer, what);
+        if (repeat(queue, request, infer->key, body)) {
+            return;
+        }
+        mistake = check_infer(queue, request, what, &state, &at);
+    }
+    if (mistake != N6_MISTAKE_NONE) {
+        n6_refuse(queue->channel, request, mistake, at);
         return;
     }
-    n6_status_t status = find_failure(queue, request->id);
-    if (status == N6_STATUS_OK) {
-        status = check_infer(queue->channel, request, &infer, &value);
-    }
-    if (status == N6_STATUS_OK) {
-        value = infer.slot;
-        status = check_input(queue->slots, &infer, &state);
-    }
-    if (status == N6_STATUS_OK && is_full(queue, infer.returns)) {
-        value = queue->jobs;
-        status = N6_STATUS_BUSY;
-    }
-    if (status != N6_STATUS_OK) {
-        n6_refuse(queue->channel, request, status, value);
-        return;
-    }
-    add_job(queue, request, &infer, state);
+    add_job(queue, request, body, state);
     answer(queue, request, state);
 }
 
@@ -315,41 +400,40 @@ void n6_queue_infer(n6_queue_t *queue, const n6_request_t *request)
 
 void n6_queue_cancel(n6_queue_t *queue, const n6_request_t *request)
 {
+    const n6_cancel_t *cancel = request->body;
     n6_cancel_reply_t reply = {.found = 1};
-    n6_cancel_t cancel;
     uint32_t index = 0;
 
-    memcpy(&cancel, request->payload, sizeof cancel);
-    while (index < queue->jobs && queue->job[index].run.id != cancel.target) {
+    while (index < queue->jobs && queue->job[index].run.id != cancel->target) {
         index++;
     }
     if (index == queue->jobs) {
-        reply.found = n6_result_drop(queue->results, cancel.target) ? 1 : 0;
+        reply.found = n6_result_drop(queue->results, cancel->target) ? 1 : 0;
     }
     n6_reply(queue->channel, request, &reply, sizeof reply);
     if (index < queue->jobs) {
-        fail(queue, index, N6_STATUS_CANCELLED, 0);
+        fail(queue, index, N6_MISTAKE_CANCELLED, 0);
     }
 }
 
 void n6_queue_clear(n6_queue_t *queue)
 {
     while (queue->jobs > 0) { /* the running one last: others may want its input */
-        fail(queue, queue->running == 0 ? queue->jobs - 1u : 0, N6_STATUS_CANCELLED, 0);
+        fail(queue, queue->running == 0 ? queue->jobs - 1u : 0, N6_MISTAKE_CANCELLED, 0);
     }
 }
 
 void n6_queue_forget(n6_queue_t *queue)
 {
     if (queue->running != N6_NONE) {
-        (void)stop(queue, N6_STATUS_CANCELLED);
+        (void)stop(queue, N6_MISTAKE_CANCELLED);
     }
     while (queue->jobs > 0) {
-        (void)end_job(queue, queue->jobs - 1u, N6_STATUS_CANCELLED);
+        drop_job(queue, queue->jobs - 1u, N6_MISTAKE_CANCELLED);
     }
-    memset(queue->failed_id, 0, sizeof queue->failed_id);
 }
 
+/* When its time to live ends. */
 static uint64_t deadline_of(const n6_job_t *job)
 {
     return job->state != N6_INFER_STATE_RUNNING || (job->run.flags & N6_INFER_FLAG_ABORT_LATE)
@@ -357,11 +441,32 @@ static uint64_t deadline_of(const n6_job_t *job)
                : UINT64_MAX;
 }
 
+/* When a job whose upload makes no progress has waited for too long. */
+static uint64_t starves_at(const n6_queue_t *queue, const n6_job_t *job)
+{
+    const n6_slot_t *slot = n6_slot(queue->slots, job->slot);
+    uint64_t since = job->run.queued_at;
+
+    if (job->state != N6_INFER_STATE_WAITING) {
+        return UINT64_MAX;
+    }
+    if (slot->upload == job->upload && slot->touched_at > since) {
+        since = slot->touched_at;
+    }
+    return since + queue->patience;
+}
+
 void n6_queue_expire(n6_queue_t *queue, uint64_t now)
 {
     for (uint32_t i = queue->jobs; i-- > 0;) {
-        if (i < queue->jobs && deadline_of(&queue->job[i]) <= now) {
-            fail(queue, i, N6_STATUS_DEADLINE, 0);
+        if (i >= queue->jobs) { /* others have gone with the last one */
+            continue;
+        }
+        const n6_job_t *job = &queue->job[i];
+        if (deadline_of(job) <= now) {
+            fail(queue, i, N6_MISTAKE_LATE, 0);
+        } else if (starves_at(queue, job) <= now) {
+            fail(queue, i, N6_MISTAKE_STARVED, 0);
         }
     }
 }
@@ -372,8 +477,10 @@ uint64_t n6_queue_deadline(const n6_queue_t *queue)
 
     for (uint32_t i = 0; i < queue->jobs; i++) {
         const uint64_t deadline = deadline_of(&queue->job[i]);
+        const uint64_t starves = starves_at(queue, &queue->job[i]);
 
         first = deadline < first ? deadline : first;
+        first = starves < first ? starves : first;
     }
     return first;
 }
@@ -426,7 +533,7 @@ static bool start(n6_queue_t *queue, uint64_t now)
     const int status = config->npu->start(config->npu->context, network, config->slot[job->slot],
                                           n6_runs_times(queue->runs, network));
     if (status < 0) {
-        fail(queue, first, N6_STATUS_NPU_FAULT, code_of(status));
+        fail(queue, first, N6_MISTAKE_FAULT, code_of(status));
     }
     return true;
 }
@@ -437,18 +544,20 @@ static void finish(n6_queue_t *queue)
     const uint32_t index = queue->running;
     const n6_job_t *job = &queue->job[index];
     const uint32_t slot = job->slot;
-    const n6_status_t status = n6_result_finish(queue->results, &job->run,
-                                                &queue->returns[first_return(queue, index)], now);
+    const uint32_t upload = job->upload;
+    const bool fits = n6_result_finish(queue->results, &job->run,
+                                       &queue->returns[first_return(queue, index)], now);
     const bool consumed = free_npu(queue);
 
-    if (status == N6_STATUS_OK) {
+    if (fits) {
         n6_runs_add(queue->runs, &job->run, now);
+        remember(queue, &job->run, N6_MISTAKE_NONE, 0);
         remove_job(queue, index);
     } else {
-        refuse_job(queue, index, status, queue->channel->config.result_size);
+        refuse_job(queue, index, N6_MISTAKE_TOO_LARGE, queue->channel->config.result_size);
     }
     if (consumed) {
-        n6_queue_input(queue, slot, N6_STATUS_NO_INPUT);
+        n6_queue_starve(queue, slot, upload, N6_MISTAKE_INPUT_CONSUMED);
     }
 }
 
@@ -472,7 +581,7 @@ int n6_queue_run(n6_queue_t *queue, uint64_t now)
     if (status == N6_NPU_DONE) {
         finish(queue);
     } else {
-        fail(queue, queue->running, N6_STATUS_NPU_FAULT, code_of(status));
+        fail(queue, queue->running, N6_MISTAKE_FAULT, code_of(status));
     }
     return queue->jobs > 0 ? N6_SERVER_BUSY : N6_SERVER_IDLE;
 }

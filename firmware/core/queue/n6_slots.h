@@ -6,6 +6,7 @@
  *     FILLING      COMMIT with the network's size, all chunks, good digest   COMMITTED
  *     FILLING      COMMIT of an unknown network, or with another size        EMPTY
  *     COMMITTED    a run has overwritten it (Feature CONSUMES_INPUT)         CONSUMED
+ *     FILLING      the session is resumed                                    EMPTY, without an id
  *
  * Uploads fill slots and inferences read them; both change a slot by the functions below alone.
  */
@@ -29,8 +30,10 @@ typedef enum {
 
 /* To be read by other parts. */
 typedef struct {
+    uint64_t touched_at;   /* device time: DATA or COMMIT of its upload came last */
     uint64_t committed_at; /* device time */
     uint32_t upload;       /* id of the newest upload; 0 = none in this session */
+    uint32_t digest;       /* of a committed upload */
     uint16_t network;      /* of a committed upload */
     uint8_t state;         /* n6_slot_state_t */
 } n6_slot_t;
@@ -43,6 +46,16 @@ typedef struct {
 static inline void n6_slots_forget(n6_slots_t *slots)
 {
     memset(slots, 0, sizeof *slots);
+}
+
+/* The session is resumed: what was not committed is sent again, maybe under the same id. */
+static inline void n6_slots_resume(n6_slots_t *slots)
+{
+    for (uint32_t i = 0; i < N6_SERVER_MAX_SLOTS; i++) {
+        if (slots->slot[i].state == N6_SLOT_FILLING) {
+            slots->slot[i] = (n6_slot_t){0};
+        }
+    }
 }
 
 static inline const n6_slot_t *n6_slot(const n6_slots_t *slots, uint32_t index)
@@ -64,12 +77,20 @@ static inline void n6_slot_fill(n6_slots_t *slots, uint32_t index, uint32_t uplo
     slots->slot[index].state = N6_SLOT_FILLING;
 }
 
+/* DATA or COMMIT of its upload has come. */
+static inline void n6_slot_touch(n6_slots_t *slots, uint32_t index, uint64_t now)
+{
+    slots->slot[index].touched_at = now;
+}
+
 /* It is complete. */
-static inline void n6_slot_commit(n6_slots_t *slots, uint32_t index, uint16_t network, uint64_t now)
+static inline void n6_slot_commit(n6_slots_t *slots, uint32_t index, uint16_t network,
+                                  uint32_t digest, uint64_t now)
 {
     n6_slot_t *slot = &slots->slot[index];
 
     slot->network = network;
+    slot->digest = digest;
     slot->committed_at = now;
     slot->state = N6_SLOT_COMMITTED;
 }

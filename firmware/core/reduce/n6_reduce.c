@@ -237,43 +237,76 @@ static bool is_threshold(uint8_t reduction)
     return reduction == N6_REDUCTION_THRESHOLD || reduction == N6_REDUCTION_THRESHOLD_COLUMNS;
 }
 
-/* 0 = from first to the end */
-static bool in_range(uint32_t first, uint32_t length, uint32_t total)
+/* [offset, offset + length) of so many; length 0 = to the end. */
+static n6_mistake_t check_range(const n6_return_t *what, uint32_t total)
 {
-    return first < total && length <= total - first;
+    if (what->offset >= total) {
+        return N6_MISTAKE_OFFSET;
+    }
+    return what->length <= total - what->offset ? N6_MISTAKE_NONE : N6_MISTAKE_LENGTH;
 }
 
-n6_status_t n6_reduce_check(const n6_tensor_t *tensor, const n6_return_t *what)
+/* The size of the axis that channels counts; 0 = the tensor has none. */
+static uint32_t axis_of(const n6_tensor_t *tensor, uint8_t reduction)
+{
+    uint32_t last = tensor->ndim;
+
+    if (reduction != N6_REDUCTION_THRESHOLD_COLUMNS) {
+        return last > 0 ? tensor->shape[last - 1] : 0;
+    }
+    if (last < 2) {
+        return 0;
+    }
+    for (uint32_t i = 0; i < last - 2; i++) {
+        if (tensor->shape[i] != 1) {
+            return 0;
+        }
+    }
+    return tensor->shape[last - 2];
+}
+
+static n6_mistake_t check_rows(const n6_tensor_t *tensor, const n6_return_t *what,
+                               uint32_t elements)
+{
+    const uint32_t axis = axis_of(tensor, what->reduction);
+
+    if (axis == 0 || elements == 0 || elements % axis != 0) {
+        return N6_MISTAKE_TENSOR;
+    }
+    if (what->channels != axis) {
+        return N6_MISTAKE_CHANNELS;
+    }
+    if (!is_threshold(what->reduction)) {
+        return N6_MISTAKE_NONE;
+    }
+    if (what->channel >= what->channels) {
+        return N6_MISTAKE_CHANNEL;
+    }
+    if (what->k == 0) {
+        return N6_MISTAKE_K;
+    }
+    return tensor->dtype == N6_DTYPE_FLOAT32 && float_key((int32_t)what->threshold) == NAN_KEY
+               ? N6_MISTAKE_THRESHOLD
+               : N6_MISTAKE_NONE;
+}
+
+n6_mistake_t n6_reduce_check(const n6_tensor_t *tensor, const n6_return_t *what)
 {
     if (what->reduction == N6_REDUCTION_RAW) {
-        return in_range(what->offset, what->length, tensor->size) ? N6_STATUS_OK
-                                                                  : N6_STATUS_BAD_REQUEST;
+        return check_range(what, tensor->size);
     }
     if (what->reduction > N6_REDUCTION_THRESHOLD_COLUMNS) {
-        return N6_STATUS_BAD_REQUEST;
+        return N6_MISTAKE_REDUCTION;
     }
     if (!is_reducible(tensor->dtype)) {
-        return N6_STATUS_UNSUPPORTED;
+        return N6_MISTAKE_TENSOR;
     }
     const uint32_t elements = tensor->size / element_size(tensor->dtype);
-    if (what->reduction == N6_REDUCTION_TOPK) {
-        return what->k >= 1 && what->k <= N6_LIMIT_MAX_TOPK &&
-                       in_range(what->offset, what->length, elements)
-                   ? N6_STATUS_OK
-                   : N6_STATUS_BAD_REQUEST;
+    if (what->reduction != N6_REDUCTION_TOPK) {
+        return check_rows(tensor, what, elements);
     }
-    if (what->channels == 0 || elements == 0 || elements % what->channels != 0) {
-        return N6_STATUS_BAD_REQUEST;
-    }
-    if (is_threshold(what->reduction)) {
-        if (what->channel >= what->channels || what->k == 0) {
-            return N6_STATUS_BAD_REQUEST;
-        }
-        if (tensor->dtype == N6_DTYPE_FLOAT32 && float_key((int32_t)what->threshold) == NAN_KEY) {
-            return N6_STATUS_BAD_REQUEST;
-        }
-    }
-    return N6_STATUS_OK;
+    return what->k >= 1 && what->k <= N6_LIMIT_MAX_TOPK ? check_range(what, elements)
+                                                        : N6_MISTAKE_K;
 }
 
 static int32_t range(const n6_tensor_t *tensor, const n6_return_t *what, const uint8_t *data,

@@ -8,6 +8,7 @@
 #ifndef N6_REDUCE_H
 #define N6_REDUCE_H
 
+#include "n6_mistakes.h"
 #include "n6_npu.h"
 
 #ifdef __cplusplus
@@ -18,8 +19,8 @@ enum {
     N6_REDUCE_TOO_LARGE = -1,
 };
 
-/* N6_STATUS_OK, or why this cannot be returned of the tensor. */
-n6_status_t n6_reduce_check(const n6_tensor_t *tensor, const n6_return_t *what);
+/* What is wrong with a Return record for this tensor. */
+n6_mistake_t n6_reduce_check(const n6_tensor_t *tensor, const n6_return_t *what);
 
 /*
  * Writes it, and returns its bytes, or N6_REDUCE_TOO_LARGE when they exceed room. what has passed n6_reduce_check().

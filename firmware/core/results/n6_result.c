@@ -51,25 +51,17 @@ bool n6_result_reserve(n6_results_t *results)
     return true;
 }
 
-static void cache(n6_results_t *results, uint32_t index)
-{
-    n6_send_remove(results->sends, index, 0);
-    results->buffer[index].state = N6_BUFFER_CACHED;
-    results->buffer[index].stamp = ++results->stamp;
-}
-
 void n6_result_forget(n6_results_t *results)
 {
     for (uint32_t i = 0; i < count_of(results); i++) {
         n6_buffer_t *buffer = &results->buffer[i];
 
         if (buffer->state == N6_BUFFER_HELD) {
-            cache(results, i);
+            buffer->state = N6_BUFFER_CACHED;
+            buffer->stamp = ++results->stamp;
         }
         buffer->id = 0;
-        buffer->read_id = 0;
     }
-    n6_send_clear(results->sends);
 }
 
 void n6_result_clear(n6_results_t *results)
@@ -102,11 +94,11 @@ uint32_t n6_result_find(const n6_results_t *results, uint64_t key)
     return N6_NONE;
 }
 
-/* The buffer whose result is known to the host by the id of its INFER. */
+/* The buffer that is held for the INFER with this id. */
 static uint32_t find_id(const n6_results_t *results, uint32_t id)
 {
-    for (uint32_t i = 0; id != 0 && i < count_of(results); i++) {
-        if (is_kept(&results->buffer[i]) && results->buffer[i].id == id) {
+    for (uint32_t i = 0; i < count_of(results); i++) {
+        if (results->buffer[i].state == N6_BUFFER_HELD && results->buffer[i].id == id) {
             return i;
         }
     }
@@ -121,30 +113,28 @@ static uint8_t *meta_of(const n6_results_t *results, uint32_t index)
     return config->result[index] + config->result_size - results->buffer[index].meta;
 }
 
-static void send_meta(n6_results_t *results, uint32_t index, uint8_t type, uint32_t id)
-{
-    (void)n6_link_send(&results->channel->link, type, N6_FLAG_REPLY, id, meta_of(results, index),
-                       results->buffer[index].meta);
-}
-
 void n6_result_send(n6_results_t *results, uint32_t index, uint32_t id)
 {
     n6_buffer_t *buffer = &results->buffer[index];
-    const n6_send_t whole = {.id = id, .end = buffer->length, .result = (uint8_t)index};
 
-    n6_send_remove(results->sends, index, 0);
+    n6_send_remove(results->sends, index);
     buffer->state = N6_BUFFER_HELD;
     buffer->id = id;
-    send_meta(results, index, N6_MESSAGE_TYPE_RESULT, id);
-    (void)n6_send_add(results->sends, whole, true);
+    (void)n6_link_send(&results->channel->link, N6_MESSAGE_TYPE_RESULT, N6_FLAG_REPLY, id,
+                       meta_of(results, index), buffer->meta);
+    n6_send_add(results->sends,
+                (n6_send_t){.id = id, .end = buffer->length, .result = (uint8_t)index});
 }
 
 /* ---- staging ---- */
 
-n6_status_t n6_result_check(const n6_network_t *network, const n6_return_t *what)
+n6_mistake_t n6_result_check(const n6_network_t *network, const n6_return_t *what)
 {
+    if (what->source != N6_SOURCE_OUTPUT) {
+        return N6_MISTAKE_SOURCE;
+    }
     if (what->output >= network->outputs) {
-        return N6_STATUS_UNKNOWN_OUTPUT;
+        return N6_MISTAKE_OUTPUT;
     }
     return n6_reduce_check(&network->output[what->output], what);
 }
@@ -176,7 +166,7 @@ static bool stage_outputs(const n6_npu_t *npu, const n6_run_t *run, const n6_ret
     for (uint32_t i = 0; i < (run->returns ? run->returns : network->outputs); i++) {
         n6_result_record_t record = {0};
 
-        whole.output = (uint8_t)i;
+        whole.output = (uint16_t)i;
         if (!run->returns) {
             what = &whole;
         }
@@ -184,12 +174,13 @@ static bool stage_outputs(const n6_npu_t *npu, const n6_run_t *run, const n6_ret
             return false;
         }
         const int32_t size =
-            n6_reduce(&network->output[what->output], what, npu->output(npu->context, what->output),
+            n6_reduce(&network->output[what->output], what, npu->output(npu->context, (uint8_t)what->output),
                       stage->out + stage->end, stage->room - stage->end, &record.count);
         if (size < 0) {
             return false;
         }
         record.output = what->output;
+        record.source = what->source;
         record.reduction = what->reduction;
         record.offset = stage->end;
         record.length = (uint32_t)size;
@@ -234,8 +225,8 @@ static bool stage_times(const n6_block_time_t *time, uint32_t blocks, stage_t *s
     return true;
 }
 
-n6_status_t n6_result_finish(n6_results_t *results, const n6_run_t *run, const n6_return_t *what,
-                             uint64_t ended_at)
+bool n6_result_finish(n6_results_t *results, const n6_run_t *run, const n6_return_t *what,
+                      uint64_t ended_at)
 {
     n6_channel_t *channel = results->channel;
     const n6_config_t *config = &channel->config;
@@ -251,6 +242,9 @@ n6_status_t n6_result_finish(n6_results_t *results, const n6_run_t *run, const n
         .t_end = ended_at,
         .network = run->network,
         .outputs = run->returns ? run->returns : network->outputs,
+        .head = sizeof result,
+        .record = sizeof(n6_result_record_t),
+        .timer_record = sizeof(n6_epoch_time_t),
     };
 
     buffer->meta = (uint16_t)(sizeof result + result.outputs * sizeof(n6_result_record_t));
@@ -260,21 +254,20 @@ n6_status_t n6_result_finish(n6_results_t *results, const n6_run_t *run, const n
     if (!stage_outputs(config->npu, run, what, &stage, meta + sizeof result) ||
         (timed && !stage_times(config->times, network->blocks, &stage, &result))) {
         buffer->state = N6_BUFFER_FREE;
-        return N6_STATUS_TOO_LARGE;
+        return false;
     }
     result.length = stage.end;
-    result.crc = n6_link_crc32(&channel->link, stage.out, stage.end);
+    result.crc = n6_link_crc32(&channel->link, 0, stage.out, stage.end);
     memcpy(meta, &result, sizeof result);
     buffer->key = run->key;
+    buffer->body = run->body;
     buffer->length = stage.end;
-    buffer->id = 0;
-    buffer->read_id = 0;
-    if (channel->session) {
+    buffer->id = run->id;
+    buffer->state = N6_BUFFER_HELD;
+    if (channel->session.open) {
         n6_result_send(results, index, run->id);
-    } else {
-        cache(results, index);
     }
-    return N6_STATUS_OK;
+    return true;
 }
 
 /* ---- requests ---- */
@@ -283,10 +276,11 @@ bool n6_result_drop(n6_results_t *results, uint32_t id)
 {
     const uint32_t index = find_id(results, id);
 
-    if (index == N6_NONE || results->buffer[index].state != N6_BUFFER_HELD) {
+    if (index == N6_NONE) {
         return false;
     }
-    cache(results, index);
+    n6_send_remove(results->sends, index);
+    results->buffer[index].state = N6_BUFFER_FREE;
     return true;
 }
 
@@ -296,65 +290,21 @@ bool n6_result_drop(n6_results_t *results, uint32_t id)
  */
 void n6_result_release(n6_results_t *results, const n6_request_t *request)
 {
-    n6_release_t wanted;
+    const n6_release_t *wanted = request->body;
 
-    memcpy(&wanted, request->payload, sizeof wanted);
-    (void)n6_result_drop(results, wanted.target);
+    (void)n6_result_drop(results, wanted->target);
     n6_reply(results->channel, request, NULL, 0);
 }
 
-static n6_status_t begin_read(n6_results_t *results, const n6_request_t *request,
-                              const n6_read_t *wanted)
-{
-    const uint32_t index = find_id(results, wanted->target);
-    n6_send_t send = {.id = request->id, .next = wanted->offset, .result = (uint8_t)index};
-
-    if (index == N6_NONE) {
-        return N6_STATUS_UNKNOWN_RESULT;
-    }
-    n6_buffer_t *buffer = &results->buffer[index];
-    if (wanted->offset % results->channel->config.chunk != 0 || wanted->offset > buffer->length ||
-        wanted->length > buffer->length - wanted->offset) {
-        return N6_STATUS_BAD_REQUEST;
-    }
-    send.end = wanted->length ? wanted->offset + wanted->length : buffer->length;
-    n6_send_remove(results->sends, index, request->id);
-    if (!n6_send_add(results->sends, send, false)) {
-        return N6_STATUS_BUSY;
-    }
-    buffer->read_id = request->id;
-    buffer->read_end = send.end;
-    send_meta(results, index, request->type, request->id);
-    return N6_STATUS_OK;
-}
-
-void n6_result_read(n6_results_t *results, const n6_request_t *request)
-{
-    n6_read_t wanted;
-
-    memcpy(&wanted, request->payload, sizeof wanted);
-    const n6_status_t status = begin_read(results, request, &wanted);
-    if (status != N6_STATUS_OK) {
-        n6_refuse(results->channel, request, status, wanted.target);
-    }
-}
-
-/* A transfer is the whole result, under the id of its INFER, or what the last READ asked for. */
 void n6_result_nak(n6_results_t *results, const n6_request_t *request)
 {
-    const uint32_t id = request->id;
-    n6_nak_t nak;
+    const uint32_t index = find_id(results, request->id);
 
-    memcpy(&nak, request->payload, sizeof nak);
     results->channel->counts.naks_received++;
-    for (uint32_t i = 0; id != 0 && i < count_of(results); i++) {
-        const n6_buffer_t *buffer = &results->buffer[i];
-
-        if (is_kept(buffer) && (buffer->id == id || buffer->read_id == id)) {
-            const uint32_t end = buffer->id == id ? buffer->length : buffer->read_end;
-            n6_send_repair(results->sends, (n6_send_t){.id = id, .end = end, .result = (uint8_t)i},
-                           &nak);
-            return;
-        }
+    if (index != N6_NONE) {
+        const n6_send_t whole = {.id = request->id,
+                                 .end = results->buffer[index].length,
+                                 .result = (uint8_t)index};
+        n6_send_repair(results->sends, whole, request->body);
     }
 }

@@ -6,8 +6,9 @@
  *     CACHED    the same, none is FREE, this one was cached longest ago   FILLING
  *     FILLING   done: RESULT and DATA follow                              HELD
  *     FILLING   fault, CANCEL, time to live, TOO_LARGE                    FREE
- *     HELD      RELEASE, CANCEL, end of the session                       CACHED
- *     CACHED    INFER with its key: RESULT and DATA again                 HELD
+ *     HELD      RELEASE, CANCEL, RESET                                    FREE
+ *     HELD      a new session                                             CACHED
+ *     both      INFER with its key: RESULT and DATA again                 HELD
  *
  * A buffer holds outputs and reductions, then epoch timers; and at its very end the payload of
  * RESULT (meta), ready to be sent again. A buffer of which something is being sent is not used for
@@ -32,13 +33,12 @@ typedef enum {
 } n6_buffer_state_t;
 
 typedef struct {
-    uint8_t state;     /* n6_buffer_state_t */
-    uint16_t meta;     /* bytes of Result and ResultRecords, which end the buffer */
-    uint32_t length;   /* bytes of outputs, reductions and timers */
-    uint32_t id;       /* of the INFER; 0 = of an older session */
-    uint32_t read_id;  /* of the last READ; 0 = none */
-    uint32_t read_end; /* where that ends */
-    uint32_t stamp;    /* grows: the smallest has been cached longest */
+    uint8_t state;   /* n6_buffer_state_t */
+    uint16_t meta;   /* bytes of Result and ResultRecords, which end the buffer */
+    uint32_t length; /* bytes of outputs, reductions and timers */
+    uint32_t id;     /* of the INFER; 0 = of an older session */
+    uint32_t stamp;  /* grows: the smallest has been cached longest */
+    uint32_t body;   /* of the run: CRC-32 of what the key is bound to */
     uint64_t key;
 } n6_buffer_t;
 
@@ -70,8 +70,8 @@ uint32_t n6_result_free_bytes(const n6_results_t *results);
 
 /* ---- for the queue ---- */
 
-/* OK, or why a network cannot return this. */
-n6_status_t n6_result_check(const n6_network_t *network, const n6_return_t *what);
+/* What is wrong with a Return record for this network. */
+n6_mistake_t n6_result_check(const n6_network_t *network, const n6_return_t *what);
 
 /* Reserves a buffer for a run that starts, until _abandon() or _finish(). false = all are in use. */
 bool n6_result_reserve(n6_results_t *results);
@@ -84,23 +84,28 @@ static inline void n6_result_abandon(n6_results_t *results)
 
 /*
  * The run is done: fills the reserved buffer with what was asked for (run->returns records from
- * what), and sends it if a session is open. OK, or TOO_LARGE: the buffer is free again.
+ * what), and sends it if the session is open. false = it is too large: the buffer is free again.
  */
-n6_status_t n6_result_finish(n6_results_t *results, const n6_run_t *run, const n6_return_t *what,
+bool n6_result_finish(n6_results_t *results, const n6_run_t *run, const n6_return_t *what,
                              uint64_t ended_at);
 
 /* The buffer that holds the result with this key; N6_NONE = there is none. */
 uint32_t n6_result_find(const n6_results_t *results, uint64_t key);
 
+/* What its key is bound to. */
+static inline uint32_t n6_result_body(const n6_results_t *results, uint32_t index)
+{
+    return results->buffer[index].body;
+}
+
 /* Sends it (again): RESULT, then its DATA, under the id of an INFER, which holds it from now on. */
 void n6_result_send(n6_results_t *results, uint32_t index, uint32_t id);
 
-/* A held result becomes a cached one. false = it is not held. */
+/* The host has the result of this INFER, or does not want it. false = it is not held. */
 bool n6_result_drop(n6_results_t *results, uint32_t id);
 
 /* ---- requests ---- */
 
-void n6_result_read(n6_results_t *results, const n6_request_t *request);
 void n6_result_release(n6_results_t *results, const n6_request_t *request);
 void n6_result_nak(n6_results_t *results, const n6_request_t *request);
 

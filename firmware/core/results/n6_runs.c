@@ -94,7 +94,7 @@ void n6_runs_add(n6_runs_t *runs, const n6_run_t *run, uint64_t ended_at)
     stats->runs++;
 }
 
-void n6_runs_fail(n6_runs_t *runs, uint32_t network, n6_status_t status)
+void n6_runs_fail(n6_runs_t *runs, uint32_t network, uint8_t status)
 {
     n6_network_stats_t *stats = &runs->network[network];
 
@@ -117,28 +117,27 @@ void n6_runs_fail(n6_runs_t *runs, uint32_t network, n6_status_t status)
 void n6_runs_epochs(const n6_runs_t *runs, const n6_request_t *request)
 {
     n6_channel_t *channel = runs->channel;
-    n6_epoch_stats_reply_t reply = {0};
-    n6_epoch_stats_t wanted;
+    const n6_epoch_stats_t *wanted = request->body;
+    n6_epoch_stats_reply_t reply = {.head = sizeof reply, .record = sizeof(n6_block_stats_t)};
     uint32_t count = 0;
 
-    memcpy(&wanted, request->payload, sizeof wanted);
-    if (wanted.network >= channel->config.npu->networks) {
-        n6_refuse(channel, request, N6_STATUS_UNKNOWN_NETWORK, wanted.network);
+    if (wanted->network >= channel->config.npu->networks) {
+        n6_refuse(channel, request, N6_MISTAKE_EPOCHS_NETWORK, 0);
         return;
     }
-    const n6_block_sums_t *sums = sums_of(runs, wanted.network);
-    reply.network = wanted.network;
-    reply.first = wanted.first;
-    reply.total = n6_network(channel, wanted.network)->blocks;
-    reply.runs = sums ? runs->network[wanted.network].runs : 0;
-    if (reply.runs > 0 && wanted.first < reply.total) {
-        count = (uint32_t)reply.total - wanted.first;
+    const n6_block_sums_t *sums = sums_of(runs, wanted->network);
+    reply.network = wanted->network;
+    reply.first = wanted->first;
+    reply.total = n6_network(channel, wanted->network)->blocks;
+    reply.runs = sums ? runs->network[wanted->network].runs : 0;
+    if (reply.runs > 0 && wanted->first < reply.total) {
+        count = (uint32_t)reply.total - wanted->first;
     }
     reply.count = (uint16_t)(count < PAGE ? count : PAGE);
     uint8_t *at = n6_link_begin(&channel->link, N6_LIMIT_MAX_CONTROL);
     memcpy(at, &reply, sizeof reply);
     if (count > 0) {
-        memcpy(at + sizeof reply, &sums[wanted.first], reply.count * sizeof *sums);
+        memcpy(at + sizeof reply, &sums[wanted->first], reply.count * sizeof *sums);
     }
     n6_end_reply(channel, request, sizeof reply + reply.count * sizeof *sums);
 }

@@ -17,6 +17,7 @@ typedef struct {
     uint16_t network;
     uint8_t flags;         /* n6_infer_flag_t */
     uint8_t returns;       /* Return records; 0 = all outputs, whole */
+    uint32_t body;         /* CRC-32 of what the key is bound to */
     uint64_t key;          /* idempotency key */
     uint64_t queued_at;    /* device time, as the next two */
     uint64_t committed_at; /* its upload was complete */
@@ -46,7 +47,7 @@ n6_block_time_t *n6_runs_times(const n6_runs_t *runs, uint32_t network);
 void n6_runs_add(n6_runs_t *runs, const n6_run_t *run, uint64_t ended_at);
 
 /* An inference has ended otherwise. */
-void n6_runs_fail(n6_runs_t *runs, uint32_t network, n6_status_t status);
+void n6_runs_fail(n6_runs_t *runs, uint32_t network, uint8_t status);
 
 /* The totals of a network. index and queued are for the caller to fill in. */
 static inline n6_network_stats_t *n6_runs_record(n6_runs_t *runs, uint32_t network)

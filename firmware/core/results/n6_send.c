@@ -3,35 +3,34 @@
 
 #include <string.h>
 
-void n6_send_remove(n6_sends_t *sends, uint32_t result, uint32_t id)
+void n6_send_remove(n6_sends_t *sends, uint32_t result)
 {
     uint8_t kept = 0;
 
     for (uint32_t i = 0; i < sends->count; i++) {
-        if (sends->send[i].result != result || (id != 0 && sends->send[i].id != id)) {
+        if (sends->send[i].result != result) {
             sends->send[kept++] = sends->send[i];
         }
     }
     sends->count = kept;
 }
 
-bool n6_send_add(n6_sends_t *sends, n6_send_t send, bool always)
+void n6_send_add(n6_sends_t *sends, n6_send_t send)
 {
-    uint32_t at = sends->count;
+    if (send.next < send.end) {
+        sends->send[sends->count++] = send;
+    }
+}
 
-    if (!always && at >= N6_SERVER_MAX_SENDS - N6_SERVER_MAX_RESULTS) {
-        return false;
+/* Repairs go first. */
+static void add_repair(n6_sends_t *sends, n6_send_t repair)
+{
+    if (repair.next >= repair.end || sends->count >= N6_SERVER_MAX_SENDS - N6_SERVER_MAX_RESULTS) {
+        return;
     }
-    if (send.next >= send.end) {
-        return true;
-    }
-    if (send.repair) {
-        memmove(&sends->send[1], &sends->send[0], at * sizeof *sends->send);
-        at = 0;
-    }
-    sends->send[at] = send;
+    memmove(&sends->send[1], &sends->send[0], sends->count * sizeof *sends->send);
+    sends->send[0] = repair;
     sends->count++;
-    return true;
 }
 
 bool n6_send_needs(const n6_sends_t *sends, uint32_t result)
@@ -53,8 +52,8 @@ void n6_send_next(n6_sends_t *sends)
         return;
     }
     uint32_t size = send->end - send->next;
-    if (size > channel->config.chunk) {
-        size = channel->config.chunk;
+    if (size > channel->session.chunk) {
+        size = channel->session.chunk;
     }
     if (n6_newer(sends->position + size, sends->limit)) {
         return;
@@ -90,7 +89,7 @@ static bool join(n6_sends_t *sends, const n6_send_t *repair)
 /* Only what has been sent before needs a repair. Whole chunks are sent. */
 void n6_send_repair(n6_sends_t *sends, n6_send_t transfer, const n6_nak_t *nak)
 {
-    const uint32_t chunk = sends->channel->config.chunk;
+    const uint32_t chunk = sends->channel->session.chunk;
     n6_send_t repair = transfer;
 
     repair.repair = true;
@@ -108,14 +107,15 @@ void n6_send_repair(n6_sends_t *sends, n6_send_t transfer, const n6_nak_t *nak)
         repair.end = end < repair.end ? end : repair.end;
     }
     if (!join(sends, &repair)) {
-        (void)n6_send_add(sends, repair, false);
+        add_repair(sends, repair);
     }
 }
 
 void n6_send_credit(n6_sends_t *sends, const n6_request_t *request)
 {
-    n6_credit_t credit;
+    const n6_credit_t *credit = request->body;
 
-    memcpy(&credit, request->payload, sizeof credit);
-    sends->limit = credit.limit;
+    if (!n6_newer(credit->limit, sends->position + sends->window)) {
+        sends->limit = credit->limit;
+    }
 }

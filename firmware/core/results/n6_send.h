@@ -38,9 +38,10 @@ static inline void n6_send_init(n6_sends_t *sends, n6_channel_t *channel)
     sends->channel = channel;
 }
 
-/* A session begins: the host takes window bytes. */
+/* A HELLO was accepted: the host takes window bytes, and has to ask again for what waits. */
 static inline void n6_send_open(n6_sends_t *sends, uint32_t window)
 {
+    sends->count = 0;
     sends->position = 0;
     sends->limit = window;
     sends->window = window;
@@ -52,17 +53,17 @@ static inline void n6_send_clear(n6_sends_t *sends)
     sends->count = 0;
 }
 
-/*
- * false = there is no room for it. A whole result (always) finds room in any case: there are no more
- * of them than buffers.
- */
-bool n6_send_add(n6_sends_t *sends, n6_send_t send, bool always);
+/* Adds a whole result. There is room for it: there are no more of them than buffers. */
+void n6_send_add(n6_sends_t *sends, n6_send_t send);
 
-/* Adds what a NAK asks for of a transfer that ends at end, as far as it was sent before. */
+/*
+ * Adds what a NAK asks for of a transfer that ends at end, as far as it was sent before. Nothing is
+ * added when too many repairs wait: the host asks again.
+ */
 void n6_send_repair(n6_sends_t *sends, n6_send_t transfer, const n6_nak_t *nak);
 
-/* Forgets what is to be sent of a result, all of it or (id not 0) one transfer. */
-void n6_send_remove(n6_sends_t *sends, uint32_t result, uint32_t id);
+/* Forgets what is to be sent of a result. */
+void n6_send_remove(n6_sends_t *sends, uint32_t result);
 
 /* Something of the buffer waits, or is being sent. */
 bool n6_send_needs(const n6_sends_t *sends, uint32_t result);
@@ -82,7 +83,7 @@ static inline uint32_t n6_send_position(const n6_sends_t *sends)
     return sends->position;
 }
 
-/* CREDIT: how far the host may be sent DATA. */
+/* CREDIT: how far the host may be sent DATA. It is not believed if it exceeds the window. */
 void n6_send_credit(n6_sends_t *sends, const n6_request_t *request);
 
 #ifdef __cplusplus

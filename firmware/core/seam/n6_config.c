@@ -7,7 +7,8 @@ static bool is_described(const n6_network_t *n)
 {
     return n->name && (n->inputs == 0 || n->input) && (n->outputs == 0 || n->output) &&
            (n->pools == 0 || n->pool) && (n->blocks == 0 || n->block) &&
-           (n->card_bytes == 0 || n->card) && n->outputs <= N6_SERVER_MAX_OUTPUTS;
+           (n->card_bytes == 0 || n->card) && (n->state == N6_NETWORK_STATE_READY || n->reason) &&
+           n->outputs <= N6_SERVER_MAX_OUTPUTS;
 }
 
 static int check_networks(const n6_config_t *config)
@@ -50,7 +51,7 @@ int n6_config_check(const n6_config_t *config)
         return N6_SERVER_BAD_NETWORKS;
     }
     if (chunk < N6_LIMIT_MIN_CHUNK || chunk > N6_LIMIT_MAX_CHUNK || (chunk & (chunk - 1)) != 0 ||
-        config->window < chunk) {
+        config->window < chunk || config->window > N6_LIMIT_MAX_WINDOW) {
         return N6_SERVER_BAD_CHUNK;
     }
     if (!config->slot || !config->chunks || config->slots < 2 ||

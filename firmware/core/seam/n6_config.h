@@ -22,18 +22,20 @@ extern "C" {
 enum {
     N6_SERVER_MAX_SLOTS = 8,
     N6_SERVER_MAX_RESULTS = 8,
-    N6_SERVER_MAX_NETWORKS = 8,
+    N6_SERVER_MAX_NETWORKS = 32,
     N6_SERVER_MAX_QUEUE = 8,    /* inferences that wait or run */
     N6_SERVER_MAX_RETURNS = 32, /* Return records of the whole queue */
     N6_SERVER_MAX_SENDS = 16,   /* results, parts of results and repairs that wait to be sent */
     N6_SERVER_MAX_OUTPUTS = 32, /* of a network: their ResultRecords fit a control frame */
 };
 
-/* An input slot needs, in addition to its bytes, a bit and a CRC-32 for each chunk. In words: */
-#define N6_SERVER_CHUNKS(size, chunk) (((size) + (chunk) - 1u) / (chunk))
-#define N6_SERVER_BITMAP_WORDS(size, chunk) ((N6_SERVER_CHUNKS(size, chunk) + 31u) / 32u)
-#define N6_SERVER_CHUNK_WORDS(size, chunk)                                                         \
-    (N6_SERVER_BITMAP_WORDS(size, chunk) + N6_SERVER_CHUNKS(size, chunk))
+/*
+ * An input slot needs, in addition to its bytes, a bit and a CRC-32 for each chunk. A host may ask
+ * for chunks of any size down to MIN_CHUNK. In words:
+ */
+#define N6_SERVER_CHUNKS(size) (((size) + N6_LIMIT_MIN_CHUNK - 1u) / N6_LIMIT_MIN_CHUNK)
+#define N6_SERVER_BITMAP_WORDS(size) ((N6_SERVER_CHUNKS(size) + 31u) / 32u)
+#define N6_SERVER_CHUNK_WORDS(size) (N6_SERVER_BITMAP_WORDS(size) + N6_SERVER_CHUNKS(size))
 
 /* Bytes of a result buffer that holds all outputs of a network and its epoch timers. */
 #define N6_SERVER_RESULT_SIZE(output_bytes, outputs, blocks)                                       \
@@ -54,15 +56,17 @@ typedef struct {
     const n6_port_t *port;
     const n6_npu_t *npu;
 
-    uint16_t chunk;  /* bytes of a chunk: a power of two, MIN_CHUNK..MAX_CHUNK, at most window */
+    /* Most bytes of a chunk: a power of two, MIN_CHUNK..MAX_CHUNK, at most window. */
+    uint16_t chunk;
     uint8_t slots;   /* 2..N6_SERVER_MAX_SLOTS */
     uint8_t results; /* 2..N6_SERVER_MAX_RESULTS */
-    /* DATA bytes that the port can take while the core does not look: its receive buffer. */
+    /* DATA bytes that the port can take while the core does not look: its receive buffer. At most
+     * MAX_WINDOW. */
     uint32_t window;
 
     uint8_t **slot;     /* input slots */
     uint32_t slot_size; /* bytes of each; at least the largest input_bytes */
-    uint32_t *chunks;   /* slots * N6_SERVER_CHUNK_WORDS(slot_size, chunk) words */
+    uint32_t *chunks;   /* slots * N6_SERVER_CHUNK_WORDS(slot_size) words */
 
     uint8_t **result;     /* result buffers: outputs and epoch timers are staged here */
     uint32_t result_size; /* bytes of each; see N6_SERVER_RESULT_SIZE */
@@ -80,7 +84,7 @@ typedef struct {
 enum {
     N6_SERVER_BAD_PORT = -1,     /* a function that is not optional is missing, or tick_hz is 0 */
     N6_SERVER_BAD_NETWORKS = -2, /* more than MAX_NETWORKS, or a description is incomplete */
-    N6_SERVER_BAD_CHUNK = -3,    /* not a power of two in the limits, or larger than the window */
+    N6_SERVER_BAD_CHUNK = -3,    /* not a power of two in the limits, or not in the window */
     N6_SERVER_BAD_SLOTS = -4,    /* fewer than 2, more than MAX_SLOTS, or smaller than an input */
     N6_SERVER_BAD_RESULTS = -5,  /* the same for result buffers; see N6_SERVER_RESULT_SIZE */
     N6_SERVER_BAD_TIMES = -6,    /* fewer than the epoch blocks of a network, or of all of them */

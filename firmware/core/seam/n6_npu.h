@@ -59,12 +59,14 @@ typedef struct {
 
 typedef struct {
     const char *name;
-    const char *card; /* TOML text, NULL = none */
+    const char *card;   /* TOML text, NULL = none */
+    const char *reason; /* why it is not READY, or NULL */
     uint16_t card_bytes;
     uint8_t inputs;
     uint8_t outputs;
     uint8_t pools;
     uint8_t timer_source; /* n6_timer_source_t */
+    uint8_t state;        /* n6_network_state_t */
     uint16_t blocks;
     uint16_t epochs;
     uint32_t digest;

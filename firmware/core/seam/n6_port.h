@@ -45,7 +45,7 @@ typedef struct {
     /* The device clock in ticks: monotonic, 64 bits, never wraps. */
     uint64_t (*now)(void *context);
     /*
-     * Fills what the port knows of board, unique_id, clocks, baud, memory, temperature and
+     * Fills what the port knows of board, clocks, voltage, baud, memory, temperature and
      * reset_cause. The rest is 0, and temperature_dc is N6_LIMIT_NO_TEMPERATURE.
      */
     void (*info)(void *context, n6_info_reply_t *info);
@@ -63,6 +63,7 @@ typedef struct {
     const char *runtime;      /* name and version of the network runtime, or NULL */
     const char *fault_record; /* text of the last hard fault, or NULL */
     uint64_t boot_nonce;      /* random, drawn at start-up: a host recognises a restart by it */
+    uint8_t unique_id[16];    /* of the chip; all 0 = unknown */
 } n6_port_t;
 
 #ifdef __cplusplus

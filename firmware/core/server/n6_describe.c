@@ -13,7 +13,7 @@ void n6_describe_info(n6_channel_t *channel, const n6_request_t *request)
 {
     const n6_port_t *port = channel->config.port;
     const n6_npu_t *npu = channel->config.npu;
-    n6_info_reply_t info = {.temperature_dc = N6_LIMIT_NO_TEMPERATURE};
+    n6_info_reply_t info = {.temperature_dc = N6_LIMIT_NO_TEMPERATURE, .head = sizeof info};
     char memory[MEMORY_TEXT];
     size_t length = 0;
 
@@ -35,40 +35,45 @@ void n6_describe_info(n6_channel_t *channel, const n6_request_t *request)
 
 /* ---- LIST ---- */
 
+enum {
+    LIST_PAGE = (N6_LIMIT_MAX_CONTROL - sizeof(n6_list_reply_t)) / sizeof(n6_network_record_t),
+};
+
 static void put_network(uint8_t *at, const n6_network_t *network, uint32_t index)
 {
-    n6_network_record_t record;
+    n6_network_record_t record = {
+        .digest = network->digest,
+        .input_bytes = network->input_bytes,
+        .output_bytes = network->output_bytes,
+        .index = (uint16_t)index,
+        .blocks = network->blocks,
+        .epochs = network->epochs,
+        .card_bytes = network->card_bytes,
+        .inputs = network->inputs,
+        .outputs = network->outputs,
+        .pools = network->pools,
+        .timer_source = network->timer_source,
+        .state = network->state,
+    };
 
     n6_copy_text(record.name, sizeof record.name, network->name);
-    record.digest = network->digest;
-    record.input_bytes = network->input_bytes;
-    record.output_bytes = network->output_bytes;
-    record.index = (uint16_t)index;
-    record.blocks = network->blocks;
-    record.epochs = network->epochs;
-    record.card_bytes = network->card_bytes;
-    record.inputs = network->inputs;
-    record.outputs = network->outputs;
-    record.pools = network->pools;
-    record.timer_source = network->timer_source;
     memcpy(at, &record, sizeof record);
 }
-
-_Static_assert(sizeof(n6_list_reply_t) + N6_SERVER_MAX_NETWORKS * sizeof(n6_network_record_t) <=
-                   N6_LIMIT_MAX_CONTROL,
-               "all networks fit a frame");
 
 void n6_describe_list(n6_channel_t *channel, const n6_request_t *request)
 {
     const n6_npu_t *npu = channel->config.npu;
-    n6_list_reply_t reply = {0};
-    n6_list_t list;
+    const n6_list_t *wanted = request->body;
+    n6_list_reply_t reply = {
+        .head = sizeof reply,
+        .record = sizeof(n6_network_record_t),
+        .first = wanted->first,
+        .total = npu->networks,
+    };
     uint8_t *at = n6_link_begin(&channel->link, N6_LIMIT_MAX_CONTROL);
     size_t length = sizeof reply;
 
-    memcpy(&list, request->payload, sizeof list);
-    reply.first = list.first;
-    for (uint32_t i = list.first; i < npu->networks; i++, reply.count++) {
+    for (uint32_t i = reply.first; i < reply.total && reply.count < LIST_PAGE; i++, reply.count++) {
         put_network(at + length, &npu->network[i], i);
         length += sizeof(n6_network_record_t);
     }
@@ -118,9 +123,15 @@ static uint32_t count_section(const n6_network_t *network, uint8_t section, uint
     case N6_SECTION_INPUT_SCALES:
         *size = sizeof(n6_scale_record_t);
         return scales_of(network->input, network->inputs);
-    default:
+    case N6_SECTION_OUTPUT_SCALES:
         *size = sizeof(n6_scale_record_t);
         return scales_of(network->output, network->outputs);
+    case N6_SECTION_REASON:
+        *size = 1;
+        return network->reason ? (uint32_t)strlen(network->reason) : 0;
+    default: /* INTERMEDIATES: there are none */
+        *size = sizeof(n6_tensor_record_t);
+        return 0;
     }
 }
 
@@ -189,8 +200,11 @@ static void make(record_t *record, const n6_network_t *network, uint8_t section,
     case N6_SECTION_INPUT_SCALES:
         make_scale(&record->scale, network->input, index);
         break;
-    default:
+    case N6_SECTION_OUTPUT_SCALES:
         make_scale(&record->scale, network->output, index);
+        break;
+    default:
+        record->letter = network->reason[index];
         break;
     }
 }
@@ -202,6 +216,7 @@ static uint8_t *put_page(uint8_t *at, const uint8_t *end, const n6_network_t *ne
     record_t record;
 
     reply->total = count_section(network, reply->section, &size);
+    reply->record = (uint16_t)size;
     for (uint32_t i = reply->first; i < reply->total && size <= (size_t)(end - at); i++) {
         make(&record, network, reply->section, i);
         memcpy(at, &record, size);
@@ -213,24 +228,25 @@ static uint8_t *put_page(uint8_t *at, const uint8_t *end, const n6_network_t *ne
 
 void n6_describe_network(n6_channel_t *channel, const n6_request_t *request)
 {
-    n6_describe_reply_t reply = {0};
-    n6_describe_t wanted;
+    const n6_describe_t *wanted = request->body;
+    n6_describe_reply_t reply = {
+        .network = wanted->network,
+        .section = wanted->section,
+        .first = wanted->first,
+        .head = sizeof reply,
+    };
 
-    memcpy(&wanted, request->payload, sizeof wanted);
-    if (wanted.network >= channel->config.npu->networks) {
-        n6_refuse(channel, request, N6_STATUS_UNKNOWN_NETWORK, wanted.network);
+    if (wanted->network >= channel->config.npu->networks) {
+        n6_refuse(channel, request, N6_MISTAKE_DESCRIBE_NETWORK, 0);
         return;
     }
-    if (wanted.section > N6_SECTION_OUTPUT_SCALES) {
-        n6_refuse(channel, request, N6_STATUS_BAD_REQUEST, wanted.section);
+    if (wanted->section > N6_SECTION_INTERMEDIATES) {
+        n6_refuse(channel, request, N6_MISTAKE_SECTION, 0);
         return;
     }
-    reply.network = wanted.network;
-    reply.section = wanted.section;
-    reply.first = wanted.first;
     uint8_t *at = n6_link_begin(&channel->link, N6_LIMIT_MAX_CONTROL);
     const uint8_t *end = put_page(at + sizeof reply, at + N6_LIMIT_MAX_CONTROL,
-                                  n6_network(channel, wanted.network), &reply);
+                                  n6_network(channel, wanted->network), &reply);
     memcpy(at, &reply, sizeof reply);
     n6_end_reply(channel, request, (size_t)(end - at));
 }

@@ -14,10 +14,10 @@ extern "C" {
 /* Board, clocks, memory, firmware, as the port fills it in. */
 void n6_describe_info(n6_channel_t *channel, const n6_request_t *request);
 
-/* A record for each loaded network. */
+/* A page of records, one for each loaded network. */
 void n6_describe_list(n6_channel_t *channel, const n6_request_t *request);
 
-/* One page of a section of a network's description: tensors, scales, pools, blocks or the card. */
+/* One page of a section of a network's description: tensors, scales, pools, blocks, the card, or why it cannot run. */
 void n6_describe_network(n6_channel_t *channel, const n6_request_t *request);
 
 #ifdef __cplusplus

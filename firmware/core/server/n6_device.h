@@ -10,7 +10,8 @@
  *     n6_upload.c     DATA and COMMIT into input slots, credits for the host
  *     n6_queue.c      INFER, CANCEL, priorities, deadlines, and the NPU
  *     n6_slots.h      what each input slot holds
- *     n6_result.c     result buffers: outputs and reductions, READ, RELEASE, NAK
+ *     n6_finished.h   keys of inferences that have ended
+ *     n6_result.c     result buffers: outputs and reductions, RELEASE, NAK
  *     n6_runs.c       times and totals of each network
  *     n6_send.c       DATA to the host under its credits
  *     n6_channel.c    configuration, clock, session, answers, LOG_LEVEL
@@ -31,6 +32,10 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+enum {
+    N6_SERVER_QUIET_MS = 250, /* a frame whose bytes stop coming for so long is given up */
+};
 
 /* Watches for a frame whose bytes stop coming. */
 typedef struct {

@@ -1,6 +1,8 @@
 /* See n6_dispatch.h. */
 #include "n6_dispatch.h"
 
+#include <string.h>
+
 #include "n6_describe.h"
 #include "n6_session.h"
 
@@ -26,38 +28,55 @@ FORWARD(subscribe, n6_stats_subscribe, stats)
 FORWARD(commit, n6_upload_commit, uploads)
 FORWARD(infer, n6_queue_infer, queue)
 FORWARD(cancel, n6_queue_cancel, queue)
-FORWARD(read, n6_result_read, results)
 FORWARD(release, n6_result_release, results)
 FORWARD(nak, n6_result_nak, results)
 FORWARD(credit, n6_send_credit, sends)
 
+/* Whom a request is for. */
+enum {
+    ALL = 0,
+    CONTROL = 1, /* not for a host with the role READ_ONLY */
+};
+
 typedef struct {
     uint8_t type;
-    uint8_t size; /* of the fixed struct; of HELLO, what no version changes */
+    uint8_t least; /* bytes of the struct in minor 0, */
+    uint8_t size;  /* and as it is known here */
+    uint8_t head;  /* n6_mistake_t of the field that says where the struct ends; NONE = no such field */
+    uint8_t role;
     const char *name;
-    handler_t *handle;
+    handler_t *handle; /* NULL = not possible on this device */
 } entry_t;
 
+#define SIZES(NAME, type) N6_##NAME##_BASE_SIZE, sizeof(type)
+#define EMPTY 0, 0
+#define NO_HEAD N6_MISTAKE_NONE
+
+/* clang-format off */
 static const entry_t entries[] = {
-    {N6_MESSAGE_TYPE_HELLO, offsetof(n6_hello_t, nonce), "HELLO", n6_session_hello},
-    {N6_MESSAGE_TYPE_PING, sizeof(n6_ping_t), "PING", n6_session_ping},
-    {N6_MESSAGE_TYPE_INFO, 0, "INFO", info},
-    {N6_MESSAGE_TYPE_LIST, sizeof(n6_list_t), "LIST", list},
-    {N6_MESSAGE_TYPE_DESCRIBE, sizeof(n6_describe_t), "DESCRIBE", describe},
-    {N6_MESSAGE_TYPE_LOG_LEVEL, sizeof(n6_log_level_request_t), "LOG_LEVEL", log_level},
-    {N6_MESSAGE_TYPE_RESET, sizeof(n6_reset_t), "RESET", n6_session_reset},
-    {N6_MESSAGE_TYPE_STATS, 0, "STATS", stats},
-    {N6_MESSAGE_TYPE_EPOCH_STATS, sizeof(n6_epoch_stats_t), "EPOCH_STATS", epoch_stats},
-    {N6_MESSAGE_TYPE_RESET_STATS, 0, "RESET_STATS", reset_stats},
-    {N6_MESSAGE_TYPE_SUBSCRIBE, sizeof(n6_subscribe_t), "SUBSCRIBE", subscribe},
-    {N6_MESSAGE_TYPE_COMMIT, sizeof(n6_commit_t), "COMMIT", commit},
-    {N6_MESSAGE_TYPE_INFER, sizeof(n6_infer_t), "INFER", infer},
-    {N6_MESSAGE_TYPE_CANCEL, sizeof(n6_cancel_t), "CANCEL", cancel},
-    {N6_MESSAGE_TYPE_READ, sizeof(n6_read_t), "READ", read},
-    {N6_MESSAGE_TYPE_RELEASE, sizeof(n6_release_t), "RELEASE", release},
-    {N6_MESSAGE_TYPE_NAK, sizeof(n6_nak_t), "NAK", nak},
-    {N6_MESSAGE_TYPE_CREDIT, sizeof(n6_credit_t), "CREDIT", credit},
+    {N6_MESSAGE_TYPE_HELLO, SIZES(HELLO, n6_hello_t), N6_MISTAKE_HELLO_HEAD, ALL, "HELLO", n6_session_hello},
+    {N6_MESSAGE_TYPE_PING, SIZES(PING, n6_ping_t), N6_MISTAKE_PING_HEAD, ALL, "PING", n6_session_ping},
+    {N6_MESSAGE_TYPE_INFO, EMPTY, NO_HEAD, ALL, "INFO", info},
+    {N6_MESSAGE_TYPE_LIST, SIZES(LIST, n6_list_t), NO_HEAD, ALL, "LIST", list},
+    {N6_MESSAGE_TYPE_DESCRIBE, SIZES(DESCRIBE, n6_describe_t), NO_HEAD, ALL, "DESCRIBE", describe},
+    {N6_MESSAGE_TYPE_LOG_LEVEL, SIZES(LOG_LEVEL_REQUEST, n6_log_level_request_t), NO_HEAD, ALL, "LOG_LEVEL", log_level},
+    {N6_MESSAGE_TYPE_RESET, SIZES(RESET, n6_reset_t), NO_HEAD, CONTROL, "RESET", n6_session_reset},
+    {N6_MESSAGE_TYPE_STATS, SIZES(STATS_REQUEST, n6_stats_request_t), NO_HEAD, ALL, "STATS", stats},
+    {N6_MESSAGE_TYPE_EPOCH_STATS, SIZES(EPOCH_STATS, n6_epoch_stats_t), NO_HEAD, ALL, "EPOCH_STATS", epoch_stats},
+    {N6_MESSAGE_TYPE_RESET_STATS, EMPTY, NO_HEAD, CONTROL, "RESET_STATS", reset_stats},
+    {N6_MESSAGE_TYPE_SUBSCRIBE, SIZES(SUBSCRIBE, n6_subscribe_t), NO_HEAD, ALL, "SUBSCRIBE", subscribe},
+    {N6_MESSAGE_TYPE_RATE, SIZES(RATE, n6_rate_t), NO_HEAD, CONTROL, "RATE", NULL},
+    {N6_MESSAGE_TYPE_CHECK, SIZES(CHECK, n6_check_t), NO_HEAD, ALL, "CHECK", NULL},
+    {N6_MESSAGE_TYPE_LEASE, SIZES(LEASE, n6_lease_t), NO_HEAD, CONTROL, "LEASE", NULL},
+    {N6_MESSAGE_TYPE_CLIENTS, SIZES(CLIENTS, n6_clients_t), NO_HEAD, ALL, "CLIENTS", NULL},
+    {N6_MESSAGE_TYPE_COMMIT, SIZES(COMMIT, n6_commit_t), N6_MISTAKE_COMMIT_HEAD, CONTROL, "COMMIT", commit},
+    {N6_MESSAGE_TYPE_INFER, SIZES(INFER, n6_infer_t), N6_MISTAKE_INFER_HEAD, CONTROL, "INFER", infer},
+    {N6_MESSAGE_TYPE_CANCEL, SIZES(CANCEL, n6_cancel_t), NO_HEAD, CONTROL, "CANCEL", cancel},
+    {N6_MESSAGE_TYPE_RELEASE, SIZES(RELEASE, n6_release_t), NO_HEAD, CONTROL, "RELEASE", release},
+    {N6_MESSAGE_TYPE_NAK, SIZES(NAK, n6_nak_t), NO_HEAD, ALL, "NAK", nak},
+    {N6_MESSAGE_TYPE_CREDIT, SIZES(CREDIT, n6_credit_t), NO_HEAD, ALL, "CREDIT", credit},
 };
+/* clang-format on */
 
 static const entry_t *find_entry(uint8_t type)
 {
@@ -71,35 +90,72 @@ static const entry_t *find_entry(uint8_t type)
 
 /* ---- the dispatcher ---- */
 
+/* Whether a request may be handed to its part. It is known: entry is not NULL. */
+static n6_mistake_t check(const n6_session_t *session, const n6_request_t *request,
+                          const entry_t *entry)
+{
+    if (!session->open && request->type != N6_MESSAGE_TYPE_HELLO) {
+        return N6_MISTAKE_NO_SESSION;
+    }
+    if (entry->role == CONTROL && session->role != N6_ROLE_CONTROL) {
+        return N6_MISTAKE_READ_ONLY;
+    }
+    if (!entry->handle) {
+        return N6_MISTAKE_NOT_BUILT;
+    }
+    return request->length < entry->least ? N6_MISTAKE_TOO_SHORT : N6_MISTAKE_NONE;
+}
+
+/* Where the struct of the request ends, as the host knows it. */
+static n6_mistake_t find_head(const entry_t *entry, n6_request_t *request)
+{
+    const n6_mistake_row_t *row = n6_mistake((n6_mistake_t)entry->head);
+
+    if (row->size == 0) {
+        request->head = request->length;
+        return N6_MISTAKE_NONE;
+    }
+    memcpy(&request->head, request->payload + row->field, row->size);
+    return request->head >= entry->least && request->head <= request->length
+               ? N6_MISTAKE_NONE
+               : (n6_mistake_t)entry->head;
+}
+
 /*
  * NAK and CREDIT are not requests: they are not answered, nor logged. Nor are frames that a device
- * sends, which only an echo can bring.
+ * sends, which only an echo can bring. A HELLO of another version is answered by what all versions
+ * have.
  */
 void n6_dispatch(n6_server_t *server, const n6_frame_header_t *header, const uint8_t *payload)
 {
-    const n6_request_t request = {header->id, header->type, header->length, payload};
+    n6_request_t request = {
+        .id = header->id, .type = header->type, .length = header->length, .payload = payload};
     const entry_t *entry = find_entry(request.type);
     const bool asks = request.type != N6_MESSAGE_TYPE_NAK && request.type != N6_MESSAGE_TYPE_CREDIT;
     n6_channel_t *channel = &server->channel;
-    n6_status_t status = N6_STATUS_OK;
+    n6_mistake_t mistake = N6_MISTAKE_UNKNOWN_TYPE;
+    _Alignas(uint64_t) uint8_t body[64] = {0};
 
     if ((header->flags & N6_FLAG_REPLY) || (asks && request.id == 0)) {
         return;
     }
-    if (!entry) {
-        status = N6_STATUS_UNKNOWN_TYPE;
-    } else if (!channel->session && request.type != N6_MESSAGE_TYPE_HELLO) {
-        status = N6_STATUS_NO_SESSION;
-    } else if (request.length < entry->size) {
-        status = N6_STATUS_BAD_REQUEST;
+    if (request.type == N6_MESSAGE_TYPE_HELLO && n6_session_is_foreign(channel, &request)) {
+        return;
     }
-    if (status == N6_STATUS_OK) {
+    if (entry) {
+        mistake = check(&channel->session, &request, entry);
+    }
+    if (mistake == N6_MISTAKE_NONE) {
+        mistake = find_head(entry, &request);
+    }
+    if (mistake == N6_MISTAKE_NONE) {
+        memcpy(body, payload, request.head < entry->size ? request.head : entry->size);
+        request.body = body;
         if (asks) {
             n6_log(channel, N6_LOG_LEVEL_DEBUG, entry->name);
         }
         entry->handle(server, &request);
     } else if (asks) {
-        n6_refuse(channel, &request, status,
-                  status == N6_STATUS_BAD_REQUEST ? request.length : request.type);
+        n6_refuse(channel, &request, mistake, 0);
     }
 }

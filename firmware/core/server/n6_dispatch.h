@@ -1,7 +1,8 @@
 /*
  * n6_dispatch.h - which part handles which request. Every control frame passes here, the only place
- * that refuses requests which are unknown, too short, or without a session. So a part may read the
- * fixed struct of its requests without a check.
+ * that refuses requests which are unknown, too short, without a session, or not for the host's role.
+ * So a part may read the struct of its requests without a check; what an older host does not send of
+ * it is 0.
  *
  * A new request: a row in the table of n6_dispatch.c.
  */

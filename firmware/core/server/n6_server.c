@@ -195,6 +195,5 @@ void n6_server_log(n6_server_t *server, uint8_t level, const char *text)
 void n6_server_relink(n6_server_t *server)
 {
     n6_channel_close(&server->channel);
-    n6_stats_unsubscribe(&server->stats);
     n6_send_clear(&server->sends);
 }

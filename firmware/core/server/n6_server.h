@@ -16,10 +16,6 @@
 extern "C" {
 #endif
 
-enum {
-    N6_SERVER_QUIET_MS = 250, /* a frame whose bytes stop coming for so long is given up */
-};
-
 /*
  * 0, or why n6_config_check() refuses the configuration. config itself is copied; what it points to
  * is kept in use.
@@ -72,8 +68,11 @@ void n6_server_tx_done(n6_server_t *server, size_t size);
 /* Sends a LOG event, if level is at least as severe as the host asked for. The text is not a format. */
 void n6_server_log(n6_server_t *server, uint8_t level, const char *text);
 
-/* The link was lost and found again (another client): drops half-received frames, unsent bytes and
- * the session. Uploads and results stay until the next HELLO. */
+/*
+ * The line was lost and found again (another client): drops half-received frames and unsent bytes.
+ * Until a HELLO comes no request is served. It may resume the session: uploads, work and results stay
+ * until then.
+ */
 void n6_server_relink(n6_server_t *server);
 
 #ifdef __cplusplus

@@ -24,6 +24,8 @@ typedef struct {
     uint64_t since; /* device time of the last RESET_STATS */
     uint64_t every; /* ticks between two events; 0 = not subscribed */
     uint64_t at;    /* device time of the next event */
+    uint64_t begun; /* device time of the event that is being sent, */
+    uint16_t next;  /* and the first network of its next page */
 } n6_stats_t;
 
 static inline void n6_stats_init(n6_stats_t *stats, n6_channel_t *channel, const n6_sends_t *sends,
@@ -49,13 +51,16 @@ static inline void n6_stats_unsubscribe(n6_stats_t *stats)
     stats->every = 0;
 }
 
-/* Sends the STATS event when it is due. Events that could not be sent in time are left out. */
+/*
+ * Sends a page of the STATS event when it is due; the next page is due at once. Events that could not
+ * be sent in time are left out, and all of them while the line is lost.
+ */
 void n6_stats_push(n6_stats_t *stats, uint64_t now);
 
 /* Device time of the next event; UINT64_MAX = none. */
 static inline uint64_t n6_stats_due(const n6_stats_t *stats)
 {
-    return stats->every > 0 ? stats->at : UINT64_MAX;
+    return stats->every > 0 && stats->channel->session.open ? stats->at : UINT64_MAX;
 }
 
 #ifdef __cplusplus

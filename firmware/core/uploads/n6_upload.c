@@ -3,37 +3,38 @@
 
 #include <string.h>
 
+/* What becomes of a chunk. */
 enum {
-    /* Verdicts on a chunk in addition to n6_status_t: OK = it is wanted, others = its ERROR. */
-    DROP = 0xfe,
-    DUPLICATE = 0xff,
-    /* NAKs for one COMMIT; its repetition asks for the next gaps. */
-    MAX_GAPS = 32,
+    WANTED,
+    DUPLICATE,
+    OLD,        /* of an upload that the slot has turned away from */
+    REFUSED,    /* the slot is in use, or the host may only read */
+    IMPOSSIBLE, /* the host does not keep to the protocol: its numbers are not believed */
+    UNASKED,    /* no session is open */
+};
+
+enum {
+    MAX_GAPS = 32, /* NAKs for one COMMIT; its repetition asks for the next gaps */
 };
 
 void n6_upload_open(n6_uploads_t *uploads)
 {
-    n6_slots_forget(uploads->slots);
     memset(uploads->upload, 0, sizeof uploads->upload);
     uploads->consumed = 0;
     uploads->granted = uploads->channel->config.window;
+    n6_crc32_shift_init(&uploads->past_chunk, uploads->channel->session.chunk);
 }
 
 /* ---- chunks of a slot: one bit each, then one CRC-32 each ---- */
 
-static size_t words(const n6_config_t *config)
-{
-    return N6_SERVER_BITMAP_WORDS(config->slot_size, config->chunk);
-}
-
 static uint32_t *bitmap_of(const n6_config_t *config, uint32_t slot)
 {
-    return config->chunks + (size_t)slot * N6_SERVER_CHUNK_WORDS(config->slot_size, config->chunk);
+    return config->chunks + (size_t)slot * N6_SERVER_CHUNK_WORDS(config->slot_size);
 }
 
 static uint32_t *crcs_of(const n6_config_t *config, uint32_t slot)
 {
-    return bitmap_of(config, slot) + words(config);
+    return bitmap_of(config, slot) + N6_SERVER_BITMAP_WORDS(config->slot_size);
 }
 
 static bool is_marked(const uint32_t *bitmap, uint32_t chunk)
@@ -50,9 +51,14 @@ static uint32_t find(const uint32_t *bitmap, uint32_t first, uint32_t end, bool 
     return first;
 }
 
-static uint32_t chunks_of(const n6_config_t *config, uint32_t bytes)
+static uint32_t chunk_size(const n6_uploads_t *uploads)
 {
-    return (bytes + config->chunk - 1u) / config->chunk;
+    return uploads->channel->session.chunk;
+}
+
+static uint32_t chunks_of(const n6_uploads_t *uploads, uint32_t bytes)
+{
+    return (bytes + chunk_size(uploads) - 1u) / chunk_size(uploads);
 }
 
 /* ---- slots ---- */
@@ -63,7 +69,8 @@ static void clear(n6_uploads_t *uploads, uint32_t index, uint32_t id)
     const n6_config_t *config = &uploads->channel->config;
     n6_upload_t *upload = &uploads->upload[index];
 
-    memset(bitmap_of(config, index), 0, words(config) * sizeof(uint32_t));
+    memset(bitmap_of(config, index), 0,
+           N6_SERVER_BITMAP_WORDS(config->slot_size) * sizeof(uint32_t));
     upload->next = 0;
     upload->parked = false;
     n6_slot_fill(uploads->slots, index, id);
@@ -111,56 +118,55 @@ static void grant(n6_uploads_t *uploads)
 /* ---- chunks ---- */
 
 /* NAK of the chunks [first, end), whose last byte is before bytes. */
-static void ask(n6_channel_t *channel, uint32_t id, uint32_t first, uint32_t end, uint32_t bytes)
+static void ask(const n6_uploads_t *uploads, uint32_t id, uint32_t first, uint32_t end,
+                uint32_t bytes)
 {
-    n6_nak_t nak = {.offset = first * channel->config.chunk};
-    const uint32_t to = end * channel->config.chunk;
+    n6_channel_t *channel = uploads->channel;
+    n6_nak_t nak = {.offset = first * chunk_size(uploads)};
+    const uint32_t to = end * chunk_size(uploads);
 
     nak.length = (to < bytes ? to : bytes) - nak.offset;
     channel->counts.naks_sent++;
     n6_event(channel, N6_MESSAGE_TYPE_NAK, id, &nak, sizeof nak);
 }
 
-static uint8_t judge(n6_uploads_t *uploads, const n6_chunk_t *chunk)
+/* Whether offset, size and slot can be those of a chunk, within the grant. */
+static bool is_possible(const n6_uploads_t *uploads, const n6_chunk_t *chunk)
 {
     const n6_config_t *config = &uploads->channel->config;
     const n6_data_header_t *data = &chunk->head;
-    const uint32_t size = chunk->size;
 
-    if (!uploads->channel->session || chunk->id == 0) {
-        return DROP;
-    }
-    if (n6_newer(data->position + size, uploads->granted)) {
-        return N6_STATUS_OUT_OF_CREDITS;
-    }
-    if (data->slot >= config->slots) {
-        return N6_STATUS_BAD_SLOT;
-    }
-    if (size == 0 || data->offset % config->chunk != 0 || size > config->slot_size ||
-        data->offset > config->slot_size - size) {
-        return N6_STATUS_BAD_REQUEST;
-    }
-    if (n6_slot_is_older(uploads->slots, data->slot, chunk->id)) {
-        uint32_t *refused = &uploads->upload[data->slot].refused;
+    return chunk->id != 0 && data->slot < config->slots &&
+           data->offset % chunk_size(uploads) == 0 && chunk->size <= config->slot_size &&
+           data->offset <= config->slot_size - chunk->size &&
+           n6_upload_believes(uploads, data->position + chunk->size);
+}
 
-        if (turn_to(uploads, data->slot, chunk->id)) {
-            return N6_STATUS_OK;
-        }
-        if (*refused == chunk->id) {
-            return DROP;
-        }
-        *refused = chunk->id;
-        return N6_STATUS_BUSY;
+static uint8_t judge(n6_uploads_t *uploads, const n6_chunk_t *chunk)
+{
+    const n6_channel_t *channel = uploads->channel;
+    const uint32_t index = chunk->head.slot;
+
+    if (!channel->session.open) {
+        return UNASKED;
     }
-    const n6_slot_t *slot = n6_slot(uploads->slots, data->slot);
+    if (!is_possible(uploads, chunk)) {
+        return IMPOSSIBLE;
+    }
+    if (channel->session.role != N6_ROLE_CONTROL) {
+        return REFUSED;
+    }
+    if (n6_slot_is_older(uploads->slots, index, chunk->id)) {
+        return turn_to(uploads, index, chunk->id) ? WANTED : REFUSED;
+    }
+    const n6_slot_t *slot = n6_slot(uploads->slots, index);
     if (slot->upload != chunk->id || slot->state == N6_SLOT_EMPTY) {
-        return DROP;
+        return OLD;
     }
-    if (slot->state != N6_SLOT_FILLING ||
-        is_marked(bitmap_of(config, data->slot), data->offset / config->chunk)) {
-        return DUPLICATE;
-    }
-    return N6_STATUS_OK;
+    return slot->state == N6_SLOT_FILLING && !is_marked(bitmap_of(&channel->config, index),
+                                                        chunk->head.offset / chunk_size(uploads))
+               ? WANTED
+               : DUPLICATE;
 }
 
 void n6_upload_place(n6_uploads_t *uploads, n6_chunk_t *chunk)
@@ -168,28 +174,29 @@ void n6_upload_place(n6_uploads_t *uploads, n6_chunk_t *chunk)
     const n6_data_header_t *data = &chunk->head;
 
     chunk->verdict = judge(uploads, chunk);
-    chunk->at = chunk->verdict == N6_STATUS_OK
-                    ? uploads->channel->config.slot[data->slot] + data->offset
-                    : NULL;
+    chunk->at = chunk->verdict == WANTED ? uploads->channel->config.slot[data->slot] + data->offset
+                                         : NULL;
 }
 
 /* The CRC-32 of its bytes alone. */
 static uint32_t crc_of_chunk(const n6_uploads_t *uploads, const n6_chunk_t *chunk)
 {
-    if (chunk->size < uploads->channel->config.chunk) {
-        return n6_link_crc32(&uploads->channel->link, chunk->at, chunk->size);
+    if (chunk->size < chunk_size(uploads)) {
+        return n6_link_crc32(&uploads->channel->link, 0, chunk->at, chunk->size);
     }
     return chunk->crc ^ n6_crc32_past(&uploads->past_chunk, chunk->head_crc);
 }
 
-/* Of the whole upload, from those of its chunks: each was computed from the bytes in the slot. */
+/*
+ * Of the whole upload, from those of its chunks: each was computed from the bytes in the slot. It is
+ * wrong when a chunk is shorter or longer than its place: such an upload is sent again.
+ */
 static uint32_t digest(const n6_uploads_t *uploads, uint32_t index, uint32_t length)
 {
-    const n6_config_t *config = &uploads->channel->config;
-    const uint32_t *crcs = crcs_of(config, index);
+    const uint32_t *crcs = crcs_of(&uploads->channel->config, index);
     uint32_t crc = 0;
 
-    for (; length >= config->chunk; length -= config->chunk) {
+    for (; length >= chunk_size(uploads); length -= chunk_size(uploads)) {
         crc = n6_crc32_past(&uploads->past_chunk, crc) ^ *crcs++;
     }
     return length > 0 ? n6_crc32_zeros(crc, length) ^ *crcs : crc;
@@ -207,25 +214,23 @@ static void finish(n6_uploads_t *uploads, uint32_t index)
     const n6_upload_t *upload = &uploads->upload[index];
     const n6_request_t request = {.id = n6_slot(uploads->slots, index)->upload,
                                   .type = N6_MESSAGE_TYPE_COMMIT};
-    const uint32_t crc = digest(uploads, index, length_of(uploads, index));
 
-    if (crc != upload->crc) {
+    if (digest(uploads, index, length_of(uploads, index)) != upload->crc) {
         clear(uploads, index, request.id);
-        n6_refuse(channel, &request, N6_STATUS_BAD_DIGEST, crc);
+        n6_error(channel, request.id, request.type, N6_MISTAKE_COMMIT_CRC, upload->crc);
         return;
     }
-    n6_slot_commit(uploads->slots, index, upload->network, n6_now(channel));
+    n6_slot_commit(uploads->slots, index, upload->network, upload->crc, n6_now(channel));
     n6_reply(channel, &request, NULL, 0);
-    n6_queue_input(uploads->queue, index, N6_STATUS_OK);
+    n6_queue_feed(uploads->queue, index);
 }
 
 /* Finishes the COMMIT if nothing is missing. */
 static bool try_to_finish(n6_uploads_t *uploads, uint32_t index)
 {
-    const n6_config_t *config = &uploads->channel->config;
-    const uint32_t end = chunks_of(config, length_of(uploads, index));
+    const uint32_t end = chunks_of(uploads, length_of(uploads, index));
 
-    if (find(bitmap_of(config, index), 0, end, false) < end) {
+    if (find(bitmap_of(&uploads->channel->config, index), 0, end, false) < end) {
         return false;
     }
     finish(uploads, index);
@@ -238,7 +243,7 @@ static void receive(n6_uploads_t *uploads, const n6_chunk_t *chunk, bool good)
     n6_channel_t *channel = uploads->channel;
     const uint32_t slot = chunk->head.slot;
     n6_upload_t *upload = &uploads->upload[slot];
-    const uint32_t index = chunk->head.offset / channel->config.chunk;
+    const uint32_t index = chunk->head.offset / chunk_size(uploads);
     const uint32_t first = index < upload->next ? index : upload->next;
     const uint32_t end = good ? index : index + 1;
 
@@ -249,7 +254,7 @@ static void receive(n6_uploads_t *uploads, const n6_chunk_t *chunk, bool good)
         n6_log(channel, N6_LOG_LEVEL_WARNING, "a damaged chunk is asked for again");
     }
     if (first < end) {
-        ask(channel, chunk->id, first, end, chunk->head.offset + chunk->size);
+        ask(uploads, chunk->id, first, end, chunk->head.offset + chunk->size);
     }
     if (index >= upload->next) {
         upload->next = index + 1;
@@ -262,20 +267,25 @@ static void receive(n6_uploads_t *uploads, const n6_chunk_t *chunk, bool good)
 void n6_upload_chunk(n6_uploads_t *uploads, const n6_chunk_t *chunk, bool good)
 {
     n6_channel_t *channel = uploads->channel;
-    const uint32_t position = chunk->head.position + chunk->size;
     const uint8_t verdict = chunk->verdict;
 
-    if (!channel->session) {
+    if (verdict == UNASKED) {
         return;
     }
-    see(uploads, position);
-    if (verdict == N6_STATUS_OK) {
+    if (verdict == IMPOSSIBLE || verdict == REFUSED) {
+        channel->counts.refused++;
+    }
+    if (verdict == IMPOSSIBLE) {
+        return;
+    }
+    see(uploads, chunk->head.position + chunk->size);
+    if (verdict == WANTED || verdict == DUPLICATE) {
+        n6_slot_touch(uploads->slots, chunk->head.slot, n6_now(channel));
+    }
+    if (verdict == WANTED) {
         receive(uploads, chunk, good);
     } else if (verdict == DUPLICATE) {
         channel->counts.duplicates++;
-    } else if (verdict != DROP) {
-        n6_error(channel, chunk->id, N6_MESSAGE_TYPE_DATA, (n6_status_t)verdict,
-                 verdict == N6_STATUS_OUT_OF_CREDITS ? position : chunk->head.slot);
     }
     grant(uploads);
 }
@@ -285,14 +295,13 @@ void n6_upload_chunk(n6_uploads_t *uploads, const n6_chunk_t *chunk, bool good)
 /* The slot is FILLING with this upload, and the COMMIT fits its network. */
 static void park(n6_uploads_t *uploads, uint32_t index, uint32_t id, uint32_t length)
 {
-    n6_channel_t *channel = uploads->channel;
     n6_upload_t *upload = &uploads->upload[index];
-    const uint32_t *bitmap = bitmap_of(&channel->config, index);
-    const uint32_t end = chunks_of(&channel->config, length);
+    const uint32_t *bitmap = bitmap_of(&uploads->channel->config, index);
+    const uint32_t end = chunks_of(uploads, length);
     uint32_t first = 0;
 
     if (!upload->parked && upload->next < end) {
-        ask(channel, id, upload->next, end, length);
+        ask(uploads, id, upload->next, end, length);
     }
     for (uint32_t gaps = 0; upload->parked && gaps < MAX_GAPS; gaps++) {
         const uint32_t gap = find(bitmap, first, end, false);
@@ -301,66 +310,74 @@ static void park(n6_uploads_t *uploads, uint32_t index, uint32_t id, uint32_t le
         if (gap == end) {
             break;
         }
-        ask(channel, id, gap, first, length);
+        ask(uploads, id, gap, first, length);
     }
     upload->parked = true;
     upload->next = end;
 }
 
-static n6_status_t commit(n6_uploads_t *uploads, const n6_request_t *request,
-                          const n6_commit_t *wanted, uint32_t *value)
+/* What is wrong with the body of a COMMIT. */
+static n6_mistake_t check(const n6_npu_t *npu, const n6_commit_t *wanted)
 {
-    const n6_npu_t *npu = uploads->channel->config.npu;
+    if (wanted->network >= npu->networks) {
+        return N6_MISTAKE_COMMIT_NETWORK;
+    }
+    if (wanted->parts > 0) {
+        return N6_MISTAKE_COMMIT_PARTS;
+    }
+    return wanted->length == npu->network[wanted->network].input_bytes ? N6_MISTAKE_NONE
+                                                                       : N6_MISTAKE_COMMIT_LENGTH;
+}
+
+static n6_mistake_t commit(n6_uploads_t *uploads, const n6_request_t *request,
+                           const n6_commit_t *wanted)
+{
     const n6_slot_t *slot = n6_slot(uploads->slots, wanted->slot);
 
     if (n6_slot_is_older(uploads->slots, wanted->slot, request->id)) {
         if (!turn_to(uploads, wanted->slot, request->id)) {
-            return N6_STATUS_BUSY;
+            return N6_MISTAKE_COMMIT_BUSY;
         }
     } else if (slot->upload != request->id) {
-        return N6_STATUS_NO_INPUT;
-    }
-    *value = wanted->network;
-    if (wanted->network >= npu->networks) {
-        return N6_STATUS_UNKNOWN_NETWORK;
-    }
-    *value = wanted->length;
-    if (wanted->length != npu->network[wanted->network].input_bytes) {
-        return N6_STATUS_BAD_TENSOR_SIZE;
+        return N6_MISTAKE_COMMIT_OLD;
     }
     if (slot->state == N6_SLOT_EMPTY) {
-        return N6_STATUS_NO_INPUT;
+        return N6_MISTAKE_COMMIT_EMPTY;
     }
-    if (slot->state == N6_SLOT_FILLING) {
-        uploads->upload[wanted->slot].network = wanted->network;
-        uploads->upload[wanted->slot].crc = wanted->crc;
-        if (!try_to_finish(uploads, wanted->slot)) {
-            park(uploads, wanted->slot, request->id, wanted->length);
-        }
-    } else {
+    n6_slot_touch(uploads->slots, wanted->slot, n6_now(uploads->channel));
+    if (slot->state != N6_SLOT_FILLING) {
         n6_reply(uploads->channel, request, NULL, 0);
+        return N6_MISTAKE_NONE;
     }
-    return N6_STATUS_OK;
+    const n6_mistake_t mistake = check(uploads->channel->config.npu, wanted);
+    if (mistake != N6_MISTAKE_NONE) {
+        n6_slot_empty(uploads->slots, wanted->slot);
+        return mistake;
+    }
+    uploads->upload[wanted->slot].network = wanted->network;
+    uploads->upload[wanted->slot].crc = wanted->crc;
+    if (!try_to_finish(uploads, wanted->slot)) {
+        park(uploads, wanted->slot, request->id, wanted->length);
+    }
+    return N6_MISTAKE_NONE;
 }
 
 void n6_upload_commit(n6_uploads_t *uploads, const n6_request_t *request)
 {
-    n6_status_t status = N6_STATUS_BAD_SLOT;
-    n6_commit_t wanted;
+    const n6_commit_t *wanted = request->body;
 
-    memcpy(&wanted, request->payload, sizeof wanted);
-    see(uploads, wanted.position);
-    uint32_t value = wanted.slot;
-    if (wanted.slot < uploads->channel->config.slots) {
-        status = commit(uploads, request, &wanted, &value);
+    if (wanted->slot >= uploads->channel->config.slots) {
+        n6_refuse(uploads->channel, request, N6_MISTAKE_COMMIT_SLOT, 0);
+        return;
     }
-    if (status != N6_STATUS_OK) {
-        n6_refuse(uploads->channel, request, status, value);
+    n6_mistake_t mistake = N6_MISTAKE_COMMIT_POSITION;
+    if (n6_upload_believes(uploads, wanted->position)) {
+        see(uploads, wanted->position);
+        mistake = commit(uploads, request, wanted);
     }
-    if ((status == N6_STATUS_UNKNOWN_NETWORK || status == N6_STATUS_BAD_TENSOR_SIZE) &&
-        n6_slot(uploads->slots, wanted.slot)->state == N6_SLOT_FILLING) {
-        n6_slot_empty(uploads->slots, wanted.slot);
-        n6_queue_input(uploads->queue, wanted.slot, N6_STATUS_NO_INPUT);
+    if (mistake != N6_MISTAKE_NONE) {
+        n6_refuse(uploads->channel, request, mistake, 0);
+        n6_queue_starve(uploads->queue, wanted->slot, request->id, N6_MISTAKE_INPUT_REFUSED);
     }
     grant(uploads);
 }

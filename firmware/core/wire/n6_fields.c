@@ -32,3 +32,26 @@ size_t n6_put_field(uint8_t *payload, size_t length, n6_field_tag_t tag, const c
     }
     return length;
 }
+
+void n6_get_field(const uint8_t *at, size_t length, n6_field_tag_t tag, char *to, size_t size)
+{
+    n6_field_t field = {0};
+
+    memset(to, 0, size);
+    while (length >= sizeof field) {
+        memcpy(&field, at, sizeof field);
+        if (field.length > length - sizeof field) {
+            return;
+        }
+        if (field.tag == tag) {
+            memcpy(to, at + sizeof field, field.length < size ? field.length : size - 1);
+            return;
+        }
+        const size_t next = (sizeof field + field.length + 3u) & ~(size_t)3;
+        if (next >= length) {
+            return;
+        }
+        at += next;
+        length -= next;
+    }
+}

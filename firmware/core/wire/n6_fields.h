@@ -24,6 +24,12 @@ void n6_copy_text(char *to, size_t size, const char *text);
  */
 size_t n6_put_field(uint8_t *payload, size_t length, n6_field_tag_t tag, const char *text);
 
+/*
+ * The text of the first field with this tag, cut to size - 1 bytes and ended with a zero; "" = none.
+ * at and length are the fields; what is impossible in them ends the search.
+ */
+void n6_get_field(const uint8_t *at, size_t length, n6_field_tag_t tag, char *to, size_t size);
+
 #ifdef __cplusplus
 }
 #endif

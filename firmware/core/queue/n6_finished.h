@@ -1,0 +1,46 @@
+/*
+ * n6_finished.h - the keys of inferences that have ended, and how: what has run under a key never
+ * runs again under it (protocol.md section 6). The last FINISHED_KEYS are remembered.
+ */
+#ifndef N6_FINISHED_H
+#define N6_FINISHED_H
+
+#include "n6_mistakes.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct {
+    uint64_t key;
+    uint32_t body;   /* CRC-32 of what the key is bound to */
+    uint32_t value;  /* that of its ERROR */
+    uint8_t mistake; /* n6_mistake_t: why it failed; NONE = it ended well */
+} n6_end_t;
+
+typedef struct {
+    uint32_t count; /* counts up: where the next one is put */
+    n6_end_t end[N6_LIMIT_FINISHED_KEYS];
+} n6_finished_t;
+
+static inline void n6_finished_add(n6_finished_t *finished, n6_end_t end)
+{
+    finished->end[finished->count++ % N6_LIMIT_FINISHED_KEYS] = end;
+}
+
+/* NULL = not remembered. */
+static inline const n6_end_t *n6_finished_find(const n6_finished_t *finished, uint64_t key)
+{
+    for (uint32_t i = 0; i < finished->count && i < N6_LIMIT_FINISHED_KEYS; i++) {
+        if (finished->end[i].key == key) {
+            return &finished->end[i];
+        }
+    }
+    return NULL;
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
