@@ -102,7 +102,7 @@ async def measure(line: str, seconds: float) -> str:
     with board(LINES[line]) as url:
         stream = await open_stream(url)
         async with Channel(stream, name=url, timeout=10, notify=lambda event: None) as channel:
-            opened = await channel.open(1, host="link_bench")
+            opened = await channel.open("link_bench")
             info = records.InfoReply.unpack((await channel.ask(MessageType.INFO)).payload)
             channel.link.path.set_baud(info.baud)
             await upload(channel, opened.hello.slots, seconds / 10)

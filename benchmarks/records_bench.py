@@ -15,7 +15,7 @@ RECORDS: Final[dict[str, Callable[[], Record]]] = {
     "Infer": lambda: Infer(key=1, upload=2, ttl_us=3, network=1, slot=1, priority=2, flags=3, returns=1),
     "ResultRecord": lambda: ResultRecord(output=1, reduction=2, offset=3, length=4, count=5),
     "Result": lambda: Result(t_queued=1, t_committed=2, t_start=3, t_end=4, length=5, crc=6, outputs=1),
-    "StatsReply": lambda: StatsReply(time=1, rx_bytes=2, tx_bytes=3, rx_frames=4, tx_frames=5, networks=1),
+    "StatsReply": lambda: StatsReply(time=1, rx_bytes=2, tx_bytes=3, rx_frames=4, tx_frames=5, count=1),
 }
 
 

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from n6link.protocol import FieldTag, Limit, MessageType, Status, codegen, records, schema
-from n6link.protocol.codec import Record
+from n6link.protocol.codec import Record, printable, text
 from n6link.protocol.fields import pack_fields, unpack_fields
 from n6link.protocol.layout import Layout, layouts, members, schema_id
 from n6link.protocol.schema import ENUMS, MESSAGES, STRUCTS
@@ -33,7 +33,8 @@ def frame_bytes(frame: dict[str, Any]) -> bytes:
 
 def texts(size: int) -> st.SearchStrategy[str]:
     """Whatever fits a field of so many bytes."""
-    return st.text(max_size=size).map(lambda text: text.replace("\0", "").encode()[:size].decode(errors="ignore"))
+    whole = st.text(max_size=size).filter(str.isprintable)
+    return whole.map(lambda text: text.encode()[:size].decode(errors="ignore"))
 
 
 def values(layout: Layout) -> st.SearchStrategy[dict[str, Any]]:
@@ -73,8 +74,10 @@ def test_records_equal_construct(name: str, data: st.DataObject) -> None:
     for m in layout.members:
         if m.enum and drawn[m.name] in set(m.enum):
             assert type(getattr(unpacked, m.name)) is m.enum
-    assert kind.unpack_all(packed * 2) == kind.unpack_all(b"a" + packed * 3, 2, 1) == (record, record)
-    row = kind.array(packed)[0]
+    assert kind.unpack_all(b"a" + packed * 3, 2, 1, kind.SIZE) == (record, record)
+    assert kind.unpack_all((packed + b"newer") * 2, 2, 0, kind.SIZE + 5) == (record, record)
+    row = kind.array(packed + b"newer", 1, 0, kind.SIZE + 5)[0]
+    assert row == kind.array(packed, 1, 0, kind.SIZE)[0]
     for m in layout.members:
         expected = drawn[m.name]
         if m.format.endswith("s"):
@@ -96,7 +99,7 @@ def test_any_bytes_unpack_as_construct_parses_them(name: str, data: st.DataObjec
         if not m.reserved:
             expected, found = parsed[m.name], getattr(record, m.name)
             if m.text:
-                expected = expected.split(b"\0")[0].decode("utf-8", "replace")
+                expected = text(expected)
             elif m.format == "f":
                 expected, found = repr(expected), repr(found)  # NaN is not equal to itself
             assert found == (tuple(expected) if m.count else int(expected) if m.enum else expected)
@@ -104,12 +107,27 @@ def test_any_bytes_unpack_as_construct_parses_them(name: str, data: st.DataObjec
 
 @pytest.mark.parametrize("name", STRUCTS)
 def test_records_name_every_field(name: str) -> None:
-    """In order and with defaults of zero; reserved bytes have no name."""
+    """In order and with defaults of zero, but for the sizes of what follows; reserved bytes have no name."""
     assert list(inspect.signature(RECORDS[name]).parameters) == [
         m.name for m in LAYOUTS[name].members if not m.reserved
     ]
-    assert RECORDS[name]() == RECORDS[name].unpack(bytes(RECORDS[name].SIZE))
-    assert RECORDS[name]().pack() == bytes(RECORDS[name].SIZE)
+    sizes = {key: getattr(RECORDS[name](), key) for key in ("head", "record") if hasattr(RECORDS[name](), key)}
+    assert sizes.get("head", RECORDS[name].SIZE) == RECORDS[name].SIZE
+    zero = RECORDS[name](**dict.fromkeys(sizes, 0))
+    assert zero == RECORDS[name].unpack(bytes(RECORDS[name].SIZE))
+    assert zero.pack() == bytes(RECORDS[name].SIZE)
+
+
+def test_a_struct_with_a_tail_says_where_that_starts() -> None:
+    """Except where it can never grow: DATA within a major, ERROR for ever."""
+    for kind, message in MESSAGES.items():
+        for body in (message.request, message.reply, message.event):
+            if body and body.struct and body.tail and kind not in (MessageType.DATA, MessageType.ERROR):
+                names = {m.name for m in LAYOUTS[body.struct].members}
+                assert "head" in names, kind
+                assert ("record" in names) == (body.tail not in ("fields", "text", "bytes")), kind
+                if body.tail in STRUCTS:
+                    assert RECORDS[body.struct]().record == RECORDS[body.tail].SIZE  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("name", STRUCTS)
@@ -179,13 +197,25 @@ def test_unpack_names_enums_and_keeps_unknown_values() -> None:
 def test_unpack_refuses_a_short_buffer() -> None:
     with pytest.raises(ValueError, match="Ping needs 16 bytes, 3 are there"):
         records.Ping.unpack(b"abc")
-    with pytest.raises(ValueError, match="Nak needs 8 bytes, 2 are there"):
-        records.Nak.unpack_all(bytes(10))
-    with pytest.raises(ValueError, match="Nak needs 8 bytes, 0 are there"):
-        records.Nak.unpack_all(bytes(16), 3)
+    with pytest.raises(ValueError, match="3 Nak of 8 bytes do not fit the 15 bytes that are there"):
+        records.Nak.unpack_all(bytes(16), 3, 1, 8)
+    for read in (records.Nak.unpack_all, records.Nak.array):
+        with pytest.raises(ValueError, match="records of Nak have 8 bytes or more, not 7"):
+            read(bytes(16), 1, 0, 7)
 
 
-@given(st.lists(st.tuples(st.sampled_from(FieldTag), st.text(max_size=40)), unique_by=lambda field: field[0]))
+def test_text_of_a_peer_is_made_printable() -> None:
+    raw = "caf\u00e9 \x1b[2J\x07\u202e\nnext".encode() + b"\xff"
+    assert printable(raw) == "caf\u00e9 \\x1b[2J\\x07\\u202e\nnext\ufffd"
+    assert text(b"\x1b]0;owned\x07\0rest") == "\\x1b]0;owned\\x07"
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(FieldTag), st.text(max_size=40).filter(str.isprintable)),
+        unique_by=lambda field: field[0],
+    )
+)
 def test_fields_round_trip(fields: list[tuple[FieldTag, str]]) -> None:
     packed = pack_fields(fields)
     assert len(packed) % 4 == 0

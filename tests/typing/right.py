@@ -12,7 +12,7 @@ nak = records.Nak.unpack(infer)
 numbers: tuple[int, int] = nak.offset, nak.length
 name: str = records.PoolRecord(name="npuRAM5").name
 status: Status | int = records.ErrorReply(status=Status.BUSY).status
-every: tuple[records.Return, ...] = records.Return.unpack_all(infer)
+every: tuple[records.Return, ...] = records.Return.unpack_all(infer, 1, 32, 24)
 kind: MessageType | int = MessageType.named(17)
 
 
