@@ -1,7 +1,16 @@
-"""Background work that ends with the block that started it."""
+"""Background work that belongs to no task of the caller.
+
+The task group runs in a task of its own: a task of the event loop under asyncio, a system task under trio. So it may be
+started by one task and ended by another, and none of its cancel scopes ever spans code of the caller. A cancel scope that
+is entered in one task and left in another would cancel the wrong one.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import sys
+from collections.abc import Callable, Coroutine
+from contextvars import copy_context
 from types import TracebackType
 
 import anyio
@@ -9,14 +18,55 @@ from anyio.abc import TaskGroup
 
 
 class Background:
-    """A task group that ends with its block, whose own exceptions it leaves as they are."""
+    """A task group that any task may enter, and any other task leave; leaving it cancels its tasks."""
+
+    def __init__(self) -> None:
+        self._group = anyio.create_task_group()
+        self._ready, self._over = anyio.Event(), anyio.Event()
+        self._error: BaseException | None = None
+        self._host: object = None
 
     async def __aenter__(self) -> TaskGroup:
-        self._group = anyio.create_task_group()
-        return await self._group.__aenter__()
+        self._host = _spawn(self._run)
+        try:
+            await self._ready.wait()
+        except BaseException:
+            await self.__aexit__(None, None, None)
+            raise
+        return self._group
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._group.cancel_scope.cancel()
-        await self._group.__aexit__(None, None, None)
+        """Ends the tasks.
+
+        Raises:
+            Exception: that a task has raised, which is a defect: tasks handle what they expect.
+        """
+        with anyio.CancelScope(shield=True):
+            await self._ready.wait()
+            self._group.cancel_scope.cancel()
+            await self._over.wait()
+        if self._error:
+            raise self._error
+
+    async def _run(self) -> None:
+        try:
+            async with self._group:
+                self._ready.set()
+                await anyio.sleep_forever()
+        except Exception as error:  # noqa: BLE001  raised again where the group is left; a system task of trio must not raise
+            self._error = error
+        finally:
+            self._ready.set()
+            self._over.set()
+
+
+def _spawn(function: Callable[[], Coroutine[object, object, None]]) -> object:
+    """Starts a task that is nobody's child, in a copy of this context."""
+    if "trio" in sys.modules:
+        import trio.lowlevel
+
+        if trio.lowlevel.in_trio_task():
+            return trio.lowlevel.spawn_system_task(function, name="n6link", context=copy_context())
+    return asyncio.get_running_loop().create_task(function(), name="n6link", context=copy_context())
