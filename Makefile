@@ -11,7 +11,7 @@ TESTS ?=
 help:
 	@echo 'make demo      a photograph through the virtual board, from nothing'
 	@echo 'make test      all tests; make test TESTS=tests/test_link.py: some'
-	@echo 'make simulate  the link on a faulty line, in virtual time: SEEDS=FIRST:LAST [KIND=] [WORKLOAD=] [CONFIG=]'
+	@echo 'make simulate  the link on a faulty line, in virtual time: SEEDS=FIRST:LAST [KIND=] [WORKLOAD=] [CONFIG=] [JOBS=]'
 	@echo 'make check     style, types, generated files, C linters'
 	@echo 'make lint-c    of these, clang-tidy and the analyzer of GCC on the C'
 	@echo 'make sanitize  the end-to-end tests with sanitizers in the virtual board'
@@ -57,8 +57,9 @@ test: need-test $(VENV)/.dev
 
 # Its last line is the verdict, and so is its exit status.
 SEEDS ?= 0:1000
+JOBS ?= 1
 simulate: need-test $(VENV)/.dev
-	PYTHONPATH=tests $(BIN)/python -m simulation $(SEEDS) --kind "$(KIND)" --workload "$(WORKLOAD)" --config "$(CONFIG)"
+	PYTHONPATH=tests $(BIN)/python -m simulation $(SEEDS) --kind "$(KIND)" --workload "$(WORKLOAD)" --config "$(CONFIG)" --jobs $(JOBS)
 
 check: need-check $(VENV)/.dev lint-c
 	$(BIN)/ruff check

@@ -95,6 +95,7 @@ class Bench:
         self._flying = 0
         self._timer: asyncio.TimerHandle | None = None
         self._wait_until = self._boots_until = 0.0
+        self._cut_at = -1.0
         self._room = asyncio.Event()
         self._started = 0
         self._client: Connection | None = None
@@ -163,15 +164,15 @@ class Bench:
         line = self.lines["up"]
         begin = max(now, self._free["up"])
         self._free["up"] = begin + len(data) / self.port.rate
-        if self.faults.loses_frames:
-            data = line.lose(frames, now)
-        data = line.carry(data, now)
+        data = line.carry(line.lose(frames, now), now)
         self._flying += len(data)
-        self._loop.call_at(self._free["up"] + self.port.latency, self._arrive, data, self._started)
+        self._loop.call_at(self._free["up"] + self.port.latency, self._arrive, data, begin, self._started)
 
-    def _arrive(self, data: bytes, started: int) -> None:
+    def _arrive(self, data: bytes, begin: float, started: int) -> None:
         now = self._loop.time()
         self._flying -= len(data)
+        if begin <= self._cut_at:
+            data = data[: int((self._cut_at - begin) * self.port.rate)]
         if now < self._silent["up"] or started != self._started or now < self._boots_until:
             return
         if (piece := self.piece(len(data))) < len(data):
@@ -222,10 +223,7 @@ class Bench:
         self.rules.board_sends(frames)
         line = self.lines["down"]
         self._free["down"] = max(now, self._free["down"]) + len(data) / self.port.rate
-        if self.faults.loses_frames:
-            data = line.lose(frames, now)
-        data = line.carry(data, now)
-        if data:
+        if data := line.carry(line.lose(frames, now), now):
             self._loop.call_at(self._free["down"] + self.port.latency, self._deliver, data)
 
     def _deliver(self, data: bytes) -> None:
@@ -291,7 +289,8 @@ class Bench:
         self.board = self._start()
         self.rules.board_starts()
         self._inbox = b""
-        self._frames["down"] = Frames()
+        if data := self.lines["down"].carry(self._frames["down"].cut(), now):
+            self._loop.call_at(max(now, self._free["down"]), self._deliver, data)
         self._room.set()
         self._wait_until = self._boots_until = now + fault.size
         self.outages.append((now, now + fault.size))
@@ -301,7 +300,8 @@ class Bench:
         self.turn()
 
     def _cut(self, fault: Fault) -> None:
-        self.lethal.append(self._loop.time())
+        self._cut_at = self._loop.time()
+        self.lethal.append(self._cut_at)
         self._room.set()
         if self._client:
             self._client.break_()
