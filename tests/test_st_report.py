@@ -811,7 +811,7 @@ def test_join_accepts_names_that_the_wire_cut() -> None:
 
 def test_block_table() -> None:
     lines = block_table(DATA / "movenet").splitlines()
-    assert lines[:3] == ["EC 1 58 0 0", "SW 59 59 0 0 Resize", "EC 60 62 0 0"]
+    assert lines[:4] == ["epochs 75", "EC 1 58 0 0", "SW 59 59 0 0 Resize", "EC 60 62 0 0"]
     assert [line for line in lines if line.startswith("pool")] == [
         "pool cpuRAM2 0x34100000 1048576 884736 0 884736",
         "pool npuRAM3 0x34200000 458752 0 0 0",
@@ -821,12 +821,21 @@ def test_block_table() -> None:
         "pool octoFlash 0x70380000 63438848 3066040 3066040 0",
         "pool hyperRAM 0x90000000 33554432 0 0 0",
     ]
-    assert len(lines) == 9 + 7
-    blocks = [line for line in block_table(C_INFO).splitlines() if not line.startswith("pool")]
+    assert len(lines) == 1 + 9 + 7
+    blocks = [line for line in block_table(C_INFO).splitlines()[1:] if not line.startswith("pool")]
     assert blocks[1] == "SW 6 6 0 3840 Transpose"
     assert all(len(line.split(maxsplit=5)[5].encode()) <= 24 for line in blocks)
     with pytest.raises(ReportError, match="lists no epochs"):
         block_table(REPORTS / "conv_network_validate_report.txt")
+
+
+def test_a_simulated_network_counts_epochs_as_its_report_does() -> None:
+    lines = block_table(REPORTS / "gaps_studio_log.txt").splitlines()
+    assert lines[:3] == ["epochs 39", "EC 1 20 0 0", "HYBRID 22 22 0 0 Split"], "the blocks have 44 numbers"
+    with pytest.raises(
+        ReportError, match="lists no epochs; the NPU is idle: stedgeai was called without --st-neural-art"
+    ):
+        block_table(REPORTS / "cpu_network_analyze_report.txt")
 
 
 def test_a_pool_whose_name_has_blanks_stays_one_word(tmp_path: Path) -> None:
@@ -835,7 +844,7 @@ def test_a_pool_whose_name_has_blanks_stays_one_word(tmp_path: Path) -> None:
     document = {"json_schema_version": "2.0", "graphs": [{"nodes": [node]}], "memory_pools": [pool]}
     path = tmp_path / "network_c_info.json"
     path.write_text(json.dumps(document))
-    assert block_table(path).splitlines() == ["HW 1 1 0 0 Conv", "pool slow_RAM_2 0x400 64 32 0 32"]
+    assert block_table(path).splitlines() == ["epochs 1", "HW 1 1 0 0 Conv", "pool slow_RAM_2 0x400 64 32 0 32"]
 
 
 def write_c_info(path: Path, nodes: list[dict[str, object]]) -> Path:

@@ -9,7 +9,7 @@ from n6link.errors import ReportError
 
 
 def block_table(path: str | os.PathLike[str]) -> str:
-    """The epoch blocks and memory pools of a report as text, one a line, as ``firmware/npu/block_table.h`` describes.
+    """The number of epochs, the epoch blocks and the memory pools of a report as text, one a line, as ``firmware/npu/block_table.h`` describes.
 
     A simulated network that is given this text shows what the compiler has made of the real one. Pools that the report's
     target does not have (of no size) are left out.
@@ -31,4 +31,4 @@ def block_table(path: str | os.PathLike[str]) -> str:
         for pool in report.pools
         if pool.total
     )
-    return "".join(f"{line}\n" for line in (*blocks, *pools))
+    return "".join(f"{line}\n" for line in (f"epochs {report.table.epochs}", *blocks, *pools))
