@@ -206,15 +206,6 @@ def _places(pools: Iterable[Pool], part: Callable[[Pool], int], total: int) -> s
     return (f"{size(total)} ({names})" if names else size(total)) if total else ""
 
 
-def _offload_by_count(item: Report) -> str:
-    if item.table is None:
-        return ""
-    if item.table.unlisted:
-        return "not known"
-    hybrid = f" + {item.table.hybrid_by_count:.1%} hybrid" if item.table.counts[EpochKind.HYBRID] else ""
-    return f"{item.table.offload_by_count:.1%}{hybrid}"
-
-
 def _millions(macc: int) -> str:
     return f"{macc / 1e6:.0f} M" if macc >= 1_000_000 else f"{macc / 1e6:.3f} M"
 
@@ -236,7 +227,7 @@ METRICS: Final[dict[str, Callable[[Report], str]]] = {
     "HW epochs (NPU)": lambda item: _epochs_of(item, EpochKind.HW),
     "SW epochs (CPU)": lambda item: _epochs_of(item, EpochKind.SW),
     "Hybrid epochs": lambda item: _epochs_of(item, EpochKind.HYBRID),
-    "Offload by count": _offload_by_count,
+    "Offload by count": lambda item: item.table.offload_share if item.table else "",
     "Offload by time": _offload_by_time,
     "Weights": lambda item: _places(item.pools, lambda pool: pool.weights, item.weights),
     "Activations": lambda item: _places(item.pools, lambda pool: pool.activations, item.activations),

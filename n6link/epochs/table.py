@@ -231,6 +231,14 @@ class EpochTable:
         return f"{self.offload_by_count:.1%} of {self.epochs} epochs{hybrid}"
 
     @property
+    def offload_share(self) -> str:
+        """The same where there is little room: ``86.5% + 1.4% hybrid``; ``-`` if there is no epoch."""
+        if self.unlisted or not self.epochs:
+            return "not known" if self.unlisted else "-"
+        hybrid = f" + {self.hybrid_by_count:.1%} hybrid" if self.counts[EpochKind.HYBRID] else ""
+        return f"{self.offload_by_count:.1%}{hybrid}"
+
+    @property
     def kinds_by_count(self) -> str:
         """The epochs of each kind that there are, in words: ``128 EC, 2 HYBRID, 18 SW``."""
         counts = self.counts
