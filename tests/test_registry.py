@@ -406,6 +406,11 @@ def test_networks_that_cannot_share_a_firmware(tmp_path: Path) -> None:
         check_together([one, near])
     with pytest.raises(ReportError, match=r"compiler 1\.1\.1-14, and LL_ATON is 1\.1\.3-8"):
         check_together([one], runtime="1.1.3-8")
+    old = read_network("old", folder(tmp_path / "6", name="old", compiler="1.0.0-16"))
+    with pytest.raises(
+        ReportError, match=r"compiler 1\.0\.0-16, and the firmware needs LL_ATON 1\.1\.0 or later; generate"
+    ):
+        check_together([old])
 
 
 @pytest.mark.parametrize(

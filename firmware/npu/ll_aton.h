@@ -15,7 +15,9 @@
  * alike. */
 #define N6_ATON_VERSION                                                                            \
     (LL_ATON_VERSION_MAJOR * 10000 + LL_ATON_VERSION_MINOR * 100 + LL_ATON_VERSION_MICRO)
-#if N6_ATON_VERSION >= 10101
+#if N6_ATON_VERSION < 10100
+#error "LL_ATON 1.1.0 or later is needed: generate with ST Edge AI Core 2.1 or later"
+#elif N6_ATON_VERSION >= 10101
 #include "ll_aton_rt_user_api.h"
 #else
 #include "ll_aton_runtime.h"
