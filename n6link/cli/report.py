@@ -18,6 +18,7 @@ from n6link.cli.common import FAILED, Json, emit, err, listing, out
 from n6link.console import duration
 from n6link.epochs import patterns
 from n6link.epochs.pools import Pool
+from n6link.epochs.table import UNKNOWN
 from n6link.epochs.timers import EpochTable
 from n6link.errors import ReportError
 from n6link.protocol import EpochKind
@@ -211,9 +212,9 @@ def _millions(macc: int) -> str:
 
 
 def _causes(item: Report) -> str:
-    """What the CPU computes, each operation once."""
-    names = (name for block in item.table.blocks if block.fallback for name in block.operations) if item.table else ()
-    return ", ".join(dict.fromkeys(names))
+    """What the CPU computes, the most frequent first, each operation once."""
+    names = (name.strip() for causes in item.table.fallbacks for name in causes.split(",")) if item.table else ()
+    return ", ".join(dict.fromkeys(name for name in names if name != UNKNOWN))
 
 
 def _offload_by_time(item: Report) -> str:

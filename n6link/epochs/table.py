@@ -25,6 +25,8 @@ ON_CPU: Final = frozenset({EpochKind.SW, EpochKind.HYBRID})
 """Kinds whose work runs on the CPU, wholly or in part: the fallbacks."""
 FOUR: Final = (EpochKind.EC, EpochKind.HW, EpochKind.HYBRID, EpochKind.SW)
 """The kinds of a network's epochs, as every table lists them."""
+UNKNOWN: Final = "not known"
+"""What stands for an operation without a name."""
 _OPERATION_BYTES: Final = BlockRecord.DTYPE["operation"].itemsize
 
 
@@ -78,8 +80,8 @@ class EpochBlock:
 
     @property
     def fallback(self) -> str:
-        """What the CPU computes in this block (SW and HYBRID), ``not known`` if that has no name; empty for other blocks."""
-        return (self.operation or "not known") if self.kind in ON_CPU else ""
+        """What the CPU computes in this block (SW and HYBRID), :data:`UNKNOWN` if that has no name; empty for other blocks."""
+        return (self.operation or UNKNOWN) if self.kind in ON_CPU else ""
 
     def completed(self, known: EpochBlock) -> EpochBlock:
         """This block, with the other's name and estimates where it has none."""
