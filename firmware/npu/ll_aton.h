@@ -3,7 +3,7 @@
  *
  * The networks come from a registry: C that `n6link firmware registry` writes from the generated
  * folders. It declares an instance of every network, reserves the memory of its description, and
- * tells what the compiled network itself does not know: its name, its card, its memory pools, and
+ * says what the compiled network itself does not know: its name, its card, its memory pools, and
  * what the reports say of its epochs. Everything else is read from the network at start-up.
  */
 #ifndef N6_LL_ATON_H
