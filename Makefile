@@ -87,15 +87,14 @@ sanitize: need-test $(VENV)/.dev
 	  $(BIN)/python -m pytest -m 'e2e and not qemu' $(TESTS) || bad=yes; \
 	! cat $(SANITIZED)/report.* 2>/dev/null && test -z "$$bad"
 
-# Of Python and of C; both are reported, whether the first one is good or not.
+# Of Python and of C; both are reported, whatever fails before.
 COUNTED := $(CURDIR)/firmware/build/host-coverage
 coverage: need-test $(VENV)/.dev
 	rm -rf $(COUNTED) .coverage .coverage.*
 	cd firmware && PATH="$(CURDIR)/$(BIN):$$PATH" && \
 	  cmake --preset host-coverage >/dev/null && cmake --build --preset host-coverage && ctest --preset host-coverage
-	N6LINK_SIM=$(COUNTED)/ports/host/n6sim $(BIN)/coverage run -m pytest $(TESTS)
-	$(BIN)/coverage combine --quiet
-	bad=; $(BIN)/coverage report || bad=yes; $(BIN)/gcovr || bad=yes; test -z "$$bad"
+	bad=; N6LINK_SIM=$(COUNTED)/ports/host/n6sim $(BIN)/coverage run -m pytest $(TESTS) || bad=yes; \
+	$(BIN)/coverage combine --quiet && $(BIN)/coverage report || bad=yes; $(BIN)/gcovr || bad=yes; test -z "$$bad"
 
 gen: $(VENV)/.installed
 	$(BIN)/python -m n6link.protocol.codegen
