@@ -15,6 +15,8 @@ from simulation.plan import CONFIGS, Plan
 from simulation.workloads import Program, steady
 from simulation.world import run
 
+pytestmark = pytest.mark.gcc
+
 CREDIT, DATA, COMMIT, NAK = MessageType.CREDIT, MessageType.DATA, MessageType.COMMIT, MessageType.NAK
 
 

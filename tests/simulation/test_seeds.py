@@ -9,6 +9,8 @@ import pytest
 from simulation.plan import CONFIGS, WORKLOADS, Plan
 from simulation.world import run
 
+pytestmark = pytest.mark.gcc
+
 SEEDS: Final = 10
 """for each workload and configuration"""
 UNSOUND: Final = {

@@ -24,6 +24,8 @@ from simulation.virtual_time import NothingWillHappenError, VirtualLoop
 from simulation.workloads import Program
 from simulation.world import objects, run
 
+pytestmark = pytest.mark.gcc
+
 QUIET = Plan(1, "none", "single", "uart")
 DATA = bytes(range(100))
 
