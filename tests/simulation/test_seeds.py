@@ -15,9 +15,9 @@ SEEDS: Final = 10
 """for each workload and configuration"""
 UNSOUND: Final = {
     "steady": "one upload's progress counts for all: a run may starve",
+    "streams": "the same",
     "resets": "the board runs again what it ran before RESET",
     "failing": "the board forgets failures, and runs again what failed",
-    "streams": "a time-out that comes a nanosecond early is raised and not counted as late",
     "small": "a NAKed chunk without credits is never sent; result buffers are not released",
 }
 
