@@ -2,7 +2,7 @@
  * Fuzzes the whole device: any bytes, after an honest HELLO, so that they meet an open session.
  *
  * The invariant: however the bytes are cut into reads, the same frames are found in them, and the
- * same bytes skipped; everything that the device sends is a good frame; nothing is written beside
+ * same bytes skipped; everything that the device sends is a good frame; nothing is written outside
  * its buffers; and after a silence it opens a session and answers a PING. The rig checks the frames
  * and the buffers, the sanitizers the rest.
  *

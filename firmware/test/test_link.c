@@ -268,7 +268,7 @@ static void giving_up(void)
     feed(b, line, ping(line, 6), 64);
     EQUAL(b->controls, 1);
 
-    /* A control frame that promised more than came: what lies behind it is found. */
+    /* A control frame that promised more than came: what comes after it is found. */
     (void)rig_frame(line, N6_MESSAGE_TYPE_LIST, 0, 4, bytes, 200);
     feed(b, line, 20, 64);
     feed(b, line, ping(line, 7), 64);
@@ -320,7 +320,7 @@ static void answers_need_room(void)
     EQUAL(b->controls, 1);
 }
 
-/* What goes in comes out in order, whatever the sizes, round and round the memory. */
+/* What goes in comes out in order, whatever the sizes, also where the memory wraps. */
 static void queue_keeps_order(void)
 {
     static uint8_t sent[1 << 16], got[1 << 16], payload[N6_LIMIT_MAX_CONTROL];

@@ -60,7 +60,7 @@ static void compare(const n6_tensor_t *tensor, const n6_return_t *what, const ui
     BYTES(got, wanted, (size_t)size + 64);
 }
 
-/* A tensor of whole rows, which mostly lies where vectors can read it. */
+/* A tensor of whole rows, which is mostly where vectors can read it. */
 static n6_tensor_t tensor_of(uint8_t dtype, uint32_t channels, const uint8_t **from)
 {
     const uint32_t size = element_size(dtype);
@@ -119,7 +119,7 @@ static void threshold_kernels(void)
             .threshold = thresholds[below(14)],
             .k = (uint16_t)(1 + below(60)),
         };
-        if (scalar_check(&tensor, &what) == N6_STATUS_OK) { /* a NaN is no threshold */
+        if (scalar_check(&tensor, &what) == N6_STATUS_OK) { /* a NaN is not a threshold */
             compare(&tensor, &what, from);
         }
     }

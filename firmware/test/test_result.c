@@ -307,9 +307,9 @@ static void naks(void)
     send_nak(rig, 3, 0, 0xffffffff);
     (void)take_data(rig, 3, 0, 256);
     (void)take_data(rig, 3, 256, 16);
-    send_nak(rig, 3, 257, 1); /* not a multiple: the chunk that it lies in */
+    send_nak(rig, 3, 257, 1); /* not a multiple: the chunk that it is in */
     (void)take_data(rig, 3, 256, 16);
-    send_nak(rig, 3, 512, 0); /* behind the end */
+    send_nak(rig, 3, 512, 0); /* after the end */
     send_nak(rig, 99, 0, 0);  /* of nothing */
     send_nak(rig, 0, 0, 0);
     rig_nothing(rig);

@@ -156,7 +156,7 @@ static void requests_that_are_refused(void)
     rig_take_error(rig, 3, N6_STATUS_UNKNOWN_TYPE);
     rig_send(rig, N6_MESSAGE_TYPE_PING, 4, zeros, 15);
     EQUAL(rig_take_error(rig, 4, N6_STATUS_BAD_REQUEST).value, 15);
-    rig_send(rig, N6_MESSAGE_TYPE_PING, 5, zeros, 40); /* bytes behind what is known are skipped */
+    rig_send(rig, N6_MESSAGE_TYPE_PING, 5, zeros, 40); /* bytes after what is known are skipped */
     (void)rig_take(rig, N6_MESSAGE_TYPE_PING, 5);
     rig_send(rig, N6_MESSAGE_TYPE_PING, 0, zeros, 16); /* id 0 cannot be answered */
     rig_feed(rig, line, rig_frame(line, N6_MESSAGE_TYPE_ERROR, N6_FLAG_REPLY, 9, zeros, 8));
@@ -271,7 +271,7 @@ static void logs_have_levels(void)
     rig_nothing(rig);
 }
 
-/* A device that logs without end still answers, and tells how many lines were lost. */
+/* A device that logs without end still answers, and reports how many lines were lost. */
 static void logs_never_cost_an_answer(void)
 {
     rig_t *rig = rig_session();
@@ -327,13 +327,13 @@ static void silence_ends_a_frame(void)
     rig_send(rig, N6_MESSAGE_TYPE_PING, 3, &ping, sizeof ping);
     (void)rig_take(rig, N6_MESSAGE_TYPE_PING, 3);
 
-    /* A control frame that promises 500 bytes; a whole one lies in what has come of it. */
+    /* A control frame that promises 500 bytes; a whole one is in what has come of it. */
     (void)rig_frame(line, N6_MESSAGE_TYPE_LIST, 0, 4, bytes, 200);
     size_t size = 30 + rig_frame(line + 30, N6_MESSAGE_TYPE_PING, 0, 5, &ping, sizeof ping);
     rig_feed(rig, line, size);
     rig_nothing(rig);
     rig->now += 249999;
-    rig_feed(rig, line, 1); /* not silent: the time begins anew */
+    rig_feed(rig, line, 1); /* not silent: the time begins again */
     rig->now += 249999;
     rig_run(rig);
     rig_nothing(rig);

@@ -271,7 +271,7 @@ static void events_at_a_rate(void)
     rig_run(rig);
     (void)rig_take(rig, N6_MESSAGE_TYPE_STATS, 0);
     EQUAL(n6_server_due(&rig->server), 70000);
-    rig->now += 350000; /* too late: two are left out, and it begins anew */
+    rig->now += 350000; /* too late: two are left out, and it begins again */
     rig_run(rig);
     (void)rig_take(rig, N6_MESSAGE_TYPE_STATS, 0);
     rig_nothing(rig);

@@ -286,7 +286,7 @@ static void chunks_that_are_refused(void)
     rig_check_guards(rig);
 }
 
-/* The last chunk that fits a slot whose size is no multiple of the chunk. */
+/* The last chunk that fits a slot whose size is not a multiple of the chunk. */
 static void the_end_of_a_slot(void)
 {
     rig_t *rig = rig_new();

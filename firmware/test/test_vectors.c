@@ -117,7 +117,7 @@ static void vectors_are_made_again(void)
     }
 }
 
-/* All that the host says in the example of protocol.md, at once: the device says what stands there.
+/* All that the host says in the example of protocol.md, at once: the device says what is written there.
  */
 static void example_is_reproduced(void)
 {

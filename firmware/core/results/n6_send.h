@@ -53,8 +53,8 @@ static inline void n6_send_clear(n6_sends_t *sends)
 }
 
 /*
- * false = there is no room for it. A whole result (always) finds room in any case: there are no more
- * of them than buffers.
+ * false = there is no room for it. A whole result (always) finds room in any case: buffers
+ * limit their number.
  */
 bool n6_send_add(n6_sends_t *sends, n6_send_t send, bool always);
 

@@ -10,7 +10,7 @@
  *   without                600   400   800   800
  *
  * Clocks       All come from the internal 64 MHz oscillator; USB adds the 48 MHz crystal for its
- *              PHY. What the host is told is read back from the clock tree.
+ *              PHY. What the host gets is read back from the clock tree.
  *
  * Fuses        External memories run at 200 MHz only if the fuses for high speed at 1.8 V are set
  *              (OTP word 124, bits 15 and 16). They are read here and never programmed: that cannot

@@ -1,8 +1,8 @@
 /*
  * main.c - the firmware of a board: memory for the core, the port, and the loop.
  *
- * Memory comes in two pieces. Small tables and the send queue lie on chip beside the image. Input
- * slots and result buffers come in pairs and lie in external memory where the board has it, else on
+ * Memory comes in two pieces. Small tables and the send queue are on chip next to the image. Input
+ * slots and result buffers come in pairs and are in external memory where the board has it, else on
  * chip as well: two pairs at least, up to MAX_PAIRS if they fit. Their sizes are those of the
  * largest network, known once the runtime has described them.
  *
@@ -13,7 +13,7 @@
  * BOARD_WATCHDOG_MS counts as a failure. An NPU that does not finish a block is reported after
  * HUNG_S, and then refuses to work until a restart.
  *
- * What keeps the firmware from starting is told in plain text on the link, every second. Hosts show
+ * What keeps the firmware from starting is sent as plain text on the link, every second. Hosts show
  * it as a log line.
  */
 #include <string.h>
@@ -47,7 +47,7 @@ static char runtime[RUNTIME_TEXT];
 
 /* ---- refusal ---- */
 
-/* number is told as well, if it is not negative. */
+/* number is sent as well, if it is not negative. */
 _Noreturn static void refuse(const char *what, int32_t number)
 {
     char text[120] = {0};

@@ -63,7 +63,7 @@ __attribute__((section(".isr_vector"), used)) const vector_t g_pfnVectors[VECTOR
 #endif
 };
 
-/* The stack limit first: the boot loader's stack lies above ours, and its limit may, too. */
+/* The stack limit first: the boot loader's stack is above ours, and its limit may, too. */
 __attribute__((naked)) _Noreturn void Reset_Handler(void)
 {
     __asm__ volatile("cpsid i\n"
