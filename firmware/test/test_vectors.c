@@ -53,8 +53,9 @@ static void feed(n6_link_t *link, const uint8_t *bytes, size_t size, size_t step
         part = part < window[0].size ? part : window[0].size;
         memcpy(window[0].at, bytes, part);
         n6_link_rx_done(link, part);
-        while (n6_link_parse(link))
+        while (n6_link_parse(link)) {
             ;
+        }
         bytes += part;
         size -= part;
     }

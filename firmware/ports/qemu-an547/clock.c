@@ -30,7 +30,8 @@ void n6_clock_init(void)
 
 uint64_t n6_clock_now(void)
 {
-    uint32_t high, low;
+    uint32_t high;
+    uint32_t low;
     do {
         high = COUNTER_HIGH;
         low = COUNTER_LOW;

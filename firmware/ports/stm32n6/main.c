@@ -97,7 +97,9 @@ static void *take(arena_t *from, size_t size)
 
 static void give_memory(void)
 {
-    size_t size, slot = link_chunk(), result = N6_LIMIT_MAX_CONTROL;
+    size_t size;
+    size_t slot = link_chunk();
+    size_t result = N6_LIMIT_MAX_CONTROL;
 
     uint8_t *chip = board_inner_memory(&size);
     inner = arena(chip, size);
@@ -209,9 +211,11 @@ static void make_port(void)
 
 static size_t move_bytes(void)
 {
-    uint8_t *to;
-    const uint8_t *from;
-    size_t size, count, moved = 0;
+    uint8_t *to = NULL;
+    const uint8_t *from = NULL;
+    size_t size;
+    size_t count;
+    size_t moved = 0;
 
     while ((size = n6_server_rx_space(&server, &to)) > 0 && (count = link_read(to, size)) > 0) {
         n6_server_rx_done(&server, count);
@@ -236,7 +240,7 @@ int main(void)
         refuse(failure, -1);
     }
 
-    uint16_t network;
+    uint16_t network = 0;
     aton.now = now;
     aton.limit = clock_hz() * HUNG_S;
     int status = n6_aton_init(&aton, &npu, &network);

@@ -104,7 +104,8 @@ _Noreturn void fault(const uint32_t *frame, uint32_t exc_return)
 {
     char *at = kept.text;
     const char *end = kept.text + sizeof kept.text - 1;
-    uint32_t ram = (uint32_t)(uintptr_t)_n6_ram, ram_end = (uint32_t)(uintptr_t)_estack;
+    uint32_t ram = (uint32_t)(uintptr_t)_n6_ram;
+    uint32_t ram_end = (uint32_t)(uintptr_t)_estack;
 
     memset(kept.text, 0, sizeof kept.text);
     at = text_hex(at, end, "fault cfsr=", SCB->CFSR);
