@@ -11,7 +11,7 @@ TESTS ?=
 help:
 	@echo 'make demo      a photograph through the virtual board, from nothing'
 	@echo 'make test      all tests; make test TESTS=tests/test_link.py: some'
-	@echo 'make simulate  the link on a faulty line, in virtual time: SEEDS=FIRST:LAST [KIND=] [WORKLOAD=] [CONFIG=]'
+	@echo 'make simulate  the link on a faulty line, in virtual time: SEEDS=FIRST:LAST [KIND=] [WORKLOAD=] [CONFIG=] [JOBS=]'
 	@echo 'make check     style, types, generated files, C linters'
 	@echo 'make lint-c    of these, clang-tidy and the analyzer of GCC on the C'
 	@echo 'make sanitize  the end-to-end tests with sanitizers in the virtual board'
@@ -57,8 +57,9 @@ test: need-test $(VENV)/.dev
 
 # Its last line is the verdict, and so is its exit status.
 SEEDS ?= 0:1000
+JOBS ?= 1
 simulate: need-test $(VENV)/.dev
-	PYTHONPATH=tests $(BIN)/python -m simulation $(SEEDS) --kind "$(KIND)" --workload "$(WORKLOAD)" --config "$(CONFIG)"
+	PYTHONPATH=tests $(BIN)/python -m simulation $(SEEDS) --kind "$(KIND)" --workload "$(WORKLOAD)" --config "$(CONFIG)" --jobs $(JOBS)
 
 check: need-check $(VENV)/.dev lint-c
 	$(BIN)/ruff check
@@ -86,15 +87,14 @@ sanitize: need-test $(VENV)/.dev
 	  $(BIN)/python -m pytest -m 'e2e and not qemu' $(TESTS) || bad=yes; \
 	! cat $(SANITIZED)/report.* 2>/dev/null && test -z "$$bad"
 
-# Of Python and of C; both are reported, whether the first one is good or not.
+# Of Python and of C; both are reported, whatever fails before.
 COUNTED := $(CURDIR)/firmware/build/host-coverage
 coverage: need-test $(VENV)/.dev
 	rm -rf $(COUNTED) .coverage .coverage.*
 	cd firmware && PATH="$(CURDIR)/$(BIN):$$PATH" && \
 	  cmake --preset host-coverage >/dev/null && cmake --build --preset host-coverage && ctest --preset host-coverage
-	N6LINK_SIM=$(COUNTED)/ports/host/n6sim $(BIN)/coverage run -m pytest $(TESTS)
-	$(BIN)/coverage combine --quiet
-	bad=; $(BIN)/coverage report || bad=yes; $(BIN)/gcovr || bad=yes; test -z "$$bad"
+	bad=; N6LINK_SIM=$(COUNTED)/ports/host/n6sim $(BIN)/coverage run -m pytest $(TESTS) || bad=yes; \
+	$(BIN)/coverage combine --quiet && $(BIN)/coverage report || bad=yes; $(BIN)/gcovr || bad=yes; test -z "$$bad"
 
 gen: $(VENV)/.installed
 	$(BIN)/python -m n6link.protocol.codegen

@@ -233,7 +233,7 @@ def tables() -> None:
         scalar = totals[0] - dict(row[:2] for row in rows)[VECTORISED] + scalar_size(folder)
         rows += [("**all**", *totals), ("without Helium's kernels", scalar, *totals[1:])]  # type: ignore[list-item]
         table("Core for Cortex-M55 at -Os, bytes", ("file", "text", "data", "bss"), rows)
-        print(f"\nState (`n6_server_t`), beside the buffers that the port gives: {state_size(folder):,} bytes.")
+        print(f"\nState (`n6_server_t`), without the buffers that the port gives: {state_size(folder):,} bytes.")
 
         graph = CallGraph(path.read_text() for path in folder.glob("*.ci"))
         largest = sorted(graph.frames.items(), key=lambda item: -item[1])[:8]

@@ -115,7 +115,7 @@ def test_notes_are_shown_and_may_be_an_error(tmp_path: Path) -> None:
     (tmp_path / "report.txt").write_text("\n".join(lines))
     outcome = n6link("report", tmp_path / "report.txt")
     assert outcome.exit_code == 0
-    assert "line 3: Not understood in the part 'epochs': rubbish [red]0" in outcome.stdout
+    assert "line 3: not understood in the part 'epochs': rubbish [red]0" in outcome.stdout
     assert "and 11 more notes" in outcome.stdout
     assert n6link("report", "--strict", tmp_path / "report.txt").exit_code == 1
     assert n6link("report", "--strict", *CASES).exit_code == 0
@@ -257,7 +257,9 @@ def test_gate_fails_for_ci(saved: tuple[Path, Path]) -> None:
     assert n6link("profile", "--load", saved[0], "--diff", saved[0], "--fail-on", "new-sw,p95>+5%").exit_code == 0
 
 
-@pytest.mark.parametrize(("gate", "message"), [("p95>+5%", "needs|compares with a base"), ("nonsense", "is no rule")])
+@pytest.mark.parametrize(
+    ("gate", "message"), [("p95>+5%", "needs|compares with a base"), ("nonsense", "is not a rule")]
+)
 def test_wrong_gate_is_wrong_usage(saved: tuple[Path, Path], gate: str, message: str) -> None:
     outcome = n6link("profile", "--load", saved[0], "--fail-on", gate)
     assert outcome.exit_code == 2

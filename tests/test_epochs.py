@@ -110,7 +110,7 @@ def test_sw_and_hybrid_are_one_block_in_two_builds_of_names() -> None:
 
 @pytest.mark.parametrize("counts", [{"EC": "x"}, {"NPU": 3}, {"EC": None}, 5])
 def test_counts_that_are_none(counts: Any) -> None:
-    with pytest.raises(BadInput, match="are no counts of epochs by kind"):
+    with pytest.raises(BadInput, match="are not counts of epochs by kind"):
         EpochTable.from_dict({"blocks": [], "counts": counts})
 
 

@@ -367,6 +367,9 @@ async def test_times_are_spread_over_the_table(table: Callable[[str], Path], blo
         ("HW 1 -1 0 0\n", "line 1 is not 'kind first"),
         ("HW 1 1 0 9223372036854775808\n", "line 1 is not 'kind first"),
         ("HW 1 1 0 99999999999999999999\n", "line 1 is not 'kind first"),
+        ("epochs\nHW 1 1 0 0\n", "line 1 is not 'epochs number': epochs"),
+        ("epochs 1 2\nHW 1 1 0 0\n", "line 1 is not 'epochs number'"),
+        ("epochs 65536\nHW 1 1 0 0\n", "line 1 is not 'epochs number'"),
         ("HW 1 1 0 0\npool a 0 1 1 1\n", "line 2 is not 'pool name base total used weights activations': pool a 0 1"),
         ("HW 1 1 0 0\npool a 0 1 1 1 0 0\n", "line 2 is not 'pool name"),
         ("HW 1 1 0 0\npool a 0x100000000 1 1 1 0\n", "line 2 is not 'pool name"),
@@ -393,3 +396,18 @@ async def test_a_report_makes_a_network_look_like_the_compiled_one(virtual_board
         assert timers and timers.simulated
         share = np.array([block.epochs for block in net.epochs.blocks]) / 75
         assert np.allclose(timers.total / timers.total.sum(), share, atol=1e-4)
+
+
+async def test_numbers_with_gaps_do_not_change_what_a_board_shows(virtual_board: None) -> None:
+    """The headline is the report's, with the report joined and without it."""
+    file = DATA / "reports" / "gaps_studio_log.txt"
+    report = st_report.read(file).table
+    assert report
+    async with N6Device(f"sim:movenet13?report={file}") as dev:
+        net = dev["movenet13"]
+        assert net.epochs.offload == report.offload == "84.6% of 39 epochs, 7.7% hybrid"
+        assert net.epochs.counts == report.counts
+        profile, disagreements = (await net.profile(runs=1, warmup=0)).joined(report)
+    assert disagreements == ()
+    assert profile.table.offload == report.offload
+    assert [block.label for block in profile.table.blocks] == [block.label for block in report.blocks]

@@ -389,7 +389,7 @@ def test_an_output_of_the_users_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["", "two words", "ä", "x" * 33])
 def test_a_name_has_to_fit(name: str) -> None:
-    with pytest.raises(ReportError, match="is no name for a network"):
+    with pytest.raises(ReportError, match="cannot be the name of a network"):
         read_network(name, TINY)
 
 
@@ -397,15 +397,20 @@ def test_networks_that_cannot_share_a_firmware(tmp_path: Path) -> None:
     one = read_network("one", folder(tmp_path / "1", name="one"))
     far = read_network("far", folder(tmp_path / "2", name="far", flash=0x72000000))
     check_together([one, far], board="stm32n6570-dk")
-    with pytest.raises(ReportError, match="Two networks are called 'one'"):
+    with pytest.raises(ReportError, match="two networks are called 'one'"):
         check_together([one, read_network("one", folder(tmp_path / "3", name="far", flash=0x72000000))])
     with pytest.raises(ReportError, match="same C name 'far'; generate one of them again with --name other"):
         check_together([far, read_network("other", folder(tmp_path / "4", name="far", flash=0x73000000))])
     near = read_network("near", folder(tmp_path / "5", name="near", flash=0x71100000))
-    with pytest.raises(ReportError, match="weights of one and near both lie at 0x71100000"):
+    with pytest.raises(ReportError, match="weights of one and near are both at 0x71100000"):
         check_together([one, near])
     with pytest.raises(ReportError, match=r"compiler 1\.1\.1-14, and LL_ATON is 1\.1\.3-8"):
         check_together([one], runtime="1.1.3-8")
+    old = read_network("old", folder(tmp_path / "6", name="old", compiler="1.0.0-16"))
+    with pytest.raises(
+        ReportError, match=r"compiler 1\.0\.0-16, and the firmware needs LL_ATON 1\.1\.0 or later; generate"
+    ):
+        check_together([old])
 
 
 @pytest.mark.parametrize(

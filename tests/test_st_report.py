@@ -512,14 +512,14 @@ def test_what_is_not_understood_is_listed_with_its_line() -> None:
         (7, "epoch 4 -SW- (Sub)"),
     ]
     assert "out of order" in str(report.notes[2])
-    assert str(report.notes[0]) == "line 4: Not understood in the part 'epochs': epoch two EC"
+    assert str(report.notes[0]) == "line 4: not understood in the part 'epochs': epoch two EC"
 
 
 def test_sums_that_do_not_agree() -> None:
     report = read_text(epochs_part("Total number of epochs: 3 of which 1 implemented in software", "epoch 1 HW"))
     assert [str(note) for note in report.notes] == [
-        "The report announces 3 epochs, and lists 1",
-        "The report announces 1 software epochs, and lists 0",
+        "the report announces 3 epochs, and lists 1",
+        "the report announces 1 software epochs, and lists 0",
     ]
     lines = ["Total number of epochs  2", ">> pure software (SW) epochs  1", ">> hybrid epochs (using both)  1"]
     lines += [">> pure hardware (HW or EC) epochs  0  (implemented in 0 epoch controller blobs/meta epochs)"]
@@ -553,7 +553,7 @@ def test_truncated_report_gives_what_is_there(tmp_path: Path, cut: float) -> Non
         assert report.to_dict()["epochs"]["offload_by_count"] is None
         assert any("announces 149 epochs" in str(note) for note in report.notes)
         lines = len(raw[: int(len(raw) * cut)].splitlines())
-        assert f"line {lines}: The text ends in the part 'epochs'; it may be cut off" in map(str, report.notes)
+        assert f"line {lines}: the text ends in the part 'epochs'; it may be cut off" in map(str, report.notes)
 
 
 def test_truncated_json_is_refused(tmp_path: Path) -> None:
@@ -773,6 +773,18 @@ def test_join_accepts_numbers_without_epochs_and_several_blobs_in_one_run() -> N
     assert [block.span for block in joined.table.blocks] == ["1-2", "3-19", "20"]
 
 
+def test_join_with_a_report_that_was_cut_off() -> None:
+    """What is missing at its end is no evidence; what it lists is, and the counts are those of the runtime."""
+    report = EpochTable(blocks_of((EC, 1, 4), (SW, 5, 5, "Concat")).blocks, unlisted=5)
+    device = blocks_of((EC, 1, 4), (HYBRID, 5, 5), (EC, 6, 9), (SW, 10, 10, "Mul"))
+    joined = join(report, device)
+    assert joined.disagreements == ()
+    assert [block.label for block in joined.table.blocks] == ["EC 1-4", "SW 5 Concat", "EC 6-9", "SW 10 Mul"]
+    assert joined.table.counts == {HW: 0, EXTRA: 0, SW: 2, HYBRID: 0, EC: 8}
+    assert joined.table.unlisted == 0
+    assert join(report, blocks_of((EC, 1, 3), (SW, 4, 4))).disagreements
+
+
 @pytest.mark.parametrize(
     ("known", "runs"),
     [("Sub(float)", "Sub"), ("Sub", "Sub(float)"), ("Concat, Transpose", "Concat"), ("", "Concat"), ("Slice", "")],
@@ -811,7 +823,7 @@ def test_join_accepts_names_that_the_wire_cut() -> None:
 
 def test_block_table() -> None:
     lines = block_table(DATA / "movenet").splitlines()
-    assert lines[:3] == ["EC 1 58 0 0", "SW 59 59 0 0 Resize", "EC 60 62 0 0"]
+    assert lines[:4] == ["epochs 75", "EC 1 58 0 0", "SW 59 59 0 0 Resize", "EC 60 62 0 0"]
     assert [line for line in lines if line.startswith("pool")] == [
         "pool cpuRAM2 0x34100000 1048576 884736 0 884736",
         "pool npuRAM3 0x34200000 458752 0 0 0",
@@ -821,12 +833,21 @@ def test_block_table() -> None:
         "pool octoFlash 0x70380000 63438848 3066040 3066040 0",
         "pool hyperRAM 0x90000000 33554432 0 0 0",
     ]
-    assert len(lines) == 9 + 7
-    blocks = [line for line in block_table(C_INFO).splitlines() if not line.startswith("pool")]
+    assert len(lines) == 1 + 9 + 7
+    blocks = [line for line in block_table(C_INFO).splitlines()[1:] if not line.startswith("pool")]
     assert blocks[1] == "SW 6 6 0 3840 Transpose"
     assert all(len(line.split(maxsplit=5)[5].encode()) <= 24 for line in blocks)
     with pytest.raises(ReportError, match="lists no epochs"):
         block_table(REPORTS / "conv_network_validate_report.txt")
+
+
+def test_a_simulated_network_counts_epochs_as_its_report_does() -> None:
+    lines = block_table(REPORTS / "gaps_studio_log.txt").splitlines()
+    assert lines[:3] == ["epochs 39", "EC 1 20 0 0", "HYBRID 22 22 0 0 Split"], "the blocks have 44 numbers"
+    with pytest.raises(
+        ReportError, match="lists no epochs; the NPU is idle: stedgeai was called without --st-neural-art"
+    ):
+        block_table(REPORTS / "cpu_network_analyze_report.txt")
 
 
 def test_a_pool_whose_name_has_blanks_stays_one_word(tmp_path: Path) -> None:
@@ -835,7 +856,7 @@ def test_a_pool_whose_name_has_blanks_stays_one_word(tmp_path: Path) -> None:
     document = {"json_schema_version": "2.0", "graphs": [{"nodes": [node]}], "memory_pools": [pool]}
     path = tmp_path / "network_c_info.json"
     path.write_text(json.dumps(document))
-    assert block_table(path).splitlines() == ["HW 1 1 0 0 Conv", "pool slow_RAM_2 0x400 64 32 0 32"]
+    assert block_table(path).splitlines() == ["epochs 1", "HW 1 1 0 0 Conv", "pool slow_RAM_2 0x400 64 32 0 32"]
 
 
 def write_c_info(path: Path, nodes: list[dict[str, object]]) -> Path:
@@ -851,7 +872,7 @@ def test_an_epoch_that_comes_twice_counts_once(tmp_path: Path) -> None:
     ]
     report = read(write_c_info(tmp_path / "network_c_info.json", nodes))
     assert report.table and report.table.epochs == 2
-    assert [note.reason for note in report.notes] == ["Epoch 2 comes twice"]
+    assert [note.reason for note in report.notes] == ["epoch 2 comes twice"]
 
 
 def test_notes_on_a_document_are_limited(tmp_path: Path) -> None:

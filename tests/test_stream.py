@@ -709,7 +709,16 @@ async def test_leaving_early_leaves_the_device_usable_at_once(stage: str, how: s
                         await anyio.lowlevel.checkpoint()
             except ZeroDivisionError:
                 pass
-        assert (await network.run(frame, reduce=False)).outputs["heatmaps"].tobytes() == right
+
+        async def run() -> None:
+            assert (await network.run(frame, reduce=False)).outputs["heatmaps"].tobytes() == right
+
+        await run()
+        async with (
+            anyio.create_task_group() as group
+        ):  # an upload that was given up stays in its slot until another one comes
+            for _ in range(device.info.slots):
+                group.start_soon(run)
         await idle(device, free)
 
 

@@ -91,6 +91,14 @@ static const char *read_line(n6_block_table_t *table, char *line)
     if (*word == '\0' || *word == '#') {
         return NULL;
     }
+    if (!strcmp(word, "epochs")) {
+        uint64_t number = 0;
+        if (take_number(&line, UINT16_MAX, &number) || *take_word(&line)) {
+            return "is not 'epochs number'";
+        }
+        table->epochs = (uint16_t)number;
+        return NULL;
+    }
     if (pool ? table->pools == UINT8_MAX : table->blocks == UINT16_MAX) {
         return "is one too many";
     }
@@ -113,10 +121,23 @@ size_t n6_block_table_lines(const char *text)
     return lines;
 }
 
+/* The numbers from the first epoch to the last. */
+static uint16_t span(const n6_block_table_t *table)
+{
+    uint16_t first = UINT16_MAX;
+    uint16_t last = 0;
+    for (size_t i = 0; i < table->blocks; i++) {
+        first = table->block[i].first < first ? table->block[i].first : first;
+        last = table->block[i].last > last ? table->block[i].last : last;
+    }
+    return (uint16_t)(last - first + 1);
+}
+
 int n6_block_table_read(n6_block_table_t *table, char *text, char *error, size_t size)
 {
     char shown[80];
     int number = 0;
+    table->epochs = 0;
     table->blocks = 0;
     table->pools = 0;
     for (char *line = text; line;) {
@@ -136,6 +157,9 @@ int n6_block_table_read(n6_block_table_t *table, char *text, char *error, size_t
     if (table->blocks == 0) {
         snprintf(error, size, "no block in it");
         return -1;
+    }
+    if (table->epochs == 0) {
+        table->epochs = span(table);
     }
     return 0;
 }

@@ -1,5 +1,5 @@
 /*
- * litert.h - TensorFlow Lite networks on the host, behind the core's n6_npu_t.
+ * litert.h - TensorFlow Lite networks on the host, as an n6_npu_t of the core.
  *
  * LiteRT is opened from the shared library that the Python package ai-edge-litert brings; nothing
  * is linked. A network runs on a thread of its own, on one core, with XNNPACK. The core polls:

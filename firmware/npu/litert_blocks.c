@@ -221,16 +221,10 @@ static int read_table(litert_load_t *load, const char *text)
     if (n6_block_table_read(&table, n6_litert_keep_text(self, text), reason, sizeof(reason))) {
         return n6_litert_fail(load, "its block table: %s", reason);
     }
-    uint16_t first = UINT16_MAX;
-    uint16_t last = 0;
-    for (size_t i = 0; i < table.blocks; i++) {
-        first = table.block[i].first < first ? table.block[i].first : first;
-        last = table.block[i].last > last ? table.block[i].last : last;
-    }
     self->table = true;
     self->about.block = table.block;
     self->about.blocks = table.blocks;
-    self->about.epochs = (uint16_t)(last - first + 1);
+    self->about.epochs = table.epochs;
     self->about.pool = table.pool;
     self->about.pools = table.pools;
     return 0;

@@ -9,7 +9,7 @@
 #include "litert_tensors.h"
 #include "n6_crc.h"
 
-/* LiteRT does not say why it cannot read a file; the plain cases are told apart here. */
+/* LiteRT does not say why it cannot read a file; the plain cases are found here. */
 static int check_file(litert_load_t *load, uint32_t *crc, uint32_t *bytes)
 {
     static const char identifier[] = "TFL3";

@@ -40,7 +40,7 @@ typedef struct {
     void *kept;        /* everything that n6_litert_keep() gave */
 } litert_network_t;
 
-/* What is at hand while a network is loaded. */
+/* What is needed while a network is loaded. */
 typedef struct {
     litert_network_t *self;
     lrt_environment_t *environment;

@@ -1,7 +1,7 @@
 /*
  * ll_aton.c - n6_npu_t on ST's LL_ATON runtime.
  *
- * Describing   LL_Buffer_InfoTypeDef becomes n6_tensor_t. mem_shape is the shape that lies in
+ * Describing   LL_Buffer_InfoTypeDef becomes n6_tensor_t. mem_shape is the shape that is in
  *              memory. Element types are matched by name, since their numbers moved between
  *              runtimes 1.1.0 and 1.1.1. The list of inputs may also hold parameters; they are
  *              skipped. Epoch blocks are described by the registry, which has read the network's
@@ -28,7 +28,7 @@
  *
  * Inputs       A network that was generated with --no-inputs-allocation takes its input where it
  *              is: the core's input slot becomes the network's buffer. Otherwise the slot is copied
- *              into the network's own input buffer, which lies in a pool that is overwritten during
+ *              into the network's own input buffer, which is in a pool that is overwritten during
  *              the run.
  */
 #include "ll_aton.h"
@@ -55,7 +55,7 @@ static const LL_Buffer_InfoTypeDef *outputs_of(const NN_Instance_TypeDef *instan
     return instance->network->output_buffers_info();
 }
 
-/* The next entry at or behind info that is a tensor and not a parameter; NULL at the end. */
+/* The next entry from info on that is a tensor and not a parameter; NULL at the end. */
 static const LL_Buffer_InfoTypeDef *tensor_at(const LL_Buffer_InfoTypeDef *info)
 {
     while (info->name != NULL && info->is_param) {

@@ -3,7 +3,7 @@
  *
  * The networks come from a registry: C that `n6link firmware registry` writes from the generated
  * folders. It declares an instance of every network, reserves the memory of its description, and
- * tells what the compiled network itself does not know: its name, its card, its memory pools, and
+ * says what the compiled network itself does not know: its name, its card, its memory pools, and
  * what the reports say of its epochs. Everything else is read from the network at start-up.
  */
 #ifndef N6_LL_ATON_H
@@ -15,7 +15,9 @@
  * alike. */
 #define N6_ATON_VERSION                                                                            \
     (LL_ATON_VERSION_MAJOR * 10000 + LL_ATON_VERSION_MINOR * 100 + LL_ATON_VERSION_MICRO)
-#if N6_ATON_VERSION >= 10101
+#if N6_ATON_VERSION < 10100
+#error "LL_ATON 1.1.0 or later is needed: generate with ST Edge AI Core 2.1 or later"
+#elif N6_ATON_VERSION >= 10101
 #include "ll_aton_rt_user_api.h"
 #else
 #include "ll_aton_runtime.h"

@@ -300,7 +300,7 @@ static const void *output(void *context, uint8_t index)
     return self->arena + reference_networks[self->current].output_at[index];
 }
 
-/* The address of memory on a 32-bit machine; elsewhere it would tell nothing. */
+/* The address of memory on a 32-bit machine; elsewhere it would mean nothing. */
 static uint32_t address(const void *memory)
 {
     return sizeof memory == sizeof(uint32_t) ? (uint32_t)(uintptr_t)memory : 0;

@@ -1,5 +1,5 @@
 /*
- * reference_kernels.h - the two inner loops of the reference NPU, for the instruction set at hand.
+ * reference_kernels.h - the two inner loops of the reference NPU, for the instruction set of the target.
  *
  *   dot(a, b, n, sum)          sum + a[0] * b[0] + ... + a[n-1] * b[n-1]
  *   accumulate(sums, a, b, n)  sums[i] += a[i] * b[i] for i < n

@@ -8,7 +8,7 @@
  *
  * and writes, for each input,
  *
- *   reference.out  the outputs one behind the other, then start, pre, core and post of every epoch
+ *   reference.out  the outputs one after the other, then start, pre, core and post of every epoch
  *                  block (uint64 each) on a clock that counts how often it was read
  */
 #include <stdio.h>

@@ -2,7 +2,7 @@
  * Fuzzes the whole device: any bytes, after an honest HELLO, so that they meet an open session.
  *
  * The invariant: however the bytes are cut into reads, the same frames are found in them, and the
- * same bytes skipped; everything that the device sends is a good frame; nothing is written beside
+ * same bytes skipped; everything that the device sends is a good frame; nothing is written outside
  * its buffers; and after a silence it opens a session and answers a PING. The rig checks the frames
  * and the buffers, the sanitizers the rest.
  *
@@ -67,8 +67,8 @@ static n6_link_counts_t feed(const uint8_t *bytes, size_t size, size_t read_size
 static void mend(uint8_t *bytes, size_t size)
 {
     for (size_t at = 0; at + 16 <= size; at++) {
-        uint16_t length;
-        uint32_t id;
+        uint16_t length = 0;
+        uint32_t id = 0;
         uint8_t *frame = bytes + at;
         if (frame[0] != 'n' || frame[1] != '6') {
             continue;
@@ -138,7 +138,7 @@ static size_t mutate(uint32_t *seed)
 static int run_file(const char *name)
 {
     FILE *file = fopen(name, "rb");
-    size_t size;
+    size_t size = 0;
 
     if (!file) {
         perror(name);
@@ -152,7 +152,7 @@ static int run_file(const char *name)
 int main(int count, char **arguments)
 {
     for (int i = 1; i < count; i++) {
-        char *end;
+        char *end = NULL;
         const unsigned long rounds = strtoul(arguments[i], &end, 10);
         uint32_t seed = (uint32_t)rounds * 2654435761u + 1u;
         if (*end != '\0' && run_file(arguments[i]) != 0) {

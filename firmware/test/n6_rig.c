@@ -424,7 +424,8 @@ static size_t smaller(size_t a, size_t b)
 static size_t receive(rig_t *rig, const uint8_t *bytes, size_t size)
 {
     n6_window_t window[N6_LINK_WINDOWS];
-    size_t done = 0, count = 1;
+    size_t done = 0;
+    size_t count = 1;
 
     size = smaller(size, rig->read_size);
     if (rig->vectors) {
@@ -448,7 +449,8 @@ static size_t receive(rig_t *rig, const uint8_t *bytes, size_t size)
 static size_t transmit(rig_t *rig)
 {
     n6_span_t span[N6_LINK_SPANS];
-    size_t done = 0, count = 1;
+    size_t done = 0;
+    size_t count = 1;
 
     if (rig->vectors) {
         count = n6_server_tx_spans(&rig->server, span);
@@ -566,7 +568,7 @@ static void skip_credits(rig_t *rig)
 
 const rig_frame_t *rig_take(rig_t *rig, uint8_t type, uint32_t id)
 {
-    const rig_frame_t *frame;
+    const rig_frame_t *frame = NULL;
 
     if (type != N6_MESSAGE_TYPE_CREDIT) {
         skip_credits(rig);

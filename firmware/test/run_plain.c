@@ -14,7 +14,8 @@ void n6_test_fail(const char *file, int line, const char *what, long long got, l
 
 int main(void)
 {
-    volatile int run = 0, failed = 0;
+    volatile int run = 0;
+    volatile int failed = 0;
 
     for (const n6_suite_t *volatile suite = n6_suites; suite->name; suite++) {
         for (const n6_test_t *volatile test = suite->tests; test->name; test++) {

@@ -5,7 +5,7 @@ static const rig_frame_t *describe(rig_t *rig, uint32_t id, uint16_t network, ui
                                    uint32_t first, n6_describe_reply_t *reply)
 {
     const n6_describe_t body = {.network = network, .section = section, .first = first};
-    const rig_frame_t *frame;
+    const rig_frame_t *frame = NULL;
 
     rig_send(rig, N6_MESSAGE_TYPE_DESCRIBE, id, &body, sizeof body);
     frame = rig_take(rig, N6_MESSAGE_TYPE_DESCRIBE, id);
@@ -21,7 +21,7 @@ static void info(void)
 {
     rig_t *rig = rig_session();
     n6_info_reply_t reply;
-    const rig_frame_t *frame;
+    const rig_frame_t *frame = NULL;
 
     rig->port.runtime = "rig";
     rig_send(rig, N6_MESSAGE_TYPE_INFO, 2, NULL, 0);
@@ -70,7 +70,7 @@ static void list(void)
     n6_list_t body = {0};
     n6_list_reply_t reply;
     n6_network_record_t record;
-    const rig_frame_t *frame;
+    const rig_frame_t *frame = NULL;
 
     rig_send(rig, N6_MESSAGE_TYPE_LIST, 2, &body, sizeof body);
     frame = rig_take(rig, N6_MESSAGE_TYPE_LIST, 2);

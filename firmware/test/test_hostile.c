@@ -1,5 +1,5 @@
 /*
- * Any bytes at any time, from a seed. After each run: nothing was written beside the buffers,
+ * Any bytes at any time, from a seed. After each run: nothing was written outside the buffers,
  * everything that the device sent is a good frame (the rig checks that), and a PING after a silence
  * is answered, as protocol.md section 9 demands.
  */

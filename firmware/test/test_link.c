@@ -70,8 +70,9 @@ static size_t push(bench_t *b, const uint8_t *bytes, size_t size, bool both)
         done += part;
     }
     n6_link_rx_done(&b->link, done);
-    while (n6_link_parse(&b->link))
+    while (n6_link_parse(&b->link)) {
         ;
+    }
     return done;
 }
 
@@ -136,7 +137,8 @@ static void every_flipped_bit_is_found(void)
 /* A frame inside a broken frame is found: broken ones are searched again. */
 static void frames_inside_broken_frames(void)
 {
-    uint8_t line[256], inner[64];
+    uint8_t line[256];
+    uint8_t inner[64];
     const size_t inner_size = ping(inner, 5);
 
     EACH_STEP
@@ -179,7 +181,8 @@ static void lengths_have_limits(void)
 
 static void chunks_go_into_place(void)
 {
-    uint8_t line[2 * CHUNK + 128], bytes[CHUNK];
+    uint8_t line[2 * CHUNK + 128];
+    uint8_t bytes[CHUNK];
 
     for (size_t i = 0; i < CHUNK; i++) {
         bytes[i] = (uint8_t)(i * 7);
@@ -202,7 +205,8 @@ static void chunks_go_into_place(void)
 
 static void a_window_is_the_place_itself(void)
 {
-    uint8_t line[CHUNK + 64], bytes[CHUNK] = {1, 2, 3};
+    uint8_t line[CHUNK + 64];
+    uint8_t bytes[CHUNK] = {1, 2, 3};
     const size_t size = rig_data(line, 3, 0, 256, 0, bytes, CHUNK);
     n6_window_t window[N6_LINK_WINDOWS];
     bench_t *b = bench();
@@ -221,7 +225,8 @@ static void a_window_is_the_place_itself(void)
 
 static void damaged_and_unwanted_chunks(void)
 {
-    uint8_t line[CHUNK + 64], bytes[CHUNK] = {0};
+    uint8_t line[CHUNK + 64];
+    uint8_t bytes[CHUNK] = {0};
 
     EACH_STEP
     {
@@ -254,7 +259,8 @@ static void damaged_and_unwanted_chunks(void)
 
 static void giving_up(void)
 {
-    uint8_t line[CHUNK + 64], bytes[CHUNK] = {0};
+    uint8_t line[CHUNK + 64];
+    uint8_t bytes[CHUNK] = {0};
     const size_t chunk_size = rig_data(line, 3, 0, 0, 0, bytes, CHUNK);
     bench_t *b = bench();
 
@@ -268,14 +274,15 @@ static void giving_up(void)
     feed(b, line, ping(line, 6), 64);
     EQUAL(b->controls, 1);
 
-    /* A control frame that promised more than came: what lies behind it is found. */
+    /* A control frame that promised more than came: what comes after it is found. */
     (void)rig_frame(line, N6_MESSAGE_TYPE_LIST, 0, 4, bytes, 200);
     feed(b, line, 20, 64);
     feed(b, line, ping(line, 7), 64);
     EQUAL(b->controls, 1);
     n6_link_give_up(&b->link);
-    while (n6_link_parse(&b->link))
+    while (n6_link_parse(&b->link)) {
         ;
+    }
     EQUAL(b->controls, 2);
     EQUAL(b->id[1], 7);
 }
@@ -283,7 +290,8 @@ static void giving_up(void)
 /* The port filled a window of a chunk that has been given up meanwhile. */
 static void bytes_for_a_chunk_that_was_given_up(void)
 {
-    uint8_t line[CHUNK + 64], bytes[CHUNK] = {0};
+    uint8_t line[CHUNK + 64];
+    uint8_t bytes[CHUNK] = {0};
     n6_window_t window[N6_LINK_WINDOWS];
     bench_t *b = bench();
 
@@ -308,8 +316,9 @@ static void answers_need_room(void)
     n6_span_t span[N6_LINK_SPANS];
     bench_t *b = bench();
 
-    while (n6_link_send(&b->link, N6_MESSAGE_TYPE_LOG, 0, 0, zeros, sizeof zeros))
+    while (n6_link_send(&b->link, N6_MESSAGE_TYPE_LOG, 0, 0, zeros, sizeof zeros)) {
         ;
+    }
     feed(b, line, ping(line, 6), 64);
     EQUAL(b->controls, 0);
     CHECK(b->link.blocked);
@@ -320,18 +329,22 @@ static void answers_need_room(void)
     EQUAL(b->controls, 1);
 }
 
-/* What goes in comes out in order, whatever the sizes, round and round the memory. */
+/* What goes in comes out in order, whatever the sizes, also where the memory wraps. */
 static void queue_keeps_order(void)
 {
-    static uint8_t sent[1 << 16], got[1 << 16], payload[N6_LIMIT_MAX_CONTROL];
+    static uint8_t sent[1 << 16];
+    static uint8_t got[1 << 16];
+    static uint8_t payload[N6_LIMIT_MAX_CONTROL];
     uint32_t seed = 11;
-    size_t in = 0, out = 0;
+    size_t in = 0;
+    size_t out = 0;
     bench_t *b = bench();
 
     while (in < sizeof sent - N6_LINK_FRAME_MAX) {
         const size_t size = rig_random(&seed) % 600;
         n6_span_t span[N6_LINK_SPANS];
-        size_t count, part = rig_random(&seed) % 700;
+        size_t count;
+        size_t part = rig_random(&seed) % 700;
         memset(payload, (int)(in & 0x7f), size);
         if (n6_link_send(&b->link, N6_MESSAGE_TYPE_LOG, 0, (uint32_t)in, payload, size)) {
             in += rig_frame(sent + in, N6_MESSAGE_TYPE_LOG, 0, (uint32_t)in, payload, size);

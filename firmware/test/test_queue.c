@@ -192,7 +192,8 @@ static void input_that_turns_out_wrong(void)
 static void repeated_infers_run_once(void)
 {
     rig_t *rig = begin();
-    const n6_infer_t infer = infer_of(1, 0), other = infer_of(2, 1);
+    const n6_infer_t infer = infer_of(1, 0);
+    const n6_infer_t other = infer_of(2, 1);
 
     hold_npu(rig);
     rig_infer(rig, 4, &infer, NULL);

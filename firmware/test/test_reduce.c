@@ -48,8 +48,8 @@ static void fill(uint8_t dtype, uint32_t seed)
 
 static double value_of(uint8_t dtype, uint32_t index)
 {
-    float real;
-    int16_t word;
+    float real = NAN;
+    int16_t word = 0;
 
     memcpy(&real, data + (size_t)index * 4, dtype == N6_DTYPE_FLOAT32 ? 4 : 0);
     memcpy(&word, data + (size_t)index * 2, dtype == N6_DTYPE_INT16 ? 2 : 0);
@@ -73,7 +73,7 @@ static bool larger(double a, double b)
 
 static int32_t bits_of(uint8_t dtype, uint32_t index)
 {
-    int32_t bits;
+    int32_t bits = 0;
 
     if (dtype != N6_DTYPE_FLOAT32) {
         return (int32_t)value_of(dtype, index);
@@ -92,7 +92,7 @@ static n6_peak_t peak_at(uint32_t index)
 static uint32_t reduce(uint8_t dtype, const n6_return_t *what, uint32_t *count)
 {
     const n6_tensor_t tensor = tensor_of(dtype);
-    int32_t size;
+    int32_t size = 0;
 
     EQUAL(n6_reduce_check(&tensor, what), N6_STATUS_OK);
     memset(out, 0xee, sizeof out);
@@ -116,7 +116,7 @@ static void argmax(void)
         const uint8_t dtype = dtypes[round % 4];
         const uint16_t width = channels[round / 4];
         const n6_return_t what = {.reduction = N6_REDUCTION_ARGMAX, .channels = width};
-        uint32_t count;
+        uint32_t count = 0;
 
         if (ELEMENTS % width != 0) {
             continue;
@@ -155,7 +155,7 @@ static void topk(void)
                                   .length = cases[round / 4].length,
                                   .k = cases[round / 4].k};
         static bool taken[ELEMENTS];
-        uint32_t count;
+        uint32_t count = 0;
 
         fill(dtype, round + 100);
         EQUAL(reduce(dtype, &what, &count), k * 8);
@@ -185,13 +185,15 @@ static void threshold_round(uint32_t round, uint8_t dtype, uint32_t width, uint1
     const uint32_t size = size_of(dtype);
     const uint32_t record = 4 + (width * size + 3) / 4 * 4;
     const uint32_t channel = round % width;
-    uint32_t passed = 0, used = 0, total;
+    uint32_t passed = 0;
+    uint32_t used = 0;
+    uint32_t total;
     n6_return_t what = {.reduction =
                             columns ? N6_REDUCTION_THRESHOLD_COLUMNS : N6_REDUCTION_THRESHOLD,
                         .channels = (uint16_t)width,
                         .channel = (uint16_t)channel,
                         .k = k};
-    double limit;
+    double limit = NAN;
 
     fill(dtype, round + 200);
     what.threshold = (uint32_t)bits_of(dtype, 7); /* one of the values: equality passes */
@@ -205,7 +207,7 @@ static void threshold_round(uint32_t round, uint8_t dtype, uint32_t width, uint1
     for (uint32_t row = 0; row < rows; row++) {
         const uint32_t score = columns ? channel * rows + row : row * width + channel;
         const uint8_t *at = out + (size_t)passed * record;
-        uint32_t index;
+        uint32_t index = 0;
         if (!(value_of(dtype, score) >= limit)) {
             continue;
         }
@@ -239,7 +241,7 @@ static void threshold(void)
 
 static void raw(void)
 {
-    uint32_t count;
+    uint32_t count = 0;
     n6_return_t what = {.reduction = N6_REDUCTION_RAW};
     n6_tensor_t tensor = {.dtype = N6_DTYPE_FLOAT16, .size = 100};
 

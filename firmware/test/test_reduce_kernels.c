@@ -47,8 +47,9 @@ static void fill(bool few)
 
 static void compare(const n6_tensor_t *tensor, const n6_return_t *what, const uint8_t *from)
 {
-    uint32_t count, scalar_count;
-    int32_t size;
+    uint32_t count;
+    uint32_t scalar_count;
+    int32_t size = 0;
 
     EQUAL(scalar_check(tensor, what), N6_STATUS_OK);
     memset(got, 0xa5, sizeof got);
@@ -60,7 +61,7 @@ static void compare(const n6_tensor_t *tensor, const n6_return_t *what, const ui
     BYTES(got, wanted, (size_t)size + 64);
 }
 
-/* A tensor of whole rows, which mostly lies where vectors can read it. */
+/* A tensor of whole rows, which is mostly where vectors can read it. */
 static n6_tensor_t tensor_of(uint8_t dtype, uint32_t channels, const uint8_t **from)
 {
     const uint32_t size = element_size(dtype);
@@ -76,7 +77,7 @@ static void argmax_kernels(void)
     seed = 11;
     for (uint32_t round = 0; round < 400; round++) {
         const uint16_t channels = (uint16_t)(1 + below(round % 3 ? 20 : 300));
-        const uint8_t *from;
+        const uint8_t *from = NULL;
         const n6_tensor_t tensor = tensor_of(dtypes[round % 4], channels, &from);
         compare(&tensor, &(n6_return_t){.reduction = N6_REDUCTION_ARGMAX, .channels = channels},
                 from);
@@ -87,7 +88,7 @@ static void topk_kernels(void)
 {
     seed = 12;
     for (uint32_t round = 0; round < 400; round++) {
-        const uint8_t *from;
+        const uint8_t *from = NULL;
         const n6_tensor_t tensor = tensor_of(dtypes[round % 4], 1, &from);
         const uint32_t elements = tensor.size / element_size(tensor.dtype);
         const uint32_t offset = below(elements);
@@ -110,7 +111,7 @@ static void threshold_kernels(void)
     seed = 13;
     for (uint32_t round = 0; round < 400; round++) {
         const uint16_t channels = (uint16_t)(1 + below(60));
-        const uint8_t *from;
+        const uint8_t *from = NULL;
         const n6_tensor_t tensor = tensor_of(dtypes[round % 4], channels, &from);
         const n6_return_t what = {
             .reduction = round % 5 ? N6_REDUCTION_THRESHOLD_COLUMNS : N6_REDUCTION_THRESHOLD,
@@ -119,7 +120,7 @@ static void threshold_kernels(void)
             .threshold = thresholds[below(14)],
             .k = (uint16_t)(1 + below(60)),
         };
-        if (scalar_check(&tensor, &what) == N6_STATUS_OK) { /* a NaN is no threshold */
+        if (scalar_check(&tensor, &what) == N6_STATUS_OK) { /* a NaN is not a threshold */
             compare(&tensor, &what, from);
         }
     }

@@ -107,7 +107,7 @@ static void all_outputs(void)
 {
     for (int vectors = 0; vectors < 2; vectors++) {
         rig_t *rig = begin();
-        const rig_frame_t *frame;
+        const rig_frame_t *frame = NULL;
         n6_result_t result;
         n6_result_record_t record;
 
@@ -148,7 +148,7 @@ static void parts_start_at_multiples_of_four(void)
         {.output = 1, .offset = 79},
         {.output = 0, .reduction = N6_REDUCTION_ARGMAX, .channels = 3},
     };
-    const rig_frame_t *frame;
+    const rig_frame_t *frame = NULL;
     n6_result_record_t record;
 
     memset(rig->result[0], 0xee, RIG_RESULT_SIZE);
@@ -307,9 +307,9 @@ static void naks(void)
     send_nak(rig, 3, 0, 0xffffffff);
     (void)take_data(rig, 3, 0, 256);
     (void)take_data(rig, 3, 256, 16);
-    send_nak(rig, 3, 257, 1); /* not a multiple: the chunk that it lies in */
+    send_nak(rig, 3, 257, 1); /* not a multiple: the chunk that it is in */
     (void)take_data(rig, 3, 256, 16);
-    send_nak(rig, 3, 512, 0); /* behind the end */
+    send_nak(rig, 3, 512, 0); /* after the end */
     send_nak(rig, 99, 0, 0);  /* of nothing */
     send_nak(rig, 0, 0, 0);
     rig_nothing(rig);
@@ -377,7 +377,7 @@ static void the_list_of_repairs_is_bounded(void)
 static void reads(void)
 {
     rig_t *rig = begin();
-    const rig_frame_t *frame;
+    const rig_frame_t *frame = NULL;
     n6_result_t result;
 
     infer(rig, 3, 1);
@@ -480,7 +480,7 @@ static void the_longest_cached_goes_first(void)
 static void buffers_on_their_way_are_spared(void)
 {
     rig_t *rig = begin_with_window(1 << 20);
-    const uint8_t *from;
+    const uint8_t *from = NULL;
     n6_infer_t body = infer_of(3);
     uint8_t payload[sizeof body];
 

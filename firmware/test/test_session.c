@@ -28,7 +28,7 @@ static int init(rig_t *rig)
 
 static void configurations_that_do_not_hold(void)
 {
-    rig_t *rig;
+    rig_t *rig = NULL;
 
 #define REFUSES(change, status)                                                                    \
     do {                                                                                           \
@@ -65,7 +65,7 @@ static void configurations_that_do_not_hold(void)
 
 static void networks_that_are_not_described(void)
 {
-    rig_t *rig;
+    rig_t *rig = NULL;
     n6_network_t network;
 
 #define REFUSES(change)                                                                            \
@@ -95,7 +95,7 @@ static void hello_tells_what_the_device_is(void)
     rig_t *rig = rig_new();
     const n6_hello_t hello = hello_of(0x1122334455667788);
     n6_hello_reply_t reply;
-    const rig_frame_t *frame;
+    const rig_frame_t *frame = NULL;
 
     rig->port.fault_record = "pc 0x8000 lr 0x9000";
     rig->port.runtime = "rig 1";
@@ -156,7 +156,7 @@ static void requests_that_are_refused(void)
     rig_take_error(rig, 3, N6_STATUS_UNKNOWN_TYPE);
     rig_send(rig, N6_MESSAGE_TYPE_PING, 4, zeros, 15);
     EQUAL(rig_take_error(rig, 4, N6_STATUS_BAD_REQUEST).value, 15);
-    rig_send(rig, N6_MESSAGE_TYPE_PING, 5, zeros, 40); /* bytes behind what is known are skipped */
+    rig_send(rig, N6_MESSAGE_TYPE_PING, 5, zeros, 40); /* bytes after what is known are skipped */
     (void)rig_take(rig, N6_MESSAGE_TYPE_PING, 5);
     rig_send(rig, N6_MESSAGE_TYPE_PING, 0, zeros, 16); /* id 0 cannot be answered */
     rig_feed(rig, line, rig_frame(line, N6_MESSAGE_TYPE_ERROR, N6_FLAG_REPLY, 9, zeros, 8));
@@ -240,7 +240,7 @@ static void logs_have_levels(void)
     rig_t *rig = rig_start();
     const n6_hello_t hello = hello_of(1);
     n6_log_t log;
-    const rig_frame_t *frame;
+    const rig_frame_t *frame = NULL;
 
     n6_server_log(&rig->server, N6_LOG_LEVEL_ERROR, "nobody listens");
     rig_send(rig, N6_MESSAGE_TYPE_HELLO, 1, &hello, sizeof hello);
@@ -271,7 +271,7 @@ static void logs_have_levels(void)
     rig_nothing(rig);
 }
 
-/* A device that logs without end still answers, and tells how many lines were lost. */
+/* A device that logs without end still answers, and reports how many lines were lost. */
 static void logs_never_cost_an_answer(void)
 {
     rig_t *rig = rig_session();
@@ -309,7 +309,8 @@ static void logs_never_cost_an_answer(void)
 static void silence_ends_a_frame(void)
 {
     rig_t *rig = rig_session();
-    uint8_t line[600], bytes[RIG_CHUNK] = {0};
+    uint8_t line[600];
+    uint8_t bytes[RIG_CHUNK] = {0};
     const n6_ping_t ping = {0};
 
     (void)rig_data(line, 2, 0, 0, 0, bytes, RIG_CHUNK);
@@ -327,13 +328,13 @@ static void silence_ends_a_frame(void)
     rig_send(rig, N6_MESSAGE_TYPE_PING, 3, &ping, sizeof ping);
     (void)rig_take(rig, N6_MESSAGE_TYPE_PING, 3);
 
-    /* A control frame that promises 500 bytes; a whole one lies in what has come of it. */
+    /* A control frame that promises 500 bytes; a whole one is in what has come of it. */
     (void)rig_frame(line, N6_MESSAGE_TYPE_LIST, 0, 4, bytes, 200);
     size_t size = 30 + rig_frame(line + 30, N6_MESSAGE_TYPE_PING, 0, 5, &ping, sizeof ping);
     rig_feed(rig, line, size);
     rig_nothing(rig);
     rig->now += 249999;
-    rig_feed(rig, line, 1); /* not silent: the time begins anew */
+    rig_feed(rig, line, 1); /* not silent: the time begins again */
     rig->now += 249999;
     rig_run(rig);
     rig_nothing(rig);
@@ -367,15 +368,16 @@ static void a_deaf_host_loses_nothing(void)
 {
     rig_t *rig = rig_session();
     static uint8_t line[200 * 32];
-    size_t size = 0, fed = 0;
-    uint8_t *at;
+    size_t size = 0;
+    size_t fed = 0;
+    uint8_t *at = NULL;
 
     for (uint32_t i = 0; i < 200; i++) {
         const n6_ping_t ping = {.host_time = i};
         size += rig_frame(line + size, N6_MESSAGE_TYPE_PING, 0, 100 + i, &ping, sizeof ping);
     }
     rig->deaf = true;
-    for (size_t room; (room = n6_server_rx_space(&rig->server, &at)) > 0 && fed < size;) {
+    for (size_t room = 0; (room = n6_server_rx_space(&rig->server, &at)) > 0 && fed < size;) {
         memcpy(at, line + fed, room < size - fed ? room : size - fed);
         n6_server_rx_done(&rig->server, room < size - fed ? room : size - fed);
         fed += room < size - fed ? room : size - fed;
@@ -398,7 +400,8 @@ static void a_deaf_host_loses_nothing(void)
 static void another_client(void)
 {
     rig_t *rig = rig_session();
-    uint8_t line[300], bytes[RIG_CHUNK] = {0};
+    uint8_t line[300];
+    uint8_t bytes[RIG_CHUNK] = {0};
     const n6_hello_t hello = hello_of(3);
 
     rig->deaf = true;

@@ -152,7 +152,7 @@ static const rig_frame_t *epochs(rig_t *rig, uint32_t id, uint16_t network, uint
                                  n6_epoch_stats_reply_t *reply)
 {
     const n6_epoch_stats_t body = {network, first};
-    const rig_frame_t *frame;
+    const rig_frame_t *frame = NULL;
 
     rig_send(rig, N6_MESSAGE_TYPE_EPOCH_STATS, id, &body, sizeof body);
     frame = rig_take(rig, N6_MESSAGE_TYPE_EPOCH_STATS, id);
@@ -169,7 +169,7 @@ static void epoch_times_add_up(void)
     n6_epoch_stats_reply_t reply;
     n6_block_stats_t block;
     const n6_epoch_stats_t wrong = {RIG_NETWORKS, 0};
-    const rig_frame_t *frame;
+    const rig_frame_t *frame = NULL;
 
     (void)epochs(rig, 3, RIG_IMAGE, 0, &reply);
     EQUAL(reply.runs, 0);
@@ -202,7 +202,7 @@ static void endless_passes(void)
     rig_t *rig = begin();
     n6_epoch_stats_reply_t reply;
     n6_block_stats_t block;
-    const rig_frame_t *frame;
+    const rig_frame_t *frame = NULL;
 
     rig->starts = 100000000;
     run(rig, 4, 1);
@@ -220,7 +220,7 @@ static void reset_zeroes_everything(void)
     n6_epoch_stats_reply_t reply;
     n6_block_stats_t block;
     n6_stats_reply_t after;
-    const rig_frame_t *frame;
+    const rig_frame_t *frame = NULL;
 
     run(rig, 3, 500);
     rig->now = 99000;
@@ -253,7 +253,7 @@ static void events_at_a_rate(void)
 {
     rig_t *rig = begin();
     n6_network_stats_t networks[RIG_NETWORKS];
-    const rig_frame_t *frame;
+    const rig_frame_t *frame = NULL;
     const n6_hello_t hello = {.major = N6_VERSION_MAJOR, .schema = N6_SCHEMA_ID};
 
     subscribe(rig, 3, 100);
@@ -271,7 +271,7 @@ static void events_at_a_rate(void)
     rig_run(rig);
     (void)rig_take(rig, N6_MESSAGE_TYPE_STATS, 0);
     EQUAL(n6_server_due(&rig->server), 70000);
-    rig->now += 350000; /* too late: two are left out, and it begins anew */
+    rig->now += 350000; /* too late: two are left out, and it begins again */
     rig_run(rig);
     (void)rig_take(rig, N6_MESSAGE_TYPE_STATS, 0);
     rig_nothing(rig);

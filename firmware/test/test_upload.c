@@ -144,7 +144,8 @@ static void duplicates_are_counted(void)
 static void marked_chunks_are_safe(void)
 {
     rig_t *rig = begin();
-    uint8_t other[RIG_CHUNK] = {0}, line[RIG_CHUNK + 28];
+    uint8_t other[RIG_CHUNK] = {0};
+    uint8_t line[RIG_CHUNK + 28];
 
     chunk(rig, 2, 0);
     rig_feed(rig, line, rig_data(line, 2, 256, 0, 0, other, RIG_CHUNK));
@@ -155,7 +156,7 @@ static void a_damaged_chunk_is_asked_for_at_once(void)
 {
     rig_t *rig = begin();
     uint8_t line[RIG_CHUNK + 28];
-    size_t size;
+    size_t size = 0;
 
     chunk(rig, 2, 0);
     size = rig_data(line, 2, 256, 512, 0, image + 512, RIG_CHUNK);
@@ -286,7 +287,7 @@ static void chunks_that_are_refused(void)
     rig_check_guards(rig);
 }
 
-/* The last chunk that fits a slot whose size is no multiple of the chunk. */
+/* The last chunk that fits a slot whose size is not a multiple of the chunk. */
 static void the_end_of_a_slot(void)
 {
     rig_t *rig = rig_new();
@@ -311,7 +312,8 @@ static void credits_move_by_half_a_window(void)
 {
     rig_t *rig = begin();
     n6_credit_t credit;
-    uint8_t line[RIG_CHUNK + 28], bytes[RIG_CHUNK] = {0};
+    uint8_t line[RIG_CHUNK + 28];
+    uint8_t bytes[RIG_CHUNK] = {0};
 
     for (uint32_t i = 0; i < 12; i++) {
         rig_feed(rig, line, rig_data(line, 2, i * 256, (i % 16) * 256, 0, bytes, RIG_CHUNK));

@@ -53,8 +53,9 @@ static void feed(n6_link_t *link, const uint8_t *bytes, size_t size, size_t step
         part = part < window[0].size ? part : window[0].size;
         memcpy(window[0].at, bytes, part);
         n6_link_rx_done(link, part);
-        while (n6_link_parse(link))
+        while (n6_link_parse(link)) {
             ;
+        }
         bytes += part;
         size -= part;
     }
@@ -117,7 +118,7 @@ static void vectors_are_made_again(void)
     }
 }
 
-/* All that the host says in the example of protocol.md, at once: the device says what stands there.
+/* All that the host says in the example of protocol.md, at once: the device says what is written there.
  */
 static void example_is_reproduced(void)
 {

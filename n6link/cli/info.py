@@ -132,7 +132,7 @@ def _networks_table(networks: list[Network]) -> Table:
             "\n".join(_brief(spec) for spec in network.inputs.values()),
             "\n".join(_brief(spec) for spec in network.outputs.values()),
             str(epochs.epochs),
-            f"{epochs.offload_by_count:.1%}" if epochs.epochs else "-",
+            epochs.offload_share,
             size(sum(pool.used for pool in network.pools)) if network.pools else "-",
         )
     return shown
@@ -186,7 +186,7 @@ def _numbers(spec: TensorSpec) -> tuple[str, str, str]:
 
 def _epochs(network: Network) -> Group:
     table = network.epochs
-    kinds = tables.table(f"{table.epochs} epochs in {len(table)} blocks, {table.offload_by_count:.1%} on the NPU")
+    kinds = tables.table(f"{table.epochs} epochs in {len(table)} blocks, {table.offload_share} on the NPU")
     for name in ("kind", "epochs", "share", "", "where"):
         kinds.add_column(name, justify="right" if name in ("epochs", "share") else "left")
     for kind, count in table.counts.items():

@@ -97,10 +97,7 @@ def profile(
     if report:
         from n6link.epochs.st_report import read
 
-        table = read(report).table
-        if table is None:
-            raise BadInput(f"{report} lists no epochs; give the generate report or the c_info of the network.")
-        measured, disagreements = measured.joined(table)
+        measured, disagreements = measured.joined(read(report).require_table())
     compared = diff.Diff.of(Profile.load(base), measured) if base else None
     violations = diff.check(gate, measured, compared.base if compared else None) if gate else []
     from n6link.epochs import export

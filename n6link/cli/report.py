@@ -18,6 +18,7 @@ from n6link.cli.common import FAILED, Json, emit, err, listing, out
 from n6link.console import duration
 from n6link.epochs import patterns
 from n6link.epochs.pools import Pool
+from n6link.epochs.table import UNKNOWN
 from n6link.epochs.timers import EpochTable
 from n6link.errors import ReportError
 from n6link.protocol import EpochKind
@@ -206,23 +207,14 @@ def _places(pools: Iterable[Pool], part: Callable[[Pool], int], total: int) -> s
     return (f"{size(total)} ({names})" if names else size(total)) if total else ""
 
 
-def _offload_by_count(item: Report) -> str:
-    if item.table is None:
-        return ""
-    if item.table.unlisted:
-        return "not known"
-    hybrid = f" + {item.table.hybrid_by_count:.1%} hybrid" if item.table.counts[EpochKind.HYBRID] else ""
-    return f"{item.table.offload_by_count:.1%}{hybrid}"
-
-
 def _millions(macc: int) -> str:
     return f"{macc / 1e6:.0f} M" if macc >= 1_000_000 else f"{macc / 1e6:.3f} M"
 
 
 def _causes(item: Report) -> str:
-    """What the CPU computes, each operation once."""
-    names = (name for block in item.table.blocks if block.fallback for name in block.operations) if item.table else ()
-    return ", ".join(dict.fromkeys(names))
+    """What the CPU computes, the most frequent first, each operation once."""
+    names = (name.strip() for causes in item.table.fallbacks for name in causes.split(",")) if item.table else ()
+    return ", ".join(dict.fromkeys(name for name in names if name != UNKNOWN))
 
 
 def _offload_by_time(item: Report) -> str:
@@ -236,7 +228,7 @@ METRICS: Final[dict[str, Callable[[Report], str]]] = {
     "HW epochs (NPU)": lambda item: _epochs_of(item, EpochKind.HW),
     "SW epochs (CPU)": lambda item: _epochs_of(item, EpochKind.SW),
     "Hybrid epochs": lambda item: _epochs_of(item, EpochKind.HYBRID),
-    "Offload by count": _offload_by_count,
+    "Offload by count": lambda item: item.table.offload_share if item.table else "",
     "Offload by time": _offload_by_time,
     "Weights": lambda item: _places(item.pools, lambda pool: pool.weights, item.weights),
     "Activations": lambda item: _places(item.pools, lambda pool: pool.activations, item.activations),

@@ -1,7 +1,7 @@
 """Two profiles of a network side by side, and the gate that a CI job puts between them.
 
 Blocks are matched by the sequence of what they do (:mod:`n6link.epochs.align`), so that a network of which one operation was
-exchanged does not look different behind it.
+exchanged does not look different after it.
 
 A gate is a list of rules, separated by commas; it fails if any of them holds::
 
@@ -191,7 +191,7 @@ class Rule:
         match = _RULE.fullmatch(text)
         if match is None:
             raise BadInput(
-                f"{text!r} is no rule. Rules are {', '.join(_STRUCTURE)}, or like p95>+5%, p95>25ms, offload-time<90%."
+                f"{text!r} is not a rule; rules are {', '.join(_STRUCTURE)}, or like p95>+5%, p95>25ms, offload-time<90%."
             )
         figure, unit, each = match["figure"], match["unit"], bool(match["block"])
         if figure not in (SPREAD if each else _FIGURES):

@@ -9,7 +9,7 @@ ST's report and what runs describe one thing in different words, and neither is 
 
 What cannot be is another number, kind or operation at the same place. It is evidence that the files are of different builds.
 Both tables are without the return marker (:meth:`EpochTable.without_marker`). Blocks that the runtime inserted are in no report and
-stay as they are.
+stay as they are. Of a report that was cut off, what is missing is not evidence.
 """
 
 from __future__ import annotations
@@ -44,7 +44,13 @@ def join(report: EpochTable, measured: EpochTable) -> Join:
     firsts, lasts = [block.first for block in listed], [block.last for block in listed]
     own = [block for block in measured.blocks if block.kind is not EpochKind.EXTRA]
     pairs = [(block, listed[bisect_left(lasts, block.first) : bisect_right(firsts, block.last)]) for block in own]
-    evidence = [(block.first, sentence) for block, known in pairs for sentence in _against(block, known)]
+    listing_ends = lasts[-1] if report.unlisted and lasts else None
+    evidence = [
+        (block.first, sentence)
+        for block, known in pairs
+        if known or listing_ends is None or block.first <= listing_ends
+        for sentence in _against(block, known)
+    ]
     evidence += _missing(listed, [known for _, found in pairs for known in found], own)
     blocks = list(measured.blocks)
     for block, known in pairs:
@@ -55,7 +61,9 @@ def join(report: EpochTable, measured: EpochTable) -> Join:
             blocks[block.index] = block.completed(known[0])
     if evidence:
         return Join(replace(measured, blocks=tuple(blocks)), tuple(sentence for _, sentence in sorted(evidence)))
-    return Join(EpochTable(tuple(blocks), report.counts, report.unlisted), ())
+    if report.unlisted:
+        return Join(replace(measured, blocks=tuple(blocks)), ())
+    return Join(EpochTable(tuple(blocks), report.counts), ())
 
 
 def _described(block: EpochBlock, known: Sequence[EpochBlock]) -> EpochBlock:

@@ -100,7 +100,7 @@ class Measured:
 
     @property
     def offload_by_count(self) -> float:
-        """Share of the epochs that run wholly on the NPU, 0..1; NaN if there is no epoch."""
+        """Share of the epochs that run wholly on the NPU, 0..1; NaN without epochs."""
         return self.use.table.offload_by_count
 
     @property

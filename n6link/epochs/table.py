@@ -25,6 +25,8 @@ ON_CPU: Final = frozenset({EpochKind.SW, EpochKind.HYBRID})
 """Kinds whose work runs on the CPU, wholly or in part: the fallbacks."""
 FOUR: Final = (EpochKind.EC, EpochKind.HW, EpochKind.HYBRID, EpochKind.SW)
 """The kinds of a network's epochs, as every table lists them."""
+UNKNOWN: Final = "not known"
+"""In place of the name of an operation that has none."""
 _OPERATION_BYTES: Final = BlockRecord.DTYPE["operation"].itemsize
 
 
@@ -78,8 +80,8 @@ class EpochBlock:
 
     @property
     def fallback(self) -> str:
-        """What the CPU computes in this block (SW and HYBRID), ``not known`` if that has no name; empty for other blocks."""
-        return (self.operation or "not known") if self.kind in ON_CPU else ""
+        """What the CPU computes in this block (SW and HYBRID), :data:`UNKNOWN` if that has no name; empty for other blocks."""
+        return (self.operation or UNKNOWN) if self.kind in ON_CPU else ""
 
     def completed(self, known: EpochBlock) -> EpochBlock:
         """This block, with the other's name and estimates where it has none."""
@@ -123,7 +125,7 @@ class EpochBlock:
             numbers = [whole(values[key]) for key in ("index", "first", "last", "estimated_npu", "estimated_total")]
             operation = str(values["operation"])
         except (KeyError, TypeError, ValueError) as error:
-            raise BadInput(f"{values!r} is no epoch block: {error!r}.") from error
+            raise BadInput(f"{values!r} is not an epoch block: {error!r}") from error
         index, first, last, npu, total = numbers
         return cls(index, kind, first, last, operation, npu, total)
 
@@ -168,7 +170,7 @@ class EpochTable:
 
     @classmethod
     def from_blocks(cls, blocks: Iterable[EpochBlock]) -> Self:
-        """A table of these blocks, numbered anew from 0."""
+        """A table of these blocks, numbered from 0."""
         return cls(tuple(replace(block, index=index) for index, block in enumerate(blocks)))
 
     def without_marker(self) -> Self:
@@ -214,7 +216,7 @@ class EpochTable:
 
     @property
     def offload_by_count(self) -> float:
-        """Share of the epochs that run wholly on the NPU, 0..1; NaN if there is no epoch, or if some are not listed."""
+        """Share of the epochs that run wholly on the NPU, 0..1; NaN without epochs, or if some are not listed."""
         return self._share(*ON_NPU)
 
     @property
@@ -229,6 +231,14 @@ class EpochTable:
             return f"not known, {self.unlisted} of {self.epochs} epochs are not listed"
         hybrid = f", {self.hybrid_by_count:.1%} hybrid" if self.counts[EpochKind.HYBRID] else ""
         return f"{self.offload_by_count:.1%} of {self.epochs} epochs{hybrid}"
+
+    @property
+    def offload_share(self) -> str:
+        """The same where there is little room: ``86.5% + 1.4% hybrid``; ``-`` without epochs."""
+        if self.unlisted or not self.epochs:
+            return "not known" if self.unlisted else "-"
+        hybrid = f" + {self.hybrid_by_count:.1%} hybrid" if self.counts[EpochKind.HYBRID] else ""
+        return f"{self.offload_by_count:.1%}{hybrid}"
 
     @property
     def kinds_by_count(self) -> str:
@@ -283,7 +293,7 @@ class EpochTable:
         """The table of a :meth:`to_dict`.
 
         Raises:
-            BadInput: this is no such dictionary.
+            BadInput: this is not such a dictionary.
         """
         counts = values.get("counts", {})
         try:
@@ -295,7 +305,7 @@ class EpochTable:
             totals = {EpochKind[name]: whole(count) for name, count in mapping(counts).items()}
             unlisted = whole(values.get("unlisted", 0))
         except (KeyError, TypeError) as error:
-            raise BadInput(f"{counts!r} are no counts of epochs by kind: {error!r}.") from error
+            raise BadInput(f"{counts!r} are not counts of epochs by kind: {error!r}") from error
         return replace(table, totals=None if totals in ({}, table.counts) else totals, unlisted=unlisted)
 
     def to_json(self) -> str:

@@ -5,15 +5,15 @@ controller (EC) sequences a blob, a run of epochs that the CPU does not see one 
 of blocks, :class:`EpochTimers` what one inference measured of them, :class:`EpochStats` what the device summed up itself.
 
 **Phases.** The runtime calls back around each block: *pre* is preparation on the CPU, *core* lasts from the start of the
-block's work to its end, *post* is completion on the CPU. The work of a SW block stands in post (LL_ATON) or in core, so that only the
-total of a SW block means something. What lies between two blocks, before the first and after the last is the runtime's *overhead*.
+block's work to its end, *post* is completion on the CPU. The work of a SW block is in post (LL_ATON) or in core, so that only the
+total of a SW block means something. What is between two blocks, before the first and after the last is the runtime's *overhead*.
 
 **Return marker.** The last EC blob of a network also covers the epoch that ends it, which does no work and which the compiler's
 reports do not count: a network of 58 epochs shows ``EpochBlock_57 -> 59`` on the board. A network that ends in a HW or SW block has no
 block for it. Every reader of what the runtime says (device, generated C file, validate report) leaves it out: :meth:`EpochTable.without_marker`.
 
 Kinds, phases and cycles are those of ST's runtime (``EpochBlock_ItemTypeDef``); times are seconds, ticks are those of
-the device clock. EXTRA blocks are inserted by the runtime: they cost time, but are no epochs of the network.
+the device clock. EXTRA blocks are inserted by the runtime: they cost time, but are not epochs of the network.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class EpochTimers(Measured):
     source: TimerSource
     """what counted the ticks"""
     tick_hz: float
-    """ticks a second"""
+    """ticks per second"""
     ticks: Ticks
     """shape (blocks, 4): start since the network started, pre, core, post"""
     elapsed: int
@@ -263,7 +263,7 @@ class EpochStats:
 
     @property
     def max(self) -> Seconds:
-        """Slowest pass of each block; 2^32 - 1 ticks stand for anything longer."""
+        """Slowest pass of each block; 2^32 - 1 ticks mean that or longer."""
         return self._seconds(self.bounds[:, 1])
 
     @property

@@ -24,7 +24,7 @@ from n6link.monitor.view import EpochRow, EpochSummary, LogLine, NetworkRow, Poo
 
 LEVEL_STYLES: Final = {"DEBUG": "dim", "INFO": "", "WARNING": "yellow", "ERROR": "bold red", "CRITICAL": "bold red"}
 STATE_STYLES: Final = {"connected": "green", "waiting": "yellow", "lost": "bold red"}
-NPU_KINDS: Final = "EC, HW: on the NPU   SW: on the CPU"
+NPU_KINDS: Final = "EC, HW: on the NPU   HYBRID: on both   SW: on the CPU"
 FOOTER: Final = "q quit  ? help  j/k network  e/t order  p pause  r reset  l log  s save"
 HELP: Final = (
     ("up/down, k/j", "select a network"),

@@ -63,7 +63,7 @@ class Source:
     symbol: str
     """the C name: functions of the network end in it"""
     compiler: str
-    """version of the Neural-ART compiler, as ``1.1.1-14``; empty if the file does not tell"""
+    """version of the Neural-ART compiler, as ``1.1.1-14``; empty if the file does not say"""
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
     table: EpochTable
@@ -84,7 +84,7 @@ def read_source(path: str | os.PathLike[str]) -> Source:
     text = _text(place)
     names = _NAME.findall(text)
     if len(names) != 1:
-        raise ReportError(f"{place} defines {len(names)} networks; a generated network.c defines one.")
+        raise ReportError(f"{place} defines {len(names)} networks; a generated network.c defines one")
     name = names[0]
     return Source(
         path=place,
@@ -108,14 +108,14 @@ def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
-        raise ReportError(f"{path} cannot be read: {error.strerror}.") from error
+        raise ReportError(f"{path} cannot be read: {error.strerror}") from error
 
 
 def _only(folder: Path) -> Path:
     found = [file for file in sorted(folder.glob("*.c")) if _NAME.search(_text(file))]
     if len(found) != 1:
         names = ", ".join(file.name for file in found) or "none"
-        raise ReportError(f"{folder} has to hold one generated network, and holds {names}; name the C file itself.")
+        raise ReportError(f"{folder} has to hold one generated network, and holds {names}; name the C file itself")
     return found[0]
 
 
@@ -124,7 +124,7 @@ def _body(path: Path, text: str, function: str) -> str:
     start = text.find(f"{function}(void)")
     end = text.find("\n}", start)
     if start < 0 or end < 0:
-        raise ReportError(f"{path} has no function {function}; it is not what ST Edge AI Core generates.")
+        raise ReportError(f"{path} has no function {function}; it is not what ST Edge AI Core generates")
     return text[start:end]
 
 
@@ -147,20 +147,22 @@ def _blocks(path: Path, text: str, function: str) -> EpochTable:
             numbers += [int(entry.get(name, "0")) for name in ("estimated_npu_cycles", "estimated_tot_cycles")]
         except (KeyError, ValueError) as error:
             raise ReportError(
-                f"{path} has an epoch block without numbers; generate the network again with a current version."
+                f"{path} has an epoch block without numbers; generate the network again with a current version"
             ) from error
         first, last, npu, total = numbers
         if not 0 <= first <= last <= 0xFFFF:
-            raise ReportError(f"{path} has an epoch block from {first} to {last}; it is damaged.")
+            raise ReportError(
+                f"{path} has an epoch block from {first} to {last}; it is damaged, generate the network again"
+            )
         operation = _operation(text, kind, entry.get("end_epoch_block", ""))
         blocks.append(EpochBlock(0, kind, first, last, operation, npu, total))
     if not blocks:
-        raise ReportError(f"{path} has no epoch blocks; it is not what ST Edge AI Core generates.")
+        raise ReportError(f"{path} has no epoch blocks; it is not what ST Edge AI Core generates")
     return EpochTable.from_blocks(blocks).without_marker()
 
 
 def _operation(text: str, kind: EpochKind, function: str) -> str:
-    """What a block computes on the CPU: comments in its end function tell."""
+    """What a block computes on the CPU: comments in its end function say it."""
     start = text.find(f"void {function}(const void")
     if kind not in (EpochKind.SW, EpochKind.HYBRID) or start < 0:
         return ""
@@ -182,7 +184,7 @@ def _tensors(path: Path, text: str, function: str) -> tuple[Tensor, ...]:
                 zero_points = shape[1] if entry.get("chpos") == "CHPos_First" else shape[-1]
         tensors.append(Tensor(name.strip('"'), entry.get("is_user_allocated", "0") != "0", zero_points))
     if not tensors:
-        raise ReportError(f"{path} lists nothing in {function}; a network has inputs and outputs.")
+        raise ReportError(f"{path} lists nothing in {function}; a network has inputs and outputs")
     return tuple(tensors)
 
 

@@ -1,4 +1,4 @@
-"""A board and its line on the event loop, as the byte stream that the package opens with ``simulated:``.
+"""A board and its line on the event loop; the package opens it as ``simulated:``.
 
 Both directions take their time: bytes leave at the rate of the line, and arrive one latency later. On the way they pass the
 faults. Where a port has flow control a full buffer holds the sender back, elsewhere bytes that find no room are lost.
@@ -15,11 +15,11 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Final
 
-import anyio
 from anyio.abc import ByteStream
 
 from n6link.transport import url
 from simulation.board import NEVER, Board, Turn
+from simulation.connection import Connection
 from simulation.faults import WAYS, Fault, Faults, Way
 from simulation.line import Frames, Line
 from simulation.rules import Rules
@@ -95,6 +95,7 @@ class Bench:
         self._flying = 0
         self._timer: asyncio.TimerHandle | None = None
         self._wait_until = self._boots_until = 0.0
+        self._cut_at = -1.0
         self._room = asyncio.Event()
         self._started = 0
         self._client: Connection | None = None
@@ -163,15 +164,15 @@ class Bench:
         line = self.lines["up"]
         begin = max(now, self._free["up"])
         self._free["up"] = begin + len(data) / self.port.rate
-        if self.faults.loses_frames:
-            data = line.lose(frames, now)
-        data = line.carry(data, now)
+        data = line.carry(line.lose(frames, now), now)
         self._flying += len(data)
-        self._loop.call_at(self._free["up"] + self.port.latency, self._arrive, data, self._started)
+        self._loop.call_at(self._free["up"] + self.port.latency, self._arrive, data, begin, self._started)
 
-    def _arrive(self, data: bytes, started: int) -> None:
+    def _arrive(self, data: bytes, begin: float, started: int) -> None:
         now = self._loop.time()
         self._flying -= len(data)
+        if begin <= self._cut_at:
+            data = data[: int((self._cut_at - begin) * self.port.rate)]
         if now < self._silent["up"] or started != self._started or now < self._boots_until:
             return
         if (piece := self.piece(len(data))) < len(data):
@@ -222,10 +223,7 @@ class Bench:
         self.rules.board_sends(frames)
         line = self.lines["down"]
         self._free["down"] = max(now, self._free["down"]) + len(data) / self.port.rate
-        if self.faults.loses_frames:
-            data = line.lose(frames, now)
-        data = line.carry(data, now)
-        if data:
+        if data := line.carry(line.lose(frames, now), now):
             self._loop.call_at(self._free["down"] + self.port.latency, self._deliver, data)
 
     def _deliver(self, data: bytes) -> None:
@@ -291,7 +289,8 @@ class Bench:
         self.board = self._start()
         self.rules.board_starts()
         self._inbox = b""
-        self._frames["down"] = Frames()
+        if data := self.lines["down"].carry(self._frames["down"].cut(), now):
+            self._loop.call_at(max(now, self._free["down"]), self._deliver, data)
         self._room.set()
         self._wait_until = self._boots_until = now + fault.size
         self.outages.append((now, now + fault.size))
@@ -301,83 +300,11 @@ class Bench:
         self.turn()
 
     def _cut(self, fault: Fault) -> None:
-        self.lethal.append(self._loop.time())
+        self._cut_at = self._loop.time()
+        self.lethal.append(self._cut_at)
         self._room.set()
         if self._client:
             self._client.break_()
-
-
-class Connection(ByteStream):
-    """The host's end of the line, until it breaks."""
-
-    def __init__(self, bench: Bench) -> None:
-        self.broken = False
-        self._bench = bench
-        self._received = bytearray()
-        self._changed = asyncio.Event()
-        self._rests_until = 0.0
-
-    @property
-    def full(self) -> bool:
-        """Whether the host's system holds the board back."""
-        return len(self._received) >= self._bench.port.host
-
-    def arrive(self, data: bytes) -> None:
-        """Bytes from the board."""
-        if not self.full:
-            self._received += data
-            self._changed.set()
-
-    def rest(self, seconds: float) -> None:
-        """The program does not read for a time."""
-        self._rests_until = asyncio.get_running_loop().time() + seconds
-
-    def break_(self) -> None:
-        """The line is cut."""
-        self.broken = True
-        self._changed.set()
-
-    def _check(self) -> None:
-        if self.broken:
-            raise anyio.BrokenResourceError from OSError("the line was cut")
-
-    async def receive(self, max_bytes: int = 65536) -> bytes:
-        loop = asyncio.get_running_loop()
-        while not self._received or loop.time() < self._rests_until:
-            self._check()
-            if loop.time() < self._rests_until:
-                await asyncio.sleep(self._rests_until - loop.time())
-            else:
-                self._changed.clear()
-                await self._changed.wait()
-        full = self.full
-        size = self._bench.piece(min(max_bytes, len(self._received)))
-        data = bytes(self._received[:size])
-        del self._received[:size]
-        if full:
-            self._bench.turn()
-        return data
-
-    def send_nowait(self, item: bytes) -> int:
-        """Takes all bytes if the line is free, or none."""
-        if self.broken or self._bench.free() > asyncio.get_running_loop().time():
-            return 0
-        self._bench.put(bytes(item))
-        return len(item)
-
-    async def send(self, item: bytes) -> None:
-        await asyncio.sleep(0)
-        while (free := self._bench.free()) > asyncio.get_running_loop().time():
-            self._check()
-            await self._bench.wait_for_room(free)
-        self._check()
-        self._bench.put(bytes(item))
-
-    async def send_eof(self) -> None:
-        pass
-
-    async def aclose(self) -> None:
-        self._bench.closed(self)
 
 
 current: Final[ContextVar[Bench]] = ContextVar("the bench of a simulation")

@@ -55,7 +55,6 @@ class Faults(Protocol):
     timed: tuple[Fault, ...]
     end: float
     """seconds after which nothing goes wrong any more"""
-    loses_frames: bool
 
     def of_bytes(self, way: Way) -> Iterator[Fault]:
         """The faults of bytes of one way, in order."""
@@ -95,7 +94,6 @@ class Drawn:
     def __init__(self, recipe: Recipe, seed: int) -> None:
         self.timed = recipe.timed
         self.end = recipe.end
-        self.loses_frames = bool(recipe.losses)
         self._recipe = recipe
         self._seed = seed
         self._losses = {
@@ -129,7 +127,6 @@ class Listed:
         self.timed = tuple(fault for fault in faults if fault.kind in IN_TIME)
         self._bytes = sorted((fault for fault in faults if fault.kind in OF_BYTES), key=lambda fault: fault.at)
         self._lost = {(fault.way, fault.size, fault.at) for fault in faults if fault.kind == "lose"}
-        self.loses_frames = bool(self._lost)
 
     def of_bytes(self, way: Way) -> Iterator[Fault]:
         return (fault for fault in self._bytes if fault.way == way)

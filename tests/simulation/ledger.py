@@ -259,7 +259,7 @@ class Ledger:
             case N6Timeout():
                 true = call.timed or out > 0
             case DeviceRebooted() | TransportError():
-                self.session_lost = True
+                self.session_lost = self.session_lost or not stopped
                 true = lethal or stopped
             case DeviceError():
                 true = (call.fails and error.status == Status.NPU_FAULT) or (

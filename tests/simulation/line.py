@@ -52,6 +52,11 @@ class Frames:
             self._rest = b""
         return found
 
+    def cut(self) -> bytes:
+        """The begin of a frame whose end will not come."""
+        rest, self._rest = self._rest, b""
+        return rest
+
 
 class Line:
     """One direction.
@@ -70,16 +75,16 @@ class Line:
         self._counts: Counter[int] = Counter()
 
     def lose(self, frames: list[tuple[int, bytes]], now: float) -> bytes:
-        """The frames that are not lost."""
-        kept = b""
+        """The bytes of the frames that are not lost."""
+        kept = []
         for kind, frame in frames:
             index = self._counts[kind]
             self._counts[kind] += 1
-            if kind and self._faults.loses(self._way, kind, index) and now < self._faults.end:
+            if kind and now < self._faults.end and self._faults.loses(self._way, kind, index):
                 self.fired.append(Fault("lose", self._way, index, kind))
             else:
-                kept += frame
-        return kept
+                kept.append(frame)
+        return b"".join(kept)
 
     def carry(self, data: bytes, now: float) -> bytes:
         """What arrives of some bytes."""

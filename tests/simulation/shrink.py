@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from simulation.faults import Fault
 from simulation.plan import Plan
 from simulation.world import run
 
+TRIES: Final = 300
+"""runs that are made at most, or a few more"""
 Test = Callable[[Sequence[Fault]], bool]
 
 
 def smallest(faults: Sequence[Fault], fails: Test) -> list[Fault]:
-    """A list of faults from which none can be taken away without curing the failure (delta debugging).
+    """A list of faults of which, after enough tries, none can be taken away without curing the failure (delta debugging).
 
     Args:
         faults: that make it fail.
         fails: whether it fails with some of them.
     """
-    kept, parts = list(faults), 2
-    while len(kept) > 1:
+    kept, parts, tries = list(faults), 2, 0
+    while len(kept) > 1 and tries < TRIES:
         size = -(-len(kept) // parts)
         for begin in range(0, len(kept), size):
             fewer = kept[:begin] + kept[begin + size :]
+            tries += 1
             if fails(fewer):
                 kept, parts = fewer, max(parts - 1, 2)
                 break

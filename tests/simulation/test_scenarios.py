@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from n6link.protocol import MessageType
+from simulation.bench import Port
 from simulation.faults import Drawn, Fault, Recipe, Way
-from simulation.plan import Plan
+from simulation.plan import CONFIGS, Plan
 from simulation.workloads import Program, steady
 from simulation.world import run
+
+pytestmark = pytest.mark.gcc
 
 CREDIT, DATA, COMMIT, NAK = MessageType.CREDIT, MessageType.DATA, MessageType.COMMIT, MessageType.NAK
 
@@ -75,6 +79,28 @@ def test_a_bad_line_is_used_or_given_up(way: Way) -> None:
     report = run(Plan(1, "none", "large", "usb"), OneWay(Recipe({"flip": 1e-3}), 1, way), body=one_large, inferences=1)
     assert report.score.notes == []
     assert report.score.results == 1
+
+
+class SlowBaud(Plan):
+    """A board on USB that reports a baud rate, and a tiny one."""
+
+    @property
+    def port(self) -> Port:
+        return replace(CONFIGS["usb"], baud=4)
+
+
+@pytest.mark.xfail(reason="the baud rate of a board that is on no UART is believed", strict=True)
+def test_a_baud_rate_does_not_make_a_time_out_longer_than_the_line_needs() -> None:
+    ended: list[float] = []
+
+    async def ask(program: Program) -> None:
+        await at(1.0)
+        assert program.take()
+        await program.infer(program.question(("fold",)))
+        ended.append(asyncio.get_running_loop().time())
+
+    run(SlowBaud(1, "none", "single", "usb"), [Fault("silence", "up", 1.0, 1000.0)], body=ask, inferences=1)
+    assert 1.0 < ended[0] < 8.0
 
 
 @pytest.mark.xfail(reason="a subscription does not notice that the board was restarted", strict=True)

@@ -1,11 +1,35 @@
-"""Seeds of every kind of fault, workload and configuration; and what the simulator itself has to do."""
+"""Seeds of every workload and configuration, with all kinds of faults."""
 
 from __future__ import annotations
+
+from typing import Any, Final
 
 import pytest
 
 from simulation.plan import CONFIGS, WORKLOADS, Plan
 from simulation.world import run
+
+pytestmark = pytest.mark.gcc
+
+SEEDS: Final = 10
+"""for each workload and configuration"""
+UNSOUND: Final = {
+    "steady": "one upload's progress counts for all: a run may starve",
+    "streams": "the same",
+    "resets": "the board runs again what it ran before RESET",
+    "failing": "the board forgets failures, and runs again what failed",
+    "small": "a NAKed chunk without credits is never sent; result buffers are not released",
+}
+
+
+def _combinations() -> list[Any]:
+    combinations = []
+    for number, (workload, config) in enumerate((w, c) for w in WORKLOADS for c in CONFIGS):
+        reason = UNSOUND.get(workload) or UNSOUND.get(config)
+        marks = [pytest.mark.xfail(reason=reason, strict=False)] if reason else []
+        first = 1000 + number * SEEDS
+        combinations.append(pytest.param(first, workload, config, id=f"{workload}-{config}", marks=marks))
+    return combinations
 
 
 @pytest.mark.parametrize("config", CONFIGS)
@@ -16,10 +40,8 @@ def test_no_faults(workload: str, config: str) -> None:
     assert score.results > 0
 
 
-def test_a_seed_replays_exactly() -> None:
-    for seed in range(3):
-        plan = Plan.draw(seed, "chaos", "mixed")
-        first, again = run(plan), run(plan)
-        assert first == again
-        assert run(plan, first.faults).digest == first.digest
-    assert run(Plan.draw(3, "chaos", "mixed")).digest != first.digest
+@pytest.mark.parametrize(("first", "workload", "config"), _combinations())
+def test_faults(first: int, workload: str, config: str) -> None:
+    for seed in range(first, first + SEEDS):
+        plan = Plan.draw(seed, workload=workload, config=config)
+        assert run(plan).score.notes == [], plan

@@ -30,8 +30,6 @@ LONGEST: Final = 600.0
 """seconds after which a run is ended"""
 SHARE: Final = {"steady": 5}
 """how many more inferences a workload has than others: whoever is forgotten must be seen to wait"""
-KEPT: Final = 300
-"""objects of the package that a connection may leave"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,4 +149,4 @@ def _quiet() -> Iterator[None]:
 def objects() -> int:
     """Objects of the package that exist."""
     gc.collect()
-    return sum(type(item).__module__.startswith("n6link") for item in gc.get_objects())
+    return sum(str(type(item).__module__).startswith("n6link") for item in gc.get_objects())

@@ -195,7 +195,7 @@ static void topk(uint8_t dtype, const uint8_t *row, uint32_t length, uint32_t k,
     settle(dtype, row, have, 1, 0, out);
 }
 
-/* Where a row lies: [rows, channels], or channel-major [channels, rows]. */
+/* Rows are laid out as [rows, channels], or channel-major [channels, rows]. */
 static int32_t select(const n6_tensor_t *tensor, const n6_return_t *what, const uint8_t *data,
                       uint8_t *out, uint32_t room, uint32_t *count)
 {

@@ -1,6 +1,6 @@
 /*
  * n6_reduce_mve.h - the bulk of n6_reduce.c's work in Helium (MVE): whole vectors of 16 bytes. What
- * is left, and data that do not lie at a multiple of their element's size, is done by the scalar
+ * is left, and data that are not at a multiple of their element's size, is done by the scalar
  * kernels. Only n6_reduce.c includes this, where the compiler knows the instructions.
  *
  * Vectors hold keys (n6_reduce.h says what a key is) in lanes of the element's width, and every

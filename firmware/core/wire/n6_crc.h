@@ -4,7 +4,7 @@
  * crc16 guards headers: CRC-16/CCITT-FALSE, Python's binascii.crc_hqx(data, 0xFFFF).
  * crc32 guards payloads: that of zlib and Ethernet, Python's zlib.crc32(data, crc).
  *
- * crc32 looks up 16 bits in three tables of together 512 bytes: 5 instructions a byte on a Cortex-M55, and hardly any
+ * crc32 looks up 16 bits in three tables of together 512 bytes: 5 instructions per byte on a Cortex-M55, and little
  * cache. With N6_CRC_SLICES = 8, for desktops, 64 bits in eight tables of together 8 KB. Boards with a CRC unit set
  * n6_port_t.crc32 instead.
  */

@@ -17,7 +17,7 @@
 enum {
     RESULTS = 4,
     WINDOW = 256 * 1024,     /* what the sockets of both ends hold */
-    UART_WINDOW = 32 * 1024, /* what lies on a paced line delays everything behind it */
+    UART_WINDOW = 32 * 1024, /* what is on a paced line delays everything after it */
     TX = 64 * 1024,
     MARGIN = 64 *
         1024, /* of a result buffer: indices of selected rows, several views of one output */

@@ -1,7 +1,7 @@
 /*
  * crc.h - the core's CRC-32 with the processor's help.
  *
- * On x86 with PCLMULQDQ: 64 bytes a step are folded onto the next 64 by carry-less multiplication,
+ * On x86 with PCLMULQDQ: 64 bytes per step are folded onto the next 64 by carry-less multiplication,
  * because x^n is the same as x^n mod P for the checksum; what is left in the end, 16 bytes, goes
  * through the core's tables. (V. Gopal et al., Fast CRC Computation Using PCLMULQDQ, Intel 2009.)
  */

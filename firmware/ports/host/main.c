@@ -159,7 +159,7 @@ static size_t waiting(n6_main_t *self, struct iovec *vector, int *count)
     return bytes;
 }
 
-/* Sends what the core has at hand. true = all of it has left, and the core may have more. */
+/* Sends what the core has to send. true = all of it has left, and the core may have more. */
 static bool transmit(n6_main_t *self, uint64_t now)
 {
     struct iovec vector[N6_LINK_SPANS];

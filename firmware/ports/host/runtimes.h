@@ -1,5 +1,5 @@
 /*
- * runtimes.h - all networks of the virtual board behind one n6_npu_t, in the order of the command
+ * runtimes.h - all networks of the virtual board as one n6_npu_t, in the order of the command
  * line, whichever runtime runs them: LiteRT for .tflite files, the reference runtime for
  * `reference:`.
  */

@@ -38,7 +38,7 @@ typedef enum {
 n6_board_reset_t n6_board_reset_cause(const char **fault_record);
 /* The firmware has answered: a fault from here on is the first one again. */
 void n6_board_is_up(void);
-/* Resets the machine. Memory outside of .noinit starts anew. */
+/* Resets the machine. Memory outside of .noinit is initialised again. */
 _Noreturn void n6_board_restart(void);
 /* Most bytes of stack used since the start, and its size. */
 uint32_t n6_board_stack_used(void);

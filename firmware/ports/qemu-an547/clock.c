@@ -3,7 +3,7 @@
  *
  * The SSE-300 system counter runs at 32 MHz of QEMU's virtual time. Under `-icount shift=5` an
  * instruction takes 32 ns of it: 1.024 ticks, whatever the instruction. Differences while the CPU
- * is awake are therefore instruction counts, the same in every run; they are no cycles of a real
+ * is awake are therefore instruction counts, the same in every run; they are not cycles of a real
  * Cortex-M55. While the CPU sleeps, virtual time follows real time.
  */
 #include "board.h"
@@ -30,7 +30,8 @@ void n6_clock_init(void)
 
 uint64_t n6_clock_now(void)
 {
-    uint32_t high, low;
+    uint32_t high;
+    uint32_t low;
     do {
         high = COUNTER_HIGH;
         low = COUNTER_LOW;

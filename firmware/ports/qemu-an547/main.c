@@ -52,7 +52,7 @@ static void info(void *context, n6_info_reply_t *reply)
         [N6_BOARD_RESET_SOFTWARE] = N6_RESET_CAUSE_SOFTWARE,
         [N6_BOARD_RESET_FAULT] = N6_RESET_CAUSE_FAULT,
     };
-    const char *fault;
+    const char *fault = NULL;
     memcpy(reply->board, "QEMU mps3-an547", sizeof "QEMU mps3-an547");
     memcpy(reply->unique_id, "emulated", sizeof "emulated");
     reply->cpu_hz = N6_BOARD_CLOCK_HZ;
@@ -83,7 +83,7 @@ static size_t region(char *text, size_t length, size_t size, const char *name, u
     if (name_size + rest > size - length) {
         return length;
     }
-    memcpy(text + length, name, name_size);
+    strcpy(text + length, name);
     memcpy(text + length + name_size, at, rest);
     return length + name_size + rest;
 }
@@ -108,16 +108,17 @@ static void restart(void *context)
 /* Whether there is something to do that no interrupt will announce any more. */
 static int busy(void)
 {
-    uint8_t *at;
-    const uint8_t *from;
+    uint8_t *at = NULL;
+    const uint8_t *from = NULL;
     return (n6_uart_has_received() && n6_server_rx_space(&server, &at) > 0) ||
            (n6_uart_can_send() && n6_server_tx_peek(&server, &from) > 0);
 }
 
 static void receive(void)
 {
-    uint8_t *at;
-    size_t size, count;
+    uint8_t *at = NULL;
+    size_t size;
+    size_t count;
     while ((size = n6_server_rx_space(&server, &at)) > 0 && (count = n6_uart_read(at, size)) > 0) {
         n6_server_rx_done(&server, count);
     }
@@ -125,8 +126,9 @@ static void receive(void)
 
 static void transmit(void)
 {
-    const uint8_t *from;
-    size_t size, count;
+    const uint8_t *from = NULL;
+    size_t size;
+    size_t count;
     while ((size = n6_server_tx_peek(&server, &from)) > 0 &&
            (count = n6_uart_write(from, size)) > 0) {
         n6_server_tx_done(&server, count);

@@ -3,7 +3,7 @@
  *
  * It plays a host that uploads tensors of two sizes in chunks of two sizes, puts the bytes where
  * the core wants them (as a DMA would, uncounted), and sums up the time inside the core's functions
- * on the clock that counts instructions. One line a run goes to standard output: chunk size, tensor
+ * on the clock that counts instructions. One line per run goes to standard output: chunk size, tensor
  * size, ticks. benchmarks/m55_size.py makes a table of them.
  */
 #include <stdio.h>

@@ -34,7 +34,7 @@ n6_reset_cause_t board_reset_cause(const char **fault_record);
 _Noreturn void board_restart(void);
 /* As a fault: the text is kept over the restart that follows. */
 _Noreturn void board_fault(const char *text);
-/* Bytes of the RAM that the image lies in. */
+/* Bytes of the RAM that holds the image. */
 uint32_t board_ram_total(void);
 /* Memory to give away: what the image leaves of its RAM, and external memory, NULL if none. */
 uint8_t *board_inner_memory(size_t *size);
@@ -75,7 +75,7 @@ int clock_sleeps(void);
 int crc_init(void);
 uint32_t crc_unit(uint32_t crc, const void *data, size_t size);
 
-/* ---- text.c: puts text at a place, not beyond the end, and returns the place behind it */
+/* ---- text.c: puts text at a place, not beyond the end, and returns the place after it */
 
 char *text_put(char *at, const char *end, const char *text);
 char *text_number(char *at, const char *end, const char *before, size_t number);

@@ -10,7 +10,7 @@
  *   without                600   400   800   800
  *
  * Clocks       All come from the internal 64 MHz oscillator; USB adds the 48 MHz crystal for its
- *              PHY. What the host is told is read back from the clock tree.
+ *              PHY. What the host gets is read back from the clock tree.
  *
  * Fuses        External memories run at 200 MHz only if the fuses for high speed at 1.8 V are set
  *              (OTP word 124, bits 15 and 16). They are read here and never programmed: that cannot
@@ -132,7 +132,7 @@ static const char *start_clocks(void)
 static uint32_t npu_hz(void)
 {
     RCC_ClkInitTypeDef clocks = {0};
-    uint32_t source;
+    uint32_t source = 0;
 
     HAL_RCC_GetClockConfig(&clocks);
     if (clocks.SYSCLKSource != RCC_SYSCLKSOURCE_IC2_IC6_IC11) {
@@ -325,7 +325,7 @@ static int16_t temperature(void)
 void bringup_info(n6_info_reply_t *info)
 {
     const uint32_t id[3] = {HAL_GetUIDw0(), HAL_GetUIDw1(), HAL_GetUIDw2()};
-    const char *fault_record;
+    const char *fault_record = NULL;
 
     memcpy(info->board, BOARD_NAME, sizeof BOARD_NAME);
     memcpy(info->unique_id, id, sizeof id);
@@ -340,7 +340,8 @@ void bringup_info(n6_info_reply_t *info)
 uint64_t bringup_nonce(void)
 {
     RNG_HandleTypeDef generator = {0};
-    uint32_t low = 0, high = 0;
+    uint32_t low = 0;
+    uint32_t high = 0;
 
     __HAL_RCC_RNG_CLK_ENABLE();
     generator.Instance = RNG;

@@ -27,7 +27,7 @@ uint32_t crc_unit(uint32_t crc, const void *data, size_t size)
         *(volatile uint8_t *)&CRC->DR = *from++;
     }
     for (; size >= 4; size -= 4, from += 4) {
-        uint32_t word;
+        uint32_t word = 0;
         memcpy(&word, from, sizeof word);
         CRC->DR = __REV(word);
     }

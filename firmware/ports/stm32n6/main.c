@@ -1,8 +1,8 @@
 /*
  * main.c - the firmware of a board: memory for the core, the port, and the loop.
  *
- * Memory comes in two pieces. Small tables and the send queue lie on chip beside the image. Input
- * slots and result buffers come in pairs and lie in external memory where the board has it, else on
+ * Memory comes in two pieces. Small tables and the send queue are on chip next to the image. Input
+ * slots and result buffers come in pairs and are in external memory where the board has it, else on
  * chip as well: two pairs at least, up to MAX_PAIRS if they fit. Their sizes are those of the
  * largest network, known once the runtime has described them.
  *
@@ -13,7 +13,7 @@
  * BOARD_WATCHDOG_MS counts as a failure. An NPU that does not finish a block is reported after
  * HUNG_S, and then refuses to work until a restart.
  *
- * What keeps the firmware from starting is told in plain text on the link, every second. Hosts show
+ * What keeps the firmware from starting is sent as plain text on the link, every second. Hosts show
  * it as a log line.
  */
 #include <string.h>
@@ -47,7 +47,7 @@ static char runtime[RUNTIME_TEXT];
 
 /* ---- refusal ---- */
 
-/* number is told as well, if it is not negative. */
+/* number is sent as well, if it is not negative. */
 _Noreturn static void refuse(const char *what, int32_t number)
 {
     char text[120] = {0};
@@ -97,7 +97,9 @@ static void *take(arena_t *from, size_t size)
 
 static void give_memory(void)
 {
-    size_t size, slot = link_chunk(), result = N6_LIMIT_MAX_CONTROL;
+    size_t size;
+    size_t slot = link_chunk();
+    size_t result = N6_LIMIT_MAX_CONTROL;
 
     uint8_t *chip = board_inner_memory(&size);
     inner = arena(chip, size);
@@ -209,9 +211,11 @@ static void make_port(void)
 
 static size_t move_bytes(void)
 {
-    uint8_t *to;
-    const uint8_t *from;
-    size_t size, count, moved = 0;
+    uint8_t *to = NULL;
+    const uint8_t *from = NULL;
+    size_t size;
+    size_t count;
+    size_t moved = 0;
 
     while ((size = n6_server_rx_space(&server, &to)) > 0 && (count = link_read(to, size)) > 0) {
         n6_server_rx_done(&server, count);
@@ -236,7 +240,7 @@ int main(void)
         refuse(failure, -1);
     }
 
-    uint16_t network;
+    uint16_t network = 0;
     aton.now = now;
     aton.limit = clock_hz() * HUNG_S;
     int status = n6_aton_init(&aton, &npu, &network);

@@ -63,7 +63,7 @@ __attribute__((section(".isr_vector"), used)) const vector_t g_pfnVectors[VECTOR
 #endif
 };
 
-/* The stack limit first: the boot loader's stack lies above ours, and its limit may, too. */
+/* The stack limit first: the boot loader's stack is above ours, and its limit may, too. */
 __attribute__((naked)) _Noreturn void Reset_Handler(void)
 {
     __asm__ volatile("cpsid i\n"
@@ -104,7 +104,8 @@ _Noreturn void fault(const uint32_t *frame, uint32_t exc_return)
 {
     char *at = kept.text;
     const char *end = kept.text + sizeof kept.text - 1;
-    uint32_t ram = (uint32_t)(uintptr_t)_n6_ram, ram_end = (uint32_t)(uintptr_t)_estack;
+    uint32_t ram = (uint32_t)(uintptr_t)_n6_ram;
+    uint32_t ram_end = (uint32_t)(uintptr_t)_estack;
 
     memset(kept.text, 0, sizeof kept.text);
     at = text_hex(at, end, "fault cfsr=", SCB->CFSR);

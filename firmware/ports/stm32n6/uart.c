@@ -2,11 +2,11 @@
  * uart.c - the link on USART1 (PE5 transmit, PE6 receive), the ST-Link's virtual COM port.
  *
  * Receiving    One DMA channel writes a ring for ever; its list has one node that follows itself.
- *              Where it is, the channel's counter tells. Interrupts at half, full and idle line
+ *              Where it is, the channel's counter says. Interrupts at half, full and idle line
  *              only wake the main loop. Nothing stops the ring: the USART neither reports overruns
  *              nor halts the DMA on framing errors; a damaged byte is damaged, and the protocol
- *              finds it. Should the channel itself fail, it is started anew. The ring is written
- *              behind the CPU's cache, so the lines to be read are invalidated before.
+ *              finds it. Should the channel itself fail, it is started again. The ring is written
+ *              past the CPU's cache, so the lines to be read are invalidated before.
  *
  * Sending      Two buffers take turns: one is sent by DMA while the other is filled, and the
  *              interrupt at the end of one starts the other. The core's memory is free as soon as
@@ -305,5 +305,5 @@ uint32_t link_baud(void)
 
 int link_reopened(void)
 {
-    return 0; /* a UART cannot tell */
+    return 0; /* a UART does not know */
 }

@@ -3,10 +3,10 @@
  *
  * The controller moves packets through its own FIFO (no DMA), so caches and isolation do not
  * matter. TinyUSB works in the main loop: every look at the link runs tud_task(). A host that opens
- * the port raises DTR, which is told to the core as a new link; without a reader, what is to be
+ * the port raises DTR, which is reported to the core as a new link; without a reader, what is to be
  * sent is thrown away, as it would be on a UART.
  *
- * The PHY takes 24 MHz, half of the 48 MHz crystal; its control register has to be told so before
+ * The PHY takes 24 MHz, half of the 48 MHz crystal; its control register has to be set so before
  * it leaves reset.
  */
 #include "board.h"

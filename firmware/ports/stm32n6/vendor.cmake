@@ -90,7 +90,7 @@ foreach(card IN LISTS N6_CARDS)
   list(APPEND registry_arguments --card ${card})
 endforeach()
 
-find_program(N6LINK n6link DOC "n6link's command line; without it, the package beside this firmware is run")
+find_program(N6LINK n6link DOC "n6link's command line; without it, the package next to this firmware is run")
 if(N6LINK)
   set(n6link ${N6LINK})
 else()

@@ -95,8 +95,9 @@ def _figures(profile: Profile) -> str:
         "fastest": milliseconds(float(spread.min)),
         "slowest": milliseconds(float(spread.max)),
         "epochs": str(profile.table.epochs),
-        "of them on the CPU": str(counts[EpochKind.SW] + counts[EpochKind.HYBRID]),
-        "offload by count": f"{profile.offload_by_count:.1%}",
+        "SW epochs": str(counts[EpochKind.SW]),
+        "hybrid epochs": str(counts[EpochKind.HYBRID]),
+        "offload by count": profile.table.offload_share,
         "offload by time": f"{profile.offload_by_time:.1%}",
         "without overhead": f"{profile.use.offload_without_overhead:.1%}",
     }

@@ -146,7 +146,7 @@ class _Reader:
             block = EpochBlock(0, kind, number, number, _operation(node, kind), *cycles)
             blob = blobs.get(identity) or _blob(node) if kind is EpochKind.EC else ""
             if blocks and number <= blocks[-1].last:
-                self._note(f"Epoch {number} comes twice", block.label)
+                self._note(f"epoch {number} comes twice", block.label)
                 continue
             counts[kind] += 1
             if blob and blob == open_blob:
@@ -168,7 +168,7 @@ class _Reader:
             if str(mapping) in KINDS:
                 yield number, node
             else:
-                self._note("The mapping of an epoch is not known", f"{node.get('name')} {mapping}")
+                self._note("the mapping of an epoch is not known", f"{node.get('name')} {mapping}")
 
     def _pools(self) -> tuple[Pool, ...]:
         """Pools in the order of their addresses. A virtual pool is left out: its parts are listed themselves."""
@@ -194,7 +194,7 @@ class _Reader:
                 pre, core, post = map(count, counters)
                 blocks.append(BlockTime(milliseconds / 1e3, pre, core, post))
             else:
-                self._note("An execution time has not three counters and a duration", str(item))
+                self._note("an execution time does not have three counters and a duration", str(item))
         metrics = next(dicts(as_dict(self._document.get("validation")).get("val_metrics")), as_dict(None))
         seconds, milliseconds = sum(block.seconds for block in blocks) if blocks else None, whole.get("duration_ms")
         if not blocks and isinstance(milliseconds, int | float):

@@ -11,6 +11,7 @@ import numpy as np
 from n6link.epochs.join import join
 from n6link.epochs.pools import Pool
 from n6link.epochs.timers import EpochBlock, EpochTable, EpochTimers
+from n6link.errors import ReportError
 from n6link.json_types import Plain
 from n6link.protocol import EpochKind, TimerSource
 
@@ -179,6 +180,17 @@ class Report:
             f"the NPU is idle, although stedgeai was called with --st-neural-art {profile}".rstrip()
             + "; name a profile of the Neural-ART compiler, as in --st-neural-art default"
         )
+
+    def require_table(self) -> EpochTable:
+        """The table, where nothing can be done without it.
+
+        Raises:
+            ReportError: the report lists no epochs.
+        """
+        if self.table is None:
+            reason = self.idle or "give the generate report or the c_info of a network that is built for the NPU"
+            raise ReportError(f"{self.source} lists no epochs; {reason}")
+        return self.table
 
     @property
     def timers(self) -> EpochTimers | None:

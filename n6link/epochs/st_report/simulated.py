@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 
 from n6link.epochs.st_report.files import read
-from n6link.errors import ReportError
 
 
 def block_table(path: str | os.PathLike[str]) -> str:
-    """The epoch blocks and memory pools of a report as text, one a line, as ``firmware/npu/block_table.h`` describes.
+    """The number of epochs, the epoch blocks and the memory pools of a report as text, one a line, as ``firmware/npu/block_table.h`` describes.
 
     A simulated network that is given this text shows what the compiler has made of the real one. Pools that the report's
     target does not have (of no size) are left out.
@@ -18,17 +17,15 @@ def block_table(path: str | os.PathLike[str]) -> str:
         ReportError: the report cannot be read, or lists no epochs.
     """
     report = read(path)
-    if report.table is None:
-        reason = report.idle or "give the generate report or the c_info of a network"
-        raise ReportError(f"{path} lists no epochs; {reason}")
+    table = report.require_table()
     blocks = (
         f"{block.kind.name} {block.first} {block.last} {block.estimated_npu} {block.estimated_total} "
         f"{block.sent_operation}".rstrip()
-        for block in report.table.blocks
+        for block in table.blocks
     )
     pools = (
         f"pool {'_'.join(pool.name.split()) or '?'} {pool.base:#x} {pool.total} {pool.used} {pool.weights} {pool.activations}"
         for pool in report.pools
         if pool.total
     )
-    return "".join(f"{line}\n" for line in (*blocks, *pools))
+    return "".join(f"{line}\n" for line in (f"epochs {table.epochs}", *blocks, *pools))

@@ -101,7 +101,7 @@ class TextReader:
         """Reads the lines of a text, with or without their ends."""
         for self._line, line in clean(lines):
             if len(line) > MAX_LINE:
-                self._note(f"A line of {len(line)} characters was not looked into", line)
+                self._note(f"a line of {len(line)} characters was not looked into", line)
                 continue
             if error := _ERROR.search(line):
                 self._errors.append(error[1].strip()[:_MAX_ERROR])
@@ -116,7 +116,7 @@ class TextReader:
             elif reader is None or (not (understood := reader(line)) and self._part in _LOOSE):
                 self._skipped[self._part or "other text"] += 1
             elif understood is not True:
-                self._note(understood or f"Not understood in the part '{self._part}'", line)
+                self._note(understood or f"not understood in the part '{self._part}'", line)
 
     def report(self, source: str) -> Report | None:
         """What was read, or None if there was no part of a report in it."""
@@ -126,7 +126,7 @@ class TextReader:
             self._note(contradiction)
         if self._part in _CUT and self._notes:
             self._line = last
-            self._note(f"The text ends in the part '{self._part}'; it may be cut off")
+            self._note(f"the text ends in the part '{self._part}'; it may be cut off")
         formats = self._formats or ["failed"] * bool(self._errors)
         if not formats:
             return None
@@ -175,7 +175,7 @@ class TextReader:
     def _restart(self, name: str, line: str) -> None:
         """A log may hold several runs: the last one counts."""
         if {"pools": self._pools, "epochs": self._epochs, "times": self._run}.get(name):
-            self._note(f"A second part '{name}' replaces the first one", line)
+            self._note(f"a second part '{name}' replaces the first one", line)
             if name == "pools":
                 self._pools = PoolsPart()
             elif name == "epochs":

@@ -90,7 +90,7 @@ class EpochsPart:
         if last < first:
             return False
         if before and first <= before.last:
-            return "An epoch comes twice, or out of order, and was left out"
+            return "an epoch comes twice, or out of order, and was left out"
         if before and before.kind is kind is EpochKind.EC and listed_singly and first == before.last + 1:
             self._rows[-1] = replace(before, last=last)
         else:
@@ -143,6 +143,6 @@ class EpochsPart:
         for name, announced in self._announced.items():
             if name == "blobs":
                 if announced != self._blobs:
-                    yield f"The report announces {announced} blobs, and lists {self._blobs}"
+                    yield f"the report announces {announced} blobs, and lists {self._blobs}"
             elif announced != listed[name]:
-                yield f"The report announces {announced} {_WORDS.get(name, name)}, and lists {listed[name]}"
+                yield f"the report announces {announced} {_WORDS.get(name, name)}, and lists {listed[name]}"

@@ -81,4 +81,4 @@ class PoolsPart:
         """Where the sum of the pools is not the total."""
         used = sum(pool.used for pool in self.pools.values())
         if self.total and abs(self.total.used - used) > MAX_ROUNDING * (len(self.pools) + 1):
-            yield f"The pools add up to {used} bytes, and the report's total is {self.total.used}"
+            yield f"the pools add up to {used} bytes, and the report's total is {self.total.used}"

@@ -47,7 +47,7 @@ static void a_byte_has_passed_when_its_time_is_over(void)
     EQUAL(n6_line_passed(&line, start + 10 * MICROSECOND), 1);
     EQUAL(n6_line_passed(&line, start + 39 * MICROSECOND), 3);
     n6_line_moved(&line, 3);
-    n6_line_begin(&line, start + 39 * MICROSECOND); /* it is busy: nothing begins anew */
+    n6_line_begin(&line, start + 39 * MICROSECOND); /* it is busy: nothing begins again */
     EQUAL(n6_line_passed(&line, start + 39 * MICROSECOND), 0);
     EQUAL(n6_line_passed(&line, start + 40 * MICROSECOND), 1);
 }

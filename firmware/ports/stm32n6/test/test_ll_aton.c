@@ -277,7 +277,7 @@ static void test_run(void)
         CHECK(out[i] == (float)(uint8_t)(i * 3) * 0.5f);
     }
     CHECK(cleaned == 192 && forgotten == 2 * 128);
-    /* A host's addresses usually lie where a board has external memory. The input's place is also
+    /* A host's addresses are usually where a board has external memory. The input's place is also
        freed of what the last run left in the NPU's cache. */
     if ((uintptr_t)out >= 0x60000000u && (uintptr_t)slot >= 0x60000000u) {
         CHECK(past_npu == 2 * cleaned + forgotten);

@@ -3,7 +3,7 @@
  *
  * A block is started in one call. If it waits for hardware, a later call ends it, after
  * stub_aton_latency further ones, and does nothing else. A hybrid block may have blocks inserted
- * behind it; they run before the network goes on.
+ * after it; they run before the network goes on.
  */
 #include "runtime.h"
 
