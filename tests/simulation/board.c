@@ -20,7 +20,7 @@ enum {
     GUARD = 64, /* bytes after each buffer that nobody may change */
     GUARD_BYTE = 0xA5,
     LARGEST = 110592,
-    MAX_CHUNK_WORDS = MAX_BUFFERS * (int)N6_SERVER_CHUNK_WORDS(LARGEST, N6_LIMIT_MIN_CHUNK),
+    MAX_CHUNK_WORDS = MAX_BUFFERS * (int)N6_SERVER_CHUNK_WORDS(LARGEST),
     TURNS = 100000,
     STEP_FAILS = 0xEE,
     START_FAILS = 0xEF,

@@ -24,8 +24,6 @@ enum {
     ALIGNMENT = 64,
 };
 
-static const char unique_id[] = "n6sim";
-
 /* ---- the port ---- */
 
 static uint64_t monotonic(void)
@@ -66,7 +64,6 @@ static void info(void *context, n6_info_reply_t *reply)
 {
     const n6_board_t *board = context;
     memcpy(reply->board, "n6sim (host)", sizeof("n6sim (host)"));
-    memcpy(reply->unique_id, unique_id, sizeof(unique_id));
     reply->baud = board->options->baud;
     reply->ram_total = board->reserved + board->weights;
     reply->temperature_dc = N6_LIMIT_NO_TEMPERATURE;
@@ -137,7 +134,7 @@ static void plan_memory(n6_board_t *board)
     config->slot = reserve_all(board, config->slots, slot_size);
     config->chunk = (uint16_t)board->options->chunk;
     config->chunks = reserve(board, sizeof(uint32_t) * config->slots *
-                                        N6_SERVER_CHUNK_WORDS(slot_size, config->chunk));
+                                        N6_SERVER_CHUNK_WORDS(slot_size));
     config->results = RESULTS;
     config->result_size = result_size + MARGIN;
     config->result = reserve_all(board, RESULTS, config->result_size);
@@ -212,6 +209,7 @@ n6_board_t *n6_board_open(const n6_options_t *options)
         .crc32 = n6_crc32_accelerated(),
         .build = N6_BUILD,
         .firmware = N6_FIRMWARE,
+        .unique_id = "n6sim",
         .runtime =
             board->runtimes.litert ? "LiteRT with XNNPACK, on the host" : "reference, on the host",
     };

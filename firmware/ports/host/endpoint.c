@@ -134,18 +134,18 @@ void n6_endpoint_open(n6_endpoint_t *end, const n6_options_t *options)
     }
 }
 
-bool n6_endpoint_accept(n6_endpoint_t *end)
+int n6_endpoint_accept(const n6_endpoint_t *end)
 {
     int on = 1;
-    end->client = accept(end->listener, NULL, NULL);
-    if (end->client < 0) {
-        return false;
+    int fd = end->listener < 0 ? -1 : accept(end->listener, NULL, NULL);
+    if (fd < 0) {
+        return -1;
     }
-    prepare(end->client);
+    prepare(fd);
     if (end->kind == N6_END_TCP) {
-        setsockopt(end->client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     }
-    return true;
+    return fd;
 }
 
 bool n6_endpoint_hang_up(n6_endpoint_t *end)

@@ -2,7 +2,7 @@
  * endpoint.h - where clients come from: an inherited socket, a Unix socket, TCP on the loopback, or
  * a pseudo terminal.
  *
- * A listener accepts one client at a time; the next one waits in its queue. An inherited socket is
+ * A listener has one client at a time; guest.h says what becomes of the others. An inherited socket is
  * a client that is there from the start, and the last one. A pseudo terminal is a client that is
  * always there: like a UART it does not know who listens at the other end (the process holds the
  * other end open, too).
@@ -26,8 +26,8 @@ typedef struct {
 /* Opens what the options ask for. Failure ends the process with a report. */
 void n6_endpoint_open(n6_endpoint_t *end, const n6_options_t *options);
 
-/* Takes the next client. false = there is none yet. */
-bool n6_endpoint_accept(n6_endpoint_t *end);
+/* Takes the next connection of the listener, which does not block. -1 = there is none. */
+int n6_endpoint_accept(const n6_endpoint_t *end);
 
 /* The client has gone. false = no other one will come. */
 bool n6_endpoint_hang_up(n6_endpoint_t *end);

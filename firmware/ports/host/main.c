@@ -2,7 +2,7 @@
  * main.c - n6sim, the virtual board: the main loop between a client and the core.
  *
  * One turn of the loop takes in what has arrived, gives the core a look, sends what it has to say,
- * and sleeps in poll() until something happens: bytes, room for bytes, a new client, the end of an
+ * and sleeps in poll() until something happens: bytes, room for bytes, a connection, the end of an
  * NPU run or a signal (both through the board's pipe), or a moment that the core or a paced line
  * waits for. Bytes are read straight into the core's windows and written from its spans.
  *
@@ -24,6 +24,7 @@
 
 #include "board.h"
 #include "endpoint.h"
+#include "guest.h"
 #include "line.h"
 #include "report.h"
 
@@ -34,7 +35,9 @@ typedef struct {
     n6_endpoint_t end;
     n6_line_t rx;
     n6_line_t tx;
+    n6_guest_t guest;
     bool signs; /* poll() has seen something at the client */
+    bool knock; /* poll() has seen a new connection */
     bool stuck; /* the client takes no bytes at the moment */
     bool gone;  /* the client has closed */
     pid_t parent;
@@ -204,6 +207,12 @@ static uint64_t patience(n6_main_t *self)
         }
         wait = due < wait ? due : wait;
     }
+    if (self->guest.fd >= 0) {
+        uint64_t now = n6_board_now(self->board);
+        uint64_t due = n6_guest_due(&self->guest);
+        due = due > now ? due - now : 0;
+        wait = due < wait ? due : wait;
+    }
 #ifndef __linux__
     const uint64_t half_a_second = 500000000;
     if (self->parent && wait > half_a_second) {
@@ -216,10 +225,14 @@ static uint64_t patience(n6_main_t *self)
 static void sleep_until_event(n6_main_t *self)
 {
     n6_window_t window[N6_LINK_WINDOWS];
-    struct pollfd fd[2] = {{.fd = self->board->wake[0], .events = POLLIN}, {.fd = -1}};
-    if (self->end.client < 0) {
-        fd[1] = (struct pollfd){.fd = self->end.listener, .events = POLLIN};
-    } else {
+    struct pollfd fd[] = {
+        {.fd = self->board->wake[0], .events = POLLIN},
+        {.fd = -1},
+        {.fd = self->guest.fd < 0 ? self->end.listener : -1, .events = POLLIN},
+        {.fd = self->guest.fd, .events = POLLIN},
+    };
+    const nfds_t fds = sizeof(fd) / sizeof(fd[0]);
+    if (self->end.client >= 0) {
         bool reads = !self->rx.busy && n6_server_rx_windows(&self->board->server, window) > 0;
         fd[1].events = (short)((reads ? POLLIN : 0) | (self->stuck ? POLLOUT : 0));
         fd[1].fd = fd[1].events ? self->end.client : -1;
@@ -228,20 +241,34 @@ static void sleep_until_event(n6_main_t *self)
 #ifdef __linux__
     struct timespec time = {.tv_sec = (time_t)(wait / 1000000000),
                             .tv_nsec = (long)(wait % 1000000000)};
-    int events = ppoll(fd, 2, wait == UINT64_MAX ? NULL : &time, NULL);
+    int events = ppoll(fd, fds, wait == UINT64_MAX ? NULL : &time, NULL);
 #else
     uint64_t ms = wait / 1000000 + (wait % 1000000 != 0);
-    int events = poll(fd, 2, wait == UINT64_MAX ? -1 : ms < INT_MAX ? (int)ms : INT_MAX);
+    int events = poll(fd, fds, wait == UINT64_MAX ? -1 : ms < INT_MAX ? (int)ms : INT_MAX);
 #endif
     char bytes[64];
     while (events > 0 && fd[0].revents && read(fd[0].fd, bytes, sizeof(bytes)) > 0) {
     }
     self->signs = events > 0 && fd[1].revents;
+    self->knock = events > 0 && fd[2].revents;
 }
 
-/* A new client begins with a quiet line. */
+/* A new client begins with a quiet line. While there is one, others are guests. */
 static void meet(n6_main_t *self)
 {
+    if (self->end.client >= 0 && (!self->knock || self->guest.fd >= 0)) {
+        return;
+    }
+    int fd = n6_endpoint_accept(&self->end);
+    self->knock = false;
+    if (fd < 0) {
+        return;
+    }
+    if (self->end.client >= 0) {
+        n6_guest_meet(&self->guest, fd, &self->board->server, n6_board_now(self->board));
+        return;
+    }
+    self->end.client = fd;
     self->gone = self->stuck = self->signs = false;
     n6_line_rest(&self->rx);
     n6_line_rest(&self->tx);
@@ -254,9 +281,8 @@ static bool turn(n6_main_t *self)
     n6_board_t *board = self->board;
     int state = N6_SERVER_IDLE;
     int turns = TURN;
-    if (self->end.client < 0 && n6_endpoint_accept(&self->end)) {
-        meet(self);
-    }
+    meet(self);
+    n6_guest_serve(&self->guest, n6_board_now(board));
     if (self->end.client >= 0) {
         receive(self, n6_board_now(board));
     }
@@ -273,6 +299,7 @@ static bool turn(n6_main_t *self)
     if (n6_board_restart(board)) {
         n6_line_rest(&self->rx);
         n6_line_rest(&self->tx);
+        n6_guest_close(&self->guest); /* its time is that of the clock before */
     } else if (state != N6_SERVER_BUSY && turns) {
         sleep_until_event(self);
     }
@@ -290,6 +317,7 @@ int main(int argc, char **argv)
         prctl(PR_SET_TIMERSLACK, 1); /* else every wait for the line lasts 50 us too long */
     }
 #endif
+    n6_guest_init(&self.guest);
     n6_endpoint_open(&self.end, &options);
     signalled = self.board;
     on_signal(SIGPIPE, SIG_IGN);
@@ -302,6 +330,7 @@ int main(int argc, char **argv)
     n6_report_ready(self.end.url);
     while (!ended && !orphaned(&self) && turn(&self)) {
     }
+    n6_guest_close(&self.guest);
     n6_endpoint_close(&self.end);
     n6_board_close(self.board);
     return EXIT_SUCCESS;

@@ -29,7 +29,7 @@ static _Alignas(32) uint8_t slot_memory[SLOTS][SLOT_SIZE];
 static _Alignas(32) uint8_t result_memory[RESULTS][RESULT_SIZE];
 static uint8_t *slots[SLOTS];
 static uint8_t *results[RESULTS];
-static uint32_t chunks[SLOTS * N6_SERVER_CHUNK_WORDS(SLOT_SIZE, CHUNK)];
+static uint32_t chunks[SLOTS * N6_SERVER_CHUNK_WORDS(SLOT_SIZE)];
 static n6_block_time_t times[N6_REFERENCE_MAX_BLOCKS];
 static n6_block_sums_t sums[N6_REFERENCE_TOTAL_BLOCKS];
 static uint8_t tx[TX_SIZE];
@@ -54,7 +54,6 @@ static void info(void *context, n6_info_reply_t *reply)
     };
     const char *fault = NULL;
     memcpy(reply->board, "QEMU mps3-an547", sizeof "QEMU mps3-an547");
-    memcpy(reply->unique_id, "emulated", sizeof "emulated");
     reply->cpu_hz = N6_BOARD_CLOCK_HZ;
     reply->ram_total = (uint32_t)(uintptr_t)dtcm_total;
     reply->ram_free = (uint32_t)((uintptr_t)dtcm_total - (uintptr_t)dtcm_used);
@@ -148,6 +147,7 @@ int main(void)
         .firmware = N6_FIRMWARE,
         .runtime = "reference",
         .boot_nonce = n6_semihost_nonce(),
+        .unique_id = "emulated",
     };
     n6_config_t config = {
         .port = &port,

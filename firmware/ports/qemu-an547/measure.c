@@ -25,7 +25,7 @@ static _Alignas(32) uint8_t result_memory[2][RESULT_SIZE];
 static uint8_t tensor[LARGEST];
 static uint8_t tx[TX_SIZE];
 static uint8_t stream[N6_LIMIT_MAX_CHUNK + 64]; /* one frame */
-static uint32_t chunks[2 * N6_SERVER_CHUNK_WORDS(LARGEST, N6_LIMIT_MIN_CHUNK)];
+static uint32_t chunks[2 * N6_SERVER_CHUNK_WORDS(LARGEST)];
 static n6_server_t server;
 static uint64_t spent;
 static uint64_t overhead; /* of reading the clock twice */
@@ -180,6 +180,9 @@ static uint64_t upload(uint16_t chunk, uint32_t size)
     const n6_hello_t hello = {.major = N6_VERSION_MAJOR,
                               .minor = N6_VERSION_MINOR,
                               .schema = N6_SCHEMA_ID,
+                              .nonce = 1,
+                              .head = sizeof hello,
+                              .max_chunk = N6_LIMIT_MAX_CHUNK,
                               .window = LARGEST};
     if (!feed(frame(N6_MESSAGE_TYPE_HELLO, 1, &hello, sizeof hello, "", 0),
               N6_MESSAGE_TYPE_HELLO)) {
@@ -191,7 +194,10 @@ static uint64_t upload(uint16_t chunk, uint32_t size)
         head.crc = n6_crc16(&head, sizeof head - sizeof head.crc);
         feed(frame(N6_MESSAGE_TYPE_DATA, UPLOAD, &head, sizeof head, tensor + at, chunk), 0);
     }
-    const n6_commit_t commit = {.position = size, .length = size, .crc = n6_crc32(0, tensor, size)};
+    const n6_commit_t commit = {.position = size,
+                                .length = size,
+                                .crc = n6_crc32(0, tensor, size),
+                                .head = sizeof commit};
     if (!feed(frame(N6_MESSAGE_TYPE_COMMIT, UPLOAD, &commit, sizeof commit, "", 0),
               N6_MESSAGE_TYPE_COMMIT)) {
         return 0;

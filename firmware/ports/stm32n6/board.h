@@ -54,6 +54,7 @@ const char *bringup(void);
 /* NULL, or what is slower than it could be, and why. */
 const char *bringup_remark(void);
 void bringup_info(n6_info_reply_t *info);
+void bringup_unique_id(uint8_t to[16]);
 /* Random, or as near as the chip gets. */
 uint64_t bringup_nonce(void);
 void watchdog_start(void);

@@ -324,17 +324,22 @@ static int16_t temperature(void)
 
 void bringup_info(n6_info_reply_t *info)
 {
-    const uint32_t id[3] = {HAL_GetUIDw0(), HAL_GetUIDw1(), HAL_GetUIDw2()};
     const char *fault_record = NULL;
 
     memcpy(info->board, BOARD_NAME, sizeof BOARD_NAME);
-    memcpy(info->unique_id, id, sizeof id);
     info->cpu_hz = HAL_RCC_GetCpuClockFreq();
     info->npu_hz = npu_hz();
     info->bus_hz = HAL_RCC_GetSysClockFreq();
     info->baud = link_baud();
     info->temperature_dc = temperature();
     info->reset_cause = (uint8_t)board_reset_cause(&fault_record);
+}
+
+void bringup_unique_id(uint8_t to[16])
+{
+    const uint32_t id[4] = {HAL_GetUIDw0(), HAL_GetUIDw1(), HAL_GetUIDw2()};
+
+    memcpy(to, id, sizeof id);
 }
 
 uint64_t bringup_nonce(void)

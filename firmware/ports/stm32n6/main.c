@@ -128,7 +128,7 @@ static void give_memory(void)
     config.tx_size = SEND_QUEUE;
     config.tx = take(&inner, config.tx_size);
     config.chunks = take(&inner, MAX_PAIRS * sizeof *config.chunks *
-                                     N6_SERVER_CHUNK_WORDS(config.slot_size, config.chunk));
+                                     N6_SERVER_CHUNK_WORDS(config.slot_size));
     uint8_t pairs = 0;
     while (pairs < 2 || (pairs < MAX_PAIRS && big->left >= config.slot_size + config.result_size)) {
         slots[pairs] = take(big, config.slot_size);
@@ -205,6 +205,7 @@ static void make_port(void)
     port.firmware = N6_FIRMWARE;
     port.runtime = runtime;
     port.boot_nonce = bringup_nonce();
+    bringup_unique_id(port.unique_id);
 }
 
 /* ---- loop ---- */
