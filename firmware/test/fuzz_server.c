@@ -36,9 +36,8 @@ _Noreturn void n6_test_fail(const char *file, int line, const char *what, long l
 /* The first byte sets how the runtime behaves, and whether the checksums are mended. */
 static n6_link_counts_t feed(const uint8_t *bytes, size_t size, size_t read_size, bool vectors)
 {
-    const n6_hello_t hello = {
-        .major = N6_VERSION_MAJOR, .schema = N6_SCHEMA_ID, .nonce = 99, .window = 4096};
-    const n6_ping_t ping = {.host_time = 4242};
+    const n6_hello_t hello = rig_hello(99);
+    const n6_ping_t ping = {.host_time = 4242, .head = sizeof ping};
     rig_t *rig = rig_session();
     n6_link_counts_t counts;
 

@@ -259,13 +259,39 @@ rig_t *rig_start(void)
 rig_t *rig_session(void)
 {
     rig_t *rig = rig_start();
-    const n6_hello_t hello = {
-        .major = N6_VERSION_MAJOR, .schema = N6_SCHEMA_ID, .nonce = 7, .window = 1 << 20};
+    const n6_hello_t hello = rig_hello(7);
 
-    rig_send(rig, N6_MESSAGE_TYPE_HELLO, rig->next_id, &hello, sizeof hello);
-    (void)rig_take(rig, N6_MESSAGE_TYPE_HELLO, rig->next_id++);
-    rig_nothing(rig);
+    (void)rig_open(rig, &hello);
     return rig;
+}
+
+n6_hello_t rig_hello(uint64_t nonce)
+{
+    return (n6_hello_t){
+        .major = N6_VERSION_MAJOR,
+        .schema = N6_SCHEMA_ID,
+        .nonce = nonce,
+        .head = sizeof(n6_hello_t),
+        .max_chunk = N6_LIMIT_MAX_CHUNK,
+        .window = 1 << 20,
+    };
+}
+
+n6_hello_reply_t rig_open(rig_t *rig, const n6_hello_t *hello)
+{
+    const uint32_t id = 0xa0000000 + rig->next_id++;
+    n6_hello_reply_t reply;
+
+    rig_send(rig, N6_MESSAGE_TYPE_HELLO, id, hello, sizeof *hello);
+    const rig_frame_t *frame = rig_take(rig, N6_MESSAGE_TYPE_HELLO, id);
+    EQUAL(frame->flags, N6_FLAG_REPLY);
+    CHECK(frame->length >= sizeof reply);
+    memcpy(&reply, frame->payload, sizeof reply);
+    EQUAL(reply.nonce, hello->nonce);
+    CHECK(reply.flags & N6_HELLO_REPLY_FLAG_OPENED);
+    rig->position = 0;
+    rig_nothing(rig);
+    return reply;
 }
 
 void rig_check_guards(const rig_t *rig)
@@ -533,7 +559,9 @@ void rig_send_commit(rig_t *rig, uint32_t id, uint8_t slot, uint16_t network, co
                                 .length = size,
                                 .crc = rig_crc32(bytes, size),
                                 .network = network,
-                                .slot = slot};
+                                .slot = slot,
+                                .head = sizeof commit,
+                                .record = sizeof(n6_part_t)};
     rig_send(rig, N6_MESSAGE_TYPE_COMMIT, id, &commit, sizeof commit);
 }
 
@@ -549,13 +577,16 @@ void rig_upload(rig_t *rig, uint32_t id, uint8_t slot, uint16_t network, const u
 void rig_infer(rig_t *rig, uint32_t id, const n6_infer_t *infer, const n6_return_t *returns)
 {
     uint8_t payload[sizeof *infer + N6_LIMIT_MAX_RETURNS * sizeof *returns];
+    n6_infer_t body = *infer;
 
-    memcpy(payload, infer, sizeof *infer);
+    body.head = body.head ? body.head : sizeof body;
+    body.record = body.record ? body.record : sizeof *returns;
+    memcpy(payload, &body, sizeof body);
     if (infer->returns > 0) {
-        memcpy(payload + sizeof *infer, returns, infer->returns * sizeof *returns);
+        memcpy(payload + sizeof body, returns, infer->returns * sizeof *returns);
     }
     rig_send(rig, N6_MESSAGE_TYPE_INFER, id, payload,
-             sizeof *infer + infer->returns * sizeof *returns);
+             sizeof body + infer->returns * sizeof *returns);
 }
 
 /* Grants come when they come: only a test that asks for one sees it. */
@@ -591,6 +622,14 @@ n6_error_reply_t rig_take_error(rig_t *rig, uint32_t id, n6_status_t status)
     memcpy(&error, frame->payload, sizeof error);
     EQUAL(error.status, status);
     return error;
+}
+
+void rig_take_refusal(rig_t *rig, uint32_t id, n6_status_t status, size_t field, uint32_t value)
+{
+    const n6_error_reply_t error = rig_take_error(rig, id, status);
+
+    EQUAL(error.field, field);
+    EQUAL(error.value, value);
 }
 
 void rig_nothing(rig_t *rig)

@@ -84,7 +84,7 @@ typedef struct {
 
     uint8_t *slot[RIG_SLOTS];
     uint8_t *result[RIG_RESULTS];
-    uint32_t chunks[RIG_SLOTS * N6_SERVER_CHUNK_WORDS(RIG_SLOT_SIZE, RIG_CHUNK)];
+    uint32_t chunks[RIG_SLOTS * N6_SERVER_CHUNK_WORDS(RIG_SLOT_SIZE)];
     n6_block_time_t time_memory[RIG_BLOCKS];
     n6_block_sums_t sums[RIG_BLOCKS];
     uint8_t tx[RIG_TX];
@@ -98,6 +98,11 @@ rig_t *rig_new(void);
 rig_t *rig_start(void);
 /* rig_start() and a session. */
 rig_t *rig_session(void);
+
+/* A HELLO that asks for nothing special. */
+n6_hello_t rig_hello(uint64_t nonce);
+/* Sends it with an id of its own, and takes the answer. Positions are 0 after it. */
+n6_hello_reply_t rig_open(rig_t *rig, const n6_hello_t *hello);
 
 uint32_t rig_crc32(const void *data, size_t size);
 uint16_t rig_crc16(const void *data, size_t size);
@@ -124,6 +129,7 @@ void rig_send_commit(rig_t *rig, uint32_t id, uint8_t slot, uint16_t network, co
 /* All chunks and the COMMIT. */
 void rig_upload(rig_t *rig, uint32_t id, uint8_t slot, uint16_t network, const uint8_t *bytes,
                 uint32_t size);
+/* head and record are filled in where they are 0. */
 void rig_infer(rig_t *rig, uint32_t id, const n6_infer_t *infer, const n6_return_t *returns);
 
 /* The next frame from the device that was not taken yet; fails the test if there is none, or if it
@@ -131,6 +137,8 @@ void rig_infer(rig_t *rig, uint32_t id, const n6_infer_t *infer, const n6_return
 const rig_frame_t *rig_take(rig_t *rig, uint8_t type, uint32_t id);
 /* An ERROR. */
 n6_error_reply_t rig_take_error(rig_t *rig, uint32_t id, n6_status_t status);
+/* An ERROR that blames this field of the request, and tells its value. */
+void rig_take_refusal(rig_t *rig, uint32_t id, n6_status_t status, size_t field, uint32_t value);
 /* Nothing was sent that was not taken, grants apart. */
 void rig_nothing(rig_t *rig);
 /* Bytes around the buffers are as they were. */

@@ -4,6 +4,8 @@
 extern const n6_test_t n6_crc_tests[];
 extern const n6_test_t n6_link_tests[];
 extern const n6_test_t n6_session_tests[];
+extern const n6_test_t n6_resume_tests[];
+extern const n6_test_t n6_busy_tests[];
 extern const n6_test_t n6_upload_tests[];
 extern const n6_test_t n6_queue_tests[];
 extern const n6_test_t n6_result_tests[];
@@ -18,6 +20,8 @@ const n6_suite_t n6_suites[] = {
     {"crc", n6_crc_tests},
     {"link", n6_link_tests},
     {"session", n6_session_tests},
+    {"resume", n6_resume_tests},
+    {"busy", n6_busy_tests},
     {"upload", n6_upload_tests},
     {"queue", n6_queue_tests},
     {"result", n6_result_tests},

@@ -14,6 +14,8 @@ static const rig_frame_t *describe(rig_t *rig, uint32_t id, uint16_t network, ui
     EQUAL(reply->network, network);
     EQUAL(reply->section, section);
     EQUAL(reply->first, first);
+    EQUAL(reply->head, sizeof *reply);
+    EQUAL(frame->length, sizeof *reply + reply->count * reply->record);
     return frame;
 }
 
@@ -34,6 +36,7 @@ static void info(void)
     EQUAL(reply.temperature_dc, 365);
     EQUAL(reply.reset_cause, N6_RESET_CAUSE_WATCHDOG);
     EQUAL(reply.timer_source, N6_TIMER_SOURCE_NONE);
+    EQUAL(reply.head, sizeof reply);
     EQUAL(frame->length, sizeof reply + 8 + 16);
     BYTES(frame->payload + sizeof reply, "\3\0\3\0rig\0\4\0\x9\0sram 1 2\n\0\0", 24);
     rig->port.memory = NULL;
@@ -75,7 +78,10 @@ static void list(void)
     rig_send(rig, N6_MESSAGE_TYPE_LIST, 2, &body, sizeof body);
     frame = rig_take(rig, N6_MESSAGE_TYPE_LIST, 2);
     memcpy(&reply, frame->payload, sizeof reply);
+    EQUAL(reply.head, sizeof reply);
+    EQUAL(reply.record, sizeof record);
     EQUAL(reply.count, 2);
+    EQUAL(reply.total, 2);
     EQUAL(reply.first, 0);
     memcpy(&record, frame->payload + sizeof reply + sizeof record, sizeof record);
     BYTES(record.name, "an image network with a name tha", 32);
@@ -90,11 +96,14 @@ static void list(void)
     EQUAL(record.outputs, 2);
     EQUAL(record.pools, 2);
     EQUAL(record.timer_source, N6_TIMER_SOURCE_DWT_CYCLES);
+    EQUAL(record.state, N6_NETWORK_STATE_READY);
+    EQUAL(record.intermediates, 0);
     for (uint16_t first = 1; first < 4; first++) {
         body.first = first;
         rig_send(rig, N6_MESSAGE_TYPE_LIST, 3, &body, sizeof body);
         memcpy(&reply, rig_take(rig, N6_MESSAGE_TYPE_LIST, 3)->payload, sizeof reply);
         EQUAL(reply.count, first == 1);
+        EQUAL(reply.total, 2);
         EQUAL(reply.first, first);
     }
 }
@@ -196,7 +205,7 @@ static void many_blocks_need_pages(void)
     static n6_block_t blocks[300];
     rig_t *rig = rig_new();
     n6_network_t network = rig->npu.network[RIG_TINY];
-    const n6_hello_t hello = {.major = N6_VERSION_MAJOR, .schema = N6_SCHEMA_ID};
+    const n6_hello_t hello = rig_hello(1);
     n6_describe_reply_t reply;
     uint32_t seen = 0;
 
@@ -210,17 +219,69 @@ static void many_blocks_need_pages(void)
     rig->config.times = NULL;
     rig->config.sums = NULL;
     EQUAL(n6_server_init(&rig->server, &rig->config), 0);
-    rig_send(rig, N6_MESSAGE_TYPE_HELLO, 1, &hello, sizeof hello);
-    (void)rig_take(rig, N6_MESSAGE_TYPE_HELLO, 1);
+    (void)rig_open(rig, &hello);
     for (uint32_t id = 2; seen < 300; id++) {
         const rig_frame_t *frame = describe(rig, id, 0, N6_SECTION_BLOCKS, seen, &reply);
         EQUAL(reply.total, 300);
-        EQUAL(reply.count, 300 - seen < 21 ? 300 - seen : 21);
+        EQUAL(reply.count, 300 - seen < 20 ? 300 - seen : 20);
         for (uint32_t i = 0; i < reply.count; i++, seen++) {
             n6_block_record_t block;
             memcpy(&block, frame->payload + sizeof reply + i * sizeof block, sizeof block);
             EQUAL(block.first, seen);
         }
+    }
+}
+
+/* A network that cannot run is described like others, and says why. */
+static void networks_that_are_not_ready(void)
+{
+    rig_t *rig = rig_session();
+    n6_network_t networks[RIG_NETWORKS];
+    n6_describe_reply_t reply;
+    n6_network_record_t record;
+    const n6_list_t body = {.first = RIG_IMAGE};
+
+    memcpy(networks, rig->npu.network, sizeof networks);
+    networks[RIG_IMAGE].state = N6_NETWORK_STATE_WEIGHTS_STALE;
+    networks[RIG_IMAGE].reason = "weights of another build";
+    rig->npu.network = networks;
+    rig_send(rig, N6_MESSAGE_TYPE_LIST, 2, &body, sizeof body);
+    memcpy(&record, rig_take(rig, N6_MESSAGE_TYPE_LIST, 2)->payload + sizeof(n6_list_reply_t),
+           sizeof record);
+    EQUAL(record.state, N6_NETWORK_STATE_WEIGHTS_STALE);
+    const rig_frame_t *frame = describe(rig, 3, RIG_IMAGE, N6_SECTION_REASON, 11, &reply);
+    EQUAL(reply.total, 24);
+    EQUAL(reply.record, 1);
+    BYTES(frame->payload + sizeof reply, "another build", 13);
+    (void)describe(rig, 4, RIG_TINY, N6_SECTION_REASON, 0, &reply);
+    EQUAL(reply.total, 0);
+    (void)describe(rig, 5, RIG_IMAGE, N6_SECTION_INTERMEDIATES, 0, &reply);
+    EQUAL(reply.total, 0);
+    EQUAL(reply.record, sizeof(n6_tensor_record_t));
+    (void)describe(rig, 6, RIG_IMAGE, N6_SECTION_INPUTS, 0, &reply);
+    EQUAL(reply.total, 2);
+}
+
+static void many_networks_need_pages(void)
+{
+    static n6_network_t networks[N6_SERVER_MAX_NETWORKS];
+    rig_t *rig = rig_session();
+    n6_list_t body = {0};
+    n6_list_reply_t reply;
+
+    for (int i = 0; i < N6_SERVER_MAX_NETWORKS; i++) {
+        networks[i] = rig->npu.network[RIG_TINY];
+    }
+    rig->npu.network = networks;
+    rig->npu.networks = 18;
+    for (uint16_t page = 0; page < 2; page++) {
+        body.first = page ? reply.count : 0;
+        rig_send(rig, N6_MESSAGE_TYPE_LIST, 2, &body, sizeof body);
+        const rig_frame_t *frame = rig_take(rig, N6_MESSAGE_TYPE_LIST, 2);
+        memcpy(&reply, frame->payload, sizeof reply);
+        EQUAL(reply.count, page ? 2 : 16);
+        EQUAL(reply.total, 18);
+        EQUAL(frame->length, sizeof reply + reply.count * sizeof(n6_network_record_t));
     }
 }
 
@@ -230,10 +291,12 @@ static void descriptions_that_are_refused(void)
     n6_describe_t body = {.network = RIG_NETWORKS};
 
     rig_send(rig, N6_MESSAGE_TYPE_DESCRIBE, 2, &body, sizeof body);
-    EQUAL(rig_take_error(rig, 2, N6_STATUS_UNKNOWN_NETWORK).value, RIG_NETWORKS);
-    body = (n6_describe_t){.section = N6_SECTION_OUTPUT_SCALES + 1};
+    rig_take_refusal(rig, 2, N6_STATUS_UNKNOWN_NETWORK, offsetof(n6_describe_t, network),
+                     RIG_NETWORKS);
+    body = (n6_describe_t){.section = N6_SECTION_INTERMEDIATES + 1};
     rig_send(rig, N6_MESSAGE_TYPE_DESCRIBE, 3, &body, sizeof body);
-    rig_take_error(rig, 3, N6_STATUS_BAD_REQUEST);
+    rig_take_refusal(rig, 3, N6_STATUS_BAD_REQUEST, offsetof(n6_describe_t, section),
+                     N6_SECTION_INTERMEDIATES + 1);
 }
 
 const n6_test_t n6_describe_tests[] = {
@@ -244,6 +307,8 @@ const n6_test_t n6_describe_tests[] = {
     TEST(scales),
     TEST(pools_blocks_and_card),
     TEST(many_blocks_need_pages),
+    TEST(networks_that_are_not_ready),
+    TEST(many_networks_need_pages),
     TEST(descriptions_that_are_refused),
     TESTS_END,
 };

@@ -23,9 +23,8 @@ static rig_t *begin(void)
 
 static void still_alive(rig_t *rig)
 {
-    const n6_hello_t hello = {
-        .major = N6_VERSION_MAJOR, .schema = N6_SCHEMA_ID, .nonce = 99, .window = 1 << 20};
-    const n6_ping_t ping = {.host_time = 4242};
+    const n6_hello_t hello = rig_hello(99);
+    const n6_ping_t ping = {.host_time = 4242, .head = sizeof ping};
 
     rig_check_guards(rig);
     rig->deaf = false;
@@ -59,9 +58,9 @@ static void random_bytes(void)
 /* Good frames of every type, with any payload: every field of every request takes any value. */
 static size_t random_frame(uint8_t *to, uint32_t *seed)
 {
-    static const uint8_t types[] = {1,    2,    3,    4,    5,    6,    8,    9,
-                                    0x0a, 0x0b, 0x10, 0x11, 0x12, 0x13, 0x14, 0x15,
-                                    0x21, 0x22, 0x30, 0x3f, 0x55, 7};
+    static const uint8_t types[] = {1,    2,    3,    4,    5,    6,    7,    8,    9,
+                                    0x0a, 0x0b, 0x0c, 0x0d, 0x0e, 0x0f, 0x10, 0x11, 0x12,
+                                    0x13, 0x14, 0x15, 0x21, 0x22, 0x30, 0x3f, 0x55};
     const uint8_t type = types[rig_random(seed) % sizeof types];
     const uint32_t id = rig_random(seed) % 12;
     const size_t size = rig_random(seed) % 120;
@@ -72,6 +71,14 @@ static size_t random_frame(uint8_t *to, uint32_t *seed)
     }
     if (type == 1 && rig_random(seed) % 4) {
         return 0; /* sessions last a little */
+    }
+    if (type == 1 && rig_random(seed) % 2) { /* and some are resumed */
+        n6_hello_t hello = rig_hello(rig_random(seed) % 4);
+        hello.flags = N6_HELLO_FLAG_RESUME;
+        hello.resume = rig_random(seed) % 4;
+        hello.max_chunk = (uint16_t)(200 + rig_random(seed) % 400);
+        hello.role = payload[0] % 7 == 0;
+        return rig_frame(to, type, 0, id, &hello, sizeof hello);
     }
     if (rig_random(seed) % 3 == 0) {
         const uint32_t offset = (rig_random(seed) % 18) * 256;
@@ -112,11 +119,16 @@ static void a_bad_line(void)
         for (int piece = 0; piece < PIECES; piece++) {
             size_t size = 0;
             const uint32_t id = 10u + (uint32_t)piece;
-            const n6_infer_t infer = {.key = id, .upload = id, .slot = (uint8_t)(piece % 2)};
+            const n6_infer_t infer = {.key = id,
+                                      .upload = id,
+                                      .digest = rig_crc32("abcd", 4),
+                                      .slot = (uint8_t)(piece % 2),
+                                      .head = sizeof infer};
             const n6_commit_t commit = {.position = position + 4,
                                         .length = 4,
                                         .crc = rig_crc32("abcd", 4),
-                                        .slot = (uint8_t)(piece % 2)};
+                                        .slot = (uint8_t)(piece % 2),
+                                        .head = sizeof commit};
 
             size += rig_data(line, id, position, 0, (uint8_t)(piece % 2), "abcd", 4);
             size += rig_frame(line + size, N6_MESSAGE_TYPE_COMMIT, 0, id, &commit, sizeof commit);
@@ -145,9 +157,117 @@ static void a_bad_line(void)
     }
 }
 
+/* ---- hosts that break the rules on purpose ---- */
+
+static n6_infer_t infer_of(uint64_t key, uint32_t upload)
+{
+    return (n6_infer_t){.key = key, .upload = upload, .digest = rig_crc32("abcd", 4)};
+}
+
+/* An inference that names no upload, or one that never comes, blocks neither slot nor queue. */
+static void inferences_without_an_upload(void)
+{
+    rig_t *rig = rig_session();
+
+    for (uint32_t i = 0; i < 2 * N6_SERVER_MAX_QUEUE; i++) {
+        const n6_infer_t infer = infer_of(i, 0);
+        rig_infer(rig, 10 + i, &infer, NULL);
+        rig_take_refusal(rig, 10 + i, N6_STATUS_BAD_REQUEST, offsetof(n6_infer_t, upload), 0);
+    }
+    for (uint32_t i = 0; i < N6_SERVER_MAX_QUEUE; i++) {
+        const n6_infer_t infer = infer_of(i, 1000);
+        rig_infer(rig, 40 + i, &infer, NULL);
+        (void)rig_take(rig, N6_MESSAGE_TYPE_INFER, 40 + i);
+    }
+    rig_upload(rig, 60, 0, RIG_TINY, (const uint8_t *)"abcd", 4);
+    rig_take_error(rig, 60, N6_STATUS_BUSY);
+    rig->now += N6_LIMIT_WAIT_MS * 1000ull;
+    rig_run(rig);
+    for (uint32_t i = N6_SERVER_MAX_QUEUE; i-- > 0;) {
+        rig_take_error(rig, 40 + i, N6_STATUS_NO_INPUT);
+    }
+    rig_upload(rig, 61, 0, RIG_TINY, (const uint8_t *)"abcd", 4);
+    (void)rig_take(rig, N6_MESSAGE_TYPE_COMMIT, 61);
+    const n6_infer_t infer = infer_of(0, 61);
+    rig_infer(rig, 62, &infer, NULL);
+    (void)rig_take(rig, N6_MESSAGE_TYPE_INFER, 62);
+    (void)rig_take(rig, N6_MESSAGE_TYPE_RESULT, 62);
+}
+
+/* No position that is not believed takes the credit of those that keep to the rules. */
+static void positions_that_are_lies(void)
+{
+    static const uint32_t lies[] = {RIG_WINDOW + 1, 0x7fff0000, 0x40000000, 0x7fffffff};
+    rig_t *rig = rig_session();
+
+    for (uint32_t i = 0; i < sizeof lies / sizeof *lies; i++) {
+        const n6_ping_t ping = {.position = lies[i], .head = sizeof ping};
+        rig_feed(rig, line, rig_data(line, 2, lies[i], 0, 0, "abcd", 4));
+        rig_send(rig, N6_MESSAGE_TYPE_PING, 3, &ping, sizeof ping);
+        rig_take_error(rig, 3, N6_STATUS_BAD_REQUEST);
+        rig->position = lies[i];
+        rig_send_commit(rig, 4, 0, RIG_TINY, (const uint8_t *)"abcd", 4);
+        rig_take_error(rig, 4, N6_STATUS_BAD_REQUEST);
+    }
+    rig->position = 0;
+    rig_upload(rig, 5, 0, RIG_TINY, (const uint8_t *)"abcd", 4);
+    (void)rig_take(rig, N6_MESSAGE_TYPE_COMMIT, 5);
+    rig_nothing(rig);
+    EQUAL(rig->server.uploads.consumed, 4);
+}
+
+/* The smallest window: the result comes, chunk by chunk. */
+static void a_window_of_one_chunk(void)
+{
+    static uint8_t image[RIG_IMAGE_BYTES];
+    rig_t *rig = rig_new();
+    n6_hello_t hello = rig_hello(1);
+    n6_infer_t infer = {
+        .key = 1, .upload = 2, .digest = rig_crc32(image, sizeof image), .network = RIG_IMAGE};
+
+    hello.window = N6_LIMIT_MIN_CHUNK;
+    rig->config.chunk = 2048;
+    EQUAL(n6_server_init(&rig->server, &rig->config), 0);
+    (void)rig_open(rig, &hello);
+    rig_upload(rig, 2, 0, RIG_IMAGE, image, sizeof image);
+    (void)rig_take(rig, N6_MESSAGE_TYPE_COMMIT, 2);
+    rig_infer(rig, 3, &infer, NULL);
+    (void)rig_take(rig, N6_MESSAGE_TYPE_INFER, 3);
+    (void)rig_take(rig, N6_MESSAGE_TYPE_RESULT, 3);
+    EQUAL(rig_take(rig, N6_MESSAGE_TYPE_DATA, 3)->length, 12 + 256);
+    rig_nothing(rig);
+    const n6_credit_t credit = {.limit = 512};
+    rig_send(rig, N6_MESSAGE_TYPE_CREDIT, 0, &credit, sizeof credit);
+    EQUAL(rig_take(rig, N6_MESSAGE_TYPE_DATA, 3)->length, 12 + 16);
+}
+
+/* The first channels of a tensor, or two rows taken for one, would be results that look right. */
+static void channels_of_another_tensor(void)
+{
+    rig_t *rig = rig_session();
+    n6_infer_t infer = infer_of(1, 2);
+
+    infer.network = RIG_IMAGE; /* its output 0 is [8, 8, 3] */
+    infer.returns = 1;
+    for (uint16_t channels = 0; channels < 200; channels++) {
+        const n6_return_t what = {.reduction = N6_REDUCTION_ARGMAX, .channels = channels};
+        if (channels == 3) {
+            continue;
+        }
+        rig_infer(rig, 3, &infer, &what);
+        rig_take_refusal(rig, 3, N6_STATUS_BAD_REQUEST,
+                         sizeof infer + offsetof(n6_return_t, channels), channels);
+        rig_nothing(rig);
+    }
+}
+
 const n6_test_t n6_hostile_tests[] = {
     TEST(random_bytes),
     TEST(random_frames),
     TEST(a_bad_line),
+    TEST(inferences_without_an_upload),
+    TEST(positions_that_are_lies),
+    TEST(a_window_of_one_chunk),
+    TEST(channels_of_another_tensor),
     TESTS_END,
 };

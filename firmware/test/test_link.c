@@ -53,7 +53,8 @@ static bench_t *bench(void)
     const n6_link_calls_t calls = {&b, control, place, chunk, NULL};
 
     memset(&b, 0, sizeof b);
-    n6_link_init(&b.link, &calls, CHUNK, b.tx, sizeof b.tx);
+    n6_link_init(&b.link, &calls, b.tx, sizeof b.tx);
+    n6_link_set_chunk(&b.link, CHUNK);
     return &b;
 }
 
@@ -177,6 +178,19 @@ static void lengths_have_limits(void)
     feed(b, line, size, 64);
     EQUAL(b->chunks, 1);
     EQUAL(b->link.counts.header_errors, 2);
+    size = rig_data(line, 3, 0, 0, 0, zeros, 0); /* a chunk has at least one byte */
+    feed(b, line, size, 64);
+    EQUAL(b->chunks, 1);
+    EQUAL(b->link.counts.header_errors, 3);
+    n6_link_set_chunk(&b->link, CHUNK / 2);
+    size = rig_data(line, 3, 0, 0, 0, zeros, CHUNK);
+    feed(b, line, size, 64);
+    EQUAL(b->chunks, 1);
+    EQUAL(b->link.counts.header_errors, 4);
+    n6_link_clear(&b->link); /* between sessions, chunks of every size are skipped whole */
+    size = rig_data(line, 3, 0, 0, 0, zeros, CHUNK);
+    feed(b, line, size, 64);
+    EQUAL(b->chunks, 2);
 }
 
 static void chunks_go_into_place(void)

@@ -23,9 +23,20 @@ static uint32_t size_of(uint8_t dtype)
     return dtype == N6_DTYPE_FLOAT32 ? 4 : dtype == N6_DTYPE_INT16 ? 2 : 1;
 }
 
-static n6_tensor_t tensor_of(uint8_t dtype)
+/* A tensor that has the rows which the reduction wants. */
+static n6_tensor_t tensor_of(uint8_t dtype, const n6_return_t *what)
 {
-    return (n6_tensor_t){.dtype = dtype, .size = ELEMENTS * size_of(dtype)};
+    const uint32_t channels = what->channels > 0 ? what->channels : 1;
+    const uint32_t rows = ELEMENTS / channels;
+
+    if (what->reduction == N6_REDUCTION_THRESHOLD_COLUMNS) {
+        return (n6_tensor_t){.dtype = dtype,
+                             .ndim = 4,
+                             .shape = {1, 1, channels, rows},
+                             .size = ELEMENTS * size_of(dtype)};
+    }
+    return (n6_tensor_t){
+        .dtype = dtype, .ndim = 2, .shape = {rows, channels}, .size = ELEMENTS * size_of(dtype)};
 }
 
 static void fill(uint8_t dtype, uint32_t seed)
@@ -91,10 +102,10 @@ static n6_peak_t peak_at(uint32_t index)
 
 static uint32_t reduce(uint8_t dtype, const n6_return_t *what, uint32_t *count)
 {
-    const n6_tensor_t tensor = tensor_of(dtype);
+    const n6_tensor_t tensor = tensor_of(dtype, what);
     int32_t size = 0;
 
-    EQUAL(n6_reduce_check(&tensor, what), N6_STATUS_OK);
+    EQUAL(n6_reduce_check(&tensor, what), N6_MISTAKE_NONE);
     memset(out, 0xee, sizeof out);
     size = n6_reduce(&tensor, what, data, out, sizeof out, count);
     CHECK(size >= 0);
@@ -243,7 +254,7 @@ static void raw(void)
 {
     uint32_t count = 0;
     n6_return_t what = {.reduction = N6_REDUCTION_RAW};
-    n6_tensor_t tensor = {.dtype = N6_DTYPE_FLOAT16, .size = 100};
+    n6_tensor_t tensor = {.dtype = N6_DTYPE_FLOAT16, .ndim = 1, .shape = {50}, .size = 100};
 
     fill(N6_DTYPE_INT8, 5);
     EQUAL(reduce(N6_DTYPE_INT8, &what, &count), ELEMENTS);
@@ -253,61 +264,100 @@ static void raw(void)
     EQUAL(reduce(N6_DTYPE_INT8, &what, &count), 7);
     BYTES(out, data + 13, 7);
     EQUAL(count, 0);
-    EQUAL(n6_reduce_check(&tensor, &what), N6_STATUS_OK); /* of any type */
+    EQUAL(n6_reduce_check(&tensor, &what), N6_MISTAKE_NONE); /* of any type */
     what.length = 87;
-    EQUAL(n6_reduce_check(&tensor, &what), N6_STATUS_OK);
+    EQUAL(n6_reduce_check(&tensor, &what), N6_MISTAKE_NONE);
     what.length = 88;
-    EQUAL(n6_reduce_check(&tensor, &what), N6_STATUS_BAD_REQUEST);
+    EQUAL(n6_reduce_check(&tensor, &what), N6_MISTAKE_LENGTH);
     what.offset = 100;
     what.length = 0;
-    EQUAL(n6_reduce_check(&tensor, &what), N6_STATUS_BAD_REQUEST);
+    EQUAL(n6_reduce_check(&tensor, &what), N6_MISTAKE_OFFSET);
     what.offset = 1;
     what.length = 0xffffffff;
-    EQUAL(n6_reduce_check(&tensor, &what), N6_STATUS_BAD_REQUEST);
+    EQUAL(n6_reduce_check(&tensor, &what), N6_MISTAKE_LENGTH);
 }
 
 static void checks(void)
 {
     static const struct {
-        n6_status_t status;
+        n6_mistake_t mistake;
         uint8_t dtype;
         n6_return_t what;
     } cases[] = {
-        {N6_STATUS_UNSUPPORTED, N6_DTYPE_INT32, {.reduction = 1, .channels = 1}},
-        {N6_STATUS_UNSUPPORTED, N6_DTYPE_FLOAT16, {.reduction = 2, .k = 1}},
-        {N6_STATUS_UNSUPPORTED, N6_DTYPE_BOOL, {.reduction = 3, .channels = 1, .k = 1}},
-        {N6_STATUS_BAD_REQUEST, N6_DTYPE_INT8, {.reduction = 5, .channels = 1, .k = 1}},
-        {N6_STATUS_BAD_REQUEST, N6_DTYPE_INT8, {.reduction = 1, .channels = 0}},
-        {N6_STATUS_BAD_REQUEST, N6_DTYPE_INT8, {.reduction = 1, .channels = 7}},
-        {N6_STATUS_BAD_REQUEST, N6_DTYPE_INT8, {.reduction = 2, .k = 0}},
-        {N6_STATUS_BAD_REQUEST, N6_DTYPE_INT8, {.reduction = 2, .k = 65}},
-        {N6_STATUS_BAD_REQUEST, N6_DTYPE_INT8, {.reduction = 2, .k = 1, .offset = ELEMENTS}},
-        {N6_STATUS_BAD_REQUEST,
+        {N6_MISTAKE_TENSOR, N6_DTYPE_INT32, {.reduction = 1, .channels = 4}},
+        {N6_MISTAKE_TENSOR, N6_DTYPE_FLOAT16, {.reduction = 2, .k = 1}},
+        {N6_MISTAKE_TENSOR, N6_DTYPE_BOOL, {.reduction = 3, .channels = 4, .k = 1}},
+        {N6_MISTAKE_REDUCTION, N6_DTYPE_INT8, {.reduction = N6_REDUCTION_CLASS_MAP}},
+        {N6_MISTAKE_REDUCTION, N6_DTYPE_INT8, {.reduction = N6_REDUCTION_DETECTIONS}},
+        {N6_MISTAKE_REDUCTION, N6_DTYPE_INT8, {.reduction = 255}},
+        {N6_MISTAKE_CHANNELS, N6_DTYPE_INT8, {.reduction = 1, .channels = 0}},
+        {N6_MISTAKE_CHANNELS, N6_DTYPE_INT8, {.reduction = 1, .channels = 3}},
+        {N6_MISTAKE_CHANNELS, N6_DTYPE_INT8, {.reduction = 1, .channels = 8}},
+        {N6_MISTAKE_CHANNELS, N6_DTYPE_INT8, {.reduction = 3, .channels = 2, .k = 1}},
+        {N6_MISTAKE_TENSOR, N6_DTYPE_INT8, {.reduction = 4, .channels = 240, .k = 1}},
+        {N6_MISTAKE_K, N6_DTYPE_INT8, {.reduction = 2, .k = 0}},
+        {N6_MISTAKE_K, N6_DTYPE_INT8, {.reduction = 2, .k = 65}},
+        {N6_MISTAKE_OFFSET, N6_DTYPE_INT8, {.reduction = 2, .k = 1, .offset = ELEMENTS}},
+        {N6_MISTAKE_LENGTH,
          N6_DTYPE_INT8,
          {.reduction = 2, .k = 1, .offset = 1, .length = ELEMENTS}},
-        {N6_STATUS_BAD_REQUEST, N6_DTYPE_INT8, {.reduction = 3, .channels = 4, .k = 0}},
-        {N6_STATUS_BAD_REQUEST,
-         N6_DTYPE_INT8,
-         {.reduction = 3, .channels = 4, .k = 1, .channel = 4}},
-        {N6_STATUS_BAD_REQUEST,
+        {N6_MISTAKE_K, N6_DTYPE_INT8, {.reduction = 3, .channels = 4, .k = 0}},
+        {N6_MISTAKE_CHANNEL, N6_DTYPE_INT8, {.reduction = 3, .channels = 4, .k = 1, .channel = 4}},
+        {N6_MISTAKE_THRESHOLD,
          N6_DTYPE_FLOAT32,
-         {.reduction = 4, .channels = 4, .k = 1, .threshold = 0x7fc00000}},
-        {N6_STATUS_OK,
+         {.reduction = 3, .channels = 4, .k = 1, .threshold = 0x7fc00000}},
+        {N6_MISTAKE_NONE,
          N6_DTYPE_FLOAT32,
-         {.reduction = 4, .channels = 4, .k = 1, .threshold = 0x7f800000}},
-        {N6_STATUS_OK, N6_DTYPE_INT8, {.reduction = 2, .k = 64, .offset = ELEMENTS - 1}},
+         {.reduction = 3, .channels = 4, .k = 1, .threshold = 0x7f800000}},
+        {N6_MISTAKE_NONE, N6_DTYPE_INT8, {.reduction = 2, .k = 64, .offset = ELEMENTS - 1}},
     };
-    const n6_tensor_t empty = {.dtype = N6_DTYPE_INT8};
-    const n6_return_t what = {.reduction = N6_REDUCTION_ARGMAX, .channels = 1};
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) { /* [2, 120, 4] */
+        const n6_tensor_t tensor = {.dtype = cases[i].dtype,
+                                    .ndim = 3,
+                                    .shape = {2, ELEMENTS / 8, 4},
+                                    .size = ELEMENTS * size_of(cases[i].dtype)};
+        EQUAL(n6_reduce_check(&tensor, &cases[i].what), cases[i].mistake);
+    }
+}
+
+/* channels is the size of the axis that the reduction reads, and not of another one. */
+static void axes(void)
+{
+    static const struct {
+        uint8_t reduction;
+        uint8_t ndim;
+        uint32_t shape[N6_LIMIT_MAX_DIMS];
+        uint16_t channels; /* 0 = not for this tensor */
+    } cases[] = {
+        {N6_REDUCTION_ARGMAX, 4, {1, 12, 10, 8}, 8},
+        {N6_REDUCTION_ARGMAX, 1, {960}, 960},
+        {N6_REDUCTION_ARGMAX, 0, {0}, 0},
+        {N6_REDUCTION_THRESHOLD, 3, {2, 80, 6}, 6},
+        {N6_REDUCTION_THRESHOLD_COLUMNS, 3, {1, 6, 160}, 6},
+        {N6_REDUCTION_THRESHOLD_COLUMNS, 6, {1, 1, 1, 1, 6, 160}, 6},
+        {N6_REDUCTION_THRESHOLD_COLUMNS, 2, {6, 160}, 6},
+        {N6_REDUCTION_THRESHOLD_COLUMNS, 3, {2, 6, 80}, 0},
+        {N6_REDUCTION_THRESHOLD_COLUMNS, 1, {960}, 0},
+    };
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        const n6_tensor_t tensor = {.dtype = cases[i].dtype,
-                                    .size = ELEMENTS * size_of(cases[i].dtype)};
-        EQUAL(n6_reduce_check(&tensor, &cases[i].what), cases[i].status);
+        n6_tensor_t tensor = {.dtype = N6_DTYPE_INT8, .ndim = cases[i].ndim, .size = ELEMENTS};
+        memcpy(tensor.shape, cases[i].shape, sizeof tensor.shape);
+        for (uint16_t channels = 0; channels < 1000; channels++) {
+            const n6_return_t what = {
+                .reduction = cases[i].reduction, .channels = channels, .k = 1};
+            const n6_mistake_t mistake = n6_reduce_check(&tensor, &what);
+            if (cases[i].channels == 0) {
+                EQUAL(mistake, N6_MISTAKE_TENSOR);
+            } else {
+                EQUAL(mistake,
+                      channels == cases[i].channels ? N6_MISTAKE_NONE : N6_MISTAKE_CHANNELS);
+            }
+        }
     }
-    EQUAL(n6_reduce_check(&empty, &what), N6_STATUS_BAD_REQUEST);
 }
 
 const n6_test_t n6_reduce_tests[] = {
-    TEST(argmax), TEST(topk), TEST(threshold), TEST(raw), TEST(checks), TESTS_END,
+    TEST(argmax), TEST(topk), TEST(threshold), TEST(raw), TEST(checks), TEST(axes), TESTS_END,
 };

@@ -13,9 +13,15 @@ static rig_t *begin(void)
     return rig;
 }
 
+static n6_infer_t infer_of(uint64_t key)
+{
+    return (n6_infer_t){
+        .key = key, .upload = 2, .digest = rig_crc32(image, sizeof image), .network = RIG_IMAGE};
+}
+
 static void run(rig_t *rig, uint32_t id, uint64_t ticks)
 {
-    const n6_infer_t body = {.key = id, .upload = 2, .network = RIG_IMAGE};
+    const n6_infer_t body = infer_of(id);
     const n6_release_t done = {id};
 
     rig->step_ticks = ticks;
@@ -30,7 +36,10 @@ static n6_stats_reply_t stats_of(const rig_frame_t *frame, n6_network_stats_t *n
     n6_stats_reply_t reply;
 
     memcpy(&reply, frame->payload, sizeof reply);
-    EQUAL(reply.networks, RIG_NETWORKS);
+    EQUAL(reply.head, sizeof reply);
+    EQUAL(reply.record, sizeof *networks);
+    EQUAL(reply.total, RIG_NETWORKS);
+    EQUAL(reply.count, RIG_NETWORKS);
     EQUAL(reply.first, 0);
     EQUAL(frame->length, sizeof reply + RIG_NETWORKS * sizeof *networks);
     memcpy(networks, frame->payload + sizeof reply, RIG_NETWORKS * sizeof *networks);
@@ -39,7 +48,9 @@ static n6_stats_reply_t stats_of(const rig_frame_t *frame, n6_network_stats_t *n
 
 static n6_stats_reply_t stats(rig_t *rig, uint32_t id, n6_network_stats_t *networks)
 {
-    rig_send(rig, N6_MESSAGE_TYPE_STATS, id, NULL, 0);
+    const n6_stats_request_t body = {.first = 0};
+
+    rig_send(rig, N6_MESSAGE_TYPE_STATS, id, &body, sizeof body);
     return stats_of(rig_take(rig, N6_MESSAGE_TYPE_STATS, id), networks);
 }
 
@@ -48,7 +59,7 @@ static void counters_of_runs(void)
     rig_t *rig = begin();
     n6_network_stats_t networks[RIG_NETWORKS];
     n6_stats_reply_t reply;
-    n6_infer_t body = {.key = 90, .upload = 2, .network = RIG_IMAGE};
+    n6_infer_t body = infer_of(90);
 
     run(rig, 3, 300);
     run(rig, 4, 100);
@@ -87,8 +98,9 @@ static void counters_of_runs(void)
 static void waiting_for_input_is_no_wait(void)
 {
     rig_t *rig = begin();
-    const n6_infer_t body = {.key = 9, .upload = 5, .network = RIG_IMAGE};
+    n6_infer_t body = infer_of(9);
 
+    body.upload = 5;
     rig_infer(rig, 6, &body, NULL);
     rig->now += 10000;
     rig_upload(rig, 5, 0, RIG_IMAGE, image, sizeof image);
@@ -102,7 +114,7 @@ static void counters_of_the_link(void)
     n6_network_stats_t networks[RIG_NETWORKS];
     n6_stats_reply_t reply;
     uint8_t line[64] = {0};
-    const n6_ping_t ping = {0};
+    const n6_ping_t ping = {.head = sizeof ping};
     size_t size = rig_frame(line, N6_MESSAGE_TYPE_PING, 0, 3, &ping, sizeof ping);
     const uint64_t before = rig->server.channel.link.counts.rx_bytes;
 
@@ -112,7 +124,7 @@ static void counters_of_the_link(void)
     line[5] ^= 1;
     rig_feed(rig, line, size);
     reply = stats(rig, 4, networks);
-    EQUAL(reply.rx_bytes, before + 2 * size + 12);
+    EQUAL(reply.rx_bytes, before + 2 * size + 20);
     EQUAL(reply.header_errors, 1);
     EQUAL(reply.payload_errors, 1);
     EQUAL(reply.skipped, 2 * size);
@@ -126,13 +138,18 @@ static void counters_of_the_link(void)
     EQUAL(reply.time, 1000);
     EQUAL(reply.free_bytes, 2 * RIG_SLOT_SIZE + 2 * RIG_RESULT_SIZE);
     EQUAL(reply.log_dropped, 0);
+    EQUAL(reply.refused, 0);
+    rig_feed(rig, line, rig_data(line, 9, 0, 0, RIG_SLOTS, "abcd", 4));
+    reply = stats(rig, 5, networks);
+    EQUAL(reply.refused, 1);
+    EQUAL(reply.duplicates, 0);
 }
 
 static void buffers_in_use(void)
 {
     rig_t *rig = begin();
     n6_network_stats_t networks[RIG_NETWORKS];
-    const n6_infer_t body = {.key = 9, .upload = 2, .network = RIG_IMAGE};
+    const n6_infer_t body = infer_of(9);
 
     rig_send_chunk(rig, 3, 1, image, sizeof image, 0);
     EQUAL(stats(rig, 4, networks).free_bytes, RIG_SLOT_SIZE + 2 * RIG_RESULT_SIZE);
@@ -142,7 +159,7 @@ static void buffers_in_use(void)
     EQUAL(stats(rig, 7, networks).credits_used, 272);
     rig->steps = 1 << 30;
     rig->step_state = N6_NPU_WAITING;
-    const n6_infer_t other = {.key = 10, .upload = 2, .network = RIG_IMAGE};
+    const n6_infer_t other = infer_of(10);
     rig_infer(rig, 8, &other, NULL);
     rig->taken = rig->frames;
     EQUAL(stats(rig, 9, networks).free_bytes, 0);
@@ -254,7 +271,7 @@ static void events_at_a_rate(void)
     rig_t *rig = begin();
     n6_network_stats_t networks[RIG_NETWORKS];
     const rig_frame_t *frame = NULL;
-    const n6_hello_t hello = {.major = N6_VERSION_MAJOR, .schema = N6_SCHEMA_ID};
+    const n6_hello_t hello = rig_hello(1);
 
     subscribe(rig, 3, 100);
     EQUAL(n6_server_due(&rig->server), 100000);
@@ -279,8 +296,7 @@ static void events_at_a_rate(void)
     subscribe(rig, 4, 0);
     EQUAL(n6_server_due(&rig->server), UINT64_MAX);
     subscribe(rig, 5, 10);
-    rig_send(rig, N6_MESSAGE_TYPE_HELLO, 6, &hello, sizeof hello); /* ends with the session */
-    (void)rig_take(rig, N6_MESSAGE_TYPE_HELLO, 6);
+    (void)rig_open(rig, &hello); /* ends with the session */
     rig->now += 1000000;
     rig_run(rig);
     rig_nothing(rig);
@@ -291,14 +307,61 @@ static void events_at_a_rate(void)
     rig_nothing(rig);
 }
 
+static void take_page(const rig_frame_t *frame, uint64_t time, uint16_t first, uint16_t count)
+{
+    n6_stats_reply_t reply;
+    n6_network_stats_t network;
+
+    memcpy(&reply, frame->payload, sizeof reply);
+    EQUAL(reply.time, time);
+    EQUAL(reply.first, first);
+    EQUAL(reply.count, count);
+    EQUAL(reply.total, N6_SERVER_MAX_NETWORKS);
+    EQUAL(frame->length, sizeof reply + count * sizeof network);
+    for (uint16_t i = 0; i < count; i++) {
+        memcpy(&network, frame->payload + sizeof reply + i * sizeof network, sizeof network);
+        EQUAL(network.index, first + i);
+    }
+}
+
+/* More networks than fit a frame: pages on request, and an event in as many frames. */
+static void many_networks_need_pages(void)
+{
+    static n6_network_t networks[N6_SERVER_MAX_NETWORKS];
+    rig_t *rig = rig_new();
+    const n6_hello_t hello = rig_hello(1);
+    n6_stats_request_t body = {0};
+
+    for (int i = 0; i < N6_SERVER_MAX_NETWORKS; i++) {
+        networks[i] = rig->npu.network[RIG_TINY];
+    }
+    rig->npu.network = networks;
+    rig->npu.networks = N6_SERVER_MAX_NETWORKS;
+    rig->config.sums = NULL;
+    EQUAL(n6_server_init(&rig->server, &rig->config), 0);
+    (void)rig_open(rig, &hello);
+    for (body.first = 0; body.first < N6_SERVER_MAX_NETWORKS; body.first += 14) {
+        const uint16_t left = (uint16_t)(N6_SERVER_MAX_NETWORKS - body.first);
+        rig_send(rig, N6_MESSAGE_TYPE_STATS, 2, &body, sizeof body);
+        take_page(rig_take(rig, N6_MESSAGE_TYPE_STATS, 2), 1000, body.first, left < 14 ? left : 14);
+    }
+    rig_send(rig, N6_MESSAGE_TYPE_STATS, 2, &body, sizeof body); /* beyond the last one */
+    take_page(rig_take(rig, N6_MESSAGE_TYPE_STATS, 2), 1000, body.first, 0);
+    subscribe(rig, 3, 1);
+    for (uint64_t time = 2000; time < 4000; time += 1000) {
+        rig->now = time;
+        rig_run(rig);
+        take_page(rig_take(rig, N6_MESSAGE_TYPE_STATS, 0), time, 0, 14);
+        take_page(rig_take(rig, N6_MESSAGE_TYPE_STATS, 0), time, 14, 14);
+        take_page(rig_take(rig, N6_MESSAGE_TYPE_STATS, 0), time, 28, 4);
+        rig_nothing(rig);
+    }
+}
+
 const n6_test_t n6_stats_tests[] = {
-    TEST(counters_of_runs),
-    TEST(waiting_for_input_is_no_wait),
-    TEST(counters_of_the_link),
-    TEST(buffers_in_use),
-    TEST(epoch_times_add_up),
-    TEST(endless_passes),
-    TEST(reset_zeroes_everything),
-    TEST(events_at_a_rate),
-    TESTS_END,
+    TEST(counters_of_runs),         TEST(waiting_for_input_is_no_wait),
+    TEST(counters_of_the_link),     TEST(buffers_in_use),
+    TEST(epoch_times_add_up),       TEST(endless_passes),
+    TEST(reset_zeroes_everything),  TEST(events_at_a_rate),
+    TEST(many_networks_need_pages), TESTS_END,
 };

@@ -43,7 +43,10 @@ static void take_commit(rig_t *rig, uint32_t id)
 /* An inference on the slot that runs for ever. */
 static void occupy(rig_t *rig, uint32_t id, uint32_t upload)
 {
-    const n6_infer_t infer = {.key = id, .upload = upload, .network = RIG_IMAGE};
+    const n6_infer_t infer = {.key = id,
+                              .upload = upload,
+                              .digest = rig_crc32(image, sizeof image),
+                              .network = RIG_IMAGE};
 
     rig->steps = 1 << 30;
     rig->step_state = N6_NPU_WAITING;
@@ -190,7 +193,8 @@ static void a_wrong_digest_begins_again(void)
     }
     image[5] ^= 1; /* the digest of other bytes */
     commit(rig, 2);
-    rig_take_error(rig, 2, N6_STATUS_BAD_DIGEST);
+    rig_take_refusal(rig, 2, N6_STATUS_BAD_DIGEST, offsetof(n6_commit_t, crc),
+                     rig_crc32(image, sizeof image));
     commit(rig, 2);
     take_nak(rig, 2, 0, 1000);
     for (uint32_t i = 0; i < 4; i++) {
@@ -204,27 +208,86 @@ static void commits_that_are_refused(void)
     rig_t *rig = begin();
 
     rig_send_commit(rig, 2, RIG_SLOTS, RIG_IMAGE, image, sizeof image);
-    EQUAL(rig_take_error(rig, 2, N6_STATUS_BAD_SLOT).value, RIG_SLOTS);
-    for (int again = 0; again < 2; again++) { /* a repeated one has the same answer */
-        rig_send_commit(rig, 3, 0, RIG_NETWORKS, image, sizeof image);
-        EQUAL(rig_take_error(rig, 3, N6_STATUS_UNKNOWN_NETWORK).value, RIG_NETWORKS);
-        rig_send_commit(rig, 4, 0, RIG_IMAGE, image, 999);
-        EQUAL(rig_take_error(rig, 4, N6_STATUS_BAD_TENSOR_SIZE).value, 999);
-        rig_send_commit(rig, 3, 0, RIG_IMAGE, image, sizeof image);
-        rig_take_error(rig, 3, N6_STATUS_NO_INPUT); /* older than the slot's */
-        rig->server.slots.slot[0].upload = 0;
+    rig_take_refusal(rig, 2, N6_STATUS_BAD_SLOT, offsetof(n6_commit_t, slot), RIG_SLOTS);
+    rig_send_commit(rig, 3, 0, RIG_NETWORKS, image, sizeof image);
+    rig_take_refusal(rig, 3, N6_STATUS_UNKNOWN_NETWORK, offsetof(n6_commit_t, network),
+                     RIG_NETWORKS);
+    rig_send_commit(rig, 4, 0, RIG_IMAGE, image, 999);
+    rig_take_refusal(rig, 4, N6_STATUS_BAD_TENSOR_SIZE, offsetof(n6_commit_t, length), 999);
+    rig_send_commit(rig, 3, 0, RIG_IMAGE, image, sizeof image);
+    rig_take_refusal(rig, 3, N6_STATUS_NO_INPUT, offsetof(n6_commit_t, slot), 0); /* older */
+    chunk(rig, 4, 0);                                                             /* dropped */
+    for (int again = 0; again < 2; again++) { /* refused for good, each time */
+        commit(rig, 4);
+        rig_take_error(rig, 4, N6_STATUS_NO_INPUT);
     }
-    rig_send_commit(rig, 5, 0, RIG_IMAGE, image, 999);
-    rig_take_error(rig, 5, N6_STATUS_BAD_TENSOR_SIZE);
-    chunk(rig, 5, 0); /* refused for good */
-    commit(rig, 5);
-    rig_take_error(rig, 5, N6_STATUS_NO_INPUT);
+    EQUAL(rig->server.channel.counts.duplicates, 0);
     rig_upload(rig, 6, 0, RIG_IMAGE, image, sizeof image);
     take_commit(rig, 6);
-    rig_send_commit(rig, 6, 0, RIG_IMAGE, image, 999);
-    rig_take_error(rig, 6, N6_STATUS_BAD_TENSOR_SIZE);
-    commit(rig, 6);
+    rig_send_commit(rig, 6, 0, RIG_IMAGE, image, 999); /* what is committed stays so */
     take_commit(rig, 6);
+}
+
+/* An upload in parts needs Feature ENCODINGS. */
+static void parts_are_not_possible(void)
+{
+    rig_t *rig = begin();
+    struct {
+        n6_commit_t commit;
+        n6_part_t part;
+    } body = {.commit = {.length = 4, .network = RIG_TINY, .parts = 1}};
+
+    body.commit.head = sizeof body.commit;
+    body.commit.record = sizeof body.part;
+    rig_send_chunk(rig, 2, 0, image, 4, 0);
+    body.commit.position = rig->position;
+    rig_send(rig, N6_MESSAGE_TYPE_COMMIT, 2, &body, sizeof body);
+    rig_take_refusal(rig, 2, N6_STATUS_UNSUPPORTED, offsetof(n6_commit_t, parts), 1);
+    EQUAL(rig->server.slots.slot[0].state, N6_SLOT_EMPTY);
+}
+
+/* A chunk whose length is not that of its place: the digest cannot be right. */
+static void chunks_that_are_too_short(void)
+{
+    rig_t *rig = begin();
+    uint8_t line[RIG_CHUNK + 28];
+
+    rig_feed(rig, line, rig_data(line, 2, 0, 0, 0, image, 255));
+    rig->position = 255;
+    for (uint32_t i = 1; i < 4; i++) {
+        chunk(rig, 2, i);
+    }
+    commit(rig, 2);
+    rig_take_error(rig, 2, N6_STATUS_BAD_DIGEST);
+    for (uint32_t i = 0; i < 3; i++) {
+        chunk(rig, 2, i);
+    }
+    rig_feed(rig, line, rig_data(line, 2, rig->position, 768, 0, image + 744, RIG_CHUNK));
+    rig->position += RIG_CHUNK;
+    commit(rig, 2);
+    rig_take_error(rig, 2, N6_STATUS_BAD_DIGEST);
+    for (uint32_t i = 0; i < 4; i++) {
+        chunk(rig, 2, i);
+    }
+    commit(rig, 2);
+    take_commit(rig, 2);
+}
+
+/* The bytes of a damaged chunk may be in the slot already: what was there is not trusted any more. */
+static void a_damaged_chunk_opens_an_upload(void)
+{
+    rig_t *rig = begin();
+    uint8_t line[RIG_CHUNK + 28];
+
+    rig_upload(rig, 2, 0, RIG_IMAGE, image, sizeof image);
+    take_commit(rig, 2);
+    const size_t size = rig_data(line, 3, rig->position, 0, 0, image, RIG_CHUNK);
+    line[30] ^= 1;
+    rig_feed(rig, line, size);
+    (void)rig_take(rig, N6_MESSAGE_TYPE_LOG, 0);
+    take_nak(rig, 3, 0, RIG_CHUNK);
+    commit(rig, 2);
+    rig_take_error(rig, 2, N6_STATUS_NO_INPUT);
 }
 
 static void newer_uploads_replace_older_ones(void)
@@ -253,38 +316,50 @@ static void slots_in_use_are_left_alone(void)
     take_commit(rig, 2);
     occupy(rig, 3, 2);
     chunk(rig, 4, 0);
-    EQUAL(rig_take_error(rig, 4, N6_STATUS_BUSY).type, N6_MESSAGE_TYPE_DATA);
-    chunk(rig, 4, 1); /* once for each id */
-    rig_nothing(rig);
     chunk(rig, 5, 0);
-    rig_take_error(rig, 5, N6_STATUS_BUSY);
-    commit(rig, 5); /* a request is answered each time */
-    rig_take_error(rig, 5, N6_STATUS_BUSY);
-    commit(rig, 5);
-    rig_take_error(rig, 5, N6_STATUS_BUSY);
+    rig_nothing(rig); /* DATA is not answered */
+    EQUAL(rig->server.channel.counts.refused, 2);
+    for (int again = 0; again < 2; again++) { /* a request is answered each time */
+        commit(rig, 5);
+        rig_take_refusal(rig, 5, N6_STATUS_BUSY, offsetof(n6_commit_t, slot), 0);
+    }
     BYTES(rig->slot[0], image, sizeof image);
-    rig_send_chunk(rig, 6, 1, image, sizeof image, 0); /* the other slot is free */
+    EQUAL(rig->server.uploads.consumed, rig->position); /* its bytes were within the grant */
+    rig_send_chunk(rig, 6, 1, image, sizeof image, 0);  /* the other slot is free */
     rig_nothing(rig);
+    EQUAL(rig->server.channel.counts.refused, 2);
 }
 
+/* They are dropped without a word, and move neither a slot nor the grant. */
 static void chunks_that_are_refused(void)
 {
     rig_t *rig = begin();
     uint8_t line[RIG_CHUNK + 28];
+    const struct {
+        uint32_t id;
+        uint32_t position;
+        uint32_t offset;
+        uint8_t slot;
+        size_t size;
+    } chunks[] = {
+        {2, 0, 0, RIG_SLOTS, 4},      {2, 0, 0, 255, 4},        {2, 0, 100, 0, 4},
+        {2, 0, RIG_SLOT_SIZE, 0, 4},  {2, 0, 0xffffff00, 0, 4}, {0, 0, 0, 0, 4},
+        {2, RIG_WINDOW - 3, 0, 0, 4}, {2, 0x7fff0000, 0, 0, 4},
+    };
+    const uint32_t count = sizeof chunks / sizeof *chunks;
 
-    rig_feed(rig, line, rig_data(line, 2, 0, 0, RIG_SLOTS, image, 4));
-    rig_take_error(rig, 2, N6_STATUS_BAD_SLOT);
-    rig_feed(rig, line, rig_data(line, 2, 4, 100, 0, image, 4));
-    rig_take_error(rig, 2, N6_STATUS_BAD_REQUEST);
-    rig_feed(rig, line, rig_data(line, 2, 4, RIG_SLOT_SIZE, 0, image, 4));
-    rig_take_error(rig, 2, N6_STATUS_BAD_REQUEST);
-    rig_feed(rig, line, rig_data(line, 2, 4, 0xffffff00, 0, image, 4));
-    rig_take_error(rig, 2, N6_STATUS_BAD_REQUEST);
-    rig_feed(rig, line, rig_data(line, 2, 4, 0, 0, image, 0));
-    rig_take_error(rig, 2, N6_STATUS_BAD_REQUEST);
-    rig_feed(rig, line, rig_data(line, 0, 4, 0, 0, image, 4));
-    rig_nothing(rig);
+    for (uint32_t i = 0; i < count; i++) {
+        rig_feed(rig, line,
+                 rig_data(line, chunks[i].id, chunks[i].position, chunks[i].offset, chunks[i].slot,
+                          image, chunks[i].size));
+        EQUAL(rig->server.channel.counts.refused, i + 1);
+    }
+    EQUAL(rig->frames, 0);
+    EQUAL(rig->server.uploads.consumed, 0);
+    EQUAL(rig->server.slots.slot[0].upload, 0);
     rig_check_guards(rig);
+    rig_upload(rig, 3, 0, RIG_IMAGE, image, sizeof image); /* nobody is the worse for it */
+    take_commit(rig, 3);
 }
 
 /* The last chunk that fits a slot whose size is not a multiple of the chunk. */
@@ -292,15 +367,14 @@ static void the_end_of_a_slot(void)
 {
     rig_t *rig = rig_new();
     uint8_t line[RIG_CHUNK + 28];
-    const n6_hello_t hello = {.major = N6_VERSION_MAJOR, .schema = N6_SCHEMA_ID};
+    const n6_hello_t hello = rig_hello(1);
 
     rig->config.slot_size = RIG_SLOT_SIZE - 100;
     EQUAL(n6_server_init(&rig->server, &rig->config), 0);
-    rig_send(rig, N6_MESSAGE_TYPE_HELLO, 1, &hello, sizeof hello);
-    (void)rig_take(rig, N6_MESSAGE_TYPE_HELLO, 1);
+    (void)rig_open(rig, &hello);
     memset(line, 0, sizeof line);
     rig_feed(rig, line, rig_data(line, 2, 0, RIG_SLOT_SIZE - RIG_CHUNK, 0, image, RIG_CHUNK - 99));
-    rig_take_error(rig, 2, N6_STATUS_BAD_REQUEST);
+    EQUAL(rig->server.channel.counts.refused, 1);
     rig_feed(rig, line, rig_data(line, 2, 0, RIG_SLOT_SIZE - RIG_CHUNK, 0, image, RIG_CHUNK - 100));
     take_nak(rig, 2, 0, RIG_SLOT_SIZE - RIG_CHUNK);
     rig_nothing(rig);
@@ -328,45 +402,75 @@ static void credits_move_by_half_a_window(void)
     }
 }
 
-static void bytes_beyond_the_grant(void)
+/* What exceeds the grant is not believed, in DATA, PING and COMMIT; what is the last of it, is. */
+static void positions_beyond_the_grant(void)
 {
     rig_t *rig = begin();
     uint8_t line[RIG_CHUNK + 28];
-    const n6_ping_t ping = {.position = 3000};
+    n6_ping_t ping = {.position = RIG_WINDOW + 1, .head = sizeof ping};
     n6_ping_reply_t pong;
 
     rig_feed(rig, line, rig_data(line, 2, RIG_WINDOW - 255, 0, 0, image, RIG_CHUNK));
-    EQUAL(rig_take_error(rig, 2, N6_STATUS_OUT_OF_CREDITS).value, RIG_WINDOW + 1);
-    (void)rig_take(rig, N6_MESSAGE_TYPE_CREDIT, 0);
-    rig_feed(rig, line, rig_data(line, 2, RIG_WINDOW - 256, 0, 0, image, RIG_CHUNK));
     rig_nothing(rig);
+    EQUAL(rig->server.channel.counts.refused, 1);
+    rig_send(rig, N6_MESSAGE_TYPE_PING, 3, &ping, sizeof ping);
+    rig_take_refusal(rig, 3, N6_STATUS_BAD_REQUEST, offsetof(n6_ping_t, position), RIG_WINDOW + 1);
+    rig->position = RIG_WINDOW / 2 - 16; /* all of it was lost */
+    rig_send_commit(rig, 2, 0, RIG_IMAGE, image, sizeof image);
+    take_nak(rig, 2, 0, sizeof image);
+    rig->position = RIG_WINDOW + 1;
+    rig_send_commit(rig, 4, 0, RIG_IMAGE, image, sizeof image);
+    rig_take_refusal(rig, 4, N6_STATUS_BAD_REQUEST, offsetof(n6_commit_t, position),
+                     RIG_WINDOW + 1);
+    EQUAL(rig->server.slots.slot[0].upload, 2);
+    EQUAL(rig->server.uploads.consumed, RIG_WINDOW / 2 - 16);
+    rig_feed(rig, line, rig_data(line, 2, RIG_WINDOW - 256, 0, 0, image, RIG_CHUNK));
     BYTES(rig->slot[0], image, RIG_CHUNK);
+    EQUAL(rig->server.channel.counts.refused, 1);
     /* What was lost before the position of a PING is written off. */
+    ping.position = 3000;
     rig_send(rig, N6_MESSAGE_TYPE_PING, 3, &ping, sizeof ping);
     memcpy(&pong, rig_take(rig, N6_MESSAGE_TYPE_PING, 3)->payload, sizeof pong);
     EQUAL(pong.limit, 3000 + RIG_WINDOW);
 }
 
+/* A host that has sent 4 GB. */
 static void positions_wrap(void)
 {
     rig_t *rig = begin();
-    n6_ping_t ping = {.position = 0x7fffff00};
 
-    rig_send(rig, N6_MESSAGE_TYPE_PING, 3, &ping, sizeof ping);
-    (void)rig_take(rig, N6_MESSAGE_TYPE_PING, 3);
-    ping.position = 0xe0000000;
-    rig_send(rig, N6_MESSAGE_TYPE_PING, 4, &ping, sizeof ping);
-    (void)rig_take(rig, N6_MESSAGE_TYPE_PING, 4);
-    ping.position = 0xffffff00;
-    rig_send(rig, N6_MESSAGE_TYPE_PING, 5, &ping, sizeof ping);
-    (void)rig_take(rig, N6_MESSAGE_TYPE_PING, 5);
-    rig->position = 0xffffff00;
+    rig->server.uploads.consumed = rig->position = 0xffffff00;
+    rig->server.uploads.granted = rig->position + RIG_WINDOW;
     for (uint32_t i = 0; i < 4; i++) {
         chunk(rig, 2, i);
     }
     commit(rig, 2);
     take_commit(rig, 2);
     EQUAL(rig->server.uploads.consumed, 1000u - 256u);
+    EQUAL(rig->server.channel.counts.refused, 0);
+}
+
+/* Chunks of the smallest size, in a session whose host asks for them. */
+static void smaller_chunks(void)
+{
+    rig_t *rig = rig_new();
+    n6_hello_t hello = rig_hello(1);
+
+    rig->config.chunk = 1024;
+    EQUAL(n6_server_init(&rig->server, &rig->config), 0);
+    hello.max_chunk = 300;
+    EQUAL(rig_open(rig, &hello).chunk, RIG_CHUNK);
+    for (size_t i = 0; i < sizeof image; i++) {
+        image[i] = (uint8_t)(i * 3);
+    }
+    chunk(rig, 2, 3);
+    take_nak(rig, 2, 0, 768);
+    for (uint32_t i = 0; i < 3; i++) {
+        chunk(rig, 2, i);
+    }
+    commit(rig, 2);
+    take_commit(rig, 2);
+    rig_check_guards(rig);
 }
 
 const n6_test_t n6_upload_tests[] = {
@@ -379,12 +483,16 @@ const n6_test_t n6_upload_tests[] = {
     TEST(a_damaged_chunk_is_asked_for_at_once),
     TEST(a_wrong_digest_begins_again),
     TEST(commits_that_are_refused),
+    TEST(parts_are_not_possible),
+    TEST(chunks_that_are_too_short),
+    TEST(a_damaged_chunk_opens_an_upload),
     TEST(newer_uploads_replace_older_ones),
     TEST(slots_in_use_are_left_alone),
     TEST(chunks_that_are_refused),
     TEST(the_end_of_a_slot),
     TEST(credits_move_by_half_a_window),
-    TEST(bytes_beyond_the_grant),
+    TEST(positions_beyond_the_grant),
     TEST(positions_wrap),
+    TEST(smaller_chunks),
     TESTS_END,
 };

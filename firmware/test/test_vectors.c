@@ -72,7 +72,7 @@ static void vectors_parse(void)
             const n6_link_calls_t calls = {&caught, catch_control, catch_place, catch_chunk, NULL};
 
             memset(&caught, 0, sizeof caught);
-            n6_link_init(&link, &calls, N6_LIMIT_MAX_CHUNK, tx, sizeof tx);
+            n6_link_init(&link, &calls, tx, sizeof tx);
             feed(&link, vector->bytes, vector->size, step);
             EQUAL(caught.frames, 1);
             CHECK(caught.good);
@@ -101,7 +101,7 @@ static void vectors_are_made_again(void)
         n6_span_t span[N6_LINK_SPANS];
         size_t at = 0;
 
-        n6_link_init(&link, &calls, N6_LIMIT_MAX_CHUNK, tx, sizeof tx);
+        n6_link_init(&link, &calls, tx, sizeof tx);
         if (vector->type == N6_MESSAGE_TYPE_DATA) {
             n6_data_header_t head;
             memcpy(&head, payload, sizeof head);

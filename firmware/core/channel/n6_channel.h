@@ -111,8 +111,7 @@ void n6_end_reply(n6_channel_t *channel, const n6_request_t *request, size_t siz
  * The ERROR for a request: value is that of the refused field, or the payload's length if none is to
  * blame. at is where the field's struct is in the payload: 0, or the offset of a record.
  */
-void n6_refuse(n6_channel_t *channel, const n6_request_t *request, n6_mistake_t mistake,
-               size_t at);
+void n6_refuse(n6_channel_t *channel, const n6_request_t *request, n6_mistake_t mistake, size_t at);
 
 /* The same with another value, or for a request whose frame has gone: by its id and type. */
 void n6_error(n6_channel_t *channel, uint32_t id, uint8_t type, n6_mistake_t mistake,

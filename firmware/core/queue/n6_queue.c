@@ -269,7 +269,6 @@ static n6_mistake_t check_infer(const n6_queue_t *queue, const n6_request_t *req
 {
     const n6_config_t *config = &queue->channel->config;
     const n6_infer_t *infer = request->body;
-    n6_mistake_t mistake = N6_MISTAKE_NONE;
 
     if (infer->network >= config->npu->networks) {
         return N6_MISTAKE_NETWORK;
@@ -283,7 +282,7 @@ static n6_mistake_t check_infer(const n6_queue_t *queue, const n6_request_t *req
     const n6_network_t *network = n6_network(queue->channel, infer->network);
     for (uint32_t i = 0; i < infer->returns; i++) {
         *at = request->head + (size_t)i * infer->record;
-        mistake = n6_result_check(network, &what[i]);
+        const n6_mistake_t mistake = n6_result_check(network, &what[i]);
         if (mistake != N6_MISTAKE_NONE) {
             return mistake;
         }
@@ -292,11 +291,7 @@ static n6_mistake_t check_infer(const n6_queue_t *queue, const n6_request_t *req
     if (network->state != N6_NETWORK_STATE_READY) {
         return N6_MISTAKE_NOT_READY;
     }
-    mistake = find_input(queue->slots, infer, state);
-    if (mistake == N6_MISTAKE_NONE && is_full(queue, infer->returns)) {
-        mistake = N6_MISTAKE_QUEUE_FULL;
-    }
-    return mistake;
+    return find_input(queue->slots, infer, state);
 }
 
 /* Its Return records are in their place already. */
@@ -390,10 +385,12 @@ void n6_queue_infer(n6_queue_t *queue, const n6_request_t *request)
     }
     if (mistake != N6_MISTAKE_NONE) {
         n6_refuse(queue->channel, request, mistake, at);
-        return;
+    } else if (is_full(queue, infer->returns)) {
+        n6_error(queue->channel, request->id, request->type, N6_MISTAKE_QUEUE_FULL, queue->jobs);
+    } else {
+        add_job(queue, request, body, state);
+        answer(queue, request, state);
     }
-    add_job(queue, request, body, state);
-    answer(queue, request, state);
 }
 
 /* ---- departure ---- */

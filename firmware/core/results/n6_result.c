@@ -173,9 +173,9 @@ static bool stage_outputs(const n6_npu_t *npu, const n6_run_t *run, const n6_ret
         if (!align(stage, 0)) {
             return false;
         }
-        const int32_t size =
-            n6_reduce(&network->output[what->output], what, npu->output(npu->context, (uint8_t)what->output),
-                      stage->out + stage->end, stage->room - stage->end, &record.count);
+        const int32_t size = n6_reduce(
+            &network->output[what->output], what, npu->output(npu->context, (uint8_t)what->output),
+            stage->out + stage->end, stage->room - stage->end, &record.count);
         if (size < 0) {
             return false;
         }
@@ -302,9 +302,8 @@ void n6_result_nak(n6_results_t *results, const n6_request_t *request)
 
     results->channel->counts.naks_received++;
     if (index != N6_NONE) {
-        const n6_send_t whole = {.id = request->id,
-                                 .end = results->buffer[index].length,
-                                 .result = (uint8_t)index};
+        const n6_send_t whole = {
+            .id = request->id, .end = results->buffer[index].length, .result = (uint8_t)index};
         n6_send_repair(results->sends, whole, request->body);
     }
 }

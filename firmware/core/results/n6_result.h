@@ -87,7 +87,7 @@ static inline void n6_result_abandon(n6_results_t *results)
  * what), and sends it if the session is open. false = it is too large: the buffer is free again.
  */
 bool n6_result_finish(n6_results_t *results, const n6_run_t *run, const n6_return_t *what,
-                             uint64_t ended_at);
+                      uint64_t ended_at);
 
 /* The buffer that holds the result with this key; N6_NONE = there is none. */
 uint32_t n6_result_find(const n6_results_t *results, uint64_t key);

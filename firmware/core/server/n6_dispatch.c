@@ -42,7 +42,8 @@ typedef struct {
     uint8_t type;
     uint8_t least; /* bytes of the struct in minor 0, */
     uint8_t size;  /* and as it is known here */
-    uint8_t head;  /* n6_mistake_t of the field that says where the struct ends; NONE = no such field */
+    uint8_t
+        head; /* n6_mistake_t of the field that says where the struct ends; NONE = no such field */
     uint8_t role;
     const char *name;
     handler_t *handle; /* NULL = not possible on this device */

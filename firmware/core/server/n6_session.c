@@ -132,8 +132,8 @@ void n6_session_hello(n6_server_t *server, const n6_request_t *request)
     const n6_hello_t *hello = request->body;
     n6_session_t *session = &server->channel.session;
     const bool again = session->known && hello->nonce == session->nonce;
-    const bool resumes = session->known && (hello->flags & N6_HELLO_FLAG_RESUME) &&
-                         hello->resume == session->nonce;
+    const bool resumes =
+        session->known && (hello->flags & N6_HELLO_FLAG_RESUME) && hello->resume == session->nonce;
     const n6_mistake_t mistake = check_hello(hello);
 
     if (mistake != N6_MISTAKE_NONE) {

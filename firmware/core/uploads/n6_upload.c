@@ -174,8 +174,8 @@ void n6_upload_place(n6_uploads_t *uploads, n6_chunk_t *chunk)
     const n6_data_header_t *data = &chunk->head;
 
     chunk->verdict = judge(uploads, chunk);
-    chunk->at = chunk->verdict == WANTED ? uploads->channel->config.slot[data->slot] + data->offset
-                                         : NULL;
+    chunk->at =
+        chunk->verdict == WANTED ? uploads->channel->config.slot[data->slot] + data->offset : NULL;
 }
 
 /* The CRC-32 of its bytes alone. */

@@ -70,7 +70,8 @@ extern "C" {
     M(RETURNS, BAD_REQUEST, N6_OF(n6_infer_t, returns), "too many Return records")                 \
     M(RECORD, BAD_REQUEST, N6_OF(n6_infer_t, record), "record is out of range")                    \
     M(KEY, BAD_REQUEST, N6_OF(n6_infer_t, key), "the key belongs to another inference")            \
-    M(GONE, RESULT_GONE, N6_OF(n6_infer_t, key), "it has run, and its result is not held any more") \
+    M(GONE, RESULT_GONE, N6_OF(n6_infer_t, key),                                                   \
+      "it has run, and its result is not held any more")                                           \
     M(NETWORK, UNKNOWN_NETWORK, N6_OF(n6_infer_t, network), N6_NO_NETWORK)                         \
     M(SLOT, BAD_SLOT, N6_OF(n6_infer_t, slot), N6_NO_SLOT)                                         \
     M(FLAGS, UNSUPPORTED, N6_OF(n6_infer_t, flags), "unknown flag")                                \

@@ -133,8 +133,8 @@ static void plan_memory(n6_board_t *board)
     config->slot_size = slot_size;
     config->slot = reserve_all(board, config->slots, slot_size);
     config->chunk = (uint16_t)board->options->chunk;
-    config->chunks = reserve(board, sizeof(uint32_t) * config->slots *
-                                        N6_SERVER_CHUNK_WORDS(slot_size));
+    config->chunks =
+        reserve(board, sizeof(uint32_t) * config->slots * N6_SERVER_CHUNK_WORDS(slot_size));
     config->results = RESULTS;
     config->result_size = result_size + MARGIN;
     config->result = reserve_all(board, RESULTS, config->result_size);
