@@ -35,8 +35,9 @@ from n6link.errors import (
     UnknownName,
     VersionMismatch,
 )
+from n6link.link.link import FLUSH
 from n6link.network import Network
-from n6link.protocol import LogLevel, MessageType, ResetKind, Status, records
+from n6link.protocol import VERSION, LogLevel, MessageType, ResetKind, Status, records
 from n6link.result import Result
 from n6link.session import connection
 from n6link.session.inference import Job
@@ -65,7 +66,7 @@ async def test_what_a_device_says_of_itself(device_url: str) -> None:
         assert info.firmware == n6link.__version__
         assert info.tick_hz > 0
         assert info.slots >= 2
-        assert info.protocol.startswith("1.")
+        assert info.protocol == VERSION
         assert info.simulated
         assert 0 <= info.uptime < 3600
         for network in dev.networks.values():
@@ -479,7 +480,7 @@ class Scripted(ByteStream):
         return await self._receive.receive()
 
     async def send(self, item: bytes) -> None:
-        if answer := self._answer(item):
+        if answer := self._answer(item.removeprefix(FLUSH)):
             self._send.send_nowait(answer)
         await anyio.lowlevel.checkpoint()
 
@@ -499,6 +500,10 @@ def peer(monkeypatch: pytest.MonkeyPatch, answer: Callable[[bytes], bytes]) -> N
     return N6Device("test:peer", timeout=0.3)
 
 
+def number_of(hello: bytes) -> int:
+    return int.from_bytes(hello[4:8], "little")
+
+
 def nonce_of(hello: bytes) -> int:
     return int(records.Hello.unpack(hello[12:]).nonce)
 
@@ -507,11 +512,19 @@ def nonce_of(hello: bytes) -> int:
     ("answer", "error", "says"),
     [
         (lambda _: b"", N6Timeout, "has not answered for 0.3 s; is the board powered"),
-        (lambda _: b"Debian GNU/Linux\r\nlogin: ", RemoteProtocolError, r"it says 'Debian GNU/Linux\r\nlogin: "),
-        (lambda _: b"\xff\x00\x01", RemoteProtocolError, r"it says '\xff\x00\x01"),
+        (lambda _: b"Debian GNU/Linux\r\nlogin: ", RemoteProtocolError, r"it sends 'Debian GNU/Linux\r\nlogin: "),
+        (lambda _: b"\xff\x00\x01", RemoteProtocolError, r"it sends '\xff\x00\x01"),
         (lambda sent: sent, RemoteProtocolError, "sends back what this program sends"),
-        (lambda _: wire.hello_reply(major=2), VersionMismatch, "update n6link on this computer"),
-        (lambda sent: wire.hello_reply(nonce=nonce_of(sent), chunk=1), RemoteProtocolError, "impossible limits"),
+        (
+            lambda sent: wire.hello_reply(number_of(sent), nonce=nonce_of(sent), major=3),
+            VersionMismatch,
+            "update n6link on this computer",
+        ),
+        (
+            lambda sent: wire.hello_reply(number_of(sent), nonce=nonce_of(sent), chunk=1),
+            RemoteProtocolError,
+            "a chunk of 1 bytes",
+        ),
     ],
     ids=["silent", "a console", "noise", "an echo", "another version", "impossible"],
 )
@@ -532,7 +545,7 @@ def test_a_peer_that_describes_itself_badly(monkeypatch: pytest.MonkeyPatch) -> 
     def answer(sent: bytes) -> bytes:
         kind, number = sent[2], int.from_bytes(sent[4:8], "little")
         if kind == MessageType.HELLO:
-            return wire.hello_reply(nonce=nonce_of(sent))
+            return wire.hello_reply(number, nonce=nonce_of(sent))
         return wire.reply(MessageType(kind), number, b"short")
 
     async def body() -> None:

@@ -174,7 +174,8 @@ class Stream:
     async def __aenter__(self) -> Self:
         if self._background:
             raise LocalProtocolError("a stream is entered once; call Network.stream again for another one")
-        self._background, self._changed, self._feeding = Background(), anyio.Event(), anyio.CancelScope()
+        self._background = Background(self._lose)
+        self._changed, self._feeding = anyio.Event(), anyio.CancelScope()
         if self._state is _State.NEW:
             self._state = _State.OPEN
         self._tasks = await self._background.__aenter__()

@@ -26,7 +26,7 @@ import anyio
 from anyio.abc import ByteStream, TaskGroup
 
 from n6link import ambient
-from n6link.errors import DeviceRebooted, N6Error, N6Timeout, RemoteProtocolError, TransportError
+from n6link.errors import DeviceRebooted, N6Error, N6Timeout, RemoteProtocolError, TransportError, innermost
 from n6link.link import diagnosis
 from n6link.link.events import (
     Begun,
@@ -125,7 +125,7 @@ class Channel:
 
     async def __aenter__(self) -> Self:
         self._stack.push_async_callback(self._close)
-        self.tasks = await self._stack.enter_async_context(Background())
+        self.tasks = await self._stack.enter_async_context(Background(self._crashed))
         for task in (self._read, self._write, self._keep):
             self.tasks.start_soon(task, name=f"n6link {self.name} {task.__name__}")
         return self
@@ -135,6 +135,9 @@ class Channel:
     ) -> None:
         self.fail(TransportError(f"the device {self.name} was closed by this program"))
         await self._stack.__aexit__(kind, error, trace)
+
+    def _crashed(self, error: Exception) -> None:
+        self.fail(N6Error(f"{self.name}: internal error of n6link: {innermost(error)!r}"))
 
     async def _close(self) -> None:
         with anyio.CancelScope(shield=True):

@@ -18,9 +18,14 @@ from anyio.abc import TaskGroup
 
 
 class Background:
-    """A task group that any task may enter, and any other task leave; leaving it cancels its tasks."""
+    """A task group that any task may enter, and any other task leave; leaving it cancels its tasks.
 
-    def __init__(self) -> None:
+    Args:
+        crashed: called when a task has raised, which is a defect and ends all of them: whoever waits for them must be told.
+    """
+
+    def __init__(self, crashed: Callable[[Exception], None]) -> None:
+        self._crashed = crashed
         self._group = anyio.create_task_group()
         self._ready, self._over = anyio.Event(), anyio.Event()
         self._error: BaseException | None = None
@@ -57,6 +62,7 @@ class Background:
                 await anyio.sleep_forever()
         except Exception as error:  # noqa: BLE001  raised again where the group is left; a system task of trio must not raise
             self._error = error
+            self._crashed(error)
         finally:
             self._ready.set()
             self._over.set()
