@@ -62,8 +62,8 @@ static rig_t *held(void)
 static void the_holder_is_named(void)
 {
     static const size_t steps[] = {1, 100, 5000};
-    static uint8_t line[8192];
-    static const uint8_t chunk[2048];
+    static uint8_t line[2048];
+    static const uint8_t chunk[512];
     const n6_hello_t hello = rig_hello(5);
 
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {

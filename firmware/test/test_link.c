@@ -346,8 +346,8 @@ static void answers_need_room(void)
 /* What goes in comes out in order, whatever the sizes, also where the memory wraps. */
 static void queue_keeps_order(void)
 {
-    static uint8_t sent[1 << 16];
-    static uint8_t got[1 << 16];
+    static uint8_t sent[1 << 15];
+    static uint8_t got[1 << 15];
     static uint8_t payload[N6_LIMIT_MAX_CONTROL];
     uint32_t seed = 11;
     size_t in = 0;
