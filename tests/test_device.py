@@ -209,7 +209,9 @@ async def test_restart(device_url: str) -> None:
 async def test_a_device_that_was_restarted_by_others(device_url: str) -> None:
     async with N6Device(device_url, timeout=30) as dev:
         with suppress(DeviceRebooted):
-            await dev.connection.ask(MessageType.RESET, records.Reset(kind=ResetKind.DEVICE).pack())
+            await dev.connection.ask(
+                MessageType.RESET, records.Reset(kind=ResetKind.DEVICE, boot_nonce=dev.info.boot_nonce).pack()
+            )
         with pytest.raises(DeviceRebooted, match="was restarted"):
             for _ in range(100):
                 await dev.ping()
@@ -408,8 +410,9 @@ async def test_a_slot_that_the_device_still_uses_is_tried_again() -> None:
         network = dev["reference"]
         good = await network.run(noise(network))
         for slot in range(2):
+            later = dev.connection.channel.link.next_id + 1000
             body = records.Infer(
-                key=slot + 1, upload=1000 + slot, slot=slot, network=network.info.index, ttl_us=150_000
+                key=slot + 1, upload=later, slot=slot, network=network.info.index, ttl_us=150_000
             ).pack()
             dev.connection.channel.send(MessageType.INFER, body)
         assert same(await network.run(noise(network)), good)
@@ -421,7 +424,8 @@ async def test_a_device_that_stays_busy_is_given_up() -> None:
         network = dev["reference"]
         await network.run(noise(network))
         for slot in range(2):
-            body = records.Infer(key=slot + 1, upload=1000 + slot, slot=slot, network=network.info.index).pack()
+            later = dev.connection.channel.link.next_id + 1000
+            body = records.Infer(key=slot + 1, upload=later, slot=slot, network=network.info.index).pack()
             dev.connection.channel.send(MessageType.INFER, body)
         with pytest.raises(DeviceError) as caught:
             await network.run(noise(network))

@@ -145,7 +145,7 @@ async def test_bad_arguments(options: dict[str, Any], error: type[N6Error], says
 
 async def test_what_the_device_refuses() -> None:
     async with N6Device(sim_url()) as dev:
-        impossible = Return(0, Reduction.ARGMAX, channels=5)
+        impossible = Return(0, reduction=Reduction.ARGMAX, channels=5)
         with pytest.raises(DeviceError) as caught:
             await dev["reference"].run(picture(), reduce=[impossible])
         assert caught.value.status == Status.BAD_REQUEST

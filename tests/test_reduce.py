@@ -105,7 +105,9 @@ def test_whole_and_part() -> None:
 
 
 def test_the_record_on_the_wire() -> None:
-    request = Return(1, Reduction.THRESHOLD, channels=2, offset=3, length=4, threshold=0xFFFFFFFF, channel=5, k=6)
+    request = Return(
+        1, reduction=Reduction.THRESHOLD, channels=2, offset=3, length=4, threshold=0xFFFFFFFF, channel=5, k=6
+    )
     assert request.pack() == bytes.fromhex("01 03 0200 03000000 04000000 ffffffff 0500 0600")
     assert Return.SIZE == len(request.pack())
 

@@ -93,7 +93,7 @@ def argmax(output: int, spec: TensorSpec) -> Return:
         BadInput: a dtype that devices do not reduce.
     """
     _reducible(spec)
-    return Return(output, Reduction.ARGMAX, channels=spec.shape[-1])
+    return Return(output, reduction=Reduction.ARGMAX, channels=spec.shape[-1])
 
 
 def topk(output: int, spec: TensorSpec, k: int, *, row: int = 0) -> Return:
@@ -108,7 +108,7 @@ def topk(output: int, spec: TensorSpec, k: int, *, row: int = 0) -> Return:
         raise BadInput(f"k is {k}; devices return 1 to {Limit.MAX_TOPK} elements.")
     if not 0 <= row < math.prod(spec.shape[:-1]):
         raise BadInput(f"Output {spec.name!r} of shape {spec.shape} has no row {row}.")
-    return Return(output, Reduction.TOPK, offset=row * width, length=width, k=min(k, width))
+    return Return(output, reduction=Reduction.TOPK, offset=row * width, length=width, k=min(k, width))
 
 
 def above(
@@ -139,7 +139,7 @@ def above(
     most = min(spec.size // _row_dtype(spec.dtype, channels).itemsize, 0xFFFF)
     return Return(
         output,
-        Reduction.THRESHOLD_COLUMNS if columns else Reduction.THRESHOLD,
+        reduction=Reduction.THRESHOLD_COLUMNS if columns else Reduction.THRESHOLD,
         channels=channels,
         threshold=_bits(lowest_raw(threshold, spec.dtype, spec.scale, spec.zero_point)),
         channel=channel,

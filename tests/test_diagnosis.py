@@ -1,0 +1,52 @@
+"""A call that ends without an answer says what the counters know."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from n6link.link import diagnosis
+from n6link.link.exchange import Exchange, Phase
+from n6link.link.frames import Counters
+from n6link.protocol import InferState, MessageType
+
+
+def why(phase: Phase = Phase.ASKED, state: int = -1, **counted: Any) -> str:
+    before = Counters(rx_bytes=1000, skipped=1000, rx_frames=10, tx_chunks=50, retransmits=50)
+    exchange = Exchange(1, MessageType.INFER, b"", phase, 5.0, counted=before.mark(), state=(state, 0))
+    for name, value in counted.items():
+        setattr(before, name, getattr(before, name) + value)
+    return diagnosis.why(exchange, before)
+
+
+@pytest.mark.parametrize(
+    ("counted", "says"),
+    [
+        ({}, "nothing has arrived since it was asked: is the board powered and connected?"),
+        (
+            {"rx_bytes": 40_000, "skipped": 34_998},
+            "34,998 of 40,000 bytes that arrived belong to no frame: another program",
+        ),
+        ({"rx_bytes": 40_000, "skipped": 34_998}, "flow control, 7 bits, CR/LF conversion"),
+        (
+            {"rx_bytes": 900, "tx_chunks": 100, "retransmits": 97},
+            "3% of the chunks reach the device undamaged; lower the baud",
+        ),
+        (
+            {"rx_bytes": 900_000, "rx_chunks": 1, "rx_damaged": 3},
+            "25% of the chunks arrive undamaged; lower the baud rate",
+        ),
+        ({"rx_bytes": 500, "rx_frames": 20, "skipped": 60}, "the device has sent 20 other frames since it was asked"),
+        ({"rx_bytes": 500, "rx_frames": 20, "tx_chunks": 100, "retransmits": 20}, "20 other frames"),
+    ],
+)
+def test_what_the_counters_know(counted: dict[str, Any], says: str) -> None:
+    assert says in why(**counted)
+
+
+@pytest.mark.parametrize(
+    ("state", "name"), [(InferState.RUNNING, "RUNNING"), (InferState.QUEUED, "QUEUED"), (9, "state 9")]
+)
+def test_an_inference_that_gets_no_further(state: int, name: str) -> None:
+    assert f"the device reports {name} and gets no further" in why(Phase.ACCEPTED, state, rx_bytes=100, rx_frames=5)
