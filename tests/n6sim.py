@@ -19,7 +19,8 @@ from zlib import crc32
 from e2e_fixtures import executable
 
 from n6link.link import frames
-from n6link.protocol import SCHEMA_ID, VERSION_MAJOR, Flag, MessageType, records
+from n6link.protocol import SCHEMA_ID, VERSION_MAJOR, FieldTag, Flag, HelloFlag, Limit, MessageType, records
+from n6link.protocol.fields import pack_fields
 
 REFERENCE: Final = ("--network", "reference=reference:reference")
 WINDOW: Final = 1 << 20
@@ -95,6 +96,8 @@ class Client:
             self.socket = socket.create_connection((host, int(port)))
         self.socket.settimeout(30)
         self.sent = 0
+        self.nonce = 0
+        self.opened = records.HelloReply()
         self._reader = frames.FrameReader(frames.Counters())
         self._numbers = count(1)
         self._heard: list[tuple[int, int, int, bytes]] = []
@@ -125,6 +128,11 @@ class Client:
         assert got == kind, payload
         return payload
 
+    def refusal(self, number: int) -> tuple[records.ErrorReply, str]:
+        """The ERROR that answers a request, and its text."""
+        _, payload = self._take(lambda got, _: got == MessageType.ERROR, number)
+        return records.ErrorReply.unpack(payload), payload[records.ErrorReply.SIZE :].decode()
+
     def result(self, number: int) -> bytes:
         """The outputs of an inference."""
         length = records.Result.unpack(self.reply(MessageType.RESULT, number)).length
@@ -154,18 +162,27 @@ class Client:
     def ask(self, kind: MessageType, payload: bytes = b"") -> bytes:
         return self.reply(kind, self.send(kind, payload))
 
-    def greet(self) -> int:
+    def greet(self, name: str = "", resume: int = 0) -> int:
         """Sends HELLO; returns its id."""
-        nonce = int.from_bytes(os.urandom(8), "little")
-        hello = records.Hello(major=VERSION_MAJOR, schema=SCHEMA_ID, nonce=nonce, window=WINDOW).pack()
-        return self.send(MessageType.HELLO, hello)
+        self.nonce = int.from_bytes(os.urandom(8), "little")
+        hello = records.Hello(
+            major=VERSION_MAJOR,
+            schema=SCHEMA_ID,
+            nonce=self.nonce,
+            max_chunk=Limit.MAX_CHUNK,
+            window=WINDOW,
+            flags=HelloFlag.RESUME if resume else 0,
+            resume=resume,
+        )
+        return self.send(MessageType.HELLO, hello.pack() + pack_fields([(FieldTag.HOST_NAME, name)] if name else []))
 
     def greeted(self, number: int) -> Any:
         """The answer to HELLO."""
-        return records.HelloReply.unpack(self.reply(MessageType.HELLO, number))
+        self.opened = records.HelloReply.unpack(self.reply(MessageType.HELLO, number))
+        return self.opened
 
-    def hello(self) -> Any:
-        return self.greeted(self.greet())
+    def hello(self, name: str = "", resume: int = 0) -> Any:
+        return self.greeted(self.greet(name, resume))
 
     def upload(self, image: bytes, *, chunk: int, position: int = 0) -> int:
         """Sends an input of network 0 into slot 0; returns the id of the upload, which has not been answered yet."""
@@ -182,7 +199,7 @@ class Client:
         """Says hello, uploads an input of network 0 and has it run; returns when it is queued."""
         upload = self.upload(image, chunk=self.hello().chunk)
         key = int.from_bytes(os.urandom(8), "little")
-        number = self.send(MessageType.INFER, records.Infer(key=key, upload=upload).pack())
+        number = self.send(MessageType.INFER, records.Infer(key=key, upload=upload, digest=crc32(image)).pack())
         self.reply(MessageType.INFER, number)
         return number
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import select
 import signal
 import subprocess
 import sys
 import termios
 from pathlib import Path
+from zlib import crc32
 
 import anyio
 import anyio.lowlevel
@@ -22,7 +24,7 @@ from n6sim import REFERENCE, Client, on_socket, refusal, running
 from n6link.device import N6Device
 from n6link.errors import DeviceError, DeviceRebooted, TransportError
 from n6link.link import frames
-from n6link.protocol import MessageType, ResetCause, ResetKind, records
+from n6link.protocol import HelloReplyFlag, Limit, MessageType, ResetCause, ResetKind, Status, records
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="the virtual board needs a POSIX system")
 
@@ -59,7 +61,7 @@ INPUT = bytes(range(256)) * 27
         ("--pty --network x=", "--network x= is not NAME=PATH"),
         (f"--pty --network {'n' * 32}=reference:", "with a name of 1 to 31 bytes"),
         ("--pty --network a=reference: --network a=b.tflite", "--network a=b.tflite: another network has this name"),
-        ("--pty" + "".join(f" --network n{i}=reference:" for i in range(9)), "--network n8=reference:: more than 8"),
+        ("--pty" + "".join(f" --network n{i}=reference:" for i in range(33)), "--network n32=reference:: more than 32"),
         ("--pty --network a=reference:;colour=blue", "--network a: colour=blue is neither card=FILE nor blocks=FILE"),
         ("--pty --network a=reference:;card=", "--network a: card= is neither card=FILE nor blocks=FILE"),
         ("--pty --network a=reference:;card=/nowhere", "--network a: /nowhere: No such file or directory"),
@@ -127,24 +129,73 @@ def test_a_card_that_is_too_long(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("end", ["--unix", "--tcp"])
 async def test_clients_come_one_after_another(end: str, tmp_path: Path) -> None:
-    """A second one waits, with what it has sent, until the first one has gone in the middle of a frame."""
+    """The first one goes in the middle of a frame."""
     where = str(tmp_path / "socket") if end == "--unix" else "0"
     with running(end, where, *REFERENCE) as program:
-        with Client(program.url) as first, Client(program.url) as second:
+        with Client(program.url) as first:
             boot = first.hello().boot_nonce
-            second.socket.sendall(b"text of a boot loader\r\n" * 3)
-            waiting = second.greet()
-            for _ in range(3):
-                first.ask(MessageType.PING, records.Ping().pack())
-            second.socket.setblocking(False)
-            with pytest.raises(BlockingIOError):
-                second.socket.recv(1)
-            second.socket.setblocking(True)
             first.socket.sendall(frames.pack(MessageType.PING, 77, bytes(16))[:9])
-            first.socket.close()
-            assert second.greeted(waiting).boot_nonce == boot
+        with Client(program.url) as second:
+            second.socket.sendall(b"text of a boot loader\r\n" * 3)
+            assert second.hello().boot_nonce == boot
         async with N6Device(program.url) as third:
             assert (await third.stats()).link.payload_errors == 0
+
+
+@pytest.mark.parametrize("end", ["--unix", "--tcp"])
+async def test_others_are_told_who_holds_the_board(end: str, tmp_path: Path) -> None:
+    """Each of them, one after another; the holder does not notice."""
+    where = str(tmp_path / "socket") if end == "--unix" else "0"
+    with running(end, where, *REFERENCE) as program:
+        with Client(program.url) as holder:
+            with Client(program.url) as guest:  # the holder has said nothing yet
+                guest.socket.sendall(bytes(Limit.MAX_CONTROL + 16))
+                error, text = guest.refusal(guest.greet())
+                assert (error.status, error.type) == (Status.BUSY, MessageType.HELLO)
+                assert text == "in use by another host"
+            holder.hello("the arm")
+            for _ in range(3):
+                with Client(program.url) as guest:
+                    number = guest.greet()
+                    guest.send(MessageType.INFO)
+                    error, text = guest.refusal(number)
+                    assert re.fullmatch(r"in use by the arm for \d+ s", text)
+                    assert guest.socket.recv(1) == b"", "the board has said all"
+            assert holder.result(holder.infer(INPUT))
+            stats = records.StatsReply.unpack(holder.ask(MessageType.STATS, records.StatsRequest().pack()))
+            assert (stats.payload_errors, stats.skipped) == (0, 0)
+        with Client(program.url) as next_one:
+            assert next_one.hello().networks == 1
+
+
+def test_a_guest_that_says_nothing_has_to_go() -> None:
+    with running("--tcp", "0", *REFERENCE) as program, Client(program.url) as holder:
+        holder.hello()
+        with Client(program.url) as guest, Client(program.url) as other:
+            assert guest.socket.recv(1) == b""
+            assert other.refusal(other.greet())[0].status == Status.BUSY
+
+
+async def test_a_session_goes_on_after_a_broken_connection(tmp_path: Path) -> None:
+    """The inference runs on, and its result is fetched under its key."""
+    with running("--unix", str(tmp_path / "socket"), *REFERENCE) as program:
+        with Client(program.url) as first:
+            expected = first.result(first.infer(INPUT))
+        with Client(program.url) as second:
+            infer = records.Infer(key=7, upload=2, digest=crc32(INPUT)).pack()
+            upload = second.upload(INPUT, chunk=second.hello().chunk)
+            assert upload == 2
+            second.send(MessageType.INFER, infer)
+            nonce = second.nonce
+        with Client(program.url) as third:
+            opened = third.hello(resume=nonce)
+            assert opened.flags & HelloReplyFlag.RESUMED
+            number = third.send(MessageType.INFER, infer)
+            assert third.result(number) == expected
+            payload = third.ask(MessageType.STATS, records.StatsRequest().pack())
+            stats = records.StatsReply.unpack(payload)
+            network = records.NetworkStats.unpack(payload, stats.head)
+            assert (stats.queue, network.runs) == (0, 2)
 
 
 @pytest.mark.parametrize("leave", [Client.reset_connection, lambda client: client.socket.close()])
@@ -229,7 +280,7 @@ async def test_a_paced_line_loses_nothing_and_is_no_faster_than_it_should_be() -
         sent = client.sent
         upload = client.upload(image, chunk=chunk)
         sent = client.sent - sent
-        number = client.send(MessageType.INFER, records.Infer(key=1, upload=upload).pack())
+        number = client.send(MessageType.INFER, records.Infer(key=1, upload=upload, digest=crc32(image)).pack())
         result = records.Result.unpack(client.reply(MessageType.RESULT, number))
         received = client.data(number, result.length)
         ended = records.PingReply.unpack(client.ask(MessageType.PING, records.Ping().pack())).device_time
@@ -237,7 +288,7 @@ async def test_a_paced_line_loses_nothing_and_is_no_faster_than_it_should_be() -
         for size, ticks in ((sent, result.t_committed - begun), (result.length, ended - result.t_end)):
             floor = size * 10 / baud * 1e9
             assert floor <= ticks < 10 * floor + 1e9
-        stats = records.StatsReply.unpack(client.ask(MessageType.STATS))
+        stats = records.StatsReply.unpack(client.ask(MessageType.STATS, records.StatsRequest().pack()))
         assert stats.rx_bytes == client.sent
         assert (stats.header_errors, stats.payload_errors, stats.skipped, stats.resyncs) == (0, 0, 0, 0)
 
@@ -358,9 +409,10 @@ async def test_a_reset_ends_an_inference() -> None:
     with running("--tcp", "0", *REFERENCE) as program, Client(program.url) as client:
         for _ in range(3):
             client.infer(INPUT)
-            client.ask(MessageType.RESET, records.Reset(kind=ResetKind.DEVICE).pack())
+            reset = records.Reset(kind=ResetKind.DEVICE, boot_nonce=client.opened.boot_nonce)
+            client.ask(MessageType.RESET, reset.pack())
             assert client.hello().results
-            stats = records.StatsReply.unpack(client.ask(MessageType.STATS))
+            stats = records.StatsReply.unpack(client.ask(MessageType.STATS, records.StatsRequest().pack()))
             assert stats.queue == 0 and stats.rx_frames < 10
 
 

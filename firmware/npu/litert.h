@@ -20,9 +20,10 @@
 #include <stdbool.h>
 
 #include "litert_source.h"
+#include "n6_config.h"
 #include "n6_npu.h"
 
-enum { N6_LITERT_MAX_NETWORKS = 8, N6_LITERT_TICK_HZ = 1000000000 };
+enum { N6_LITERT_MAX_NETWORKS = N6_SERVER_MAX_NETWORKS, N6_LITERT_TICK_HZ = 1000000000 };
 
 typedef struct n6_litert n6_litert_t;
 

@@ -39,7 +39,8 @@ typedef struct {
     bool signs; /* poll() has seen something at the client */
     bool knock; /* poll() has seen a new connection */
     bool stuck; /* the client takes no bytes at the moment */
-    bool gone;  /* the client has closed */
+    bool gone;  /* the client has closed, and all that it sent has been read */
+    bool left;  /* it has closed, as a new connection has shown: that one is the next client */
     pid_t parent;
 } n6_main_t;
 
@@ -228,7 +229,7 @@ static void sleep_until_event(n6_main_t *self)
     struct pollfd fd[] = {
         {.fd = self->board->wake[0], .events = POLLIN},
         {.fd = -1},
-        {.fd = self->guest.fd < 0 ? self->end.listener : -1, .events = POLLIN},
+        {.fd = self->guest.fd < 0 && !self->left ? self->end.listener : -1, .events = POLLIN},
         {.fd = self->guest.fd, .events = POLLIN},
     };
     const nfds_t fds = sizeof(fd) / sizeof(fd[0]);
@@ -253,26 +254,45 @@ static void sleep_until_event(n6_main_t *self)
     self->knock = events > 0 && fd[2].revents;
 }
 
-/* A new client begins with a quiet line. While there is one, others are guests. */
-static void meet(n6_main_t *self)
+/* It has closed, though some of what it sent may not have been read yet. */
+static bool has_left(int client)
 {
-    if (self->end.client >= 0 && (!self->knock || self->guest.fd >= 0)) {
-        return;
-    }
-    int fd = n6_endpoint_accept(&self->end);
-    self->knock = false;
-    if (fd < 0) {
-        return;
-    }
-    if (self->end.client >= 0) {
-        n6_guest_meet(&self->guest, fd, &self->board->server, n6_board_now(self->board));
-        return;
-    }
+#ifdef POLLRDHUP
+    struct pollfd fd = {.fd = client, .events = POLLRDHUP};
+#else
+    struct pollfd fd = {.fd = client};
+#endif
+    return poll(&fd, 1, 0) > 0;
+}
+
+/* A new client begins with a quiet line. */
+static void meet(n6_main_t *self, int fd)
+{
     self->end.client = fd;
-    self->gone = self->stuck = self->signs = false;
+    self->gone = self->stuck = self->signs = self->left = false;
     n6_line_rest(&self->rx);
     n6_line_rest(&self->tx);
     n6_server_relink(&self->board->server);
+}
+
+/* Takes the next connection: as the client if there is none, otherwise as a guest. */
+static void answer_door(n6_main_t *self)
+{
+    const int client = self->end.client;
+    if (client >= 0 && (!self->knock || self->guest.fd >= 0)) {
+        return;
+    }
+    self->knock = false;
+    self->left = client >= 0 && has_left(client);
+    int fd = self->left ? -1 : n6_endpoint_accept(&self->end);
+    if (fd < 0) {
+        return;
+    }
+    if (client < 0) {
+        meet(self, fd);
+    } else {
+        n6_guest_meet(&self->guest, fd, &self->board->server, n6_board_now(self->board));
+    }
 }
 
 /* One turn. false = the last client has gone. */
@@ -281,7 +301,7 @@ static bool turn(n6_main_t *self)
     n6_board_t *board = self->board;
     int state = N6_SERVER_IDLE;
     int turns = TURN;
-    meet(self);
+    answer_door(self);
     n6_guest_serve(&self->guest, n6_board_now(board));
     if (self->end.client >= 0) {
         receive(self, n6_board_now(board));
@@ -291,7 +311,7 @@ static bool turn(n6_main_t *self)
     } while (self->end.client >= 0 && !self->gone && transmit(self, n6_board_now(board)) &&
              --turns);
     if (self->gone) {
-        self->gone = false;
+        self->gone = self->left = false;
         if (!n6_endpoint_hang_up(&self->end)) {
             return false;
         }
