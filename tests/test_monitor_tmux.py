@@ -274,7 +274,7 @@ def test_without_colour(tmux: Tmux, virtual: Board) -> None:
 
 def test_errors_at_the_start_are_sentences(tmux: Tmux, virtual: Board) -> None:
     tmux.type("clear; " + command("--url", virtual.url, "--network", "nope"))
-    tmux.shows("ended 2", "Error: The device has no network 'nope'")
+    tmux.shows("ended 2", "Error: the device has no network 'nope'")
     assert "reference, reference_colour" in tmux.screen.replace("\n", "")
     tmux.type("clear; " + command("--url", "sim:nope.tflite"))
     tmux.shows("ended 2", "which does not exist")
