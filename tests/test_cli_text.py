@@ -70,7 +70,7 @@ def test_generate_draws() -> None:
     [
         (["", *BOARD], "the prompt '' does not contain a token; use at least one word\n"),
         (["It is", "--top-k", "0", *BOARD], "top_k=0"),
-        (["It is", "--network", "gpt", *BOARD], "no network 'gpt'; it has tinybert"),
+        (["It is", "--network", "gpt", *BOARD], "does not have a network 'gpt'; it has tinybert"),
         (
             ["It is", "--url", "sim:movenet13"],
             "at sim:movenet13 does not have a network for text-generation; it has movenet13 (pose-heatmap)",

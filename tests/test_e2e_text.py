@@ -68,7 +68,7 @@ async def test_pieces_come_as_they_are_made() -> None:
             (best,) = piece.result.tokens()
             assert best.id == piece.token
             with pytest.raises(
-                CardError, match="'tinybert' does text-generation by its card, whose results are not Pose"
+                CardError, match="'tinybert' is for text-generation, and its results are not of type Pose"
             ):
                 piece.result.poses()
             assert piece.result.epochs is not None and piece.result.epochs.total.sum() > 0
@@ -243,7 +243,7 @@ async def test_long_prompts_and_unknown_words() -> None:
         ("It is", {"max_tokens": 0}, "max_tokens=0"),
         ("It is", {"temperature": float("inf")}, "temperature=inf"),
         ("It is", {"stop": ["zxqv"]}, "a stop token is 'zxqv', which is not a token"),
-        ("It is", {"timeout": -1.0}, "timeout=-1.0 leaves no time"),
+        ("It is", {"timeout": -1.0}, "timeout=-1.0 must be a positive number of seconds"),
     ],
 )
 async def test_bad_prompts(prompt: Any, options: dict[str, Any], message: str) -> None:

@@ -130,11 +130,11 @@ async def test_bad_input_names_the_value_and_leaves_the_device_usable(
         ({"priority": 256}, BadInput, "priority=256"),
         ({"priority": -1}, BadInput, "priority=-1"),
         ({"timeout": 0}, BadInput, "timeout=0"),
-        ({"outputs": ["boxes"]}, UnknownName, "no output 'boxes'; it has heatmaps"),
-        ({"reduce": []}, BadInput, "0 reductions"),
-        ({"reduce": [Return(0)] * 17}, BadInput, "17 reductions"),
-        ({"reduce": [Return(1)]}, BadInput, "Output 1 does not exist; the network has 1"),
-        ({"reduce": [Return(0)], "outputs": ["heatmaps"]}, BadInput, "exclude each other"),
+        ({"outputs": ["boxes"]}, UnknownName, "does not have an output 'boxes'; it has heatmaps"),
+        ({"reduce": []}, BadInput, "has 0 requests"),
+        ({"reduce": [Return(0)] * 17}, BadInput, "has 17 requests"),
+        ({"reduce": [Return(1)]}, BadInput, "output 1 does not exist; the network has 1, counted from 0"),
+        ({"reduce": [Return(0)], "outputs": ["heatmaps"]}, BadInput, "cannot be used with a list of reductions"),
     ],
 )
 async def test_bad_arguments(options: dict[str, Any], error: type[N6Error], says: str) -> None:
@@ -244,10 +244,10 @@ async def test_a_result_has_a_method_for_its_task() -> None:
         (pose,), (meaning,) = result.poses(), result.decode()
         assert np.array_equal(pose.keypoints, meaning.keypoints)
         with pytest.raises(
-            CardError, match=r"'reference' does pose-heatmap by its card, whose results are not Token; use"
+            CardError, match=r"'reference' is for pose-heatmap, and its results are not of type Token; use"
         ):
             result.tokens()
-        with pytest.raises(CardError, match=r"whose results are not Classification; use decode\(\)"):
+        with pytest.raises(CardError, match=r"results are not of type Classification; use decode\(\)"):
             result.classification()
         with pytest.raises(BadInput, match="option 'conf' from the caller; pose-heatmap accepts no options"):
             result.poses(conf=0.5)
