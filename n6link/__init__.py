@@ -1,6 +1,6 @@
-"""Use the neural networks of an STM32N6 board from Python, over a serial link, as if they were local.
+"""Use the neural networks of an STM32N6 board from Python, over a serial link.
 
-See the README for a tour, ``protocol.md`` for the wire, and :mod:`n6link.errors` for every exception.
+See the README for an introduction, ``protocol.md`` for the protocol, and :mod:`n6link.errors` for all exceptions.
 """
 
 from n6link.decoders.pose import Pose

@@ -1,4 +1,4 @@
-"""``python -m n6link`` is the program ``n6link``."""
+"""``python -m n6link`` runs the program ``n6link``."""
 
 from n6link.cli import main
 

@@ -1,7 +1,7 @@
-"""Time and random numbers: what the package takes from its surroundings, and what a simulation replaces.
+"""The clock and the random numbers of the package; a simulation replaces them.
 
-Everything that reads a clock or draws a number that goes over the wire asks here. The source belongs to the context
-(:mod:`contextvars`), so that a simulated device in virtual time and a real one can be used in one program::
+All code that reads a clock, or sends a random number, uses this module. The source is a context variable (:mod:`contextvars`), so
+one program can use a simulated device in virtual time and a real device::
 
     ambient.source.set(ambient.Source(loop.time, random.Random(seed).getrandbits))
 """
@@ -25,22 +25,22 @@ class Source:
     """A clock and a source of random numbers.
 
     Attributes:
-        monotonic: seconds of a clock that never goes back; its zero has no meaning.
-        randbits: a whole number of so many random bits.
+        monotonic: seconds of a clock that never goes back; only differences have a meaning.
+        randbits: a whole number with the given number of random bits.
     """
 
     monotonic: Callable[[], float] = time.monotonic
     randbits: Callable[[int], int] = _randbits
 
 
-source: Final = ContextVar("n6link.ambient.source", default=Source())  # noqa: B039  it cannot change
+source: Final = ContextVar("n6link.ambient.source", default=Source())  # noqa: B039  Source is immutable
 
 
 def monotonic() -> float:
-    """Seconds of the clock of this context: ``time.monotonic()``, where nothing else was set."""
+    """Seconds of the clock of this context; default: ``time.monotonic()``."""
     return source.get().monotonic()
 
 
 def randbits(count: int) -> int:
-    """A whole number of so many random bits: from the operating system, where nothing else was set."""
+    """A whole number with ``count`` random bits; default: from the operating system."""
     return source.get().randbits(count)

@@ -1,4 +1,4 @@
-"""The same device for programs that are not async.
+"""The same interface for programs that are not async.
 
 ::
 
@@ -13,14 +13,14 @@
                 if newest and newest.age < 0.1:
                     steer(newest.result)
 
-Nothing is implemented twice: a device runs the objects of :mod:`n6link` on an event loop of its own, in a thread of its own (anyio's blocking
-portal), and every method here hands one call over and waits for it. ``latest`` hands nothing over and never waits. All methods may be called
-from any thread; an interrupt (Ctrl-C) ends the call that waits. When the device's block is left, calls and blocks of other threads
-end with TransportError. Results, infos and statistics are the very objects of the async interface, and so are the errors.
+A device runs the objects of :mod:`n6link` on its own event loop in a separate thread (anyio's blocking portal). Each method here
+passes one call to this loop and waits for the result; only ``latest`` returns immediately. All methods may be called from any thread.
+An interrupt (Ctrl-C) ends a call that waits. When the device's block is left, calls and blocks of other threads end with
+TransportError. Results, infos, statistics and errors are the objects of the async interface.
 
-Methods are made of those of the async interface (:func:`waits`, :func:`gives`, :func:`does`), and so have their parameters and their
-documentation: for editors and type checkers as well as for ``help()``. Where an example there has ``async with`` and ``async for``,
-write ``with`` and ``for``.
+The methods are generated from those of the async interface (:func:`waits`, :func:`gives`, :func:`does`). They have the same
+parameters and documentation, for editors, type checkers and ``help()``. Where an example there has ``async with`` and
+``async for``, write ``with`` and ``for``.
 """
 
 # pyright: reportPrivateUsage=false
@@ -63,31 +63,33 @@ Own = TypeVar("Own", bound="Blocking[Any]")
 
 
 class _Portal:
-    """Hands calls over to the event loop of a device."""
+    """Passes calls to the event loop of a device."""
 
     def __init__(self, portal: BlockingPortal) -> None:
         self._portal = portal
         self.closed = False
 
     def call(self, function: Callable[P, Awaitable[T]], *args: P.args, **options: P.kwargs) -> T:
-        """Runs a coroutine function there and waits for it; an interrupt here cancels it there."""
+        """Runs a coroutine function in the event loop and waits for it; an interrupt of this thread cancels it."""
         if self.closed:
-            raise LocalProtocolError("the device was closed: its `with` block has been left")
+            raise LocalProtocolError("the device is closed; call methods inside of its `with` block")
         future: Future[T] = self._portal.start_task_soon(partial(function, *args, **options))
         try:
             return future.result()
         except CancelledError:
+            # Only close() cancels: a thread that waits here does not cancel its own future.
             raise TransportError("the device was closed by another thread of this program") from None
         except BaseException:
+            # KeyboardInterrupt while waiting: the coroutine must not continue without a caller.
             future.cancel()
             raise
 
     def block(self, manager: AbstractAsyncContextManager[T]) -> AbstractContextManager[T]:
-        """An async context manager as one for ``with``."""
+        """Converts an async context manager to one for ``with``."""
         return self._portal.wrap_async_context_manager(manager)
 
     def close(self) -> None:
-        """Ends whatever other threads still have open."""
+        """Stops the event loop and cancels the calls of other threads."""
         self.closed = True
         self._portal.call(self._portal.stop, True)
 
@@ -96,7 +98,7 @@ class _Portal:
 
 
 class Blocking(Protocol[T_co]):
-    """What a class here is: an object of the async interface, and the way to its event loop."""
+    """The attributes of each class here: an object of the async interface, and its event loop."""
 
     @property
     def _inner(self) -> T_co: ...
@@ -107,7 +109,7 @@ class Blocking(Protocol[T_co]):
 def waits(
     method: Callable[Concatenate[T, P], Awaitable[Made]],
 ) -> Callable[Concatenate[Blocking[T], P], Made]:
-    """An async method as one that waits: the same parameters, the same result."""
+    """Converts an async method to a blocking one with the same parameters and result."""
 
     @wraps(method)
     def call(self: Blocking[T], /, *args: P.args, **options: P.kwargs) -> Made:
@@ -117,7 +119,7 @@ def waits(
 
 
 def does(method: Callable[Concatenate[T, P], Made]) -> Callable[Concatenate[Blocking[T], P], Made]:
-    """A plain method of an object that only its event loop may touch: runs there."""
+    """Converts a plain method that is not thread-safe: it runs in the event loop."""
 
     @wraps(method)
     def call(self: Blocking[T], /, *args: P.args, **options: P.kwargs) -> Made:
@@ -132,7 +134,7 @@ def does(method: Callable[Concatenate[T, P], Made]) -> Callable[Concatenate[Bloc
 def gives(
     method: Callable[Concatenate[T, P], Made], wrap: Callable[[Own, Made], T_co]
 ) -> Callable[Concatenate[Own, P], T_co]:
-    """A plain method that makes an object of the async interface, as one that makes its blocking form."""
+    """Converts a plain method that returns an object of the async interface: it returns the blocking form."""
 
     @wraps(method)
     def call(self: Own, /, *args: P.args, **options: P.kwargs) -> T_co:
@@ -144,7 +146,7 @@ def gives(
 def holds(
     kind: Callable[P, T],
 ) -> Callable[[Callable[[Own, T], None]], Callable[Concatenate[Own, P], None]]:
-    """An ``__init__`` that takes what an async class takes, and gets an object of that class."""
+    """Gives an ``__init__`` the parameters of an async class; it receives an object of this class."""
 
     def decorate(initialise: Callable[[Own, T], None]) -> Callable[Concatenate[Own, P], None]:
         @wraps(kind.__init__)
@@ -160,7 +162,7 @@ def holds(
 
 
 class Steps(Generic[T]):
-    """An async iterator as one for ``for``."""
+    """Converts an async iterator to one for ``for``."""
 
     def __init__(self, portal: _Portal, steps: AsyncIterator[T] | None = None) -> None:
         self._portal = portal
@@ -171,7 +173,7 @@ class Steps(Generic[T]):
 
     def __next__(self) -> T:
         if self._steps is None:
-            raise LocalProtocolError("this has to be entered before it is iterated over: with ... as ...")
+            raise LocalProtocolError("the block was not entered before the iteration; use: with ... as ...")
         try:
             return self._portal.call(self._steps.__anext__)
         except StopAsyncIteration:
@@ -179,7 +181,7 @@ class Steps(Generic[T]):
 
 
 class Block(Steps[T]):
-    """What has to be entered first: a ``with`` block, and then an iterator."""
+    """A context manager for ``with``, and an iterator inside of the block."""
 
     def __init__(self, portal: _Portal, manager: AbstractAsyncContextManager[AsyncIterator[T]]) -> None:
         super().__init__(portal)
@@ -192,6 +194,7 @@ class Block(Steps[T]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        # After close() the event loop has already ended the block, and would refuse the call.
         if not self._portal.closed:
             self._block.__exit__(kind, error, trace)
 
@@ -209,7 +212,7 @@ class Stream(Block[Result]):
 
     @property
     def stats(self) -> StreamStats:
-        """What has become of the frames so far."""
+        """Counts of frames so far."""
         return self._inner.stats
 
     def latest(self) -> Latest | None:
@@ -218,7 +221,7 @@ class Stream(Block[Result]):
 
 
 class TextStream(Steps[Piece]):
-    """A text that grows as it is iterated over; see :class:`n6link.text.generation.TextStream`."""
+    """A text; each step of the iteration adds a token; see :class:`n6link.text.generation.TextStream`."""
 
     def __init__(self, portal: _Portal, text: generation_.TextStream) -> None:
         super().__init__(portal, text)
@@ -226,7 +229,7 @@ class TextStream(Steps[Piece]):
 
     @property
     def text(self) -> str:
-        """What was generated so far, with what is still uncertain about its end."""
+        """The text so far, including characters at its end that later tokens may change."""
         return self._inner.text
 
     @property
@@ -249,7 +252,7 @@ class Loop(Block[Tick]):
 
     @property
     def stats(self) -> LoopStats:
-        """Periods, jitter and misses so far."""
+        """Periods, jitter and missed ticks so far."""
         return self._inner.stats
 
 
@@ -274,7 +277,7 @@ class Network:
 
     @property
     def name(self) -> str:
-        """As the firmware calls it."""
+        """Its name in the firmware."""
         return self._inner.name
 
     @property
@@ -289,7 +292,7 @@ class Network:
 
     @property
     def pools(self) -> tuple[Pool, ...]:
-        """Memory that it uses."""
+        """The memory pools that it uses."""
         return self._inner.pools
 
     @property
@@ -299,26 +302,26 @@ class Network:
 
     @property
     def card(self) -> Card | None:
-        """What its tensors mean."""
+        """The description of its tensors."""
         return self._inner.card
 
     @property
     def card_problem(self) -> str:
-        """Why the card of its firmware cannot be used; empty = nothing."""
+        """The error in the card that the firmware reports; empty = no error."""
         return self._inner.card_problem
 
     @property
     def newest(self) -> Result | None:
-        """The last result that was delivered to anybody; None before the first."""
+        """The last result that was delivered to any thread; None before the first."""
         return self._inner.newest
 
     def latest(self) -> Latest | None:
-        """The same with its age. Never waits, in no thread."""
+        """The newest result with its age. Never waits; may be called from any thread."""
         return loop_.latest(self._inner)
 
 
 class N6Device:
-    """A device, for the length of a ``with`` block; arguments and errors are those of :class:`n6link.N6Device`."""
+    """A device that is open during a ``with`` block; arguments and errors are those of :class:`n6link.N6Device`."""
 
     @holds(device_.N6Device)
     def __init__(self, device: device_.N6Device) -> None:
@@ -328,7 +331,7 @@ class N6Device:
 
     def __enter__(self) -> Self:
         if self._stack:
-            raise LocalProtocolError("this N6Device is open already; make another one for a second connection")
+            raise LocalProtocolError("this N6Device is already open; create another one for a second connection")
         with ExitStack() as stack:
             self._opened = _Portal(stack.enter_context(start_blocking_portal(name="n6link")))
             stack.callback(self._opened.close)
@@ -346,7 +349,7 @@ class N6Device:
     @property
     def _portal(self) -> _Portal:
         if not self._opened:
-            raise LocalProtocolError("this N6Device is not open: use `with N6Device(...) as dev`")
+            raise LocalProtocolError("this N6Device is not open; use: with N6Device(...) as dev")
         return self._opened
 
     def _block(self, manager: AbstractAsyncContextManager[AsyncIterator[T]]) -> Block[T]:
@@ -367,7 +370,7 @@ class N6Device:
 
     @property
     def url(self) -> str:
-        """What was opened, as it may be written again."""
+        """The URL that was opened."""
         return self._inner.url
 
     @property
@@ -377,7 +380,7 @@ class N6Device:
 
     @property
     def networks(self) -> dict[str, Network]:
-        """The networks that the firmware has loaded, by name."""
+        """The firmware's networks by name."""
         return {name: Network(self._portal, network) for name, network in self._inner.networks.items()}
 
     def __getitem__(self, name: str) -> Network:
@@ -385,10 +388,10 @@ class N6Device:
 
     @property
     def clock(self) -> ClockMap:
-        """The device's clock on ``time.monotonic()``."""
+        """Converts device times to ``time.monotonic()``."""
         return self._inner.clock
 
     @property
     def counters(self) -> Counters:
-        """What this end of the link has counted."""
+        """The counters of the host's side of the link."""
         return self._inner.counters

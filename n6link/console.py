@@ -1,6 +1,6 @@
-"""How figures, bars and kinds look, here and in the tables of the other commands.
+"""The format of figures, bars and epoch kinds in the monitor and in the tables of all commands.
 
-Kinds differ by colour *and* by the texture of their bars, so that they read without colour.
+Kinds have different colours *and* different textures of their bars, for terminals without colour.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _SPARKS: Final = "▁▂▃▄▅▆▇█"
 
 
 def duration(seconds: float) -> str:
-    """``12.3 ms``: three digits with a fitting unit."""
+    """``12.3 ms``: three digits and a unit."""
     if seconds <= 0 or math.isnan(seconds):
         return "-"
     factor, unit = (1e6, "us") if seconds < 0.9995e-3 else (1e3, "ms") if seconds < 0.9995 else (1.0, "s")
@@ -40,7 +40,7 @@ def clock(seconds: float) -> str:
 
 
 def size(count: float, *, base: int = 1024, units: Sequence[str] = ("B", "KiB", "MiB", "GiB")) -> str:
-    """``864 KiB``: memory, in the powers of two that ST's reports mean by kB."""
+    """``864 KiB``: memory in powers of two, like the kB of ST's reports."""
     for unit in units[:-1]:
         if count < base * 0.9995:
             return f"{count:.{0 if unit == 'B' or count >= 99.95 else 1}f} {unit}"
@@ -49,7 +49,7 @@ def size(count: float, *, base: int = 1024, units: Sequence[str] = ("B", "KiB", 
 
 
 def rate(bytes_per_second: float) -> str:
-    """``92.0 kB/s``: decimal, as link speeds are."""
+    """``92.0 kB/s``: decimal, as usual for link speeds."""
     return size(bytes_per_second, base=1000, units=("B", "kB", "MB", "GB")) + "/s"
 
 
@@ -66,8 +66,9 @@ def short(count: int) -> str:
 
 
 def spark(values: Sequence[float], width: int) -> str:
-    """The last values as a line of blocks that grows to the right, from half of the smallest to the largest."""
+    """The last values as a line of blocks, the newest at the right."""
     shown = values[-width:]
+    # The scale starts at half of the smallest value: from 0, small changes would not be visible.
     low = 0.5 * min(shown, default=0.0)
     span = max(shown, default=0.0) - low or 1.0
     return "".join(_SPARKS[min(int((v - low) / span * 7.999), 7)] for v in shown).ljust(width)

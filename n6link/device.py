@@ -1,4 +1,4 @@
-"""A board with an NPU, or a virtual one, as an async context manager."""
+"""A board with an NPU, or a virtual board, as an async context manager."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MAX_PAGES: Final = 64
 
 
 class N6Device:
-    """A device, for the length of an ``async with`` block.
+    """A device that is open during an ``async with`` block.
 
     ::
 
@@ -38,21 +38,21 @@ class N6Device:
             result = await dev["movenet13"].run(frame)
 
     Args:
-        url: see :mod:`n6link.transport.url`; None = the variable N6LINK_URL, else the one board that is plugged in.
-        cards: what networks mean, as cards or files; they win over what the firmware says. A card of the firmware that
-            cannot be used does not hinder the connection, see ``Network.card_problem``.
-        timeout: seconds. A request fails without an answer after that time, an inference when nothing has moved for it.
+        url: see :mod:`n6link.transport.url`; None = the variable N6LINK_URL, else the only connected board.
+        cards: descriptions of networks, as cards or files; they have priority over the firmware's cards. A firmware's card
+            that cannot be used does not prevent the connection, see ``Network.card_problem``.
+        timeout: seconds. A request fails if there is no answer for this time, an inference if there is no progress.
 
     Raises, on entering:
         NoDeviceError: no URL, and not exactly one board.
         TransportError: the URL cannot be opened.
-        RemoteProtocolError: the peer is no n6link device, or contradicts itself.
-        VersionMismatch: the firmware was built from another protocol.
-        N6Timeout: the peer says nothing.
-        CardError: a card that was given cannot be used.
+        RemoteProtocolError: the peer is not an n6link device, or its description contains a contradiction.
+        VersionMismatch: the firmware uses another protocol version.
+        N6Timeout: the peer does not answer.
+        CardError: a card in ``cards`` cannot be used.
 
     Attributes:
-        connection: all that is kept of the device while it is open, for what this class has no method for.
+        connection: the open connection, for requests that do not have a method here.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class N6Device:
         timeout: float = 5.0,
     ) -> None:
         if not 0 < timeout < math.inf:
-            raise BadInput(f"timeout={timeout} is not a time-out; give seconds above 0")
+            raise BadInput(f"timeout={timeout} must be a positive, finite number of seconds")
         self.connection = Connection(url, cards=cards, timeout=timeout)
         self._networks: Mapping[str, Network] = MappingProxyType({})
 
@@ -83,7 +83,7 @@ class N6Device:
         return f"<N6Device {self.url}: {'closed' if closed else names}>"
 
     def _take_networks(self) -> None:
-        """Makes a Network of each that the device has; one that is the same as before keeps its own."""
+        """Creates a Network for each network of the device; after a restart, an unchanged network keeps its object."""
         self._networks = MappingProxyType({info.name: self._network(info) for info in self.connection.networks})
 
     def _network(self, info: NetworkInfo) -> Network:
@@ -93,39 +93,41 @@ class N6Device:
         known.info = replace(known.info, device=info.device)
         return known
 
-    # ---- what is there
+    # ---- description
 
     @property
     def url(self) -> str:
-        """What was opened, as it may be written again."""
+        """The URL that was opened."""
         return self.connection.url
 
     @property
     def info(self) -> DeviceInfo:
-        """Board, firmware and limits, as they were at connecting."""
+        """Board, firmware and limits, read when the device was opened."""
         return self.connection.info
 
     @property
     def networks(self) -> Mapping[str, Network]:
-        """The networks that the firmware has loaded, by name, in its order."""
+        """The firmware's networks by name, in its order."""
         return self._networks
 
     def __getitem__(self, name: str) -> Network:
         if name not in self._networks:
-            raise UnknownName(f"the device has no network {name!r}; it has {', '.join(self._networks) or 'none'}")
+            raise UnknownName(
+                f"the device does not have a network {name!r}; it has {', '.join(self._networks) or 'none'}"
+            )
         return self._networks[name]
 
     @property
     def clock(self) -> ClockMap:
-        """The device's clock on ``time.monotonic()``."""
+        """Converts device times to ``time.monotonic()``."""
         return self.connection.clock
 
     @property
     def counters(self) -> Counters:
-        """What this end of the link has counted."""
+        """The counters of the host's side of the link."""
         return self.connection.channel.link.counters
 
-    # ---- what can be asked
+    # ---- requests
 
     async def ping(self) -> Ping:
         """Measures a round trip, and compares the clocks."""
@@ -180,7 +182,7 @@ class N6Device:
 
     @asynccontextmanager
     async def subscribe(self, interval: float = 1.0) -> AsyncGenerator[Subscription[Stats]]:
-        """Statistics as the device sends them by itself.
+        """Statistics that the device sends at an interval.
 
         ::
 
@@ -189,10 +191,10 @@ class N6Device:
                     ...
 
         Args:
-            interval: seconds between two readings; the shortest one of all subscriptions holds.
+            interval: seconds between two readings; the shortest interval of all subscriptions is used.
         """
         if not 0.001 <= interval <= 3600:
-            raise BadInput(f"interval={interval} is no rate of readings; give 0.001 to 3600 seconds")
+            raise BadInput(f"interval={interval} is out of range; use 0.001 to 3600 seconds")
         readings = Subscription[Stats]()
         try:
             await self.connection.listen(readings, interval)
@@ -202,7 +204,7 @@ class N6Device:
 
     @asynccontextmanager
     async def logs(self) -> AsyncGenerator[Subscription[LogRecord]]:
-        """Log lines of the device, and stray text on the line, as they come; they also go to the logger ``n6link.device``."""
+        """Log lines of the device, and other text on the line; they are also sent to the logger ``n6link.device``."""
         lines, logs = Subscription[LogRecord](), self.connection.listeners.logs
         logs.add(lines)
         try:
@@ -211,15 +213,15 @@ class N6Device:
             logs.discard(lines)
 
     async def set_log_level(self, level: LogLevel | int) -> None:
-        """The least severe level of log lines that the device sends; numbers as in :mod:`logging`."""
+        """Sets the minimum level of the device's log lines; numbers as in :mod:`logging`."""
         body = records.LogLevelRequest(level=min(int(level), int(LogLevel.NONE))).pack()
         await self.connection.ask(MessageType.LOG_LEVEL, body)
 
     async def reset(self, *, restart: bool = False) -> None:
-        """Cancels all work and drops all results; what was under way fails with DeviceError.
+        """Cancels all work and deletes all results; pending calls fail with DeviceError.
 
         Args:
-            restart: restart the device, and wait until it is there again; what was under way fails with DeviceRebooted.
+            restart: restart the device, and wait until it is connected again; pending calls fail with DeviceRebooted.
         """
         if restart:
             await self.connection.restart()
@@ -228,5 +230,5 @@ class N6Device:
             await self.connection.ask(MessageType.RESET, records.Reset(kind=ResetKind.SESSION).pack())
 
     def loop(self, hz: float, *, missed: MissedPolicy = "skip") -> ControlLoop:
-        """A control loop beside this device; see :mod:`n6link.control.loop`."""
+        """A control loop; see :mod:`n6link.control.loop`."""
         return ControlLoop(hz, missed=missed)

@@ -1,24 +1,24 @@
-"""Every exception that n6link raises on purpose.
+"""All exceptions that n6link raises.
 
 ::
 
     N6Error
-    ├── TransportError            the byte stream: cannot be opened, busy, gone
-    │   └── NoDeviceError         no URL was given and no single board was found
+    ├── TransportError            the byte stream cannot be opened, is in use, or was lost
+    │   └── NoDeviceError         no URL was given, and not exactly one board was found
     ├── ProtocolError
-    │   ├── LocalProtocolError    this side would have broken the rules; a bug, or a wrong argument
-    │   ├── RemoteProtocolError   the peer broke the rules, or is no n6link device
-    │   └── VersionMismatch       major version or schema differ; says which side is older
-    ├── DeviceError               the device refused or failed a request; carries its status
-    ├── DeviceRebooted            the device was restarted while work was under way
-    ├── N6Timeout                 (also a TimeoutError) a deadline passed, or nothing moved for too long
-    ├── UnknownName               (also a KeyError) no network, input or output has this name
-    ├── BadInput                  (also a ValueError) an array, image, text or option that cannot be used
+    │   ├── LocalProtocolError    the caller or n6link would violate the protocol
+    │   ├── RemoteProtocolError   the peer violates the protocol, or is not an n6link device
+    │   └── VersionMismatch       the protocol versions differ; the message names the older side
+    ├── DeviceError               the device refused a request, or could not execute it; has a status
+    ├── DeviceRebooted            the device was restarted during a request
+    ├── N6Timeout                 (also a TimeoutError) a deadline has passed, or there was no progress for too long
+    ├── UnknownName               (also a KeyError) a network, input or output with this name does not exist
+    ├── BadInput                  (also a ValueError) an array, image, text or option cannot be used
     ├── CardError                 a network card is missing, wrong, or does not fit its network
-    └── ReportError               a report of ST's tools that cannot be read at all
+    └── ReportError               a report of ST's tools cannot be read
 
-Messages are one sentence that names the value, and where it helps a second one with the remedy.
-Any other exception that leaves n6link is a bug.
+A message says what is wrong, with the value, and then, after a semicolon, what to do. It starts in lower case and does not end
+with a period, so that programs can put it into their own sentences. Any other exception from n6link is a bug.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class N6Error(Exception):
 
 
 class TransportError(N6Error):
-    """The byte stream cannot be opened, is in use by another program, or has gone."""
+    """The byte stream cannot be opened, is in use by another program, or was lost."""
 
 
 class NoDeviceError(TransportError):
@@ -41,15 +41,15 @@ class NoDeviceError(TransportError):
 
 
 class ProtocolError(N6Error):
-    """The rules of the protocol were broken."""
+    """The protocol was violated."""
 
 
 class LocalProtocolError(ProtocolError):
-    """This side was asked to do what the protocol forbids."""
+    """The caller or n6link would violate the protocol, such as by a call on a closed device."""
 
 
 class RemoteProtocolError(ProtocolError):
-    """The peer did what the protocol forbids, or speaks something else."""
+    """The peer violates the protocol, or uses another protocol."""
 
 
 class VersionMismatch(ProtocolError):
@@ -60,8 +60,8 @@ class DeviceError(N6Error):
     """The device answered a request with an error.
 
     Attributes:
-        status: why, as the protocol numbers it.
-        value: the offending value that the device reported.
+        status: the reason, see ``protocol.md``.
+        value: the wrong value that the device reported.
     """
 
     def __init__(self, message: str, status: Status | int, value: int = 0) -> None:
@@ -75,17 +75,17 @@ class DeviceRebooted(N6Error):
 
 
 class N6Timeout(N6Error, TimeoutError):
-    """A deadline passed, or nothing moved for too long."""
+    """A deadline has passed, or there was no progress for too long."""
 
 
 class UnknownName(N6Error, KeyError):
-    """No network, input or output has this name."""
+    """A network, input or output with this name does not exist."""
 
-    __str__ = Exception.__str__
+    __str__ = Exception.__str__  # KeyError's own shows the repr() of the message
 
 
 class BadInput(N6Error, ValueError):
-    """An argument that cannot be used: wrong shape, dtype, range, or not an image at all."""
+    """An argument cannot be used: wrong shape, dtype or range, or not an image."""
 
 
 class CardError(N6Error):
@@ -93,11 +93,11 @@ class CardError(N6Error):
 
 
 class ReportError(N6Error):
-    """A report of ST Edge AI Core that cannot be read."""
+    """A report of ST Edge AI Core cannot be read."""
 
 
 def innermost(error: BaseException) -> BaseException:
-    """The first error in a group, and in the groups in it; another error itself."""
+    """The first error of a group, also of nested groups; any other error unchanged."""
     while isinstance(error, BaseExceptionGroup):
         error = cast("BaseExceptionGroup[BaseException]", error).exceptions[0]
     return error

@@ -1,4 +1,4 @@
-"""What JSON and TOML files hold, as types, and values taken out of them."""
+"""Types of the values in JSON and TOML files, and functions that check them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any, TypeAlias
 
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 JsonObject: TypeAlias = Mapping[str, Json]
-"""what was read: every value has to be looked at"""
+"""an object that was read; the type of each value must be checked"""
 Plain: TypeAlias = dict[str, Any]
-"""what is written: the plain values of an object, by name"""
+"""an object to write: plain values by name"""
 
 
 def mapping(value: Json) -> JsonObject:

@@ -1,4 +1,4 @@
-"""A network that a device has loaded: what it takes, what it gives, and how to run it."""
+"""A network of a device: its inputs and outputs, and the methods that run it."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ from n6link.text.tokens import Generation, Sampling, TextClassifier, TextGenerat
 
 
 class Network:
-    """One network of a device. Made by :class:`n6link.N6Device`.
+    """One network of a device. Created by :class:`n6link.N6Device`.
 
     Attributes:
-        info: all that its device says of it, as it was at connecting.
-        newest: the last result that was delivered; None before the first.
+        info: the device's description of the network, read when the device was opened.
+        newest: the last delivered result; None before the first.
     """
 
     def __init__(self, connection: Connection, info: NetworkInfo) -> None:
@@ -49,7 +49,7 @@ class Network:
 
     @property
     def name(self) -> str:
-        """As its firmware calls it."""
+        """Its name in the firmware."""
         return self.info.name
 
     @property
@@ -64,7 +64,7 @@ class Network:
 
     @property
     def pools(self) -> tuple[Pool, ...]:
-        """Memory that it uses."""
+        """The memory pools that it uses."""
         return self.info.pools
 
     @property
@@ -74,14 +74,14 @@ class Network:
 
     @property
     def card(self) -> Card | None:
-        """What its tensors mean; None = nobody said, or in a way that cannot be used."""
+        """The description of its tensors; None = there is none, or it cannot be used."""
         return self.info.card
 
     @property
     def card_problem(self) -> str:
-        """What is wrong with the card that the firmware reports; empty = nothing.
+        """The error in the card that the firmware reports; empty = no error.
 
-        The network can be run all the same; what needs a card (pictures, decoding, texts) fails with this sentence.
+        The network can still be run with arrays; functions that require a card (pictures, decoding, texts) fail with this message.
         """
         return self.info.card_problem
 
@@ -104,47 +104,50 @@ class Network:
     ) -> Result:
         """Runs the network once.
 
-        Several calls may run at once, on one network or on several; the next input travels while this one computes. A
-        call that is cancelled, or fails, leaves the device usable at once.
+        Several calls may run at the same time, on one network or on several: the upload of the next input overlaps the
+        computation. After a call was cancelled, or failed, the device can be used immediately.
 
         Args:
             data: a picture (uint8 array (h, w, 3) or (h, w), Pillow image, or path of a file), or an array of the
                 input's shape with raw values or floats; for a network with several inputs a dict of these by name.
             outputs: names of the outputs to return; None = all of them.
-            reduce: whether the device sends only what the network's decoder needs. None = if the link is slow and the
-                decoder gives the same from it; or requests of your own, see :mod:`n6link.tensors.reduce`.
+            reduce: whether the device sends only the data that the network's decoder uses. None = if the link is slow and
+                the decoder returns the same result; or a list of requests, see :mod:`n6link.tensors.reduce`.
             timers: return the times of the epoch blocks.
-            timeout: seconds that all of it may take. None = as long as something moves, see ``N6Device``.
-            deadline: the same as a moment of ``time.monotonic()``; the device drops work whose time has passed.
-            priority: 0..255; a larger one overtakes smaller ones at every queue.
-            captured: ``time.monotonic()`` at which the data came to be; None = now.
-            options: those that :meth:`Result.decode` will be given, so that the right things are reduced.
-            computed: called when the device has computed the result, before that has travelled.
+            timeout: maximum seconds for the whole call. None = no limit while there is progress, see ``N6Device``.
+            deadline: the same as a ``time.monotonic()`` value; the device drops work whose deadline has passed.
+            priority: 0..255; in every queue, larger values are before smaller ones.
+            captured: ``time.monotonic()`` of the capture of the data; None = now.
+            options: the options of the :meth:`Result.decode` call that follows; they determine the reductions.
+            computed: called when the device has computed the result, before its download.
 
         Raises:
-            BadInput: data that do not fit, or an argument out of range.
-            UnknownName: an input or output that the network has not.
+            BadInput: the data do not fit, or an argument is out of range.
+            UnknownName: the network does not have an input or output with this name.
             CardError: data are a picture, or reduce is True, and the network's card cannot be used or does not fit it.
-            N6Timeout: the time has passed, or nothing moved.
-            DeviceError: the device refused, or its runtime failed.
-            TransportError: the device has gone.
+            N6Timeout: the time has passed, or there was no progress.
+            DeviceError: the device refused the request, or its runtime failed.
+            TransportError: the connection to the device was lost.
         """
         begun = ambient.monotonic()
         captured = begun if captured is None else captured
         if not 0 <= priority <= 255:
-            raise BadInput(f"priority={priority} is out of range; give 0 to 255")
+            raise BadInput(f"priority={priority} is out of range; use 0 to 255")
         if deadline is not None and math.isnan(deadline):
-            raise BadInput(f"deadline={deadline} is no moment; give one of time.monotonic(), or None")
+            raise BadInput(f"deadline={deadline} must be a time.monotonic() value, or None")
         if timeout is not None:
             if timeout <= 0:
-                raise BadInput(f"timeout={timeout} leaves no time; give seconds above 0, or None")
+                raise BadInput(f"timeout={timeout} must be a positive number of seconds, or None")
             deadline = min(begun + timeout, math.inf if deadline is None else deadline)
         if deadline is not None and deadline <= begun:
-            raise N6Timeout(f"{self.name} was not run: its deadline had passed {begun - deadline:g} s before")
+            raise N6Timeout(
+                f"network {self.name!r} was not run: the deadline had passed {begun - deadline:g} s before the call"
+            )
         auto = reduce is None or reduce is True
         returns = self._returns(outputs, reduce, options or {})
         picture, placement = await self._inputs.prepare(data)
         prepared = ambient.monotonic()
+        # A second turn is needed only if a reduction was chosen here and its result is not complete: then all outputs are fetched.
         while True:
             job = Job(
                 network=self.info.index,
@@ -162,6 +165,7 @@ class Network:
             if not (auto and result.reduced) or decoders.for_network(self.info).complete(result):
                 break
             returns = None
+        # Calls overlap and may finish in any order: an older picture must not replace a newer one.
         if self.newest is None or result.captured >= self.newest.captured:
             self.newest = result
         return result
@@ -178,21 +182,21 @@ class Network:
         priority: int = 0,
         options: Mapping[str, object] | None = None,
     ) -> Stream:
-        """Runs the network on frame after frame, the stages overlapped; see :mod:`n6link.control.stream`.
+        """Runs the network on a series of frames, with overlapped stages; see :mod:`n6link.control.stream`.
 
         Args:
-            source: gives frames, as :meth:`run` takes them; a plain iterable is asked in a thread, so it may block; a
-                generator is closed in the end. None = frames are given with :meth:`Stream.put`.
-            depth: frames that hold an input slot of the device at once; never more than it has.
-            policy: what happens when the source or the consumer is too fast: ``"latest"``, ``"drop-new"`` or ``"all"``.
-            max_age: seconds after its capture at which a frame is dropped wherever it is; None = never.
+            source: iterable of frames, as for :meth:`run`; a plain iterable is read in a thread, so it may block; a
+                generator is closed at the end. None = frames are added with :meth:`Stream.put`.
+            depth: maximum number of frames in input slots of the device; limited to the device's number of slots.
+            policy: what happens if the source or the consumer is too fast: ``"latest"``, ``"drop-new"`` or ``"all"``.
+            max_age: seconds after its capture at which a frame is dropped, at any stage; None = never.
             timers: return the times of the epoch blocks.
             reduce: as in :meth:`run`.
             priority: as in :meth:`run`.
             options: as in :meth:`run`.
 
         Raises:
-            BadInput: an argument that cannot be used.
+            BadInput: an argument is out of range.
         """
         run = partial(self.run, timers=timers, reduce=reduce, priority=priority, options=options)
         depth = min(depth, self._connection.info.slots)
@@ -220,23 +224,23 @@ class Network:
                 print(piece.text, end="", flush=True)
 
         Args:
-            prompt: what is continued. The network reads its last tokens, as many as its window holds.
-            max_tokens: tokens that are generated at most, a stop token included.
-            temperature: 0 always takes the best token (of equal ones the lowest id); higher draws more freely.
-            top_k: draw among the best k only; None = among all.
-            seed: makes the draws repeatable; None = another text each time.
-            stop: tokens that end the text, with those of the card; they are not part of it.
-            reduce: whether the device sends only the best few logits, where k is at most 64. None = if the link is slow.
+            prompt: the text to continue. The network reads its last tokens, as many as fit in its window.
+            max_tokens: maximum number of generated tokens, including a stop token.
+            temperature: 0 always takes the best token (of equal ones the lowest id); higher values draw more random tokens.
+            top_k: draw from the best k only; None = from all.
+            seed: makes the text repeatable; None = another text each time.
+            stop: tokens that end the text, in addition to those of the card; they are not part of the text.
+            reduce: whether the device sends only the best few logits, if k is at most 64. None = if the link is slow.
             timers: return the times of the epoch blocks.
-            timeout: seconds that each token may take, as in :meth:`run`.
+            timeout: maximum seconds per token, as in :meth:`run`.
             priority: as in :meth:`run`.
 
         Raises:
-            BadInput: an option out of range.
+            BadInput: an option is out of range.
 
         Raises, at the first token:
-            BadInput: a prompt without tokens, or a stop token that is none.
-            CardError: the network's card does not tell how to generate text, or does not fit the network.
+            BadInput: the prompt does not contain tokens, or a stop token is unknown.
+            CardError: the network's card is not one for text generation, or does not fit the network.
         """
         sampling = Sampling(max_tokens, temperature, top_k, seed, stop)
 
@@ -253,17 +257,17 @@ class Network:
         timeout: float | None = None,  # noqa: ASYNC109
         priority: int = 0,
     ) -> Classification:
-        """What a text is: the best label, and the probabilities of all.
+        """Classifies a text: the best label, and the probabilities of all labels.
 
         Args:
-            text: what does not fit the network's window is cut off at its end.
+            text: the text; if it does not fit in the network's window, its end is cut off.
             timeout: as in :meth:`run`.
             priority: as in :meth:`run`.
 
         Raises:
-            BadInput: no str.
-            CardError: the network's card does not tell how to classify text, or does not fit the network.
-            N6Error: as :meth:`run`.
+            BadInput: not a str.
+            CardError: the network's card is not one for text classification, or does not fit the network.
+            N6Error: as for :meth:`run`.
         """
         classifier = await anyio.to_thread.run_sync(lambda: self.text_classifier, abandon_on_cancel=True)
         result = await self.run(classifier.inputs(text), reduce=False, timers=False, timeout=timeout, priority=priority)
@@ -271,16 +275,16 @@ class Network:
 
     @cached_property
     def text_generator(self) -> TextGenerator:
-        """Tokenizer and embedding that the card names; read when first asked for."""
+        """The card's tokenizer and embedding; read at first use."""
         return TextGenerator(self.info)
 
     @cached_property
     def text_classifier(self) -> TextClassifier:
-        """Tokenizer that the card names; read when first asked for."""
+        """The card's tokenizer; read at first use."""
         return TextClassifier(self.info)
 
     async def profile(self, *, inputs: Mapping[str, Array] | None = None, runs: int = 20, warmup: int = 3) -> Profile:
-        """Runs the network several times and sums up its epoch timers; see :func:`n6link.control.profiling.collect`."""
+        """Runs the network several times and collects its epoch times; see :func:`n6link.control.profiling.collect`."""
         return await profiling.collect(self.run, self.inputs, inputs=inputs, runs=runs, warmup=warmup)
 
     # ---- inside
@@ -288,22 +292,26 @@ class Network:
     async def _run(self, job: Job, seconds: float | None, begun: float) -> Outcome:
         if job.deadline is None:
             return await self._connection.infer(job)
+        # The host's time-out also covers a link that does not answer. A result that arrives late is not returned, even if
+        # the scope did not have a chance to cancel.
         with anyio.CancelScope(deadline=anyio.current_time() + job.deadline - ambient.monotonic()):
             outcome = await self._connection.infer(job)
             if outcome.received <= job.deadline:
                 return outcome
         limit = job.deadline - begun if seconds is None else seconds
-        raise N6Timeout(f"{self.name} gave no result within {limit:g} s")
+        raise N6Timeout(f"network {self.name!r} did not return a result within {limit:g} s")
 
     def _returns(
         self, outputs: Sequence[str] | None, wanted: bool | Sequence[Return] | None, options: Mapping[str, object]
     ) -> list[Return] | None:
-        """What to ask for; None = all outputs, whole."""
+        """The requests to send; None = all outputs, whole."""
         if isinstance(wanted, Sequence):
             if outputs is not None:
-                raise BadInput("outputs= and a list of reductions exclude each other: reduce=[reduce.whole(0), ...]")
+                raise BadInput(
+                    "outputs= cannot be used with a list of reductions; add whole outputs to the list: reduce.whole(0)"
+                )
             if not 1 <= len(wanted) <= Limit.MAX_RETURNS:
-                raise BadInput(f"{len(wanted)} reductions are asked for; a device takes 1 to {Limit.MAX_RETURNS}")
+                raise BadInput(f"reduce= has {len(wanted)} requests; use 1 to {Limit.MAX_RETURNS}")
             check_returns(wanted, len(self.outputs))
             return list(wanted)
         if outputs is not None:
@@ -311,13 +319,15 @@ class Network:
         if wanted:
             return decoders.for_network(self.info).returns(self.info, **options)
         if wanted is None and self._connection.info.slow and self.card:
-            with suppress(CardError):  # raw outputs need no card; decode() will say what is wrong with it
+            with suppress(CardError):  # raw outputs do not require a card; decode() reports the error in it
                 return decoders.for_network(self.info).returns(self.info, **options)
         return None
 
     def _whole(self, name: str) -> Return:
         if name not in self.outputs:
-            raise UnknownName(f"network {self.name!r} has no output {name!r}; it has {', '.join(self.outputs)}")
+            raise UnknownName(
+                f"network {self.name!r} does not have an output {name!r}; it has {', '.join(self.outputs)}"
+            )
         return reduce.whole(list(self.outputs).index(name))
 
 

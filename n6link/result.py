@@ -1,4 +1,4 @@
-"""What an inference gives: :class:`Result`, where its time went, :class:`Timing`, and where a stream has it from, :class:`Frame`."""
+"""The result of an inference: :class:`Result`, its times, :class:`Timing`, and its frame in a stream, :class:`Frame`."""
 
 from __future__ import annotations
 
@@ -31,32 +31,32 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Where the time of an inference went, in seconds of the host's clock; the stages follow each other."""
+    """Durations of the stages of an inference, in seconds of the host's clock. The stages follow each other without gaps."""
 
     prepare: float
     """fitting and quantising the input"""
     queue: float
-    """waiting for an input slot, and for uploads before this one"""
+    """waiting for an input slot, and for earlier uploads"""
     upload: float
-    """from the first byte that left to the complete input on the device"""
+    """from the first sent byte to the complete input on the device"""
     wait: float
-    """in the device's queue"""
+    """waiting in the device's queue"""
     npu: float
-    """the network ran; on a simulated board, on this computer's CPU"""
+    """the network's run; on a simulated board, on this computer's CPU"""
     download: float
-    """from the end of the network to the complete result here"""
+    """from the end of the network to the complete result on the host"""
     decode: float = 0.0
     """the last call of :meth:`Result.decode`"""
     error: float = 0.0
-    """the border between upload and download is wrong by at most this; sums and the other stages are exact"""
+    """maximum error of the border between upload and download; their sum and the other stages are exact"""
     started: HostTime = UNKNOWN
-    """when the network started, on ``time.monotonic()``; never before an earlier start on this device, over restarts too"""
+    """start of the network on ``time.monotonic()``; never before an earlier start on this device, also after restarts"""
     ended: HostTime = UNKNOWN
-    """when it ended"""
+    """end of the network"""
 
     @property
     def total(self) -> float:
-        """All stages together."""
+        """The sum of all stages."""
         return sum(value for _, value in self.stages())
 
     def stages(self) -> list[tuple[str, float]]:
@@ -68,10 +68,10 @@ class Timing:
         """The stages of an inference.
 
         Args:
-            outcome: what the device said.
+            outcome: the device's reply.
             clock: of the device.
-            captured: host time at which the inference was asked for.
-            prepared: host time at which its input was ready to be sent.
+            captured: host time of the request.
+            prepared: host time at which its input was ready to send.
         """
         header, hz = outcome.header, clock.tick_hz
         committed, started, ended = (
@@ -80,6 +80,7 @@ class Timing:
         )
         wait = max(header.t_start - header.t_committed, 0) / hz
         npu = max(header.t_end - header.t_start, 0) / hz
+        # The host measures the sum of upload and download; only the border between them depends on the comparison of clocks.
         link = max(outcome.received - outcome.begun - wait - npu, 0.0)
         upload = min(max(committed.time - outcome.begun, 0.0), link)
         return cls(
@@ -97,28 +98,28 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Where a streamed result comes from; times are seconds of ``time.monotonic()``."""
+    """The frame of a result in a stream; times are seconds of ``time.monotonic()``."""
 
     sequence: int
     """number of the frame in its stream, from 0"""
     captured: float
-    """when the source gave it"""
+    """time of its capture"""
     age: float
-    """seconds from then to the delivery of the result"""
+    """seconds from the capture to the delivery of the result"""
     replaced: range
-    """numbers of the frames since the result before, of which nothing was delivered"""
+    """numbers of the frames since the previous result that were not delivered"""
 
 
 class Result:
-    """Outputs of one inference. Arrays are views of the received bytes; nothing is copied or computed before it is asked for.
+    """Outputs of one inference. Arrays are views of the received bytes; other values are computed at first use.
 
     Attributes:
-        network: that gave it, and on which device.
+        network: the network and its device.
         outputs: raw arrays by name, of the outputs that were returned whole: shape and dtype of their TensorSpec.
-        reduced: what came of the outputs that were not, by name: Peaks, Rows or a flat array, see :mod:`n6link.tensors.reduce`.
-        placement: where the picture lies in the input; None if the input was no picture.
-        captured: ``time.monotonic()`` at which the inference was asked for, or the picture was taken.
-        frame: number and age, of a result that a stream has delivered; else None.
+        reduced: the other outputs by name: Peaks, Rows or a flat array, see :mod:`n6link.tensors.reduce`.
+        placement: position of the picture in the input; None if the input was not a picture.
+        captured: ``time.monotonic()`` of the request, or of the capture of the picture.
+        frame: number and age, if a stream has delivered the result; else None.
     """
 
     def __init__(
@@ -142,14 +143,14 @@ class Result:
 
     @property
     def timing(self) -> Timing:
-        """Where the time went."""
+        """Durations of the stages."""
         if self._timing is None:
             self._timing = self._time()
         return self._timing
 
     @cached_property
     def epochs(self) -> EpochTimers | None:
-        """Times of the epoch blocks; None if they were not asked for or the device has none."""
+        """Times of the epoch blocks; None if they were not requested or the device does not measure them."""
         header, network = self._outcome.header, self.network
         if not header.blocks:
             return None
@@ -169,20 +170,19 @@ class Result:
         return {name: self.network.outputs[name].dequantize(raw) for name, raw in self.outputs.items()}
 
     def decode(self, **options: object) -> list[Pose] | Any:
-        """What the outputs mean, by the decoder that the network's card names; poses in pixels of the source image.
+        """Decodes the outputs with the decoder for the card's task; poses are in pixels of the source image.
 
-        The card decides what this is, and a type checker does not know the card. So there is a method for each task whose
-        type and options are known: :meth:`poses`, :meth:`classification`, :meth:`tokens`. They need no type parameter on
-        networks and results, an editor lists them, and another task adds one without a change of the others. This method is
-        for programs that take any network, and for decoders of your own. Poses are declared here too, so that a misspelt
-        attribute of one is found.
+        The type depends on the card, which a type checker does not know. For each task there is therefore a method with a
+        precise type and options: :meth:`poses`, :meth:`classification`, :meth:`tokens`. Use this method in programs for any
+        network, and for your own decoders. Poses are in the declared type too, so that a type checker finds a misspelt
+        attribute of a pose.
 
         Args:
-            options: the decoder's own, see there; they win over those of the card.
+            options: the decoder's own; they override those of the card.
 
         Raises:
-            CardError: the network has no card, or one that does not fit.
-            BadInput: an option that cannot be used.
+            CardError: the network does not have a card, or the card does not fit.
+            BadInput: an option cannot be used.
         """
         begun = ambient.monotonic()
         meaning = decoders.for_network(self.network).decode(self, **options)
@@ -193,8 +193,8 @@ class Result:
         """The people of a pose network, in pixels of the source image, best first; see :meth:`decode`.
 
         Raises:
-            CardError: as :meth:`decode`, or the network does something else.
-            BadInput: an option that cannot be used.
+            CardError: as for :meth:`decode`, or the network has another task.
+            BadInput: an option cannot be used.
         """
         return self._list_of(Pose, self.decode(**options))
 
@@ -202,16 +202,16 @@ class Result:
         """The best next tokens of a network that generates text, best first; see :meth:`decode`.
 
         Raises:
-            CardError: as :meth:`decode`, or the network does something else.
-            BadInput: an option that cannot be used.
+            CardError: as for :meth:`decode`, or the network has another task.
+            BadInput: an option cannot be used.
         """
         return self._list_of(Token, self.decode(**options))
 
     def classification(self) -> Classification:
-        """What a network that classifies has found; see :meth:`decode`.
+        """The class that a classification network has found; see :meth:`decode`.
 
         Raises:
-            CardError: as :meth:`decode`, or the network does something else.
+            CardError: as for :meth:`decode`, or the network has another task.
         """
         meaning: object = self.decode()
         if isinstance(meaning, Classification):
@@ -228,7 +228,7 @@ class Result:
     def _another_task(self, kind: type[object]) -> CardError:
         task = decoders.card_of(self.network).task
         return CardError(
-            f"network {self.network.name!r} does {task} by its card, whose results are not {kind.__name__}; use decode()"
+            f"network {self.network.name!r} is for {task}, and its results are not of type {kind.__name__}; use decode()"
         )
 
     def __repr__(self) -> str:
@@ -237,7 +237,7 @@ class Result:
 
 
 Run: TypeAlias = Callable[..., Awaitable[Result]]
-""":meth:`n6link.Network.run`, or anything that is called like it"""
+""":meth:`n6link.Network.run`, or a function with the same parameters"""
 
 
 def _parse(
@@ -247,14 +247,16 @@ def _parse(
     specs = tuple(network.outputs.values())
     if len(outcome.records) != len(returns):
         raise RemoteProtocolError(
-            f"the device returned {len(outcome.records)} outputs, not the {len(returns)} asked for"
+            f"the device returned {len(outcome.records)} outputs instead of the requested {len(returns)}"
         )
     outputs: dict[str, Array] = {}
     reduced: dict[str, Reduced] = {}
     view = memoryview(outcome.data)
     for wanted, record in zip(returns, outcome.records, strict=True):
         if (record.output, record.reduction) != (wanted.output, wanted.reduction):
-            raise RemoteProtocolError(f"the device returned output {record.output} where {wanted.output} was asked for")
+            raise RemoteProtocolError(
+                f"the device returned output {record.output} instead of the requested output {wanted.output}"
+            )
         spec = specs[wanted.output]
         part = reduce.parse(view[record.offset : record.offset + record.length], wanted, spec, record.count)
         if isinstance(part, np.ndarray) and part.shape == spec.shape:
@@ -265,11 +267,11 @@ def _parse(
 
 
 def check_returns(returns: Sequence[Return], outputs: int) -> None:
-    """Checks what a caller wants returned.
+    """Checks the caller's requests.
 
     Raises:
-        BadInput: an output that the network has not.
+        BadInput: the network does not have an output.
     """
     for wanted in returns:
         if not 0 <= wanted.output < outputs:
-            raise BadInput(f"Output {wanted.output} does not exist; the network has {outputs}.")
+            raise BadInput(f"output {wanted.output} does not exist; the network has {outputs}, counted from 0")

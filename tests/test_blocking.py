@@ -196,11 +196,11 @@ def test_two_devices() -> None:
 def test_errors_keep_their_types() -> None:
     with N6Device(sim_url()) as device:
         network = device["reference"]
-        with pytest.raises(UnknownName, match="no network 'movenet'"):
+        with pytest.raises(UnknownName, match="does not have a network 'movenet'"):
             device["movenet"]
         with pytest.raises(BadInput):
             network.run(np.zeros((3, 4)))
-        with pytest.raises(BadInput, match="policy='newest'"):
+        with pytest.raises(BadInput, match="unknown policy 'newest'"):
             network.stream(policy="newest")  # type: ignore[arg-type]
         with pytest.raises(BadInput, match="interval=0"), device.subscribe(0):
             pass
@@ -235,11 +235,11 @@ def test_what_has_to_be_entered_says_so() -> None:
         device.ping()
     with device:
         network = device["reference"]
-        with pytest.raises(LocalProtocolError, match="open already"):
+        with pytest.raises(LocalProtocolError, match="already open"):
             device.__enter__()
-        with pytest.raises(LocalProtocolError, match="has to be entered"):
+        with pytest.raises(LocalProtocolError, match="was not entered"):
             next(network.stream([]))
-    with pytest.raises(LocalProtocolError, match="was closed"):
+    with pytest.raises(LocalProtocolError, match="is closed"):
         network.run(noise(network))
     with device:
         assert device["reference"].run(noise(device["reference"])), "it may be opened again"

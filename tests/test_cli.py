@@ -141,8 +141,8 @@ def test_a_defect_is_one_sentence_too(monkeypatch: pytest.MonkeyPatch) -> None:
         raise RuntimeError("odd")
 
     monkeypatch.setattr(discovery, "devices", broken)
-    assert bad(1, "devices") == "n6link has a defect: RuntimeError: odd"
-    assert "N6_DEBUG=1 shows where" in n6link("devices").stderr
+    assert bad(1, "devices") == "internal error: RuntimeError: odd"
+    assert "N6_DEBUG=1 to show the traceback" in n6link("devices").stderr
     monkeypatch.setenv("N6_DEBUG", "1")
     assert "Traceback" in n6link("devices").stderr and "in broken" in n6link("devices").stderr
 
@@ -240,7 +240,10 @@ def test_devices(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_no_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(list_ports, "comports", lambda: [port("/dev/ttyS0")])
     text = " ".join(good("devices").split())
-    assert "No board is plugged in (1 other serial port: n6link devices --all). Without one: n6link demo" in text
+    assert (
+        "No board is connected (1 other serial port: n6link devices --all). To try n6link without a board: n6link demo"
+        in text
+    )
     assert data("devices") == []
 
 
@@ -252,7 +255,7 @@ def test_demo(virtual_board: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     monkeypatch.setenv("COLUMNS", str(columns))
     text = good("demo")
     assert max(map(len, text.splitlines())) <= columns
-    for word in ("movenet13", "nose", "right ankle", "Latency", "upload", "Slowest of", "Convolution", "simulation's"):
+    for word in ("movenet13", "nose", "right ankle", "Latency", "upload", "Slowest of", "Convolution", "simulated"):
         assert word in text
     beside = next(line for line in text.splitlines() if "Keypoints" in line)
     assert ("Latency" in beside) == (columns == 120)
@@ -276,7 +279,7 @@ def test_demo_json(virtual_board: None, tmp_path: Path) -> None:
 
 def test_demo_needs_a_pose_network(virtual_board: None) -> None:
     assert bad(2, "demo", "--url", "sim:tinybert").endswith(
-        "does pose-heatmap or yolo-pose; it has tinybert (text-generation)"
+        "a network for pose-heatmap or yolo-pose; it has tinybert (text-generation)"
     )
 
 
@@ -290,7 +293,7 @@ def test_demo_cannot_write(virtual_board: None, tmp_path: Path) -> None:
 
 def test_info(virtual_board: None) -> None:
     text = good("info", "--url", "sim:?baud=921600")
-    for word in ("n6sim", "A virtual board", "LiteRT", "921600 baud", "movenet13", "pose-heatmap", "int8 1x192x192x3"):
+    for word in ("n6sim", "Virtual board", "LiteRT", "921600 baud", "movenet13", "pose-heatmap", "int8 1x192x192x3"):
         assert word in text
     assert max(map(len, text.splitlines())) <= 100
     shown = data("info", "--url", POSE)
@@ -352,10 +355,10 @@ def test_run_arrays(virtual_board: None, tmp_path: Path) -> None:
     url = "sim:reference_colour=reference:reference_colour"
     anyio.run(save, url, "reference_colour")
     words = ["run", "reference_colour", str(tmp_path / "reference_colour.npz"), "--url", url]
-    assert "No decoder is installed for the task image-classification" in good(*words)
+    assert "A decoder for the task image-classification is not installed" in good(*words)
     assert data(*words)["decoded"] is None
     words[2] = words[2].replace("npz", "npy")
-    assert "also needs" in bad(2, *words)
+    assert "also requires" in bad(2, *words)
     for kind in ("npy", "npz"):
         (tmp_path / f"broken.{kind}").write_bytes(b"PK\3\4nothing")
         assert "cannot be read as .npz or .npy" in bad(
@@ -383,11 +386,11 @@ def model() -> Path:
 
 def test_run_says_what_is_no_picture(virtual_board: None, tmp_path: Path) -> None:
     (tmp_path / "text.png").write_text("no picture")
-    assert "text.png' is no picture" in bad(2, "run", "movenet13", tmp_path / "text.png", "--url", POSE)
-    assert "There is no picture" in bad(2, "run", "movenet13", tmp_path / "none.png", "--url", POSE)
-    assert "no file matches" in bad(2, "run", "movenet13", "*.jpeg", "--url", POSE)
+    assert "text.png' cannot be read as a picture" in bad(2, "run", "movenet13", tmp_path / "text.png", "--url", POSE)
+    assert "none.png' does not exist" in bad(2, "run", "movenet13", tmp_path / "none.png", "--url", POSE)
+    assert "does not match a file" in bad(2, "run", "movenet13", "*.jpeg", "--url", POSE)
     (tmp_path / "empty").mkdir()
-    assert "holds no picture" in bad(2, "run", "movenet13", tmp_path / "empty", "--url", POSE)
+    assert "does not contain pictures" in bad(2, "run", "movenet13", tmp_path / "empty", "--url", POSE)
 
 
 @pytest.fixture
@@ -412,7 +415,7 @@ def test_run_a_folder(virtual_board: None, album: Path, tmp_path: Path) -> None:
         "b.jpg",
         "c.png",
     ]
-    assert "1 person" in outcome.stdout and "no picture" in outcome.stdout
+    assert "1 person" in outcome.stdout and "cannot be read" in outcome.stdout
     assert sorted(path.name for path in (tmp_path / "drawn").iterdir()) == ["a.png", "b.png"]
 
 
@@ -452,7 +455,7 @@ def test_run_many_without_failures(virtual_board: None, album: Path, tmp_path: P
         "--draw",
         tmp_path / "file",
     ]
-    assert "several pictures are drawn into a folder" in bad(2, *words)
+    assert "cannot be used as the folder for drawings of several pictures" in bad(2, *words)
 
 
 def test_run_many_ends_when_the_board_does(virtual_board: None, album: Path) -> None:
@@ -533,12 +536,12 @@ def test_sim_tells_when_its_board_ends(virtual_board: None) -> None:
         os.kill(ready["pid"], signal.SIGKILL)
         process: subprocess.Popen[bytes] = ready["process"]
         assert process.wait(10) == 1
-        assert process.stderr and b"The virtual board was ended by signal 9" in process.stderr.read()
+        assert process.stderr and b"the virtual board was ended by signal 9" in process.stderr.read()
 
 
 @pytest.mark.parametrize("words", [[], ["--pty", "--tcp", "0"], ["--tcp", "0", "--unix", "x"]])
 def test_sim_serves_one_end(words: list[str]) -> None:
-    assert bad(2, "sim", *words) == "one of --pty, --tcp PORT and --unix PATH says where the virtual board listens"
+    assert bad(2, "sim", *words) == "the virtual board requires exactly one of --pty, --tcp PORT and --unix PATH"
 
 
 @pytest.mark.parametrize("port", ["-1", "65536", "any"])

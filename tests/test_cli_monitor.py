@@ -58,10 +58,10 @@ def test_demo_needs_no_board_and_no_settings(virtual_board: None, monkeypatch: p
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("--json",), "--json prints one reading: it needs --once"),
-        (("--demo", "--url", "sim:"), "--demo brings its own board: leave --url away"),
-        (("--interval", "0.01"), "--interval 0.01 is out of range; give 0.05 to 3600 seconds"),
-        (("--interval", "nan"), "--interval nan is out of range; give 0.05 to 3600 seconds"),
+        (("--json",), "--json prints one reading; add --once"),
+        (("--demo", "--url", "sim:"), "--demo starts its own virtual board; omit --url"),
+        (("--interval", "0.01"), "--interval 0.01 is out of range; use 0.05 to 3600 seconds"),
+        (("--interval", "nan"), "--interval nan is out of range; use 0.05 to 3600 seconds"),
         (("--url", "foo:bar"), "unknown scheme 'foo'"),
         (("--url", SIM, "--network", "nope"), "no network 'nope'; it has reference, reference_colour"),
         (("--url", SIM, "--network", "nope", "--once"), "no network 'nope'; it has reference, reference_colour"),

@@ -222,7 +222,7 @@ def test_what_falls_back_has_its_price(saved: tuple[Path, Path]) -> None:
 def test_profile_of_another_network(saved: tuple[Path, Path], tmp_path: Path) -> None:
     outcome = n6link("profile", "other", "--load", saved[0])
     assert outcome.exit_code == 2
-    assert f"is a profile of {BASE.network}, not of other." in outcome.stderr
+    assert f"is a profile of {BASE.network}, not of other" in outcome.stderr
     values = BASE.to_dict() | {"network": "other"}
     (tmp_path / "other.json").write_text(json.dumps(values))
     outcome = n6link("profile", "--load", saved[0], "--diff", tmp_path / "other.json")
@@ -304,7 +304,7 @@ def test_file_that_cannot_be_written(saved: tuple[Path, Path], tmp_path: Path) -
 def test_report_of_another_build_is_flagged(saved: tuple[Path, Path]) -> None:
     outcome = n6link("profile", "--load", saved[0], "--report", CASES[2])
     assert outcome.exit_code == 0
-    assert "The report is of another build" in outcome.stdout
+    assert "The report is from another build" in outcome.stdout
     assert "more" in outcome.stdout
 
 
@@ -341,7 +341,7 @@ def test_inputs_from_files(movenet: str, tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", wrong=np.zeros(3))
     bad = n6link("profile", "--url", movenet, "--input", tmp_path / "x.npz")
     assert bad.exit_code == 2
-    assert "lacks" in bad.stderr and "it has wrong" in bad.stderr
+    assert "does not contain" in bad.stderr and "it contains wrong" in bad.stderr
     (tmp_path / "x.txt").write_text("hello")
     assert "cannot be read as .npz or .npy" in n6link("profile", "--url", movenet, "--input", tmp_path / "x.txt").stderr
 
@@ -349,5 +349,5 @@ def test_inputs_from_files(movenet: str, tmp_path: Path) -> None:
 def test_network_must_be_named_if_there_are_two(movenet: str) -> None:
     outcome = n6link("profile", "--url", f"{movenet},other=movenet13")
     assert outcome.exit_code == 2
-    assert "name one of movenet13, other" in outcome.stderr
+    assert "choose one of movenet13, other" in outcome.stderr
     assert n6link("profile", "nothing", "--url", movenet).exit_code == 2

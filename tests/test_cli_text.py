@@ -68,11 +68,17 @@ def test_generate_draws() -> None:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["", *BOARD], "The prompt '' holds no token; give at least one word."),
+        (["", *BOARD], "the prompt '' does not contain a token; use at least one word\n"),
         (["It is", "--top-k", "0", *BOARD], "top_k=0"),
-        (["It is", "--network", "gpt", *BOARD], "no network 'gpt'; it has tinybert"),
-        (["It is", "--url", "sim:movenet13"], "at sim:movenet13 does text-generation; it has movenet13 (pose-heatmap)"),
-        (["It is", "--network", "movenet13", "--url", "sim:"], "'movenet13' does pose-heatmap, not text-generation"),
+        (["It is", "--network", "gpt", *BOARD], "does not have a network 'gpt'; it has tinybert"),
+        (
+            ["It is", "--url", "sim:movenet13"],
+            "at sim:movenet13 does not have a network for text-generation; it has movenet13 (pose-heatmap)",
+        ),
+        (
+            ["It is", "--network", "movenet13", "--url", "sim:"],
+            "'movenet13' is for pose-heatmap, as card 'movenet13' says, not for text-generation",
+        ),
         ([], "Missing argument"),
     ],
 )
@@ -116,7 +122,7 @@ def test_classify() -> None:
 def test_classify_needs_a_network_for_it() -> None:
     outcome = n6link("classify", "a film", *BOARD)
     assert outcome.exit_code == 2
-    assert "does text-classification; it has tinybert (text-generation)" in outcome.stderr
+    assert "does not have a network for text-classification; it has tinybert (text-generation)" in outcome.stderr
 
 
 def test_options_of_a_text_have_the_same_defaults_everywhere() -> None:

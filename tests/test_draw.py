@@ -194,5 +194,5 @@ def test_no_pillow_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_what_is_no_picture_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="no picture"):
+    with pytest.raises(BadInput, match="none.png' does not exist"):
         draw_poses(tmp_path / "none.png", [])

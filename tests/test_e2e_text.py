@@ -68,7 +68,7 @@ async def test_pieces_come_as_they_are_made() -> None:
             (best,) = piece.result.tokens()
             assert best.id == piece.token
             with pytest.raises(
-                CardError, match="'tinybert' does text-generation by its card, whose results are not Pose"
+                CardError, match="'tinybert' is for text-generation, and its results are not of type Pose"
             ):
                 piece.result.poses()
             assert piece.result.epochs is not None and piece.result.epochs.total.sum() > 0
@@ -215,7 +215,7 @@ async def test_one_text_belongs_to_one_task() -> None:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(ask)
             tasks.start_soon(ask)
-        assert len(failures) == 1 and "two tasks ask for the next token" in failures[0]
+        assert len(failures) == 1 and "two tasks wait for the next token" in failures[0]
         assert len(text.tokens) == 1
 
 
@@ -237,13 +237,13 @@ async def test_long_prompts_and_unknown_words() -> None:
 @pytest.mark.parametrize(
     ("prompt", "options", "message"),
     [
-        ("", {}, "The prompt '' holds no token; give at least one word"),
-        (" \n", {}, "holds no token"),
-        (None, {}, "A prompt is a str, not NoneType"),
+        ("", {}, "the prompt '' does not contain a token; use at least one word"),
+        (" \n", {}, "does not contain a token"),
+        (None, {}, "the prompt must be a str, not NoneType"),
         ("It is", {"max_tokens": 0}, "max_tokens=0"),
         ("It is", {"temperature": float("inf")}, "temperature=inf"),
-        ("It is", {"stop": ["zxqv"]}, "A stop token is 'zxqv', which is not a token"),
-        ("It is", {"timeout": -1.0}, "timeout=-1.0 leaves no time"),
+        ("It is", {"stop": ["zxqv"]}, "a stop token is 'zxqv', which is not a token"),
+        ("It is", {"timeout": -1.0}, "timeout=-1.0 must be a positive number of seconds"),
     ],
 )
 async def test_bad_prompts(prompt: Any, options: dict[str, Any], message: str) -> None:
@@ -323,15 +323,17 @@ async def test_reference_sentiments() -> None:
         long = await net.classify("A dull and lifeless film. " * 50)
         assert long.label == "negative", "a text that is too long is cut off"
         assert isinstance(await net.classify(""), Classification), "an empty text is one of special tokens"
-        with pytest.raises(BadInput, match="A text is a str, not bytes"):
+        with pytest.raises(BadInput, match="the text must be a str, not bytes"):
             await net.classify(b"good")  # type: ignore[arg-type]
-        with pytest.raises(CardError, match="'sentiment_bert_48' does text-classification, not text-generation"):
+        with pytest.raises(
+            CardError, match="'sentiment_bert_48' is for text-classification, as card .* says, not for text-generation"
+        ):
             await written(net.generate("A film"))
 
 
 async def test_labels_that_do_not_fit() -> None:
     async with N6Device(f"sim:{SENTIMENT}", cards=[sentiment_card('["bad"]')]) as dev:
-        with pytest.raises(CardError, match="names 1 labels, but output .* has 2 classes"):
+        with pytest.raises(CardError, match="has 1 labels, but output .* has 2 classes"):
             await dev["sentiment_bert_48"].classify("good")
 
 
@@ -355,9 +357,13 @@ def elsewhere(toml: Path) -> Iterator[str]:
 
 async def test_the_wrong_network() -> None:
     async with N6Device("sim:movenet13") as dev:
-        with pytest.raises(CardError, match="'movenet13' does pose-heatmap, not text-generation"):
+        with pytest.raises(
+            CardError, match="'movenet13' is for pose-heatmap, as card .* says, not for text-generation"
+        ):
             await written(dev["movenet13"].generate("It is"))
-        with pytest.raises(CardError, match="'movenet13' does pose-heatmap, not text-classification"):
+        with pytest.raises(
+            CardError, match="'movenet13' is for pose-heatmap, as card .* says, not for text-classification"
+        ):
             await dev["movenet13"].classify("It is")
 
 
@@ -365,8 +371,8 @@ async def test_the_wrong_network() -> None:
     ("toml", "problem"),
     [
         ('task = "text-generation"\ntemprature = 1\n', "unknown key temprature"),
-        ("task = \n", "is not TOML"),
-        ('task = "text-generation"\ntext.tokenizer = "../tokenizer.json"\n', "only plain names are used"),
+        ("task = \n", "is not valid TOML"),
+        ('task = "text-generation"\ntext.tokenizer = "../tokenizer.json"\n', "use a plain file name"),
     ],
 )
 async def test_a_broken_card_of_the_firmware(tmp_path: Path, toml: str, problem: str) -> None:
@@ -395,7 +401,7 @@ async def test_files_of_a_card_of_the_firmware(tmp_path: Path) -> None:
         async with N6Device(url) as dev:
             assert len(await written(dev["tinybert"].generate("It is", max_tokens=2))) == 2
             with pytest.raises(
-                CardError, match=r"'other' was reported by the firmware, without the file 'tokenizer\.json'"
+                CardError, match=r"'other' comes from the firmware, which does not contain the file 'tokenizer\.json'"
             ):
                 await written(dev["other"].generate("It is"))
     async with N6Device("sim:writer=tinybert") as dev:
@@ -421,7 +427,7 @@ def test_texts_of_blocking_programs() -> None:
         pieces = list(text)
         assert [piece.token for piece in pieces] == prompt["greedy_ids"][:4] == list(text.tokens)
         assert text.done and "".join(piece.text for piece in pieces) == text.text
-        with pytest.raises(BadInput, match="holds no token"):
+        with pytest.raises(BadInput, match="does not contain a token"):
             next(dev["tinybert"].generate(""))
         sentence = sentences()[0]
         assert dev["sentiment_bert_48"].classify(sentence.text).label == sentence.label

@@ -263,7 +263,7 @@ def test_real_values() -> None:
     real[1, 1, 1] = np.nan
     with pytest.raises(BadInput, match="nan"):
         prepare(real, tensor)
-    with pytest.raises(BadInput, match="Pictures of other sizes are uint8"):
+    with pytest.raises(BadInput, match="pictures of other sizes must be uint8"):
         prepare(real[1:], tensor)
 
 
@@ -318,14 +318,14 @@ def test_files_and_pillow_images(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("given_", "message"),
     [
-        ("/no/such/file.png", "no picture '/no/such/file.png'"),
-        (__file__, "no picture that can be read"),
-        (Path(__file__).parent, "no picture that can be read"),
+        ("/no/such/file.png", "picture '/no/such/file.png' does not exist"),
+        (__file__, "cannot be read as a picture"),
+        (Path(__file__).parent, "cannot be read as a picture"),
         (object(), "got object"),
         (None, "got NoneType"),
         (np.zeros((4, 4, 4), np.uint8), r"got uint8 of shape \(4, 4, 4\)"),
         (np.zeros(4, np.uint8), r"got uint8 of shape \(4,\)"),
-        (np.zeros((0, 4), np.uint8), "no pixels"),
+        (np.zeros((0, 4), np.uint8), "does not have pixels"),
         (Image.new("I;16", (4, 4)), "more than 8 bits"),
         (Image.new("F", (4, 4)), "more than 8 bits"),
     ],
@@ -360,14 +360,18 @@ def test_without_pillow(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("tensor", "how", "message"),
     [
-        (spec("x", (1, 30), "int8"), {}, "is no picture"),
-        (spec("x", (2, 8, 8, 3), "uint8"), {}, "is no picture"),
-        (spec("x", (1, 8, 8, 4), "uint8"), {}, "no 1 or 3 channels where nchw"),
-        (spec("x", (1, 8, 8, 3), "uint8"), {"layout": "nchw"}, "no 1 or 3 channels where nchw"),
-        (spec("x", (1, 8, 8, 3), "uint8"), {"colour": "grey"}, "3 channels, but its card says grey"),
-        (spec("x", (1, 8, 8, 3), "float32"), {}, "has to give input.mean and input.std"),
+        (spec("x", (1, 30), "int8"), {}, "is not a picture"),
+        (spec("x", (2, 8, 8, 3), "uint8"), {}, "is not a picture"),
+        (spec("x", (1, 8, 8, 4), "uint8"), {}, "has 8 channels in the layout nchw"),
+        (spec("x", (1, 8, 8, 3), "uint8"), {"layout": "nchw"}, "has 8 channels in the layout nchw"),
+        (spec("x", (1, 8, 8, 3), "uint8"), {"colour": "grey"}, "3 channels, but input.colour in its card is 'grey'"),
+        (spec("x", (1, 8, 8, 3), "float32"), {}, "must contain input.mean and input.std"),
         (spec("x", (1, 8, 8, 3), "int8"), {"mean": (1.0,), "std": (2.0,)}, "not quantised"),
-        (spec("x", (1, 8, 8, 3), "int8", 1.0), {"mean": (1.0, 2.0), "std": (2.0,)}, "another number of means"),
+        (
+            spec("x", (1, 8, 8, 3), "int8", 1.0),
+            {"mean": (1.0, 2.0), "std": (2.0,)},
+            "has 2 values in input.mean and 1 in input.std",
+        ),
     ],
 )
 def test_inputs_that_are_no_pictures(tensor: TensorSpec, how: dict[str, Any], message: str) -> None:

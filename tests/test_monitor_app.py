@@ -157,7 +157,7 @@ async def test_a_board_that_dies_comes_back(tmp_path: Path) -> None:
             assert view.reason
             await until(monitor, lambda view: view.state_seconds > 3 * QUICK and "nothing listens" in view.reason)
             await monitor.press("r", screen())
-            assert monitor.model.message == "there is no device to ask"
+            assert monitor.model.message == "the device is not connected; wait for the connection"
             with board("--unix", path):
                 view = await until(monitor, lambda view: view.state == "connected" and view.link)
                 assert view.networks[0].runs == 0
@@ -227,7 +227,7 @@ async def test_reset_zeroes_the_device(tmp_path: Path) -> None:
         async with watching(Monitor(virtual.url, interval=QUICK)) as monitor:
             await until(monitor, lambda view: view.epochs and view.networks[0].runs == 2)
             await monitor.press("r", screen())
-            assert "anew" in monitor.model.message
+            assert "were reset" in monitor.model.message
             view = await until(monitor, lambda view: view.link)
             assert view.networks[0].runs == 0
             await until(monitor, lambda view: view.summary and view.summary.runs == 0)

@@ -200,7 +200,7 @@ def test_no_run_and_no_pools() -> None:
     for part in ("no inference yet", "none reported", "no reading yet", "nothing so far"):
         assert part in text
     model.add(board.reading(4))
-    assert "no times of its epochs" in "\n".join(lines(model.view(1.0), 80, 24))
+    assert "epoch times are not available" in "\n".join(lines(model.view(1.0), 80, 24))
 
 
 def test_one_run_is_no_plural() -> None:

@@ -152,7 +152,7 @@ def test_keys(tmux: Tmux, virtual: Board, tmp_path: Path) -> None:
     tmux.keys("p")
     tmux.until(lambda: "paused" not in tmux.screen)
     tmux.keys("l")
-    tmux.shows("log, WARNING and above", "log lines from WARNING on")
+    tmux.shows("log, WARNING and above", "log level WARNING")
     tmux.keys("?")
     tmux.shows("any key closes this help")
     tmux.keys("q")
@@ -161,7 +161,7 @@ def test_keys(tmux: Tmux, virtual: Board, tmp_path: Path) -> None:
     tmux.shows("saved n6link-monitor-")
     assert {path.suffix for path in tmp_path.glob("n6link-monitor-*")} == {".svg", ".html"}
     tmux.keys("r")
-    tmux.shows("statistics start anew", "no inference yet")
+    tmux.shows("statistics were reset", "no inference yet")
     tmux.keys("q")
     tmux.shows("ended 0")
     assert tmux.ask("alternate_on") == "0"
@@ -274,7 +274,7 @@ def test_without_colour(tmux: Tmux, virtual: Board) -> None:
 
 def test_errors_at_the_start_are_sentences(tmux: Tmux, virtual: Board) -> None:
     tmux.type("clear; " + command("--url", virtual.url, "--network", "nope"))
-    tmux.shows("ended 2", "Error: The device has no network 'nope'")
+    tmux.shows("ended 2", "Error: the device does not have a network 'nope'")
     assert "reference, reference_colour" in tmux.screen.replace("\n", "")
     tmux.type("clear; " + command("--url", "sim:nope.tflite"))
     tmux.shows("ended 2", "which does not exist")

@@ -101,14 +101,14 @@ async def test_two_inputs_need_two_values() -> None:
         (
             np.zeros((1, 48, 48, 4), np.int8),
             BadInput,
-            r"'image' has the shape \(1, 48, 48, 3\), and is given int8 of shape",
+            r"'image' has shape \(1, 48, 48, 3\), got int8 of shape",
         ),
-        (np.zeros((1, 48, 48, 3), np.int16), BadInput, "'image' is quantised int8; give raw values as int8"),
-        (np.full((1, 48, 48, 3), np.nan, np.float32), BadInput, "holds nan"),
+        (np.zeros((1, 48, 48, 3), np.int16), BadInput, "'image' is quantised int8; pass raw values as int8"),
+        (np.full((1, 48, 48, 3), np.nan, np.float32), BadInput, "contains nan"),
         (np.zeros((5, 5, 5), np.uint8), BadInput, "uint8 of shape"),
-        ("no such file.png", BadInput, "There is no picture 'no such file.png'"),
+        ("no such file.png", BadInput, "picture 'no such file.png' does not exist"),
         ({"photo": picture()}, UnknownName, "no input 'photo'; it has image"),
-        ({}, BadInput, "also needs image"),
+        ({}, BadInput, "also requires the input image"),
         ("README", BadInput, "README"),
     ],
 )
@@ -119,7 +119,7 @@ async def test_bad_input_names_the_value_and_leaves_the_device_usable(
         network = dev["reference"]
         with pytest.raises(error, match=says):
             await network.run(data)
-        with pytest.raises(BadInput, match="'reference_colour' also needs prior"):
+        with pytest.raises(BadInput, match="'reference_colour' also requires the input prior"):
             await dev["reference_colour"].run(picture())
         await network.run(picture())
 
@@ -130,11 +130,11 @@ async def test_bad_input_names_the_value_and_leaves_the_device_usable(
         ({"priority": 256}, BadInput, "priority=256"),
         ({"priority": -1}, BadInput, "priority=-1"),
         ({"timeout": 0}, BadInput, "timeout=0"),
-        ({"outputs": ["boxes"]}, UnknownName, "no output 'boxes'; it has heatmaps"),
-        ({"reduce": []}, BadInput, "0 reductions"),
-        ({"reduce": [Return(0)] * 17}, BadInput, "17 reductions"),
-        ({"reduce": [Return(1)]}, BadInput, "Output 1 does not exist; the network has 1"),
-        ({"reduce": [Return(0)], "outputs": ["heatmaps"]}, BadInput, "exclude each other"),
+        ({"outputs": ["boxes"]}, UnknownName, "does not have an output 'boxes'; it has heatmaps"),
+        ({"reduce": []}, BadInput, "has 0 requests"),
+        ({"reduce": [Return(0)] * 17}, BadInput, "has 17 requests"),
+        ({"reduce": [Return(1)]}, BadInput, "output 1 does not exist; the network has 1, counted from 0"),
+        ({"reduce": [Return(0)], "outputs": ["heatmaps"]}, BadInput, "cannot be used with a list of reductions"),
     ],
 )
 async def test_bad_arguments(options: dict[str, Any], error: type[N6Error], says: str) -> None:
@@ -224,9 +224,9 @@ async def test_a_network_without_a_card_says_what_is_missing(monkeypatch: pytest
         network = dev["reference"]
         result = await network.run(picture())
         network.info = result.network = replace(network.info, card=None)
-        with pytest.raises(CardError, match="has no card"):
+        with pytest.raises(CardError, match="does not have a card"):
             result.decode()
-        with pytest.raises(CardError, match="has no card"):
+        with pytest.raises(CardError, match="does not have a card"):
             await network.run(picture(), reduce=True)
         assert list((await network.run(picture())).outputs) == ["heatmaps"]
 
@@ -244,12 +244,12 @@ async def test_a_result_has_a_method_for_its_task() -> None:
         (pose,), (meaning,) = result.poses(), result.decode()
         assert np.array_equal(pose.keypoints, meaning.keypoints)
         with pytest.raises(
-            CardError, match=r"'reference' does pose-heatmap by its card, whose results are not Token; use"
+            CardError, match=r"'reference' is for pose-heatmap, and its results are not of type Token; use"
         ):
             result.tokens()
-        with pytest.raises(CardError, match=r"whose results are not Classification; use decode\(\)"):
+        with pytest.raises(CardError, match=r"results are not of type Classification; use decode\(\)"):
             result.classification()
-        with pytest.raises(BadInput, match="the option 'conf'; pose-heatmap knows none"):
+        with pytest.raises(BadInput, match="option 'conf' from the caller; pose-heatmap accepts no options"):
             result.poses(conf=0.5)
 
 

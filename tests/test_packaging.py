@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import shutil
 import subprocess
 import sys
 import sysconfig
 import tarfile
+import tomllib
 import zipfile
 from importlib import metadata, util
 from pathlib import Path
@@ -36,6 +38,19 @@ needs_builder = pytest.mark.skipif(
     util.find_spec("scikit_build_core") is None, reason="scikit-build-core is not installed"
 )
 posix = pytest.mark.skipif(sys.platform == "win32", reason="the virtual board is not built on Windows")
+
+
+def test_every_dependency_has_its_reason() -> None:
+    """Packages of Python in pyproject.toml, packages of Debian in tools/need."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    groups = [settings["project"]["dependencies"], *settings["project"]["optional-dependencies"].values()]
+    groups += settings["dependency-groups"].values()
+    needed = {re.split(r"[\[<>=]", line)[0] for group in groups for line in group if isinstance(line, str)} - {"n6link"}
+    for packages in re.findall(r'need "[^"]*" (?:"([^"]*)"|(\S+))', (ROOT / "tools" / "need").read_text()):
+        needed |= set("".join(packages).split())
+    table = (ROOT / "CONTRIBUTING.md").read_text().partition("## Dependencies")[2].partition("\n## ")[0]
+    named = set(re.findall(r"[\w-]+", " ".join(line.split("|")[1] for line in table.splitlines() if "|" in line)))
+    assert needed - named == {"python3"}
 
 
 @functools.cache

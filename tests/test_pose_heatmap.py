@@ -164,12 +164,12 @@ def test_skeletons() -> None:
 @pytest.mark.parametrize(
     ("shape", "toml", "message"),
     [
-        ((1, 4, 4, 2), 'keypoints = ["a"]', "names 1 keypoints, but the network gives 2"),
-        ((1, 4, 4, 2), "edges = [[0, 2]]", "edges to keypoints"),
-        ((1, 4), "", "holds no heatmaps"),
-        ((2, 4, 4, 2), "", "holds no heatmaps"),
-        ((1, 4, 4, 2), "decode.conf = 0.5", "The card gives the option 'conf'; pose-heatmap knows none"),
-        ((1, 4, 4, 2), 'output.name = "other"', "names the output 'other', but the network has heat"),
+        ((1, 4, 4, 2), 'keypoints = ["a"]', "has 1 keypoints, but the network has 2"),
+        ((1, 4, 4, 2), "edges = [[0, 2]]", "an edge to keypoint 2, but the network has 2"),
+        ((1, 4), "", "heatmaps must be"),
+        ((2, 4, 4, 2), "", "heatmaps must be"),
+        ((1, 4, 4, 2), "decode.conf = 0.5", "unknown option 'conf' from the card; pose-heatmap accepts no options"),
+        ((1, 4, 4, 2), 'output.name = "other"', "output.name is 'other', but the network has heat"),
     ],
 )
 def test_cards_that_do_not_fit(shape: tuple[int, ...], toml: str, message: str) -> None:
@@ -180,7 +180,7 @@ def test_cards_that_do_not_fit(shape: tuple[int, ...], toml: str, message: str) 
 
 def test_unknown_option() -> None:
     net = network((1, 4, 4, 2))
-    with pytest.raises(BadInput, match="The caller gives the option 'iou'"):
+    with pytest.raises(BadInput, match="unknown option 'iou' from the caller"):
         PoseHeatmap().decode(Answer(net, {"heat": np.zeros((1, 4, 4, 2), np.int8)}), iou=0.5)
 
 
@@ -190,5 +190,5 @@ def test_types_that_devices_do_not_reduce() -> None:
 
 @pytest.mark.parametrize("what", ["x", None, np.zeros((4, 4, 2), np.int64)], ids=["text", "nothing", "int64"])
 def test_what_is_no_heatmap_is_refused(what: Any) -> None:
-    with pytest.raises(BadInput, match="arrays of int8, uint8, int16 or float32; got"):
+    with pytest.raises(BadInput, match="array of int8, uint8, int16 or float32; got"):
         decode(what)

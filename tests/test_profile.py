@@ -217,7 +217,7 @@ async def test_collect_uses_the_given_inputs() -> None:
 
 @pytest.mark.parametrize(("runs", "warmup"), [(0, 3), (1, -1)])
 async def test_collect_needs_runs(runs: int, warmup: int) -> None:
-    with pytest.raises(BadInput, match="at least 1 run"):
+    with pytest.raises(BadInput, match="must be [01] or more"):
         await collect(FakeNetwork().run, FakeNetwork().inputs, runs=runs, warmup=warmup)
 
 

@@ -141,13 +141,13 @@ def test_lowest_raw_divides_what_passes(real: float, scale: float, zero_point: i
         (lambda: reduce.argmax(0, spec("y", (2, 2), "int32")), "int32, which devices do not reduce"),
         (lambda: reduce.topk(0, spec("y", (2, 9), "int8"), 0), "k is 0"),
         (lambda: reduce.topk(0, spec("y", (2, 9), "int8"), 65), "k is 65"),
-        (lambda: reduce.topk(0, spec("y", (2, 9), "int8"), 1, row=2), "no row 2"),
+        (lambda: reduce.topk(0, spec("y", (2, 9), "int8"), 1, row=2), "does not have row 2"),
         (lambda: reduce.part(0, spec("y", (4,), "int8"), 3, 2), r"3..4 are not in output 'y'"),
         (lambda: reduce.part(0, spec("y", (4,), "int8"), 0, 0), "not in output"),
-        (lambda: _above(channel=3), "no channel 3 of 3"),
-        (lambda: _above(channels=4, channel=0), "no channel 0 of 4"),
+        (lambda: _above(channel=3), "does not have channel 3 of 3"),
+        (lambda: _above(channels=4, channel=0), "does not have channel 0 of 4"),
         (lambda: _above(threshold=float("nan")), "NaN"),
-        (lambda: _above(dtype="int8"), "need a scale"),
+        (lambda: _above(dtype="int8"), "without a scale"),
     ],
 )
 def test_impossible_requests(make: Any, message: str) -> None:
@@ -171,5 +171,5 @@ def _above(threshold: float = 0.5, channels: int = 3, channel: int = 0, dtype: s
     ],
 )
 def test_answers_of_a_wrong_length(request_: Return, size: int) -> None:
-    with pytest.raises(RemoteProtocolError, match=f"{size} bytes came of output 'y'"):
+    with pytest.raises(RemoteProtocolError, match=f"{size} bytes of output 'y'"):
         reduce.parse(bytes(size), request_, spec("y", (4, 3), "int8", 0.1))

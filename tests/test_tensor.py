@@ -130,10 +130,10 @@ def test_floats_that_overflow_the_tensor() -> None:
     ("dtype", "scale", "given_", "message"),
     [
         ("int8", 0.1, np.array([1, 2]), "raw values as int8 or real numbers as floats, not int64"),
-        ("int32", None, np.array([0.5]), "not quantised; give integers"),
-        ("int8", None, np.array([1, 300]), "1..300 do not fit"),
-        ("int8", 0.1, np.array(["a"]), "takes numbers"),
-        ("float32", None, np.array([1j]), "takes numbers"),
+        ("int32", None, np.array([0.5]), "not quantised; pass integers"),
+        ("int8", None, np.array([1, 300]), "values from 1 to 300 do not fit"),
+        ("int8", 0.1, np.array(["a"]), "requires numbers"),
+        ("float32", None, np.array([1j]), "requires numbers"),
     ],
 )
 def test_nothing_is_guessed(dtype: str, scale: float | None, given_: NDArray[Any], message: str) -> None:
@@ -173,7 +173,7 @@ def test_from_records_deals_out_scales() -> None:
     assert (a.scales.tolist(), a.zero_points.tolist()) == ([0.5, 0.25], [1, -1])
     assert (b.scale, b.scales, b.dtype) == (None, None, np.dtype("<f4"))
     assert c.scales is not None and (c.scales.tolist(), c.axis) == ([2.0], 1)
-    with pytest.raises(RemoteProtocolError, match="2 scales, but 3 came"):
+    with pytest.raises(RemoteProtocolError, match="2 scales, but the device sent 3"):
         from_records([first, second], scales)
 
 
@@ -183,11 +183,11 @@ def test_from_records_deals_out_scales() -> None:
         ({"dtype": 99}, "unknown dtype 99"),
         ({"ndim": 0}, "0 dimensions"),
         ({"ndim": 7}, "7 dimensions"),
-        ({"size": 7}, "says 7 bytes"),
-        ({"shape": (2**31, 2**31, 0, 0, 0, 0)}, "says 6 bytes"),
+        ({"size": 7}, "size of 7 bytes"),
+        ({"shape": (2**31, 2**31, 0, 0, 0, 0)}, "size of 6 bytes"),
         ({"scales": 2}, "2 scales on axis 0"),
-        ({"scale": -1.0}, "no positive number"),
-        ({"scale": float("nan")}, "no positive number"),
+        ({"scale": -1.0}, "not a positive number"),
+        ({"scale": float("nan")}, "not a positive number"),
     ],
 )
 def test_contradictions(values: dict[str, Any], message: str) -> None:
@@ -201,7 +201,7 @@ def test_scales_contradict_the_axis() -> None:
     for values in ({"axis": 1}, {"axis": 5}):
         with pytest.raises(RemoteProtocolError, match="2 scales on axis"):
             TensorSpec.from_record(record(scales=2, **values), scales)
-    with pytest.raises(RemoteProtocolError, match="no positive number"):
+    with pytest.raises(RemoteProtocolError, match="not a positive number"):
         TensorSpec.from_record(record(scales=2), [ScaleRecord()] * 2)
 
 

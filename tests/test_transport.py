@@ -625,7 +625,7 @@ def test_sim_reports_become_tables_of_blocks(nets: Path) -> None:
     source, blocks = argument.split(";")
     assert source == "pose=a.tflite"
     lines = Path(blocks.removeprefix("blocks=")).read_text().splitlines()
-    assert lines and all(line.split()[0] in {"HW", "EC", "SW", "HYBRID", "EXTRA", "pool"} for line in lines)
+    assert lines and all(line.split()[0] in {"epochs", "HW", "EC", "SW", "HYBRID", "EXTRA", "pool"} for line in lines)
 
 
 def test_sim_needs_no_litert_for_built_in_networks(nets: Path) -> None:

@@ -235,7 +235,7 @@ def test_reduced_or_told(head: NDArray[np.float32], limit: int) -> None:
         same(YoloPose().decode(reduced), YoloPose().decode(Answer(net, {"head": head[None]})))
     else:
         assert count > limit
-        with pytest.raises(BadInput, match=f"{count} candidates passed, but only {limit} were returned"):
+        with pytest.raises(BadInput, match=f"{count} candidates passed, but the device returned only {limit}"):
             YoloPose().decode(reduced)
 
 
@@ -293,7 +293,7 @@ def test_options_out_of_range(options: dict[str, Any], message: str) -> None:
 
 
 def test_integers_need_a_scale() -> None:
-    with pytest.raises(BadInput, match="need a scale"):
+    with pytest.raises(BadInput, match="without a scale"):
         decode(np.zeros((56, 10), np.int8))
 
 
@@ -367,7 +367,7 @@ def test_card_options_and_callers() -> None:
     requests = YoloPose().returns(net)
     assert requests is not None
     reduced = answer(net, {"head": head}, requests, None)
-    with pytest.raises(BadInput, match="fewer candidates than conf=0.5"):
+    with pytest.raises(BadInput, match="conf=0.5 is lower than in the request"):
         YoloPose().decode(reduced, conf=0.5)
     requests = YoloPose().returns(net, conf=0.5)
     assert requests is not None
@@ -377,9 +377,9 @@ def test_card_options_and_callers() -> None:
 @pytest.mark.parametrize(
     ("net", "message"),
     [
-        (network((1, 56, 3), keypoints=3, toml="decode.confidence = 1"), "The card gives the option 'confidence'"),
-        (network((1, 57, 4)), "is no pose head"),
-        (network((1, 56, 3), keypoints=3), "names 3 keypoints, but the network gives 17"),
+        (network((1, 56, 3), keypoints=3, toml="decode.confidence = 1"), "unknown option 'confidence' from the card"),
+        (network((1, 57, 4)), "is not a pose head"),
+        (network((1, 56, 3), keypoints=3), "has 3 keypoints, but the network has 17"),
     ],
 )
 def test_cards_that_do_not_fit(net: Network, message: str) -> None:

@@ -1,8 +1,8 @@
-"""The command line: one module a command, each registered by one line here.
+"""The command line: one module per command, each registered by one line here.
 
-A command prints tables for people, or with ``--json`` nothing but JSON on standard output. Progress and errors go to
-standard error. The exit code is 0, 1 (it failed), 2 (wrong usage or input) or 130 (Ctrl-C); :mod:`n6link.cli.common` sees to all
-that, so that a command only raises what goes wrong.
+A command prints tables for people, or, with ``--json``, only JSON on standard output. Progress and errors are written to
+standard error. The exit code is 0, 1 (failure), 2 (wrong usage or input) or 130 (Ctrl-C). Commands only raise errors;
+:mod:`n6link.cli.common` converts them to messages and exit codes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Files with arrays, as commands take them for the inputs of a network."""
+"""Reads files of arrays, for commands that use them as inputs of a network."""
 
 from __future__ import annotations
 

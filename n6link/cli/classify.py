@@ -1,4 +1,4 @@
-"""``n6link classify``: what texts are."""
+"""``n6link classify``: the classes of texts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def classify(
     timeout: Timeout = 5.0,
     as_json: Json = False,
 ) -> None:
-    """Classify texts: say which label fits best; with --json one line a text, with the probabilities of all labels."""
+    """Classify texts: print the best label of each text; with --json one line per text, with the probabilities of all labels."""
     start(_classify, texts, network, url, cards, timeout, as_json)
 
 

@@ -1,9 +1,9 @@
-"""What all commands share: their options, output for people and programs, and the end of every error.
+"""Shared by all commands: options, output for people and programs, and the report of errors.
 
 A command looks like this; it is registered in :mod:`n6link.cli`::
 
     def info(url: Url = None, cards: Cards = None, timeout: Timeout = 5.0, as_json: Json = False) -> None:
-        '''Show what a board is.'''
+        '''Show a board.'''
         start(_info, url, cards, timeout, as_json)
 
     async def _info(url: str | None, cards: list[Path] | None, timeout: float, as_json: bool) -> None:
@@ -13,8 +13,8 @@ A command looks like this; it is registered in :mod:`n6link.cli`::
             else:
                 out.print(...)
 
-It raises whatever goes wrong, or ``typer.Exit(1)`` when it has said itself what has failed. :class:`Group` turns exceptions into one
-sentence on standard error (JSON with ``--json``) and an exit code; N6_DEBUG=1 shows the traceback.
+A command raises its errors, or ``typer.Exit(1)`` if it has already printed what failed. :class:`Group` converts an exception to one
+message on standard error (JSON with ``--json``) and an exit code. N6_DEBUG=1 shows the traceback.
 """
 
 from __future__ import annotations
@@ -52,9 +52,9 @@ P = ParamSpec("P")
 FAILED: Final = 1
 USAGE: Final = 2
 INTERRUPTED: Final = 130
-"""what a shell reports of a program that Ctrl-C has ended"""
+"""128 + SIGINT, as shells report it"""
 _USER_ERRORS: Final = (errors.BadInput, errors.UnknownName, errors.CardError, errors.ReportError)
-# typer carries a copy of click's exceptions in some versions and imports click in others: this is the one it raises.
+# Some versions of typer contain a copy of click's exceptions, others import click: this is the class that typer raises.
 _UsageError: Final[type[Exception]] = typer.BadParameter.__mro__[1]
 
 out: Final = Console(highlight=False)
@@ -80,25 +80,25 @@ Url = Annotated[
         envvar="N6LINK_URL",
         callback=_checked_url,
         metavar="URL",
-        help="serial:PORT, tcp:HOST:PORT, unix:PATH, sim: or qemu:; without it, the one board that is plugged in.",
+        help="serial:PORT, tcp:HOST:PORT, unix:PATH, sim: or qemu:; default: the only connected board.",
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on standard output.")]
+Json = Annotated[bool, typer.Option("--json", help="Print only JSON on standard output.")]
 Cards = Annotated[
     list[Path] | None,
-    typer.Option(
-        "--card", metavar="FILE", help="A card (TOML) that says what a network's tensors mean; may be repeated."
-    ),
+    typer.Option("--card", metavar="FILE", help="A card (TOML) that describes a network's tensors; may be repeated."),
 ]
 Named = Annotated[
     str | None,
-    typer.Option("--network", "-n", metavar="NAME", help="Name of the network; without it, the first that does this."),
+    typer.Option("--network", "-n", metavar="NAME", help="Name of the network; default: the first one for this task."),
 ]
-Timeout = Annotated[float, typer.Option("--timeout", metavar="SECONDS", help="How long the board may be silent.")]
+Timeout = Annotated[
+    float, typer.Option("--timeout", metavar="SECONDS", help="Maximum time without an answer of the board.")
+]
 
 
 class Group(TyperGroup):
-    """A group of commands whose errors are sentences."""
+    """A group of commands that reports errors as one message."""
 
     def main(
         self,
@@ -116,10 +116,10 @@ class Group(TyperGroup):
             sys.stdout.flush()
             code = code if isinstance(code, int) else 0
         except BrokenPipeError:
-            # Whoever read the output has what it wanted. What is still buffered must not fail again at the end.
+            # The reader, such as head, has closed the pipe. Python flushes the rest at exit, which must not fail again.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             code = FAILED
-        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - what ends here becomes a sentence
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last handler: every error becomes a message
             code = report(error, as_json="--json" in words)
         if standalone_mode:
             sys.exit(code)
@@ -127,13 +127,13 @@ class Group(TyperGroup):
 
 
 class _Worded(Protocol):
-    """What is used of :data:`_UsageError`, whose class typer does not export."""
+    """The method of :data:`_UsageError` that is used; typer does not export its class."""
 
     def format_message(self) -> str: ...
 
 
 def report(error: BaseException, *, as_json: bool) -> int:
-    """Says what has gone wrong, on standard error, and returns the exit code."""
+    """Prints an error on standard error, and returns the exit code."""
     whole, error = error, errors.innermost(error)
     if isinstance(error, KeyboardInterrupt):
         return INTERRUPTED
@@ -147,8 +147,8 @@ def report(error: BaseException, *, as_json: bool) -> int:
         code = USAGE if isinstance(error, _USER_ERRORS) else FAILED
         message = str(error)
     else:
-        message = f"n6link has a defect: {kind}: {error}"
-        hint = "" if os.environ.get("N6_DEBUG") else "(N6_DEBUG=1 shows where)"
+        message = f"internal error: {kind}: {error}"
+        hint = "" if os.environ.get("N6_DEBUG") else "(set N6_DEBUG=1 to show the traceback)"
     if os.environ.get("N6_DEBUG"):
         err.print("".join(traceback.format_exception(whole)), markup=False, style="dim", soft_wrap=True)
     if as_json:
@@ -157,18 +157,15 @@ def report(error: BaseException, *, as_json: bool) -> int:
             details |= {"status": plain(error.status), "value": error.value}
         print(json.dumps({"error": details}, ensure_ascii=False), file=sys.stderr)
     else:
-        first = message.partition(" ")[0].rstrip(",:")  # a file's name keeps its letters
-        sentence = (message[:1].upper() + message[1:] if first.isalpha() else message).rstrip()
-        end = "" if sentence.endswith((".", "!", "?")) else "."
+        # The message is printed unchanged: it may start with the name of a file.
         err.print(
-            f"[bold red]Error:[/] {escape(sentence + end)}" + (f" [dim]{escape(hint)}[/]" if hint else ""),
-            soft_wrap=True,
+            f"[bold red]Error:[/] {escape(message)}" + (f" [dim]{escape(hint)}[/]" if hint else ""), soft_wrap=True
         )
     return code
 
 
 def start(function: Callable[P, Awaitable[None]], *args: P.args, **options: P.kwargs) -> None:
-    """Runs an async function to its end."""
+    """Runs an async function until it returns."""
 
     async def main() -> None:
         await function(*args, **options)
@@ -177,7 +174,7 @@ def start(function: Callable[P, Awaitable[None]], *args: P.args, **options: P.kw
 
 
 def working(what: str) -> AbstractContextManager[object]:
-    """A spinner on the terminal while something takes its time."""
+    """A spinner on the terminal during a slow operation."""
     return err.status(f"{escape(what)} ...") if err.is_terminal else nullcontext()
 
 
@@ -187,7 +184,7 @@ async def connect(
     cards: Sequence[Path] | None = None,
     timeout: float = 5.0,  # noqa: ASYNC109
 ) -> AsyncGenerator[N6Device, None]:
-    """An open device; a spinner turns until it is there."""
+    """An open device; shows a spinner until it is connected."""
     async with AsyncExitStack() as stack:
         with working(
             "Starting the virtual board" if url and url.startswith("sim:") else f"Connecting to {url or 'the board'}"
@@ -197,11 +194,11 @@ async def connect(
 
 
 def network_for(dev: N6Device, name: str | None, *tasks: str) -> Network:
-    """The network that is named, else the first one whose card names one of these tasks.
+    """The network with this name; without a name, the first one whose card has one of these tasks.
 
     Raises:
-        UnknownName: there is none of this name.
-        BadInput: none does this.
+        UnknownName: a network with this name does not exist.
+        BadInput: a network for these tasks does not exist.
     """
     if name is not None:
         return dev[name]
@@ -210,7 +207,7 @@ def network_for(dev: N6Device, name: str | None, *tasks: str) -> Network:
             return network
     known = ", ".join(f"{each.name} ({each.card.task if each.card else 'no card'})" for each in dev.networks.values())
     raise errors.BadInput(
-        f"no network of the board at {dev.url} does {' or '.join(tasks)}; it has {known or 'none at all'}"
+        f"the board at {dev.url} does not have a network for {' or '.join(tasks)}; it has {known or 'none'}"
     )
 
 
@@ -220,20 +217,20 @@ def emit(value: object) -> None:
 
 
 def listing(head: str, items: Iterable[str]) -> str:
-    """``head: item, item``, in lines that are as wide as the terminal and end between two items."""
+    """``head: item, item``, in lines that fit the terminal and break between items."""
     words = ", ".join(item.replace(" ", "\xa0") for item in items)
     lines = textwrap.wrap(f"{head}: {words}", out.width, subsequent_indent="  ", break_on_hyphens=False)
     return "\n".join(lines).replace("\xa0", " ")
 
 
 def plain(value: object) -> json_types.Json:
-    """A value as JSON knows it: dataclasses and arrays opened, enums by name, NaN and infinity as null."""
+    """A value with JSON types only: dataclasses and arrays as lists and objects, enums by name, NaN and infinity as null."""
     if isinstance(value, Enum):
         return value.name
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, np.ndarray | np.generic):
-        return plain(cast("Array", value).tolist())  # as scalars have it too
+        return plain(cast("Array", value).tolist())  # numpy scalars also have tolist()
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""``n6link demo``: the pose in a photograph, with nothing but this package."""
+"""``n6link demo``: the pose in a photograph; it uses only files of this package."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from n6link.cli.run import draw_into
 from n6link.tensors.image import load
 
 THRESHOLD: Final = 0.25
-"""score from which on a keypoint is believed and drawn"""
+"""lowest score of a keypoint that is drawn"""
 TASKS: Final = ("pose-heatmap", "yolo-pose")
 
 
 def demo(
     url: Url = "sim:",
-    picture: Annotated[Path, typer.Option("--out", "-o", metavar="PNG", help="Where the skeleton is drawn.")] = Path(
-        "n6link_demo.png"
-    ),
+    picture: Annotated[
+        Path, typer.Option("--out", "-o", metavar="PNG", help="File for the photograph with the skeleton.")
+    ] = Path("n6link_demo.png"),
     as_json: Json = False,
 ) -> None:
     """Find the pose in a photograph: on a virtual board, or on the board that --url names."""
@@ -36,7 +36,7 @@ async def _demo(url: str | None, picture: Path, as_json: bool) -> None:
     async with connect(url) as dev:
         network = network_for(dev, None, *TASKS)
         with working(f"Running {network.name}"):
-            (await network.run(photo)).decode()  # everything is slower the first time
+            (await network.run(photo)).decode()  # not shown: the first run also loads modules and fills caches
             result = await network.run(photo)
             poses = result.decode()
     with working("Drawing"):

@@ -1,4 +1,4 @@
-"""``n6link devices``: the serial ports that a board may be behind."""
+"""``n6link devices``: the serial ports of boards."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from n6link.cli.common import Json, emit, out
 
 
 def devices(
-    all_ports: Annotated[bool, typer.Option("--all", "-a", help="Show the other serial ports too.")] = False,
+    all_ports: Annotated[bool, typer.Option("--all", "-a", help="Also show serial ports of other devices.")] = False,
     as_json: Json = False,
 ) -> None:
-    """List the boards that are plugged in."""
+    """List the connected boards."""
     from n6link.transport import discovery
 
     ports = discovery.devices()
@@ -55,4 +55,4 @@ def devices(
             if others and not all_ports
             else ""
         )
-        out.print(f"No board is plugged in{rest}. Without one: [bold]n6link demo[/]")
+        out.print(f"No board is connected{rest}. To try n6link without a board: [bold]n6link demo[/]")

@@ -1,4 +1,4 @@
-"""``n6link firmware``: what a board's firmware is made of."""
+"""``n6link firmware``: source files for the firmware of a board."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ app = typer.Typer(cls=Group, no_args_is_help=True)
 
 @app.callback()
 def firmware() -> None:
-    """Build the firmware of a board from networks that ST Edge AI Core has generated."""
+    """Prepare networks that ST Edge AI Core has generated for the firmware of a board."""
 
 
 @app.command()
@@ -30,33 +30,33 @@ def registry(
     ] = None,
     card: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=FILE", help="Its card, unless one lies beside it; may be repeated."),
+        typer.Option(
+            metavar="NAME=FILE", help="Card of a network, if it is not in the network's folder; may be repeated."
+        ),
     ] = None,
     board: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help="Check that the networks fit into the memory of this board, as stm32n6570-dk."
+            metavar="NAME", help="Check that the networks fit into the memory of this board, such as stm32n6570-dk."
         ),
     ] = None,
     runtime: Annotated[
-        Path | None, typer.Option(metavar="FILE.h", help="The ll_aton_version.h that the firmware is built with.")
+        Path | None, typer.Option(metavar="FILE.h", help="The ll_aton_version.h of the firmware's build.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Check the networks of a firmware, write their C registry, and say where their weights belong."""
+    """Check the networks of a firmware, write their C registry, and print the addresses of their weights."""
     from n6link.registry import check_together, read_network, runtime_version, write_c
 
     if output.suffix != ".c":
-        raise BadInput(
-            f"{str(output)!r} is to be written, and is no name of a C file; networks are given by --network."
-        )
+        raise BadInput(f"the output file {str(output)!r} must end in .c; pass networks with --network NAME=PATH")
     cards = dict(_pair(text, "--card") for text in card or ())
     networks = [
         read_network(name, path, card=cards.pop(name, None))
         for name, path in (_pair(text, "--network") for text in network or ())
     ]
     if cards:
-        raise BadInput(f"--card is for {next(iter(cards))!r}, which is no network of this firmware.")
+        raise BadInput(f"--card is for {next(iter(cards))!r}, but there is no --network with this name")
     check_together(networks, board=board, runtime=runtime_version(runtime) if runtime else None)
     try:
         output.write_text(write_c(networks), encoding="utf-8")
@@ -90,5 +90,5 @@ def _summary(network: Network) -> dict[str, object]:
 def _pair(text: str, option: str) -> tuple[str, str]:
     name, sign, value = text.partition("=")
     if not (name and sign and value):
-        raise BadInput(f"{option} {text!r} is not NAME=PATH.")
+        raise BadInput(f"{option} {text!r} must have the form NAME=PATH")
     return name, value

@@ -1,4 +1,4 @@
-"""``n6link generate``: a text that a network continues, as it comes."""
+"""``n6link generate``: continues a text, and prints each token when it arrives."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from n6link.text.generation import Piece, TextStream
 def generate(
     prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="The beginning of the text.")],
     network: Named = None,
-    max_tokens: Annotated[int, typer.Option(metavar="N", help="Stop after so many tokens.")] = 50,
+    max_tokens: Annotated[int, typer.Option(metavar="N", help="Stop after N tokens.")] = 50,
     temperature: Annotated[
-        float, typer.Option(metavar="T", help="0 always takes the best token; higher draws more freely.")
+        float, typer.Option(metavar="T", help="0 always takes the best token; higher values are more random.")
     ] = 0.0,
-    top_k: Annotated[int | None, typer.Option(metavar="K", help="Draw among the best K tokens only.")] = None,
-    seed: Annotated[int | None, typer.Option(metavar="N", help="Makes the draws repeatable.")] = None,
+    top_k: Annotated[int | None, typer.Option(metavar="K", help="Choose only from the best K tokens.")] = None,
+    seed: Annotated[int | None, typer.Option(metavar="N", help="Make the text repeatable.")] = None,
     stop: Annotated[
         list[str] | None, typer.Option(metavar="TOKEN", help="A token that ends the text; may be repeated.")
     ] = None,
@@ -32,7 +32,7 @@ def generate(
     timeout: Timeout = 5.0,
     as_json: Json = False,
 ) -> None:
-    """Continue a text, token by token; with --json one line a token, and at last the whole text."""
+    """Continue a text, token by token; with --json one line per token, then a line with the whole text."""
 
     def begin(found: Network) -> TextStream:
         return found.generate(
@@ -71,7 +71,7 @@ async def _emit(text: TextStream) -> list[Piece]:
 
 
 async def _print(text: TextStream, prompt: str) -> list[Piece]:
-    """Shows a text as it grows; what was shown ends with a line feed, whatever happens."""
+    """Prints the pieces of a text as they arrive, and a line feed at the end, also after an error."""
     pieces: list[Piece] = []
     try:
         async for piece in text:
@@ -91,6 +91,6 @@ def _summary(pieces: list[Piece], network: Network) -> str:
     npu = sum(piece.result.timing.npu for piece in pieces) / count
     where = "a simulated network" if network.info.device.simulated else "the network"
     return (
-        f"[dim]{count} tokens in {duration(seconds)}, {count / seconds:.1f} a second; {duration(seconds / count)} a token, "
-        f"of which {where} took {duration(npu)}[/]"
+        f"[dim]{count} tokens in {duration(seconds)}, {count / seconds:.1f} per second; {duration(seconds / count)} per token "
+        f"({where}: {duration(npu)})[/]"
     )

@@ -1,4 +1,4 @@
-"""``n6link info``: what a board is, and what its networks are."""
+"""``n6link info``: describes a board and its networks."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from n6link.session.info import DeviceInfo
 from n6link.tensors.tensor import TensorSpec
 
 PINGS: Final = 8
-"""round trips, of which the quickest is shown"""
+"""number of round trips; the shortest is shown, since the others contain delays of the operating system"""
 
 
 def info(
-    network: Annotated[str | None, typer.Argument(metavar="NETWORK", help="Show this network in full.")] = None,
+    network: Annotated[str | None, typer.Argument(metavar="NETWORK", help="Show the details of this network.")] = None,
     url: Url = None,
     cards: Cards = None,
     timeout: Timeout = 5.0,
@@ -110,11 +110,7 @@ def _board_page(device: DeviceInfo, url: str, rtt: float) -> Group:
         if text:
             grid.add_row(name, escape(text))
     head = Text.from_markup(f"\n[bold]{escape(device.board)}[/] [dim]at {escape(url)}[/]")
-    note = (
-        [Text("A virtual board: its times say nothing about a board's NPU.", style="yellow")]
-        if device.simulated
-        else []
-    )
+    note = [Text("Virtual board: its times are not those of an NPU.", style="yellow")] if device.simulated else []
     return Group(head, *note, Text(), grid, Text())
 
 
@@ -146,7 +142,7 @@ def _network_page(network: Network) -> Group:
     card = network.card
     head = Text.from_markup(
         f"\n[bold]{escape(network.name)}[/] [dim]on {escape(network.info.device.board)}, "
-        f"{f'task {escape(card.task)}' if card else 'no card: its outputs have no meaning yet'}[/]\n"
+        f"{f'task {escape(card.task)}' if card else 'no card: the meaning of its outputs is unknown'}[/]\n"
     )
     tensors = tables.table("Tensors")
     for name in ("", "name", "type", "shape", "bytes", "scale", "zero point"):

@@ -1,4 +1,4 @@
-"""``n6link monitor``: what a board is doing, live."""
+"""``n6link monitor``: a live view of a board."""
 
 from __future__ import annotations
 
@@ -23,22 +23,23 @@ def monitor(
     interval: Annotated[float, typer.Option("--interval", metavar="SECONDS", help="Time between two readings.")] = 1.0,
     once: Annotated[bool, typer.Option("--once", help="Print one reading and exit.")] = False,
     demo: Annotated[
-        bool, typer.Option("--demo", help="Watch a virtual board that is kept busy: no board is needed.")
+        bool, typer.Option("--demo", help="Show a virtual board that runs networks; a real board is not required.")
     ] = False,
     cards: Cards = None,
     as_json: Json = False,
 ) -> None:
-    """Show what a board is doing, until you press q."""
+    """Show the activity of a board until you press q."""
     from n6link.monitor.app import DEMO, Monitor
 
     if as_json and not once:
-        raise typer.BadParameter("--json prints one reading: it needs --once")
+        raise typer.BadParameter("--json prints one reading; add --once")
     source = context.get_parameter_source("url")
     if demo and source and source.name == "COMMANDLINE":
-        raise typer.BadParameter("--demo brings its own board: leave --url away")
+        raise typer.BadParameter("--demo starts its own virtual board; omit --url")
     if not MIN_INTERVAL <= interval <= 3600:
-        raise BadInput(f"--interval {interval:g} is out of range; give {MIN_INTERVAL} to 3600 seconds")
-    logging.getLogger("n6link").addHandler(logging.NullHandler())  # the screen has a place for what the device logs
+        raise BadInput(f"--interval {interval:g} is out of range; use {MIN_INTERVAL} to 3600 seconds")
+    # The screen shows the device's log. Without a handler, Python writes warnings to standard error, into the screen.
+    logging.getLogger("n6link").addHandler(logging.NullHandler())
     shown = Monitor(
         "sim:" if demo else url,
         cards=[str(card) for card in cards or ()],

@@ -1,4 +1,4 @@
-"""``n6link profile``: which epochs run on the NPU, which fall back, and what they cost; saved, compared, and as a gate for CI."""
+"""``n6link profile``: measures where epochs run and how long they take; saves, compares and checks profiles."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from n6link.protocol import EpochKind
 from n6link.tensors.tensor import Array
 
 SHOWN: Final = 12
-"""Blocks that are shown, slowest first."""
+"""Maximum number of blocks in the table, slowest first."""
 SHOWN_CHANGES: Final = 30
-"""Differences that are shown, largest first."""
+"""Maximum number of differences in the table, largest first."""
 WIDE: Final = 105
-"""Columns of a terminal from which on the table of blocks shows all that it has."""
+"""Terminal width, in columns, for all columns of the table of blocks."""
 _BAR: Final = 24
 _LEAST_BAR: Final = 8
-"""Shorter bars say nothing; the names of the blocks go first."""
+"""Shorter bars are not readable: they are omitted, and block names use the space."""
 
 
 def _file(name: str, what: str) -> object:
@@ -46,18 +46,18 @@ def _file(name: str, what: str) -> object:
 def profile(
     network: Annotated[
         str | None,
-        typer.Argument(metavar="NETWORK", help="Name of the network; not needed if the board has only one."),
+        typer.Argument(metavar="NETWORK", help="Name of the network; optional if the board has only one."),
     ] = None,
     url: Url = None,
-    runs: Annotated[int, typer.Option(min=1, metavar="N", help="Inferences that are measured.")] = 20,
-    warmup: Annotated[int, typer.Option(min=0, metavar="N", help="Inferences before them that are not.")] = 3,
-    data: Annotated[Path | None, _file("--input", "Inputs of the network, as .npz or .npy; zeros without it.")] = None,
-    load: Annotated[Path | None, _file("--load", "Show a saved profile; no board is needed.")] = None,
+    runs: Annotated[int, typer.Option(min=1, metavar="N", help="Number of measured inferences.")] = 20,
+    warmup: Annotated[int, typer.Option(min=0, metavar="N", help="Number of inferences before the measurement.")] = 3,
+    data: Annotated[Path | None, _file("--input", "Inputs of the network, as .npz or .npy; default: zeros.")] = None,
+    load: Annotated[Path | None, _file("--load", "Show a saved profile; a board is not required.")] = None,
     report: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Report of ST Edge AI Core, or a folder of them: puts names and estimated cycles on the measured blocks.",
+            help="Report of ST Edge AI Core, or a folder of reports: adds names and estimated cycles to the measured blocks.",
         ),
     ] = None,
     save: Annotated[Path | None, _file("--save", "Save the profile (JSON), for --load and --diff.")] = None,
@@ -67,22 +67,22 @@ def profile(
         typer.Option(
             "--fail-on",
             metavar="RULES",
-            help="Exit with 1 if one of these holds, as in 'new-sw,p95>+5%': the CPU has new work, or p95 is 5 % above the base of --diff.",
+            help="Exit with 1 if one of these rules is true, such as 'new-sw,p95>+5%': a block has moved to the CPU, or p95 is more than 5 % above the base of --diff.",
         ),
     ] = None,
-    trace: Annotated[Path | None, _file("--trace", "Write a trace, to be opened in ui.perfetto.dev.")] = None,
+    trace: Annotated[Path | None, _file("--trace", "Write a trace for ui.perfetto.dev.")] = None,
     csv: Annotated[Path | None, _file("--csv", "Write the blocks as CSV.")] = None,
-    html: Annotated[Path | None, _file("--html", "Write one HTML page that needs nothing else.")] = None,
+    html: Annotated[Path | None, _file("--html", "Write one self-contained HTML page.")] = None,
     picture: Annotated[Path | None, _file("--picture", "Write a bar chart of the blocks (SVG).")] = None,
     cards: Cards = None,
     timeout: Timeout = 5.0,
     as_json: Json = False,
 ) -> None:
-    """Measure the epochs of a network: what runs on the NPU, what falls back to the CPU, and what it costs.
+    """Measure the epochs of a network: which run on the NPU, which fall back to the CPU, and how long they take.
 
-    The NPU's part is given twice: by count, the share of epochs that run
-    wholly on the NPU, and by time, the share of an inference in which the NPU
-    computes. Overhead is the time of the runtime between the blocks.
+    The NPU's share is shown in two ways: by count, the share of epochs that
+    run completely on the NPU, and by time, the share of the inference in
+    which the NPU computes. Overhead is the time of the runtime between blocks.
 
     On a virtual board without a report, blocks are operators of LiteRT:
     HW if its delegate runs them, SW if it does not.
@@ -90,7 +90,7 @@ def profile(
     if load:
         measured = Profile.load(load)
         if network not in (None, measured.network):
-            raise BadInput(f"{load} is a profile of {measured.network}, not of {network}.")
+            raise BadInput(f"{load} is a profile of {measured.network}, not of {network}")
     else:
         measured = anyio.run(_measure, network, url, runs, warmup, data, cards, timeout)
     disagreements: tuple[str, ...] = ()
@@ -139,7 +139,7 @@ async def _measure(
 ) -> Profile:
     async with N6Device(url, cards=cards or (), timeout=timeout) as device:
         if name is None and len(device.networks) != 1:
-            raise BadInput(f"The board has {len(device.networks)} networks; name one of {', '.join(device.networks)}.")
+            raise BadInput(f"the board has {len(device.networks)} networks; choose one of {', '.join(device.networks)}")
         network = device[name] if name is not None else next(iter(device.networks.values()))
         inputs = await anyio.to_thread.run_sync(_inputs, data, network) if data else None
         with working(f"Running {network.name} {warmup + runs} times"):
@@ -147,12 +147,14 @@ async def _measure(
 
 
 def _inputs(path: Path, network: Network) -> dict[str, Array]:
-    """Arrays by the names of the network's inputs, from an .npz, or of its only input from an .npy."""
+    """Arrays by the names of the network's inputs, from an .npz file, or for its only input from an .npy file."""
     loaded = read_arrays(path)
     if not isinstance(loaded, dict):
         return {next(iter(network.inputs)): loaded}
     if missing := [name for name in network.inputs if name not in loaded]:
-        raise BadInput(f"{path} lacks {', '.join(missing)}; it has {', '.join(loaded) or 'nothing'}.")
+        raise BadInput(
+            f"{path} does not contain the input {', '.join(missing)}; it contains {', '.join(loaded) or 'nothing'}"
+        )
     return {name: loaded[name] for name in network.inputs}
 
 
@@ -160,7 +162,7 @@ def _write(path: Path, text: str) -> None:
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise BadInput(f"{path} cannot be written: {error.strerror}.") from error
+        raise BadInput(f"{path} cannot be written: {error.strerror}") from error
     err.print(f"[dim]wrote {escape(str(path))}[/]")
 
 
@@ -232,16 +234,16 @@ def _blocks(measured: Profile) -> Table:
 
 
 def _warn(disagreements: tuple[str, ...]) -> Iterator[RenderableType]:
-    """What a report and the board disagree about."""
+    """The differences between a report and the board."""
     if disagreements:
-        head = "The report is of another build than the one that was measured:"
+        head = "The report is from another build of the network than the one on the board:"
         lines = [head, *disagreements[:SHOWN]]
         lines += [f"and {len(disagreements) - SHOWN} more"] if len(disagreements) > SHOWN else []
         yield Text("\n".join(lines), style="yellow")
 
 
 def show_diff(compared: diff.Diff) -> Iterator[RenderableType]:
-    """What is different from the base."""
+    """The differences from the base as tables."""
     yield Text("Compared with the base", style="bold")
     if compared.base.network != compared.new.network:
         yield Text(f"The base is a profile of another network: {compared.base.network}.", style="yellow")
@@ -251,7 +253,7 @@ def show_diff(compared: diff.Diff) -> Iterator[RenderableType]:
     yield Text(f"median {duration(old)} -> {duration(new)} ({_change(old, new)})")
     changes = sorted((change for change in compared.blocks if change.what), key=lambda change: -abs(change.seconds))
     if not changes:
-        yield Text("No block was added or removed, or has changed.")
+        yield Text("No block was added, removed or changed.")
         return
     table = tables.grid("", "Block", tables.right("base"), tables.right("new"), tables.right("change"))
     for change in changes[:SHOWN_CHANGES]:

@@ -1,4 +1,4 @@
-"""``n6link run``: pictures through a network."""
+"""``n6link run``: runs a network on pictures."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ from n6link.tensors.image import load
 from n6link.tensors.inputs import Data
 
 PICTURES: Final = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm"})
-"""what is taken of a folder"""
+"""extensions of the files of a folder that are used"""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How pictures are run and shown."""
+    """Options of a run and of its output."""
 
     draw: Path | None
     threshold: float
@@ -49,7 +49,7 @@ class Options:
 
 @dataclass(slots=True)
 class Item:
-    """A picture on its way: when ``done`` is set there is a result, or an error."""
+    """A picture that is processed: when ``done`` is set there is a result, or an error."""
 
     path: Path
     done: anyio.Event = field(default_factory=anyio.Event)
@@ -67,7 +67,7 @@ def run(
     draw: Annotated[
         Path | None,
         typer.Option(
-            metavar="PNG|DIR", help="Draw the poses: into this file, or for several pictures into this folder."
+            metavar="PNG|DIR", help="Draw the poses to this file, or, for several pictures, to files in this folder."
         ),
     ] = None,
     threshold: Annotated[
@@ -77,14 +77,14 @@ def run(
         bool | None,
         typer.Option(
             "--reduce/--whole",
-            help="What the board sends: only what the decoder needs (as it does over a UART anyhow), or whole outputs.",
+            help="The board sends only what the decoder uses (default over a UART), or whole outputs.",
         ),
     ] = None,
     cards: Cards = None,
     timeout: Timeout = 5.0,
     as_json: Json = False,
 ) -> None:
-    """Run pictures through a network and say what it sees in them; with --json one line a picture."""
+    """Run a network on pictures and print the results; with --json one line per picture."""
     paths = _expand(images)
     several = len(paths) > 1 or os.path.isdir(images[0])
     start(_run, network, paths, several, url, cards, timeout, Options(draw, threshold, reduce, as_json))
@@ -94,10 +94,10 @@ async def draw_into(out_path: Path, picture: Path, meaning: object, threshold: f
     """Writes a picture with its poses to a file.
 
     Raises:
-        BadInput: there are no poses but something else, or the file cannot be written.
+        BadInput: the result does not consist of poses, or the file cannot be written.
     """
     if not tables.is_poses(meaning):
-        raise BadInput("only poses can be drawn, and this network gives something else")
+        raise BadInput("the results of this network are not poses, and only poses can be drawn; omit --draw")
     poses = meaning
 
     def work() -> None:
@@ -139,15 +139,17 @@ async def _single(dev: N6Device, network: Network, path: Path, options: Options)
         return
     out.print(tables.page(item.result, item.meaning, dev.url, options.threshold, out.width))
     if network.card is None:
-        out.print(f"[dim]{escape(network.name)} has no card that says what its outputs mean; give one with --card.[/]")
-    elif not _understood(network):
-        out.print(f"[dim]No decoder is installed for the task {escape(network.card.task)}.[/]")
+        out.print(
+            f"[dim]{escape(network.name)} does not have a card that describes its outputs; add one with --card.[/]"
+        )
+    elif not _decodable(network):
+        out.print(f"[dim]A decoder for the task {escape(network.card.task)} is not installed.[/]")
     if options.draw:
         out.print(f"Drawn: [bold]{escape(str(options.draw))}[/]", soft_wrap=True)
 
 
 async def _batch(network: Network, paths: Sequence[Path], options: Options, window: int) -> None:
-    """Several pictures; as many are under way at once as the board has input slots, and they come out in order."""
+    """Several pictures: at most as many at the same time as the board has input slots; results are printed in order."""
     folder = os.path.commonpath([path.parent.resolve() for path in paths])
     shown = tables.table()
     shown.add_column("picture", overflow="fold")
@@ -162,7 +164,7 @@ async def _batch(network: Network, paths: Sequence[Path], options: Options, wind
         TimeRemainingColumn(),
         console=err,
         transient=True,
-        # JSON lines on the same terminal would tear the bar.
+        # JSON lines on the same terminal would break the progress bar.
         disable=not err.is_terminal or (options.as_json and sys.stdout.isatty()),
     )
     send, receive = anyio.create_memory_object_stream[Item](window - 1)
@@ -193,20 +195,20 @@ async def _batch(network: Network, paths: Sequence[Path], options: Options, wind
 
 
 class Drawings:
-    """Names for the drawings of a batch: those of the pictures, with a number where two are alike."""
+    """Names for the drawings of a batch: the names of the pictures, with a number if two are equal."""
 
     def __init__(self, folder: Path) -> None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise BadInput(
-                f"several pictures are drawn into a folder, which {str(folder)!r} cannot be: {error}"
+                f"{str(folder)!r} cannot be used as the folder for drawings of several pictures: {error}"
             ) from error
         self._folder = folder
         self._taken: set[str] = set()
 
     def path(self, picture: Path) -> Path:
-        """Where the drawing of a picture goes."""
+        """The file for the drawing of a picture."""
         names = (picture.stem if number == 1 else f"{picture.stem}-{number}" for number in count(1))
         name = next(name for name in names if name not in self._taken)
         self._taken.add(name)
@@ -227,15 +229,15 @@ async def _process(network: Network, item: Item, options: Options, timers: bool 
     try:
         data = await anyio.to_thread.run_sync(_load, item.path)
         item.result = await network.run(data, reduce=options.reduce, timers=timers)
-        item.meaning = item.result.decode() if _understood(network) else None
+        item.meaning = item.result.decode() if _decodable(network) else None
     except N6Error as error:
         item.error = error
     finally:
         item.done.set()
 
 
-def _understood(network: Network) -> bool:
-    """Whether there is a decoder for the outputs."""
+def _decodable(network: Network) -> bool:
+    """Whether a decoder for the outputs is installed."""
     return network.card is not None and network.card.task in tasks()
 
 
@@ -266,7 +268,7 @@ def _within(folder: str, path: Path) -> str:
 
 
 def _brief(item: Item, threshold: float) -> str:
-    """The meaning in a few words."""
+    """A short text about the result."""
     if not tables.is_poses(item.meaning):
         return str(item.result if item.meaning is None else item.meaning)
     poses: list[Pose] = item.meaning
@@ -278,21 +280,21 @@ def _brief(item: Item, threshold: float) -> str:
 
 
 def _expand(images: Sequence[str]) -> list[Path]:
-    """The files that arguments name.
+    """The files for the arguments: files, folders and patterns.
 
     Raises:
-        BadInput: one of them names nothing.
+        BadInput: an argument does not match a file.
     """
     paths: list[Path] = []
     for image in images:
         if os.path.isdir(image):
             found = sorted(path for path in Path(image).iterdir() if path.suffix.lower() in PICTURES)
-            what = f"the folder {image!r} holds no picture"
+            what = f"folder {image!r} does not contain pictures"
         elif os.path.exists(image) or not glob.has_magic(image):
             found, what = [Path(image)], ""
         else:
             found = sorted(map(Path, glob.glob(image, recursive=True)))
-            what = f"no file matches {image!r}"
+            what = f"pattern {image!r} does not match a file"
         if not found:
             raise BadInput(what)
         paths += found

@@ -1,4 +1,4 @@
-"""``n6link sim``: a virtual board that stands alone, for other programs to connect to."""
+"""``n6link sim``: a virtual board in its own process; other programs connect to it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,14 @@ from n6link.errors import BadInput, TransportError
 
 
 def sim(
-    pty: Annotated[bool, typer.Option("--pty", help="Serve a pseudo terminal, as a serial port.")] = False,
+    pty: Annotated[
+        bool, typer.Option("--pty", help="Serve a pseudo terminal, which other programs use like a serial port.")
+    ] = False,
     tcp: Annotated[
         int | None,
-        typer.Option("--tcp", min=0, max=65535, metavar="PORT", help="Serve a TCP port of this machine; 0 = any."),
+        typer.Option(
+            "--tcp", min=0, max=65535, metavar="PORT", help="Serve a TCP port of this machine; 0 = any free port."
+        ),
     ] = None,
     unix: Annotated[Path | None, typer.Option("--unix", metavar="PATH", help="Serve a unix socket.")] = None,
     network: Annotated[
@@ -26,29 +30,30 @@ def sim(
         typer.Option(
             "--network",
             metavar="NAME=PATH",
-            help="A .tflite file or bundled network, as in a sim: URL; may be repeated. Without it, all bundled ones.",
+            help="A .tflite file or a bundled network, as in a sim: URL; may be repeated. Default: all bundled networks.",
         ),
     ] = None,
     baud: Annotated[
-        int | None, typer.Option(min=1, metavar="RATE", help="Make the link as slow as a UART of so many baud.")
+        int | None,
+        typer.Option(min=1, metavar="RATE", help="Limit the link to the speed of a UART with this baud rate."),
     ] = None,
     slots: Annotated[
-        int | None, typer.Option(min=2, max=8, metavar="N", help="Inputs that the board holds at once.")
+        int | None, typer.Option(min=2, max=8, metavar="N", help="Number of input slots of the board.")
     ] = None,
     chunk: Annotated[
         int | None,
-        typer.Option(min=256, max=8192, metavar="N", help="Most bytes of a tensor in one frame of the link."),
+        typer.Option(min=256, max=8192, metavar="N", help="Maximum number of tensor bytes in one frame of the link."),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Run a virtual board until Ctrl-C; its first line is JSON with its URL."""
+    """Run a virtual board until Ctrl-C; the first line of output is JSON with its URL."""
     from n6link.transport import sim as boards
     from n6link.transport.process import check_ready, how_ended
 
     ends = [*(["--pty"] if pty else []), *(["--tcp", str(tcp)] if tcp is not None else [])]
     ends += ["--unix", str(unix)] if unix else []
     if (pty, tcp is not None, unix is not None).count(True) != 1:
-        raise BadInput("one of --pty, --tcp PORT and --unix PATH says where the virtual board listens")
+        raise BadInput("the virtual board requires exactly one of --pty, --tcp PORT and --unix PATH")
     try:
         board = boards.parse(",".join(network or ()))
     except TransportError as error:
@@ -66,7 +71,7 @@ def sim(
                 url = check_ready(line, boards.NAME)
                 print(line.decode(), end="", flush=True)
                 if sys.stdout.isatty():
-                    err.print(f"[dim]In another terminal: n6link info --url {url}     Ctrl-C ends this board.[/]")
+                    err.print(f"[dim]In another terminal: n6link info --url {url}     Ctrl-C stops this board.[/]")
                 code = process.wait()
             finally:
                 process.terminate()

@@ -1,4 +1,4 @@
-"""Results as tables for people and as plain values for programs; ``demo`` and ``run`` show them."""
+"""Results as tables for people and as plain values for programs, used by ``demo`` and ``run``."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from n6link.result import Result, Timing
 from n6link.session.info import NetworkInfo
 
 WIDE: Final = 116
-"""columns from which tables stand side by side"""
+"""terminal width, in columns, from which tables are side by side"""
 BARS: Final = 22
 METER: Final = 10
 SLOWEST: Final = 8
 STAGE_STYLES: Final = (
     ("picture fitted and quantised", "blue"),
-    ("for an input slot", "bright_black"),
-    ("input to the board", "cyan"),
-    ("in the board's queue", "bright_black"),
-    ("the network ran", "green"),
-    ("outputs to this computer", "cyan"),
-    ("outputs into meaning", "blue"),
+    ("wait for an input slot", "bright_black"),
+    ("input sent to the board", "cyan"),
+    ("wait in the board's queue", "bright_black"),
+    ("network running", "green"),
+    ("outputs sent to this computer", "cyan"),
+    ("outputs decoded", "blue"),
 )
-"""What happens in each of the STAGES, and its colour."""
+"""Description and colour of each of the STAGES."""
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
 
 
 def values(result: Result, meaning: object) -> Plain:
-    """A result as JSON: what it means, where its time went, and what its epochs took; times in seconds."""
+    """A result as plain values: decoded, with the times of its stages and epochs in seconds."""
     timing, epochs = result.timing, result.epochs
     return {
         "network": result.network.name,
@@ -51,13 +51,13 @@ def values(result: Result, meaning: object) -> Plain:
 
 
 def page(result: Result, meaning: object, url: str, threshold: float, width: int) -> RenderableType:
-    """All about a result: what it means on the left, where its time went on the right, or below on a narrow terminal.
+    """A page about a result: decoded on the left, its times on the right, or below on a narrow terminal.
 
     Args:
-        result: to show.
-        meaning: what it was decoded to; None = nobody knows what it means.
+        result: the result.
+        meaning: the decoded result; None = not decoded.
         url: of the device.
-        threshold: score from which on a keypoint is believed.
+        threshold: keypoints with a lower score are dim.
         width: columns of the terminal.
     """
     board = result.network.device.board
@@ -108,7 +108,7 @@ def pose_table(poses: Sequence[Pose], threshold: float) -> Table:
 
 
 def meaning_table(result: Result, meaning: object) -> RenderableType:
-    """What a network other than a pose network said, or the ranges of outputs that nobody understands."""
+    """The result of a network that is not a pose network; if it was not decoded, the ranges of its outputs."""
     if meaning is not None:
         return Text(str(meaning))
     shown = table("Outputs, dequantised")
@@ -122,7 +122,7 @@ def meaning_table(result: Result, meaning: object) -> RenderableType:
 
 
 def timing_table(timing: Timing, width: int) -> Table:
-    """Where the time went: each stage as a bar on one axis of time."""
+    """The time of each stage, as bars on one time axis."""
     total = timing.total or 1.0
     shown = table(f"Latency: {duration(total)}")
     shown.add_column("stage")
@@ -140,7 +140,7 @@ def timing_table(timing: Timing, width: int) -> Table:
 
 
 def epochs_table(epochs: EpochTimers, count: int, width: int) -> RenderableType:
-    """The slowest epoch blocks, and how much of the network the NPU computes."""
+    """The slowest epoch blocks, and the NPU's share of the network."""
     shown = table(f"Slowest of {len(epochs.table)} epoch blocks")
     shown.add_column("epochs", justify="right", no_wrap=True, min_width=6)
     shown.add_column("kind", no_wrap=True, min_width=6)
@@ -164,11 +164,11 @@ def epochs_table(epochs: EpochTimers, count: int, width: int) -> RenderableType:
 
 
 def origin_line(network: NetworkInfo) -> Text:
-    """Where the times come from; plain words if no board measured them."""
+    """The source of the times; a warning if they are simulated."""
     source = network.timer_source.doc.removesuffix(": simulated")
     if network.device.simulated:
         return Text.from_markup(
-            f"[bold yellow]These times are a simulation's[/] ({escape(source)}): they say nothing about the NPU of a board."
+            f"[bold yellow]These times are simulated[/] ({escape(source)}): they are not those of an NPU."
         )
     return Text(f"Epoch times: {source}.", style="dim")
 
@@ -179,7 +179,7 @@ def _offload(epochs: EpochTimers) -> Text:
 
 
 def table(title: str | None = None) -> Table:
-    """A table in the style of all commands."""
+    """A table in the common style of all commands."""
     return Table(
         title=title,
         title_justify="left",

@@ -1,1 +1,1 @@
-"""Programs that run a network again and again: streams of frames, control loops, and what they measure."""
+"""Repeated inference: streams of frames, control loops, profiling, and their statistics."""

@@ -1,8 +1,7 @@
-"""A histogram of durations with bounded memory: what loops, streams and the monitor keep their percentiles in.
+"""A histogram of durations with bounded memory, for the percentiles of loops, streams and the monitor.
 
-Bins are spaced logarithmically, ``PER_DECADE`` to a factor of ten, from a microsecond to a thousand seconds. A
-percentile is therefore right to within one bin (2.4 %), however many values were added, and count, sum, minimum and
-maximum are exact.
+Bins have logarithmic spacing: ``PER_DECADE`` bins per factor of ten, from a microsecond to a thousand seconds. The error of a
+percentile is therefore at most one bin (2.4 %) for any number of values. Count, sum, minimum and maximum are exact.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from typing import Final
 import numpy as np
 
 LOWEST: Final = 1e-6
-"""Lower edge of the first bin, in seconds; smaller values fall into it."""
+"""Lower edge of the first bin, in seconds; smaller values are counted in it."""
 DECADES: Final = 9
 PER_DECADE: Final = 96
 
@@ -25,14 +24,15 @@ class Histogram:
 
     def __init__(self) -> None:
         self.counts = np.zeros(DECADES * PER_DECADE, np.uint64)
-        """Values per bin; bin ``i`` begins at ``LOWEST * 10 ** (i / PER_DECADE)``."""
+        """Values per bin; bin ``i`` starts at ``LOWEST * 10 ** (i / PER_DECADE)``."""
         self.count = 0
         self.sum = 0.0
         self.min = math.inf
         self.max = -math.inf
 
     def add(self, value: float) -> None:
-        """Adds one duration in seconds. Negative ones fall into the first bin."""
+        """Adds one duration in seconds. Negative durations are counted in the first bin."""
+        # Two clocks were compared for some durations, so that a short one can be negative: log10 must not fail.
         index = int(math.log10(max(value, LOWEST) / LOWEST) * PER_DECADE)
         self.counts[min(index, len(self.counts) - 1)] += np.uint64(1)
         self.count += 1
@@ -46,9 +46,9 @@ class Histogram:
         return self.sum / self.count if self.count else math.nan
 
     def percentile(self, q: float) -> float:
-        """The value below which ``q`` percent lie, in seconds; NaN when empty.
+        """The value that ``q`` percent of the values do not exceed, in seconds; NaN when empty.
 
-        The geometric middle of the bin, but never outside of what was really added.
+        It is the geometric centre of the bin, limited to the range between minimum and maximum.
         """
         if not self.count:
             return math.nan

@@ -1,21 +1,21 @@
-"""Control loops: drift-free ticks beside a stream, with their jitter measured.
+"""Control loops: ticks without drift, parallel to a stream, with measured jitter.
 
 ::
 
     async with net.stream(camera) as results, dev.loop(hz=100) as loop:
-        ...                                  # one task consumes results, this one controls
+        ...                                  # another task reads results; this one controls
         async for tick in loop:
             newest = tick.latest(net)        # never waits
             if newest and newest.age < 0.1:
                 steer(newest.result)
 
-Tick ``k`` is due at ``start + k / hz`` on the monotonic clock, however long the body of the loop takes: an error of
-one tick is never carried into the next. On Linux the kernel keeps the schedule (a timerfd), which is some ten times
-more exact than an event loop's own timers, whose resolution is a millisecond; elsewhere the event loop keeps it.
+Tick ``k`` is due at ``start + k / hz`` on the monotonic clock. This does not depend on the duration of the loop's body, so errors
+of the ticks do not accumulate. On Linux a timerfd of the kernel is used, which is about ten times more exact than the timers of
+an event loop (their resolution is a millisecond). On other systems the timers of the event loop are used.
 
-A tick whose time passed while the body still ran is *missed*. The policy says what happens then: ``"skip"`` (the
-default) goes on with the next tick that lies in the future or is due now, ``"catch-up"`` delivers every one at once, ``"raise"`` ends the
-loop with :class:`~n6link.errors.N6Timeout`.
+A tick is *missed* if its time passes while the body still runs. The policy is one of: ``"skip"`` (default) continues with the next
+tick that is due now or later, ``"catch-up"`` delivers every missed tick immediately, ``"raise"`` ends the loop with
+:class:`~n6link.errors.N6Timeout`.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from n6link.result import Result
 
 MissedPolicy = Literal["skip", "catch-up", "raise"]
 
-# <sys/timerfd.h>, <time.h>: Python has these calls itself from 3.13 on.
+# From <sys/timerfd.h> and <time.h>: Python has timerfd functions only since version 3.13.
 CLOCK_MONOTONIC: Final = 1
 _TFD_TIMER_ABSTIME: Final = 1
 _TFD_FLAGS: Final = os.O_NONBLOCK | getattr(os, "O_CLOEXEC", 0) if sys.platform == "linux" else 0
@@ -55,27 +55,27 @@ class Latest:
 
 
 class HasNewest(Protocol):
-    """A network, of either interface."""
+    """A network of the async or of the blocking interface."""
 
     @property
     def newest(self) -> Result | None:
-        """The last result that was delivered."""
+        """The last delivered result."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """One turn of a control loop; times are of ``time.monotonic()``, in seconds."""
+    """One iteration of a control loop; times are of ``time.monotonic()``, in seconds."""
 
     index: int
     due: float
-    """when it should begin"""
+    """planned start"""
     time: float
-    """when it did begin"""
+    """actual start"""
     missed: int
-    """ticks skipped right before this one"""
+    """number of skipped ticks directly before this one"""
 
     def latest(self, network: HasNewest) -> Latest | None:
-        """The newest result that the network has delivered to anybody, or None. Never waits."""
+        """The newest result that the network has delivered to any task, or None. Never waits."""
         return latest(network)
 
 
@@ -87,17 +87,17 @@ def latest(network: HasNewest) -> Latest | None:
 
 @dataclass(slots=True)
 class LoopStats:
-    """What a control loop has measured since it began."""
+    """Statistics of a control loop since its start."""
 
     hz: float
     ticks: int = 0
     missed: int = 0
     jitter: Histogram = field(default_factory=Histogram)
-    """lateness: begin of a tick minus when it was due"""
+    """actual start of a tick minus planned start"""
     period: Histogram = field(default_factory=Histogram)
-    """begin of a tick minus begin of the one before"""
+    """start of a tick minus start of the previous tick"""
     busy: Histogram = field(default_factory=Histogram)
-    """time that the body took"""
+    """duration of the body"""
 
     def to_dict(self) -> dict[str, object]:
         """Plain numbers, for JSON."""
@@ -112,9 +112,10 @@ class LoopStats:
 
 
 class KernelTimer:
-    """A timerfd, set anew for every tick: a period of whole nanoseconds would run away from the schedule."""
+    """A timerfd, set again for every tick: the period in whole nanoseconds would cause a drift."""
 
     def __init__(self) -> None:
+        # CDLL(None) is the C library of this process; use_errno, since other threads change errno.
         self._libc = ctypes.CDLL(None, use_errno=True)
         self._fd: int = self._libc.timerfd_create(CLOCK_MONOTONIC, _TFD_FLAGS)
         if self._fd < 0:
@@ -123,10 +124,11 @@ class KernelTimer:
     async def wait_until(self, due: float) -> None:
         """Returns when the clock has reached ``due``."""
         while ambient.monotonic() < due:
+            # struct itimerspec: no period, and an absolute time. Rounded up: an early wake-up costs another turn of this loop.
             spec = struct.pack("@llll", 0, 0, *divmod(math.ceil(due * 1e9), 10**9))
             if self._libc.timerfd_settime(self._fd, _TFD_TIMER_ABSTIME, spec, None):
                 raise OSError(ctypes.get_errno(), "timerfd_settime")
-            await anyio.wait_readable(self._fd)  # setting it anew makes it unreadable again
+            await anyio.wait_readable(self._fd)  # the descriptor is not read: settime() makes it unreadable again
 
     def close(self) -> None:
         """Frees the timer."""
@@ -134,25 +136,25 @@ class KernelTimer:
 
 
 class EventLoopTimer:
-    """The event loop's own timers."""
+    """The timers of the event loop."""
 
     async def wait_until(self, due: float) -> None:
         """Returns when the clock has reached ``due``."""
-        while (left := due - ambient.monotonic()) > 0:  # noqa: ASYNC110  a timer may ring early
+        while (left := due - ambient.monotonic()) > 0:  # noqa: ASYNC110  a timer may expire early
             await anyio.sleep(left)
 
     def close(self) -> None:
-        """There is nothing to free."""
+        """Does not free anything."""
 
 
 class ControlLoop:
-    """Made by ``N6Device.loop``: an async context manager and the async iterator of its ticks."""
+    """Created by ``N6Device.loop``: an async context manager and the async iterator of its ticks."""
 
     def __init__(self, hz: float, *, missed: MissedPolicy = "skip") -> None:
         if not 0 < hz <= 10_000:
-            raise BadInput(f"hz={hz} is not a loop rate; give one above 0 and up to 10000")
+            raise BadInput(f"hz={hz} must be a rate above 0 and up to 10000 Hz")
         if missed not in ("skip", "catch-up", "raise"):
-            raise BadInput(f"missed={missed!r} is no policy; choose skip, catch-up or raise")
+            raise BadInput(f"unknown policy {missed!r}; choose skip, catch-up or raise")
         self.hz = hz
         self.stats = LoopStats(hz)
         self._missed = missed
@@ -162,6 +164,7 @@ class ControlLoop:
         self._index = 0
 
     async def __aenter__(self) -> Self:
+        # The first tick is one period away, so that the caller's preparations do not make it late.
         self._start = ambient.monotonic() + 1 / self.hz
         self._timer = KernelTimer() if sys.platform == "linux" else EventLoopTimer()
         return self
@@ -183,9 +186,10 @@ class ControlLoop:
             N6Timeout: ticks were missed, and the policy is ``"raise"``.
         """
         if self._timer is None:
-            raise LocalProtocolError("a control loop has to be entered: async with dev.loop(hz=...) as loop")
+            raise LocalProtocolError("the control loop was not entered; use: async with dev.loop(hz=...) as loop")
         if self.stats.ticks:
             self.stats.busy.add(ambient.monotonic() - self._began)
+        # A tick that is already due does not wait: without this, a body that is too slow would block all other tasks.
         await anyio.lowlevel.checkpoint()
         missed = self._missed_by_now(self._index)
         index = self._index + missed
@@ -201,9 +205,11 @@ class ControlLoop:
         return Tick(index, due, now, missed)
 
     def _missed_by_now(self, index: int) -> int:
-        """How many ticks from index on are to be left out, by policy."""
+        """The number of ticks to skip, starting at index, by policy."""
         newest_due = int((ambient.monotonic() - self._start) * self.hz)
         missed = max(0, newest_due - index)
         if missed and self._missed == "raise":
-            raise N6Timeout(f"the loop missed {missed} ticks of {self.hz:g} Hz; its body took too long")
+            raise N6Timeout(
+                f"the loop missed {missed} ticks at {self.hz:g} Hz; make its body faster, or use a lower rate"
+            )
         return missed if self._missed == "skip" else 0

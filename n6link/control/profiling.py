@@ -1,4 +1,4 @@
-"""Profiling: many inferences of one network become a :class:`~n6link.epochs.profile.Profile`."""
+"""Profiling: combines many inferences of one network into a :class:`~n6link.epochs.profile.Profile`."""
 
 from __future__ import annotations
 
@@ -20,36 +20,39 @@ async def collect(
     runs: int = 20,
     warmup: int = 3,
 ) -> Profile:
-    """Runs a network and gives back its profile.
+    """Runs a network several times and returns its profile.
 
     Args:
         run: runs the network once.
         specs: its inputs, by name.
-        inputs: an array for each input; by default zeros, which is right for times that do not depend on the data.
-        runs: inferences that count, at least 1.
-        warmup: inferences before them that do not.
+        inputs: an array for each input; default: zeros, if times do not depend on the data.
+        runs: number of measured inferences, at least 1.
+        warmup: number of inferences before the measurement.
 
     Raises:
-        BadInput: runs or warmup is impossible, an input does not fit, or the network gives no epoch timers.
-        N6Error: whatever an inference may raise.
+        BadInput: runs or warmup is out of range, an input does not fit, or the network does not have epoch timers.
+        N6Error: as for an inference.
     """
-    if runs < 1 or warmup < 0:
-        raise BadInput(f"A profile needs at least 1 run and no negative warm-up, not {runs} and {warmup}.")
+    if runs < 1:
+        raise BadInput(f"runs={runs} must be 1 or more")
+    if warmup < 0:
+        raise BadInput(f"warmup={warmup} must be 0 or more")
     if inputs is None:
         inputs = {name: np.zeros(spec.shape, spec.dtype) for name, spec in specs.items()}
+    # The first runs are slower: they fill caches, and the host measures the rate of the link.
     for _ in range(warmup):
         await run(inputs, timers=True)
     return profile([await run(inputs, timers=True) for _ in range(runs)])
 
 
 def profile(results: Sequence[Result]) -> Profile:
-    """The profile of results that were asked for with ``timers=True``.
+    """The profile of results of runs with ``timers=True``.
 
     Args:
-        results: of one network, at least one, in any order, also of inferences that overlapped.
+        results: of one network, at least one, in any order; the inferences may overlap.
 
     Raises:
-        BadInput: there is no result, or one without epoch timers.
+        BadInput: there are no results, or one does not have epoch timers.
     """
     samples = [
         Sample(result.epochs, result.captured, [seconds for _, seconds in result.timing.stages()])
@@ -58,6 +61,8 @@ def profile(results: Sequence[Result]) -> Profile:
     ]
     if not samples or len(samples) != len(results):
         name = results[0].network.name if results else "a network"
-        raise BadInput(f"{len(samples)} of {len(results)} results of {name} have epoch timers; all must have.")
+        raise BadInput(
+            f"{len(samples)} of {len(results)} results of {name} have epoch timers; run all of them with timers=True"
+        )
     network = results[0].network
     return Profile.of(network.name, f"{network.device.board} {network.device.firmware}", samples)

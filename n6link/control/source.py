@@ -1,8 +1,8 @@
-"""Where a stream's frames come from: any async or plain iterable, each frame with the moment at which it was there.
+"""Reads the frames of a stream from an async or plain iterable, each with its time of capture.
 
-A plain iterable may block, so it is asked in a thread, unless it is a list or a tuple. Leaving does not wait for it: a thread
-that is still busy with the next frame is left behind, and what it brings is dropped. Generators are closed, as nobody
-else could: their ``finally`` and ``with`` blocks run when the stream ends, or when the thread that was left behind comes back.
+A plain iterable may block, so it is read in a thread, unless it is a list or a tuple. The end of a stream does not wait for this
+thread: if it is still reading a frame, the frame is dropped when it arrives. Generators are closed: their ``finally`` and ``with``
+blocks run when the stream ends, or when the thread has read its last frame.
 """
 
 from __future__ import annotations
@@ -22,27 +22,27 @@ from n6link.tensors.inputs import Data
 
 Source: TypeAlias = AsyncIterable[Data] | Iterable[Data]
 Take: TypeAlias = Callable[[Data, float], Awaitable[object]]
-"""gets a frame and the time.monotonic() at which it was there"""
+"""receives a frame and the time.monotonic() of its arrival"""
 
 
 def check(source: object) -> None:
-    """Checks that a source gives frames.
+    """Checks that a source is an iterable of frames.
 
     Raises:
-        BadInput: it does not, or it is a frame itself.
+        BadInput: it is not iterable, or it is a frame itself.
     """
     kind = type(source).__name__
     if isinstance(source, str | bytes | Mapping | np.ndarray):
-        raise BadInput(f"a {kind} is one frame, or none; give an iterable of frames, such as a list")
+        raise BadInput(f"a {kind} cannot be a source of frames; pass an iterable of frames, such as a list")
     if not isinstance(source, AsyncIterable | Iterable):
-        raise BadInput(f"a {kind} gives no frames; give an iterable, or None and use put()")
+        raise BadInput(f"a {kind} is not iterable; pass an iterable of frames, or None to use put()")
 
 
 async def read(source: Source, take: Take) -> None:
-    """Takes frame after frame until there are no more.
+    """Reads all frames and passes them to ``take``.
 
     Raises:
-        Exception: whatever the source or ``take`` raises.
+        Exception: any error of the source or of ``take``.
     """
     if isinstance(source, AsyncIterable):
         await _read(source, take)
@@ -59,13 +59,14 @@ async def _read(source: AsyncIterable[Data], take: Take) -> None:
         async for data in frames:
             await take(data, ambient.monotonic())
     finally:
+        # Python closes an async generator that was left only when it is garbage, which may be much later.
         if isinstance(frames, AsyncGenerator):
             with anyio.CancelScope(shield=True):
                 await frames.aclose()
 
 
 class _Threaded:
-    """A plain iterable."""
+    """Reads a plain iterable in a thread."""
 
     def __init__(self, source: Iterable[Data]) -> None:
         self._source = source
@@ -74,6 +75,7 @@ class _Threaded:
         self._left = False
 
     async def read(self, take: Take) -> None:
+        # A limiter of its own: a source that blocks for long must not use up the threads of anyio's default limiter.
         one = anyio.CapacityLimiter(1)
         try:
             while frame := await anyio.to_thread.run_sync(self._next, abandon_on_cancel=True, limiter=one):
@@ -95,7 +97,7 @@ class _Threaded:
                 self._close()
 
     def _close(self) -> None:
-        """Closes a generator; one that runs is closed by the thread in which it runs."""
+        """Closes a generator. If a thread is running it, this thread closes it: close() of a running generator fails."""
         if inspect.isgenerator(self._frames) and self._busy.acquire(blocking=False):
             try:
                 self._frames.close()

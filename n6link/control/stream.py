@@ -1,4 +1,4 @@
-"""Streams: frames in, results out, with the stages overlapped and nothing stale delivered as fresh.
+"""Streams: frames in, results out, with overlapped stages and the age of each result.
 
 ::
 
@@ -6,30 +6,30 @@
         async for result in results:
             print(result.frame.sequence, result.frame.age, result.decode())
 
-A frame goes through three places::
+A frame passes through these stages::
 
     source -> waiting (one) -> on the device (at most ``depth`` frames hold an input slot) -> ready -> you
 
-With ``depth=2`` frame k+1 travels up while frame k is computed and frame k-1 travels down, so that a stream is as fast as the slowest of
-the three. What happens when the source is faster than that, or you are slower, is the policy:
+With ``depth=2``, the upload of frame k+1, the computation of frame k and the download of frame k-1 overlap: the slowest of the three
+determines the rate. The policy defines what happens if the source is faster than this rate, or the consumer is slower:
 
 ===============  ======================================================  ==============================================
-policy           the source is too fast                                  you are too slow
+policy           the source is too fast                                  the consumer is too slow
 ===============  ======================================================  ==============================================
-``"latest"``     a new frame replaces the one that waits                 you get the newest result, older ones are dropped
+``"latest"``     a new frame replaces the one that waits                 it gets the newest result, older ones are dropped
 ``"drop-new"``   a new frame is dropped while one waits                  frames wait, so new ones are dropped
 ``"all"``        the source waits                                        the source waits
 ===============  ======================================================  ==============================================
 
-Whatever is dropped is counted, and every result names the frames that it replaced. Results come in the order of their
-frames. With ``max_age`` a frame whose age has passed that is dropped wherever it is, on the device too, and never delivered.
+Dropped frames are counted, and every result lists the frames that it replaced. Results have the order of their frames. With
+``max_age`` a frame that is older than this is dropped at any stage, also on the device, and is never delivered.
 
-A frame that cannot be used, or whose inference fails, raises its error where the results are read; who goes on reading gets those of the
-frames after it. When the device has gone, was restarted, or the source itself fails, that is raised after the results that were
-ready, and the stream has ended.
+If a frame cannot be used, or its inference fails, the iteration raises the error; a consumer that continues to read gets the results
+of the next frames. If the connection is lost, the device is restarted, or the source fails, this error is raised after the
+results that were ready, and the stream ends.
 
-Leaving the block, by ``break``, an exception or a cancellation, stops the work on the device and leaves it usable; a source that is a
-generator is closed.
+When the block is left, by ``break``, an exception or a cancellation, the work on the device is stopped and the device stays usable. A
+source that is a generator is closed.
 """
 
 from __future__ import annotations
@@ -58,24 +58,24 @@ from n6link.tensors.inputs import Data
 Policy = Literal["latest", "drop-new", "all"]
 POLICIES: Final[tuple[Policy, ...]] = ("latest", "drop-new", "all")
 READY: Final = 2
-"""results that may wait for a slow consumer before ``"all"`` and ``"drop-new"`` hold back the source"""
+"""number of results that may wait for a slow consumer before ``"all"`` and ``"drop-new"`` stop the source"""
 
 
 @dataclass(slots=True)
 class StreamStats:
-    """What has become of the frames. Every one is counted once, in the end."""
+    """Counts of frames by outcome. At the end of the stream every frame is counted in exactly one outcome."""
 
     frames: int = 0
-    """that the source gave"""
+    """frames of the source"""
     delivered: int = 0
     dropped: int = 0
-    """replaced by newer ones, not taken, or left behind when the stream was left"""
+    """replaced by a newer frame, not accepted, or not finished at the end of the stream"""
     late: int = 0
     """dropped because of max_age"""
     failed: int = 0
-    """that could not be used, or whose inference failed"""
+    """the frame could not be used, or its inference failed"""
     wait: Histogram = field(default_factory=Histogram)
-    """from the capture of a frame to its way to the device; seconds"""
+    """from the capture of a frame to the start of its inference; seconds"""
     age: Histogram = field(default_factory=Histogram)
     """of the results at their delivery; seconds"""
 
@@ -94,21 +94,21 @@ class StreamStats:
 
 
 class _State(enum.Enum):
-    """Of a stream."""
+    """The state of a stream."""
 
     NEW = enum.auto()
     """not entered"""
     OPEN = enum.auto()
-    """frames come"""
+    """accepts frames"""
     ENDED = enum.auto()
-    """no more frames come; what is under way may still give results, and at last the failure"""
+    """does not accept frames; results of earlier frames may follow, and then the failure"""
     OVER = enum.auto()
     """the failure was raised"""
 
 
 @dataclass(slots=True, eq=False)
 class _Entry:
-    """A frame on its way; it is done when it has a result or an error."""
+    """A frame that was started; it is done when it has a result or an error."""
 
     sequence: int
     captured: float
@@ -123,17 +123,17 @@ class _Entry:
 
 
 class Stream:
-    """Made by :meth:`Network.stream`: an async context manager, and the async iterator of its results.
+    """Created by :meth:`Network.stream`: an async context manager, and the async iterator of its results.
 
     Args:
         run: runs the network on one frame.
-        source: as of :meth:`Network.stream`, like the others.
-        depth: frames that hold an input slot of the device at once.
-        policy: what happens when the source or the consumer is too fast.
+        source: as for :meth:`Network.stream`, like the other arguments.
+        depth: maximum number of frames in input slots of the device.
+        policy: what happens if the source or the consumer is too fast.
         max_age: seconds after its capture at which a frame is dropped.
 
     Attributes:
-        stats: what has become of the frames so far.
+        stats: counts of frames so far.
     """
 
     def __init__(
@@ -146,11 +146,11 @@ class Stream:
         max_age: float | None,
     ) -> None:
         if depth < 1:
-            raise BadInput(f"depth={depth} leaves no frame on the device; give 1 or more")
+            raise BadInput(f"depth={depth} must be 1 or more")
         if policy not in POLICIES:
-            raise BadInput(f"policy={policy!r} is none; choose {', '.join(POLICIES)}")
+            raise BadInput(f"unknown policy {policy!r}; choose {', '.join(POLICIES)}")
         if max_age is not None and not 0 < max_age < math.inf:
-            raise BadInput(f"max_age={max_age} is no age; give seconds above 0, or None")
+            raise BadInput(f"max_age={max_age} must be a positive, finite number of seconds, or None")
         if source is not None:
             source_.check(source)
         self.stats = StreamStats()
@@ -161,8 +161,9 @@ class Stream:
         self._max_age = max_age
         self._waiting: _Entry | None = None
         self._running: list[_Entry] = []
-        """in order; those that are done wait for the consumer"""
+        """in order of frames; entries that are done wait for the consumer"""
         self._held = 0
+        """entries that occupy an input slot of the device"""
         self._last = -1
         self._background: Background | None = None
         self._tasks: TaskGroup
@@ -173,7 +174,7 @@ class Stream:
 
     async def __aenter__(self) -> Self:
         if self._background:
-            raise LocalProtocolError("a stream is entered once; call Network.stream again for another one")
+            raise LocalProtocolError("a stream can be entered only once; call Network.stream again")
         self._background = Background(self._lose)
         self._changed, self._feeding = anyio.Event(), anyio.CancelScope()
         if self._state is _State.NEW:
@@ -191,6 +192,7 @@ class Stream:
         try:
             await self._background.__aexit__(kind, error, trace)
         finally:
+            # Now all tasks have ended, so the counts are final: frames without an outcome were dropped.
             self.stats.dropped += self.stats.pending
             self._waiting = None
             self._running.clear()
@@ -199,26 +201,26 @@ class Stream:
     # ---- in
 
     async def put(self, data: Data, *, captured: float | None = None) -> bool:
-        """Adds a frame by hand; only for a stream without a source.
+        """Adds a frame; only for a stream without a source.
 
         Args:
-            data: as :meth:`Network.run` takes it.
-            captured: ``time.monotonic()`` at which it came to be; None = now.
+            data: as for :meth:`Network.run`.
+            captured: ``time.monotonic()`` of its capture; None = now.
 
         Returns:
-            Whether it was taken; False under ``"drop-new"`` while another one waits.
+            Whether it was accepted; False with ``"drop-new"`` while another frame waits.
 
         Raises:
-            TransportError: the device has gone.
-            DeviceRebooted: it was restarted.
+            TransportError: the connection to the device was lost.
+            DeviceRebooted: the device was restarted.
             LocalProtocolError: the stream has a source, or has ended.
         """
         if self._source is not None:
-            raise LocalProtocolError("this stream has a source; frames are put into one that was made without")
+            raise LocalProtocolError("this stream has a source; call put() only on a stream without a source")
         return await self._offer(data, ambient.monotonic() if captured is None else captured)
 
     def end(self) -> None:
-        """No more frames will be put: the iteration ends with the result of the last one."""
+        """Declares that no more frames follow: the iteration ends after the result of the last frame."""
         self._end()
         if self._background:
             self._change()
@@ -231,18 +233,19 @@ class Stream:
         with self._feeding:
             try:
                 await source_.read(source, self._offer)
-            except Exception as error:  # noqa: BLE001  the source's own, raised where the results are read
+            except Exception as error:  # noqa: BLE001  an error of the source is raised by the iteration
                 self._failure = self._failure or error
         self.end()
 
     async def _offer(self, data: Data, captured: float) -> bool:
+        # A source that never waits, such as a list, must not block the tasks that receive results.
         await anyio.lowlevel.checkpoint()
         while self._waiting and self._policy == "all":
             await self._next_change()
         if self._failure:
-            raise self._failure.with_traceback(None)
+            raise self._failure.with_traceback(None)  # the same error is raised for every put(): tracebacks would grow
         if self._state is not _State.OPEN:
-            raise LocalProtocolError("frames can be put only into an open stream, and not after its end()")
+            raise LocalProtocolError("the stream is not open; call put() inside of the block and before end()")
         entry = _Entry(self.stats.frames, captured, data)
         self.stats.frames += 1
         if self._waiting:
@@ -256,7 +259,7 @@ class Stream:
     # ---- on the device
 
     def _change(self) -> None:
-        """Something has happened: sends the waiting frame to the device if that has room, and wakes whoever waits."""
+        """Called after every change: sends the waiting frame to the device if possible, and wakes all waiting tasks."""
         entry = self._waiting
         if entry and self._has_room():
             self._waiting = None
@@ -267,13 +270,14 @@ class Stream:
                 self._running.append(entry)
                 self._held += 1
                 self._tasks.start_soon(self._infer, entry)
+        # anyio's events cannot be reset: each change has its own event.
         self._changed.set()
         self._changed = anyio.Event()
 
     async def _next_change(self) -> None:
-        await (
-            anyio.lowlevel.checkpoint_if_cancelled()
-        )  # changes may come so fast that no wait lasts long enough to be cancelled
+        # On asyncio, anyio cancels only tasks whose wait is not over yet. In a fast series of changes each wait is over before
+        # anyio looks, and a cancelled task would continue for ever.
+        await anyio.lowlevel.checkpoint_if_cancelled()
         await self._changed.wait()
 
     def _has_room(self) -> bool:
@@ -290,18 +294,18 @@ class Stream:
             entry.error = error
             self._drop(entry)
             self._lose(error)
-        except Exception as error:  # noqa: BLE001  raised where the results are read
+        except Exception as error:  # noqa: BLE001  raised by the iteration
             entry.error = error
             if deadline is not None and _passed(deadline, error):
                 self._running.remove(entry)
                 self.stats.late += 1
-        entry.data = None
+        entry.data = None  # the result may wait for long: the frame's memory is free for the next one
         if self._policy == "latest":
             self._supersede()
         self._computed(entry)
 
     def _lose(self, error: Exception) -> None:
-        """The device has gone, or forgotten everything: the stream ends with that."""
+        """The connection is lost or the device was restarted: the stream ends with this error."""
         self._failure = self._failure or error
         self._end()
         self._feeding.cancel()
@@ -310,14 +314,15 @@ class Stream:
             self.stats.failed += 1
 
     def _computed(self, entry: _Entry) -> None:
-        """The device has computed a frame: its slot is free for the next one while its result travels."""
+        """The device has computed a frame: its slot is free for the next one during the download of its result."""
+        # Called twice for most frames: when the device reports the end of the run, and when the result has arrived.
         if entry.holds_slot:
             entry.holds_slot = False
             self._held -= 1
         self._change()
 
     def _supersede(self) -> None:
-        """Of results only the newest waits, if it is newer than what was delivered; of errors the newest."""
+        """Keeps only the newest result, if it is newer than the last delivered one, and only the newest error."""
         results = [entry for entry in self._running if entry.result]
         errors = [entry for entry in self._running if entry.error]
         for entry in results[:-1] + errors[:-1] + [entry for entry in results[-1:] if entry.sequence < self._last]:
@@ -342,12 +347,12 @@ class Stream:
         """The next result, with its :attr:`Result.frame` set.
 
         Raises:
-            BadInput: a frame that cannot be used.
-            N6Error: an inference failed, or the device has gone.
-            Exception: the source's own.
+            BadInput: a frame cannot be used.
+            N6Error: an inference failed, or the connection was lost.
+            Exception: an error of the source.
         """
         if not self._background:
-            raise LocalProtocolError("a stream has to be entered: async with net.stream(...) as results")
+            raise LocalProtocolError("the stream was not entered; use: async with net.stream(...) as results")
         while True:
             entry = self._take()
             if entry is None:
@@ -361,7 +366,7 @@ class Stream:
                 self.stats.late += 1
 
     async def _more(self) -> None:
-        """Waits for a change, or ends the iteration if none can come."""
+        """Waits for a change, or ends the iteration if none is possible."""
         if self._state is _State.OPEN or self._waiting or self._running:
             await self._next_change()
         elif self._failure and self._state is _State.ENDED:
@@ -371,7 +376,7 @@ class Stream:
             raise StopAsyncIteration
 
     def _take(self) -> _Entry | None:
-        """The frame to deliver next; None = none is ready. Only ``"latest"`` does not wait for one that is slower."""
+        """The next frame to deliver; None = none is ready. Only ``"latest"`` skips a frame that is slower than later ones."""
         candidates = self._running if self._policy == "latest" else self._running[:1]
         entry = next((entry for entry in candidates if entry.done), None)
         if entry:
@@ -389,7 +394,7 @@ class Stream:
 
 
 def _passed(deadline: float, error: Exception | None) -> bool:
-    """Whether an inference ended because of its deadline, by the host's clock or by the device's."""
+    """Whether an inference ended because of its deadline, by the host's or the device's clock."""
     return isinstance(error, N6Timeout) and (
         ambient.monotonic() >= deadline or isinstance(error.__cause__, DeviceError)
     )

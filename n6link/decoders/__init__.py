@@ -1,13 +1,13 @@
-"""From raw outputs to what they mean: one decoder for each task.
+"""Converts raw outputs to results: one decoder per task.
 
-A network's card names its task; :func:`get` finds the decoder. Decoders of your own are found by an entry point of the
-group ``n6link.decoders``, whose name is the task and whose object follows :class:`Decoder`::
+A network's card specifies its task; :func:`get` returns the decoder. To add a decoder, declare an entry point in the group
+``n6link.decoders``. Its name is the task, and its object is a class with the methods of :class:`Decoder`::
 
     [project.entry-points."n6link.decoders"]
     plate-reader = "my_package:PlateDecoder"
 
-The arithmetic of each task is a pure function in a module of its own, which works without a device: ``pose_heatmap.decode``,
-``yolo_pose.decode``, ``text.pick``, ``text.softmax``.
+The arithmetic of each task is a pure function that also works without a device: ``pose_heatmap.decode``, ``yolo_pose.decode``,
+``logits.pick``, ``logits.softmax``.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _BUNDLED: Final = {
 
 
 class NetworkLike(Protocol):
-    """What a decoder reads of a network."""
+    """The attributes of a network that decoders use."""
 
     @property
     def name(self) -> str: ...  # noqa: D102
@@ -66,7 +66,7 @@ class NetworkLike(Protocol):
 
 
 class ResultLike(Protocol):
-    """What a decoder reads of a result: each output is in ``outputs`` (whole) or in ``reduced``."""
+    """The attributes of a result that decoders use: each output is in ``outputs`` (whole) or in ``reduced``."""
 
     @property
     def network(self) -> NetworkLike: ...  # noqa: D102
@@ -79,29 +79,29 @@ class ResultLike(Protocol):
 
 
 class Decoder(Protocol):
-    """Turns a result into what it means. Implementations have no state."""
+    """Converts a result to objects such as poses. Implementations do not have state."""
 
     def returns(self, network: NetworkLike, **options: object) -> list[Return] | None:
-        """What to ask the device for so that decode() gives the same with less to carry; None = all outputs, whole.
+        """Reductions to request, so that decode() returns the same from less data; None = all outputs, whole.
 
         Args:
             network: the network, with its card.
-            options: those that decode() will be given.
+            options: the options of the decode() call that follows.
         """
 
     def complete(self, result: ResultLike) -> bool:
-        """Whether nothing is missing from a reduced result. If not, the outputs have to be fetched whole."""
+        """Whether a reduced result contains everything that decode() uses. If not, the outputs must be fetched whole."""
         ...
 
     def decode(self, result: ResultLike, **options: object) -> object:
-        """The meaning of a result.
+        """Decodes a result.
 
         Args:
             result: with whole or reduced outputs.
-            options: the decoder's own; they win over those of the card.
+            options: the decoder's own; they override those of the card.
 
         Raises:
-            BadInput: an option that cannot be used, or a reduced result that does not hold what it asks for.
+            BadInput: an option cannot be used, or a reduced result does not contain what the options require.
             CardError: the card does not fit the network.
         """
 
@@ -113,7 +113,7 @@ def _installed() -> EntryPoints:
 
 
 def tasks() -> list[str]:
-    """The tasks that have a decoder."""
+    """The tasks for which a decoder is installed."""
     return sorted({*_BUNDLED, *(point.name for point in _installed())})
 
 
@@ -121,7 +121,7 @@ def get(task: str) -> Decoder:
     """The decoder of a task.
 
     Raises:
-        CardError: there is none, or the package that brings it cannot be imported.
+        CardError: there is none, or the package that contains it cannot be imported.
     """
     if task in _BUNDLED:
         module, name = _BUNDLED[task].split(":")
@@ -130,35 +130,37 @@ def get(task: str) -> Decoder:
         try:
             return cast("type[Decoder]", point.load())()
         except Exception as error:
-            raise CardError(f"The decoder {point.value!r} of task {task!r} cannot be loaded: {error}.") from error
-    raise CardError(f"No decoder for task {task!r} is installed; known are {', '.join(tasks())}.")
+            raise CardError(f"decoder {point.value!r} of task {task!r} cannot be loaded: {error}") from error
+    raise CardError(f"unknown task {task!r}; install its decoder, or choose {', '.join(tasks())}")
 
 
 def card_of(network: NetworkLike) -> Card:
     """The network's card.
 
     Raises:
-        CardError: it has none, or one that cannot be used.
+        CardError: it does not have a card, or the card cannot be used.
     """
     if network.card_problem:
         raise CardError(network.card_problem)
     if network.card is None:
         raise CardError(
-            f"Network {network.name!r} has no card, so that nobody knows what its outputs ({', '.join(network.outputs)}) "
-            f'mean; give one with N6Device(cards=["{network.name}.toml"]) whose task is one of {", ".join(tasks())}.'
+            f"network {network.name!r} does not have a card: what its outputs ({', '.join(network.outputs)}) mean is unknown; "
+            f'pass one: N6Device(cards=["{network.name}.toml"]), with one of the tasks {", ".join(tasks())}'
         )
     return network.card
 
 
 def options_of(card: Card, given: Mapping[str, object], *known: str) -> dict[str, object]:
-    """A decoder's options: those of the card, and over them those that the caller gave.
+    """A decoder's options: those of the card, overridden by those of the caller.
 
     Raises:
-        CardError, BadInput: the card or the caller names one that the decoder does not know.
+        CardError, BadInput: the card or the caller uses an option that the decoder does not have.
     """
     for source, error, options in ("card", CardError, card.options), ("caller", BadInput, given):
         for name in options.keys() - known:
-            raise error(f"The {source} gives the option {name!r}; {card.task} knows {', '.join(known) or 'none'}.")
+            raise error(
+                f"unknown option {name!r} from the {source}; {card.task} accepts {', '.join(known) or 'no options'}"
+            )
     return {**card.options, **given}
 
 
@@ -166,18 +168,18 @@ def whole_output(result: ResultLike, name: str) -> Array:
     """An output of a result.
 
     Raises:
-        BadInput: it was not returned, or only in a reduced form that this decoder does not read.
+        BadInput: it was not returned, or only in a reduced form that this decoder does not use.
     """
     if name not in result.outputs:
         how = f"was returned as {type(result.reduced[name]).__name__}" if name in result.reduced else "was not returned"
-        raise BadInput(f"Output {name!r} {how}, but decode() needs it whole; run with reduce=False.")
+        raise BadInput(f"output {name!r} {how}, but decode() requires the whole output; run with reduce=False")
     return result.outputs[name]
 
 
 def for_network(network: NetworkLike) -> Decoder:
-    """The decoder that a network's card asks for.
+    """The decoder for the task of a network's card.
 
     Raises:
-        CardError: the network has no card, or no decoder knows its task.
+        CardError: the network does not have a card, or no decoder for its task is installed.
     """
     return get(card_of(network).task)

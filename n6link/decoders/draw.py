@@ -1,9 +1,9 @@
-"""Poses drawn into a picture.
+"""Draws poses into a picture.
 
-Colour tells the side of the body: left is cool, right is warm, the middle is green, arms brighter than legs. A joint's size tells its
-score. Each person has a corner frame and a label in a colour of its own as soon as there are two. Strokes suit the size of the
-person and of the picture; they are drawn larger and scaled down, which makes their edges smooth, and stand on a dark
-rim, which keeps them readable on any picture.
+The colour shows the side of the body: left is blue, right is orange or red, the middle is green, and arms are brighter than legs.
+The size of a joint shows its score. If there is more than one person, each has a corner frame and a label in a separate colour.
+The stroke width depends on the size of the person and of the picture. Strokes are drawn at a larger size and scaled down, so that
+their edges are smooth. A dark rim makes them visible on any picture.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _SMOOTH_PIXELS: Final = 24_000_000
 
 
 class Drawable(Protocol):
-    """What a pose has to tell to be drawn; a :class:`n6link.decoders.Pose` does."""
+    """The attributes of a pose that are drawn; :class:`n6link.decoders.Pose` has them."""
 
     @property
     def keypoints(self) -> NDArray[np.float32]:
@@ -48,7 +48,7 @@ class Drawable(Protocol):
 
     @property
     def edges(self) -> tuple[tuple[int, int], ...]:
-        """Pairs of keypoints that belong together."""
+        """Pairs of keypoints that a line connects."""
         ...
 
     @property
@@ -58,7 +58,7 @@ class Drawable(Protocol):
 
     @property
     def box(self) -> NDArray[np.float32] | None:
-        """x0, y0, x1, y1 in pixels, if the network gives one."""
+        """x0, y0, x1, y1 in pixels, if the network has boxes."""
         ...
 
 
@@ -66,9 +66,9 @@ def draw_poses(image: object, poses: Sequence[Drawable], *, threshold: float = 0
     """A copy of a picture with poses drawn into it.
 
     Args:
-        image: uint8 array of shape (h, w) or (h, w, 3) RGB, Pillow image, or path of a file: what the poses were found in.
+        image: the picture of the poses: uint8 array of shape (h, w) or (h, w, 3) RGB, Pillow image, or path of a file.
         poses: in pixels of that picture.
-        threshold: keypoints with a smaller score or outside of the picture are left out, and limbs that end in one.
+        threshold: keypoints with a smaller score or outside of the picture are not drawn, nor limbs that end in one.
         labels: whether to write the score of each pose above it.
 
     Returns:
@@ -77,7 +77,7 @@ def draw_poses(image: object, poses: Sequence[Drawable], *, threshold: float = 0
     Raises:
         BadInput: the picture cannot be read, or Pillow is not installed.
     """
-    with needs_pillow("Drawing makes a picture"):
+    with needs_pillow("drawing poses"):
         from PIL import Image, ImageDraw
     base = Image.fromarray(load(image)).convert("RGB")
     width, height = base.size
@@ -90,14 +90,14 @@ def draw_poses(image: object, poses: Sequence[Drawable], *, threshold: float = 0
         if labels:
             own = _person_colour(index) if len(poses) > 1 else None
             _label(pen, pose, shown, zoom, base.size, own)
-    # Colours are mixed by their opacity, so that the rim does not bleed into transparent pixels.
+    # Colours are weighted by their opacity (mode RGBa): without it, the rim's colour appears in transparent pixels.
     overlay = layer.convert("RGBa").resize(base.size, Image.Resampling.BOX).convert("RGBA")
     base.paste(overlay, (0, 0), overlay)
     return base
 
 
 def _inside(xy: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.bool_]:
-    """Which points lie in the picture: a network may also see joints in the bars of its letterbox."""
+    """Which points are in the picture: a network may also find joints in the bars of its letterbox."""
     return np.asarray(((xy >= 0) & (xy <= np.array(size))).all(axis=1))
 
 
@@ -110,6 +110,7 @@ def _skeleton(pen: ImageDraw.ImageDraw, pose: Drawable, shown: NDArray[np.bool_]
     rim = max(zoom * 0.9, stroke * 0.28)
     limbs = [(a, b, _limb_colour(pose.names, a, b)) for a, b in pose.edges if shown[a] and shown[b]]
     joints = [(k, stroke * (0.6 + min(float(pose.keypoints[k, 2]), 1.0))) for k in np.flatnonzero(shown).tolist()]
+    # First all rims, then all colours: otherwise the rim of one limb covers part of another limb.
     for a, b, _ in limbs:
         _capsule(pen, points[a], points[b], stroke / 2 + rim, (*RIM, 150))
     for k, radius in joints:
@@ -129,12 +130,12 @@ def _label(
     size: tuple[int, int],
     colour: Colour | None,
 ) -> None:
-    """The score above a pose, and a frame of four corners around it if it has a colour of its own."""
+    """The score above a pose, and a frame of four corners around it if it has a separate colour."""
     points = pose.keypoints[shown, :2]
     if pose.box is not None:
         box = np.asarray(pose.box, np.float32)
     elif len(points):
-        # Wide enough for the body around its joints; above the highest one, usually the nose, there is half a head.
+        # Joints are inside the body, so the frame is wider than they are. Above the highest one, usually the nose, is half a head.
         extent = float(np.ptp(points, axis=0).max())
         margin = 0.06 * extent + 0.01 * max(size)
         box = np.concatenate([points.min(axis=0) - (margin, margin + 0.12 * extent), points.max(axis=0) + margin])
@@ -157,7 +158,7 @@ def _label(
     left, top, right, bottom = pen.textbbox((0, 0), text, font=font)
     pad = (bottom - top) * 0.45
     w, h = right - left + 2 * pad, bottom - top + 2 * pad
-    # A frame has its label at a corner, a person alone has it above the highest keypoint.
+    # With a frame the label is at its corner; without a frame it is above the highest keypoint.
     x = x0 if colour or not len(points) else zoom * float(points[points[:, 1].argmin(), 0]) - w / 2
     x = min(max(x, unit), right_end - w)
     y = y0 - h - unit if y0 - h - unit >= 0 else y0 + 2 * unit
@@ -190,7 +191,7 @@ def _is_leg(names: Sequence[str], index: int) -> bool:
 
 
 def _person_colour(index: int) -> Colour:
-    """Hues a golden section apart: neighbours are never alike, however many there are."""
+    """Hues at distances of the golden ratio: neighbours differ clearly for any number of people."""
     red, green, blue = colorsys.hsv_to_rgb((0.14 + index * 0.618034) % 1.0, 0.62, 1.0)
     return round(red * 255), round(green * 255), round(blue * 255)
 

@@ -1,4 +1,4 @@
-"""People as keypoints: what the pose decoders give."""
+"""Poses of people: the results of the pose decoders."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ COCO_EDGES: Final[Edges] = (
     *((5, 11), (6, 12), (11, 12), (11, 13), (13, 15), (12, 14), (14, 16)),
 )
 BODY_NAMES: Final = ("nose", *(f"{side}_{part}" for part in _LIMBS for side in ("left", "right")))
-"""The 13 keypoints of ST's pose networks: COCO's without eyes and ears (ST's own training puts the head's middle first)."""
+"""The 13 keypoints of ST's pose networks: those of COCO without eyes and ears (in ST's own training the first is the head's
+centre)."""
 BODY_EDGES: Final[Edges] = (
     *((0, 1), (0, 2), (1, 2), (1, 3), (3, 5), (2, 4), (4, 6)),
     *((1, 7), (2, 8), (7, 8), (7, 9), (9, 11), (8, 10), (10, 12)),
@@ -44,37 +45,40 @@ class Pose:
     names: tuple[str, ...]
     edges: Edges
     score: float
-    """0..1; of a network without boxes, the mean of its keypoints' scores"""
+    """0..1; for a network without boxes, the mean of the keypoints' scores"""
     box: NDArray[np.float32] | None = None
-    """(4,): left, top, right, bottom; None = the network gives none"""
+    """(4,): left, top, right, bottom; None = the network does not have boxes"""
 
 
 class PoseOptions(TypedDict, total=False):
-    """Options of the decoders of poses; those of heatmaps, which see one person, have none."""
+    """Options of the pose decoders; the decoder of heatmaps, which finds one person, does not have options."""
 
     conf: float
-    """least score of a person, 0..1"""
+    """lowest score of a person, 0..1"""
     iou: float
-    """overlap of two boxes from which on they are the same person, 0..1"""
+    """two boxes that overlap by more than this are the same person, 0..1"""
     max_poses: int
-    """people at most, 1 or more"""
+    """maximum number of people, 1 or more"""
 
 
 def skeleton(card: Card, count: int) -> tuple[tuple[str, ...], Edges]:
-    """Names and edges of a network's keypoints: the card's, else the usual ones of their number, else numbers.
+    """Names and edges of a network's keypoints: the card's, else the usual ones for their number, else numbers.
 
     Raises:
-        CardError: the card names another number of keypoints.
+        CardError: the card has another number of keypoints.
     """
     names, edges = _BY_COUNT.get(count, (tuple(f"keypoint_{i}" for i in range(count)), ()))
     if card.keypoints and len(card.keypoints) != count:
-        raise CardError(f"Card {card.name!r} names {len(card.keypoints)} keypoints, but the network gives {count}.")
+        raise CardError(f"card {card.name!r} has {len(card.keypoints)} keypoints, but the network has {count}")
     if card.edges is not None and any(max(edge) >= count for edge in card.edges):
-        raise CardError(f"Card {card.name!r} has edges to keypoints that the network, which gives {count}, has not.")
+        raise CardError(
+            f"card {card.name!r} has an edge to keypoint {max(map(max, card.edges))}, but the network has {count}; "
+            f"use indices from 0 to {count - 1}"
+        )
     return card.keypoints or names, edges if card.edges is None else card.edges
 
 
 def placement(known: Placement | None, spec: TensorSpec, card: Card) -> Placement:
-    """Where the picture lies in the input: known, or all over it when the caller gave the input's own values."""
+    """The position of the picture in the input: ``known``, or the whole input if the caller passed the input's own values."""
     size = PictureInput(spec, card).size
     return known or Placement(size, size)

@@ -1,8 +1,8 @@
 """One person from heatmaps (MoveNet SinglePose, ST's single pose networks): task ``pose-heatmap``.
 
-Each channel is a picture of where its keypoint may be. The keypoint is the middle of the cell with the largest value, the
-first in row-major order if several are: in int8, a third of all channels have ties. There is no refinement between cells.
-The network always names a place; whether there is anybody is told by the scores, which are the caller's to judge.
+Each channel is a map of scores for one keypoint. The keypoint is the centre of the cell with the largest value. If several cells
+have this value, the first in row-major order is used: in int8, a third of all channels have ties. The position is not refined
+between cells. The network returns a position even if the picture does not contain a person: check the scores.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from n6link.tensors.tensor import Array, TensorSpec, dequantize, is_array
 
 
 def decode(heatmap: object, *, scale: float | None = None, zero_point: int | None = None) -> NDArray[np.float32]:
-    """The place and score of each channel's first maximum.
+    """The position and score of each channel's first maximum.
 
     Args:
         heatmap: (h, w, K) or (1, h, w, K); int8, uint8, int16 or float32. NaN is smaller than every number.
@@ -31,14 +31,14 @@ def decode(heatmap: object, *, scale: float | None = None, zero_point: int | Non
         (K, 3) float32: x and y, 0..1 of the heatmap's size, as (cell + 0.5) / size; score, dequantised.
 
     Raises:
-        BadInput: no array, or not a heatmap's shape or type.
+        BadInput: not an array, or not the shape or type of heatmaps.
     """
     if not is_array(heatmap) or heatmap.dtype not in reduce.REDUCIBLE:
         what = getattr(heatmap, "dtype", type(heatmap).__name__)
-        raise BadInput(f"Heatmaps are arrays of int8, uint8, int16 or float32; got {what}.")
+        raise BadInput(f"heatmaps must be an array of int8, uint8, int16 or float32; got {what}")
     shape = heatmap.shape[1:] if heatmap.ndim == 4 and heatmap.shape[0] == 1 else heatmap.shape
     if len(shape) != 3 or 0 in shape:
-        raise BadInput(f"Heatmaps have the shape (h, w, K) or (1, h, w, K); got {heatmap.shape}.")
+        raise BadInput(f"heatmaps must have the shape (h, w, K) or (1, h, w, K); got {heatmap.shape}")
     peaks = find_peaks(heatmap.reshape(shape))
     keypoints = locate(peaks, *shape[:2])
     keypoints[:, 2] = peaks.values if scale is None else dequantize(peaks.values, scale, zero_point or 0)
@@ -51,14 +51,14 @@ def find_peaks(heatmap: Array) -> Peaks:
     channels = np.arange(cells.shape[1])
     indices = cells.argmax(axis=0)
     values = cells[indices, channels]
-    if values.dtype.kind == "f" and np.isnan(values).any():  # numpy takes NaN for the largest
+    if values.dtype.kind == "f" and np.isnan(values).any():  # for numpy's argmax NaN is the largest value
         indices = (cells == np.fmax.reduce(cells, axis=0)).argmax(axis=0)
         values = cells[indices, channels]
     return Peaks(indices, values)
 
 
 def locate(peaks: Peaks, height: int, width: int) -> NDArray[np.float32]:
-    """(K, 3) keypoints whose x and y are set to the middle of the peaks' cells, 0..1."""
+    """(K, 3) keypoints; x and y are the centres of the peaks' cells, 0..1; the score is not set."""
     keypoints = np.empty((len(peaks.indices), 3), np.float32)
     rows, columns = np.divmod(peaks.indices, width)
     keypoints[:, 0] = (columns + 0.5) / width
@@ -67,20 +67,20 @@ def locate(peaks: Peaks, height: int, width: int) -> NDArray[np.float32]:
 
 
 class PoseHeatmap:
-    """The decoder of ``pose-heatmap``; decode() gives a list of one :class:`Pose`."""
+    """The decoder of ``pose-heatmap``; decode() returns a list of one :class:`Pose`."""
 
     def returns(self, network: NetworkLike, **options: object) -> list[Return] | None:
-        """The peak of each channel, where the device can find it."""
+        """The peak of each channel, if devices reduce the dtype."""
         options_of(card_of(network), options)
         index, spec = _heatmap(network)
         return [reduce.argmax(index, spec)] if spec.dtype in reduce.REDUCIBLE else None
 
     def complete(self, result: ResultLike) -> bool:
-        """Always: nobody looks at more than the peaks."""
+        """Always: decode() uses only the peaks."""
         return True
 
     def decode(self, result: ResultLike, **options: object) -> list[Pose]:
-        """The one person that the network looks for, in source pixels; points may lie outside of the picture."""
+        """The one person that the network finds, in source pixels; points may be outside of the picture."""
         network, card = result.network, card_of(result.network)
         options_of(card, options)
         _, spec = _heatmap(network)
@@ -97,8 +97,8 @@ class PoseHeatmap:
 
 
 def _heatmap(network: NetworkLike) -> tuple[int, TensorSpec]:
-    """Index and spec of the output that holds the heatmaps."""
+    """Index and spec of the output that contains the heatmaps."""
     spec = card_of(network).decoded_output(network.outputs)
     if len(spec.shape) not in (3, 4) or (len(spec.shape) == 4 and spec.shape[0] != 1):
-        raise CardError(f"Output {spec.name!r} of shape {spec.shape} holds no heatmaps, which are (1, h, w, K).")
+        raise CardError(f"output {spec.name!r} has shape {spec.shape}; heatmaps must be (1, h, w, K)")
     return list(network.outputs).index(spec.name), spec

@@ -1,13 +1,13 @@
 """Several people from a YOLOv8 or YOLO11 pose head: task ``yolo-pose``.
 
-The output holds one candidate an anchor: box centre x and y, width, height, score, and x, y, score of each keypoint; sigmoids
-are applied by the network. It lies channel-major, [5 + 3K, N], or row-major, [N, 5 + 3K]. Decoding is, in this order:
+The output contains one candidate per anchor: box centre x and y, width, height, score, and x, y, score of each keypoint; the
+network applies the sigmoids. It is channel-major, [5 + 3K, N], or row-major, [N, 5 + 3K]. Decoding has three steps:
 
-1. keep candidates whose score is at least ``conf``, by comparing raw values: nothing is dequantised that is not kept;
-2. sort by score descending, equal scores by lower index (in int8 most candidates share their score with another);
-3. take the best, drop all whose boxes overlap it by more than ``iou`` (intersection over union), and repeat.
+1. keep candidates whose score is at least ``conf``; raw values are compared, and only the kept candidates are dequantised;
+2. sort by score descending, equal scores by lower index (in int8 most candidates have the same score as another);
+3. take the best, remove all whose boxes overlap it by more than ``iou`` (intersection over union), and repeat.
 
-The first step is what a device's THRESHOLD reduction does, so both forms of a result meet in :func:`suppress`.
+A device's THRESHOLD reduction does the first step; :func:`suppress` does the others for whole and reduced outputs.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ CONF: Final = 0.25
 IOU: Final = 0.45
 """Default of ``iou``, of the same origin as CONF."""
 MAX_POSES: Final = 20
-"""Default of ``max_poses``: what ST's evaluation of this network keeps."""
+"""Default of ``max_poses``, as in ST's evaluation of this network."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,7 +49,7 @@ class Detection:
     keypoints: NDArray[np.float32]
     """(K, 3): x, y, score"""
     index: int
-    """the anchor that found it"""
+    """index of its anchor"""
 
 
 def decode(
@@ -71,8 +71,8 @@ def decode(
         conf: lowest score, 0..1.
         iou: largest overlap of two boxes that are kept, 0..1.
         max_poses: at most this many.
-        keypoints: K, to tell the channels from the anchors. If neither side of the array fits it, the one side that is
-            5 + 3K for some other K holds the channels.
+        keypoints: K, to find the axis of the channels. If neither side of the array is 5 + 3K, the smaller side that is
+            5 + 3K for another K contains the channels.
 
     Raises:
         BadInput: another shape, integers without a scale, or an option out of range.
@@ -132,10 +132,10 @@ def _keep(boxes: NDArray[np.float32], iou: float, limit: int) -> list[int]:
 
 
 def channel_axis(shape: tuple[int, ...], keypoints: int = 17) -> int:
-    """Which axis of a head's output, without leading 1, holds the 5 + 3K channels.
+    """The axis of the 5 + 3K channels in a pose head's output, without leading 1.
 
     Raises:
-        BadInput: none, or it cannot be told.
+        BadInput: neither axis fits.
     """
     if len(shape) == 2 and 0 not in shape:
         if SCORE + 1 + 3 * keypoints in shape:
@@ -143,14 +143,14 @@ def channel_axis(shape: tuple[int, ...], keypoints: int = 17) -> int:
         fitting = [side for side in sorted(shape) if side > SCORE + 1 and (side - SCORE - 1) % 3 == 0]
         if fitting:
             return shape.index(fitting[0])
-    raise BadInput(f"A pose head has the shape [5 + 3K, N] or [N, 5 + 3K]; got {shape}.")
+    raise BadInput(f"the output of a pose head must have the shape [5 + 3K, N] or [N, 5 + 3K]; got {shape}")
 
 
 class YoloPose:
-    """The decoder of ``yolo-pose``; options are ``conf``, ``iou`` and ``max_poses``; decode() gives a list of :class:`Pose`."""
+    """The decoder of ``yolo-pose``, with options ``conf``, ``iou`` and ``max_poses``; decode() returns a list of :class:`Pose`."""
 
     def returns(self, network: NetworkLike, **options: object) -> list[Return] | None:
-        """The candidates whose score passes ``conf``, as many as take no more bytes than the whole output."""
+        """The candidates whose score is at least ``conf``, at most as many as fit in the bytes of the whole output."""
         card = card_of(network)
         conf, _, _ = _options(card, options)
         index, spec, axis = _head(card, network)
@@ -165,10 +165,10 @@ class YoloPose:
         return not isinstance(rows, Rows) or rows.complete
 
     def decode(self, result: ResultLike, **options: object) -> list[Pose]:
-        """The people in the picture, best first, in source pixels; what reaches over its edge is moved onto it.
+        """The people in the picture, best first, in source pixels; points outside of the picture are moved to its edge.
 
         Raises:
-            BadInput: an option out of range, a reduced result that is not complete, or a lower ``conf`` than it was reduced with.
+            BadInput: an option is out of range, or a reduced result is not complete or was reduced with a higher ``conf``.
         """
         network, card = result.network, card_of(result.network)
         conf, iou, max_poses = _options(card, options)
@@ -195,24 +195,24 @@ class YoloPose:
 
 
 def _head(card: Card, network: NetworkLike) -> tuple[int, TensorSpec, int]:
-    """Index and spec of the output that holds the candidates, and which of its last two axes holds the channels."""
+    """Index and spec of the output that contains the candidates, and the channel axis (0 or 1 of its last two axes)."""
     spec = card.decoded_output(network.outputs)
     try:
         axis = channel_axis(spec.shape[1:] if spec.shape[0] == 1 else spec.shape, len(card.keypoints) or 17)
     except BadInput as error:
-        raise CardError(f"Output {spec.name!r} is no pose head. {error}") from None
+        raise CardError(f"output {spec.name!r} is not a pose head: {error}") from None
     return list(network.outputs).index(spec.name), spec, axis
 
 
 def _passing(rows: Rows, spec: TensorSpec, conf: float) -> tuple[Array, Array]:
-    """Step 1 on a reduced output, which may have been reduced with a lower threshold."""
+    """Step 1 for a reduced output, whose request may have had a lower threshold."""
     if not rows.complete:
         raise BadInput(
-            f"{rows.count} candidates passed, but only {len(rows.indices)} were returned; run with reduce=False."
+            f"{rows.count} candidates passed, but the device returned only {len(rows.indices)}; run with reduce=False"
         )
     lowest = reduce.lowest_raw(conf, spec.dtype, spec.scale, spec.zero_point)
     if lowest < rows.threshold:
-        raise BadInput(f"The device was asked for fewer candidates than conf={conf} lets pass; run with reduce=False.")
+        raise BadInput(f"conf={conf} is lower than in the request to the device; run with reduce=False")
     passing = rows.values[:, SCORE] >= lowest
     return rows.values[passing], rows.indices[passing]
 
@@ -225,11 +225,11 @@ def _options(card: Card, given: Mapping[str, object]) -> tuple[float, float, int
 
 def _check(conf: object, iou: object, max_poses: object) -> tuple[float, float, int]:
     if not (isinstance(max_poses, Integral) and int(max_poses) >= 1):
-        raise BadInput(f"max_poses is {max_poses!r}; it has to be a whole number from 1 on.")
+        raise BadInput(f"max_poses is {max_poses!r}; it must be a whole number, 1 or more")
     return _share("conf", conf), _share("iou", iou), int(max_poses)
 
 
 def _share(name: str, value: object) -> float:
     if not (isinstance(value, Real) and 0 <= float(value) <= 1):
-        raise BadInput(f"{name} is {value!r}; it has to be a number from 0 to 1.")
+        raise BadInput(f"{name} is {value!r}; it must be a number from 0 to 1")
     return float(value)

@@ -1,7 +1,6 @@
-"""The monitor on a terminal: it has the device watched, listens to keys, and draws.
+"""The monitor on a terminal: runs the watcher, reads keys, and draws the screen.
 
-The screen is drawn when there is something new, and at least once a second for its clocks where readings come more
-rarely.
+The screen is drawn after every change. If readings are more than a second apart, it is also drawn once per second for its clocks.
 """
 
 from __future__ import annotations
@@ -32,23 +31,23 @@ if TYPE_CHECKING:
     from n6link.tensors.card import Card
 
 CLOCK: Final = 1.0
-"""seconds after which the screen is drawn though nothing has come"""
+"""maximum seconds between two drawings"""
 FRAME: Final = 0.05
-"""seconds between two drawings, however much comes"""
+"""minimum seconds between two drawings"""
 MESSAGE: Final = 4.0
-"""seconds for which the answer to a key stays"""
+"""seconds for which the message about a key is shown"""
 TITLE: Final = "n6link monitor"
 DEMO: Final = ("movenet13", "tinybert")
-"""networks that a demonstration keeps busy"""
+"""networks that run in a demonstration"""
 LEVELS: Final = (LogLevel.DEBUG, LogLevel.INFO, LogLevel.WARNING, LogLevel.ERROR)
 
 
 class Monitor:
-    """Watches a device until it is told to quit. Arguments are those of :class:`~n6link.monitor.watch.Watcher`.
+    """Shows a device until the user quits. Arguments are those of :class:`~n6link.monitor.watch.Watcher`.
 
     Attributes:
-        model: what the device has said so far.
-        watcher: what reads the device into it.
+        model: the data of the device.
+        watcher: reads the device into the model.
     """
 
     def __init__(
@@ -71,7 +70,7 @@ class Monitor:
     # ---- keys
 
     async def press(self, key: str, console: Console) -> bool:
-        """Does what a key stands for; False = quit."""
+        """Executes the command of a key; False = quit."""
         if self._help:
             self._help = False
         elif key in ("q", "Q"):
@@ -100,26 +99,26 @@ class Monitor:
         self.model.first = max(min(self.model.first + pages * page, len(view.epochs) - page), 0)
 
     async def _command(self, key: str) -> None:
-        """Keys that ask the device something."""
+        """Keys that send a request to the device."""
         try:
             if key == "r":
                 await self.watcher.reset()
-                self._say("the device's statistics start anew")
+                self._say("the device's statistics were reset")
             else:
                 level = LEVELS[(LEVELS.index(self.model.log_level) + 1) % len(LEVELS)]
                 await self.watcher.set_log_level(level)
-                self._say(f"log lines from {level.name} on")
+                self._say(f"log level {level.name}")
         except N6Error as error:
             self._say(str(error))
 
     def recorded(self, console: Console) -> Console:
-        """What is on this console now, on one that can be exported."""
+        """A copy of this console's screen that can be exported."""
         copy = Console(record=True, width=console.width, height=console.height, file=io.StringIO(), force_terminal=True)
         copy.print(self.screen(copy), height=copy.height)
         return copy
 
     def save(self, console: Console, folder: Path) -> str:
-        """Writes what is on the screen as SVG and HTML; returns a sentence with the files' name."""
+        """Writes the screen as SVG and HTML; returns a message with the files' names."""
         name = f"n6link-monitor-{datetime.now():%Y%m%d-%H%M%S}"
         copy = self.recorded(console)
         try:
@@ -135,11 +134,11 @@ class Monitor:
     # ---- the screen
 
     def view(self) -> View:
-        """What is known now, as plain data."""
+        """The present content of the screen, as plain data."""
         return self.model.view(time.monotonic())
 
     def screen(self, console: Console, *, footer: bool = True) -> RenderableType:
-        """What is to be seen now."""
+        """The present screen."""
         if time.monotonic() > self._message_until:
             self.model.message = ""
         if self._help:
@@ -147,7 +146,7 @@ class Monitor:
         return screen.render(self.view(), console.width, console.height, footer=footer)
 
     async def run(self, console: Console) -> None:
-        """Shows the monitor on a terminal until q is pressed; on anything else, prints a screen every interval.
+        """Shows the monitor on a terminal until q is pressed; on other outputs, prints a screen per interval.
 
         Raises:
             N6Error: as :meth:`Watcher.watch`, in a group.
@@ -169,7 +168,7 @@ class Monitor:
 
     async def _print(self, console: Console) -> None:
         await anyio.sleep(min(CLOCK, self.watcher.interval))
-        with suppress(SystemExit):  # with this, rich says that nobody reads any more
+        with suppress(SystemExit):  # rich raises this if the reader has closed the pipe
             while True:
                 console.print(self.screen(console, footer=False), height=console.height)
                 await anyio.sleep(self.watcher.interval)
@@ -184,7 +183,7 @@ class Monitor:
                 await self._changed.wait()
 
     async def _heed_signals(self, scope: anyio.CancelScope) -> None:
-        """A terminal that changes its size is drawn anew; a request to end leaves the terminal as it was."""
+        """Draws the screen again if the terminal's size changes; a request to end restores the terminal."""
         if sys.platform != "win32":
             with anyio.open_signal_receiver(signal.SIGWINCH, signal.SIGTERM, signal.SIGHUP) as signals:
                 async for number in signals:

@@ -23,14 +23,14 @@ _NAMES: Final = {
 }
 _SCAN_CODES: Final = {"H": "up", "P": "down", "I": "page up", "Q": "page down"}
 _POLL: Final = 0.05
-"""seconds between two looks at the keyboard, where it cannot be waited for"""
+"""seconds between two checks of the keyboard, on systems that cannot wait for it"""
 
 
 @contextmanager
 def single_keys(fd: int) -> Generator[None, None, None]:
-    """Switches a terminal to single keys without echo; what was set before comes back at the end.
+    """Switches a terminal to single keys without echo; the previous mode is restored at the end.
 
-    Ctrl-C still interrupts. Ctrl-Z does not stop the program, whose screen would stay behind.
+    Ctrl-C still interrupts. Ctrl-Z does not stop the program: its screen would stay on the terminal.
     """
     if sys.platform == "win32":
         yield
@@ -46,12 +46,12 @@ def single_keys(fd: int) -> Generator[None, None, None]:
         termios.tcsetattr(fd, termios.TCSANOW, mode)
         yield
     finally:
-        with suppress(termios.error):  # the terminal has gone
+        with suppress(termios.error):  # the terminal was closed
             termios.tcsetattr(fd, termios.TCSADRAIN, before)
 
 
 async def read_keys(fd: int) -> AsyncGenerator[str, None]:
-    """Keys as they are pressed: characters, ``up``, ``down``, ``page up``, ``page down``. Ends with the terminal."""
+    """Pressed keys: characters, ``up``, ``down``, ``page up``, ``page down``. Ends when the terminal is closed."""
     if sys.platform == "win32":
         import msvcrt
 
@@ -71,7 +71,7 @@ async def read_keys(fd: int) -> AsyncGenerator[str, None]:
 
 
 def split(pressed: bytes) -> list[str]:
-    """The keys in what a terminal sent at once; an escape sequence without a meaning is the key ``escape``."""
+    """The keys in one block of bytes from a terminal; an unknown escape sequence is the key ``escape``."""
     return [
         _NAMES.get(key, "escape") if key.startswith(b"\x1b") else key.decode("latin-1") for key in _KEY.findall(pressed)
     ]

@@ -1,4 +1,4 @@
-"""Lines of the screen: rules with titles, and tables whose columns have fixed widths. Nothing is wider than asked."""
+"""Lines of the screen: titles with a rule, and tables with columns of fixed width. Lines are never wider than requested."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Cell = str | tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Column(Generic[T]):
-    """A column of a table: how wide it is, and what it says of each row."""
+    """A column of a table: its width, and a function from a row to its cell."""
 
     title: str
     width: int
@@ -25,12 +25,12 @@ class Column(Generic[T]):
 
 
 def line(*parts: tuple[str, str]) -> Text:
-    """One line of texts and their styles."""
+    """One line from texts and their styles."""
     return Text.assemble(*parts, no_wrap=True, overflow="ellipsis")
 
 
 def heading(title: str, width: int, note: str = "") -> Text:
-    """A title, a line, and a note at its end if there is room for one."""
+    """A title, a horizontal rule, and a note at the right if it fits."""
     shown = set_cell_size(title, width) if cell_len(title) > width else title
     tail = f" {note}" if note and cell_len(shown) + cell_len(note) + 4 <= width else ""
     fill = max(width - cell_len(shown) - cell_len(tail) - 1, 0)
@@ -38,7 +38,7 @@ def heading(title: str, width: int, note: str = "") -> Text:
 
 
 def fit(text: str, width: int, left: bool) -> str:
-    """A text in exactly so many cells of the terminal."""
+    """A text, padded or cut to exactly ``width`` cells of the terminal."""
     used = cell_len(text)
     if used > width:
         return set_cell_size(text, width - 1) + "…"
@@ -46,7 +46,8 @@ def fit(text: str, width: int, left: bool) -> str:
 
 
 def rows_of(columns: Sequence[Column[T]], rows: Sequence[T], *, gap: int) -> list[Text]:
-    """One line a row; a rich table, which finds its widths itself, takes several times as long to draw."""
+    """One line per row."""
+    # A rich table, which calculates the widths of its columns, takes several times as long.
     lines: list[Text] = []
     for row in rows:
         line = Text(no_wrap=True, overflow="crop")

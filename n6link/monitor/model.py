@@ -1,12 +1,10 @@
-"""From readings of a device to what a screen shows. No IO, no clock, no drawing.
+"""Converts readings of a device to the content of a screen. Without IO, clock and drawing.
 
-Rates are differences of two readings, divided by the device's own time between them, so that a slow link or a busy
-host does not distort them; the first reading alone gives the means since the statistics were reset. Latencies are the
-``last`` inference time of each reading in which a network ran, over the last :data:`WINDOW` readings; epoch times are means
-since the statistics were reset.
+A rate is the difference of two readings, divided by the difference of their device times: a slow link or a busy host does not
+change it. With only one reading, rates are means since the statistics were reset. Latencies are the ``last`` inference time of each
+reading in which a network ran, over the last :data:`WINDOW` readings. Epoch times are means since the statistics were reset.
 
-What a device has said is a :class:`History`. Pausing shows a copy of it, while the real one goes on: nothing is missing
-afterwards.
+A :class:`History` contains the data of a device. During a pause a copy is shown, and the original continues to collect.
 """
 
 from __future__ import annotations
@@ -40,9 +38,9 @@ from n6link.protocol import EpochKind, LogLevel
 from n6link.session.stats import NetworkStats, Stats
 
 WINDOW: Final = 120
-"""readings, and round trips, that percentiles and sparklines look back on"""
+"""number of readings, and of round trips, for percentiles and sparklines"""
 RATE_WINDOW: Final = 5
-"""readings that rates are a mean of"""
+"""number of readings for the mean of a rate"""
 LOG_LINES: Final = 200
 
 _NEVER_RAN: Final = NetworkStats(0, 0, 0, 0, 0, 0, 0.0, 0.0, 0.0, 0.0, 0.0)
@@ -50,33 +48,33 @@ _NEVER_RAN: Final = NetworkStats(0, 0, 0, 0, 0, 0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What a device has said, oldest first."""
+    """The data of a device, oldest first."""
 
     readings: deque[Stats] = field(default_factory=lambda: deque(maxlen=WINDOW))
     round_trips: deque[float] = field(default_factory=lambda: deque(maxlen=WINDOW))
     """seconds"""
     epochs: dict[str, EpochStats] = field(default_factory=dict)
-    """the newest ones of each network that was selected"""
+    """the newest of each network that was selected"""
     log: deque[LogLine] = field(default_factory=lambda: deque(maxlen=LOG_LINES))
 
     def copy(self) -> History:
-        """A history that will not grow with this one."""
+        """An independent copy."""
         return History(self.readings.copy(), self.round_trips.copy(), self.epochs.copy(), self.log.copy())
 
 
 @dataclass(slots=True)
 class Model:
-    """Collects what a device says; every method is plain bookkeeping. Times are those of one monotonic clock."""
+    """Collects the data of a device. Times are those of one monotonic clock."""
 
     since: float = 0.0
-    """when the present state began"""
+    """start of the present state"""
     order: Order = "time"
     first: int = 0
-    """row of the epoch blocks with which the screen begins"""
+    """first row of the epoch blocks on the screen"""
     message: str = ""
     log_level: LogLevel = LogLevel.INFO
     selected: str = ""
-    """name of a network; it stays selected when a device comes back"""
+    """name of a network; it stays selected after a reconnection"""
     history: History = field(default_factory=History)
     _identity: Identity | None = None
     _state: State = "waiting"
@@ -84,7 +82,7 @@ class Model:
     _held: History | None = None
 
     def connected(self, identity: Identity, at: float) -> None:
-        """A device answers. What was measured over an earlier connection is forgotten, the log stays."""
+        """A device was connected. Measurements of an earlier connection are deleted; the log is kept."""
         self._identity = replace(
             identity,
             url=clean(identity.url),
@@ -101,14 +99,15 @@ class Model:
             self.selected = next(iter(identity.networks), "")
 
     def absent(self, reason: str, at: float) -> None:
-        """No device answers, or not any more; what was measured last stays on the screen."""
+        """There is no connection; the last measurements stay on the screen."""
         if self._state == "connected":
             self._state, self.since = "lost", at
         self._reason = clean(reason)
 
     def add(self, stats: Stats) -> None:
-        """A reading."""
+        """Adds a reading."""
         readings = self.history.readings
+        # Another program has reset the statistics: differences to earlier readings would be wrong.
         if readings and stats.since != readings[-1].since:
             readings.clear()
         readings.append(stats)
@@ -119,34 +118,34 @@ class Model:
         self.history.epochs.clear()
 
     def add_round_trip(self, seconds: float) -> None:
-        """A round trip."""
+        """Adds a round trip."""
         self.history.round_trips.append(seconds)
 
     def add_epochs(self, network: str, epochs: EpochStats) -> None:
-        """Accumulated epoch timers."""
+        """Adds accumulated epoch timers."""
         self.history.epochs[network] = epochs
 
     def add_log(self, line: LogLine) -> None:
-        """A log line."""
+        """Adds a log line."""
         self.history.log.append(replace(line, text=clean(line.text)))
 
     def select(self, step: int) -> None:
-        """Moves the selection, round and round."""
+        """Moves the selection; after the last network follows the first."""
         names = self._identity.networks if self._identity else ()
         if names:
             self.selected, self.first = names[(names.index(self.selected) + step) % len(names)], 0
 
     @property
     def paused(self) -> bool:
-        """Whether the screen stands still."""
+        """Whether the screen is paused."""
         return self._held is not None
 
     def pause(self) -> None:
-        """Holds what is shown, or goes on with what has come since."""
+        """Pauses the screen, or continues with the present data."""
         self._held = None if self._held else self.history.copy()
 
     def view(self, now: float) -> View:
-        """What to show at this time."""
+        """The content of the screen at this time."""
         history, identity = self._held or self.history, self._identity
         newest = history.readings[-1] if history.readings else None
         epochs = history.epochs.get(self.selected)
@@ -178,7 +177,7 @@ class Model:
 
 
 def _network_rows(identity: Identity, readings: deque[Stats], selected: str) -> tuple[NetworkRow, ...]:
-    """One row a network; a device with very many reports the first ones."""
+    """One row per network; a device with very many networks reports only the first ones."""
     rows: list[NetworkRow] = []
     for index, name in enumerate(identity.networks):
         seen = [(r.time - r.since, r.networks[index]) for r in readings if index < len(r.networks)]
@@ -187,7 +186,7 @@ def _network_rows(identity: Identity, readings: deque[Stats], selected: str) -> 
 
 
 def _network_row(name: str, selected: bool, seen: Sequence[tuple[float, NetworkStats]]) -> NetworkRow:
-    """The row of a network with these counters, each so many seconds after the statistics were reset."""
+    """The row of a network from its counters, each with its time in seconds since the statistics were reset."""
     newest = seen[-1][1] if seen else _NEVER_RAN
     latencies = [new.last for (_, old), (_, new) in pairwise(seen) if new.runs > old.runs]
     if newest.runs and not latencies:
@@ -212,7 +211,7 @@ def _network_row(name: str, selected: bool, seen: Sequence[tuple[float, NetworkS
 
 
 def _rate(seen: Sequence[tuple[float, int]]) -> float:
-    """How fast a counter grows that stood at these values, each so many seconds after it was 0."""
+    """The rate of a counter, from its values, each with its time in seconds since the counter was 0."""
     if not seen:
         return 0.0
     (begin, low), (end, high) = (seen[0] if len(seen) > 1 else (0.0, 0)), seen[-1]
@@ -220,7 +219,7 @@ def _rate(seen: Sequence[tuple[float, int]]) -> float:
 
 
 def _use(epochs: EpochStats, identity: Identity | None, newest: Stats | None, selected: str) -> TimeUse:
-    """Where the time of the selected network goes, in the mean since the statistics were reset."""
+    """The use of time by the selected network, as a mean since the statistics were reset."""
     names = identity.networks if identity else ()
     index = names.index(selected) if selected in names else len(names)
     known = newest is not None and index < len(newest.networks)
@@ -251,7 +250,7 @@ def _summary(network: str, epochs: EpochStats, use: TimeUse) -> EpochSummary:
 
 
 def _link_row(history: History, line: float) -> LinkRow:
-    """The link at the newest reading, over a line that carries so many bytes a second; 0 = unknown."""
+    """The link at the newest reading; ``line`` is the capacity in bytes per second, 0 = unknown."""
     recent = [(stats.time - stats.since, stats.link) for stats in list(history.readings)[-RATE_WINDOW:]]
     link = recent[-1][1]
     up = _rate([(at, counts.rx_bytes) for at, counts in recent])

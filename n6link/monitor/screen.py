@@ -1,8 +1,8 @@
-"""A :class:`~n6link.monitor.view.View` as rich renderables, for any size; useful from 80x24, better at 200x60.
+"""Converts a :class:`~n6link.monitor.view.View` to rich renderables for any size; useful from 80x24, better at 200x60.
 
-The screen is a stack of sections, each under a rule with its title: header, networks, epochs, memory pools beside the
-link, log, footer. From :data:`WIDE` columns on, pools, link and log stand in a second column. :func:`sizes` divides the
-height: what the small tables leave goes to the epochs and the log.
+The screen consists of sections with titles: header, networks, epochs, memory pools and link side by side, log, footer. From
+:data:`WIDE` columns, pools, link and log are in a second column. :func:`sizes` divides the height: epochs and log get the lines
+that the small tables do not use.
 """
 
 from __future__ import annotations
@@ -31,30 +31,30 @@ HELP: Final = (
     ("e", "epochs in the order of the network"),
     ("t", "epochs by time, slowest first"),
     ("page up/down", "scroll through the epochs"),
-    ("p", "hold the screen, and go on"),
+    ("p", "pause or continue the screen"),
     ("r", "reset the statistics of the device"),
     ("l", "next log level of the device"),
-    ("s", "save the screen as SVG and HTML, here"),
+    ("s", "save the screen as SVG and HTML in the current folder"),
     ("?", "this help"),
     ("q", "quit"),
 )
 
 SMALLEST: Final = (40, 12)
 WIDE: Final = 180
-"""columns from which on there are two columns of sections"""
+"""terminal width for two columns of sections"""
 SIDE: Final = 76
-"""columns of the second one"""
+"""width of the second column"""
 ABREAST: Final = 78
-"""columns from which on pools and link stand side by side"""
+"""terminal width for pools and link side by side"""
 ROOMY: Final = 22
-"""lines from which on pools, link and log are shown"""
+"""terminal height for pools, link and log"""
 LINK_WIDTH: Final = 40
 _LINK_LINES: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """Lines of each table; 0 = its section is not shown."""
+    """Number of lines of each table; 0 = its section is not shown."""
 
     networks: int
     epochs: int
@@ -86,9 +86,9 @@ def sizes(view: View, width: int, height: int) -> Sizes:
 
 
 def render(view: View, width: int, height: int, *, footer: bool = True) -> RenderableType:
-    """The whole screen, without the footer's line for keys if nobody can press any."""
+    """The whole screen, without the footer that lists the keys if there is no keyboard."""
     if width < SMALLEST[0] or height < SMALLEST[1]:
-        return Group(line((f"{view.state}; needs {SMALLEST[0]}x{SMALLEST[1]} characters", "dim")))
+        return Group(line((f"{view.state}; requires {SMALLEST[0]}x{SMALLEST[1]} characters", "dim")))
     head = _header(view, width)
     if view.identity is None:
         return Group(head, Text(), Text(view.reason or "Waiting for a device ...", style="yellow"))
@@ -115,18 +115,18 @@ def render_help(view: View) -> RenderableType:
     """The help screen."""
     table = Table(box=None, header_style="bold", title="n6link monitor", title_justify="left")
     table.add_column("key", style="bold", no_wrap=True)
-    table.add_column("what it does")
+    table.add_column("action")
     for key, what in HELP:
         table.add_row(key, what)
     about = [Text(NPU_KINDS)]
     if view.summary:
         about.append(Text(f"Epoch times: {view.summary.origin}, mean since the last reset."))
-    about.append(Text("Rates of the link: all bytes on the line, and their share of what it carries."))
+    about.append(Text("Rates of the link: all bytes on the line, and their share of the line's capacity."))
     return Group(table, Text(), *about, Text(), Text("any key closes this help", style="dim"))
 
 
 def _side(view: View, lines: Sizes, width: int) -> list[Layout]:
-    """Pools, link and log, as far as there is room for them."""
+    """Pools, link and log, if they fit."""
     if not lines.link:
         return []
     log = Layout(_log(view, lines.log, width), size=lines.log + 1)
@@ -148,12 +148,12 @@ def _side(view: View, lines: Sizes, width: int) -> list[Layout]:
 
 
 def _fitting(width: int, *columns: tuple[int, Column[NetworkRow]]) -> list[Column[NetworkRow]]:
-    """The columns for a table of this width, of those that name the least one."""
+    """The columns whose minimum table width is at most ``width``."""
     return [column for least, column in columns if width >= least]
 
 
 def _count(count: int, style: str) -> Cell:
-    """A counter that stands out when it is not 0."""
+    """A counter, with ``style`` if it is not 0."""
     return short(count), style if count else "dim"
 
 
@@ -219,7 +219,7 @@ def _epochs(view: View, lines: int, width: int) -> RenderableType:
     summary, rows = view.summary, view.epochs
     if not summary or not rows:
         ran = any(row.selected and row.runs for row in view.networks)
-        nothing = "no times of its epochs" if ran else "no inference yet"
+        nothing = "epoch times are not available" if ran else "no inference yet"
         where = f"epochs of {summary.network}" if summary else "epochs"
         return Group(heading(where, width), _legend(None, width), line((nothing, "dim")))
     order = "slowest first" if view.order == "time" else "in order"
@@ -255,7 +255,7 @@ def _epochs(view: View, lines: int, width: int) -> RenderableType:
 
 
 def _legend(summary: EpochSummary | None, width: int) -> Text:
-    """The kinds, each with its share of the time; and the offload, counted both ways, with the overhead if there is room."""
+    """The kinds, each with its share of the time, and the offload by count and by time, with the overhead if it fits."""
     shares = {row.kind: f" {100 * row.share:.1f} %" for row in summary.kinds if row.blocks} if summary else {}
     parts: list[tuple[str, str]] = []
     for kind, (style, glyph) in KIND_STYLES.items():
@@ -272,7 +272,7 @@ def _legend(summary: EpochSummary | None, width: int) -> Text:
 
 
 def _pools(view: View, lines: int, width: int) -> RenderableType:
-    """Memory pools. A full one is a warning, except on a virtual board, where no pool has a limit."""
+    """Memory pools. A pool that is almost full is a warning, except on a virtual board, whose pools do not have limits."""
     pools, real = view.pools, view.identity is not None and not view.identity.simulated
 
     def figures(pool: PoolRow) -> str:

@@ -1,4 +1,4 @@
-"""Everything that a screen of the monitor shows, as plain data. Sizes are bytes, times seconds, rates a second."""
+"""The content of a screen of the monitor as plain data. Sizes are in bytes, times in seconds, rates per second."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from n6link.protocol import EpochKind
 Order = Literal["time", "index"]
 State = Literal["waiting", "connected", "lost"]
 SCREEN_ONLY: Final = ("state", "state_seconds", "reason", "order", "first", "paused", "log", "log_level", "message")
-"""fields of a :class:`View` that are no part of a reading"""
+"""fields of a :class:`View` that are not part of a reading"""
 
 
 def clean(text: str) -> str:
-    """Text from a device, ready to stand on a terminal: one line without control characters."""
+    """Text from a device as one line without control characters: they could change the terminal."""
     return "".join(letter if letter.isprintable() else "·" for letter in text.rstrip().expandtabs(4))
 
 
@@ -31,7 +31,7 @@ class PoolRow:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What does not change while a device is connected."""
+    """Data that do not change while a device is connected."""
 
     url: str
     board: str
@@ -76,7 +76,7 @@ class EpochRow:
     operation: str
     kind: EpochKind
     seconds: float
-    """mean of a run"""
+    """mean per run"""
     share: float
     """of the mean time of an inference, 0..1"""
 
@@ -94,13 +94,13 @@ class KindRow:
 
 @dataclass(frozen=True, slots=True)
 class EpochSummary:
-    """The selected network, all blocks together."""
+    """The sums of all blocks of the selected network."""
 
     network: str
     runs: int
-    """whose mean is shown"""
+    """number of runs in the mean"""
     origin: str
-    """what measured the times"""
+    """source of the times"""
     kinds: tuple[KindRow, ...]
     overhead: float
     """share of the mean time of an inference that is between the blocks, 0..1"""
@@ -109,15 +109,15 @@ class EpochSummary:
     offload_by_time: float | None
     """share of an inference in which the NPU computes, 0..1; see :mod:`n6link.epochs.offload`"""
     offload_without_overhead: float | None
-    """the same share of the time of all blocks"""
+    """the same, as a share of the time of all blocks"""
 
 
 @dataclass(frozen=True, slots=True)
 class LinkRow:
-    """The link, seen from the host: up is towards the device.
+    """The link; up is from the host to the device.
 
-    The rates are those of all bytes on the line, framing and repairs included, in bytes a second; the shares are of what the
-    line can carry, 0..1, None where there is no line with a bit rate.
+    Rates count all bytes on the line, including framing and repeats, in bytes per second. Shares are relative to the line's
+    bit rate, 0..1; None if the line does not have a bit rate.
     """
 
     up: float
@@ -129,7 +129,7 @@ class LinkRow:
     up_frames: int
     down_frames: int
     errors: int
-    """frames whose header or payload failed its checksum"""
+    """frames with a wrong checksum of header or payload"""
     resyncs: int
     skipped: int
     naks: int
@@ -142,23 +142,23 @@ class LinkRow:
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """A line that the device, or something else on its line, has said."""
+    """A log line of the device, or other text on its line."""
 
     at: float | None
-    """device time; None = it came without a time"""
+    """device time; None = unknown"""
     level: str
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Everything on the screen; pools, epochs and summary are those of the selected network."""
+    """The content of the screen; pools, epochs and summary are those of the selected network."""
 
     state: State
     state_seconds: float
-    """how long it has been so"""
+    """duration of this state so far"""
     reason: str
-    """why there is no device"""
+    """why the device is not connected"""
     identity: Identity | None
     uptime: float
     cpu_hz: int
@@ -175,17 +175,17 @@ class View:
     link: LinkRow | None
     order: Order
     first: int
-    """row of the epochs with which the screen begins"""
+    """first row of the epochs on the screen"""
     paused: bool
     log: tuple[LogLine, ...]
     log_level: str
     message: str
-    """what the last key did"""
+    """effect of the last key"""
 
     def to_dict(self) -> Plain:
         """One reading as plain values, as ``n6link monitor --once --json`` prints it.
 
-        Seconds, bytes, and bytes a second, throughout; shares are 0..1.
+        All times are in seconds, sizes in bytes, rates in bytes per second; shares are 0..1.
 
         ===================== ======================================================================================
         key                   value
@@ -203,11 +203,11 @@ class View:
                               their deadline), ``queued``, all since the statistics were reset; ``per_second``; ``last``,
                               ``mean``, ``max``, ``p50``, ``p95`` (null before the first run), ``latencies``
         ``pools``             of the selected network: ``name``, ``used``, ``total``
-        ``summary``           of its epochs, or null: ``network``, ``runs``, ``origin`` (what measured the times),
+        ``summary``           of its epochs, or null: ``network``, ``runs``, ``origin`` (source of the times),
                               ``overhead``, ``offload_by_count``, ``offload_by_time``, ``offload_without_overhead``, ``kinds`` (``kind``,
                               ``blocks``, ``seconds``, ``share``)
         ``epochs``            its epoch blocks, slowest first: ``label`` (which epochs), ``operation``, ``kind``,
-                              ``seconds`` (mean of a run), ``share``; empty before the first run
+                              ``seconds`` (mean per run), ``share``; empty before the first run
         ``link``              ``up``, ``down`` (all bytes on the line), ``up_share``, ``down_share`` (of the line, or null);
                               ``up_bytes``, ``down_bytes``, ``up_frames``, ``down_frames``, ``errors``, ``resyncs``,
                               ``skipped``, ``naks``, ``retransmits``, ``duplicates``, ``credits_used``, ``round_trips``

@@ -1,11 +1,11 @@
-"""Reads a device for a :class:`~n6link.monitor.model.Model`, and finds it again when it is lost.
+"""Reads a device for a :class:`~n6link.monitor.model.Model`, and reconnects after a failure.
 
-It must not disturb what it watches. Statistics are pushed by the device at the chosen rate, and the round trip is
-measured once a second. The accumulated epoch timers of the selected network may be kilobytes: over a UART they are read
-as often as :data:`UART_SHARE` of its rate leaves room for.
+The monitor must not disturb other traffic. The device pushes statistics at the selected rate, and the round trip is measured once per
+second. The accumulated epoch timers of the selected network may have kilobytes: over a UART they are read only as often as
+:data:`UART_SHARE` of its rate allows.
 
-A device that vanishes, or that is not there yet, is tried again every second. Only what waiting cannot mend ends it,
-and only at the start: see :func:`hopeless`.
+If there is no connection, a new attempt is made every second. Only an error that does not disappear ends the monitor, and only at the
+start: see :func:`hopeless`.
 """
 
 from __future__ import annotations
@@ -34,28 +34,28 @@ if TYPE_CHECKING:
     from n6link.tensors.card import Card
 
 UART_SHARE: Final = 0.006
-"""share of a UART's rate that all readings together may take, if the statistics alone do not take more"""
+"""maximum share of a UART's rate for all readings, if the statistics alone do not use more"""
 LEAST_SHARE: Final = 0.001
-"""share of a UART's rate that reading epoch timers may always take"""
+"""share of a UART's rate that is always available for epoch timers"""
 SECOND: Final = 1.0
-"""between two round trips, and two attempts to find a device"""
+"""seconds between two round trips, and between two attempts to connect"""
 PAUSE: Final = 0.1
-"""seconds between two runs of the first network that is kept busy; of the second one twice as long, and so on"""
+"""seconds between two runs of the first busy network; twice as long for the second one, and so on"""
 
 Inputs = dict[str, Array]
 
 
 class Watcher:
-    """Watches a device; :meth:`once` or :meth:`watch` does it.
+    """Watches a device, with :meth:`once` or :meth:`watch`.
 
     Args:
-        model: gets everything that the device says.
+        model: receives the data of the device.
         url: of the device, as for ``N6Device``.
         cards: as for ``N6Device``.
         interval: seconds between two readings.
-        network: name of the network that is selected at first; None = the first one.
-        busy: names of networks that the watcher itself keeps running, a few times a second.
-        changed: called whenever the model has something new.
+        network: name of the network that is selected at the start; None = the first one.
+        busy: names of networks that the watcher itself runs, a few times per second.
+        changed: called after every change of the model.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class Watcher:
         """Takes one reading.
 
         Raises:
-            N6Error: there is no device, or it does not answer, or it has no network of the name.
+            N6Error: there is no device, it does not answer, or it does not have the network.
         """
         async with self._connected() as device:
             for name in self._busy:
@@ -96,10 +96,10 @@ class Watcher:
             self._model.add(await device.stats())
 
     async def watch(self) -> None:
-        """Reads the device for ever; finds it again when it is lost.
+        """Reads the device until it is cancelled; reconnects after a failure.
 
         Raises:
-            N6Error: something that waiting cannot mend, before the first reading.
+            N6Error: an error that does not disappear, before the first reading.
         """
         if self._url:
             check_url(self._url)
@@ -112,7 +112,7 @@ class Watcher:
             await anyio.sleep(SECOND)
 
     def reselected(self) -> None:
-        """Another network was selected: its epochs are read at once, if they are due."""
+        """Another network was selected: its epochs are read immediately, if they are due."""
         self._reselected.set()
 
     async def reset(self) -> None:
@@ -127,7 +127,7 @@ class Watcher:
         self._reselected.set()
 
     async def set_log_level(self, level: LogLevel) -> None:
-        """Sets the least severe level of log lines that the device sends, now and whenever it comes back.
+        """Sets the minimum level of the device's log lines, now and after each reconnection.
 
         Raises:
             N6Error: there is no device, or it does not answer.
@@ -137,18 +137,18 @@ class Watcher:
 
     @property
     def connected(self) -> bool:
-        """Whether there is a device."""
+        """Whether a device is connected."""
         return self._device is not None
 
     @property
     def _present(self) -> N6Device:
         if self._device is None:
-            raise errors.TransportError("there is no device to ask")
+            raise errors.TransportError("the device is not connected; wait for the connection")
         return self._device
 
     async def _watch_until_lost(self) -> BaseException:
-        """Watches one connection; returns what ended it."""
-        lost: BaseException = errors.TransportError("the connection has ended")
+        """Watches one connection; returns the error that ended it."""
+        lost: BaseException = errors.TransportError("the connection was closed")
         try:
             async with self._connected() as device, anyio.create_task_group() as tasks:
                 self._met = True
@@ -164,6 +164,7 @@ class Watcher:
     @asynccontextmanager
     async def _connected(self) -> AsyncGenerator[N6Device, None]:
         async with N6Device(self._url, cards=self._cards) as device:
+            # Only on the first connection: afterwards the user's selection is kept.
             if self._network:
                 self._model.selected, self._network = device[self._network].name, None
             self._model.connected(_identity(device), time.monotonic())
@@ -204,11 +205,12 @@ class Watcher:
             epochs = await device.epoch_stats(name)
             self._model.add_epochs(name, epochs)
             self._changed()
+            # Before the first run the reply does not have records, and is free.
             size = len(epochs.table) * records.BlockStats.SIZE if epochs.runs else 0
             self._due[name] = time.monotonic() + max(self.interval, size / self._epoch_rate(device))
 
     def _epoch_rate(self, device: N6Device) -> float:
-        """Bytes a second in which epoch timers may be read."""
+        """Bytes per second for reading epoch timers."""
         if not device.info.baud:
             return float("inf")
         pushed = records.StatsReply.SIZE + len(device.networks) * records.NetworkStats.SIZE
@@ -217,7 +219,7 @@ class Watcher:
 
 
 def hopeless(error: BaseException, url: str | None) -> bool:
-    """Whether waiting cannot mend an error: what is wrong is on this side, or in the firmware."""
+    """Whether another attempt cannot succeed: the cause is on this computer, or in the firmware."""
     ours = errors.VersionMismatch, errors.UnknownName, errors.BadInput, errors.CardError, errors.ReportError
     return isinstance(error, ours) or (url or "").startswith(("sim:", "qemu:"))
 
@@ -257,7 +259,7 @@ async def _run(network: Network, inputs: Inputs) -> None:
 
 
 async def _keep_busy(network: Network, pause: float) -> None:
-    """Runs a network again and again with noise: a demonstration, not a load test."""
+    """Runs a network repeatedly with noise: a demonstration, not a load test."""
     inputs = _noise(network)
     while True:
         await _run(network, inputs)

@@ -1,6 +1,6 @@
-"""The networks that ship with n6link, one folder each, with its card; and a photograph to try them on.
+"""The networks that ship with n6link, one folder each, with its card, and a photograph for tests.
 
-Where they come from, and under which licence, stands in the file ``NOTICE`` beside this one.
+Their sources and licences are in the file ``NOTICE`` in this folder.
 """
 
 from __future__ import annotations
@@ -14,5 +14,5 @@ PHOTO: Final = FOLDER / "astronaut.png"
 
 
 def cards() -> dict[str, Path]:
-    """The card of each bundled network, by the network's name. The network itself is ``card.read(path).file("model")``."""
+    """The card of each bundled network, by the network's name. The network's file is ``card.read(path).file("model")``."""
     return {path.parent.name: path for path in sorted(FOLDER.glob("*/*.toml")) if path.stem == path.parent.name}

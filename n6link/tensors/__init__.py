@@ -1,1 +1,1 @@
-"""Tensors and what they mean: quantisation, pictures, cards, inputs, reductions."""
+"""Tensors and their meaning: quantisation, pictures, cards, inputs, reductions."""

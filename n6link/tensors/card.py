@@ -1,6 +1,6 @@
-"""Cards: small TOML files that say what the tensors of a network mean.
+"""Cards: small TOML files that describe what the tensors of a network mean.
 
-A network knows its shapes, not that its 13 channels are joints. A card tells it. The keys (all but ``task`` may be left out):
+A network file contains shapes, but not that 13 channels are joints. The card adds this. All keys but ``task`` are optional:
 
 ======================  ==============  =================  ===========================================================
 key                     type            default            meaning
@@ -9,31 +9,31 @@ task                    text            (required)         ``pose-heatmap``, ``y
                                                            ``text-classification``, or that of an installed decoder
 name                    text            the file's name    what the card is called
 networks                list of text    [name]             networks it is for; ``*`` and ``?`` match as in file names
-model                   text            <name>.tflite      the network's file, beside the card; only ``sim:`` reads it
+model                   text            <name>.tflite      the network's file, in the card's folder; only ``sim:`` reads it
 keypoints               list of text    by their number    names of the keypoints, in the network's order
 edges                   list of pairs   by their number    keypoints that are joined when drawn, by index from 0
 labels                  list of text    (none)             names of the classes, in the network's order
-input.name              text            the first input    the input that the picture goes to
+input.name              text            the first input    the input that receives the picture
 input.fit               text            letterbox          ``letterbox``, ``stretch``, or ``crop`` (about the centre)
 input.pad               0..255          0                  brightness of the letterbox's bars
 input.colour            text            rgb                ``rgb``, ``bgr``; ``grey`` if the input has one channel
 input.layout            text            by the shape       ``nhwc`` or ``nchw``
-input.mean, input.std   number or list  (none)             a pixel 0..255 stands for the real value (pixel - mean) / std.
+input.mean, input.std   number or list  (none)             a pixel 0..255 becomes the real value (pixel - mean) / std.
                                                            Without them integer inputs take the pixel itself, signed
-                                                           ones pixel - 128; float inputs need them
+                                                           ones pixel - 128; float inputs require them
 output.name             text            the first output   the output that is decoded
 output.coordinates      text            normalised         ``normalised`` (0..1 of the input) or ``pixels`` of the input
 text.tokenizer          file            (none)             tokenizer.json of Hugging Face's tokenizers
-text.embedding          file            (none)             .npy: a row a token, as raw values or floats
+text.embedding          file            (none)             .npy: one row per token, as raw values or floats
 text.pad                text            by the tokenizer   the token that fills a window
 text.stop               list of text    []                 tokens that end a generated text
-text.mask               text            the second input   the input that tells tokens (1) from padding (0)
-decode                  table           {}                 defaults of the decoder's own options, as ``conf`` or ``iou``
+text.mask               text            the second input   the input that is 1 for tokens and 0 for padding
+decode                  table           {}                 defaults of the decoder's own options, such as ``conf``
 ======================  ==============  =================  ===========================================================
 
-Files are named relative to the card. Which card a network gets: one that the user gave, else the one that its firmware
-reports, else the bundled one of its name. A firmware's card has no folder; files that it names are those of the bundled
-network of the same name. The virtual board of a ``sim:`` URL reports a file of this machine, whose folder is known.
+File names are relative to the card. A network gets the user's card if one matches, else the card that its firmware reports,
+else the bundled card with its name. A firmware's card has no folder: its file names refer to the bundled network with the
+same name. The virtual board of a ``sim:`` URL reports a file on this machine, so its folder is known.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ COLOURS: Final = ("rgb", "bgr", "grey")
 LAYOUTS: Final = ("nhwc", "nchw")
 COORDINATES: Final = ("normalised", "pixels")
 
-_WORDS: Final[Mapping[type, str]] = {str: "a text", int: "a whole number"}
+_WORDS: Final[Mapping[type, str]] = {str: "a string", int: "a whole number"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """What a network's tensors mean; the fields are the keys above."""
+    """What the tensors of a network mean; the fields are the keys above."""
 
     name: str
     task: str
@@ -101,11 +101,11 @@ class Card:
     """where its files are; None = nowhere"""
 
     def fits(self, network: str) -> bool:
-        """Whether it is for a network of this name; case does not matter."""
+        """Whether the card is for a network with this name; case does not matter."""
         return any(fnmatchcase(network.lower(), pattern.lower()) for pattern in self.networks)
 
     def main_input(self, inputs: Mapping[str, TensorSpec]) -> TensorSpec:
-        """The input that the picture, or the token ids, go to.
+        """The input that receives the picture or the token ids.
 
         Raises:
             CardError: the network has no such input.
@@ -124,20 +124,20 @@ class Card:
         """The path of ``tokenizer``, ``embedding`` or ``model``.
 
         Raises:
-            CardError: the card does not name it, has no folder, or the file is not there.
+            CardError: the card does not name it, has no folder, or the file does not exist.
         """
         name: str | None = getattr(self, key)
         table = "" if key == "model" else "text."
         if name is None:
-            raise CardError(f'Card {self.name!r} names no {key}; add the key {table}{key} = "FILE".')
+            raise CardError(f'card {self.name!r} does not have the key {table}{key}; add {table}{key} = "FILE"')
         if self.folder is None:
             raise CardError(
-                f"Card {self.name!r} was reported by the firmware, without the file {name!r} that it names; "
-                f'give the card\'s own file: N6Device(cards=["{self.name}.toml"]).'
+                f"card {self.name!r} comes from the firmware, which does not contain the file {name!r}; "
+                f'pass the card as a file, with {name!r} in the same folder: N6Device(cards=["{self.name}.toml"])'
             )
         path = self.folder / name
         if not path.is_file():
-            raise CardError(f"Card {self.name!r} names the {key} {name!r}, but there is no file {path}.")
+            raise CardError(f"card {self.name!r}: {table}{key} is {name!r}, but the file {path} does not exist")
         return path
 
     def _pick(self, name: str | None, tensors: Mapping[str, TensorSpec], what: str) -> TensorSpec:
@@ -145,7 +145,7 @@ class Card:
             return next(iter(tensors.values()))
         if name is None or name not in tensors:
             raise CardError(
-                f"Card {self.name!r} names the {what} {name!r}, but the network has {', '.join(tensors) or 'none'}."
+                f"card {self.name!r}: {what}.name is {name!r}, but the network has {', '.join(tensors) or 'none'}"
             )
         return tensors[name]
 
@@ -155,8 +155,8 @@ def load(text: str, *, base: Path | None, name: str = "card") -> Card:
 
     Args:
         text: TOML.
-        base: folder of its files; None = it has none.
-        name: what it is called if it does not say so.
+        base: folder of its files; None = no folder.
+        name: the card's name if it does not contain one.
 
     Raises:
         CardError: not TOML, an unknown key, a value of the wrong type, or no task.
@@ -164,14 +164,14 @@ def load(text: str, *, base: Path | None, name: str = "card") -> Card:
     import tomllib
 
     try:
-        top = _Table(tomllib.loads(text), f"Card {name!r}")
+        top = _Table(tomllib.loads(text), f"card {name!r}")
     except tomllib.TOMLDecodeError as error:
-        raise CardError(f"Card {name!r} is not TOML: {error}.") from None
+        raise CardError(f"card {name!r} is not valid TOML: {error}") from None
     picture, output = top.table("input"), top.table("output")
     words, options = top.table("text"), top.mapping("decode")
     task = top.take("task", str, "")
     if not task:
-        raise CardError(f'Card {name!r} does not say what the network does; add task = "..." (as pose-heatmap).')
+        raise CardError(f'card {name!r} does not have the key task; add it, such as task = "pose-heatmap"')
     name = top.take("name", str, name)
     keypoints = top.texts("keypoints", ())
     card = Card(
@@ -205,9 +205,9 @@ def load(text: str, *, base: Path | None, name: str = "card") -> Card:
     for table in (picture, output, words, top):
         table.end()
     if not 0 <= card.input.pad <= 255:
-        raise CardError(f"Card {name!r}: input.pad is {card.input.pad}; it is a brightness from 0 to 255.")
+        raise CardError(f"card {name!r}: input.pad is {card.input.pad}; it must be a brightness from 0 to 255")
     if (card.input.mean is None) != (card.input.std is None) or 0 in (card.input.std or ()):
-        raise CardError(f"Card {name!r}: input.mean and input.std belong together, and std is not 0.")
+        raise CardError(f"card {name!r}: input.mean and input.std must both be given, and std must not contain 0")
     return card
 
 
@@ -222,21 +222,21 @@ def read(path: str | os.PathLike[str]) -> Card:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        raise CardError(f"Card {path} cannot be read: {reason}.") from None
+        raise CardError(f"card {path} cannot be read: {reason}") from None
     return load(text, base=path.parent, name=path.stem)
 
 
 def bundled(network: str) -> Card | None:
-    """The bundled card for a network of this name, if there is one."""
+    """The bundled card for a network with this name, if there is one."""
     cards = map(read, networks.cards().values())
     return next((card for card in cards if card.fits(network)), None)
 
 
 def beside(model: str | os.PathLike[str]) -> Card | None:
-    """The card that lies beside a network's file: ``x.toml`` beside ``x.tflite``.
+    """The card in the same folder as a network's file: ``x.toml`` next to ``x.tflite``.
 
     Raises:
-        CardError: there is one, but it cannot be used.
+        CardError: it exists, but cannot be used.
     """
     path = Path(model).with_suffix(".toml")
     return read(path) if path.is_file() else None
@@ -253,12 +253,12 @@ def find(
 
     Args:
         network: its name on the device.
-        reported: what its firmware says, may be empty.
-        cards: the user's, as cards or files. One whose ``networks`` match is taken.
-        file: where the firmware has it from, if that is a file of this machine: a virtual board's.
+        reported: the TOML text that its firmware reports, may be empty.
+        cards: the user's, as cards or files. The first one whose ``networks`` match is used.
+        file: the file that the reported card was read from, if it is on this machine: a virtual board's.
 
     Raises:
-        CardError: a card that would be taken cannot be used.
+        CardError: the selected card cannot be used.
     """
     for given in cards:
         card = given if isinstance(given, Card) else read(given)
@@ -270,14 +270,15 @@ def find(
     if not reported.strip():
         return known
     card = load(reported, base=known.folder if known else None, name=network)
+    # A device must not be able to make the host read a file outside of the bundled folder.
     for name in (card.tokenizer, card.embedding, card.model):
         if name is not None and name != Path(name).name:
-            raise CardError(f"The firmware's card for {network!r} names the file {name!r}; only plain names are used.")
+            raise CardError(f"the firmware's card for {network!r} contains the path {name!r}; use a plain file name")
     return card
 
 
 class _Table:
-    """Takes typed values out of a TOML table and complains about what is left."""
+    """Takes typed values out of a TOML table; :meth:`end` refuses keys that were not taken."""
 
     def __init__(self, values: JsonObject, where: str, prefix: str = "") -> None:
         self._values = dict(values)
@@ -318,7 +319,7 @@ class _Table:
             return default
         texts = tuple(value for value in values if isinstance(value, str))
         if len(texts) != len(values):
-            raise self._wrong(key, values, "a list of texts")
+            raise self._wrong(key, values, "a list of strings")
         return texts
 
     def numbers(self, key: str) -> tuple[float, ...] | None:
@@ -347,7 +348,7 @@ class _Table:
         return tuple(pairs)
 
     def _take(self, key: str) -> Json:
-        """What the table has of this key; None if it has it not."""
+        """The value of this key; None if the table does not have it."""
         self._known.append(key)
         return self._values.pop(key, None)
 
@@ -360,7 +361,7 @@ class _Table:
     def end(self) -> None:
         if self._values:
             key = next(iter(self._values))
-            raise CardError(f"{self._where}: unknown key {self._prefix}{key}; known are {', '.join(self._known)}.")
+            raise CardError(f"{self._where}: unknown key {self._prefix}{key}; choose {', '.join(self._known)}")
 
     def _wrong(self, key: str, value: object, wanted: str) -> CardError:
-        return CardError(f"{self._where}: {self._prefix}{key} is {value!r}; it has to be {wanted}.")
+        return CardError(f"{self._where}: {self._prefix}{key} is {value!r}; it must be {wanted}")

@@ -1,20 +1,20 @@
-"""Pictures into input tensors, and points of the input back into the picture.
+"""Converts pictures to input tensors, and points of the input back to points of the picture.
 
-:class:`PictureInput` takes a picture (array, Pillow image or file), fits it into the input's size, and writes raw values. How it
-is fitted, and what a pixel stands for, says the card (``input`` keys, see :mod:`n6link.tensors.card`); a picture that already has
-the input's size is not resized, and an array that already holds the input's raw values is not even copied.
+:class:`PictureInput` takes a picture (array, Pillow image or file), fits it into the input's size, and writes raw values. The card
+specifies the fit and the normalisation (``input`` keys, see :mod:`n6link.tensors.card`). A picture that already has the input's
+size is not resized, and an array that already contains the input's raw values is not copied.
 
-**Pixels to raw values.** A pixel has 256 values, so the whole chain of normalising, dividing by the scale and rounding is one
-table of 256 raw values, per channel if the card or the tensor is; the picture goes through it in one pass, and no float array
-is ever made. The table is made by :func:`n6link.tensors.tensor.quantize`, and so rounds and saturates like any tensor.
+**Pixels to raw values.** A pixel has 256 values. Normalisation, division by the scale and rounding are therefore one table of
+256 raw values, or one table per channel if the card or the tensor has values per channel. The picture is converted in one pass,
+without a float array. The table comes from :func:`n6link.tensors.tensor.quantize`, so it rounds and saturates like any tensor.
 
-**Geometry.** Points are continuous: (0, 0) is the corner of the first pixel, (0.5, 0.5) its middle, x goes right, sizes are
-(width, height). ``input = source * scale + offset`` on each axis. A letterbox shrinks or grows the picture by
-``min(W / w, H / h)``, rounds its sides to whole pixels, and puts it in the middle, an odd pixel of the bars behind it; ``scale``
-is that of the rounded sides, so that the formula is exact. A crop cuts the largest part of the input's proportions out of the
-middle, in whole source pixels, and stretches it over the input.
+**Geometry.** Points are continuous: (0, 0) is the corner of the first pixel, (0.5, 0.5) is its centre, x increases to the right,
+sizes are (width, height). ``input = source * scale + offset`` on each axis. A letterbox scales the picture by
+``min(W / w, H / h)``, rounds its sides to whole pixels, and centres it; if the bars are not equal, the one after the picture is
+one pixel wider. ``scale`` uses the rounded sides, so the formula is exact. A crop cuts the largest centred part that has the
+input's proportions, in whole source pixels, and stretches it to the input's size.
 
-Resizing is Pillow's (bilinear over all pixels that a target pixel covers), and so needs the extra ``vision``.
+Pillow resizes (bilinear over all pixels that a target pixel covers): this requires the extra ``vision``.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _CHANNELS: Final = {"rgb": 3, "bgr": 3, "grey": 1}
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where a picture lies in an input: ``input = source * scale + offset``, on x and y."""
+    """The position of a picture in an input: ``input = source * scale + offset``, on x and y."""
 
     source_size: tuple[int, int]
     input_size: tuple[int, int]
@@ -89,10 +89,10 @@ def load(image: object) -> Pixels:
         image: uint8 array of shape (h, w), (h, w, 1) or (h, w, 3), Pillow image, or path of a file.
 
     Raises:
-        BadInput: anything else, or a file that is missing or no picture.
+        BadInput: anything else, or a file that is missing or not a picture.
     """
     if is_path(image):
-        with needs_pillow(f"{os.fspath(image)!r} is a picture file"):
+        with needs_pillow(f"reading the picture {os.fspath(image)!r}"):
             from PIL import Image, ImageOps
         try:
             with Image.open(image) as file:
@@ -100,45 +100,48 @@ def load(image: object) -> Pixels:
         except BadInput:
             raise
         except FileNotFoundError:
-            raise BadInput(f"There is no picture {os.fspath(image)!r}.") from None
+            raise BadInput(f"picture {os.fspath(image)!r} does not exist") from None
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            raise BadInput(f"{os.fspath(image)!r} is no picture that can be read: {error}.") from None
+            raise BadInput(f"{os.fspath(image)!r} cannot be read as a picture: {error}") from None
     if _is_pillow(image):
         return _pixels(image)
     if not is_array(image):
-        raise BadInput(f"A picture is an array, a Pillow image or a file; got {type(image).__name__}.")
+        raise BadInput(f"a picture must be an array, a Pillow image or a file; got {type(image).__name__}")
     if image.dtype != np.uint8 or image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] not in (1, 3)):
         raise BadInput(
-            f"A picture is uint8 of shape (h, w) or (h, w, 3), RGB; got {image.dtype} of shape {image.shape}."
+            f"a picture must be uint8 of shape (h, w) or (h, w, 3), RGB; got {image.dtype} of shape {image.shape}"
         )
     if 0 in image.shape:
-        raise BadInput(f"A picture of shape {image.shape} has no pixels.")
+        raise BadInput(f"a picture of shape {image.shape} does not have pixels")
     return image[:, :, 0] if image.ndim == 3 and image.shape[2] == 1 else image
 
 
 class PictureInput:
-    """How pictures become the raw values of one input: what its shape and its card say, worked out once.
+    """Converts pictures to the raw values of one input; the input's shape and card are evaluated once.
 
     Args:
         spec: the input, (1, h, w, c) or (1, c, h, w), c = 1 or 3.
-        card: how to fit and normalise; None = a letterbox, RGB, pixels as they are.
+        card: how to fit and normalise; None = letterbox, RGB, pixels are not normalised.
 
     Attributes:
         size: its width and height.
 
     Raises:
-        CardError: an input that is not a picture.
+        CardError: the input does not have the shape of a picture.
     """
 
     def __init__(self, spec: TensorSpec, card: Card | None = None) -> None:
         shape, how = spec.shape, card.input if card else Picture()
         if len(shape) not in (3, 4) or (len(shape) == 4 and shape[0] != 1):
-            raise CardError(f"Input {spec.name!r} of shape {shape} is no picture; give an array of its shape.")
+            raise CardError(f"input {spec.name!r} of shape {shape} is not a picture; pass an array of this shape")
         self._channels_last = (how.layout or ("nhwc" if shape[-1] in (1, 3) else "nchw")) == "nhwc"
         self._channels = shape[-1 if self._channels_last else -3]
         if self._channels not in (1, 3):
             layout = "nhwc" if self._channels_last else "nchw"
-            raise CardError(f"Input {spec.name!r} of shape {shape} has no 1 or 3 channels where {layout} has them.")
+            raise CardError(
+                f"input {spec.name!r} of shape {shape} has {self._channels} channels in the layout {layout}; "
+                "a picture has 1 or 3; set input.layout in the card"
+            )
         height, width = shape[-3:-1] if self._channels_last else shape[-2:]
         self.size = width, height
         self._spec = spec
@@ -148,7 +151,9 @@ class PictureInput:
         """A picture as the raw values of the input; see :func:`prepare`."""
         spec, colour = self._spec, self._how.colour or ("grey" if self._channels == 1 else "rgb")
         if _CHANNELS[colour] != self._channels:
-            raise CardError(f"Input {spec.name!r} has {self._channels} channels, but its card says {colour}.")
+            raise CardError(
+                f"input {spec.name!r} has {self._channels} channels, but input.colour in its card is {colour!r}"
+            )
         if is_array(image) and image.dtype != np.uint8:
             return self._values(image), Placement(self.size, self.size)
         if is_array(image) and image.shape == spec.shape:
@@ -175,8 +180,8 @@ class PictureInput:
         spec = self._spec
         if image.shape not in (spec.shape, spec.shape[-3:]):
             raise BadInput(
-                f"An array of {image.dtype} holds an input's own values and has its shape {spec.shape}; got {image.shape}. "
-                "Pictures of other sizes are uint8."
+                f"an array of {image.dtype} must have the input's shape {spec.shape}, got {image.shape}; "
+                "pictures of other sizes must be uint8"
             )
         return spec.check(spec.quantize(image).reshape(spec.shape))
 
@@ -186,11 +191,12 @@ class PictureInput:
         spec, how, channels, levels = self._spec, self._how, self._channels, np.arange(256)
         if how.mean is None or how.std is None:
             if spec.dtype.kind == "f":
-                raise CardError(f"Input {spec.name!r} is {spec.dtype}; its card has to give input.mean and input.std.")
+                raise CardError(f"input {spec.name!r} is {spec.dtype}; its card must contain input.mean and input.std")
             return None if spec.dtype == np.uint8 else (levels - 128 * (spec.dtype.kind == "i")).astype(spec.dtype)
         if not {len(how.mean), len(how.std)} <= {1, channels}:
             raise CardError(
-                f"Input {spec.name!r} has {channels} channels; its card gives another number of means or stds."
+                f"input {spec.name!r} has {channels} channels, but its card has {len(how.mean)} values in input.mean "
+                f"and {len(how.std)} in input.std"
             )
         real = ((levels[:, None] - np.array(how.mean)) / np.array(how.std)).astype(np.float32)
         real = np.broadcast_to(real, (256, channels))
@@ -199,14 +205,15 @@ class PictureInput:
         elif spec.scales is not None:
             if spec.axis != len(spec.shape) - (1 if self._channels_last else 3):
                 raise CardError(
-                    f"Input {spec.name!r} is quantised along axis {spec.axis}, which is not that of its channels."
+                    f"input {spec.name!r} is quantised along axis {spec.axis}, which is not its channel axis; "
+                    "pass an array of raw values"
                 )
             table = quantize(real, spec.scales, spec.zero_points if spec.zero_points is not None else 0, spec.dtype)
         elif spec.scale is not None:
             table = quantize(real, spec.scale, spec.zero_point, spec.dtype)
         else:
             raise CardError(
-                f"Input {spec.name!r} is {spec.dtype} and not quantised; its card cannot have a mean and std."
+                f"input {spec.name!r} is {spec.dtype} and not quantised; remove input.mean and input.std from its card"
             )
         return table[:, 0] if (table == table[:, :1]).all() else table
 
@@ -215,24 +222,24 @@ def prepare(image: object, spec: TensorSpec, card: Card | None = None) -> tuple[
     """A picture as the raw values of an input.
 
     Args:
-        image: a picture as :func:`load` takes it; uint8 is always a picture. Or an array of the input's own shape (a
-            leading 1 may be left out) that holds its raw values, or floats that hold its real values.
-        spec: as of :class:`PictureInput`, which is what to use for many pictures.
-        card: as of :class:`PictureInput`.
+        image: a picture as for :func:`load`; uint8 is always a picture. Or an array of the input's own shape (a
+            leading 1 is optional) that contains its raw values, or floats that are its real values.
+        spec: as for :class:`PictureInput`, which is faster for many pictures.
+        card: as for :class:`PictureInput`.
 
     Returns:
-        C-contiguous raw values of ``spec.shape`` and ``spec.dtype``, and where the picture lies in them.
+        C-contiguous raw values of ``spec.shape`` and ``spec.dtype``, and the position of the picture in them.
 
     Raises:
-        BadInput: no picture, NaN or infinity, or resizing without Pillow.
-        CardError: an input that is not a picture, or a float input without a mean and std.
+        BadInput: not a picture, NaN or infinity, or Pillow is required and not installed.
+        CardError: the input does not have the shape of a picture, or is float and its card has no mean and std.
     """
     return PictureInput(spec, card).prepare(image)
 
 
 @contextmanager
 def needs_pillow(what: str) -> Generator[None, None, None]:
-    """Imports of Pillow, which is an extra and loads when it is first needed.
+    """A block that imports Pillow, which is an extra, at first use.
 
     Raises:
         BadInput: it is not installed.
@@ -240,16 +247,17 @@ def needs_pillow(what: str) -> Generator[None, None, None]:
     try:
         yield
     except ImportError as error:
-        raise BadInput(f"{what}, which needs Pillow; install it with: pip install 'n6link[vision]'") from error
+        raise BadInput(f"{what} requires Pillow; install it with: pip install 'n6link[vision]'") from error
 
 
 def is_path(value: object) -> TypeGuard[str | os.PathLike[str]]:
-    """Whether something names a file."""
+    """Whether a value is a file name."""
     return isinstance(value, str | os.PathLike)
 
 
 def _is_pillow(image: object) -> TypeGuard[Image.Image]:
-    """Whether this is a Pillow image: there is none as long as Pillow was not imported."""
+    """Whether this is a Pillow image."""
+    # If Pillow was not imported, the caller cannot have an image of it; importing it here would cost time for nothing.
     pillow = sys.modules.get("PIL.Image")
     return pillow is not None and isinstance(image, pillow.Image)
 
@@ -258,7 +266,7 @@ def _pixels(image: Image.Image) -> Pixels:
     """A Pillow image as an array; palettes and other colour spaces become RGB, transparency is dropped."""
     if image.mode[0] in "IF":
         raise BadInput(
-            f"A picture with pixels of more than 8 bits (Pillow's mode {image.mode}) has to be scaled first."
+            f"the picture has more than 8 bits per channel (Pillow mode {image.mode}); convert it to mode RGB or L first"
         )
     if image.mode not in ("L", "RGB"):
         image = image.convert("L" if image.mode in ("1", "LA", "La") else "RGB")
@@ -266,7 +274,7 @@ def _pixels(image: Image.Image) -> Pixels:
 
 
 def _place(source: Pixels, placement: Placement, pad: int) -> Pixels:
-    """The picture, drawn into its place in the input: (H, W) or (H, W, 3)."""
+    """The picture at its position in the input: (H, W) or (H, W, 3)."""
     if placement.source_size == placement.input_size:
         return source
     begin: list[int] = []
@@ -280,6 +288,7 @@ def _place(source: Pixels, placement: Placement, pad: int) -> Pixels:
         last = min(round(length * scale + offset), target)
         begin.append(first)
         end.append(last)
+        # Rounded, so that an edge on a whole pixel is a whole number: 1e-6 of a pixel does not change the result.
         box_from.append(round((first - offset) / scale, 6))
         box_to.append(min(round((last - offset) / scale, 6), float(length)))
     size = end[0] - begin[0], end[1] - begin[1]
@@ -296,14 +305,14 @@ def _resized(source: Pixels, size: tuple[int, int], box: tuple[float, ...]) -> P
     if (right - left, bottom - top) == size and left.is_integer() and top.is_integer():
         return source[int(top) : int(bottom), int(left) : int(right)]
     height, width = source.shape[:2]
-    with needs_pillow(f"A picture of {width} x {height} pixels has to be resized"):
+    with needs_pillow(f"resizing a picture of {width} x {height} pixels"):
         from PIL import Image
     image = Image.fromarray(source)
     return np.asarray(image.resize(size, Image.Resampling.BILINEAR, box=(left, top, right, bottom)))
 
 
 def _coloured(pixels: Pixels, colour: str) -> Pixels:
-    """(h, w, c) pixels in the order that the network wants; grey is ITU-R 601's luma, as Pillow computes it."""
+    """(h, w, c) pixels in the network's channel order; grey is the luma of ITU-R 601, as Pillow computes it."""
     if pixels.ndim == 2:
         return np.broadcast_to(pixels[:, :, None], (*pixels.shape, _CHANNELS[colour]))
     if colour == "grey":

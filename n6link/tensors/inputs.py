@@ -1,8 +1,8 @@
-"""From what a caller gives to a network to the bytes of an upload.
+"""Converts the caller's data into the bytes of an upload.
 
-A uint8 array, a Pillow image and the path of a file are pictures, where an input has the shape of one: they are fitted and
-normalised as the card says (:mod:`n6link.tensors.image`). Every other array has the input's own shape, of which a leading 1 may be
-left out, and holds raw values, or floats that are quantised here, so that the wire carries what the network reads.
+If an input has the shape of a picture, a uint8 array, a Pillow image and a file path are pictures: they are fitted and normalised
+as the card specifies (:mod:`n6link.tensors.image`). Every other array must have the input's own shape (a leading 1 is optional).
+It contains raw values, or floats that are quantised here: the host always sends the network's own data type.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ if TYPE_CHECKING:
     from PIL import Image
 
 Value: TypeAlias = "ArrayLike | Image.Image | str | os.PathLike[str]"
-"""what one input takes: an array, a picture, or the path of one"""
+"""data for one input: an array, a picture, or the path of one"""
 Data: TypeAlias = "Value | Mapping[str, Value]"
-"""what a network takes: the value of its main input, or all values by the names of the inputs"""
+"""data for a network: the value of its main input, or all values by the names of the inputs"""
 LARGE: Final = 640 * 480
-"""values from which on pictures are prepared, and floats quantised, in a thread, so that the event loop goes on meanwhile"""
+"""pictures and float arrays of at least this many values are converted in a thread, so that the event loop is not blocked"""
 
 
 class Inputs:
-    """What a network takes.
+    """The inputs of a network.
 
     Args:
         network: its name, for messages.
         specs: tensors by name, in order.
-        size: bytes of all of them together, as they are uploaded.
+        size: total bytes of an upload.
         card: what they mean.
-        card_problem: what is wrong with the card; then the network takes no pictures.
+        card_problem: what is wrong with the card; then the network does not accept pictures.
     """
 
     def __init__(
@@ -53,12 +53,12 @@ class Inputs:
         self._pictures = {name: picture for name, spec in specs.items() if (picture := _picture(spec, card))}
 
     async def prepare(self, data: Data) -> tuple[memoryview, Placement | None]:
-        """All inputs as they lie in a slot, and where the picture lies in its input.
+        """The bytes of all inputs, in the layout of a slot, and the placement of the picture in its input.
 
         Raises:
             BadInput: data that do not fit.
-            UnknownName: an input that the network has not.
-            CardError: a picture, and a card that cannot be used or does not fit.
+            UnknownName: an input that the network does not have.
+            CardError: data are a picture, and the card cannot be used or does not fit.
         """
         specs = self._specs
         if isinstance(data, Mapping):
@@ -70,7 +70,9 @@ class Inputs:
             if name not in specs:
                 raise UnknownName(f"network {self._network!r} has no input {name!r}; it has {', '.join(specs)}")
         if missing := [name for name in specs if name not in given]:
-            raise BadInput(f"network {self._network!r} also needs {', '.join(missing)}: give a dict of arrays by name")
+            raise BadInput(
+                f"network {self._network!r} also requires the input {', '.join(missing)}; pass a dict of arrays by name"
+            )
         arrays: dict[str, Array] = {}
         placement = None
         for name, value in given.items():
@@ -90,13 +92,13 @@ class Inputs:
                 return await anyio.to_thread.run_sync(_own_values, array, spec, abandon_on_cancel=True), None
         if self._problem:
             raise CardError(self._problem)
-        picture = picture or PictureInput(spec, self._card)  # which says why it takes none
+        picture = picture or PictureInput(spec, self._card)  # raises the error that says why it is not a picture
         if is_array(value) and value.size < LARGE:
             return picture.prepare(value)
         return await anyio.to_thread.run_sync(picture.prepare, value, abandon_on_cancel=True)
 
     def _upload(self, arrays: Mapping[str, Array]) -> memoryview:
-        """The bytes of an upload; those of the array itself if there is only one."""
+        """The bytes of an upload; not copied if there is only one array."""
         if len(arrays) == 1:
             (array,) = arrays.values()
             if array.nbytes == self._size:
@@ -109,7 +111,7 @@ class Inputs:
 
 
 def _picture(spec: TensorSpec, card: Card | None) -> PictureInput | None:
-    """How pictures go into an input; None if it takes none."""
+    """Converts pictures for an input; None if it does not accept pictures."""
     try:
         return PictureInput(spec, card)
     except CardError:
@@ -120,7 +122,7 @@ def _array(value: object, spec: TensorSpec) -> Array:
     try:
         return np.asarray(value)
     except ValueError as error:
-        raise BadInput(f"Tensor {spec.name!r} takes an array of numbers: {error}") from None
+        raise BadInput(f"tensor {spec.name!r} requires an array of numbers: {error}") from None
 
 
 def _own_values(array: Array, spec: TensorSpec) -> Array:
@@ -128,8 +130,8 @@ def _own_values(array: Array, spec: TensorSpec) -> Array:
         array = array[None]
     if array.shape != spec.shape:
         raise BadInput(
-            f"Tensor {spec.name!r} has the shape {spec.shape}, and is given {array.dtype} of shape {array.shape}; only "
-            "uint8 arrays are pictures, which may have other sizes."
+            f"tensor {spec.name!r} has shape {spec.shape}, got {array.dtype} of shape {array.shape}; "
+            "only pictures, which are uint8 arrays, may have another size"
         )
     return spec.check(spec.quantize(array))
 

@@ -1,22 +1,22 @@
-"""What a device may send back of an output instead of all of it, and how the answer is read.
+"""Reductions of outputs on the device: requests and replies.
 
-A network's output is often far larger than what its decoder looks at: 119,808 bytes of heatmaps for 13 peaks. The device
-therefore computes a few reductions itself (section 7 of ``protocol.md``). :class:`Return` is such a request; the
-functions here make one, :func:`parse` reads its answer:
+A decoder often uses a small part of an output: 13 peaks of 119,808 bytes of heatmaps. The device therefore computes a few
+reductions (section 7 of ``protocol.md``). :class:`Return` is the request; the functions here create one, and :func:`parse` reads
+the reply:
 
 =============  ============================================  =================================
 request        answer                                        type
 =============  ============================================  =================================
 :func:`whole`  the output                                    array of its shape
 :func:`part`   some of its elements                          flat array
-:func:`argmax` the first maximum of each channel             :class:`Peaks`, one a channel
+:func:`argmax` the first maximum of each channel             :class:`Peaks`, one per channel
 :func:`topk`   the k largest of a row, equal ones by index   :class:`Peaks`, largest first
 :func:`above`  the rows whose score passes a threshold       :class:`Rows`, in index order
 =============  ============================================  =================================
 
-All of it works on raw values, so nothing is lost: a decoder gives the same from the reduced form as from the whole. Only
-:class:`Rows` can be incomplete, when more rows passed than were asked for; then ``complete`` is False, and the whole
-output has to be fetched instead.
+Reductions work on raw values and are exact: a decoder returns the same result from the reduced form as from the whole output. Only
+:class:`Rows` can be incomplete, if more rows passed than were requested. Then ``complete`` is False, and the whole output must be
+fetched.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _ON_ROWS: Final = frozenset({Reduction.THRESHOLD, Reduction.THRESHOLD_COLUMNS})
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Peaks:
-    """Answer of ARGMAX (one peak a channel) and of TOPK (largest first)."""
+    """Reply to ARGMAX (one peak per channel) and to TOPK (largest first)."""
 
     indices: NDArray[np.integer]
     """position in the channel, or in the row"""
@@ -50,16 +50,16 @@ class Peaks:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rows:
-    """Answer of THRESHOLD and THRESHOLD_COLUMNS."""
+    """Reply to THRESHOLD and THRESHOLD_COLUMNS."""
 
     indices: NDArray[np.integer]
     """(n,) increasing"""
     values: Array
     """(n, channels) raw values, in the tensor's dtype"""
     count: int
-    """rows that passed the threshold, also those beyond the limit"""
+    """rows that passed the threshold, including those over the limit"""
     threshold: int | float
-    """raw value that was asked for"""
+    """raw value of the request"""
 
     @property
     def complete(self) -> bool:
@@ -82,7 +82,7 @@ def part(output: int, spec: TensorSpec, first: int, count: int) -> Return:
         BadInput: the range is empty or not in the tensor.
     """
     if first < 0 or count < 1 or first + count > math.prod(spec.shape):
-        raise BadInput(f"Elements {first}..{first + count - 1} are not in output {spec.name!r} of shape {spec.shape}.")
+        raise BadInput(f"elements {first}..{first + count - 1} are not in output {spec.name!r} of shape {spec.shape}")
     return Return(output, offset=first * spec.dtype.itemsize, length=count * spec.dtype.itemsize)
 
 
@@ -90,7 +90,7 @@ def argmax(output: int, spec: TensorSpec) -> Return:
     """The first maximum of each channel; channels are the last axis.
 
     Raises:
-        BadInput: a dtype that devices do not reduce.
+        BadInput: devices do not reduce the dtype.
     """
     _reducible(spec)
     return Return(output, reduction=Reduction.ARGMAX, channels=spec.shape[-1])
@@ -100,14 +100,14 @@ def topk(output: int, spec: TensorSpec, k: int, *, row: int = 0) -> Return:
     """The k largest elements of a row of the last axis; rows are counted through all leading axes.
 
     Raises:
-        BadInput: k is not in 1..64, the row does not exist, or a dtype that devices do not reduce.
+        BadInput: k is not in 1..64, the row does not exist, or devices do not reduce the dtype.
     """
     _reducible(spec)
     width = spec.shape[-1]
     if not 1 <= k <= Limit.MAX_TOPK:
-        raise BadInput(f"k is {k}; devices return 1 to {Limit.MAX_TOPK} elements.")
+        raise BadInput(f"k is {k}; devices return 1 to {Limit.MAX_TOPK} elements")
     if not 0 <= row < math.prod(spec.shape[:-1]):
-        raise BadInput(f"Output {spec.name!r} of shape {spec.shape} has no row {row}.")
+        raise BadInput(f"output {spec.name!r} of shape {spec.shape} does not have row {row}")
     return Return(output, reduction=Reduction.TOPK, offset=row * width, length=width, k=min(k, width))
 
 
@@ -120,22 +120,23 @@ def above(
     channel: int,
     columns: bool,
 ) -> Return:
-    """Rows whose value at a channel is at least a real threshold, as many as need no more bytes than the whole output.
+    """Rows whose value in one channel is at least a real threshold, at most as many as fit in the bytes of the whole output.
 
     Args:
         output: index of the output.
         spec: its tensor: rows of ``channels`` values, or, if ``columns``, channel-major.
         threshold: real value.
         channels: values of a row.
-        channel: which of them is compared.
-        columns: whether a row lies in memory as a column.
+        channel: index of the value that is compared.
+        columns: whether a row is stored as a column.
 
     Raises:
-        BadInput: a channel or number of channels that is not the tensor's, or a dtype that devices do not reduce.
+        BadInput: the channel or number of channels does not fit the tensor, or devices do not reduce the dtype.
     """
     _reducible(spec)
     if not 0 <= channel < channels or math.prod(spec.shape) % channels:
-        raise BadInput(f"Output {spec.name!r} of shape {spec.shape} has no channel {channel} of {channels}.")
+        raise BadInput(f"output {spec.name!r} of shape {spec.shape} does not have channel {channel} of {channels}")
+    # The field k of a request has 16 bits.
     most = min(spec.size // _row_dtype(spec.dtype, channels).itemsize, 0xFFFF)
     return Return(
         output,
@@ -148,32 +149,32 @@ def above(
 
 
 def lowest_raw(real: float, dtype: Element, scale: float | None, zero_point: int) -> int | float:
-    """The raw value from which on values are at least ``real``: comparing raw values replaces dequantising them.
+    """The smallest raw value whose real value is at least ``real``, to compare raw values without dequantising them.
 
     Raises:
         BadInput: an integer dtype without a scale, or a threshold that is NaN.
     """
     if math.isnan(real):
-        raise BadInput("A threshold of NaN lets nothing pass and nothing fail; give a number.")
+        raise BadInput("the threshold is NaN; use a number")
     if dtype.kind == "f":
         return float(np.float32(real))
     if not scale:
-        raise BadInput(f"Values of {dtype} need a scale to be compared with {real}; give scale and zero_point.")
+        raise BadInput(f"values of {dtype} cannot be compared with {real} without a scale; pass scale and zero_point")
     limits = np.iinfo(np.int32)
     return int(min(max(math.ceil(min(max(real / scale, -(2.0**31)), 2.0**31)) + zero_point, limits.min), limits.max))
 
 
 def parse(data: bytes | bytearray | memoryview, request: Return, spec: TensorSpec, count: int | None = None) -> Reduced:
-    """Reads the answer to a request; arrays are views of data.
+    """Reads the reply to a request; arrays are views of data.
 
     Args:
-        data: the bytes that ResultRecord names.
-        request: what was asked for.
+        data: the bytes of this output in the result.
+        request: the request.
         spec: the output.
-        count: ``ResultRecord.count``; None = what the data hold.
+        count: ``ResultRecord.count``; None = the number of rows in data.
 
     Raises:
-        RemoteProtocolError: the length is not one that the request allows.
+        RemoteProtocolError: the length does not fit the request.
     """
     size = len(data)
     if request.reduction == Reduction.RAW:
@@ -201,11 +202,11 @@ def parse(data: bytes | bytearray | memoryview, request: Return, spec: TensorSpe
 
 def _reducible(spec: TensorSpec) -> None:
     if spec.dtype not in REDUCIBLE:
-        raise BadInput(f"Output {spec.name!r} is {spec.dtype}, which devices do not reduce; ask for all of it.")
+        raise BadInput(f"output {spec.name!r} is {spec.dtype}, which devices do not reduce; request the whole output")
 
 
 def _row_dtype(dtype: Element, channels: int) -> np.dtype[np.void]:
-    """Layout of a ``Selected`` with its values and padding."""
+    """Layout of a ``Selected`` record with its values and its padding to 4 bytes."""
     width = 4 + channels * dtype.itemsize
     return np.dtype(
         {
@@ -227,4 +228,6 @@ def _value(bits: int, dtype: Element) -> int | float:
 
 
 def _wrong_length(spec: TensorSpec, size: int) -> RemoteProtocolError:
-    return RemoteProtocolError(f"{size} bytes came of output {spec.name!r}, which is not what was asked for.")
+    return RemoteProtocolError(
+        f"the device returned {size} bytes of output {spec.name!r}, which does not fit the request"
+    )

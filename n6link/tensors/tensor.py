@@ -1,16 +1,16 @@
-"""What a network's tensor looks like, and how real numbers become its raw values and back.
+"""Description of a tensor, and the conversion between real numbers and raw values.
 
 A tensor is *quantised* when it has a scale: ``real = (raw - zero_point) * scale``, for the whole tensor or for each
-channel of one axis. The other direction is the one of LiteRT, ONNX and ST's tools::
+channel of one axis. The inverse is the rule of LiteRT, ONNX and ST's tools::
 
     raw = saturate(round_half_to_even(real / scale) + zero_point)
 
-The quotient is taken in float64. For a float32 number and a float32 scale this loses nothing: the quotient lies in the
-middle between two integers only if the exact one does (two 24-bit significands cannot come closer to a tie than
-2^-33 without being one), so that two implementations of the rule never disagree.
+The quotient is computed in float64. For a float32 number and a float32 scale this is exact enough: the quotient is halfway
+between two integers only if the exact one is (the quotient of two 24-bit significands cannot be closer to a tie than 2^-33
+without being a tie). Two implementations of the rule therefore always agree.
 
-What a caller gives is never guessed at: an array of the tensor's own dtype holds raw values and passes through as it
-is, a float array holds real numbers. Integers of another dtype are only taken by tensors that are not quantised.
+The meaning of an array depends only on its dtype: an array of the tensor's own dtype contains raw values and is used unchanged,
+a float array contains real numbers. Integers of another dtype are accepted only for tensors that are not quantised.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ NUMPY_DTYPES: Final[dict[DType, Element]] = {
 
 
 def quantize(real: Array, scale: ArrayLike, zero_point: ArrayLike, dtype: Element) -> Array:
-    """Raw values of real numbers, by the rule at the head of this module; scale and zero point broadcast.
+    """Raw values of real numbers, by the rule at the top of this module; scale and zero point broadcast.
 
     Args:
         real: finite floats of any shape.
-        scale: float32 (or a float that is one), > 0.
+        scale: float32 (or a float with a float32 value), > 0.
         zero_point: integer.
         dtype: integer type of the raw values.
     """
@@ -74,7 +74,7 @@ def dequantize(raw: Array, scale: ArrayLike, zero_point: ArrayLike) -> NDArray[n
 
 
 def is_array(value: object) -> TypeGuard[Array]:
-    """Whether something is an array, whatever it holds."""
+    """Whether a value is an array, of any dtype."""
     return isinstance(value, np.ndarray)
 
 
@@ -82,11 +82,11 @@ def finite(array: Array, what: str) -> Array:
     """The array itself.
 
     Raises:
-        BadInput: it holds NaN or infinity.
+        BadInput: it contains NaN or infinity.
     """
     if not np.isfinite(array).all():
         worst = array[~np.isfinite(array)].flat[0]
-        raise BadInput(f"{what} holds {worst}, which no tensor can represent; give finite numbers")
+        raise BadInput(f"{what} contains {worst}; use finite numbers")
     return array
 
 
@@ -96,12 +96,12 @@ class TensorSpec:
 
     name: str
     shape: tuple[int, ...]
-    """as the values lie in memory, outermost first"""
+    """in memory order, outermost first"""
     dtype: Element
     size: int
     """bytes"""
     offset: int = 0
-    """inputs: where the tensor lies in an upload"""
+    """inputs: offset of the tensor in an upload, bytes"""
     scale: float | None = None
     """one scale for all values; None = not quantised, or per channel"""
     zero_point: int = 0
@@ -112,47 +112,45 @@ class TensorSpec:
 
     @classmethod
     def from_record(cls, record: TensorRecord, scales: Sequence[ScaleRecord] = ()) -> Self:
-        """The tensor that a device describes.
+        """Converts a device's description of a tensor.
 
         Args:
-            record: of the tensor.
-            scales: per channel, ``record.scales`` of them.
+            record: the description.
+            scales: per channel, ``record.scales`` entries.
 
         Raises:
             RemoteProtocolError: unknown dtype, or numbers that contradict each other.
         """
         name, ndim, size, channels, axis = record.name, record.ndim, record.size, record.scales, record.axis
         if not isinstance(record.dtype, DType):
-            raise RemoteProtocolError(
-                f"Tensor {name!r} has the unknown dtype {record.dtype}; this n6link is too old for it."
-            )
+            raise RemoteProtocolError(f"tensor {name!r} has the unknown dtype {record.dtype}; install a newer n6link")
         if not 1 <= ndim <= Limit.MAX_DIMS:
-            raise RemoteProtocolError(f"Tensor {name!r} says that it has {ndim} dimensions.")
+            raise RemoteProtocolError(f"tensor {name!r} has {ndim} dimensions; 1 to {Limit.MAX_DIMS} are possible")
         dtype = NUMPY_DTYPES[record.dtype]
         shape = record.shape[:ndim]
         if size != math.prod(shape) * dtype.itemsize:
-            raise RemoteProtocolError(f"Tensor {name!r} says {size} bytes, but is {dtype} of shape {shape}.")
+            raise RemoteProtocolError(f"tensor {name!r} has a size of {size} bytes, but is {dtype} of shape {shape}")
         if len(scales) != channels or (channels and (axis >= ndim or shape[axis] != channels)):
-            raise RemoteProtocolError(f"Tensor {name!r} of shape {shape} has {channels} scales on axis {axis}.")
+            raise RemoteProtocolError(f"tensor {name!r} of shape {shape} has {channels} scales on axis {axis}")
         steps = np.array([row.scale for row in scales] or [record.scale], np.float32)
         zeros = np.array([row.zero_point for row in scales] or [record.zero_point], np.int32)
         if not np.isfinite(steps).all() or (steps < 0).any() or (channels and not steps.all()):
-            raise RemoteProtocolError(f"Tensor {name!r} has a scale that is no positive number: {steps}.")
+            raise RemoteProtocolError(f"tensor {name!r} has a scale that is not a positive number: {steps}")
         if channels:
             return cls(name, shape, dtype, size, record.offset, scales=steps, zero_points=zeros, axis=axis)
         return cls(name, shape, dtype, size, record.offset, scale=float(steps[0]) or None, zero_point=int(zeros[0]))
 
     @property
     def quantized(self) -> bool:
-        """Whether the raw values stand for other numbers."""
+        """Whether raw values are converted to real numbers with a scale."""
         return self.scale is not None or self.scales is not None
 
     def quantize(self, real: ArrayLike) -> Array:
         """Raw values: the array itself if it has the tensor's dtype, else quantised from floats.
 
         Args:
-            real: float array of any shape that broadcasts against the channels (a per-channel tensor: the axis must
-                be there), or raw values.
+            real: float array of any shape that broadcasts against the channels (if the tensor is quantised per channel,
+                the array must have the channel axis), or raw values.
 
         Raises:
             BadInput: NaN, infinity, integers of another dtype for a quantised tensor, or values out of range.
@@ -161,53 +159,57 @@ class TensorSpec:
         if array.dtype == self.dtype and array.dtype.kind != "f":
             return array
         if array.dtype.kind == "f":
-            finite(array, f"Tensor {self.name!r}")
+            finite(array, f"tensor {self.name!r}")
             if self.dtype.kind == "f":
                 with np.errstate(over="ignore"):
-                    return finite(array.astype(self.dtype, copy=False), f"Tensor {self.name!r} as {self.dtype}")
+                    return finite(array.astype(self.dtype, copy=False), f"tensor {self.name!r} as {self.dtype}")
             if self.quantized:
                 return quantize(array, *self._parameters(array.ndim), self.dtype)
-            raise BadInput(f"Tensor {self.name!r} is {self.dtype} and not quantised; give integers, not {array.dtype}.")
+            raise BadInput(f"tensor {self.name!r} is {self.dtype} and not quantised; pass integers, not {array.dtype}")
         if array.dtype.kind not in "iub":
-            raise BadInput(f"Tensor {self.name!r} takes numbers, not {array.dtype}.")
+            raise BadInput(f"tensor {self.name!r} requires numbers, got {array.dtype}")
         if self.dtype.kind == "f":
             return array.astype(self.dtype)
         if self.quantized:
             raise BadInput(
-                f"Tensor {self.name!r} is quantised {self.dtype}; give raw values as {self.dtype} or real numbers as "
-                f"floats, not {array.dtype}."
+                f"tensor {self.name!r} is quantised {self.dtype}; pass raw values as {self.dtype} or real numbers as "
+                f"floats, not {array.dtype}"
             )
         cast = array.astype(self.dtype)
         if not np.array_equal(cast, array):
-            raise BadInput(f"Tensor {self.name!r} is {self.dtype}; {array.min()}..{array.max()} do not fit.")
+            raise BadInput(
+                f"tensor {self.name!r} is {self.dtype}; values from {array.min()} to {array.max()} do not fit"
+            )
         return cast
 
     def dequantize(self, raw: Array) -> NDArray[np.float32]:
-        """Real numbers as float32; of a tensor that is not quantised, its values as float32."""
+        """Real numbers as float32; if the tensor is not quantised, its values as float32."""
         if not self.quantized:
             return np.asarray(raw).astype(np.float32, copy=False)
         return dequantize(raw, *self._parameters(np.ndim(raw)))
 
     def check(self, array: Array) -> Array:
-        """The array, C-contiguous (copied only if it is not), if shape and dtype are the tensor's.
+        """The array, C-contiguous (copied only if it is not).
 
         Raises:
-            BadInput: they are not.
+            BadInput: shape or dtype are not those of the tensor.
         """
         if array.dtype != self.dtype or array.shape != self.shape:
             raise BadInput(
-                f"Tensor {self.name!r} is {self.dtype} of shape {self.shape}; got {array.dtype} of shape {array.shape}."
+                f"tensor {self.name!r} is {self.dtype} of shape {self.shape}; got {array.dtype} of shape {array.shape}"
             )
         return np.ascontiguousarray(array)
 
     def _parameters(self, ndim: int) -> tuple[ArrayLike, ArrayLike]:
-        """Scale and zero point, shaped to broadcast over arrays of ndim dimensions that end as the tensor does."""
+        """Scale and zero point, shaped to broadcast over arrays of ndim dimensions whose last axes are the tensor's."""
         if self.scales is None or self.zero_points is None:
             return self.scale or 1.0, self.zero_point
-        behind = len(self.shape) - 1 - self.axis
-        if ndim <= behind:
-            raise BadInput(f"Tensor {self.name!r} has its channels on axis {self.axis}; give its whole shape.")
-        shape = (-1,) + (1,) * behind
+        after = len(self.shape) - 1 - self.axis
+        if ndim <= after:
+            raise BadInput(
+                f"tensor {self.name!r} has its channels on axis {self.axis}; pass an array of its whole shape"
+            )
+        shape = (-1,) + (1,) * after
         return self.scales.reshape(shape), self.zero_points.reshape(shape)
 
 
@@ -228,5 +230,5 @@ def from_records(records: Sequence[TensorRecord], scales: Sequence[ScaleRecord])
         specs.append(TensorSpec.from_record(record, scales[first:last]))
         first = last
     if first != len(scales):
-        raise RemoteProtocolError(f"The tensors have {first} scales, but {len(scales)} came.")
+        raise RemoteProtocolError(f"the tensors have {first} scales, but the device sent {len(scales)}")
     return tuple(specs)

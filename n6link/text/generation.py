@@ -1,4 +1,4 @@
-"""Texts that a network writes, token by token, and classes of texts.
+"""Text generation, token by token, and text classification.
 
 ::
 
@@ -7,13 +7,13 @@
 
     print((await net.classify("A quiet, lovely film.")).label)
 
-One step of the iteration is one inference: the window of the newest tokens goes up, logits come back, and the host chooses
-(:mod:`n6link.text.tokens` says how). Over a slow link the device sends the best few logits instead of all of them, where the
-sampling looks at no more; the text is the same.
+One step of the iteration is one inference: the host uploads the window of the newest tokens, the device returns logits, and the
+host chooses the next token (see :mod:`n6link.text.tokens`). Over a slow link the device sends only the best few logits, if the
+sampling does not use more; the text is the same.
 
-Between two steps nothing is held, neither a task nor an input slot. An iteration may therefore be left at any token, by
-``break``, cancellation or an error, and there is nothing to close. A step that was cancelled or failed has chosen no token
-and drawn no number: iterating again goes on with the same text.
+Between two steps the iteration does not keep a task or an input slot. It may therefore stop at any token, by ``break``,
+cancellation or an error, and does not have to be closed. A step that was cancelled or failed did not choose a token or draw a
+random number: a new iteration continues the same text.
 """
 
 from __future__ import annotations
@@ -36,20 +36,20 @@ class Piece:
     """One token of a text that is being generated."""
 
     text: str
-    """what the token settles: may be empty, and the rest of the text at its end; all pieces together are the text"""
+    """the characters that are final with this token: may be empty; at the end the rest; all pieces together are the text"""
     token: int
-    """its id; that of a stop token is told here too, though the text ends before it"""
+    """its id; also that of a stop token, which is not part of the text"""
     seconds: float
-    """from asking for the token to having it"""
+    """from the request for the token to its arrival"""
     result: Result
-    """the inference that gave it"""
+    """the inference that produced it"""
 
 
 class TextStream:
-    """A text that grows as it is iterated over. Made by :meth:`Network.generate`.
+    """A text; each step of the iteration adds a token. Created by :meth:`Network.generate`.
 
     Args:
-        start: begins the text; called in a thread, at the first token.
+        start: starts the text; called in a thread, at the first token.
         run: runs the network on one window.
         reduced: whether the device sends only the best few logits.
     """
@@ -63,7 +63,7 @@ class TextStream:
 
     @property
     def text(self) -> str:
-        """What was generated so far, with what is still uncertain about its end."""
+        """The text so far, including characters at its end that later tokens may change."""
         return self._generation.text if self._generation else ""
 
     @property
@@ -80,16 +80,18 @@ class TextStream:
         return self
 
     async def __anext__(self) -> Piece:
-        """Generates one more token.
+        """Generates one token.
 
         Raises:
-            BadInput: a prompt without tokens, a stop token that is none, or logits that make no sense.
-            CardError: the network's card does not tell how to generate text, or does not fit the network.
+            BadInput: the prompt does not contain tokens, a stop token is unknown, or a logit is not finite.
+            CardError: the network's card is not one for text generation, or does not fit the network.
             LocalProtocolError: another task waits for the next token of this text.
             N6Error: as :meth:`Network.run`.
         """
         if self._busy:
-            raise LocalProtocolError("two tasks ask for the next token of one text; call Network.generate for each")
+            raise LocalProtocolError(
+                "two tasks wait for the next token of one text; call Network.generate in each task"
+            )
         self._busy = True
         try:
             return await self._step()
@@ -97,6 +99,7 @@ class TextStream:
             self._busy = False
 
     async def _step(self) -> Piece:
+        # Loading a tokenizer and an embedding takes long enough to block other tasks.
         if self._generation is None:
             self._generation = await anyio.to_thread.run_sync(self._start, abandon_on_cancel=True)
         text = self._generation

@@ -1,24 +1,24 @@
-"""Texts into the inputs of text networks, and tokens back into text. No IO: the SDK moves the arrays.
+"""Converts texts to the inputs of text networks, and tokens to text. Without IO: the caller runs the network.
 
-**Generation** (task ``text-generation``). A network reads a window of T tokens and gives logits of the next one. Tokens come
-from the tokenizer that the card names; where the card names an embedding too, the window holds its rows (already raw values,
-or floats that are quantised once), else the token ids themselves. The newest token stands last; a shorter text has padding
-in front; of a longer one the last T tokens are read. What the tokenizer does not know becomes its unknown token, as it was
-in training; a prompt without any token is refused. :class:`Generation` is the state of one text::
+**Generation** (task ``text-generation``). A network reads a window of T tokens and returns logits for the next one. The card
+specifies the tokenizer. If it also specifies an embedding, the window contains its rows (raw values, or floats that are quantised
+once), else the token ids. The newest token is last. A shorter text is padded at the start; for a longer text the last T tokens
+are read. A word that is not in the tokenizer's vocabulary becomes its unknown token, as in training. A prompt without tokens is
+refused. :class:`Generation` is the state of one text::
 
     text = TextGenerator(network).start("Mr. Darcy", max_tokens=20)
     while not text.done:
         piece = text.push(... run(text.window()) ...)
 
-Pieces are parts of the decoded text as it grows. How a token reads may depend on the one behind it (``--`` joins two
-words, ``"`` opens or closes), so that whatever follows the last letter or digit is held back until the next token, or the
-end, settles it; the pieces of a finished text are always the text.
+Pieces are parts of the decoded text. The decoded form of a token may depend on the next token (``--`` joins two words, ``"`` opens
+or closes). Characters after the last letter or digit are therefore kept until the next token, or the end of the text. The
+concatenated pieces of a finished text are always equal to the text.
 
-**Classification** (task ``text-classification``). A network reads ids and a mask that is 1 for tokens and 0 for padding, which
-is behind them. Special tokens are added as the tokenizer's file says; what does not fit is cut off at the end; an empty text
-is one of special tokens only.
+**Classification** (task ``text-classification``). A network reads ids and a mask that is 1 for tokens and 0 for padding, which is
+after the tokens. Special tokens are added as the tokenizer's file specifies. A text that is too long is cut at its end. An empty
+text consists of special tokens only.
 
-Tokenizing is done by Hugging Face's ``tokenizers`` (extra ``text``).
+The tokenizer is Hugging Face's ``tokenizers`` (extra ``text``).
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from n6link.tensors.tensor import Array, TensorSpec
 
 
 class Encoding(Protocol):
-    """What is read of a tokenized text."""
+    """The attributes of a tokenized text that are used."""
 
     @property
     def ids(self) -> list[int]: ...  # noqa: D102
@@ -50,7 +50,7 @@ class Encoding(Protocol):
 
 
 class Tokenizer(Protocol):
-    """What is used of a tokenizer of the package ``tokenizers``, whose own types have gaps."""
+    """The methods of a tokenizer that are used; the types of the package ``tokenizers`` are not complete."""
 
     @property
     def padding(self) -> Mapping[str, str | int] | None: ...  # noqa: D102
@@ -68,38 +68,40 @@ class Tokenizer(Protocol):
 def _card_for(network: NetworkLike, task: str) -> Card:
     card = card_of(network)
     if card.task != task:
-        raise CardError(f"By its card {card.name!r}, network {network.name!r} does {card.task}, not {task}.")
+        raise CardError(f"network {network.name!r} is for {card.task}, as card {card.name!r} says, not for {task}")
     return card
 
 
 def _token(tokenizer: Tokenizer, token: str, what: str) -> int:
     found = tokenizer.token_to_id(token)
     if found is None:
-        raise CardError(f"{what} is {token!r}, which is not a token of the network's tokenizer.")
+        raise CardError(f"{what} is {token!r}, which is not a token of the network's tokenizer")
     return found
 
 
 def _check_text(what: str, text: object) -> None:
     if not isinstance(text, str):
-        raise BadInput(f"{what} is a str, not {type(text).__name__}.")
+        raise BadInput(f"{what} must be a str, not {type(text).__name__}")
 
 
 def load_tokenizer(card: Card) -> Tokenizer:
-    """The tokenizer that a card names.
+    """The tokenizer that a card specifies.
 
     Raises:
-        CardError: it names none, or the file is none.
+        CardError: it does not specify one, or the file is not a tokenizer.
         N6Error: the package ``tokenizers`` is not installed.
     """
     path = card.file("tokenizer")
     try:
         import tokenizers
     except ImportError:
-        raise N6Error("Texts need the package tokenizers; install it with: pip install 'n6link[text]'.") from None
+        raise N6Error(
+            "text networks require the package tokenizers; install it with: pip install 'n6link[text]'"
+        ) from None
     try:
         return cast("Tokenizer", tokenizers.Tokenizer.from_file(str(path)))
     except Exception as error:  # noqa: BLE001 - the package raises nothing narrower
-        raise CardError(f"{path} is no tokenizer that can be read: {error}.") from None
+        raise CardError(f"{path} cannot be read as a tokenizer: {error}") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,34 +109,35 @@ class Sampling:
     """How the tokens of a text are chosen: options of :meth:`n6link.network.Network.generate`.
 
     Raises:
-        BadInput: an option out of range.
+        BadInput: an option is out of range.
     """
 
     max_tokens: int = 50
-    """tokens that are generated at most, a stop token included"""
+    """maximum number of generated tokens, including a stop token"""
     temperature: float = 0.0
-    """0 always takes the best token (of equal ones the lowest id); higher draws more freely"""
+    """0 always takes the best token (of equal ones the lowest id); higher values draw more random tokens"""
     top_k: int | None = None
-    """draw among the best k only; None = among all"""
+    """draw from the best k only; None = from all"""
     seed: int | None = None
-    """makes the draws repeatable; None = another text each time"""
+    """makes the text repeatable; None = another text each time"""
     stop: Sequence[str] = ()
-    """tokens that end the text, with those of the card; they are not part of it"""
+    """tokens that end the text, in addition to those of the card; they are not part of the text"""
 
     def __post_init__(self) -> None:
         k, temperature = self.top_k, self.temperature
-        if self.max_tokens < 1 or (k is not None and k < 1) or not 0 <= temperature < float("inf"):
-            raise BadInput(
-                f"max_tokens={self.max_tokens}, top_k={k}, temperature={temperature}: the first two are at least 1, the "
-                "last is a number from 0 on."
-            )
+        if self.max_tokens < 1:
+            raise BadInput(f"max_tokens={self.max_tokens} must be 1 or more")
+        if k is not None and k < 1:
+            raise BadInput(f"top_k={k} must be 1 or more, or None")
+        if not 0 <= temperature < float("inf"):
+            raise BadInput(f"temperature={temperature} must be a finite number, 0 or more")
 
 
 class TextGenerator:
-    """What all texts of one network share: tokenizer, embedding, and the meaning of its input and output.
+    """Shared by all texts of one network: tokenizer, embedding, and the meaning of its input and output.
 
     Raises:
-        CardError: no card, one of another task, or tokenizer, embedding and network do not fit each other.
+        CardError: no card, a card for another task, or tokenizer, embedding and network do not fit each other.
         N6Error: the package ``tokenizers`` is not installed.
     """
 
@@ -150,41 +153,41 @@ class TextGenerator:
         vocabulary, classes = self.tokenizer.get_vocab_size(), self.output.shape[-1]
         if vocabulary != classes:
             raise CardError(
-                f"The tokenizer of card {card.name!r} has {vocabulary} tokens, but output {self.output.name!r} has logits "
-                f"for {classes}; the card belongs to another network."
+                f"the tokenizer of card {card.name!r} has {vocabulary} tokens, but output {self.output.name!r} has logits "
+                f"for {classes}; use the tokenizer of this network"
             )
         self.embedding = None if card.embedding is None else self._load_embedding(card, vocabulary)
         dimensions = 2 if self.embedding is None else 3
         if len(self.input.shape) != dimensions or (self.embedding is None and self.input.dtype.kind not in "iu"):
             wanted = "token ids (1, tokens)" if self.embedding is None else "embedded tokens (1, tokens, size)"
             raise CardError(
-                f"Input {self.input.name!r} is {self.input.dtype} of shape {self.input.shape}, but card {card.name!r} "
-                f"(embedding = {card.embedding!r}) gives {wanted}."
+                f"input {self.input.name!r} is {self.input.dtype} of shape {self.input.shape}, but card {card.name!r} "
+                f"(text.embedding = {card.embedding!r}) is for {wanted}"
             )
         self.length = self.input.shape[1]
         self.pad = _token(
-            self.tokenizer, padding if card.pad is None else card.pad, f"The padding token of card {card.name!r}"
+            self.tokenizer, padding if card.pad is None else card.pad, f"the padding token of card {card.name!r}"
         )
         self.stop = frozenset(
-            _token(self.tokenizer, token, f"A stop token of card {card.name!r}") for token in card.stop
+            _token(self.tokenizer, token, f"a stop token of card {card.name!r}") for token in card.stop
         )
 
     def start(self, prompt: str, sampling: Sampling) -> Generation:
-        """Begins a text.
+        """Starts a text.
 
         Args:
-            prompt: what it continues.
+            prompt: the text to continue.
             sampling: how its tokens are chosen.
 
         Raises:
-            BadInput: a prompt without tokens, or a stop token that is none.
+            BadInput: the prompt does not contain tokens, or a stop token is unknown.
         """
-        _check_text("A prompt", prompt)
+        _check_text("the prompt", prompt)
         ids = self.tokenizer.encode(prompt, add_special_tokens=False).ids
         if not ids:
-            raise BadInput(f"The prompt {prompt!r} holds no token; give at least one word.")
+            raise BadInput(f"the prompt {prompt!r} does not contain a token; use at least one word")
         try:
-            stops = self.stop | {_token(self.tokenizer, token, "A stop token") for token in sampling.stop}
+            stops = self.stop | {_token(self.tokenizer, token, "a stop token") for token in sampling.stop}
         except CardError as error:
             raise BadInput(str(error)) from None
         return Generation(self, ids, sampling, stops)
@@ -195,29 +198,29 @@ class TextGenerator:
             table = np.load(path, allow_pickle=False)
             table = self.input.quantize(table)
         except (OSError, ValueError) as error:  # BadInput is a ValueError
-            raise CardError(f"{path} is no embedding for input {self.input.name!r}: {error}") from None
+            raise CardError(f"{path} cannot be used as the embedding of input {self.input.name!r}: {error}") from None
         if table.shape != (vocabulary, self.input.shape[-1]):
             raise CardError(
-                f"The embedding of card {card.name!r} has the shape {table.shape}; the tokenizer has {vocabulary} tokens, and "
-                f"input {self.input.name!r} takes {self.input.shape[-1]} values a token."
+                f"the embedding of card {card.name!r} has the shape {table.shape}; the tokenizer has {vocabulary} tokens, and "
+                f"input {self.input.name!r} has {self.input.shape[-1]} values per token"
             )
         return table
 
 
 class Generation:
-    """One text as it grows. Made by :meth:`TextGenerator.start`."""
+    """One text during its generation. Created by :meth:`TextGenerator.start`."""
 
     def __init__(
         self, generator: TextGenerator, prompt: Sequence[int], sampling: Sampling, stop: frozenset[int]
     ) -> None:
         self.generator = generator
-        """what all texts of its network share"""
+        """shared by all texts of its network"""
         self.prompt = tuple(prompt)
         """token ids of the prompt, all of them"""
         self.tokens: list[int] = []
         """token ids generated so far, without a stop token"""
         self.newest = -1
-        """the token chosen last, be it a stop token; -1 before the first"""
+        """the last token, also a stop token; -1 before the first"""
         self.done = False
         """whether the text has ended"""
         self._left = sampling.max_tokens
@@ -236,7 +239,7 @@ class Generation:
         return (ids if it.embedding is None else it.embedding[ids]).astype(it.input.dtype, copy=False)[None]
 
     def returns(self, *, reduced: bool) -> list[Return]:
-        """What is needed of the output: the best few logits if reduced and possible, else the row of the newest token."""
+        """The parts of the output to request: the best few logits if reduced and possible, else the row of the newest token."""
         index, spec = self.generator.output_index, self.generator.output
         row, width = last_row(spec), spec.shape[-1]
         if reduced and self._k is not None and self._k <= Limit.MAX_TOPK and spec.dtype in reduce.REDUCIBLE:
@@ -244,24 +247,24 @@ class Generation:
         return [reduce.part(index, spec, row * width, width)] if row else [reduce.whole(index)]
 
     def push(self, answer: Array | Peaks) -> str:
-        """Takes the network's answer to window() and chooses the next token.
+        """Reads the network's answer to window() and chooses the next token.
 
         Args:
-            answer: the output, or its last row, or the best tokens of that: what returns() asked for.
+            answer: what returns() requests: the output, its last row, or the best tokens of this row.
 
         Returns:
-            The piece of text that is now certain, may be empty; when ``done`` becomes True, the rest of it.
+            The characters that are now final, may be empty; when ``done`` becomes True, the rest of the text.
 
         Raises:
-            BadInput: the text has ended already, or the answer has another size.
+            BadInput: the text has already ended, or the answer has another size.
         """
         if self.done:
-            raise BadInput(f"The text has ended after {len(self.tokens)} tokens; start another one.")
+            raise BadInput(f"the text has ended after {len(self.tokens)} tokens; start a new text")
         spec = self.generator.output
         if not isinstance(answer, Peaks):
             width = spec.shape[-1]
             if answer.dtype != spec.dtype or answer.size not in (width, spec.size // spec.dtype.itemsize):
-                raise BadInput(f"Output {spec.name!r} is {spec.dtype} {spec.shape}; got {answer.dtype} {answer.shape}.")
+                raise BadInput(f"output {spec.name!r} is {spec.dtype} {spec.shape}; got {answer.dtype} {answer.shape}")
             answer = rank(answer.reshape(-1, width)[-1], self._k)
         token = pick(answer, scale=spec.scale, temperature=self._temperature, random=self._random)
         self.newest = token
@@ -273,7 +276,8 @@ class Generation:
 
     @property
     def text(self) -> str:
-        """The generated text so far, with what is still uncertain about its end."""
+        """The generated text so far, including characters at its end that later tokens may change."""
+        # Decoded with the prompt: tokenizers join the first token to the text before it, such as by a space.
         whole = self._decode((*self.prompt, *self.tokens))
         joined = whole.startswith(self._prompt_text)
         return whole[len(self._prompt_text) :] if joined else self._decode(self.tokens)
@@ -291,10 +295,10 @@ class Generation:
 
 
 class TextClassifier:
-    """What all texts share that one network classifies.
+    """Shared by all texts that one network classifies.
 
     Raises:
-        CardError: no card, one of another task, or the network has not two inputs of as many integers, ids and mask.
+        CardError: no card, a card for another task, or the network does not have two integer inputs of equal shape, ids and mask.
         N6Error: the package ``tokenizers`` is not installed.
     """
 
@@ -305,20 +309,22 @@ class TextClassifier:
         name = card.mask or (others[0] if others else "text.mask")
         if name not in network.inputs:
             raise CardError(
-                f"Card {card.name!r} needs the input {name!r} for its mask; the network has {', '.join(network.inputs)}."
+                f"card {card.name!r} requires the input {name!r} for its mask, but the network has "
+                f"{', '.join(network.inputs)}"
             )
         self.mask = network.inputs[name]
         self._inputs = network.inputs
         if self.ids.dtype.kind not in "iu" or self.ids.shape != self.mask.shape:
             raise CardError(
-                f"Inputs {self.ids.name!r} and {name!r} take no token ids: they are {self.ids.shape} and {self.mask.shape}."
+                f"inputs {self.ids.name!r} and {name!r} cannot be token ids and their mask: they are {self.ids.dtype} of "
+                f"shape {self.ids.shape} and {self.mask.dtype} of shape {self.mask.shape}"
             )
         self.tokenizer = load_tokenizer(card)
         padding = dict(self.tokenizer.padding or {})
         if card.pad is not None:
             padding |= {
                 "pad_token": card.pad,
-                "pad_id": _token(self.tokenizer, card.pad, f"The padding token of card {card.name!r}"),
+                "pad_id": _token(self.tokenizer, card.pad, f"the padding token of card {card.name!r}"),
             }
         length = self.ids.shape[-1]
         self.tokenizer.enable_truncation(length)
@@ -330,7 +336,7 @@ class TextClassifier:
         Raises:
             BadInput: not a str.
         """
-        _check_text("A text", text)
+        _check_text("the text", text)
         encoded = self.tokenizer.encode(text)
         arrays = {name: np.zeros(spec.shape, spec.dtype) for name, spec in self._inputs.items()}
         return arrays | {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol
@@ -13,6 +14,7 @@ from n6link.protocol import MessageType
 Way = Literal["up", "down"]
 """up is from the host to the board"""
 WAYS: Final[tuple[Way, Way]] = ("up", "down")
+IN_A_ROW: Final = 2
 OF_BYTES: Final = ("flip", "drop", "double", "insert", "burst")
 IN_TIME: Final = ("stall", "silence", "slow", "freeze", "reset", "cut")
 
@@ -76,7 +78,7 @@ class Recipe:
     Attributes:
         rates: faults of bytes, for each byte of each way.
         burst: bytes of one fault at most.
-        losses: share of the frames of a type that are lost.
+        losses: share of the frames of a type that are lost, of each way at most :data:`IN_A_ROW` one after the other.
         timed: faults in time.
         end: seconds after which nothing goes wrong any more.
     """
@@ -96,6 +98,7 @@ class Drawn:
         self.end = recipe.end
         self._recipe = recipe
         self._seed = seed
+        self._row: Counter[tuple[Way, int]] = Counter()
         self._losses = {
             (way, int(kind)): (share, random.Random(f"{seed} {way} {kind}"))
             for kind, share in recipe.losses.items()
@@ -115,7 +118,9 @@ class Drawn:
 
     def loses(self, way: Way, kind: int, index: int) -> bool:
         share, draw = self._losses.get((way, kind), (0.0, None))
-        return draw is not None and draw.random() < share
+        lost = draw is not None and draw.random() < share and self._row[way, kind] < IN_A_ROW
+        self._row[way, kind] = self._row[way, kind] + 1 if lost else 0
+        return lost
 
 
 class Listed:

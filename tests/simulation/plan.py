@@ -78,7 +78,7 @@ class Plan:
             return Recipe(dict.fromkeys(OF_BYTES, rate / 5 / (1 + burst / 100)), burst, end=end)
         if self.kind == "lose":
             types = draw.sample(_LOST, draw.randint(1, 3))
-            return Recipe(losses={MessageType(kind): 10 ** draw.uniform(-2.0, -0.3) for kind in types}, end=end)
+            return Recipe(losses={MessageType(kind): 10 ** draw.uniform(-2.0, -0.7) for kind in types}, end=end)
         if self.kind == "chaos":
             timed = tuple(fault for kind in draw.sample(list(_TIMED), 2) for fault in _TIMED[kind](draw, span))
             losses = dict.fromkeys(draw.sample(_LOST, 2), 0.02)

@@ -17,7 +17,7 @@ function(n6_find result what)
 endfunction()
 
 n6_find(aton_device "the NPU's cache driver" ${ai}/Npu/Devices/STM32N6*)
-n6_find(aton_library "the network runtime library" ${ai}/Lib/GCC/ARMCortexM55/NetworkRuntime*_CM55_GCC.a)
+n6_find(aton_library "the network runtime library" ${ai}/Lib/GCC/ARMCortexM*/NetworkRuntime*_${n6_core}_GCC.a)
 n6_find(aton_version "LL_ATON" ${aton}/ll_aton_version.h)
 n6_find(hal_header "the HAL; are STM32CubeN6's submodules checked out?" ${hal}/Inc/stm32n6xx_hal.h)
 n6_find(cmsis "CMSIS core" ${drivers}/CMSIS/Core/Include/core_cm55.h ${drivers}/CMSIS/Include/core_cm55.h)
