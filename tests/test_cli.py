@@ -308,7 +308,7 @@ def test_info_of_a_network(virtual_board: None) -> None:
     text = good("info", "movenet13", "--url", POSE)
     assert "Tensors" in text and "110,592" in text and "Memory pools" in text and "100.0% on the NPU" in text
     assert data("info", "movenet13", "--url", POSE)["inputs"][0]["zero_point"] == 2
-    assert "the device has no network 'movenet'; it has movenet13" in bad(2, "info", "movenet", "--url", POSE)
+    assert "the device does not have a network 'movenet'; it has movenet13" in bad(2, "info", "movenet", "--url", POSE)
 
 
 def test_info_tells_where_networks_fall_back(virtual_board: None) -> None:

@@ -144,9 +144,9 @@ def test_views_are_accepted() -> None:
 
 
 def test_data_headers() -> None:
-    front = frames.header(DATA, 3, frames.HEADER_SIZE + 4)
-    pieces = frames.pack_data(front, 0, 0, 0, memoryview(b"\x01\x02\xfd\x7f"))
     golden = next(frame for frame in wire.GOLDEN if frame["name"] == "The input, one chunk")
+    front = frames.header(DATA, golden["id"], frames.HEADER_SIZE + 4)
+    pieces = frames.pack_data(front, 0, 0, 0, memoryview(b"\x01\x02\xfd\x7f"))
     assert b"".join(pieces) == golden["bytes"]
     assert isinstance(pieces[1], memoryview)
     payload = memoryview(golden["bytes"])[12:-4]

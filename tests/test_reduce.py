@@ -108,7 +108,7 @@ def test_the_record_on_the_wire() -> None:
     request = Return(
         1, reduction=Reduction.THRESHOLD, channels=2, offset=3, length=4, threshold=0xFFFFFFFF, channel=5, k=6
     )
-    assert request.pack() == bytes.fromhex("01 03 0200 03000000 04000000 ffffffff 0500 0600")
+    assert request.pack() == bytes.fromhex("0100 00 03 03000000 04000000 ffffffff 0200 0500 0600 0000")
     assert Return.SIZE == len(request.pack())
 
 
