@@ -95,7 +95,7 @@ def test_one_inference_as_the_golden_frames_have_it(pieces: str) -> None:
         ours += b"".join(link.data_to_send(0.0))
         got.extend(link.events())
 
-    link.open(Greeting(NONCE), 1, patience=PATIENCE)
+    link.open(Greeting(NONCE), dialogue[0]["id"], patience=PATIENCE)
     write()
     assert ours.startswith(FLUSH)
     ours = ours.removeprefix(FLUSH)
@@ -115,9 +115,9 @@ def test_one_inference_as_the_golden_frames_have_it(pieces: str) -> None:
                 link.request(MessageType.LIST, bytes(4), patience=PATIENCE)
             case [Reply(type=MessageType.LIST)]:
                 link.infer(memoryview(b"\x01\x02\xfd\x7f"), inference(key=0xA1), patience=PATIENCE)
-            case [Received(id=4, data=output)]:
+            case [Received(id=number, data=output)]:
                 assert output == b"\x02\x03\xfe\x80"
-                link.request(MessageType.RELEASE, records.Release(target=4).pack(), patience=PATIENCE)
+                link.request(MessageType.RELEASE, records.Release(target=number).pack(), patience=PATIENCE)
     assert ours == b""
     assert [type(event) for event in got] == [Opened, Reply, Begun, Received, Reply]
     assert not link.exchanges
