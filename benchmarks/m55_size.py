@@ -47,6 +47,8 @@ INSTRUCTIONS_PER_TICK: Final = 31.25 / 32
 
 HOT: Final = "n6_crc.c"
 """compiled at -O2 also where everything else is at -Os, here as in firmware/CMakeLists.txt"""
+LISTENERS: Final = "n6_busy.c"
+"""only in ports whose line is a listener, which boards have not"""
 POLL: Final = "n6_server_poll"
 PARSERS: Final = ("n6_link_parse", "n6_link_give_up")
 """The functions of the link that call the server back."""
@@ -79,7 +81,7 @@ def table(title: str, heads: Iterable[str], rows: Iterable[Iterable[object]]) ->
 def compile_core(folder: Path) -> list[Path]:
     """Objects of the core at -Os, with their call graphs beside them."""
     objects = []
-    for source in sorted(CORE.glob("*/*.c")):
+    for source in sorted(source for source in CORE.glob("*/*.c") if source.name != LISTENERS):
         objects.append(folder / f"{source.stem}.o")
         level = "-O2" if source.name == HOT else "-Os"
         run(COMPILER, *MACHINE, level, "-fcallgraph-info=su", "-c", source, "-o", objects[-1], cwd=folder)

@@ -29,7 +29,7 @@ def requests(index: int, spec: TensorSpec, raw: NDArray[Any]) -> list[Return]:
         *(reduce.topk(index, spec, k, row=raw.size // width - 1) for k in (1, 5, 64)),
     ]
     if width > 3 and spec.scale is not None:
-        passing = reduce.above(index, spec, middle, channels=width, channel=3)
+        passing = reduce.above(index, spec, middle, channels=width, channel=3, columns=False)
         made += [passing, replace(passing, k=2)]
     return made
 

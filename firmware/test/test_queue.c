@@ -291,11 +291,12 @@ static void a_commit_that_finds_the_slot_busy(void)
     rig_upload(rig, 5, 0, RIG_TINY, four, 4);
     rig_take_error(rig, 5, N6_STATUS_BUSY);
     rig_take_error(rig, 6, N6_STATUS_NO_INPUT);
+    rig_infer(rig, 6, &infer, NULL); /* so does one that comes after it */
+    rig_take_refusal(rig, 6, N6_STATUS_NO_INPUT, offsetof(n6_infer_t, upload), 5);
     free_npu(rig);
     (void)take_result(rig, 4);
-    rig_upload(rig, 7, 0, RIG_TINY, four, 4);
-    (void)rig_take(rig, N6_MESSAGE_TYPE_COMMIT, 7);
-    infer.upload = 7;
+    rig_upload(rig, 5, 0, RIG_TINY, four, 4); /* the same upload again */
+    (void)rig_take(rig, N6_MESSAGE_TYPE_COMMIT, 5);
     rig_infer(rig, 8, &infer, NULL); /* the key was not used up */
     take_state(rig, 8, N6_INFER_STATE_QUEUED, 1);
     (void)take_result(rig, 8);

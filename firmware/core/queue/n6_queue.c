@@ -244,6 +244,9 @@ static n6_mistake_t find_input(const n6_slots_t *slots, const n6_infer_t *infer,
     const n6_slot_t *slot = n6_slot(slots, infer->slot);
 
     *state = N6_INFER_STATE_WAITING;
+    if (slot->refused == infer->upload) {
+        return N6_MISTAKE_INPUT_REFUSED;
+    }
     if (n6_slot_is_older(slots, infer->slot, infer->upload)) {
         return N6_MISTAKE_NONE;
     }

@@ -33,6 +33,7 @@ typedef struct {
     uint64_t touched_at;   /* device time: DATA or COMMIT of its upload came last */
     uint64_t committed_at; /* device time */
     uint32_t upload;       /* id of the newest upload; 0 = none in this session */
+    uint32_t refused;      /* id of the last upload whose COMMIT was refused */
     uint32_t digest;       /* of a committed upload */
     uint16_t network;      /* of a committed upload */
     uint8_t state;         /* n6_slot_state_t */
@@ -74,6 +75,7 @@ static inline bool n6_slot_is_older(const n6_slots_t *slots, uint32_t index, uin
 static inline void n6_slot_fill(n6_slots_t *slots, uint32_t index, uint32_t upload)
 {
     slots->slot[index].upload = upload;
+    slots->slot[index].refused = 0;
     slots->slot[index].state = N6_SLOT_FILLING;
 }
 
@@ -95,10 +97,16 @@ static inline void n6_slot_commit(n6_slots_t *slots, uint32_t index, uint16_t ne
     slot->state = N6_SLOT_COMMITTED;
 }
 
-/* Its COMMIT was refused. */
+/* Its COMMIT was refused for good. */
 static inline void n6_slot_empty(n6_slots_t *slots, uint32_t index)
 {
     slots->slot[index].state = N6_SLOT_EMPTY;
+}
+
+/* A COMMIT was refused: who names its upload from now on waits in vain, unless it is sent again. */
+static inline void n6_slot_refuse(n6_slots_t *slots, uint32_t index, uint32_t upload)
+{
+    slots->slot[index].refused = upload;
 }
 
 /* A run has overwritten it. */

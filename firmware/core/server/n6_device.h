@@ -2,6 +2,7 @@
  * n6_device.h - the parts that make up a device, from the highest to the lowest. Each part has its
  * own header, which says what it does and what its members mean, and uses only parts of lower layers:
  *
+ *     n6_busy.c       the end of a connection that comes while another one holds the device
  *     n6_server.c     the port's end: bytes in and out, the loop
  *     n6_dispatch.c   which part handles which request, and what is refused at once
  *     n6_session.c    HELLO, PING, RESET: what concerns all parts
@@ -16,6 +17,7 @@
  *     n6_send.c       DATA to the host under its credits
  *     n6_channel.c    configuration, clock, session, answers, LOG_LEVEL
  *     n6_link.c       frames
+ *     n6_mistakes.c   every way in which the device refuses something
  */
 #ifndef N6_DEVICE_H
 #define N6_DEVICE_H

@@ -14,40 +14,34 @@ _Static_assert(offsetof(n6_hello_reply_t, head) == FROZEN, "HELLO and its reply 
 
 /* ---- HELLO ---- */
 
-static n6_hello_reply_t describe(const n6_channel_t *channel)
+static void answer_hello(n6_channel_t *channel, const n6_request_t *request, uint64_t nonce,
+                         uint8_t flags)
 {
     const n6_config_t *config = &channel->config;
-
-    return (n6_hello_reply_t){
+    const n6_port_t *port = config->port;
+    n6_hello_reply_t reply = {
         .major = N6_VERSION_MAJOR,
         .minor = N6_VERSION_MINOR,
         .schema = N6_SCHEMA_ID,
+        .nonce = nonce,
         .head = sizeof(n6_hello_reply_t),
         .chunk = channel->session.chunk,
         .window = config->window,
         .features = N6_FEATURE_TIMERS | N6_FEATURE_REDUCE | N6_FEATURE_CANCEL | N6_FEATURE_EVENTS |
                     config->npu->features,
+        .flags = flags,
         .slots = config->slots,
         .results = config->results,
         .queue = N6_SERVER_MAX_QUEUE,
-        .boot_nonce = config->port->boot_nonce,
-        .tick_hz = config->port->tick_hz,
+        .boot_nonce = port->boot_nonce,
+        .tick_hz = port->tick_hz,
         .requests = N6_SERVER_MAX_QUEUE,
         .networks = config->npu->networks,
         .slot_size = config->slot_size,
         .result_size = config->result_size,
         .quiet_ms = N6_SERVER_QUIET_MS,
     };
-}
 
-static void answer_hello(n6_channel_t *channel, const n6_request_t *request, uint64_t nonce,
-                         uint8_t flags)
-{
-    const n6_port_t *port = channel->config.port;
-    n6_hello_reply_t reply = describe(channel);
-
-    reply.nonce = nonce;
-    reply.flags = flags;
     memcpy(reply.unique_id, port->unique_id, sizeof reply.unique_id);
     n6_copy_text(reply.build, sizeof reply.build, port->build);
     uint8_t *at = n6_link_begin(&channel->link, N6_LIMIT_MAX_CONTROL);

@@ -377,6 +377,7 @@ void n6_upload_commit(n6_uploads_t *uploads, const n6_request_t *request)
     }
     if (mistake != N6_MISTAKE_NONE) {
         n6_refuse(uploads->channel, request, mistake, 0);
+        n6_slot_refuse(uploads->slots, wanted->slot, request->id);
         n6_queue_starve(uploads->queue, wanted->slot, request->id, N6_MISTAKE_INPUT_REFUSED);
     }
     grant(uploads);

@@ -14,18 +14,18 @@
 #include "runtimes.h"
 
 typedef struct {
+    n6_runtimes_t runtimes; /* first: it is aligned more than others */
     const n6_options_t *options;
-    int wake[2];           /* a pipe: whoever writes to it ends the main loop's sleep */
     _Atomic uint64_t boot; /* CLOCK_MONOTONIC at the start of this life, in nanoseconds */
-    uint8_t reset_cause;
-    bool restart;      /* asked for */
-    uint32_t reserved; /* bytes of all buffers */
-    uint32_t weights;
-    n6_runtimes_t runtimes;
     n6_npu_t npu;
     n6_port_t port;
     n6_config_t config;
     n6_server_t server;
+    int wake[2];       /* a pipe: whoever writes to it ends the main loop's sleep */
+    uint32_t reserved; /* bytes of all buffers */
+    uint32_t weights;
+    uint8_t reset_cause;
+    bool restart; /* asked for */
 } n6_board_t;
 
 /* Loads the networks and starts the core. NULL never: failure ends the process with a report. */

@@ -82,7 +82,7 @@ static size_t region(char *text, size_t length, size_t size, const char *name, u
     if (name_size + rest > size - length) {
         return length;
     }
-    strcpy(text + length, name);
+    memcpy(text + length, name, name_size);
     memcpy(text + length + name_size, at, rest);
     return length + name_size + rest;
 }
