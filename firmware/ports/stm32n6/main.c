@@ -13,7 +13,9 @@
  * BOARD_WATCHDOG_MS counts as a failure. An NPU that does not finish a block is reported after
  * HUNG_S, and then refuses to work until a restart.
  *
- * What keeps the firmware from starting is sent as plain text on the link, every second. Hosts show
+ * What keeps the firmware from starting is sent as plain text on the link, every second. So is how
+ * the last start ended, if the watchdog or a fault ended it: the same steps are not tried again before
+ * the board is switched off. Hosts show
  * it as a log line.
  */
 #include <string.h>
@@ -50,7 +52,9 @@ static char runtime[RUNTIME_TEXT];
 /* number is sent as well, if it is not negative. */
 _Noreturn static void refuse(const char *what, int32_t number)
 {
-    char text[120] = {0};
+    char text[BOARD_FAULT_TEXT + 2] = {0};
+
+    board_stage(NULL); /* from here on the watchdog is fed, and a reset is not this start's */
     const char *room = text + sizeof text - 3;
     char *end =
         number < 0 ? text_put(text, room, what) : text_number(text, room, what, (size_t)number);
@@ -58,6 +62,7 @@ _Noreturn static void refuse(const char *what, int32_t number)
     end = text_put(end, text + sizeof text, "\r\n");
     for (uint64_t next = 0;;) {
         uint8_t ignored[64];
+        watchdog_feed();
         (void)link_read(ignored, sizeof ignored);
         if (clock_now() >= next) {
             next = clock_now() + clock_hz();
@@ -230,15 +235,23 @@ static size_t move_bytes(void)
 
 int main(void)
 {
-    const char *failure = bringup();
+    const char *failure = bringup_clocks();
 
     clock_init();
+    board_stage("link");
     if (link_init() != 0) {
         board_fault("the link does not start");
+    }
+    if (failure == NULL) {
+        failure = board_start_failed();
+    }
+    if (failure == NULL) {
+        failure = bringup();
     }
     if (failure != NULL) {
         refuse(failure, -1);
     }
+    board_stage("network runtime");
 
     uint16_t network = 0;
     aton.now = now;
@@ -259,7 +272,8 @@ int main(void)
         refuse("the core refuses its configuration: ", -status);
     }
 
-    watchdog_start();
+    board_stage(NULL);
+    watchdog_start(BOARD_WATCHDOG_MS);
     for (;;) {
         if (link_reopened()) {
             n6_server_relink(&server);
