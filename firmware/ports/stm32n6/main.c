@@ -22,6 +22,7 @@
 
 #include "board.h"
 #include "ll_aton.h"
+#include "n6_crc.h"
 #include "n6_server.h"
 
 enum {
@@ -29,7 +30,7 @@ enum {
     ALIGN = 64, /* the NPU's cache line, and twice the CPU's */
     SEND_QUEUE = 8192,
     HUNG_S = 5,
-    RUNTIME_TEXT = 160,
+    RUNTIME_TEXT = 240,
 };
 
 typedef struct {
@@ -134,6 +135,7 @@ static void give_memory(void)
     config.tx = take(&inner, config.tx_size);
     config.chunks = take(&inner, MAX_PAIRS * sizeof *config.chunks *
                                      N6_SERVER_CHUNK_WORDS(config.slot_size, config.chunk));
+    aton.output = aton.output_bytes != 0 ? take(big, aton.output_bytes) : NULL;
     uint8_t pairs = 0;
     while (pairs < 2 || (pairs < MAX_PAIRS && big->left >= config.slot_size + config.result_size)) {
         slots[pairs] = take(big, config.slot_size);
@@ -182,6 +184,25 @@ static void restart(void *context)
     board_restart();
 }
 
+/* What the user has to know of a network that cannot run. */
+static char *unfit(char *at, const char *end, uint16_t network)
+{
+    static const struct {
+        uint8_t state;
+        const char *text;
+    } reasons[] = {
+        {N6_ATON_MISSING, ": weights are missing, flash is erased there; program them"},
+        {N6_ATON_STALE, ": weights in flash are of another build; program those of this one"}};
+
+    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++) {
+        if (reasons[i].state == n6_aton_unfit[network]) {
+            at = text_put(text_put(at, end, "; "), end, npu.network[network].name);
+            at = text_put(at, end, reasons[i].text);
+        }
+    }
+    return at;
+}
+
 static void describe_runtime(void)
 {
     char *at = runtime;
@@ -190,6 +211,9 @@ static void describe_runtime(void)
     at = text_put(at, end, "LL_ATON " LL_ATON_VERSION_NAME);
     if (bringup_remark() != NULL) {
         at = text_put(text_put(at, end, "; "), end, bringup_remark());
+    }
+    for (uint16_t i = 0; i < npu.networks; i++) {
+        at = unfit(at, end, i);
     }
     if (!clock_sleeps()) {
         (void)text_put(at, end, "; the CPU does not sleep, its cycle counter would stop");
@@ -205,7 +229,7 @@ static void make_port(void)
     port.info = info;
     port.memory = memory;
     port.restart = restart;
-    port.crc32 = crc_init() ? crc_unit : NULL;
+    port.crc32 = aton.crc32 == crc_unit ? crc_unit : NULL;
     port.build = N6_BUILD;
     port.firmware = N6_FIRMWARE;
     port.runtime = runtime;
@@ -256,11 +280,12 @@ int main(void)
     uint16_t network = 0;
     aton.now = now;
     aton.limit = clock_hz() * HUNG_S;
+    aton.crc32 = crc_init() ? crc_unit : n6_crc32;
     int status = n6_aton_init(&aton, &npu, &network);
     if (status != 0) {
         refuse(status == -N6_ATON_MISMATCH ? "build again, the registry is of another network: "
                : status == -N6_ATON_UNSUPPORTED ? "element type or rank not supported, network "
-                                                : "outputs are not allocated, network ",
+                                                : "network runtime: ",
                network);
     }
     give_memory();
