@@ -213,7 +213,7 @@ def test_errors_keep_their_types() -> None:
             for _ in loop:
                 time.sleep(0.01)
         assert network.run(noise(network))
-    with pytest.raises(TransportError, match="nothing listens"):
+    with pytest.raises(TransportError, match="no program listens"):
         N6Device("unix:/nowhere/at/all").__enter__()
 
 

@@ -107,7 +107,7 @@ def test_version() -> None:
         (["info", "--wrong"], "--wrong"),
         (["info", "--timeout", "soon"], "Invalid value for '--timeout'"),
         (["run", "movenet13"], "Missing argument"),
-        (["info", "--url", "board"], "'board' has no scheme"),
+        (["info", "--url", "board"], "'board' does not have a scheme"),
         (["info", "--url", "sim:nothing.tflite"], "'nothing.tflite', which does not exist"),
         (["demo", "--url", "serial:COM1?speed=1"], "unknown option 'speed'"),
     ],
@@ -120,7 +120,7 @@ def test_wrong_usage(words: list[str], says: str) -> None:
 
 def test_the_environment_names_the_board(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("N6LINK_URL", "tcp:127.0.0.1:1")
-    assert "nothing listens at 127.0.0.1 port 1" in bad(1, "info")
+    assert "no program listens at 127.0.0.1 port 1" in bad(1, "info")
 
 
 def test_no_board(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -536,7 +536,7 @@ def test_sim_tells_when_its_board_ends(virtual_board: None) -> None:
         os.kill(ready["pid"], signal.SIGKILL)
         process: subprocess.Popen[bytes] = ready["process"]
         assert process.wait(10) == 1
-        assert process.stderr and b"the virtual board was ended by signal 9" in process.stderr.read()
+        assert process.stderr and b"the virtual board was killed by signal 9" in process.stderr.read()
 
 
 @pytest.mark.parametrize("words", [[], ["--pty", "--tcp", "0"], ["--tcp", "0", "--unix", "x"]])

@@ -63,8 +63,11 @@ def test_demo_needs_no_board_and_no_settings(virtual_board: None, monkeypatch: p
         (("--interval", "0.01"), "--interval 0.01 is out of range; use 0.05 to 3600 seconds"),
         (("--interval", "nan"), "--interval nan is out of range; use 0.05 to 3600 seconds"),
         (("--url", "foo:bar"), "unknown scheme 'foo'"),
-        (("--url", SIM, "--network", "nope"), "no network 'nope'; it has reference, reference_colour"),
-        (("--url", SIM, "--network", "nope", "--once"), "no network 'nope'; it has reference, reference_colour"),
+        (("--url", SIM, "--network", "nope"), "does not have a network 'nope'; it has reference, reference_colour"),
+        (
+            ("--url", SIM, "--network", "nope", "--once"),
+            "does not have a network 'nope'; it has reference, reference_colour",
+        ),
     ],
 )
 def test_wrong_usage_is_a_sentence(words: tuple[str, ...], sentence: str) -> None:
@@ -78,4 +81,4 @@ def test_wrong_usage_is_a_sentence(words: tuple[str, ...], sentence: str) -> Non
 def test_no_board_at_once() -> None:
     outcome = monitor("--url", "unix:/tmp/nothing", "--once")
     assert outcome.exit_code == 1
-    assert "othing listens" in outcome.stderr
+    assert "no program listens" in outcome.stderr

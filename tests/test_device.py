@@ -581,7 +581,7 @@ async def test_boot_messages_are_log_lines(monkeypatch: pytest.MonkeyPatch, capl
 
 
 async def test_a_url_that_cannot_be_opened() -> None:
-    with pytest.raises(TransportError, match="nothing listens"):
+    with pytest.raises(TransportError, match="no program listens"):
         async with N6Device("unix:/nowhere/at/all"):
             pass
 

@@ -155,7 +155,7 @@ async def test_a_board_that_dies_comes_back(tmp_path: Path) -> None:
             view = await until(monitor, lambda view: view.state == "lost")
             assert view.networks[0].runs == 2
             assert view.reason
-            await until(monitor, lambda view: view.state_seconds > 3 * QUICK and "nothing listens" in view.reason)
+            await until(monitor, lambda view: view.state_seconds > 3 * QUICK and "no program listens" in view.reason)
             await monitor.press("r", screen())
             assert monitor.model.message == "the device is not connected; wait for the connection"
             with board("--unix", path):

@@ -208,7 +208,7 @@ def test_a_pulled_cable(tmux: Tmux, virtual: Board, tmp_path: Path) -> None:
     tmux.shows("● connected", "mean of 3 runs")
     virtual.die()
     tmux.shows("● lost 0:00:0", "reference", "mean of 3 runs")
-    tmux.shows("nothing listens at")
+    tmux.shows("no program listens at")
     tmux.shows("● lost 0:00:02")
     with board("--unix", str(tmp_path / "board")):
         tmux.shows("● connected", "no inference yet")
@@ -240,7 +240,7 @@ def test_the_terminal_is_as_it_was(
 
 def test_ctrl_c_before_there_is_a_board(tmux: Tmux, tmp_path: Path) -> None:
     tmux.type(command("--url", f"unix:{tmp_path / 'nothing'}"))
-    tmux.shows("● waiting", "nothing listens at")
+    tmux.shows("● waiting", "no program listens at")
     tmux.keys("C-c")
     tmux.shows("ended 130")
     assert tmux.ask("alternate_on") == "0"

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+import zlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -256,7 +257,8 @@ def test_reports_complete_the_network(tmp_path: Path, compiled: list[EpochBlock]
     assert network.blocks[-1].last == 65
     assert network.blocks[1].operation == "Transpose"
     assert network.blocks[0].estimated_npu == 26112
-    assert network.notes == []
+    (note,) = network.notes
+    assert "the file of octoFlash is not next to" in note
     pools = {pool.name: pool for pool in network.pools}
     assert pools["octoFlash"].weights == 4571200
     assert pools["cpuRAM2"].used == pools["cpuRAM2"].total == 1024**2
@@ -268,7 +270,8 @@ def test_without_reports_the_source_has_to_do(tmp_path: Path) -> None:
     network = read_network("bert", folder(tmp_path))
     assert network.epochs == 6
     assert [pool.name for pool in network.pools] == ["octoFlash", "npuRAM5"]
-    (note,) = network.notes
+    unchecked, note = network.notes
+    assert "its weights are not compared at start" in unchecked
     assert "bert has no report" in note
 
 
@@ -380,11 +383,39 @@ def test_reports_are_taken_by_the_name_of_the_source(tmp_path: Path) -> None:
 # ------------------------------------------------------------------------------------------ what a firmware cannot do
 
 
-def test_an_output_of_the_users_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(
-        ReportError, match="'Quantize_9_out_0' to be allocated; generate without --no-outputs-allocation"
-    ):
-        read_network("bert", folder(tmp_path, output="1"))
+def test_an_output_may_be_left_to_the_firmware(tmp_path: Path) -> None:
+    assert [one.user_allocated for one in read_network("bert", folder(tmp_path, output="1")).source.outputs] == [True]
+
+
+def test_weights_are_known_by_size_and_content(tmp_path: Path) -> None:
+    place = folder(tmp_path, weights="12.00 KB")
+    content = bytes(range(256)) * 48
+    (place / "network_atonbuf.xSPI2.raw").write_bytes(content)
+    network = read_network("bert", place)
+    (part,) = network.parts
+    assert (part.address, part.content, part.in_flash) == (0x71000000, content, True)
+    assert not [note for note in network.notes if "compared" in note]
+    assert f"{{0x71000000u, 12288u, {zlib.crc32(content):#x}u, NULL}}" in write_c([network])
+    (place / "other.xSPI2.bin").write_bytes(content)  # the same under another name
+    assert read_network("bert", place).parts == (part,)
+    other = place / "network_data.xSPI2.bin"
+    other.write_bytes(content[::-1])
+    with pytest.raises(ReportError, match="for octoFlash; keep the file of one run"):
+        read_network("bert", place)
+    other.unlink()
+    (place / "network_atonbuf.xSPI2.raw").write_bytes(content * 2)
+    with pytest.raises(ReportError, match="has 24576 bytes, and octoFlash 12288 bytes of weights"):
+        read_network("bert", place)
+
+
+def test_ram_that_begins_with_content_is_carried_along(tmp_path: Path) -> None:
+    place = folder(tmp_path, flash=0x34270000, weights="0.01 KB")
+    (place / "network_atonbuf.xSPI2.raw").write_bytes(bytes(range(10)))
+    network = read_network("bert", place)
+    check_together([network])
+    text = write_c([network])
+    assert "static const uint8_t content_0_0[] = {\n    0,1,2,3,4,5,6,7,8,9,\n};" in text
+    assert "{0x34270000u, 10u, 0x456cd746u, content_0_0}" in text
 
 
 @pytest.mark.parametrize("name", ["", "two words", "ä", "x" * 33])
@@ -431,7 +462,7 @@ def test_memory_that_the_firmware_needs(tmp_path: Path, ram: str, board: str, re
 
 def test_weights_that_nothing_loads(tmp_path: Path) -> None:
     network = read_network("bert", folder(tmp_path, flash=0x34270000, weights="12.00 KB"))
-    with pytest.raises(ReportError, match="keeps 12288 bytes of weights in octoFlash, which nothing loads"):
+    with pytest.raises(ReportError, match="keeps 12288 bytes of weights in octoFlash, and their file is not next to"):
         check_together([network])
 
 
@@ -531,17 +562,17 @@ def test_the_command_speaks_json(tmp_path: Path) -> None:
     (network,) = json.loads(result.stdout)
     assert (network["name"], network["epochs"], network["blocks"]) == ("bert", 6, 3)
     assert network["weights"] == [{"pool": "octoFlash", "base": 0x71000000, "bytes": 4571791}]
-    assert len(network["notes"]) == 1
+    assert len(network["notes"]) == 2
 
 
 def test_the_command_refuses_with_the_reason(tmp_path: Path) -> None:
     output = tmp_path / "registry.c"
     cases: list[tuple[tuple[str, ...], type[Exception], str]] = [
-        (("--network", "tiny"), BadInput, "is not NAME=PATH"),
+        (("--network", "tiny"), BadInput, "must have the form NAME=PATH"),
         (
             ("--network", f"tiny={TINY}", "--card", f"other={TINY / 'tiny.toml'}"),
             BadInput,
-            "no network of this firmware",
+            "there is no --network with this name",
         ),
         (("--network", f"tiny={tmp_path}"), ReportError, "holds none"),
     ]
@@ -554,7 +585,7 @@ def test_the_command_refuses_with_the_reason(tmp_path: Path) -> None:
 
 def test_the_command_writes_c_files_alone(tmp_path: Path) -> None:
     for name in ("st_ai_output", "network.tflite"):
-        with pytest.raises(BadInput, match=f"{name}' is to be written, and is no name of a C file"):
+        with pytest.raises(BadInput, match=f"{name}' must end in .c"):
             firmware.registry(tmp_path / name)
     assert not list(tmp_path.iterdir())
 

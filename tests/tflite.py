@@ -45,6 +45,113 @@ def write_echo(
     file.write(path, pixels, floats)
 
 
+def write_growing(path: Path, *, last: bool = True) -> None:
+    """Writes what converters make of a batch that may vary: int8 (-1, 4, 2), stored as (1, 4, 2), is added to itself.
+
+    The output is stored as (1, 1, 2), but it gets its shape from operators at work: it is (1, 4, 2).
+
+    Args:
+        path: of the file.
+        last: whether an operator follows the one that gets its shape while the network runs.
+    """
+    file = _File()
+    values = file.tensor(b"values", (1, 4, 2), "INT8", signature=(-1, 4, 2))
+    shape = file.tensor(b"shape", (3,), "INT32")
+    order = file.tensor(b"order", (3,), "INT32", data=np.arange(3, dtype=np.int32))
+    gathered = file.tensor(b"gathered", (3,), "INT32")
+    total = file.tensor(b"total", (1, 4, 2), "INT8", signature=(-1, 4, 2))
+    ends = [file.tensor(name, (1, 1, 2), "INT8", signature=(-1, -1, 2)) for name in (b"reshaped", b"result")]
+    schema = file.schema
+    file.layer("ADD", 2, [values, values], total, "AddOptions", schema.AddOptionsT())
+    as_int32 = schema.ShapeOptionsT()
+    as_int32.outType = schema.TensorType.INT32
+    file.layer("SHAPE", 1, [values], shape, "ShapeOptions", as_int32)
+    file.layer("GATHER", 1, [shape, order], gathered, "GatherOptions", schema.GatherOptionsT())
+    file.layer("RESHAPE", 1, [total, gathered], ends[0], "ReshapeOptions", schema.ReshapeOptionsT())
+    if last:
+        file.layer("RELU", 2, [ends[0]], ends[1], "NONE", None)
+    file.write(path, values, ends[last])
+
+
+def write_range(path: Path, *, last: bool = True) -> None:
+    """Writes a network whose output has as many values as its input says: a scalar int32 n gives n, n + 1, ... 7.
+
+    Args:
+        path: of the file.
+        last: whether an operator follows the one that gets its shape while the network runs.
+    """
+    file = _File()
+    first = file.tensor(b"first", (), "INT32")
+    limit = file.tensor(b"limit", (), "INT32", data=np.array([8], np.int32))
+    step = file.tensor(b"step", (), "INT32", data=np.array([1], np.int32))
+    zero = file.tensor(b"zero", (), "INT32", data=np.array([0], np.int32))
+    ends = [file.tensor(name, (1,), "INT32", signature=(-1,)) for name in (b"range", b"result")]
+    file.layer("RANGE", 1, [first, limit, step], ends[0], "RangeOptions", file.schema.RangeOptionsT())
+    if last:
+        file.layer("ADD", 2, [ends[0], zero], ends[1], "AddOptions", file.schema.AddOptionsT())
+    file.write(path, first, ends[last])
+
+
+def write_memory(path: Path) -> None:
+    """Writes a network with a variable: float32 (1, 1) x gives x + 1 plus what it gave the last time, at first 0."""
+    file = _File()
+    one = np.ones((1, 1), np.float32)
+    value = file.tensor(b"value", (1, 1), "FLOAT32", None)
+    constant = file.tensor(b"one", one.shape, "FLOAT32", None, data=one)
+    handle = file.tensor(b"handle", (), "RESOURCE", None)
+    before, sum_, result = (file.tensor(name, (1, 1), "FLOAT32", None) for name in (b"before", b"sum", b"result"))
+    schema = file.schema
+    once = schema.CallOnceOptionsT()
+    once.initSubgraphIndex = 1
+    file.layer("CALL_ONCE", 1, [], None, "CallOnceOptions", once)
+    file.variable(handle)
+    file.layer("READ_VARIABLE", 1, [handle], before, "ReadVariableOptions", schema.ReadVariableOptionsT())
+    file.layer("ADD", 1, [value, before], sum_, "AddOptions", schema.AddOptionsT())
+    file.layer("ADD", 1, [sum_, constant], result, "AddOptions", schema.AddOptionsT())
+    file.layer("ASSIGN_VARIABLE", 1, [handle, result], None, "AssignVariableOptions", schema.AssignVariableOptionsT())
+    file.ends(value, result)
+    file.begin()
+    handle = file.tensor(b"handle", (), "RESOURCE", None)
+    zero = file.tensor(b"zero", one.shape, "FLOAT32", None, data=np.zeros_like(one))
+    file.variable(handle)
+    file.layer("ASSIGN_VARIABLE", 1, [handle, zero], None, "AssignVariableOptions", schema.AssignVariableOptionsT())
+    file.save(path)
+
+
+def write_state(path: Path) -> None:
+    """Writes the same with a recurrent layer, whose state is a tensor of its own."""
+    file = _File()
+    one = np.ones((1, 1), np.float32)
+    value = file.tensor(b"value", (1, 1), "FLOAT32", None)
+    constants = [file.tensor(b"one", one.shape, "FLOAT32", None, data=one) for _ in range(2)]
+    bias = file.tensor(b"bias", (1,), "FLOAT32", None, data=one)
+    state = file.tensor(b"state", (1, 1), "FLOAT32", None, variable=True)
+    result = file.tensor(b"result", (1, 1), "FLOAT32", None)
+    file.layer("RNN", 1, [value, *constants, bias, state], result, "RNNOptions", file.schema.RNNOptionsT())
+    file.write(path, value, result)
+
+
+def write_copies(path: Path, names: Sequence[bytes], *, scalar: bool = False) -> None:
+    """Writes a network that gives its input back once for each name: int8 (2, 3) becomes (1, 6), (1, 6, 1), and so on.
+
+    Args:
+        path: of the file.
+        names: of the outputs.
+        scalar: one value without dimensions instead, of each output.
+    """
+    file = _File()
+    source = file.tensor(b"values", (1,) if scalar else (2, 3), "INT8")
+    results = []
+    for index, name in enumerate(names):
+        shape = () if scalar else (1, 6, *[1] * index)
+        wanted = file.tensor(b"shape", (len(shape),), "INT32", data=np.array(shape, np.int32))
+        results.append(file.tensor(name, shape, "INT8"))
+        options = file.schema.ReshapeOptionsT()
+        options.newShape = list(shape)
+        file.layer("RESHAPE", 1, [source, wanted], results[-1], "ReshapeOptions", options)
+    file.write(path, source, *results)
+
+
 class _File:
     """A network under construction; tensors are known by their index."""
 
@@ -53,11 +160,17 @@ class _File:
             "ai_edge_litert.schema_py_generated", reason="the extra `sim` is not installed"
         )
         self._builder: Any = pytest.importorskip("flatbuffers").Builder()
+        self._model = self.schema.ModelT()
+        self._model.version, self._model.subgraphs = 3, []
+        self._model.buffers, self._model.operatorCodes = [self.schema.BufferT()], []
+        self.begin()
+
+    def begin(self) -> None:
+        """Begins another graph."""
         self._graph = self.schema.SubGraphT()
         self._graph.tensors, self._graph.operators = [], []
-        self._model = self.schema.ModelT()
-        self._model.version, self._model.subgraphs = 3, [self._graph]
-        self._model.buffers, self._model.operatorCodes = [self.schema.BufferT()], []
+        self._graph.inputs, self._graph.outputs = [], []
+        self._model.subgraphs.append(self._graph)
 
     def tensor(
         self,
@@ -67,10 +180,14 @@ class _File:
         scale: float | None = 1.0,
         zero_point: int = 0,
         data: NDArray[Any] | None = None,
+        signature: Sequence[int] | None = None,
+        variable: bool = False,
     ) -> int:
         made = self.schema.TensorT()
         made.name, made.shape, made.type = name, list(shape), getattr(self.schema.TensorType, dtype)
-        made.buffer = 0
+        made.buffer, made.isVariable = 0, variable
+        if signature is not None:
+            made.shapeSignature = list(signature)
         if data is not None:
             made.buffer = len(self._model.buffers)
             self._model.buffers.append(self.schema.BufferT())
@@ -82,22 +199,34 @@ class _File:
         self._graph.tensors.append(made)
         return len(self._graph.tensors) - 1
 
-    def layer(self, code: str, version: int, inputs: list[int], output: int, kind: str, options: object) -> None:
+    def variable(self, handle: int) -> None:
+        """An operator that gives the handle of a variable."""
+        options = self.schema.VarHandleOptionsT()
+        options.container, options.sharedName = b"", b"variable"
+        self.layer("VAR_HANDLE", 1, [], handle, "VarHandleOptions", options)
+
+    def layer(self, code: str, version: int, inputs: list[int], output: int | None, kind: str, options: object) -> None:
         builtin = getattr(self.schema.BuiltinOperator, code)
         known = [each.builtinCode for each in self._model.operatorCodes]
         if builtin not in known:
             made = self.schema.OperatorCodeT()
-            made.builtinCode = made.deprecatedBuiltinCode = builtin
+            made.builtinCode, made.deprecatedBuiltinCode = builtin, min(builtin, 127)
             made.version = version
             self._model.operatorCodes.append(made)
             known.append(builtin)
         layer = self.schema.OperatorT()
         layer.opcodeIndex = known.index(builtin)
-        layer.inputs, layer.outputs = inputs, [output]
+        layer.inputs, layer.outputs = inputs, [] if output is None else [output]
         layer.builtinOptionsType, layer.builtinOptions = getattr(self.schema.BuiltinOptions, kind), options
         self._graph.operators.append(layer)
 
-    def write(self, path: Path, source: int, result: int) -> None:
-        self._graph.inputs, self._graph.outputs = [source], [result]
+    def write(self, path: Path, source: int, *results: int) -> None:
+        self.ends(source, *results)
+        self.save(path)
+
+    def ends(self, source: int, *results: int) -> None:
+        self._graph.inputs, self._graph.outputs = [source], list(results)
+
+    def save(self, path: Path) -> None:
         self._builder.Finish(self._model.Pack(self._builder), b"TFL3")
         path.write_bytes(self._builder.Output())

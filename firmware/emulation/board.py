@@ -45,8 +45,6 @@ REQUESTS: Final = (107, 108)
 """DMA requests of USART1: receive, transmit"""
 FAST_FLASH, FAST_PSRAM = 1 << 15, 1 << 16
 FUSE_WORD: Final = 124
-CYCLES: Final = 4
-"""cycles that an instruction counts for: a time that is in the range of silicon's, and no more"""
 KEPT_MAGIC: Final = 0x6E36_FA17
 """mark of a valid record, as in ports/stm32n6/startup.c"""
 SLICE: Final = 4000
@@ -124,6 +122,8 @@ class Board:
     host_baud: int = 921_600
     seed: int = 1
     development: bool = False
+    pace: int = 4
+    """cycles that an instruction counts for: 4 gives times in the range of silicon's; more lets a loop that waits end sooner"""
     flash: bytearray = field(default_factory=bytearray)
     resets: list[Reset] = field(default_factory=list)
     slept: float = 0.0
@@ -261,18 +261,17 @@ class Board:
         size = max(chip.size, MB)
         if not on:
             if base in self._mapped:
-                if base == PSRAM:
+                if base == PSRAM and chip.present:
                     self._psram_content = bytes(self.cpu.uc.mem_read(base, size))
                 self.cpu.uc.mem_unmap(base, size)
                 self._mapped.discard(base)
             return
         controller = self.xspi2 if base == FLASH else self.xspi1
-        self.cpu.uc.mem_map(base, size, u.UC_PROT_READ | u.UC_PROT_EXEC if base == FLASH else u.UC_PROT_ALL)
         self._mapped.add(base)
-        if not controller.readable:
-            self.cpu.uc.mem_protect(base, size, u.UC_PROT_READ)
-            self.cpu.uc.mem_write(base, b"\xff" * size)
+        if not controller.readable:  # nothing drives the lines; what is written is lost
+            self.cpu.map_device(base, size, lambda _address, width: (1 << 8 * width) - 1, lambda *_: None)
             return
+        self.cpu.uc.mem_map(base, size, u.UC_PROT_READ | u.UC_PROT_EXEC if base == FLASH else u.UC_PROT_ALL)
         content = bytes(self.flash) if base == FLASH else self._psram_content
         if base == FLASH:
             content += b"\xff" * (size - len(content))
@@ -398,7 +397,7 @@ class Board:
             self.cycles += int(step * self.clocks.cpu) + 1
         else:
             tick = self.system.next_tick
-            count = SLICE if tick is None else max(16, min(SLICE, (tick - self.cycles) // CYCLES + 1))
+            count = SLICE if tick is None else max(16, min(SLICE, (tick - self.cycles) // self.pace + 1))
             before = self.cycles
             try:
                 self.asleep = self.cpu.run(count)
@@ -406,7 +405,7 @@ class Board:
             except Lockup as lockup:
                 self.bus.problem("lock-up", str(lockup), 0)
                 self._wanted_reset = "lockup"
-            self.cycles = before + count * CYCLES
+            self.cycles = before + count * self.pace
         if self._wanted_reset:
             cause, self._wanted_reset = self._wanted_reset, ""
             self._reset(cause)

@@ -62,7 +62,7 @@ static void *work(void *context)
         litert_network_t *job = self->job;
         pthread_mutex_unlock(&self->lock);
         uint64_t begin = self->config.now(self->config.context);
-        int status = n6_litert_network_run(job);
+        int status = job->engine->run(job);
         pthread_mutex_lock(&self->lock);
         self->begin = begin;
         self->status = status;
@@ -75,12 +75,21 @@ static void *work(void *context)
 
 /* ---- the core's side ---- */
 
+static void bind(litert_network_t *network, const void *input)
+{
+    for (size_t i = 0; i < network->about.inputs; i++) {
+        const n6_tensor_t *tensor = &network->about.input[i];
+        memcpy(network->memory[LITERT_INPUT][i], (const char *)input + tensor->offset,
+               tensor->size);
+    }
+}
+
 /* Hands current to the thread, if that is free. */
 static void launch(n6_litert_t *self)
 {
     pthread_mutex_lock(&self->lock);
     if (!self->job) {
-        n6_litert_network_bind(self->current, self->input);
+        bind(self->current, self->input);
         atomic_store_explicit(&self->cancel, false, memory_order_relaxed);
         self->job = self->current;
         self->launched = true;
@@ -119,7 +128,7 @@ static int step(void *context)
         char text[256];
         size_t length = (size_t)snprintf(text, sizeof(text), "%s: ", self->current->about.name);
         length = length < sizeof(text) ? length : sizeof(text) - 1;
-        n6_litert_network_reason(self->current, text + length, sizeof(text) - length);
+        self->current->engine->reason(self->current, text + length, sizeof(text) - length);
         self->config.log(self->config.context, text);
         return -status;
     }

@@ -14,15 +14,15 @@
 #include <stdint.h>
 
 enum {
-    LRT_CPU = 1,         /* the accelerator: XNNPACK, with LiteRT's own kernels where it has none */
-    LRT_HOST_MEMORY = 1, /* the kind of a buffer that is plain memory */
-    LRT_PER_TENSOR = 1,  /* kinds of quantisation */
+    LRT_CPU = 1,        /* the accelerator: XNNPACK, with LiteRT's own kernels where it has none */
+    LRT_PER_TENSOR = 1, /* kinds of quantisation */
     LRT_PER_CHANNEL = 2,
-    LRT_MIN_SEVERITY = 25,  /* tag of an environment option: what the logger leaves out */
-    LRT_INTEGER = 2,        /* type of its value */
-    LRT_SILENT = 4,         /* its value that leaves out everything */
-    LRT_EVENT_OPERATOR = 2, /* types of profiler events: one of LiteRT's own kernels ran */
-    LRT_EVENT_DELEGATE = 8, /* an operator inside of XNNPACK ran; has a duration and no start */
+    LRT_MIN_SEVERITY = 25,    /* tag of an environment option: what the logger leaves out */
+    LRT_INTEGER = 2,          /* type of its value */
+    LRT_SILENT = 4,           /* its value that leaves out everything */
+    LRT_INVALID_ARGUMENT = 1, /* a status */
+    LRT_EVENT_OPERATOR = 2,   /* types of profiler events: one of LiteRT's own kernels ran */
+    LRT_EVENT_DELEGATE = 8,   /* an operator inside of XNNPACK ran; has a duration and no start */
 };
 
 typedef struct lrt_environment lrt_environment_t;
@@ -32,7 +32,6 @@ typedef struct lrt_tensor lrt_tensor_t;
 typedef struct lrt_options lrt_options_t;
 typedef struct lrt_opaque_options lrt_opaque_options_t;
 typedef struct lrt_compiled lrt_compiled_t;
-typedef struct lrt_requirements lrt_requirements_t;
 typedef struct lrt_buffer lrt_buffer_t;
 typedef struct lrt_profiler lrt_profiler_t;
 
@@ -43,10 +42,16 @@ typedef struct {
 } lrt_environment_option_t;
 
 typedef struct {
-    int32_t element; /* TensorFlow Lite's element type */
-    uint32_t rank;   /* in the low seven bits */
+    uint32_t rank; /* in the low seven bits */
     int32_t shape[8];
     uint32_t strides[8];
+} lrt_layout_t;
+
+#define LRT_RANK(layout) ((layout)->rank & 0x7fu)
+
+typedef struct {
+    int32_t element; /* TensorFlow Lite's element type */
+    lrt_layout_t layout;
 } lrt_tensor_type_t;
 
 typedef struct {
@@ -100,16 +105,16 @@ typedef struct {
     CALL(CreateCompiledModel, int,                                                                 \
          (lrt_environment_t *, lrt_model_t *, lrt_options_t *, lrt_compiled_t **))                 \
     CALL(DestroyCompiledModel, void, (lrt_compiled_t *))                                           \
-    CALL(GetCompiledModelInputBufferRequirements, int,                                             \
-         (lrt_compiled_t *, size_t signature, size_t index, lrt_requirements_t **))                \
-    CALL(GetCompiledModelOutputBufferRequirements, int,                                            \
-         (lrt_compiled_t *, size_t signature, size_t index, lrt_requirements_t **))                \
-    CALL(CreateManagedTensorBufferFromRequirements, int,                                           \
-         (lrt_environment_t *, const lrt_tensor_type_t *, lrt_requirements_t *, lrt_buffer_t **))  \
+    CALL(GetCompiledModelInputTensorLayout, int,                                                   \
+         (lrt_compiled_t *, size_t signature, size_t index, lrt_layout_t *))                       \
+    CALL(GetCompiledModelOutputTensorLayouts, int,                                                 \
+         (lrt_compiled_t *, size_t signature, size_t count, lrt_layout_t *, bool allocate))        \
+    CALL(CompiledModelResizeInputTensor, int,                                                      \
+         (lrt_compiled_t *, size_t signature, size_t index, const int *shape, size_t rank))        \
+    CALL(CreateTensorBufferFromHostMemory, int,                                                    \
+         (const lrt_tensor_type_t *, void *memory, size_t size, void (*release)(void *),           \
+          lrt_buffer_t **))                                                                        \
     CALL(DestroyTensorBuffer, void, (lrt_buffer_t *))                                              \
-    CALL(GetTensorBufferType, int, (lrt_buffer_t *, int *))                                        \
-    CALL(GetTensorBufferSize, int, (lrt_buffer_t *, size_t *))                                     \
-    CALL(GetTensorBufferHostMemory, int, (lrt_buffer_t *, void **))                                \
     CALL(SetCompiledModelCancellationFunction, int,                                                \
          (lrt_compiled_t *, void *context, bool (*cancelled)(void *)))                             \
     CALL(RunCompiledModel, int,                                                                    \

@@ -1,89 +1,17 @@
 /* See litert_blocks.h. */
 #include "litert_blocks.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "block_table.h"
 
-enum { TICKS_PER_US = 1000 };
-
-/* ---- runs ---- */
-
-void n6_litert_network_bind(litert_network_t *self, const void *input)
-{
-    for (size_t i = 0; i < self->about.inputs; i++) {
-        const n6_tensor_t *tensor = &self->about.input[i];
-        memcpy(self->memory[LITERT_INPUT][i], (const char *)input + tensor->offset, tensor->size);
-    }
-}
-
-/* Takes over the operators from the profiler's events, which hold other things as well. */
-static void read_events(litert_network_t *self)
-{
-    int count = 0;
-    self->events = 0;
-    if (self->api->GetNumProfilerEvents(self->profiler, &count) || count < 1) {
-        return;
-    }
-    if (count > self->event_space) {
-        lrt_event_t *more = realloc(self->event, (size_t)count * sizeof(*more));
-        if (!more) {
-            abort();
-        }
-        self->event = more;
-        self->event_space = count;
-    }
-    if (self->api->GetProfilerEvents(self->profiler, count, self->event)) {
-        return;
-    }
-    const lrt_event_t *outer = NULL; /* the first kernel; nested ones belong to another subgraph */
-    self->begin_us = self->event[0].start_us;
-    for (int i = 0; i < count; i++) {
-        lrt_event_t event = self->event[i];
-        bool kernel =
-            event.type == LRT_EVENT_OPERATOR && (!outer || event.subgraph == outer->subgraph);
-        if (kernel || event.type == LRT_EVENT_DELEGATE) {
-            self->event[self->events] = event;
-            outer = kernel && !outer ? &self->event[self->events] : outer;
-            self->events++;
-        }
-    }
-}
-
-int n6_litert_network_run(litert_network_t *self)
-{
-    self->api->CompiledModelClearErrors(self->compiled);
-    self->api->ResetProfiler(self->profiler);
-    self->api->StartProfiler(self->profiler);
-    int status = self->api->RunCompiledModel(self->compiled, 0, self->about.inputs,
-                                             self->buffer[LITERT_INPUT], self->about.outputs,
-                                             self->buffer[LITERT_OUTPUT]);
-    self->api->StopProfiler(self->profiler);
-    read_events(self);
-    return status;
-}
-
-void n6_litert_network_reason(litert_network_t *self, char *text, size_t size)
-{
-    char *messages = NULL;
-    if (self->api->CompiledModelGetErrorMessages(self->compiled, &messages) || !messages ||
-        !*messages) {
-        snprintf(text, size, "LiteRT gives no reason");
-    } else {
-        snprintf(text, size, "%.*s", (int)strcspn(messages, "\n"), messages);
-    }
-    free(messages);
-}
-
 /* ---- times ---- */
 
 /* The block of an event is looked for from first on; -1 = none. */
-static int find_block(const litert_network_t *self, const lrt_event_t *event, int first)
+static int find_block(const litert_network_t *self, const litert_event_t *event, int first)
 {
-    for (int i = first; i < self->operators; i++) {
-        const litert_operator_t *known = &self->known[i];
+    for (int i = first; i < self->about.blocks; i++) {
+        const litert_event_t *known = &self->known[i];
         if (known->type == event->type && known->node == event->node &&
             !strcmp(known->name, event->name)) {
             return i;
@@ -97,20 +25,19 @@ static void time_operators(const litert_network_t *self, uint64_t begin, n6_bloc
     uint64_t now = begin;
     int next = 0; /* blocks before this one have begun */
     for (int i = 0; i < self->events; i++) {
-        const lrt_event_t *event = &self->event[i];
-        uint64_t ticks = event->elapsed_us * TICKS_PER_US;
+        const litert_event_t *event = &self->event[i];
         int block = find_block(self, event, next);
-        if (event->start_us > self->begin_us) {
-            uint64_t start = begin + (event->start_us - self->begin_us) * TICKS_PER_US;
+        if (event->start_ns) {
+            uint64_t start = begin + event->start_ns;
             now = start > now ? start : now;
         }
         while (next <= block) {
             times[next++].start = now;
         }
-        times[next > 0 ? next - 1 : 0].core += ticks;
-        now += ticks;
+        times[next > 0 ? next - 1 : 0].core += event->elapsed_ns;
+        now += event->elapsed_ns;
     }
-    while (next < self->operators) {
+    while (next < self->about.blocks) {
         times[next++].start = now;
     }
 }
@@ -145,7 +72,7 @@ static void spread_over_table(const litert_network_t *self, uint64_t begin, n6_b
     double ticks = 0;
     double all = 0;
     for (int i = 0; i < self->events; i++) {
-        ticks += (double)self->event[i].elapsed_us * TICKS_PER_US;
+        ticks += (double)self->event[i].elapsed_ns;
     }
     for (size_t i = 0; i < about->blocks; i++) {
         all += weigh(&about->block[i], mean);
@@ -190,17 +117,13 @@ static int learn_blocks(litert_load_t *load)
     }
     n6_block_t *blocks = n6_litert_keep(self, (size_t)count * sizeof(*blocks));
     self->known = n6_litert_keep(self, (size_t)count * sizeof(*self->known));
-    self->operators = count;
     for (int i = 0; i < count; i++) {
-        const lrt_event_t *event = &self->event[i];
-        self->known[i] = (litert_operator_t){.name = n6_litert_keep_text(self, event->name),
-                                             .node = event->node,
-                                             .type = event->type};
+        self->known[i] = self->event[i];
         blocks[i] = (n6_block_t){
             .first = (uint16_t)i,
             .last = (uint16_t)i,
-            .kind = event->type == LRT_EVENT_DELEGATE ? N6_EPOCH_KIND_HW : N6_EPOCH_KIND_SW,
-            .operation = short_name(self, event->name),
+            .kind = self->event[i].type == LRT_EVENT_DELEGATE ? N6_EPOCH_KIND_HW : N6_EPOCH_KIND_SW,
+            .operation = short_name(self, self->event[i].name),
         };
     }
     self->about.block = blocks;
@@ -232,14 +155,5 @@ static int read_table(litert_load_t *load, const char *text)
 
 int n6_litert_describe_blocks(litert_load_t *load)
 {
-    litert_network_t *self = load->self;
-    for (size_t i = 0; i < self->about.inputs; i++) {
-        memset(self->memory[LITERT_INPUT][i], 0, self->about.input[i].size);
-    }
-    if (n6_litert_network_run(self)) {
-        char reason[160];
-        n6_litert_network_reason(self, reason, sizeof(reason));
-        return n6_litert_fail(load, "it does not run on zeros: %s", reason);
-    }
     return load->source->blocks ? read_table(load, load->source->blocks) : learn_blocks(load);
 }

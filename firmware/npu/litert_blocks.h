@@ -1,13 +1,12 @@
 /*
- * litert_blocks.h - runs a LiteRT network, makes epoch blocks of its operators, and times them.
+ * litert_blocks.h - makes epoch blocks of the operators of a LiteRT network, and times them.
  *
  * Epoch blocks. LiteRT's profiler reports one event an operator; each becomes an epoch block. The
  * simulation shows a board's picture: an operator that XNNPACK runs counts as HW (there the NPU
  * would run it), one that falls back to LiteRT's own kernels counts as SW. All of it is the host's
  * CPU, which is why the device announces N6_FEATURE_SIMULATED and N6_TIMER_SOURCE_LITERT_PROFILER.
  * The block's operation is the operator's name without the notes in parentheses, so that it fits a
- * BlockRecord. The blocks have to be known before the first request, so the network runs once, on
- * zeros, when it is loaded.
+ * BlockRecord. The blocks are those of the first run, on zeros.
  *
  * Later runs find their block by name, node and order. An event that has no block (control flow
  * took another way) is added to the block before it, so that the sum stays true. Kernels of a
@@ -15,7 +14,7 @@
  * start: they begin where the one before ended.
  *
  * With a block table (block_table.h) the network shows the table's blocks and pools, and the sum of
- * all operators is spread over the blocks in proportion to their estimated cycles. A block without
+ * all events is spread over the blocks in proportion to their estimated cycles. A block without
  * an estimate counts as many average epochs as it holds. As on a board, a SW block works in its
  * post phase.
  */
@@ -24,19 +23,10 @@
 
 #include "litert_network.h"
 
-/* Copies the image of an upload into LiteRT's buffers. */
-void n6_litert_network_bind(litert_network_t *self, const void *input);
-
-/* Runs once. LiteRT's status, 0 = good. */
-int n6_litert_network_run(litert_network_t *self);
-
-/* What LiteRT has to say about a run that failed. */
-void n6_litert_network_reason(litert_network_t *self, char *text, size_t size);
-
 /* The times of the last run, which began at begin. */
 void n6_litert_network_times(const litert_network_t *self, uint64_t begin, n6_block_time_t *times);
 
-/* A part of loading: runs the network once, on zeros. 0 or -1. */
+/* A part of loading, after the first run. 0 or -1. */
 int n6_litert_describe_blocks(litert_load_t *load);
 
 #endif

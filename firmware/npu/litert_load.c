@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "litert_blocks.h"
-#include "litert_tensors.h"
+#include "litert_compiled_load.h"
 #include "n6_crc.h"
 
 /* LiteRT does not say why it cannot read a file; the plain cases are found here. */
@@ -40,60 +40,6 @@ static int check_file(litert_load_t *load, uint32_t *crc, uint32_t *bytes)
     return 0;
 }
 
-/* LiteRT insists on somebody who frees its options. */
-static void keep_options(void *options)
-{
-    (void)options;
-}
-
-static int compile(litert_load_t *load, char *runtime_options)
-{
-    litert_network_t *self = load->self;
-    const lrt_api_t *api = self->api;
-    lrt_options_t *options = NULL;
-    lrt_opaque_options_t *opaque = NULL;
-    int status = api->CreateOptions(&options);
-    if (!status) {
-        status = api->SetOptionsHardwareAccelerators(options, LRT_CPU);
-    }
-    if (!status && runtime_options) {
-        status = api->CreateOpaqueOptions("runtime_options_string", runtime_options, keep_options,
-                                          &opaque);
-        status = status ? status : api->AddOpaqueOptions(options, opaque);
-    }
-    if (!status) {
-        status = api->CreateCompiledModel(load->environment, self->model, options, &self->compiled);
-    }
-    if (options) {
-        api->DestroyOptions(options);
-    }
-    return status;
-}
-
-/* Errors of a run are kept for n6_litert_network_reason(). Those of a network that cannot be
- * prepared are lost with it, so the second try has them on stderr, where litert.c looks. */
-static int prepare(litert_load_t *load)
-{
-    static char kept[] = "enable_profiling = true\nerror_reporter_mode = 2\n";
-    litert_network_t *self = load->self;
-    const lrt_api_t *api = self->api;
-    int status = api->CreateModelFromFile(load->environment, load->source->path, &self->model);
-    if (status) {
-        return n6_litert_fail(load, "LiteRT cannot read it (status %d)", status);
-    }
-    status = compile(load, kept);
-    if (status) {
-        compile(load, NULL);
-        return n6_litert_fail(load, "LiteRT cannot prepare it (status %d)", status);
-    }
-    if (api->CompiledModelGetProfiler(self->compiled, &self->profiler) ||
-        api->SetCompiledModelCancellationFunction(self->compiled, load->context, load->cancelled) ||
-        api->GetModelSignature(self->model, 0, &load->signature)) {
-        return n6_litert_fail(load, "LiteRT does not describe it");
-    }
-    return 0;
-}
-
 /* Without a block table there is one pool: the file, and the buffers of inputs and outputs. */
 static void describe_host(litert_network_t *self, uint32_t file)
 {
@@ -122,8 +68,7 @@ int n6_litert_network_load(litert_load_t *load, const lrt_api_t *api)
     if (card > UINT16_MAX) {
         return n6_litert_fail(load, "its card is longer than %d bytes", UINT16_MAX);
     }
-    if (prepare(load) || n6_litert_describe_tensors(load, LITERT_INPUT) ||
-        n6_litert_describe_tensors(load, LITERT_OUTPUT) || n6_litert_describe_blocks(load)) {
+    if (n6_litert_compiled_load(load) || n6_litert_describe_blocks(load)) {
         return -1;
     }
     if (!about->pools) {

@@ -5,6 +5,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+typedef struct mapping {
+    struct mapping *next;
+    void *at;
+    size_t size;
+} mapping_t;
 
 int n6_litert_fail(litert_load_t *load, const char *format, ...)
 {
@@ -32,23 +40,44 @@ char *n6_litert_keep_text(litert_network_t *self, const char *text)
     return memcpy(n6_litert_keep(self, size), text, size);
 }
 
+void *n6_litert_map(litert_network_t *self, size_t size)
+{
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    const size_t room = (size / page + 1) * page;
+    char *at = mmap(NULL, room + page, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (at == MAP_FAILED) {
+        return NULL;
+    }
+    (void)mprotect(at + room, page, PROT_NONE);
+    mapping_t *mapping = n6_litert_keep(self, sizeof(*mapping));
+    *mapping = (mapping_t){.next = self->mapped, .at = at, .size = room + page};
+    self->mapped = mapping;
+    return at;
+}
+
+litert_event_t *n6_litert_add_event(litert_network_t *self)
+{
+    if (self->events == self->event_space) {
+        self->event_space = self->event_space * 2 + 64;
+        litert_event_t *more = realloc(self->event, (size_t)self->event_space * sizeof(*more));
+        if (!more) {
+            abort();
+        }
+        self->event = more;
+    }
+    return &self->event[self->events++];
+}
+
 void n6_litert_network_free(litert_network_t *self)
 {
-    const size_t count[2] = {self->about.inputs, self->about.outputs};
-    for (int side = LITERT_INPUT; side <= LITERT_OUTPUT; side++) {
-        for (size_t i = 0; i < count[side]; i++) {
-            if (self->buffer[side][i]) {
-                self->api->DestroyTensorBuffer(self->buffer[side][i]);
-            }
-        }
-    }
-    if (self->compiled) {
-        self->api->DestroyCompiledModel(self->compiled);
-    }
-    if (self->model) {
-        self->api->DestroyModel(self->model);
+    if (self->engine) {
+        self->engine->end(self);
     }
     free(self->event);
+    for (const mapping_t *mapping = self->mapped; mapping; mapping = mapping->next) {
+        munmap(mapping->at, mapping->size);
+    }
     for (void **block = self->kept; block;) {
         void **next = *block;
         free(block);

@@ -1,6 +1,7 @@
 /*
  * litert_network.h - one .tflite file in LiteRT: what is known of it, and the memory that this
- * takes. litert_load.h makes one; litert_tensors.h and litert_blocks.h describe it to the core.
+ * takes. litert_load.h makes one. An engine runs it: LiteRT's CompiledModel in this process
+ * (litert_compiled.h).
  */
 #ifndef N6_LITERT_NETWORK_H
 #define N6_LITERT_NETWORK_H
@@ -15,36 +16,55 @@
 
 enum { LITERT_INPUT = 0, LITERT_OUTPUT = 1 };
 
+/* Of all tensors of one side of a network, and of each of them: what the link can count. */
+enum { LITERT_MAX_TENSORS = 255, LITERT_MAX_BYTES = 0x3fffffff };
+
+typedef struct litert_network litert_network_t;
+
+typedef struct {
+    /* Runs once, from memory to memory. LiteRT's status, 0 = good. */
+    int (*run)(litert_network_t *self);
+    /* What LiteRT has to say about a run that failed. */
+    void (*reason)(litert_network_t *self, char *text, size_t size);
+    /* Gives back what the engine has of it; from any state of loading. */
+    void (*end)(litert_network_t *self);
+} litert_engine_t;
+
+/* An operator of the last run. */
 typedef struct {
     const char *name;
     uint64_t node;
-    int32_t type;
-} litert_operator_t;
+    uint64_t start_ns; /* since the begin of the run; 0 = after the one before */
+    uint64_t elapsed_ns;
+    int32_t type; /* LRT_EVENT_OPERATOR or LRT_EVENT_DELEGATE */
+} litert_event_t;
 
-typedef struct {
+struct litert_network {
     n6_network_t about; /* what the core sees */
-    const lrt_api_t *api;
+    const litert_engine_t *engine;
+    void *memory[2][LITERT_MAX_TENSORS]; /* of the inputs, of the outputs */
+    litert_event_t *event;               /* of the last run */
+    int events;
+    int event_space;
+    litert_event_t *known; /* what the blocks were made of */
+    bool table;            /* the blocks and pools are those of a block table */
+    void *kept;            /* everything that n6_litert_keep() gave */
+    void *mapped;          /* everything that n6_litert_map() gave */
+
+    const lrt_api_t *api; /* of the CompiledModel */
     lrt_model_t *model;
     lrt_compiled_t *compiled;
     lrt_profiler_t *profiler;
-    const lrt_tensor_t **tensor[2]; /* of the inputs, of the outputs */
-    lrt_buffer_t **buffer[2];
-    void **memory[2];
-    litert_operator_t *known; /* what the blocks were made of */
-    int operators;
-    lrt_event_t *event; /* operators of the last run */
-    int events;
-    int event_space;
-    uint64_t begin_us; /* of the last run, on the profiler's clock */
-    bool table;        /* the blocks and pools are those of a block table */
-    void *kept;        /* everything that n6_litert_keep() gave */
-} litert_network_t;
+    lrt_buffer_t *buffer[2][LITERT_MAX_TENSORS];
+    lrt_event_t *lrt_event;
+    int lrt_event_space;
+    char failure[200];
+};
 
 /* What is needed while a network is loaded. */
 typedef struct {
     litert_network_t *self;
     lrt_environment_t *environment;
-    lrt_signature_t *signature;
     const n6_litert_source_t *source;
     bool (*cancelled)(void *context); /* asked between operators: shall the run end? */
     void *context;
@@ -55,6 +75,13 @@ typedef struct {
 /* Zeroed memory that lives as long as the network; a copy of text in such memory. */
 void *n6_litert_keep(litert_network_t *self, size_t size);
 char *n6_litert_keep_text(litert_network_t *self, const char *text);
+/*
+ * The same with pages of its own, which are taken when they are written, and one behind them that
+ * ends a process that writes beyond. NULL = there is no room.
+ */
+void *n6_litert_map(litert_network_t *self, size_t size);
+/* Another event of the last run. */
+litert_event_t *n6_litert_add_event(litert_network_t *self);
 /* Frees everything that a network has, also one that is half loaded. */
 void n6_litert_network_free(litert_network_t *self);
 

@@ -26,6 +26,13 @@
  *              and after a run: the last epoch may be the CPU's, whose lines may be dirty, or the
  *              NPU's, whose bytes are only in memory.
  *
+ * Weights      The registry knows size and CRC-32 of what has to be in flash. n6_aton_init() compares;
+ *              a network whose weights are missing or of another build is listed and does not start.
+ *              RAM that begins with content is filled before each run.
+ *
+ * Outputs      What a network generated with --no-outputs-allocation leaves to us is in memory that
+ *              the port gives, the same for all networks: one runs at a time.
+ *
  * Inputs       A network that was generated with --no-inputs-allocation takes its input where it
  *              is: the core's input slot becomes the network's buffer. Otherwise the slot is copied
  *              into the network's own input buffer, which is in a pool that is overwritten during
@@ -39,6 +46,8 @@
 
 enum {
     SLOT_ALIGN = 32,               /* the CPU's cache line; the runtime refuses less */
+    OUTPUT_ALIGN = 64,             /* the NPU's cache line */
+    ERASED = 64,                   /* bytes that tell an erased flash from another content */
     EXTERNAL_MEMORY = 0x60000000u, /* XSPI memories are mapped from here on */
 };
 
@@ -220,6 +229,47 @@ static int any_user_allocated(const LL_Buffer_InfoTypeDef *info)
     return 0;
 }
 
+/* Room of an output that is left to us: the NPU may write beyond its end, up to a limit. */
+static uint32_t room_of(const LL_Buffer_InfoTypeDef *info)
+{
+    uint32_t size = LL_Buffer_len(info);
+    if (info->offset_limit > size) {
+        size = info->offset_limit;
+    }
+    return (size + OUTPUT_ALIGN - 1u) / OUTPUT_ALIGN * OUTPUT_ALIGN;
+}
+
+/* Bytes of the outputs that the network leaves to us. */
+static uint32_t own_outputs(const n6_aton_network_t *network)
+{
+    const LL_Buffer_InfoTypeDef *info = tensor_at(outputs_of(network->instance));
+    uint32_t total = 0;
+    for (; info != NULL; info = tensor_at(info + 1)) {
+        if (info->is_user_allocated) {
+            total += room_of(info);
+        }
+    }
+    return total;
+}
+
+/* Whether flash holds the network's weights: 0, N6_ATON_MISSING or N6_ATON_STALE. */
+static uint8_t compare_weights(const n6_aton_t *aton, const n6_aton_network_t *network)
+{
+    for (uint8_t i = 0; i < network->parts && aton->crc32 != NULL; i++) {
+        const n6_aton_part_t *part = &network->part[i];
+        const uint8_t *at = (const uint8_t *)part->address;
+        uint32_t erased = 0;
+        if (part->content != NULL || aton->crc32(0, at, part->size) == part->crc) {
+            continue;
+        }
+        while (erased < ERASED && erased < part->size && at[erased] == 0xFF) {
+            erased++;
+        }
+        return erased == ERASED || erased == part->size ? N6_ATON_MISSING : N6_ATON_STALE;
+    }
+    return 0;
+}
+
 static int describe(const n6_aton_network_t *network, n6_network_t *out, uint32_t *features)
 {
     const LL_Buffer_InfoTypeDef *inputs = inputs_of(network->instance);
@@ -236,9 +286,6 @@ static int describe(const n6_aton_network_t *network, n6_network_t *out, uint32_
     }
     if (status != 0) {
         return status;
-    }
-    if (any_user_allocated(outputs)) {
-        return -N6_ATON_OUTPUT;
     }
     if (any_user_allocated(inputs)) {
         *features |= N6_FEATURE_ZERO_COPY;
@@ -339,6 +386,37 @@ static int bind_input(NN_Instance_TypeDef *instance, const LL_Buffer_InfoTypeDef
     return 0;
 }
 
+static int bind_outputs(const n6_aton_t *aton, NN_Instance_TypeDef *instance)
+{
+    const LL_Buffer_InfoTypeDef *info = tensor_at(outputs_of(instance));
+    uint8_t *at = aton->output;
+    for (uint32_t index = 0; info != NULL; info = tensor_at(info + 1), index++) {
+        if (!info->is_user_allocated) {
+            continue;
+        }
+        LL_ATON_User_IO_Result_t result =
+            instance->network->output_setter(index, at, room_of(info));
+        if (result != LL_ATON_User_IO_NOERROR) {
+            return -(N6_ATON_OUTPUT + (int)result);
+        }
+        at += room_of(info);
+    }
+    return 0;
+}
+
+/* RAM that has to begin with content. Another network may have used it since. */
+static void fill_parts(const n6_aton_network_t *network)
+{
+    for (uint8_t i = 0; i < network->parts; i++) {
+        const n6_aton_part_t *part = &network->part[i];
+        if (part->content != NULL) {
+            uint8_t *to = (uint8_t *)part->address;
+            memcpy(to, part->content, part->size);
+            clean(to, part->size);
+        }
+    }
+}
+
 static int start(void *context, uint16_t index, const void *input, n6_block_time_t *times)
 {
     n6_aton_t *aton = context;
@@ -346,12 +424,20 @@ static int start(void *context, uint16_t index, const void *input, n6_block_time
     if (aton->hung) {
         return -N6_ATON_HUNG;
     }
+    if (n6_aton_unfit[index] != 0) {
+        return -(int)n6_aton_unfit[index];
+    }
+    int status = bind_outputs(aton, network->instance);
+    if (status != 0) {
+        return status;
+    }
+    fill_parts(network);
 
     const LL_Buffer_InfoTypeDef *info = tensor_at(inputs_of(network->instance));
     for (uint8_t i = 0; i < network->inputs; i++, info = tensor_at(info + 1)) {
         const n6_tensor_t *tensor = &network->input[i];
-        int status = bind_input(network->instance, info, i, (const uint8_t *)input + tensor->offset,
-                                tensor->size);
+        status = bind_input(network->instance, info, i, (const uint8_t *)input + tensor->offset,
+                            tensor->size);
         if (status != 0) {
             return status;
         }
@@ -434,6 +520,11 @@ int n6_aton_init(n6_aton_t *aton, n6_npu_t *npu, uint16_t *failed)
         if (status != 0) {
             return status;
         }
+        uint32_t bytes = own_outputs(network);
+        if (bytes > aton->output_bytes) {
+            aton->output_bytes = bytes;
+        }
+        n6_aton_unfit[*failed] = compare_weights(aton, network);
     }
     return 0;
 }

@@ -29,6 +29,15 @@
 extern "C" {
 #endif
 
+/* What has to be in memory when a network runs. */
+typedef struct {
+    uintptr_t address;
+    uint32_t size;
+    uint32_t crc; /* zlib's CRC-32 */
+    const uint8_t
+        *content; /* copied to the address before each run; NULL: it is programmed, and compared */
+} n6_aton_part_t;
+
 /* One network of the registry. Its blocks are as the generator's reports name them, its tensors are
  * filled in by n6_aton_init(). */
 typedef struct {
@@ -41,6 +50,8 @@ typedef struct {
     const n6_pool_t *pool;
     uint16_t blocks;
     uint16_t zero_points; /* of all inputs and outputs that are quantised per channel */
+    const n6_aton_part_t *part;
+    uint8_t parts;
     uint8_t pools;
     uint8_t inputs;
     uint8_t outputs;
@@ -54,6 +65,8 @@ typedef struct {
 extern const n6_aton_network_t n6_aton_registry[];
 extern n6_network_t n6_aton_description[];
 extern const uint16_t n6_aton_networks;
+/* For each network: 0, or why it cannot run: N6_ATON_MISSING or N6_ATON_STALE. Written by n6_aton_init(). */
+extern uint8_t n6_aton_unfit[];
 
 /* Why start() or step() failed: the value of NPU_FAULT, and, negative, the result of
  * n6_aton_init(). */
@@ -61,8 +74,10 @@ enum {
     N6_ATON_MISMATCH =
         1, /* the compiled network has not the tables that the registry was written from */
     N6_ATON_UNSUPPORTED = 2, /* an element type or a rank that the protocol cannot describe */
-    N6_ATON_OUTPUT = 3,      /* an output that the application has to allocate */
+    N6_ATON_MISSING = 3,     /* flash is erased where weights have to be */
     N6_ATON_HUNG = 4,        /* an epoch block did not end in time: only a restart helps */
+    N6_ATON_STALE = 5,       /* flash holds other weights than those of the build */
+    N6_ATON_OUTPUT = 32,     /* + LL_ATON_User_IO_Result_t: the runtime refused an output buffer */
     N6_ATON_INPUT = 16,      /* + LL_ATON_User_IO_Result_t: the runtime refused the input buffer */
 };
 
@@ -70,6 +85,13 @@ typedef struct {
     uint64_t (*now)(void *context);
     void *context;
     uint64_t limit; /* ticks after which an epoch block counts as hung */
+    /* Compares weights; NULL: they are not compared. */
+    uint32_t (*crc32)(uint32_t crc, const void *data, size_t size);
+
+    /* For outputs that their networks do not allocate: after n6_aton_init() the port sets output to
+     * output_bytes of memory, aligned to 64 bytes. */
+    uint32_t output_bytes;
+    uint8_t *output;
 
     uint16_t running;
     uint16_t block;

@@ -115,10 +115,10 @@ class NextToken:
         """
         card = card_of(result.network)
         spec = card.decoded_output(result.network.outputs)
-        k = min(_top_k(options_of(card, options, "top_k")), spec.shape[-1])
+        k = min(_top_k(options_of(card, options, "top_k")), spec.row_length)
         best = result.reduced.get(spec.name)
         if not isinstance(best, Peaks):
-            best = rank(whole_output(result, spec.name).reshape(-1, spec.shape[-1])[-1], k)
+            best = rank(whole_output(result, spec.name).reshape(-1, spec.row_length)[-1], k)
         if len(best.indices) < k:
             raise BadInput(
                 f"the result contains {len(best.indices)} tokens, but top_k={k} requires more; run with reduce=False"
@@ -148,12 +148,12 @@ class TextClassification:
         card = card_of(result.network)
         options_of(card, options)
         spec = card.decoded_output(result.network.outputs)
-        if len(card.labels) != spec.shape[-1]:
+        if len(card.labels) != spec.row_length:
             raise CardError(
-                f"card {card.name!r} has {len(card.labels)} labels, but output {spec.name!r} has {spec.shape[-1]} "
+                f"card {card.name!r} has {len(card.labels)} labels, but output {spec.name!r} has {spec.row_length} "
                 "classes; set labels = [...] in the network's order"
             )
-        shares = softmax(spec.dequantize(whole_output(result, spec.name)).reshape(-1, spec.shape[-1])[-1])
+        shares = softmax(spec.dequantize(whole_output(result, spec.name)).reshape(-1, spec.row_length)[-1])
         best = int(shares.argmax())
         return Classification(
             card.labels[best], float(shares[best]), dict(zip(card.labels, map(float, shares), strict=True))

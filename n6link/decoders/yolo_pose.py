@@ -198,7 +198,7 @@ def _head(card: Card, network: NetworkLike) -> tuple[int, TensorSpec, int]:
     """Index and spec of the output that contains the candidates, and the channel axis (0 or 1 of its last two axes)."""
     spec = card.decoded_output(network.outputs)
     try:
-        axis = channel_axis(spec.shape[1:] if spec.shape[0] == 1 else spec.shape, len(card.keypoints) or 17)
+        axis = channel_axis(spec.shape[1:] if spec.shape[:1] == (1,) else spec.shape, len(card.keypoints) or 17)
     except BadInput as error:
         raise CardError(f"output {spec.name!r} is not a pose head: {error}") from None
     return list(network.outputs).index(spec.name), spec, axis

@@ -18,6 +18,7 @@ const n6_aton_network_t n6_aton_registry[{size}] = {{
 {entries}}};
 n6_network_t n6_aton_description[{size}];
 const uint16_t n6_aton_networks = {count};
+uint8_t n6_aton_unfit[{size}];
 """
 
 
@@ -65,12 +66,29 @@ def _tables(index: int, network: Network) -> str:
             f"LL_ATON_DECLARE_NAMED_NN_INSTANCE_AND_INTERFACE({source.symbol})\n",
             _array(f"const n6_pool_t pool_{index}", pools),
             _array(f"const n6_block_t block_{index}", blocks),
+            *(
+                f"static const uint8_t content_{index}_{i}[] = {{\n{_bytes(part.content)}}};\n"
+                for i, part in enumerate(network.parts)
+                if not part.in_flash
+            ),
+            _array(f"const n6_aton_part_t part_{index}", _parts(index, network)),
             f"static n6_tensor_t input_{index}[{len(source.inputs)}];\n",
             f"static n6_tensor_t output_{index}[{len(source.outputs)}];\n",
             f"static int32_t zero_point_{index}[{zero_points}];\n" if zero_points else "",
             f"static const char card_{index}[] =\n    {quoted(network.card)};\n" if network.card else "",
         ]
     )
+
+
+def _parts(index: int, network: Network) -> Iterable[str]:
+    for i, part in enumerate(network.parts):
+        content = "NULL" if part.in_flash else f"content_{index}_{i}"
+        yield f"{part.address:#x}u, {len(part.content)}u, {part.crc:#x}u, {content}"
+
+
+def _bytes(content: bytes) -> str:
+    rows = (content[at : at + 32] for at in range(0, len(content), 32))
+    return "".join("    " + ",".join(map(str, row)) + ",\n" for row in rows)
 
 
 def _entry(index: int, network: Network) -> str:
@@ -85,6 +103,8 @@ def _entry(index: int, network: Network) -> str:
         "pool": f"pool_{index}" if network.pools else "NULL",
         "blocks": str(len(network.blocks)),
         "zero_points": str(_zero_points(network)),
+        "part": f"part_{index}" if network.parts else "NULL",
+        "parts": str(len(network.parts)),
         "pools": str(len(network.pools)),
         "inputs": str(len(source.inputs)),
         "outputs": str(len(source.outputs)),

@@ -22,11 +22,10 @@ from n6link.epochs.st_report import Report
 from n6link.epochs.table import EpochBlock, EpochTable
 from n6link.errors import ReportError
 from n6link.protocol import records
+from n6link.registry.memory import EXTERNAL, Part, read_parts
 from n6link.registry.source import Source, read_source
 from n6link.tensors import card as cards
 
-EXTERNAL: Final = 0x6000_0000
-"""First address of memory-mapped external memories; below it is the RAM of the chip."""
 ROUNDING: Final = 0.01
 """Part by which printed sizes may differ: reports and sources round to two or three decimals."""
 OLDEST: Final = (1, 1, 0)
@@ -56,6 +55,8 @@ class Network:
     table: EpochTable
     """the blocks of the source in the words of its reports, with the number of epochs that these count"""
     pools: tuple[Pool, ...]
+    parts: tuple[Part, ...]
+    """what has to be in memory, as far as its files are next to the source"""
     card: str
     """TOML text; empty = none"""
     digest: int
@@ -73,9 +74,18 @@ class Network:
     @property
     def notes(self) -> list[str]:
         """What is not known, one sentence each."""
+        known = {part.pool for part in self.parts}
+        notes = [
+            f"{self.name}: the file of {pool.name} is not next to {self.source.path}: its weights are not compared at start."
+            for pool in self.weights
+            if pool.name not in known
+        ]
         if self.reports:
-            return []
-        return [f"{self.name} has no report next to {self.source.path}: estimates and exact pool sizes stay unknown"]
+            return notes
+        return [
+            *notes,
+            f"{self.name} has no report next to {self.source.path}: estimates and exact pool sizes stay unknown",
+        ]
 
     @property
     def weights(self) -> list[Pool]:
@@ -106,16 +116,13 @@ def read_network(name: str, path: str | os.PathLike[str], *, card: str | os.Path
             raise ReportError(
                 f"{one.source} is of the model {one.network!r}, and {other.source} of {other.network!r}; keep those of one run"
             )
-    allocated = [tensor.name for tensor in source.outputs if tensor.user_allocated]
-    if allocated:
-        raise ReportError(
-            f"{source.path} leaves the output {allocated[0]!r} to be allocated; generate without --no-outputs-allocation"
-        )
     text = _card(source, card)
     table = _table(source, reports)
     pools = _pools(source, reports)
+    memory = read_parts(source, pools)
     parts = [name.encode(), source.path.read_bytes(), text.encode(), repr((table, pools)).encode()]
-    return Network(name, source, reports, table, pools, text, zlib.crc32(b"\0".join(parts)))
+    parts += [f"{part.address} {part.crc}".encode() for part in memory]
+    return Network(name, source, reports, table, pools, memory, text, zlib.crc32(b"\0".join(parts)))
 
 
 def check_together(networks: Sequence[Network], *, board: str | None = None, runtime: str | None = None) -> None:
@@ -180,10 +187,10 @@ def _version(compiler: str) -> tuple[int, ...]:
 
 def _check_memory(network: Network, board: str | None) -> None:
     for pool in network.pools:
-        if pool.weights and pool.base < EXTERNAL:
+        if pool.weights and pool.base < EXTERNAL and pool.name not in {part.pool for part in network.parts}:
             raise ReportError(
-                f"{network.name} keeps {pool.weights} bytes of weights in {pool.name}, which nothing loads at start; "
-                "generate it with weights in external flash only"
+                f"{network.name} keeps {pool.weights} bytes of weights in {pool.name}, and their file is not next to "
+                f"{network.source.path}; copy the .raw files of the same run there, or generate it with weights in external flash only"
             )
         for owner, begin, end in RESERVED.get(board or "", ()):
             if pool.used and pool.base < end and begin < pool.base + pool.used:

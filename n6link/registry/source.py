@@ -29,7 +29,7 @@ _VERSION: Final = re.compile(
 _COMPILER: Final = re.compile(r'GIT_DESCRIPTION "atonn-v([\d.]+-\d+)-')
 """Version of the compiler: the runtime that the file asks for, or else what it was built from."""
 _POOL: Final = re.compile(
-    r"/\* global pool \d+ is (?P<used>[\d.]+|\?) ?(?P<unit>\w*) ?\*/\s*/\* index=\d+ file postfix=\S+ name=(?P<name>\S+) "
+    r"/\* global pool \d+ is (?P<used>[\d.]+|\?) ?(?P<unit>\w*) ?\*/\s*/\* index=\d+ file postfix=(?P<postfix>\S+) name=(?P<name>\S+) "
     r"offset=(?P<base>0x[0-9a-f]+) +\S+ size=(?P<size>\d+) (?P<rest>[^*]*)"
 )
 _FIELD: Final = re.compile(r"^ +\.(\w+) = (.+?),?$", re.MULTILINE)
@@ -68,6 +68,8 @@ class Source:
     outputs: tuple[Tensor, ...]
     table: EpochTable
     """epoch blocks, without the return marker"""
+    postfixes: tuple[tuple[str, str], ...]
+    """names of pools, and what the names of their files end in before ``.raw``, such as ``xSPI2``"""
     pools: tuple[Pool, ...]
     """used bytes are rounded to the two decimals that the file prints"""
 
@@ -93,6 +95,7 @@ def read_source(path: str | os.PathLike[str]) -> Source:
         inputs=_tensors(place, text, f"LL_ATON_Input_Buffers_Info_{name}"),
         outputs=_tensors(place, text, f"LL_ATON_Output_Buffers_Info_{name}"),
         table=_blocks(place, text, f"LL_ATON_EpochBlockItems_{name}"),
+        postfixes=tuple((match["name"], match["postfix"]) for match in _POOL.finditer(text)),
         pools=tuple(_pool(match) for match in _POOL.finditer(text) if " vpool " not in f" {match['rest']} "),
     )
 

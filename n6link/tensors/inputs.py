@@ -126,7 +126,7 @@ def _array(value: object, spec: TensorSpec) -> Array:
 
 
 def _own_values(array: Array, spec: TensorSpec) -> Array:
-    if spec.shape[0] == 1 and array.shape == spec.shape[1:]:
+    if spec.shape[:1] == (1,) and array.shape == spec.shape[1:]:
         array = array[None]
     if array.shape != spec.shape:
         raise BadInput(

@@ -93,7 +93,7 @@ def argmax(output: int, spec: TensorSpec) -> Return:
         BadInput: devices do not reduce the dtype.
     """
     _reducible(spec)
-    return Return(output, reduction=Reduction.ARGMAX, channels=spec.shape[-1])
+    return Return(output, reduction=Reduction.ARGMAX, channels=spec.row_length)
 
 
 def topk(output: int, spec: TensorSpec, k: int, *, row: int = 0) -> Return:
@@ -103,7 +103,7 @@ def topk(output: int, spec: TensorSpec, k: int, *, row: int = 0) -> Return:
         BadInput: k is not in 1..64, the row does not exist, or devices do not reduce the dtype.
     """
     _reducible(spec)
-    width = spec.shape[-1]
+    width = spec.row_length
     if not 1 <= k <= Limit.MAX_TOPK:
         raise BadInput(f"k is {k}; devices return 1 to {Limit.MAX_TOPK} elements")
     if not 0 <= row < math.prod(spec.shape[:-1]):

@@ -96,7 +96,7 @@ class TensorSpec:
 
     name: str
     shape: tuple[int, ...]
-    """in memory order, outermost first"""
+    """in memory order, outermost first; () = one value"""
     dtype: Element
     size: int
     """bytes"""
@@ -124,8 +124,8 @@ class TensorSpec:
         name, ndim, size, channels, axis = record.name, record.ndim, record.size, record.scales, record.axis
         if not isinstance(record.dtype, DType):
             raise RemoteProtocolError(f"tensor {name!r} has the unknown dtype {record.dtype}; install a newer n6link")
-        if not 1 <= ndim <= Limit.MAX_DIMS:
-            raise RemoteProtocolError(f"tensor {name!r} has {ndim} dimensions; 1 to {Limit.MAX_DIMS} are possible")
+        if ndim > Limit.MAX_DIMS:
+            raise RemoteProtocolError(f"tensor {name!r} has {ndim} dimensions; at most {Limit.MAX_DIMS} are possible")
         dtype = NUMPY_DTYPES[record.dtype]
         shape = record.shape[:ndim]
         if size != math.prod(shape) * dtype.itemsize:
@@ -139,6 +139,11 @@ class TensorSpec:
         if channels:
             return cls(name, shape, dtype, size, record.offset, scales=steps, zero_points=zeros, axis=axis)
         return cls(name, shape, dtype, size, record.offset, scale=float(steps[0]) or None, zero_point=int(zeros[0]))
+
+    @property
+    def row_length(self) -> int:
+        """Values in a row, which is the last axis; 1 for a tensor without axes."""
+        return self.shape[-1] if self.shape else 1
 
     @property
     def quantized(self) -> bool:

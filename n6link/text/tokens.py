@@ -150,7 +150,7 @@ class TextGenerator:
         padding = str((self.tokenizer.padding or {}).get("pad_token", "<pad>"))
         self.tokenizer.no_padding()
         self.tokenizer.no_truncation()
-        vocabulary, classes = self.tokenizer.get_vocab_size(), self.output.shape[-1]
+        vocabulary, classes = self.tokenizer.get_vocab_size(), self.output.row_length
         if vocabulary != classes:
             raise CardError(
                 f"the tokenizer of card {card.name!r} has {vocabulary} tokens, but output {self.output.name!r} has logits "
@@ -199,10 +199,10 @@ class TextGenerator:
             table = self.input.quantize(table)
         except (OSError, ValueError) as error:  # BadInput is a ValueError
             raise CardError(f"{path} cannot be used as the embedding of input {self.input.name!r}: {error}") from None
-        if table.shape != (vocabulary, self.input.shape[-1]):
+        if table.shape != (vocabulary, self.input.row_length):
             raise CardError(
                 f"the embedding of card {card.name!r} has the shape {table.shape}; the tokenizer has {vocabulary} tokens, and "
-                f"input {self.input.name!r} has {self.input.shape[-1]} values per token"
+                f"input {self.input.name!r} has {self.input.row_length} values per token"
             )
         return table
 
@@ -241,7 +241,7 @@ class Generation:
     def returns(self, *, reduced: bool) -> list[Return]:
         """The parts of the output to request: the best few logits if reduced and possible, else the row of the newest token."""
         index, spec = self.generator.output_index, self.generator.output
-        row, width = last_row(spec), spec.shape[-1]
+        row, width = last_row(spec), spec.row_length
         if reduced and self._k is not None and self._k <= Limit.MAX_TOPK and spec.dtype in reduce.REDUCIBLE:
             return [reduce.topk(index, spec, self._k, row=row)]
         return [reduce.part(index, spec, row * width, width)] if row else [reduce.whole(index)]
@@ -262,7 +262,7 @@ class Generation:
             raise BadInput(f"the text has ended after {len(self.tokens)} tokens; start a new text")
         spec = self.generator.output
         if not isinstance(answer, Peaks):
-            width = spec.shape[-1]
+            width = spec.row_length
             if answer.dtype != spec.dtype or answer.size not in (width, spec.size // spec.dtype.itemsize):
                 raise BadInput(f"output {spec.name!r} is {spec.dtype} {spec.shape}; got {answer.dtype} {answer.shape}")
             answer = rank(answer.reshape(-1, width)[-1], self._k)
@@ -326,7 +326,7 @@ class TextClassifier:
                 "pad_token": card.pad,
                 "pad_id": _token(self.tokenizer, card.pad, f"the padding token of card {card.name!r}"),
             }
-        length = self.ids.shape[-1]
+        length = self.ids.row_length
         self.tokenizer.enable_truncation(length)
         self.tokenizer.enable_padding(**padding | {"length": length})
 

@@ -1,1 +1,1 @@
-"""Byte streams by URL. Only this package does IO."""
+"""Byte streams by URL. All IO with devices is in this package."""

@@ -1,7 +1,7 @@
-"""Finds boards among the serial ports, by the USB identity of their end of the cable.
+"""Finds boards among the serial ports by their USB vendor and product ids.
 
-The identities are those of STMicroelectronics (vendor 0x0483): the virtual COM ports of the ST-Link debuggers that are
-soldered on Discovery and Nucleo boards, and ST's CDC class device, which the firmware announces on the board's own USB port.
+The ids are those of STMicroelectronics (vendor 0x0483): the virtual COM ports of the ST-Link debuggers on Discovery and Nucleo
+boards, and ST's CDC class device, which the firmware uses on the board's own USB port.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class Port:
 
     Attributes:
         path: its name in the operating system.
-        kind: what a board of ours is attached by ("ST-Link V3" or "USB CDC"), None for any other port.
-        description: what the operating system says about it.
+        kind: the connection of a board ("ST-Link V3" or "USB CDC"), None for any other port.
+        description: from the operating system.
         vid: USB vendor id; None = not a USB port.
         pid: USB product id; None = not a USB port.
         serial_number: that of the USB device, if it has one.
@@ -47,7 +47,7 @@ class Port:
 
     @property
     def url(self) -> str:
-        """What :func:`n6link.transport.url.open_stream` opens it by."""
+        """Its URL for :func:`n6link.transport.url.open_stream`."""
         return f"serial:{self.path}"
 
     def __str__(self) -> str:
@@ -55,7 +55,7 @@ class Port:
 
 
 def devices() -> list[Port]:
-    """All serial ports of this machine, those that a board may be behind first."""
+    """All serial ports of this machine; possible boards are first."""
     ports = [
         Port(
             path=info.device,
@@ -71,10 +71,10 @@ def devices() -> list[Port]:
 
 
 async def find_board() -> str:
-    """URL of the one board that is plugged in.
+    """URL of the only connected board.
 
     Raises:
-        NoDeviceError: there is none, or more than one.
+        NoDeviceError: no board is connected, or more than one.
     """
     ports = await anyio.to_thread.run_sync(devices)
     boards = [port for port in ports if port.kind]
@@ -82,11 +82,11 @@ async def find_board() -> str:
         return boards[0].url
     if boards:
         raise NoDeviceError(
-            f"{len(boards)} boards are plugged in: {', '.join(map(str, boards))}; say which one, "
-            f"as in N6Device({boards[0].url!r}) or N6LINK_URL={boards[0].url}"
+            f"{len(boards)} boards are connected: {', '.join(map(str, boards))}; choose one, "
+            f"such as N6Device({boards[0].url!r}) or N6LINK_URL={boards[0].url}"
         )
-    seen = f"the serial ports are {', '.join(map(str, ports))}" if ports else "there is no serial port at all"
+    seen = f"the serial ports are {', '.join(map(str, ports))}" if ports else "there are no serial ports"
     raise NoDeviceError(
-        f"no STM32N6 board was found: {seen}; plug one in, name its port, as in N6Device('serial:PORT') or "
-        "N6LINK_URL=serial:PORT, or try the virtual board with N6Device('sim:')"
+        f"no STM32N6 board was found: {seen}; connect a board, specify its port with N6Device('serial:PORT') or "
+        "N6LINK_URL=serial:PORT, or use the virtual board with N6Device('sim:')"
     )

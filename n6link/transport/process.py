@@ -1,9 +1,8 @@
 """A byte stream to a child process that this program starts: the virtual board, or QEMU.
 
-The child inherits one end of a socket pair. Its life is that of the stream: it ends when the stream is closed, when
-opening it is cancelled or fails, and (through what the caller puts on its command line) when this program dies. The
-child's standard error goes to an unlinked temporary file, so that it can never block on it, and the last line can be
-quoted when it ends unasked.
+The child inherits one end of a socket pair. It ends when the stream is closed, when the opening is cancelled or fails, and (with
+an option on its command line) when this program dies. The child's standard error is an unlinked temporary file: the child never
+blocks on it, and its last line can be quoted if the child ends unexpectedly.
 """
 
 from __future__ import annotations
@@ -26,11 +25,11 @@ from n6link.json_types import Json
 from n6link.transport.socket_stream import SocketStream
 
 BUFFER: Final = 1 << 20
-"""bytes that each direction of the socket pair is asked to hold"""
+"""requested size of the socket pair's buffer in each direction, bytes"""
 GRACE: Final = 2.0
-"""seconds that a child which said that it is ready has to end by itself once its stream is closed"""
+"""seconds in which a child must end after its stream was closed; then it is killed. Only if it had reported that it is ready"""
 
-_TELLING: Final = re.compile(r"fatal|error|fail|cannot|could not", re.IGNORECASE)
+_ERROR_LINE: Final = re.compile(r"fatal|error|fail|cannot|could not", re.IGNORECASE)
 
 
 class ChildStream(SocketStream):
@@ -49,31 +48,32 @@ class ChildStream(SocketStream):
         self._grace = 0.0
 
     async def receive(self, max_bytes: int = 65536) -> bytes:
-        """Bytes from the child; TransportError tells how it ended."""
+        """Bytes from the child; TransportError contains its exit code."""
         try:
             return await super().receive(max_bytes)
         except (anyio.EndOfStream, anyio.BrokenResourceError) as exc:
             raise await self._ended() from exc
 
     async def send(self, item: bytes) -> None:
-        """Sends all of a buffer to the child; TransportError tells how it ended."""
+        """Sends all bytes of a buffer to the child; TransportError contains its exit code."""
         try:
             await super().send(item)
         except anyio.BrokenResourceError as exc:
             raise await self._ended() from exc
 
     async def aclose(self) -> None:
-        """Closes the socket and sees the child end."""
+        """Closes the socket and waits for the end of the child."""
+        # Shielded: a cancelled task must not leave a process without a parent that waits for it.
         with anyio.CancelScope(shield=True):
             await super().aclose()
             await _end(self._process, self._grace)
         self._errors.close()
 
     async def wait_ready(self, seconds: float) -> None:
-        """Waits for the JSON line with which the child says that it listens.
+        """Waits for the JSON line in which the child reports that it is ready.
 
         Raises:
-            TransportError: it ended, printed something else, or said nothing in time.
+            TransportError: the child ended, printed something else, or printed nothing in time.
         """
         line = b""
         assert self._process.stdout
@@ -84,26 +84,26 @@ class ChildStream(SocketStream):
                 except (anyio.EndOfStream, anyio.BrokenResourceError) as exc:
                     raise await self._ended() from exc
         if scope.cancelled_caught:
-            raise TransportError(f"{self._name} does not get ready within {seconds:g} s{self._quote()}")
+            raise TransportError(f"{self._name} was not ready within {seconds:g} s{self._quote()}")
         check_ready(line, self._name)
         self._grace = GRACE
 
     async def _ended(self) -> TransportError:
-        """The error that tells why the child has gone."""
-        ended = "has gone"
+        """The error that reports how the child ended."""
+        ended = "has ended"
         with anyio.CancelScope(shield=True):
             ended = how_ended(await _end(self._process, GRACE))
         return TransportError(f"{self._name} {ended}{self._quote()}")
 
     def _quote(self) -> str:
-        """``: `` and what the child said last on its standard error, best a line that tells an error; or nothing."""
+        """``: `` and the last line of the child's standard error, preferably one that reports an error; or an empty string."""
         if self._errors.closed:
             return ""
         size = self._errors.seek(0, 2)
         self._errors.seek(max(size - 4096, 0))
         lines = [line.strip() for line in self._errors.read().decode(errors="replace").split("\n") if line.strip()]
-        telling = [line for line in lines if _TELLING.search(line)] or lines
-        return f": {telling[-1]}" if telling else ""
+        best = [line for line in lines if _ERROR_LINE.search(line)] or lines
+        return f": {best[-1]}" if best else ""
 
 
 async def spawn(command: Sequence[str], socket_argument: Sequence[str], name: str) -> ChildStream:
@@ -111,8 +111,8 @@ async def spawn(command: Sequence[str], socket_argument: Sequence[str], name: st
 
     Args:
         command: program and arguments.
-        socket_argument: arguments that give the child its end; ``{fd}`` stands for the number of the descriptor.
-        name: what the child is called in error messages.
+        socket_argument: arguments for the child's end of the socket; ``{fd}`` is replaced by the file descriptor.
+        name: of the child in error messages.
 
     Raises:
         TransportError: the program cannot be started.
@@ -120,7 +120,7 @@ async def spawn(command: Sequence[str], socket_argument: Sequence[str], name: st
     ours, theirs = socket.socketpair()
     for end_ in (ours, theirs):
         end_.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER)
-    errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the stream
+    errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the stream
     try:
         fd = theirs.fileno()
         process = await anyio.open_process(
@@ -129,7 +129,7 @@ async def spawn(command: Sequence[str], socket_argument: Sequence[str], name: st
             stdout=subprocess.PIPE,
             stderr=errors,
             pass_fds=(fd,),
-            start_new_session=True,
+            start_new_session=True,  # Ctrl-C in a terminal must not end the child before this program closes the link
         )
     except BaseException as exc:
         ours.close()
@@ -143,16 +143,16 @@ async def spawn(command: Sequence[str], socket_argument: Sequence[str], name: st
 
 
 def check_ready(line: bytes, name: str) -> str:
-    """The URL in the JSON line with which a child says that it listens.
+    """The URL in the JSON line in which a child reports that it is ready.
 
     Raises:
-        TransportError: the line tells an error, or is something else.
+        TransportError: the line reports an error, or is not such a line.
     """
     ready: Json = None
     with suppress(ValueError):
         ready = json.loads(line)
     if isinstance(ready, dict) and "error" in ready:
-        raise TransportError(f"{name} does not start: {str(ready['error']).removeprefix('--')}")
+        raise TransportError(f"{name} did not start: {str(ready['error']).removeprefix('--')}")
     if not isinstance(ready, dict) or "url" not in ready:
         raise TransportError(f"{name} printed {line.decode(errors='replace').strip()!r} instead of its URL")
     return str(ready["url"])
@@ -160,11 +160,11 @@ def check_ready(line: bytes, name: str) -> str:
 
 def how_ended(code: int) -> str:
     """An exit code in words."""
-    return f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
+    return f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
 
 
 async def _end(process: Process, grace: float) -> int:
-    """Gives a child some time to end by itself, then kills it; returns its exit code."""
+    """Waits ``grace`` seconds for a child to end, then kills it; returns its exit code."""
     if grace:
         with anyio.move_on_after(grace):
             await process.wait()

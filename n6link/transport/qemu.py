@@ -2,12 +2,12 @@
 
 ::
 
-    qemu:                  the ELF file that N6LINK_QEMU_ELF names
-    qemu:PATH              another one
+    qemu:                  the ELF file in the variable N6LINK_QEMU_ELF
+    qemu:PATH              another ELF file
     qemu:?elf=PATH         the same
 
-The emulated UART is QEMU's end of a socket pair, so nothing is lost between the start of the machine and the first byte. The machine
-counts 32 ns for each instruction (``-icount shift=5``): its times are repeatable, and are instructions, not cycles.
+The emulated UART is QEMU's end of a socket pair, so no byte is lost while the machine starts. The machine counts 32 ns for each
+instruction (``-icount shift=5``): its times are repeatable, but they are numbers of instructions, not of cycles.
 """
 
 from __future__ import annotations
@@ -36,32 +36,32 @@ async def open_qemu(rest: str) -> ChildStream:
     """Starts QEMU with a firmware image.
 
     Raises:
-        TransportError: there is no image, or no QEMU.
+        TransportError: there is no image, or QEMU is not installed.
     """
     return await spawn(command(rest), _UART, "QEMU")
 
 
 def command(rest: str) -> list[str]:
-    """The command line for what follows ``qemu:``, without the UART.
+    """The command line for the part of a URL after ``qemu:``, without the UART.
 
     Raises:
-        TransportError: there is no image, or no QEMU.
+        TransportError: there is no image, or QEMU is not installed.
     """
     path, _, query = rest.partition("?")
     key, _, value = query.partition("=")
     if query and (path or key != "elf" or "&" in value):
-        raise TransportError(f"'qemu:{rest}' is not understood: write qemu:PATH or qemu:?elf=PATH")
+        raise TransportError(f"'qemu:{rest}' is not valid; use qemu:PATH or qemu:?elf=PATH")
     image = unquote(path or value) or os.environ.get("N6LINK_QEMU_ELF", "")
     if not image:
         raise TransportError(
-            "'qemu:' names no firmware: write qemu:PATH, or set N6LINK_QEMU_ELF, to the n6qemu.elf that `make firmware`"
-            " builds in n6link's sources"
+            "'qemu:' does not contain a firmware; use qemu:PATH, or set N6LINK_QEMU_ELF, with the n6qemu.elf that "
+            "`make firmware` builds from n6link's sources"
         )
     if not Path(image).is_file():
-        raise TransportError(f"the firmware {image!r} of 'qemu:{rest}' does not exist")
+        raise TransportError(f"firmware {image!r} of 'qemu:{rest}' does not exist; build it with `make firmware`")
     program = shutil.which(_PROGRAM)
     if program is None:
         raise TransportError(f"{_PROGRAM} is not installed; on Debian and Ubuntu: sudo apt install qemu-system-arm")
-    # QEMU has no way of its own to end with its parent.
+    # QEMU does not have an option to end with its parent; the kernel kills it.
     guard = ["setpriv", "--pdeathsig", "KILL"] if sys.platform == "linux" and shutil.which("setpriv") else []
     return [*guard, program, *_MACHINE, "-kernel", image]

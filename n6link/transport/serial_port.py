@@ -1,14 +1,14 @@
-"""``serial:`` opens a serial port through pyserial-asyncio, for this program alone.
+"""``serial:`` opens a serial port with pyserial-asyncio, for exclusive use.
 
-pyserial-asyncio's transport is used with a protocol of our own, and some of its habits are worked around:
+The transport of pyserial-asyncio is used with a separate protocol class, and these properties of it are changed:
 
-* It keeps any amount of data. ``send`` hands over small pieces and waits until they are nearly gone, so a cancelled or urgent frame
-  never waits behind a tensor, and the caller's buffer is free when ``send`` returns.
-* It delivers any amount of data. Reading is paused while more than a megabyte waits to be received.
-* It waits on the event loop, without limit, for the last byte to leave when it closes. ``aclose`` lets the port drain for a moment
-  and then empties the driver's queue, so that a board that has stopped reading cannot stop the program.
-* It reads a kilobyte at a time, and reports a port that is unplugged to the event loop, with a traceback. Ours does not.
-* Opening and configuring a port takes milliseconds: that happens in a thread.
+* Its write buffer is not limited. ``send`` passes small pieces and waits until they are almost written. An urgent frame therefore does
+  not wait for a whole tensor, and the caller's buffer is free when ``send`` returns.
+* Its read buffer is not limited. Reading is paused while more than a megabyte waits for ``receive``.
+* When it is closed, it waits without limit for the last byte, and blocks the event loop. ``aclose`` waits a limited time for the port
+  to drain and then clears the driver's queue, so that a board that does not read cannot block the program.
+* It reads only one kilobyte per call, and when a port is unplugged it logs a traceback. This module reads more, and does not log.
+* Opening and configuring a port takes milliseconds: this is done in a thread.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ from n6link.transport.discovery import devices
 
 DEFAULT_BAUD: Final = 921600
 PIECE: Final = 16 * 1024
-"""bytes that are handed to the transport at once"""
+"""maximum number of bytes per write to the transport"""
 READ_SIZE: Final = 4096
-"""bytes that a tty hands over at once"""
+"""maximum number of bytes that a tty returns per read"""
 RECEIVE_LIMIT: Final = 1 << 20
-"""bytes waiting to be received at which reading is paused"""
+"""reading is paused if more bytes than this wait for ``receive``"""
 DRAIN_POLLS: Final = 100
 DRAIN_INTERVAL: Final = 0.0025
-"""seconds between looks at a port that is being closed; together the time its last bytes have to leave"""
+"""seconds between two checks of a port that is closed; DRAIN_POLLS times this is the time limit for its last bytes"""
 
 
 class _Protocol(asyncio.Protocol):
-    """What pyserial-asyncio calls: collects bytes, and knows whether more may be written."""
+    """The callbacks of pyserial-asyncio: collects received bytes, and stores whether more may be written."""
 
     def __init__(self) -> None:
         self.buffer = bytearray()
@@ -78,11 +78,12 @@ class _Protocol(asyncio.Protocol):
 class _Transport(serial_asyncio.SerialTransport):
     def __init__(self, loop: asyncio.AbstractEventLoop, protocol: _Protocol, device: serial.Serial) -> None:
         super().__init__(loop, protocol, device)
+        # Its default of 1024 costs four times as many turns of the event loop.
         self._max_read_size = READ_SIZE
         self.set_write_buffer_limits(high=PIECE - 1, low=PIECE // 4)
 
     def _fatal_error(self, exc: Exception, message: str = "") -> None:
-        self._abort(exc)
+        self._abort(exc)  # the original also calls the event loop's exception handler, which logs a traceback
 
 
 class SerialStream(ByteStream):
@@ -95,7 +96,7 @@ class SerialStream(ByteStream):
         self._closing = False
 
     async def receive(self, max_bytes: int = 65536) -> bytes:
-        """The bytes that have arrived, at least one; TransportError when the port has gone."""
+        """Received bytes, at least one; TransportError if the port was lost."""
         protocol = self._protocol
         await anyio.lowlevel.checkpoint()
         while not protocol.buffer:
@@ -110,7 +111,7 @@ class SerialStream(ByteStream):
         return data
 
     async def send(self, item: bytes) -> None:
-        """Sends all of a buffer; returns when no more than a few kilobytes of it wait in this process."""
+        """Sends all bytes of a buffer; returns when at most a few kilobytes of it are still in this process."""
         await anyio.lowlevel.checkpoint()
         view = memoryview(item).cast("B")
         for start in range(0, len(view), PIECE):
@@ -120,10 +121,10 @@ class SerialStream(ByteStream):
         self._check()
 
     async def send_eof(self) -> None:
-        """A serial line has no end of file."""
+        """Does nothing: a serial line does not have an end of file."""
 
     async def aclose(self) -> None:
-        """Lets the last bytes leave, for a moment, and gives the port back."""
+        """Waits a limited time for the last bytes to be sent, and closes the port."""
         if self._closing:
             return
         self._closing = True
@@ -137,7 +138,7 @@ class SerialStream(ByteStream):
 
     async def _drain(self) -> None:
         port = self._transport.serial
-        # A port that was unplugged answers with OSError or termios.error, which other systems do not have.
+        # An unplugged port raises OSError or termios.error; termios does not exist on all systems.
         with suppress(Exception):
             for _ in range(DRAIN_POLLS):
                 if not self._transport.get_write_buffer_size() and not port.out_waiting:
@@ -150,7 +151,7 @@ class SerialStream(ByteStream):
             raise anyio.ClosedResourceError
         if self._protocol.closed.is_set() or self._transport.is_closing():
             raise TransportError(
-                f"the serial port {self._port} has gone; is its cable plugged in?"
+                f"serial port {self._port} was lost; check the cable, then unplug and replug the board"
             ) from self._protocol.error
 
 
@@ -161,14 +162,14 @@ async def open_serial(rest: str) -> SerialStream:
         rest: ``PORT`` or ``PORT?baud=N``.
 
     Raises:
-        TransportError: it is malformed, does not exist, is busy, must not be opened, or this is not asyncio.
+        TransportError: the URL is malformed, the port does not exist, is in use or not permitted, or this is not asyncio.
     """
     port, baud = parse(rest)
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:
         raise TransportError(
-            f"the serial port {port} needs asyncio, as pyserial-asyncio does; under trio tcp:, unix:, sim: and qemu: work"
+            f"serial port {port} requires asyncio, which pyserial-asyncio uses; with trio use tcp:, unix:, sim: or qemu:"
         ) from None
     try:
         device = await anyio.to_thread.run_sync(_open, port, baud)
@@ -179,50 +180,50 @@ async def open_serial(rest: str) -> SerialStream:
 
 
 def parse(rest: str) -> tuple[str, int]:
-    """Port and baud rate of what follows ``serial:``.
+    """Port and baud rate from the part of a URL after ``serial:``.
 
     Raises:
-        TransportError: it is malformed.
+        TransportError: the URL is malformed.
     """
     port, _, query = rest.partition("?")
     if not port:
-        raise TransportError("'serial:' names no port: write serial:PORT; `n6link devices` lists the ports")
+        raise TransportError("'serial:' does not contain a port; use serial:PORT; `n6link devices` lists the ports")
     if not query:
         return port, DEFAULT_BAUD
     key, _, value = query.partition("=")
     if key != "baud":
-        raise TransportError(f"'serial:{rest}' has the unknown option {key!r}; there is baud=N")
+        raise TransportError(f"'serial:{rest}' has the unknown option {key!r}; the only option is baud=N")
     if not value.isdecimal() or not 0 < int(value) <= 100_000_000:
-        raise TransportError(f"'serial:{rest}' has baud={value!r}, which is not a baud rate")
+        raise TransportError(f"'serial:{rest}' has baud={value!r}; it must be a baud rate from 1 to 100000000")
     return port, int(value)
 
 
 def _open(port: str, baud: int) -> serial.Serial:
     device = serial.Serial(port, baud, timeout=0, write_timeout=0, exclusive=True)
-    # Adapters that collect bytes for 16 ms are asked not to; most drivers, and other systems, know nothing of it.
+    # Some USB adapters (FTDI) collect bytes for 16 ms; this switches it off. Most drivers and other systems do not have it.
     with suppress(AttributeError, NotImplementedError, ValueError):
         device.set_low_latency_mode(True)
     return device
 
 
 def _refusal(port: str, baud: int, exc: Exception) -> TransportError:
-    """The sentence that tells why a port could not be opened, and what to do."""
+    """The error that says why a port could not be opened, and what to do."""
     number = getattr(exc, "errno", None)
-    # On Windows, pyserial has the original exception's text only.
+    # On Windows, pyserial's exception contains only the text of the original exception.
     windows = re.search(r"(FileNotFound|Permission)Error", str(exc))
     if number in (errno.ENOENT, errno.ENXIO, errno.ENODEV) or (windows and windows[1] == "FileNotFound"):
         others = ", ".join(str(other) for other in devices()) or "none"
         return TransportError(
-            f"there is no serial port {port}; is the board plugged in? Ports that are there: {others}"
+            f"serial port {port} does not exist; connect the board, or use one of the existing ports: {others}"
         )
     if number in (errno.EBUSY, errno.EAGAIN) or windows:
         return TransportError(
-            f"the serial port {port} is in use by another program; close the terminal, IDE or n6link that has it open"
+            f"serial port {port} is in use by another program; close the terminal, IDE or n6link program that uses it"
         )
     if number in (errno.EACCES, errno.EPERM):
         return TransportError(
-            f"this user may not open the serial port {port}; run: sudo usermod -aG dialout $USER, and log in again"
+            f"no permission to open serial port {port}; run: sudo usermod -aG dialout $USER, and log in again"
         )
     if isinstance(exc, ValueError):
-        return TransportError(f"the serial port {port} does not do {baud} baud ({exc})")
+        return TransportError(f"serial port {port} does not support {baud} baud ({exc})")
     return TransportError(f"{port} cannot be used as a serial port ({exc})")

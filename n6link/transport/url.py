@@ -2,19 +2,18 @@
 
 ::
 
-    serial:PORT[?baud=N]              a board; N is 921600 unless given        serial:/dev/ttyACM0   serial:COM3?baud=2000000
+    serial:PORT[?baud=N]              a board; default of N: 921600            serial:/dev/ttyACM0   serial:COM3?baud=2000000
     tcp:HOST:PORT                     a board or virtual board on a network    tcp:localhost:6006    tcp:[::1]:6006
     unix:PATH                         a virtual board on this machine          unix:/tmp/n6
     sim:[NETWORK,...][?OPTION=N&...]  starts a virtual board; see n6link.transport.sim   sim:                  sim:pose=net.tflite?baud=921600
     qemu:[ELF]                        starts the firmware in QEMU; see n6link.transport.qemu
 
-:func:`open_stream` gives an :class:`anyio.abc.ByteStream`, whatever is behind the URL. This is the only place where the
-exceptions of sockets, serial ports and child processes are known: everything that goes wrong, then or later, leaves
-the stream as a :class:`TransportError` whose sentence says what happened to which port, and what to do about it. Sockets
-and child processes work under asyncio and trio; serial ports need asyncio, as pyserial-asyncio does.
+:func:`open_stream` returns an :class:`anyio.abc.ByteStream` for any URL. The exceptions of sockets, serial ports and child processes
+are handled only here: every error of a stream is a :class:`TransportError` that says what happened to which port, and what to do.
+Sockets and child processes work with asyncio and trio; serial ports require asyncio, which pyserial-asyncio uses.
 
-A stream may be read by one task while another one writes. ``send`` returns when the bytes have left the process, save
-for a few kilobytes, so that a sender is as fast as its link and a small frame never waits behind megabytes.
+One task may read a stream while another task writes. ``send`` returns when all but a few kilobytes have left the process: a sender
+therefore has the speed of its link, and a small frame does not wait for megabytes.
 """
 
 from __future__ import annotations
@@ -36,17 +35,17 @@ from n6link.transport.socket_stream import SocketStream
 
 RECEIVE_SIZE: Final = 256 * 1024
 CONNECT_TIMEOUT: Final = 10.0
-"""seconds until a host that does not answer at all is given up"""
+"""time-out for a host that does not answer, seconds"""
 QUEUE_INTERVAL: Final = 0.01
-"""seconds between two attempts at a unix socket that has too many clients waiting"""
+"""seconds between two attempts to connect to a unix socket whose queue is full"""
 
 
 class Stream(ByteStream):
-    """A byte stream that raises nothing but TransportError.
+    """A byte stream that raises only TransportError.
 
     Attributes:
-        url: what was opened, as the user may write it again.
-        card_files: files of this machine with the cards that the device reports, by network: those of a board that ``sim:`` started.
+        url: the URL that was opened.
+        card_files: files on this machine with the cards that the device reports, by network; only for ``sim:``.
     """
 
     def __init__(self, inner: ByteStream, url: str) -> None:
@@ -55,64 +54,64 @@ class Stream(ByteStream):
         self.card_files: Mapping[str, Path] = getattr(inner, "card_files", {})
 
     async def receive(self, max_bytes: int = RECEIVE_SIZE) -> bytes:
-        """The bytes that have arrived, at least one.
+        """Received bytes, at least one.
 
         Raises:
-            TransportError: the other end has gone, or this end was closed.
+            TransportError: the connection was lost or closed.
         """
         with _mapped(self.url):
             return await self._inner.receive(max_bytes)
 
     async def send(self, item: bytes | bytearray | memoryview) -> None:
-        """Sends all bytes of a buffer, which may be changed again afterwards.
+        """Sends all bytes of a buffer, which may be changed afterwards.
 
         Raises:
-            TransportError: the other end has gone, or this end was closed.
+            TransportError: the connection was lost or closed.
         """
         with _mapped(self.url):
-            await self._inner.send(item)  # type: ignore[arg-type]  # declared as bytes, any buffer will do
+            await self._inner.send(item)  # type: ignore[arg-type]  # declared as bytes, but every buffer works
 
     def send_nowait(self, item: bytes) -> int:
-        """Sends what leaves without waiting, if anything does; :meth:`send` tells what is wrong.
+        """Sends as many bytes as possible without waiting; does not raise errors, :meth:`send` does.
 
         Returns:
-            Number of the bytes that have left.
+            Number of sent bytes.
         """
         send_nowait: Callable[[bytes], int] | None = getattr(self._inner, "send_nowait", None)
         return send_nowait(item) if send_nowait else 0
 
     async def send_eof(self) -> None:
-        """Tells the other end that nothing more will come, where the stream can."""
+        """Sends an end of file, if the stream has one."""
         with _mapped(self.url):
             await self._inner.send_eof()
 
     @property
     def extra_attributes(self) -> Mapping[Any, Callable[[], Any]]:
-        """What anyio's ``extra()`` can tell about a socket."""
-        # anyio declares it with a type variable that nothing binds
+        """Attributes for anyio's ``extra()``."""
+        # anyio declares it with an unbound type variable
         return self._inner.extra_attributes  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
 
     async def aclose(self) -> None:
-        """Closes the stream; a child process behind it is ended. Closing again does nothing."""
+        """Closes the stream, and ends its child process if it has one. A second call does nothing."""
         try:
             await self._inner.aclose()
         except (OSError, anyio.BrokenResourceError):
-            pass  # it had gone before
+            pass  # the connection was already lost
 
 
 async def open_stream(url: str | None = None) -> Stream:
     """Opens a byte stream to a device.
 
     Args:
-        url: see the head of this module; None = the variable N6LINK_URL, else the one board that is plugged in.
+        url: see the top of this module; None = the variable N6LINK_URL, else the only connected board.
 
     Raises:
-        NoDeviceError: no URL is given, and not exactly one board is there.
-        TransportError: the URL is malformed, or what it names cannot be opened.
+        NoDeviceError: no URL is given, and not exactly one board is connected.
+        TransportError: the URL is malformed, or cannot be opened.
     """
     if url is None:
         url = os.environ.get("N6LINK_URL") or await _find_board()
-    scheme, rest = await anyio.to_thread.run_sync(_split, url)  # imports what the scheme needs
+    scheme, rest = await anyio.to_thread.run_sync(_split, url)  # in a thread, since it imports the module of the scheme
     with _mapped(url):
         return Stream(await scheme.open(rest), url)
 
@@ -124,10 +123,10 @@ async def _find_board() -> str:
 
 
 def check_url(url: str) -> None:
-    """Checks a URL as far as that is possible without opening it.
+    """Checks a URL without opening it.
 
     Raises:
-        TransportError: it has no known scheme, or what follows is malformed, or names files that are not there.
+        TransportError: the scheme is unknown, the rest is malformed, or a file does not exist.
     """
     scheme, rest = _split(url)
     scheme.check(rest)
@@ -135,20 +134,20 @@ def check_url(url: str) -> None:
 
 def _check_unix(rest: str) -> None:
     if not rest:
-        raise TransportError("'unix:' names no socket: write unix:PATH")
+        raise TransportError("'unix:' does not contain a path; use unix:PATH")
 
 
 async def _open_unix(rest: str) -> ByteStream:
     _check_unix(rest)
     if not hasattr(socket, "AF_UNIX"):
-        raise TransportError("this system has no unix sockets: use tcp:HOST:PORT")
+        raise TransportError("this system does not have unix sockets; use tcp:HOST:PORT")
     connecting = socket.socket(socket.AF_UNIX)
     connecting.setblocking(False)
     try:
         while True:
             try:
                 connecting.connect(rest)
-            except BlockingIOError:  # the listener's queue is full
+            except BlockingIOError:  # Linux: the listener's queue is full; a unix socket cannot wait for it
                 await anyio.sleep(QUEUE_INTERVAL)
             else:
                 return SocketStream(connecting)
@@ -157,7 +156,7 @@ async def _open_unix(rest: str) -> ByteStream:
         if not isinstance(exc, ConnectionError | FileNotFoundError):
             raise
         raise TransportError(
-            f"nothing listens at {rest!r} ({_reason(exc)}); `n6link sim --unix {rest}` would start a virtual board there"
+            f"no program listens at {rest!r} ({_reason(exc)}); start a virtual board there with `n6link sim --unix {rest}`"
         ) from exc
 
 
@@ -165,7 +164,7 @@ def _address(rest: str) -> tuple[str, int]:
     host, _, port = rest.removeprefix("//").rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     if not host or not port.isdecimal() or not 0 < int(port) < 65536:
-        raise TransportError(f"'tcp:{rest}' names no port: write tcp:HOST:PORT, as in tcp:localhost:6006")
+        raise TransportError(f"'tcp:{rest}' does not contain a port; use tcp:HOST:PORT, such as tcp:localhost:6006")
     return host, int(port)
 
 
@@ -175,16 +174,16 @@ async def _open_tcp(rest: str) -> ByteStream:
         with anyio.fail_after(CONNECT_TIMEOUT):
             return await anyio.connect_tcp(host, port)
     except TimeoutError as exc:
-        raise TransportError(f"{host} port {port} does not answer; is it the right address, and reachable?") from exc
+        raise TransportError(f"{host} port {port} does not answer; check the address and the network") from exc
     except socket.gaierror as exc:
-        raise TransportError(f"no host is called {host!r} ({_reason(exc)})") from exc
+        raise TransportError(f"unknown host {host!r} ({_reason(exc)}); check the name") from exc
     except OSError as exc:
-        raise TransportError(f"nothing listens at {host} port {port} ({_reason(exc)})") from exc
+        raise TransportError(f"no program listens at {host} port {port} ({_reason(exc)}); check the address") from exc
 
 
 @dataclass(frozen=True, slots=True)
 class _Scheme:
-    """What is done with the part of a URL that follows the colon."""
+    """Functions for the part of a URL after the colon."""
 
     open: Callable[[str], Awaitable[ByteStream]]
     check: Callable[[str], object]
@@ -215,22 +214,22 @@ _SCHEMES: Final[dict[str, Callable[[], _Scheme]]] = {
     "sim": _sim,
     "qemu": _qemu,
 }
-"""What a scheme needs is imported when it is first used: pyserial, readers of reports, and so on."""
+"""Functions, so that the modules of a scheme (pyserial, readers of reports) are imported at its first use."""
 
 
 def register(scheme: str, opener: Callable[[str], Awaitable[ByteStream]]) -> None:
-    """Adds a kind of URL for this program: a line that this package does not know, or a simulated one.
+    """Adds a URL scheme for this program, such as another kind of link, or a simulated one.
 
     Args:
-        scheme: what comes before the colon, in lower case.
-        opener: gets the rest of the URL and gives a stream. What the stream raises is mapped as that of a socket is:
+        scheme: the part before the colon, in lower case.
+        opener: receives the rest of the URL and returns a stream. Exceptions of the stream are converted as for a socket:
             ``OSError`` and anyio's exceptions of streams become :class:`TransportError`.
 
     Raises:
-        BadInput: the scheme exists.
+        BadInput: the scheme exists, or is not a name in lower case.
     """
     if not scheme.isidentifier() or scheme != scheme.lower() or scheme in _SCHEMES:
-        raise BadInput(f"scheme={scheme!r} cannot be added; give a new name in lower case, not {', '.join(_SCHEMES)}")
+        raise BadInput(f"scheme={scheme!r} cannot be added; use a new name in lower case, not {', '.join(_SCHEMES)}")
     _SCHEMES[scheme] = lambda: _Scheme(opener, lambda rest: rest)
 
 
@@ -240,31 +239,31 @@ def _split(url: str) -> tuple[_Scheme, str]:
         return _SCHEMES[scheme.lower()](), rest
     looks_like_port = url.startswith("/dev/") or (url[:3].upper() == "COM" and url[3:].isdecimal())
     hint = (
-        f"did you mean serial:{url}?"
+        f"use serial:{url}"
         if looks_like_port
-        else "a URL starts with " + ", ".join(f"{name}:" for name in _SCHEMES)
+        else "a URL must start with " + ", ".join(f"{name}:" for name in _SCHEMES)
     )
-    what = f"has the unknown scheme {scheme!r}" if colon else "has no scheme"
+    what = f"has the unknown scheme {scheme!r}" if colon else "does not have a scheme"
     raise TransportError(f"{url!r} {what}; {hint}")
 
 
 @contextmanager
 def _mapped(url: str) -> Generator[None, None, None]:
-    """Turns what sockets, ports and processes raise into TransportError."""
+    """Converts the exceptions of sockets, ports and processes to TransportError."""
     try:
         yield
     except anyio.ClosedResourceError as exc:
         raise TransportError(f"the stream to {url} was closed by this program") from exc
     except anyio.EndOfStream as exc:
-        raise TransportError(f"the other end of {url} has closed the connection") from exc
+        raise TransportError(f"the device at {url} has closed the connection") from exc
     except anyio.BrokenResourceError as exc:
-        raise TransportError(f"the connection to {url} broke ({_reason(exc.__cause__ or exc)})") from exc
+        raise TransportError(f"the connection to {url} was lost ({_reason(exc.__cause__ or exc)})") from exc
     except OSError as exc:
         raise TransportError(f"{url} failed ({_reason(exc)})") from exc
 
 
 def _reason(exc: BaseException) -> str:
-    """What the system says, in a few words: the cause of anyio's wrappers, the text of a number."""
+    """The system's short text for an error: the cause of anyio's wrappers, the text of an error number."""
     exc = innermost(exc)
     if isinstance(exc, OSError) and exc.__cause__ is not None:
         return _reason(exc.__cause__)

@@ -25,6 +25,8 @@ enum {
     BOARD_FAULT_TEXT = 192,
     BOARD_CACHE_LINE = 32, /* of the CPU's data cache */
     BOARD_WATCHDOG_MS = 8000,
+    BOARD_START_MS =
+        30000, /* for one stage of start-up: a flash that is silent takes several time-outs of ST's HAL */
 };
 
 /* ---- startup.c */
@@ -32,6 +34,12 @@ enum {
 /* Why the board started, and the text of the fault if it was one; NULL if not. Needs the HAL. */
 n6_reset_cause_t board_reset_cause(const char **fault_record);
 _Noreturn void board_restart(void);
+/* What start-up does from now on, in a few words; NULL: it is over. Feeds the watchdog. */
+void board_stage(const char *stage);
+/* 1 if the watchdog ended the last start while it was in this stage. */
+int board_hung_in(const char *stage);
+/* How the last start ended before it was over, or NULL. It needs no second try before a power-off. */
+const char *board_start_failed(void);
 /* As a fault: the text is kept over the restart that follows. */
 _Noreturn void board_fault(const char *text);
 /* Bytes of the RAM that holds the image. */
@@ -49,7 +57,9 @@ void NPU0_IRQHandler(void);
 
 /* ---- bringup.c */
 
-/* Everything up to the NPU. NULL, or what failed: then only the link works. */
+/* Watchdog, caches, clocks: what the link needs. NULL, or what failed. */
+const char *bringup_clocks(void);
+/* NPU, memories, isolation. NULL, or what failed: then only the link works. */
 const char *bringup(void);
 /* NULL, or what is slower than it could be, and why. */
 const char *bringup_remark(void);
@@ -57,7 +67,8 @@ void bringup_info(n6_info_reply_t *info);
 void bringup_unique_id(uint8_t to[16]);
 /* Random, or as near as the chip gets. */
 uint64_t bringup_nonce(void);
-void watchdog_start(void);
+/* Also to change the time. */
+void watchdog_start(uint32_t milliseconds);
 void watchdog_feed(void);
 
 /* ---- clock.c */

@@ -1,9 +1,9 @@
 /*
  * bringup.c - from the boot loader's state to a running NPU.
  *
- * The order matters: caches of the CPU, clocks at a safe setting, core voltage before core
- * frequency, the NPU's clock and memories, its cache, external memories, isolation, and what stays
- * clocked in sleep.
+ * The order matters: watchdog, caches of the CPU, clocks at a safe setting, core voltage before core
+ * frequency, and what stays clocked in sleep; then main.c starts the link, so that it can say what
+ * fails from here on: isolation, the NPU's clock and memories, its cache, external memories.
  *
  *                          CPU   bus   NPU   its memories   (MHz)
  *   with N6_OVERDRIVE      800   400   1000  900            core at 0.9 V; three PLLs
@@ -43,7 +43,8 @@ enum {
     FUSE_WORD = 124,
     FUSE_FAST_XSPI2 = 1 << 15, /* VDDIO3: flash */
     FUSE_FAST_XSPI1 = 1 << 16, /* VDDIO2: PSRAM */
-    WATCHDOG_HZ = LSI_VALUE / 64,
+    WATCHDOG_HZ = LSI_VALUE / 256,
+    NPU_MS = 10, /* for an NPU that has its clock to answer */
 #ifdef N6_OVERDRIVE
     PLL1_MHZ = 800,
 #else
@@ -188,16 +189,45 @@ static void start_npu(void)
     npu_cache_enable();
 }
 
-static int fast_memories(void)
+/* LL_ATON waits for a version register for ever. So one is read before, with an end. */
+static int npu_answers(void)
+{
+    const volatile uint32_t *version = (const volatile uint32_t *)(NPU_BASE + 4u);
+
+    for (uint32_t since = HAL_GetTick(); *version == 0;) {
+        if (HAL_GetTick() - since > NPU_MS) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* 1 if the fuse that a memory needs for 200 MHz is set. */
+static int fast_memory(uint32_t fuse)
 {
     BSEC_HandleTypeDef fuses = {0};
     uint32_t word = 0;
 
     __HAL_RCC_BSEC_CLK_ENABLE();
     fuses.Instance = BSEC;
-    return HAL_BSEC_OTP_Read(&fuses, FUSE_WORD, &word) == HAL_OK && (word & FUSE_FAST_XSPI1) != 0 &&
-           (word & FUSE_FAST_XSPI2) != 0;
+    return HAL_BSEC_OTP_Read(&fuses, FUSE_WORD, &word) == HAL_OK && (word & fuse) != 0;
 }
+
+#ifdef N6_BOARD_DK
+/* The driver of the PSRAM does not look whether there is one. */
+static int psram_keeps(void)
+{
+    size_t size = 0;
+    volatile uint32_t *first = (volatile uint32_t *)board_outer_memory(&size);
+    volatile uint32_t *last = first + size / sizeof *first - 8; /* a line of its own */
+
+    *first = 0x6E36C0DE;
+    *last = 0x91FA3721;
+    SCB_CleanInvalidateDCache_by_Addr(first, BOARD_CACHE_LINE);
+    SCB_CleanInvalidateDCache_by_Addr(last, BOARD_CACHE_LINE);
+    return *first == 0x6E36C0DE && *last == 0x91FA3721;
+}
+#endif
 
 static const char *start_memories(void)
 {
@@ -207,13 +237,21 @@ static const char *start_memories(void)
     clocks.PeriphClockSelection = RCC_PERIPHCLK_XSPI1 | RCC_PERIPHCLK_XSPI2;
     clocks.Xspi1ClockSelection = RCC_XSPI1CLKSOURCE_HCLK;
     clocks.Xspi2ClockSelection = RCC_XSPI2CLKSOURCE_HCLK;
-    if (!fast_memories()) {
-        remark = "fuses for fast external memory are not set: flash and PSRAM run at a quarter";
-        clocks.Xspi1ClockSelection = RCC_XSPI1CLKSOURCE_IC3;
+    clocks.ICSelection[RCC_IC3].ClockSelection = RCC_ICCLKSOURCE_PLL1;
+    clocks.ICSelection[RCC_IC3].ClockDivider = PLL1_MHZ / SLOW_MHZ;
+    if (!fast_memory(FUSE_FAST_XSPI2)) {
+        remark = "fuse for fast flash (OTP word 124, bit 15) is not set: flash runs at a quarter";
         clocks.Xspi2ClockSelection = RCC_XSPI2CLKSOURCE_IC3;
-        clocks.ICSelection[RCC_IC3].ClockSelection = RCC_ICCLKSOURCE_PLL1;
-        clocks.ICSelection[RCC_IC3].ClockDivider = PLL1_MHZ / SLOW_MHZ;
     }
+#ifdef N6_BOARD_DK
+    if (!fast_memory(FUSE_FAST_XSPI1)) {
+        remark = remark != NULL ? "fuses for fast external memory (OTP word 124, bits 15, 16) are "
+                                  "not set: flash and PSRAM run at a quarter"
+                                : "fuse for fast PSRAM (OTP word 124, bit 16) is not set: PSRAM "
+                                  "runs at a quarter";
+        clocks.Xspi1ClockSelection = RCC_XSPI1CLKSOURCE_IC3;
+    }
+#endif
     if (HAL_RCCEx_PeriphCLKConfig(&clocks) != HAL_OK) {
         return "external memories get no clock";
     }
@@ -222,6 +260,10 @@ static const char *start_memories(void)
         BSP_XSPI_RAM_EnableMemoryMappedMode(0) != BSP_ERROR_NONE) {
         return "PSRAM does not answer";
     }
+    if (!psram_keeps()) {
+        return "PSRAM does not keep what is written";
+    }
+    board_stage("flash");
 #endif
     flash.InterfaceMode = BSP_XSPI_NOR_OPI_MODE;
     flash.TransferRate = BSP_XSPI_NOR_DTR_TRANSFER;
@@ -277,25 +319,40 @@ static void keep_clocked_in_sleep(void)
 #endif
 }
 
-const char *bringup(void)
+const char *bringup_clocks(void)
 {
+    const char *record = NULL;
+
     MEMSYSCTL->MSCR |= MEMSYSCTL_MSCR_ICACTIVE_Msk | MEMSYSCTL_MSCR_DCACTIVE_Msk;
     __HAL_RCC_CPUCLK_CONFIG(RCC_CPUCLKSOURCE_HSI);
     __HAL_RCC_SYSCLK_CONFIG(RCC_SYSCLKSOURCE_HSI);
     SystemCoreClockUpdate();
     (void)HAL_Init();
+    (void)board_reset_cause(&record);
+    watchdog_start(BOARD_START_MS);
+    board_stage("clocks");
     SCB_EnableICache();
     SCB_EnableDCache();
 
     const char *failure = start_clocks();
-    if (failure != NULL) {
-        return failure;
-    }
-    start_npu();
-    failure = start_memories();
-    isolate();
     keep_clocked_in_sleep();
     return failure;
+}
+
+const char *bringup(void)
+{
+    board_stage("NPU");
+    isolate();
+    start_npu();
+    if (!npu_answers()) {
+        return "the NPU does not answer: its clock or its isolation is wrong";
+    }
+#ifdef N6_BOARD_DK
+    board_stage("PSRAM");
+#else
+    board_stage("flash");
+#endif
+    return start_memories();
 }
 
 /* ---- what the chip is ---- */
@@ -360,12 +417,12 @@ uint64_t bringup_nonce(void)
     return ((uint64_t)high << 32 | low) ^ clock_now() ^ (uint64_t)HAL_GetUIDw1() << 32;
 }
 
-void watchdog_start(void)
+void watchdog_start(uint32_t milliseconds)
 {
     __HAL_DBGMCU_FREEZE_IWDG();
     watchdog.Instance = IWDG;
-    watchdog.Init.Prescaler = IWDG_PRESCALER_64;
-    watchdog.Init.Reload = BOARD_WATCHDOG_MS * WATCHDOG_HZ / 1000;
+    watchdog.Init.Prescaler = IWDG_PRESCALER_256;
+    watchdog.Init.Reload = milliseconds * WATCHDOG_HZ / 1000;
     watchdog.Init.Window = IWDG_WINDOW_DISABLE;
     watchdog.Init.EWI = IWDG_EWI_DISABLE;
     (void)HAL_IWDG_Init(&watchdog);

@@ -8,13 +8,15 @@
  * and the WFE leaves the event set, and the WFE returns at once; SysTick ends it after a
  * millisecond at the latest. Whether CYCCNT counts while the CPU sleeps depends on the chip's clock
  * gating, and a clock that stops would falsify every epoch time. So clock_init() sleeps for a few
- * milliseconds and looks. If the counter stood still, clock_wait() does not sleep.
+ * milliseconds and looks. If the counter stood still, clock_wait() does not sleep. Nor does it if
+ * the last start did not wake from this trial and was ended by the watchdog.
  */
 #include "board.h"
 
 #include "stm32n6xx_hal.h"
 
 enum { TRIAL_MS = 4 };
+static const char trial_stage[] = "trial of sleeping";
 
 static uint64_t cycles;
 static uint32_t last;
@@ -44,11 +46,15 @@ void clock_init(void)
     DWT->CYCCNT = 0;
     DWT->CTRL |= DWT_CTRL_CYCCNTENA_Msk;
 
-    __WFI(); /* to the next tick */
+    if (board_hung_in(trial_stage)) {
+        return;
+    }
+    board_stage(trial_stage);
+    __WFE(); /* to the next tick */
     uint32_t begin = HAL_GetTick();
     uint64_t before = clock_now();
     while (HAL_GetTick() - begin < TRIAL_MS) {
-        __WFI();
+        __WFE();
     }
     uint64_t passed = clock_now() - before;
     may_sleep = passed * 1000u > clock_hz() * TRIAL_MS / 2u;

@@ -13,13 +13,16 @@
  * BOARD_WATCHDOG_MS counts as a failure. An NPU that does not finish a block is reported after
  * HUNG_S, and then refuses to work until a restart.
  *
- * What keeps the firmware from starting is sent as plain text on the link, every second. Hosts show
+ * What keeps the firmware from starting is sent as plain text on the link, every second. So is how
+ * the last start ended, if the watchdog or a fault ended it: the same steps are not tried again before
+ * the board is switched off. Hosts show
  * it as a log line.
  */
 #include <string.h>
 
 #include "board.h"
 #include "ll_aton.h"
+#include "n6_crc.h"
 #include "n6_server.h"
 
 enum {
@@ -27,7 +30,7 @@ enum {
     ALIGN = 64, /* the NPU's cache line, and twice the CPU's */
     SEND_QUEUE = 8192,
     HUNG_S = 5,
-    RUNTIME_TEXT = 160,
+    RUNTIME_TEXT = 240,
 };
 
 typedef struct {
@@ -50,7 +53,9 @@ static char runtime[RUNTIME_TEXT];
 /* number is sent as well, if it is not negative. */
 _Noreturn static void refuse(const char *what, int32_t number)
 {
-    char text[120] = {0};
+    char text[BOARD_FAULT_TEXT + 2] = {0};
+
+    board_stage(NULL); /* from here on the watchdog is fed, and a reset is not this start's */
     const char *room = text + sizeof text - 3;
     char *end =
         number < 0 ? text_put(text, room, what) : text_number(text, room, what, (size_t)number);
@@ -58,6 +63,7 @@ _Noreturn static void refuse(const char *what, int32_t number)
     end = text_put(end, text + sizeof text, "\r\n");
     for (uint64_t next = 0;;) {
         uint8_t ignored[64];
+        watchdog_feed();
         (void)link_read(ignored, sizeof ignored);
         if (clock_now() >= next) {
             next = clock_now() + clock_hz();
@@ -129,6 +135,7 @@ static void give_memory(void)
     config.tx = take(&inner, config.tx_size);
     config.chunks = take(&inner, MAX_PAIRS * sizeof *config.chunks *
                                      N6_SERVER_CHUNK_WORDS(config.slot_size));
+    aton.output = aton.output_bytes != 0 ? take(big, aton.output_bytes) : NULL;
     uint8_t pairs = 0;
     while (pairs < 2 || (pairs < MAX_PAIRS && big->left >= config.slot_size + config.result_size)) {
         slots[pairs] = take(big, config.slot_size);
@@ -177,6 +184,25 @@ static void restart(void *context)
     board_restart();
 }
 
+/* What the user has to know of a network that cannot run. */
+static char *unfit(char *at, const char *end, uint16_t network)
+{
+    static const struct {
+        uint8_t state;
+        const char *text;
+    } reasons[] = {
+        {N6_ATON_MISSING, ": weights are missing, flash is erased there; program them"},
+        {N6_ATON_STALE, ": weights in flash are of another build; program those of this one"}};
+
+    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++) {
+        if (reasons[i].state == n6_aton_unfit[network]) {
+            at = text_put(text_put(at, end, "; "), end, npu.network[network].name);
+            at = text_put(at, end, reasons[i].text);
+        }
+    }
+    return at;
+}
+
 static void describe_runtime(void)
 {
     char *at = runtime;
@@ -185,6 +211,9 @@ static void describe_runtime(void)
     at = text_put(at, end, "LL_ATON " LL_ATON_VERSION_NAME);
     if (bringup_remark() != NULL) {
         at = text_put(text_put(at, end, "; "), end, bringup_remark());
+    }
+    for (uint16_t i = 0; i < npu.networks; i++) {
+        at = unfit(at, end, i);
     }
     if (!clock_sleeps()) {
         (void)text_put(at, end, "; the CPU does not sleep, its cycle counter would stop");
@@ -200,7 +229,7 @@ static void make_port(void)
     port.info = info;
     port.memory = memory;
     port.restart = restart;
-    port.crc32 = crc_init() ? crc_unit : NULL;
+    port.crc32 = aton.crc32 == crc_unit ? crc_unit : NULL;
     port.build = N6_BUILD;
     port.firmware = N6_FIRMWARE;
     port.runtime = runtime;
@@ -231,24 +260,33 @@ static size_t move_bytes(void)
 
 int main(void)
 {
-    const char *failure = bringup();
+    const char *failure = bringup_clocks();
 
     clock_init();
+    board_stage("link");
     if (link_init() != 0) {
         board_fault("the link does not start");
+    }
+    if (failure == NULL) {
+        failure = board_start_failed();
+    }
+    if (failure == NULL) {
+        failure = bringup();
     }
     if (failure != NULL) {
         refuse(failure, -1);
     }
+    board_stage("network runtime");
 
     uint16_t network = 0;
     aton.now = now;
     aton.limit = clock_hz() * HUNG_S;
+    aton.crc32 = crc_init() ? crc_unit : n6_crc32;
     int status = n6_aton_init(&aton, &npu, &network);
     if (status != 0) {
         refuse(status == -N6_ATON_MISMATCH ? "build again, the registry is of another network: "
                : status == -N6_ATON_UNSUPPORTED ? "element type or rank not supported, network "
-                                                : "outputs are not allocated, network ",
+                                                : "network runtime: ",
                network);
     }
     give_memory();
@@ -260,7 +298,8 @@ int main(void)
         refuse("the core refuses its configuration: ", -status);
     }
 
-    watchdog_start();
+    board_stage(NULL);
+    watchdog_start(BOARD_WATCHDOG_MS);
     for (;;) {
         if (link_reopened()) {
             n6_server_relink(&server);

@@ -8,7 +8,8 @@
  *
  * All faults end in HardFault_Handler, because no other is enabled. It writes one line with the
  * registers into memory that neither the boot loader nor the start-up touches, cleans the cache so
- * that the line really gets there, and resets. The next start finds the line, checks its CRC, and
+ * that the line really gets there, and resets; with a debugger attached it stops there instead,
+ * because a reset in development mode leads to the boot ROM, and the line would never be seen. The next start finds the line, checks its CRC, and
  * reports it in HELLO. Failed assertions, of LL_ATON as well, take the same way.
  */
 #include "board.h"
@@ -20,6 +21,8 @@
 
 enum {
     KEPT_MAGIC = 0x6E36FA17,
+    STAGE_MAGIC = 0x6E365746,
+    STAGE_TEXT = 48,
     VECTORS = 16 + 195,
 };
 
@@ -30,10 +33,14 @@ typedef struct {
     uint32_t magic;
     uint32_t crc;
     char text[BOARD_FAULT_TEXT];
+    uint32_t stage_magic;
+    char stage[STAGE_TEXT]; /* empty when start-up is over */
 } kept_t;
 
 static kept_t kept __attribute__((section(".noinit"), aligned(BOARD_CACHE_LINE)));
 static char fault_record[BOARD_FAULT_TEXT];
+static char last_stage[STAGE_TEXT]; /* of the start before, if it was not over */
+static n6_reset_cause_t cause = N6_RESET_CAUSE_UNKNOWN;
 
 extern uint32_t _estack[], _sstack[], _sbss[], _ebss[];
 extern uint8_t _n6_ram[], _n6_ram_end[], _n6_inner[], _n6_outer[], _n6_outer_end[];
@@ -97,6 +104,9 @@ _Noreturn static void keep_and_reset(void)
     if (SCB->CCR & SCB_CCR_DC_Msk) {
         SCB_CleanDCache_by_Addr((volatile void *)&kept, (int32_t)sizeof kept);
     }
+    if (DCB->DHCSR & DCB_DHCSR_C_DEBUGEN_Msk) {
+        __BKPT(0); /* kept.text says why */
+    }
     NVIC_SystemReset();
 }
 
@@ -158,17 +168,62 @@ _Noreturn void __assert_func(const char *file, int line, const char *function,
     keep_and_reset();
 }
 
+/* The line of the last end, with the stage of start-up that it was in. */
+static void record_last(int valid)
+{
+    char *at = fault_record;
+    const char *end = fault_record + sizeof fault_record - 1;
+
+    if (!valid && cause != N6_RESET_CAUSE_WATCHDOG && cause != N6_RESET_CAUSE_FAULT) {
+        last_stage[0] = '\0'; /* somebody has reset the board */
+        return;
+    }
+    if (last_stage[0] != '\0') {
+        at = text_put(text_put(text_put(at, end, "start-up, "), end, last_stage), end, ": ");
+    }
+    if (valid) {
+        (void)text_put(at, end, kept.text);
+    } else if (last_stage[0] != '\0') {
+        (void)text_put(at, end,
+                       cause == N6_RESET_CAUSE_WATCHDOG
+                           ? "it did not end, and the watchdog restarted the board"
+                           : "the core locked up, and the board restarted");
+    }
+}
+
+void board_stage(const char *stage)
+{
+    watchdog_feed();
+    memset(kept.stage, 0, sizeof kept.stage);
+    if (stage != NULL) {
+        (void)text_put(kept.stage, kept.stage + sizeof kept.stage - 1, stage);
+    }
+    kept.stage_magic = STAGE_MAGIC;
+    if (SCB->CCR & SCB_CCR_DC_Msk) {
+        SCB_CleanDCache_by_Addr((volatile void *)&kept, (int32_t)sizeof kept);
+    }
+}
+
+int board_hung_in(const char *stage)
+{
+    return cause == N6_RESET_CAUSE_WATCHDOG && strcmp(last_stage, stage) == 0;
+}
+
+const char *board_start_failed(void)
+{
+    return last_stage[0] != '\0' ? fault_record : NULL;
+}
+
 n6_reset_cause_t board_reset_cause(const char **record)
 {
-    static n6_reset_cause_t cause = N6_RESET_CAUSE_UNKNOWN;
     static int known;
 
     if (!known) {
         known = 1;
         int valid =
             kept.magic == KEPT_MAGIC && kept.crc == n6_crc32(0, kept.text, sizeof kept.text);
-        if (valid) {
-            memcpy(fault_record, kept.text, sizeof fault_record);
+        if (kept.stage_magic == STAGE_MAGIC && kept.stage[0] != '\0') {
+            memcpy(last_stage, kept.stage, sizeof last_stage - 1);
         }
         kept.magic = 0;
         if (valid) {
@@ -186,6 +241,7 @@ n6_reset_cause_t board_reset_cause(const char **record)
             cause = N6_RESET_CAUSE_PIN;
         }
         __HAL_RCC_CLEAR_RESET_FLAGS();
+        record_last(valid);
     }
     *record = fault_record[0] != '\0' ? fault_record : NULL;
     return cause;

@@ -12,7 +12,8 @@
  *              interrupt at the end of one starts the other. The core's memory is free as soon as
  *              it has been copied.
  *
- * Both channels are secure and of compartment 1, as memory demands.
+ * Both channels are secure, as memory demands. The compartment register that secure() writes as well is
+ * documented for HPDMA1 only: whether GPDMA1 looks at it is not known.
  */
 #include "board.h"
 
@@ -55,6 +56,8 @@ static void on_received(DMA_HandleTypeDef *channel)
 static void on_receive_error(DMA_HandleTypeDef *channel)
 {
     restarted = 1;
+    receiver.Instance->CBR1 =
+        0; /* else it would go on where it stopped, and not at the start of its ring */
     (void)HAL_DMAEx_List_Start_IT(channel);
 }
 
@@ -104,9 +107,19 @@ static int start_receiver(void)
     return 0;
 }
 
+/*
+ * Up to where the ring can be read. The counter may be ahead of memory by the byte that is on its
+ * way, so the last byte is left out until the counter has not moved between two looks. The idle line
+ * wakes the main loop for the second one.
+ */
 static uint32_t head(void)
 {
-    return (RING - __HAL_DMA_GET_COUNTER(&receiver)) % RING;
+    static uint32_t seen;
+    uint32_t now = (RING - __HAL_DMA_GET_COUNTER(&receiver)) % RING;
+    uint32_t safe = now == seen || now == tail ? now : (now + RING - 1u) % RING;
+
+    seen = now;
+    return safe;
 }
 
 size_t link_read(uint8_t *to, size_t size)

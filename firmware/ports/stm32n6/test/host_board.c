@@ -71,6 +71,27 @@ uint8_t *board_outer_memory(size_t *size)
     return NULL;
 }
 
+void board_stage(const char *stage)
+{
+    (void)stage;
+}
+
+int board_hung_in(const char *stage)
+{
+    (void)stage;
+    return 0;
+}
+
+const char *board_start_failed(void)
+{
+    return getenv("N6_TEST_LAST");
+}
+
+const char *bringup_clocks(void)
+{
+    return NULL;
+}
+
 const char *bringup(void)
 {
     stub_aton_latency = (uint32_t)atoi(setting("N6_TEST_LATENCY", "2"));
@@ -99,8 +120,9 @@ uint64_t bringup_nonce(void)
     return 42;
 }
 
-void watchdog_start(void)
+void watchdog_start(uint32_t milliseconds)
 {
+    (void)milliseconds;
 }
 
 void watchdog_feed(void)

@@ -25,7 +25,8 @@ static int failures;
 /* ---- the network "wide" ---- */
 
 static unsigned char *user_input[2];
-static unsigned char results[24] __attribute__((aligned(32)));
+static unsigned char *user_output;
+static unsigned char results[64] __attribute__((aligned(64)));
 static uint32_t inserted;
 
 static void in_between(const void *block)
@@ -50,7 +51,7 @@ static void compute(const void *block)
 {
     (void)block;
     for (int i = 0; i < 24; i++) {
-        results[i] = (unsigned char)(user_input[0][i] + user_input[1][i]);
+        user_output[i] = (unsigned char)(user_input[0][i] + user_input[1][i]);
     }
 }
 
@@ -93,8 +94,10 @@ static const LL_Buffer_InfoTypeDef wide_inputs[] = {
 
 static const LL_Buffer_InfoTypeDef wide_outputs[] = {
     {.name = "r",
-     .addr_base = {results},
+     .addr_base = {(unsigned char *)&user_output},
      .offset_end = 24,
+     .offset_limit = 32,
+     .is_user_allocated = 1,
      .mem_shape = shape_r,
      .mem_ndims = 3,
      .chpos = CHPos_First,
@@ -118,6 +121,19 @@ LL_ATON_User_IO_Result_t LL_ATON_Set_User_Input_Buffer_wide(uint32_t num, void *
         return LL_ATON_User_IO_WRONG_SIZE;
     }
     user_input[num] = buffer;
+    return LL_ATON_User_IO_NOERROR;
+}
+
+LL_ATON_User_IO_Result_t LL_ATON_Set_User_Output_Buffer_wide(uint32_t num, void *buffer,
+                                                             uint32_t size)
+{
+    if ((uintptr_t)buffer % 32 != 0) {
+        return LL_ATON_User_IO_WRONG_ALIGN;
+    }
+    if (num > 0 || size < 32) {
+        return LL_ATON_User_IO_WRONG_SIZE;
+    }
+    user_output = buffer;
     return LL_ATON_User_IO_NOERROR;
 }
 
@@ -154,6 +170,10 @@ static const n6_block_t wide_block[3] = {
 static n6_tensor_t tiny_in[1], tiny_out[1], wide_in[2], wide_out[1];
 static int32_t wide_zero_points[3];
 
+/* Weights, and RAM that begins with content; the addresses are set by main(), which runs them. */
+static const uint8_t initial[4] = {1, 2, 3, 4};
+static n6_aton_part_t parts[2] = {{0, 64, 0, NULL}, {0, sizeof initial, 0, initial}};
+
 const n6_aton_network_t n6_aton_registry[] = {
     {.instance = &NN_Instance_tiny,
      .name = "tiny",
@@ -166,6 +186,8 @@ const n6_aton_network_t n6_aton_registry[] = {
      .block = tiny_block},
     {.instance = &NN_Instance_wide,
      .name = "wide",
+     .part = parts,
+     .parts = 2,
      .epochs = 2,
      .blocks = 3,
      .zero_points = 3,
@@ -178,6 +200,7 @@ const n6_aton_network_t n6_aton_registry[] = {
 };
 n6_network_t n6_aton_description[2];
 const uint16_t n6_aton_networks = 2;
+uint8_t n6_aton_unfit[2];
 
 /* ---- observers ---- */
 
@@ -338,20 +361,60 @@ static void test_hang(void)
     aton.hung = 0;
 }
 
+/* In place of a CRC: enough to tell contents apart. */
+static uint32_t sum(uint32_t crc, const void *data, size_t size)
+{
+    for (const uint8_t *at = data; size > 0; size--) {
+        crc = crc * 31u + *at++;
+    }
+    return crc;
+}
+
+static uint8_t flash[64], ram[4];
+
+static void test_weights(void)
+{
+    static uint8_t slot[192] __attribute__((aligned(32)));
+    uint16_t failed;
+
+    stub_aton_latency = 0;
+    CHECK(n6_aton_unfit[0] == 0 && n6_aton_unfit[1] == 0);
+    memset(ram, 0, sizeof ram);
+    CHECK(run(1, slot, NULL) >= 0 && memcmp(ram, initial, sizeof ram) == 0);
+    flash[63] ^= 1;
+    CHECK(n6_aton_init(&aton, &npu, &failed) == 0 && n6_aton_unfit[1] == N6_ATON_STALE);
+    CHECK(npu.start(npu.context, 1, slot, NULL) == -N6_ATON_STALE);
+    CHECK(run(0, slot, NULL) >= 0); /* the other network can */
+    memset(flash, 0xFF, sizeof flash);
+    CHECK(n6_aton_init(&aton, &npu, &failed) == 0 && n6_aton_unfit[1] == N6_ATON_MISSING);
+    aton.crc32 = NULL; /* nothing is compared */
+    CHECK(n6_aton_init(&aton, &npu, &failed) == 0 && n6_aton_unfit[1] == 0);
+}
+
 int main(void)
 {
     uint16_t failed;
+
+    for (uint8_t i = 0; i < sizeof flash; i++) {
+        flash[i] = i;
+    }
+    parts[0].address = (uintptr_t)flash;
+    parts[0].crc = sum(0, flash, sizeof flash);
+    parts[1].address = (uintptr_t)ram;
+    aton.crc32 = sum;
     int status = n6_aton_init(&aton, &npu, &failed);
 
     if (TINY_BLOCKS != 5) {
         CHECK(status == -N6_ATON_MISMATCH && failed == 0);
     } else {
-        CHECK(status == 0);
+        CHECK(status == 0 && aton.output_bytes == 64);
+        aton.output = results;
         test_description();
         test_run();
         test_zero_copy_and_inserted_blocks();
         test_stop();
         test_hang();
+        test_weights();
     }
     printf("%d failures\n", failures);
     return failures != 0;

@@ -182,6 +182,7 @@ typedef void (*TraceEpochBlock_FuncPtr_t)(LL_ATON_RT_Callbacktype_t ctype,
 typedef struct {
     const char *network_name;
     LL_ATON_User_IO_Result_t (*input_setter)(uint32_t num, void *buffer, uint32_t size);
+    LL_ATON_User_IO_Result_t (*output_setter)(uint32_t num, void *buffer, uint32_t size);
     const EpochBlock_ItemTypeDef *(*epoch_block_items)(void);
     const LL_Buffer_InfoTypeDef *(*output_buffers_info)(void);
     const LL_Buffer_InfoTypeDef *(*input_buffers_info)(void);
@@ -201,12 +202,18 @@ struct __nn_instance_struct {
 #define LL_ATON_DECLARE_NAMED_NN_INSTANCE_AND_INTERFACE(name)                                      \
     extern LL_ATON_User_IO_Result_t LL_ATON_Set_User_Input_Buffer_##name(                          \
         uint32_t num, void *buffer, uint32_t size);                                                \
+    extern LL_ATON_User_IO_Result_t LL_ATON_Set_User_Output_Buffer_##name(                         \
+        uint32_t num, void *buffer, uint32_t size);                                                \
     extern const EpochBlock_ItemTypeDef *LL_ATON_EpochBlockItems_##name(void);                     \
     extern const LL_Buffer_InfoTypeDef *LL_ATON_Output_Buffers_Info_##name(void);                  \
     extern const LL_Buffer_InfoTypeDef *LL_ATON_Input_Buffers_Info_##name(void);                   \
     static const NN_Interface_TypeDef NN_Interface_##name = {                                      \
-        #name, LL_ATON_Set_User_Input_Buffer_##name, LL_ATON_EpochBlockItems_##name,               \
-        LL_ATON_Output_Buffers_Info_##name, LL_ATON_Input_Buffers_Info_##name};                    \
+        #name,                                                                                     \
+        LL_ATON_Set_User_Input_Buffer_##name,                                                      \
+        LL_ATON_Set_User_Output_Buffer_##name,                                                     \
+        LL_ATON_EpochBlockItems_##name,                                                            \
+        LL_ATON_Output_Buffers_Info_##name,                                                        \
+        LL_ATON_Input_Buffers_Info_##name};                                                        \
     static NN_Instance_TypeDef NN_Instance_##name = {.network = &NN_Interface_##name};
 
 /* ---- the runtime, as far as both forms have it */

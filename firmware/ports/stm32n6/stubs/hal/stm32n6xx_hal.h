@@ -42,6 +42,7 @@ typedef struct {
     volatile uint32_t CYCCNT;
 } DWT_Type;
 typedef struct {
+    volatile uint32_t DHCSR;
     volatile uint32_t DEMCR;
 } DCB_Type;
 typedef struct {
@@ -66,6 +67,8 @@ extern uint32_t SystemCoreClock;
 #define SCB_CCR_STKOFHFNMIGN_Msk (1UL << 10)
 #define SCB_CCR_DC_Msk (1UL << 16)
 #define DWT_CTRL_CYCCNTENA_Msk 1UL
+#define DCB_DHCSR_C_DEBUGEN_Msk 1UL
+#define __BKPT(value) __asm__ volatile("bkpt " #value)
 #define DCB_DEMCR_TRCENA_Msk (1UL << 24)
 #define MEMSYSCTL_MSCR_DCACTIVE_Msk (1UL << 12)
 #define MEMSYSCTL_MSCR_ICACTIVE_Msk (1UL << 13)
@@ -276,6 +279,7 @@ typedef struct {
 #define RIF_CID_1 (1UL << 1)
 #define RIF_ATTRIBUTE_SEC 1UL
 #define RIF_ATTRIBUTE_PRIV 2UL
+#define NPU_BASE 0x580E0000UL
 #define RIF_MASTER_INDEX_NPU 1UL
 #define RIF_RISC_PERIPH_INDEX_NPU 138UL
 void HAL_RIF_RIMC_ConfigMasterAttributes(uint32_t MasterId, const RIMC_MasterConfig_t *pConfig);
@@ -334,7 +338,7 @@ typedef struct {
 } IWDG_HandleTypeDef;
 extern IWDG_TypeDef stub_iwdg;
 #define IWDG (&stub_iwdg)
-#define IWDG_PRESCALER_64 4UL
+#define IWDG_PRESCALER_256 6UL
 #define IWDG_WINDOW_DISABLE 0xFFFUL
 #define IWDG_EWI_DISABLE 0UL
 HAL_StatusTypeDef HAL_IWDG_Init(IWDG_HandleTypeDef *hiwdg);

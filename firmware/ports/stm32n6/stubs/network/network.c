@@ -30,6 +30,14 @@ LL_ATON_User_IO_Result_t LL_ATON_Set_User_Input_Buffer_tiny(uint32_t num, void* 
   return LL_ATON_User_IO_WRONG_INDEX;
 }
 
+LL_ATON_User_IO_Result_t LL_ATON_Set_User_Output_Buffer_tiny(uint32_t num, void* buffer, uint32_t size)
+{
+  (void)num;
+  (void)buffer;
+  (void)size;
+  return LL_ATON_User_IO_WRONG_INDEX;
+}
+
 const EpochBlock_ItemTypeDef *LL_ATON_EpochBlockItems_tiny(void) {
 
   static const EpochBlock_ItemTypeDef ll_atonn_rt_epoch_block_array[] = {

@@ -28,10 +28,12 @@ const n6_aton_network_t n6_aton_registry[1] = {
         .card = card_0,
         .card_bytes = 52,
         .epochs = 7,
-        .digest = 0xde15cac7u,
+        .digest = 0xd668a3ffu,
         .pool = pool_0,
         .blocks = 5,
         .zero_points = 0,
+        .part = NULL,
+        .parts = 0,
         .pools = 2,
         .inputs = 1,
         .outputs = 1,
@@ -43,3 +45,4 @@ const n6_aton_network_t n6_aton_registry[1] = {
 };
 n6_network_t n6_aton_description[1];
 const uint16_t n6_aton_networks = 1;
+uint8_t n6_aton_unfit[1];
