@@ -392,7 +392,7 @@ async def test_a_file_is_no_port(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("exc", "says"),
     [
-        (serial.SerialException(errno.EACCES, "no"), "this user may not open the serial port"),
+        (serial.SerialException(errno.EACCES, "no"), "no permission to open serial port"),
         (serial.SerialException(errno.EBUSY, "no"), "in use by another program"),
         (serial.SerialException(errno.EAGAIN, "no"), "in use by another program"),
         (serial.SerialException("could not open port 'COM3': PermissionError(13, 'Access is denied.')"), "in use"),

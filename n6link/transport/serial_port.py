@@ -265,7 +265,7 @@ def _refusal(port: str, baud: int, exc: Exception) -> TransportError:
     # On Windows, pyserial's exception contains only the text of the original exception.
     windows = re.search(r"(FileNotFound|Permission)Error", str(exc))
     if number in (errno.ENOENT, errno.ENXIO, errno.ENODEV, errno.EIO) or (windows and windows[1] == "FileNotFound"):
-        others = ", ".join(str(other) for other in devices()) or "none"
+        others = ", ".join(str(other) for other in devices() if other.path != port) or "none"
         return TransportError(
             f"serial port {port} does not exist; connect the board, or use one of the existing ports: {others}"
         )
