@@ -19,6 +19,7 @@ from n6link.errors import (
     ProtocolError,
     RemoteProtocolError,
     ReportError,
+    SettingsError,
     TransportError,
     UnknownName,
     VersionMismatch,
@@ -28,6 +29,8 @@ from n6link.protocol.records import Return
 from n6link.result import Result, Timing
 from n6link.tensors.card import Card
 from n6link.tensors.tensor import TensorSpec
+from n6link.transport.ports import Port
+from n6link.transport.watch import PortChange, watch
 from n6link.version import __version__
 
 __all__ = [
@@ -45,6 +48,8 @@ __all__ = [
     "N6Timeout",
     "Network",
     "NoDeviceError",
+    "Port",
+    "PortChange",
     "Pose",
     "Profile",
     "ProtocolError",
@@ -52,10 +57,12 @@ __all__ = [
     "ReportError",
     "Result",
     "Return",
+    "SettingsError",
     "TensorSpec",
     "Timing",
     "TransportError",
     "UnknownName",
     "VersionMismatch",
     "__version__",
+    "watch",
 ]

@@ -4,7 +4,7 @@
 
     N6Error
     ├── TransportError            the byte stream cannot be opened, is in use, or was lost
-    │   └── NoDeviceError         no URL was given, and not exactly one board was found
+    │   └── NoDeviceError         not exactly one connected board fits what was asked for
     ├── ProtocolError
     │   ├── LocalProtocolError    the caller or n6link would violate the protocol
     │   ├── RemoteProtocolError   the peer violates the protocol, or is not an n6link device
@@ -14,6 +14,7 @@
     ├── N6Timeout                 (also a TimeoutError) a deadline has passed, or there was no progress for too long
     ├── UnknownName               (also a KeyError) a network, input or output with this name does not exist
     ├── BadInput                  (also a ValueError) an array, image, text or option cannot be used
+    ├── SettingsError             the settings file cannot be read or written, is damaged, or of another version
     ├── CardError                 a network card is missing, wrong, or does not fit its network
     └── ReportError               a report of ST's tools cannot be read
 
@@ -37,7 +38,7 @@ class TransportError(N6Error):
 
 
 class NoDeviceError(TransportError):
-    """No URL was given, and not exactly one board was found."""
+    """No connected board fits what was asked for, or more than one does."""
 
 
 class ProtocolError(N6Error):
@@ -86,6 +87,10 @@ class UnknownName(N6Error, KeyError):
 
 class BadInput(N6Error, ValueError):
     """An argument cannot be used: wrong shape, dtype or range, or not an image."""
+
+
+class SettingsError(N6Error):
+    """The settings file cannot be read or written, is damaged, or belongs to another version of n6link."""
 
 
 class CardError(N6Error):

@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import pytest
 from e2e_fixtures import executable, litert
+from lines import Line, Usb
+
+from n6link.transport import ports
 
 # A shell that starts the tests in the background has them ignore Ctrl-C, which some of them send to a child.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -48,6 +52,30 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for marker, program in missing.items():
             if item.get_closest_marker(marker):
                 item.add_marker(pytest.mark.skip(reason=f"{program} is not installed"))
+
+
+@pytest.fixture
+def line() -> Iterator[Line]:
+    """A pseudo terminal as a serial line."""
+    line = Line()
+    yield line
+    line.unplug()
+
+
+@pytest.fixture
+def usb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Usb:
+    """A machine with no serial port, to which the test connects some."""
+    monkeypatch.delenv("N6LINK_URL", raising=False)
+    monkeypatch.setattr(ports, "ROOT", tmp_path / "root")
+    return Usb(tmp_path / "root")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keeps the settings of whoever runs the tests out of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("N6LINK_CONFIG", str(tmp_path_factory.mktemp("settings") / "settings.toml"))
+        yield
 
 
 @pytest.fixture(scope="session")

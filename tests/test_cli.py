@@ -9,22 +9,21 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from importlib import metadata
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import anyio
 import numpy as np
 import pytest
 from e2e_fixtures import noise
+from lines import Usb
 from PIL import Image
 from references import DATA
-from serial.tools import list_ports
 from typer.testing import CliRunner
 from typer.testing import Result as Outcome
 
@@ -33,7 +32,9 @@ from n6link.cli import app, common
 from n6link.device import N6Device
 from n6link.errors import BadInput, DeviceError
 from n6link.protocol import Status
-from n6link.transport import discovery, sim
+from n6link.transport import ports, rights, sim, watch
+from n6link.transport.ports import Port
+from n6link.transport.watch import PortChange
 
 POSE = "sim:movenet13"
 PHOTO = str(networks.PHOTO)
@@ -123,8 +124,7 @@ def test_the_environment_names_the_board(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "no program listens at 127.0.0.1 port 1" in bad(1, "info")
 
 
-def test_no_board(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(list_ports, "comports", list)
+def test_no_board(usb: Usb) -> None:
     assert "no STM32N6 board was found" in bad(1, "info")
 
 
@@ -140,7 +140,7 @@ def test_a_defect_is_one_sentence_too(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken() -> None:
         raise RuntimeError("odd")
 
-    monkeypatch.setattr(discovery, "devices", broken)
+    monkeypatch.setattr(ports, "devices", broken)
     assert bad(1, "devices") == "internal error: RuntimeError: odd"
     assert "N6_DEBUG=1 to show the traceback" in n6link("devices").stderr
     monkeypatch.setenv("N6_DEBUG", "1")
@@ -161,7 +161,7 @@ def test_errors_end_with_their_code(
     def fail() -> None:
         raise error
 
-    monkeypatch.setattr(discovery, "devices", fail)
+    monkeypatch.setattr(ports, "devices", fail)
     outcome = n6link("devices", "--json")
     assert outcome.exit_code == code and not outcome.stdout
     if says:
@@ -214,37 +214,62 @@ def test_json_knows_all_values() -> None:
 # ------------------------------------------------------------------------------------------- devices
 
 
-def port(path: str, vid: int | None = None, pid: int | None = None) -> SimpleNamespace:
-    return SimpleNamespace(device=path, vid=vid, pid=pid, description="n/a", serial_number="0042" if vid else None)
-
-
-def test_devices(monkeypatch: pytest.MonkeyPatch) -> None:
-    ports = [port("/dev/ttyS0"), port("/dev/ttyACM3", 0x0483, 0x374E)]
-    monkeypatch.setattr(list_ports, "comports", lambda: ports)
-    text = good("devices")
-    assert "serial:/dev/ttyACM3" in text and "ST-Link V3" in text and "0483:374e" in text and "ttyS0" not in text
-    assert "serial:/dev/ttyS0" in good("devices", "--all")
+def test_devices(usb: Usb) -> None:
+    usb.solder("ttyS0", "pnp")
+    path = usb.plug("ttyACM3", "0483:374e", "0042", product="STLINK-V3")
+    text = "".join(good("devices").split())
+    assert "ST-LinkV3" in text and "0483:374e" in text and "ttyS0" not in text and "board" not in text
+    assert "ttyS0" in good("devices", "--all")
     assert data("devices") == [
         {
-            "url": "serial:/dev/ttyACM3",
-            "path": "/dev/ttyACM3",
+            "url": f"serial:{path}",
+            "path": path,
             "kind": "ST-Link V3",
-            "description": "serial port",
+            "description": "STLINK-V3",
             "usb": "0483:374e",
             "serial_number": "0042",
+            "unique_id": None,
         }
     ]
     assert [item["usb"] for item in data("devices", "--all")] == ["0483:374e", None]
 
 
-def test_no_devices(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(list_ports, "comports", lambda: [port("/dev/ttyS0")])
+def test_devices_counts_boards_and_not_cables(usb: Usb) -> None:
+    usb.plug("ttyACM0", "0483:374e", "0042")
+    usb.plug("ttyACM1", "0483:5740", "AB12", at="1-2", manufacturer="n6link")
+    assert "1 board at 2 ports" in good("devices")
+    assert [item["unique_id"] for item in data("devices")] == ["ab12", "ab12"]
+
+
+def test_no_devices(usb: Usb) -> None:
+    usb.solder("ttyS0", "pnp")
     text = " ".join(good("devices").split())
     assert (
         "No board is connected (1 other serial port: n6link devices --all). To try n6link without a board: n6link demo"
         in text
     )
     assert data("devices") == []
+
+
+def test_devices_watches(usb: Usb, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def changes(*, all_ports: bool) -> AsyncIterator[PortChange]:
+        for added in (True, False):
+            yield PortChange(added, Port("/dev/ttyACM3", "ST-Link V3", "STLINK-V3", serial_number="0042"))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(watch, "watch", changes)
+    outcome = n6link("devices", "--watch")
+    assert outcome.exit_code == 130
+    seen = "serial:/dev/ttyACM3 /dev/ttyACM3 (ST-Link V3, serial number 0042)"
+    assert outcome.stdout.splitlines() == [f"+ {seen}", f"- {seen}"]
+    lines = [json.loads(text) for text in n6link("devices", "--watch", "--json").stdout.splitlines()]
+    assert [(line["added"], line["url"]) for line in lines] == [
+        (added, "serial:/dev/ttyACM3") for added in (True, False)
+    ]
+
+
+def test_devices_prints_the_rules() -> None:
+    assert good("devices", "--udev") == rights.RULES.read_text()
 
 
 # ------------------------------------------------------------------------------------------- demo

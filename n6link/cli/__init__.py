@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from n6link.cli import classify, demo, devices, firmware, generate, info, monitor, profile, report, run, sim
+from n6link.cli import classify, config, demo, devices, firmware, generate, info, monitor, profile, report, run, sim
 from n6link.cli.common import Group
 from n6link.version import __version__
 
@@ -46,6 +46,7 @@ app.command("profile")(profile.profile)
 app.command("report")(report.report)
 app.command("monitor")(monitor.monitor)
 app.command("sim")(sim.sim)
+app.add_typer(config.app, name="config")
 app.add_typer(firmware.app, name="firmware")
 
 

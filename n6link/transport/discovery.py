@@ -1,92 +1,146 @@
-"""Finds boards among the serial ports by their USB vendor and product ids.
+"""Finds a board among the serial ports: the only board, or a board by its USB serial number or unique id.
 
-The ids are those of STMicroelectronics (vendor 0x0483): the virtual COM ports of the ST-Link debuggers on Discovery and Nucleo
-boards, and ST's CDC class device, which the firmware uses on the board's own USB port.
+Ports of one USB device belong to one board, and so do ports with the same unique id: a board's own USB port reports it, and for an
+ST-Link it is in the settings file after the first connection. A board that is connected with both cables is used at its own USB
+port: firmware for that port does not use the ST-Link's.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import anyio.to_thread
-from serial.tools import list_ports
 
+from n6link import settings
 from n6link.errors import NoDeviceError
-
-ST_VENDOR: Final = 0x0483
-BOARDS: Final = {
-    0x374E: "ST-Link V3",
-    0x374F: "ST-Link V3",
-    0x3753: "ST-Link V3",
-    0x3754: "ST-Link V3",
-    0x5740: "USB CDC",
-}
-"""USB product ids of ST: ST-Link V3E and V3 (374e, 374f), with two COM ports (3753), V3 power (3754); CDC device (5740)"""
+from n6link.transport.ports import ST_LINK, USB_CDC, Port, devices
 
 
 @dataclass(frozen=True, slots=True)
-class Port:
-    """A serial port.
+class Board:
+    """A board and its ports.
 
     Attributes:
-        path: its name in the operating system.
-        kind: the connection of a board ("ST-Link V3" or "USB CDC"), None for any other port.
-        description: from the operating system.
-        vid: USB vendor id; None = not a USB port.
-        pid: USB product id; None = not a USB port.
-        serial_number: that of the USB device, if it has one.
+        ports: in order of preference.
+        unique_id: of the chip, hexadecimal; empty = unknown.
     """
 
-    path: str
-    kind: str | None
-    description: str
-    vid: int | None = None
-    pid: int | None = None
-    serial_number: str | None = None
+    ports: tuple[Port, ...]
+    unique_id: str = ""
 
     @property
-    def url(self) -> str:
-        """Its URL for :func:`n6link.transport.url.open_stream`."""
-        return f"serial:{self.path}"
+    def port(self) -> Port:
+        """The port to use.
+
+        Raises:
+            NoDeviceError: two boards report one unique id.
+        """
+        for kind in (USB_CDC, ST_LINK, None):
+            places: dict[str, Port] = {}
+            for port in self.ports:
+                if port.kind == kind:
+                    places.setdefault(port.location or port.path, port)
+            if len(places) > 1:
+                raise NoDeviceError(
+                    f"{len(places)} boards have the id {self.unique_id or self.ports[0].serial_number}: "
+                    f"{_listed(list(places.values()))}; use the name of a port, such as serial:{self.ports[0].path}"
+                )
+        return self.ports[0]
 
     def __str__(self) -> str:
-        return f"{self.path} ({self.kind or self.description})"
+        return " and ".join(map(str, self.ports))
 
 
-def devices() -> list[Port]:
-    """All serial ports of this machine; possible boards are first."""
-    ports = [
-        Port(
-            path=info.device,
-            kind=BOARDS.get(info.pid) if info.vid == ST_VENDOR else None,
-            description=info.description if info.description not in (None, "n/a") else "serial port",
-            vid=info.vid,
-            pid=info.pid,
-            serial_number=info.serial_number,
-        )
-        for info in list_ports.comports()
+def boards(ports: Sequence[Port], learnt: Mapping[str, Sequence[str]]) -> list[Board]:
+    """The boards at these ports.
+
+    Args:
+        ports: serial ports of this machine.
+        learnt: USB serial numbers of ports, by the unique id of their board.
+    """
+    known = {number: unique_id for unique_id, numbers in learnt.items() for number in numbers}
+    groups: dict[tuple[str, str], list[Port]] = {}
+    for port in ports:
+        if port.kind:
+            unique_id = port.unique_id or known.get(port.serial_number or "", "")
+            groups.setdefault(("", unique_id) if unique_id else (port.location or port.path, ""), []).append(port)
+    found = [
+        Board(tuple(sorted(group, key=lambda port: (port.kind != USB_CDC, port.interface))), unique_id)
+        for (_, unique_id), group in groups.items()
     ]
-    return sorted(ports, key=lambda port: (port.kind is None, port.path))
+    return _joined(found)
 
 
-async def find_board() -> str:
-    """URL of the only connected board.
+def _joined(found: list[Board]) -> list[Board]:
+    """Joins the only board with an own USB port and the only ST-Link of an unknown board: one board with two cables."""
+    debug = [board for board in found if board.ports[0].kind == ST_LINK]
+    own = [board for board in found if board.ports[0].kind == USB_CDC]
+    if len(found) == 2 and len(own) == len(debug) == 1 and not debug[0].unique_id and len(own[0].ports) == 1:
+        return [Board(own[0].ports + debug[0].ports, own[0].unique_id)]
+    return found
+
+
+async def find_board() -> Port:
+    """The port of the only connected board.
 
     Raises:
         NoDeviceError: no board is connected, or more than one.
+        SettingsError: the settings file cannot be used.
     """
-    ports = await anyio.to_thread.run_sync(devices)
-    boards = [port for port in ports if port.kind]
-    if len(boards) == 1:
-        return boards[0].url
-    if boards:
+    return await anyio.to_thread.run_sync(_only)
+
+
+def _only() -> Port:
+    ports = devices()
+    found = boards(ports, settings.load().ports)
+    if len(found) == 1:
+        return found[0].port
+    if found:
+        number = found[0].ports[0].serial_number
+        example = f"serial:{number}" if number else found[0].ports[0].url
         raise NoDeviceError(
-            f"{len(boards)} boards are connected: {', '.join(map(str, boards))}; choose one, "
-            f"such as N6Device({boards[0].url!r}) or N6LINK_URL={boards[0].url}"
+            f"{len(found)} boards are connected: {_listed(found)}; choose one, such as N6Device({example!r}) or N6LINK_URL={example}"
         )
-    seen = f"the serial ports are {', '.join(map(str, ports))}" if ports else "there are no serial ports"
+    seen = f"the serial ports are {_listed(ports)}" if ports else "there are no serial ports"
     raise NoDeviceError(
         f"no STM32N6 board was found: {seen}; connect a board, specify its port with N6Device('serial:PORT') or "
         "N6LINK_URL=serial:PORT, or use the virtual board with N6Device('sim:')"
     )
+
+
+def find(number: str) -> Port:
+    """The port of the board with a USB serial number or unique id.
+
+    Args:
+        number: in upper or lower case.
+
+    Raises:
+        NoDeviceError: no connected board has it, or more than one.
+        SettingsError: the settings file cannot be used.
+    """
+    ports, wanted = devices(), number.casefold()
+    same = tuple(port for port in ports if (port.serial_number or "").casefold() == wanted)
+    if same:
+        return Board(tuple(sorted(same, key=lambda port: port.interface))).port
+    for board in boards(ports, settings.load().ports):
+        if board.unique_id == wanted:
+            return board.port
+    raise NoDeviceError(
+        f"no connected board has the serial number or unique id {number!r}; the ports are {_listed(ports) or 'none'}; "
+        "to make the unique id of a board at an ST-Link known, connect once with the name of its port"
+    )
+
+
+def stable_url(port: Port) -> str:
+    """A URL that stays correct if the name of the port changes: with its serial number, if no other port has it."""
+    try:
+        if port.serial_number and find(port.serial_number) == port:
+            return f"serial:{port.serial_number}"
+    except NoDeviceError:
+        pass
+    return port.url
+
+
+def _listed(items: Sequence[object]) -> str:
+    return ", ".join(map(str, items))

@@ -1,5 +1,13 @@
 """``serial:`` opens a serial port with pyserial-asyncio, for exclusive use.
 
+::
+
+    serial:PORT[?baud=N]        a port by its name: /dev/ttyACM0, /dev/serial/by-id/..., COM3
+    serial:NUMBER[?baud=N]      the board with this USB serial number, or with this unique id of its chip; `n6link devices` shows both
+
+A name without a slash, other than COM and a number, is a NUMBER; upper and lower case are equal. A lock (flock) excludes programs that also
+use one, and the exclusive mode of the port (TIOCEXCL) excludes all other programs without root rights.
+
 The transport of pyserial-asyncio is used with a separate protocol class, and these properties of it are changed:
 
 * Its write buffer is not limited. ``send`` passes small pieces and waits until they are almost written. An urgent frame therefore does
@@ -15,8 +23,10 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import re
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Final
 
 import anyio
@@ -26,7 +36,8 @@ import serial_asyncio
 from anyio.abc import ByteStream
 
 from n6link.errors import TransportError
-from n6link.transport.discovery import devices
+from n6link.transport import discovery, rights
+from n6link.transport.ports import Port, devices
 
 DEFAULT_BAUD: Final = 921600
 PIECE: Final = 16 * 1024
@@ -38,6 +49,11 @@ RECEIVE_LIMIT: Final = 1 << 20
 DRAIN_POLLS: Final = 100
 DRAIN_INTERVAL: Final = 0.0025
 """seconds between two checks of a port that is closed; DRAIN_POLLS times this is the time limit for its last bytes"""
+
+PSEUDO_TERMINALS: Final = range(136, 144)
+"""major device numbers on Linux. If a program is killed, their exclusive mode stays set until the other end is closed: it is not used"""
+_PORT: Final = re.compile(r"[/\\]|^COM\d+$", re.IGNORECASE)
+"""matches names of ports, and not serial numbers"""
 
 
 class _Protocol(asyncio.Protocol):
@@ -87,10 +103,17 @@ class _Transport(serial_asyncio.SerialTransport):
 
 
 class SerialStream(ByteStream):
-    """A serial port as a byte stream; one task may receive while another one sends."""
+    """A serial port as a byte stream; one task may receive while another one sends.
 
-    def __init__(self, port: str, transport: _Transport, protocol: _Protocol) -> None:
-        self._port = port
+    Attributes:
+        port: its description; None = the operating system does not list it.
+        stable_url: finds the port again, also if its name has changed.
+    """
+
+    def __init__(self, opened: _Opened, transport: _Transport, protocol: _Protocol) -> None:
+        self.port = opened.port
+        self.stable_url = opened.stable_url
+        self._port = opened.path
         self._transport = transport
         self._protocol = protocol
         self._closing = False
@@ -133,6 +156,7 @@ class SerialStream(ByteStream):
             if not self._protocol.closed.is_set():
                 if not self._transport.is_closing():
                     await self._drain()
+                _exclude(self._transport.serial, False)
                 self._transport.abort()
                 await self._protocol.closed.wait()
 
@@ -155,32 +179,41 @@ class SerialStream(ByteStream):
             ) from self._protocol.error
 
 
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """An open port: pyserial's device, and its description."""
+
+    device: serial.Serial
+    path: str
+    port: Port | None
+    stable_url: str
+
+
 async def open_serial(rest: str) -> SerialStream:
     """Opens a port.
 
     Args:
-        rest: ``PORT`` or ``PORT?baud=N``.
+        rest: the part of a URL after ``serial:``; see the top of this module.
 
     Raises:
+        NoDeviceError: not exactly one connected board has the serial number or unique id.
         TransportError: the URL is malformed, the port does not exist, is in use or not permitted, or this is not asyncio.
+        SettingsError: a unique id is given, and the settings file cannot be used.
     """
-    port, baud = parse(rest)
+    name, baud = parse(rest)
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:
         raise TransportError(
-            f"serial port {port} requires asyncio, which pyserial-asyncio uses; with trio use tcp:, unix:, sim: or qemu:"
+            f"serial port {name} requires asyncio, which pyserial-asyncio uses; with trio use tcp:, unix:, sim: or qemu:"
         ) from None
-    try:
-        device = await anyio.to_thread.run_sync(_open, port, baud)
-    except Exception as exc:  # OSError, ValueError, termios.error
-        raise _refusal(port, baud, exc) from exc
+    opened = await anyio.to_thread.run_sync(_open, name, baud, "?" in rest)
     protocol = _Protocol()
-    return SerialStream(port, _Transport(loop, protocol, device), protocol)
+    return SerialStream(opened, _Transport(loop, protocol, opened.device), protocol)
 
 
 def parse(rest: str) -> tuple[str, int]:
-    """Port and baud rate from the part of a URL after ``serial:``.
+    """Port or number, and baud rate, from the part of a URL after ``serial:``.
 
     Raises:
         TransportError: the URL is malformed.
@@ -198,32 +231,57 @@ def parse(rest: str) -> tuple[str, int]:
     return port, int(value)
 
 
-def _open(port: str, baud: int) -> serial.Serial:
-    device = serial.Serial(port, baud, timeout=0, write_timeout=0, exclusive=True)
+def _open(name: str, baud: int, with_baud: bool) -> _Opened:
+    path = name if _PORT.search(name) else discovery.find(name).path
+    try:
+        device = serial.Serial(path, baud, timeout=0, write_timeout=0, exclusive=True)
+    except Exception as exc:  # OSError, ValueError, termios.error
+        raise _refusal(path, baud, exc) from exc
+    _exclude(device, True)
     # Some USB adapters (FTDI) collect bytes for 16 ms; this switches it off. Most drivers and other systems do not have it.
     with suppress(AttributeError, NotImplementedError, ValueError):
         device.set_low_latency_mode(True)
-    return device
+    where = os.path.realpath(path)
+    port = next((port for port in devices() if os.path.realpath(port.path) == where), None)
+    url = discovery.stable_url(port) if port else f"serial:{path}"
+    return _Opened(device, path, port, f"{url}?baud={baud}" if with_baud else url)
+
+
+def _exclude(device: serial.Serial, others: bool) -> None:
+    """Switches the exclusive mode of a port, if the system has one."""
+    try:
+        import fcntl
+        import termios
+    except ImportError:  # Windows: all ports are exclusive
+        return
+    with suppress(OSError, serial.SerialException):  # the port was lost
+        if os.major(os.fstat(device.fileno()).st_rdev) not in PSEUDO_TERMINALS:
+            fcntl.ioctl(device.fileno(), termios.TIOCEXCL if others else termios.TIOCNXCL)
 
 
 def _refusal(port: str, baud: int, exc: Exception) -> TransportError:
     """The error that says why a port could not be opened, and what to do."""
-    number = getattr(exc, "errno", None)
+    number = _error_number(exc)
     # On Windows, pyserial's exception contains only the text of the original exception.
     windows = re.search(r"(FileNotFound|Permission)Error", str(exc))
-    if number in (errno.ENOENT, errno.ENXIO, errno.ENODEV) or (windows and windows[1] == "FileNotFound"):
-        others = ", ".join(str(other) for other in devices()) or "none"
+    if number in (errno.ENOENT, errno.ENXIO, errno.ENODEV, errno.EIO) or (windows and windows[1] == "FileNotFound"):
+        others = ", ".join(str(other) for other in devices() if other.path != port) or "none"
         return TransportError(
             f"serial port {port} does not exist; connect the board, or use one of the existing ports: {others}"
         )
     if number in (errno.EBUSY, errno.EAGAIN) or windows:
-        return TransportError(
-            f"serial port {port} is in use by another program; close the terminal, IDE or n6link program that uses it"
-        )
+        return TransportError(f"serial port {port} is {rights.busy(port)}")
     if number in (errno.EACCES, errno.EPERM):
-        return TransportError(
-            f"no permission to open serial port {port}; run: sudo usermod -aG dialout $USER, and log in again"
-        )
+        return TransportError(f"no permission to open serial port {port}; {rights.denied(port)}")
     if isinstance(exc, ValueError):
         return TransportError(f"serial port {port} does not support {baud} baud ({exc})")
     return TransportError(f"{port} cannot be used as a serial port ({exc})")
+
+
+def _error_number(exc: BaseException) -> int | None:
+    """The operating system's; pyserial does not keep it if a port is unplugged while it is configured."""
+    if isinstance(exc, OSError) and exc.errno is not None:
+        return exc.errno
+    cause = exc.__cause__ or exc.__context__  # termios.error; termios does not exist on all systems
+    number = cause.args[0] if cause and cause.args else None
+    return number if isinstance(number, int) else None

@@ -3,6 +3,8 @@
 ::
 
     serial:PORT[?baud=N]              a board; default of N: 921600            serial:/dev/ttyACM0   serial:COM3?baud=2000000
+    serial:NUMBER[?baud=N]            a board by its USB serial number or the unique id of its chip  serial:0039002B3433510A
+    board:NAME                        a board with a name in the settings file; see n6link.settings  board:arm
     tcp:HOST:PORT                     a board or virtual board on a network    tcp:localhost:6006    tcp:[::1]:6006
     unix:PATH                         a virtual board on this machine          unix:/tmp/n6
     sim:[NETWORK,...][?OPTION=N&...]  starts a virtual board; see n6link.transport.sim   sim:                  sim:pose=net.tflite?baud=921600
@@ -30,7 +32,10 @@ from typing import Any, Final
 import anyio.to_thread
 from anyio.abc import ByteStream
 
+from n6link import settings
 from n6link.errors import BadInput, TransportError, innermost
+from n6link.transport import discovery
+from n6link.transport.ports import Port
 from n6link.transport.socket_stream import SocketStream
 
 RECEIVE_SIZE: Final = 256 * 1024
@@ -46,12 +51,16 @@ class Stream(ByteStream):
     Attributes:
         url: the URL that was opened.
         card_files: files on this machine with the cards that the device reports, by network; only for ``sim:``.
+        port: the serial port, if the operating system lists it.
+        stable_url: finds the same board again, also if the name of its port has changed. Equal to ``url`` if there is no other way.
     """
 
     def __init__(self, inner: ByteStream, url: str) -> None:
         self._inner = inner
         self.url = url
         self.card_files: Mapping[str, Path] = getattr(inner, "card_files", {})
+        self.port: Port | None = getattr(inner, "port", None)
+        self.stable_url: str = getattr(inner, "stable_url", url)
 
     async def receive(self, max_bytes: int = RECEIVE_SIZE) -> bytes:
         """Received bytes, at least one.
@@ -103,23 +112,21 @@ async def open_stream(url: str | None = None) -> Stream:
     """Opens a byte stream to a device.
 
     Args:
-        url: see the top of this module; None = the variable N6LINK_URL, else the only connected board.
+        url: see the top of this module; None = the variable N6LINK_URL, else ``defaults.url`` of the settings file, else the only
+            connected board.
 
     Raises:
-        NoDeviceError: no URL is given, and not exactly one board is connected.
+        NoDeviceError: not exactly one connected board fits.
         TransportError: the URL is malformed, or cannot be opened.
+        SettingsError: the settings file is required, and cannot be used.
     """
     if url is None:
-        url = os.environ.get("N6LINK_URL") or await _find_board()
+        url = os.environ.get("N6LINK_URL") or (await anyio.to_thread.run_sync(settings.load)).default_url
+    if url is None:
+        url = (await discovery.find_board()).url
     scheme, rest = await anyio.to_thread.run_sync(_split, url)  # in a thread, since it imports the module of the scheme
     with _mapped(url):
         return Stream(await scheme.open(rest), url)
-
-
-async def _find_board() -> str:
-    from n6link.transport import discovery
-
-    return await discovery.find_board()
 
 
 def check_url(url: str) -> None:
@@ -127,6 +134,7 @@ def check_url(url: str) -> None:
 
     Raises:
         TransportError: the scheme is unknown, the rest is malformed, or a file does not exist.
+        SettingsError: the URL is the name of a board, and the settings file cannot be used.
     """
     scheme, rest = _split(url)
     scheme.check(rest)
@@ -181,6 +189,26 @@ async def _open_tcp(rest: str) -> ByteStream:
         raise TransportError(f"no program listens at {host} port {port} ({_reason(exc)}); check the address") from exc
 
 
+def _named(name: str) -> tuple[_Scheme, str]:
+    boards = settings.load().boards
+    if name not in boards:
+        raise TransportError(
+            f"the settings file does not have the board {name!r}; it has {', '.join(boards) or 'none'}; "
+            f"to add it, run: n6link config set boards.{name or 'NAME'} URL"
+        )
+    return _split(boards[name])
+
+
+def _check_named(name: str) -> None:
+    scheme, rest = _named(name)
+    scheme.check(rest)
+
+
+async def _open_named(name: str) -> ByteStream:
+    scheme, rest = await anyio.to_thread.run_sync(_named, name)
+    return await scheme.open(rest)
+
+
 @dataclass(frozen=True, slots=True)
 class _Scheme:
     """Functions for the part of a URL after the colon."""
@@ -213,6 +241,7 @@ _SCHEMES: Final[dict[str, Callable[[], _Scheme]]] = {
     "unix": lambda: _Scheme(_open_unix, _check_unix),
     "sim": _sim,
     "qemu": _qemu,
+    "board": lambda: _Scheme(_open_named, _check_named),
 }
 """Functions, so that the modules of a scheme (pyserial, readers of reports) are imported at its first use."""
 

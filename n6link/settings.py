@@ -1,0 +1,352 @@
+"""The settings file: what a user has named, and what n6link has learnt of boards.
+
+::
+
+    version = 1
+
+    [defaults]
+    url = "board:arm"                      # for programs and commands that name none, after N6LINK_URL
+
+    [boards]                               # names of boards: N6Device("board:arm"), --url board:arm, N6LINK_URL=board:arm
+    arm = "serial:0039002B3433510A"
+    bench = "tcp:bench.local:6006"
+
+    [learnt.3b0036001151333032393530]      # by the unique id of the chip, hexadecimal; written by n6link
+    ports = ["0039002B3433510A"]           # USB serial numbers of ports that the board has answered at
+    rate = 3000000                         # baud: the fastest rate that its line has carried without damage
+
+The file is ``settings.toml`` in the user's configuration folder (Linux: ``$XDG_CONFIG_HOME/n6link`` or ``~/.config/n6link``), or the one that
+N6LINK_CONFIG names. A file that does not exist is empty. Comments are kept when n6link writes. A reader always sees a whole file, and
+two writers wait for each other.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping, MutableMapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, cast
+
+from n6link.errors import BadInput, SettingsError, UnknownName
+from n6link.json_types import Json, JsonObject, mapping
+
+VERSION: Final = 1
+LOCK_TIMEOUT: float = 10.0
+"""seconds that a writer waits for another one"""
+_NAME: Final = re.compile(r"[A-Za-z0-9_-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """Of a value: what it is, whether it is one, and how it is read from the command line."""
+
+    what: str
+    fits: Callable[[Json], bool]
+    read: Callable[[str], Json]
+
+
+def _is_url(value: Json) -> bool:
+    return isinstance(value, str) and ":" in value
+
+
+_URL: Final = _Kind("a URL, such as serial:PORT", _is_url, str)
+_BOARD: Final = _Kind(
+    "a URL other than board:NAME, such as serial:PORT",
+    lambda value: _is_url(value) and not str(value).startswith("board:"),
+    str,
+)
+_TEXTS: Final = _Kind(
+    "a list of texts",
+    lambda value: isinstance(value, list) and all(isinstance(item, str) for item in value),
+    lambda text: [item.strip() for item in text.split(",") if item.strip()],
+)
+_COUNT: Final = _Kind(
+    "a whole number above 0",
+    lambda value: isinstance(value, int) and not isinstance(value, bool) and value > 0,
+    lambda text: int(text) if text.isdecimal() else text,
+)
+_KEYS: Final[Mapping[str, _Kind]] = {
+    "defaults.url": _URL,
+    "boards.NAME": _BOARD,
+    "learnt.ID.ports": _TEXTS,
+    "learnt.ID.rate": _COUNT,
+}
+"""every setting; a part in capitals is any name"""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the settings file contained when it was read.
+
+    Attributes:
+        file: the file, which may not exist.
+        values: all of it, by table.
+    """
+
+    file: Path
+    values: JsonObject
+
+    @property
+    def default_url(self) -> str | None:
+        """URL for programs that name none."""
+        url = _table(self.values, "defaults").get("url")
+        return url if isinstance(url, str) else None
+
+    @property
+    def boards(self) -> Mapping[str, str]:
+        """URLs by the names that the user gave."""
+        return {name: str(url) for name, url in _table(self.values, "boards").items()}
+
+    def learnt(self, unique_id: str) -> JsonObject:
+        """What is known of a board; empty if nothing is."""
+        return _table(_table(self.values, "learnt"), unique_id)
+
+    @property
+    def ports(self) -> Mapping[str, tuple[str, ...]]:
+        """USB serial numbers of ports that a board has answered at, by its unique id."""
+        return {
+            unique_id: tuple(map(str, cast("list[str]", self.learnt(unique_id).get("ports", []))))
+            for unique_id in _table(self.values, "learnt")
+        }
+
+    def get(self, key: str) -> Json:
+        """A value by its key, such as ``boards.arm``.
+
+        Raises:
+            BadInput: there is no such setting.
+            UnknownName: it is not set.
+        """
+        _kind(key)
+        value: Json = self.values
+        for part in key.split("."):
+            if not isinstance(value, dict) or part not in value:
+                raise UnknownName(f"{key} is not set in {self.file}; `n6link config` shows what is set")
+            value = value[part]
+        return value
+
+
+def path() -> Path:
+    """The settings file of this user."""
+    if named := os.environ.get("N6LINK_CONFIG"):
+        return Path(named)
+    import platformdirs
+
+    return platformdirs.user_config_path("n6link", appauthor=False) / "settings.toml"
+
+
+def load() -> Settings:
+    """Reads the settings file; one that does not exist is empty.
+
+    Raises:
+        SettingsError: it cannot be read, is damaged, or was written by another version.
+    """
+    file = path()
+    return Settings(file, _parse(file, _read(file)))
+
+
+def is_url(key: str) -> bool:
+    """Whether a setting is a URL.
+
+    Raises:
+        BadInput: there is no such setting.
+    """
+    return _kind(key) in (_URL, _BOARD)
+
+
+def change(key: str, text: str) -> None:
+    """Sets a value, which is given as on the command line.
+
+    Raises:
+        BadInput: there is no such setting, or the value does not fit it.
+        SettingsError: as for :func:`load`, or the file cannot be written.
+    """
+    kind = _kind(key)
+    value = kind.read(text)
+    if not kind.fits(value):
+        raise BadInput(f"{key}={text!r} cannot be set; give {kind.what}")
+    _edit(lambda document: _put(document, key, value))
+
+
+def remove(key: str) -> None:
+    """Removes a value.
+
+    Raises:
+        BadInput, UnknownName: as for :meth:`Settings.get`.
+        SettingsError: as for :func:`change`.
+    """
+    load().get(key)
+    _edit(lambda document: _take(document, key.split(".")))
+
+
+def learn(unique_id: str, **values: Json) -> None:
+    """Keeps what has been found out about a board; writes nothing if all of it is known.
+
+    Args:
+        unique_id: of the chip, hexadecimal.
+        values: by the names below ``learnt.ID`` at the head of this module.
+
+    Raises:
+        BadInput: there is no such setting, or a value does not fit it.
+        SettingsError: as for :func:`change`.
+    """
+    for name, value in values.items():
+        if not _kind(f"learnt.{unique_id}.{name}").fits(value):
+            raise BadInput(f"learnt.{unique_id}.{name}={value!r} cannot be kept")
+    known = load().learnt(unique_id)
+    new = {name: value for name, value in values.items() if known.get(name) != value}
+    if new:
+        _edit(lambda document: document.setdefault("learnt", {}).setdefault(unique_id, {}).update(new))
+
+
+# ---- reading
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        raise SettingsError(f"the settings file {file} cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise _damaged(file, line, "the text is not UTF-8") from error
+
+
+def _parse(file: Path, text: str) -> JsonObject:
+    import tomllib
+
+    try:
+        values: JsonObject = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        found = re.search(r"(.*) \(at line (\d+), column \d+\)", str(error))
+        reason, line = (found[1], int(found[2])) if found else (str(error).partition(" (at ")[0], text.count("\n") + 1)
+        raise _damaged(file, line, reason.lower()) from error
+    version = values.get("version", VERSION)
+    if version != VERSION:
+        raise SettingsError(
+            f"the settings file {file} has version = {version!r}, and this n6link reads version {VERSION}; "
+            "update n6link, or name another file by N6LINK_CONFIG"
+        )
+    for key, value in _flat(values, ()):
+        if key == ("version",):
+            continue
+        try:
+            kind = _kind(".".join(key))
+        except BadInput as error:
+            if key[0] == "learnt" and len(key) == 3:
+                continue  # a later n6link has learnt it
+            raise _damaged(file, _line(text, key), str(error)) from error
+        if not kind.fits(value):
+            raise _damaged(file, _line(text, key), f"{'.'.join(key)} is {value!r}, and must be {kind.what}")
+    return values
+
+
+def _flat(values: JsonObject, above: tuple[str, ...]) -> list[tuple[tuple[str, ...], Json]]:
+    """Keys and values of all tables."""
+    found: list[tuple[tuple[str, ...], Json]] = []
+    for name, value in values.items():
+        key = (*above, name)
+        found += _flat(value, key) if isinstance(value, dict) else [(key, value)]
+    return found
+
+
+def _line(text: str, key: tuple[str, ...]) -> int:
+    """The line that ends a value: the first one up to which the file has it."""
+    import tomllib
+
+    lines = text.split("\n")
+    for count in range(1, len(lines)):
+        try:
+            part = tomllib.loads("\n".join(lines[:count]))
+        except tomllib.TOMLDecodeError:
+            continue
+        if any(found == key for found, _ in _flat(part, ())):
+            return count
+    return len(lines)
+
+
+def _damaged(file: Path, line: int, reason: str) -> SettingsError:
+    return SettingsError(f"{file}, line {line}: {reason}; correct the line, or delete the file")
+
+
+def _kind(key: str) -> _Kind:
+    parts = key.split(".")
+    for pattern, kind in _KEYS.items():
+        wanted = pattern.split(".")
+        if len(wanted) == len(parts) and all(
+            _NAME.fullmatch(part) if want.isupper() else part == want for want, part in zip(wanted, parts, strict=True)
+        ):
+            return kind
+    raise BadInput(f"there is no setting {key!r}; there are {', '.join(_KEYS)}")
+
+
+def _table(values: JsonObject, name: str) -> JsonObject:
+    return mapping(values.get(name, {}))
+
+
+# ---- writing
+
+
+_Document = MutableMapping[str, Any]
+"""a table of tomlkit: keeps comments and order"""
+
+
+def _edit(how: Callable[[_Document], object]) -> None:
+    """Reads the file, changes it, and puts it in its place in one step, while no other writer does."""
+    import filelock
+    import tomlkit
+
+    file = path().resolve()  # a link to a file elsewhere stays one
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(f"{file}.lock", timeout=LOCK_TIMEOUT):
+            text = _read(file)
+            _parse(file, text)
+            document = tomlkit.parse(text or f"version = {VERSION}\n")
+            how(document)
+            _replace(file, tomlkit.dumps(document))
+    except filelock.Timeout as error:
+        raise SettingsError(
+            f"the settings file {file} is being written by another program for more than {LOCK_TIMEOUT:g} s; try again"
+        ) from error
+    except OSError as error:
+        raise SettingsError(f"the settings file {file} cannot be written ({error.strerror})") from error
+
+
+def _replace(file: Path, text: str) -> None:
+    import shutil
+    import tempfile
+
+    with tempfile.NamedTemporaryFile(
+        "w", dir=file.parent, prefix=f"{file.name}.", encoding="utf-8", delete=False
+    ) as new:
+        try:
+            new.write(text)
+            new.flush()
+            os.fsync(new.fileno())
+            if file.exists():
+                shutil.copymode(file, new.name)
+            os.replace(new.name, file)
+        except BaseException:
+            os.unlink(new.name)
+            raise
+
+
+def _put(document: _Document, key: str, value: Json) -> None:
+    import tomlkit
+
+    *tables, last = key.split(".")
+    for name in tables:
+        document = document.setdefault(name, tomlkit.table())
+    document[last] = value
+
+
+def _take(document: _Document, key: list[str]) -> None:
+    first, *rest = key
+    if rest:
+        _take(document[first], rest)
+    if not rest or not document[first]:
+        del document[first]

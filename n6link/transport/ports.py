@@ -1,0 +1,167 @@
+"""The serial ports of this machine, with the USB identity of the other end of the cable.
+
+Linux: read from sysfs, under :data:`ROOT`. Other systems: by pyserial.
+
+A board is attached by the virtual COM port of its ST-Link (vendor 0x0483, STMicroelectronics), or by its own USB port. The firmware
+announces itself there as a CDC device of the manufacturer "n6link", with the chip's unique id as USB serial number.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+ST_VENDOR: Final = 0x0483
+ST_LINK: Final = "ST-Link V3"
+USB_CDC: Final = "USB CDC"
+BOARDS: Final = {
+    0x374D: ST_LINK,
+    0x374E: ST_LINK,
+    0x374F: ST_LINK,
+    0x3753: ST_LINK,
+    0x3754: ST_LINK,
+    0x3755: ST_LINK,
+    0x3757: ST_LINK,
+    0x5740: USB_CDC,
+}
+"""USB product ids of ST: ST-Link V3 in its boot loader (374d), V3E (374e), V3 (374f), V3 with two COM ports (3753), V3E without mass
+storage (3754), V3PWR in its boot loader (3755), V3PWR (3757); CDC device of ST's examples (5740), the firmware's default. Source of the
+ST-Link's: ST's technical note TN1235 and the tables of OpenOCD. Older ST-Links are on no board with an STM32N6."""
+MANUFACTURER: Final = "n6link"
+"""USB manufacturer of the firmware, with whatever vendor and product id it was built"""
+
+ROOT: Path = Path("/")
+"""where ``sys``, ``dev``, ``proc`` and ``run`` are; tests write their own"""
+_SYSFS: Final = sys.platform == "linux"
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """A serial port.
+
+    Attributes:
+        path: its name in the operating system.
+        kind: what a board of ours is attached by (:data:`ST_LINK` or :data:`USB_CDC`), None for any other port.
+        description: what the operating system says about it.
+        vid: USB vendor id; None = not a USB port.
+        pid: USB product id; None = not a USB port.
+        serial_number: that of the USB device, if it has one.
+        location: place of the USB device in the tree of hubs, such as "1-1.2": what is in one place is one device.
+        interface: number of the USB interface; a device with two COM ports has two.
+        address: of the USB device on its bus, another one after each time that it is plugged in; 0 = unknown.
+        manufacturer: of the USB device, as it says.
+    """
+
+    path: str
+    kind: str | None
+    description: str
+    vid: int | None = None
+    pid: int | None = None
+    serial_number: str | None = None
+    location: str = ""
+    interface: int = 0
+    address: int = 0
+    manufacturer: str = ""
+
+    @property
+    def url(self) -> str:
+        """What :func:`n6link.transport.url.open_stream` opens it by."""
+        return f"serial:{self.path}"
+
+    @property
+    def unique_id(self) -> str:
+        """That of the board's chip, as ``DeviceInfo.unique_id`` has it, where the port reports it; or empty."""
+        if self.manufacturer != MANUFACTURER or not re.fullmatch(r"([0-9A-Fa-f]{2})+", self.serial_number or ""):
+            return ""
+        return bytes.fromhex(self.serial_number or "").rstrip(b"\0").hex()
+
+    def __str__(self) -> str:
+        number = f", serial number {self.serial_number}" if self.kind and self.serial_number else ""
+        return f"{self.path} ({self.kind or self.description}{number})"
+
+
+def devices() -> list[Port]:
+    """All serial ports of this machine; those that a board may be attached by come first."""
+    found = _from_sysfs(ROOT) if _SYSFS else from_pyserial()
+    return sorted(found, key=lambda port: (port.kind is None, _natural(port.path)))
+
+
+def from_pyserial() -> Iterator[Port]:
+    """The ports that pyserial lists, for systems without sysfs."""
+    from serial.tools import list_ports
+
+    for info in list_ports.comports():
+        manufacturer = info.manufacturer or ""
+        yield Port(
+            path=info.device,
+            kind=_kind(info.vid, info.pid, manufacturer),
+            description=info.description if info.description not in (None, "n/a") else "serial port",
+            vid=info.vid,
+            pid=info.pid,
+            serial_number=info.serial_number,
+            location=(info.location or "").partition(":")[0],
+            interface=_interface(info.location or ""),
+            manufacturer=manufacturer,
+        )
+
+
+def _from_sysfs(root: Path) -> Iterator[Port]:
+    folder = root / "sys/class/tty"
+    for entry in sorted(folder.iterdir()) if folder.is_dir() else ():
+        device = (entry / "device").resolve()
+        subsystem = (device / "subsystem").resolve().name
+        # Terminals of the screen have no device. A port of the type 0 was reserved for a chip that is not there.
+        if not device.is_dir() or subsystem == "platform" or _read(entry / "type") == "0":
+            continue
+        path = str(root / "dev" / entry.name)
+        if subsystem not in ("usb", "usb-serial"):
+            yield Port(path, None, "serial port")
+            continue
+        interface = device if subsystem == "usb" else device.parent
+        usb = interface.parent
+        numbers = (_read(usb / name) for name in ("idVendor", "idProduct"))
+        vid, pid = (int(number, 16) if number else None for number in numbers)
+        if vid is None:  # unplugged since the folder was listed
+            continue
+        manufacturer = _read(usb / "manufacturer")
+        yield Port(
+            path,
+            _kind(vid, pid, manufacturer),
+            _read(usb / "product") or _read(interface / "interface") or "USB serial port",
+            vid,
+            pid,
+            _read(usb / "serial") or None,
+            usb.name,
+            _interface(interface.name),
+            int(_read(usb / "devnum") or 0),
+            manufacturer,
+        )
+
+
+def _kind(vid: int | None, pid: int | None, manufacturer: str) -> str | None:
+    if manufacturer == MANUFACTURER:
+        return USB_CDC
+    return BOARDS.get(pid or 0) if vid == ST_VENDOR else None
+
+
+def _interface(name: str) -> int:
+    """The last number of ``1-1.2:1.0``: configuration 1, interface 0."""
+    number = name.partition(":")[2].rpartition(".")[2]
+    return int(number) if number.isdecimal() else 0
+
+
+def _natural(path: str) -> list[tuple[int, str]]:
+    """Sorts numbers by value: ttyACM2 before ttyACM10."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", path)]
+
+
+def _read(path: Path) -> str:
+    """What a file of sysfs contains; empty if it has gone."""
+    try:
+        return path.read_text(errors="replace").strip()
+    except OSError:
+        return ""
