@@ -1,4 +1,4 @@
-# n6link's words. `make demo` and `make test` are all the set-up there is.
+# `make demo` and `make test` install everything that they require; `make help` lists all commands.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -9,23 +9,23 @@ TESTS ?=
 
 .PHONY: help demo check lint-c test simulate sanitize coverage ci hooks fresh release gen format bench firmware clean
 help:
-	@echo 'make demo      a photograph through the virtual board, from nothing'
-	@echo 'make test      all tests; make test TESTS=tests/test_link.py: some'
-	@echo 'make simulate  the link on a faulty line, in virtual time: SEEDS=FIRST:LAST [KIND=] [WORKLOAD=] [CONFIG=] [JOBS=]'
-	@echo 'make check     style, types, generated files, C linters'
-	@echo 'make lint-c    of these, clang-tidy and the analyzer of GCC on the C'
-	@echo 'make sanitize  the end-to-end tests with sanitizers in the virtual board'
-	@echo 'make coverage  tests with coverage of the package and of the C behind the virtual board'
-	@echo 'make ci        all of these on every Python of this machine; the last lines say what failed'
-	@echo 'make hooks     quick checks before each commit'
-	@echo 'make fresh     make demo and make test in a new Debian 12 and 13; only root can'
-	@echo 'make release   source distribution and wheels in dist/, checked, installed and tried'
-	@echo 'make gen       regenerate what repeats the schema'
+	@echo 'make demo      run a network on a photograph, on the virtual board'
+	@echo 'make test      run all tests; make test TESTS=tests/test_link.py: some of them'
+	@echo 'make simulate  test the link on a faulty line, in virtual time: SEEDS=FIRST:LAST [KIND=] [WORKLOAD=] [CONFIG=] [JOBS=]'
+	@echo 'make check     check style, types, generated files, C code'
+	@echo 'make lint-c    only clang-tidy and the analyzer of GCC on the C code; a part of make check'
+	@echo 'make sanitize  run the end-to-end tests with sanitizers in the virtual board'
+	@echo 'make coverage  run the tests and measure the coverage of Python and C'
+	@echo 'make ci        run all of these with every Python of this machine; the last lines list what failed'
+	@echo 'make hooks     install a quick check before each commit'
+	@echo 'make fresh     run make demo and make test in a new Debian 12 and 13; as root'
+	@echo 'make release   build source distribution and wheels in dist/, check, install and test them'
+	@echo 'make gen       write the files that are generated from the schema'
 	@echo 'make format    format Python and C'
-	@echo 'make bench     speed of the link and the decoders'
-	@echo 'make firmware  the virtual board, the QEMU image and the board compile check, without Python'
+	@echo 'make bench     measure the speed of the link and the decoders'
+	@echo 'make firmware  build the virtual board, the QEMU image and the compile check of the boards'
 
-# ---- before anything else: what is needed besides Python packages is named with the command that installs it
+# ---- first: a missing program is printed with the command that installs it
 NEEDS := need-run need-test need-check need-fresh
 .PHONY: $(NEEDS) FORCE
 $(NEEDS): need-%:
@@ -37,7 +37,7 @@ $(VENV)/.made: | need-run
 	$(BIN)/pip install --quiet --upgrade pip
 	touch $@
 
-# An editable installation finds modules by a list of their names: it is made again when one is added or moved.
+# An editable installation contains a list of modules: it must be installed again if a module is added or moved.
 $(VENV)/.modules: $(VENV)/.made FORCE
 	@find n6link -name '*.py' | sort >$@.new; if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
@@ -55,7 +55,7 @@ demo: $(VENV)/.installed
 test: need-test $(VENV)/.dev
 	$(BIN)/python -m pytest $(TESTS)
 
-# Its last line is the verdict, and so is its exit status.
+# The last line of the output is the result.
 SEEDS ?= 0:1000
 JOBS ?= 1
 simulate: need-test $(VENV)/.dev
@@ -78,7 +78,7 @@ check: need-check $(VENV)/.dev lint-c
 lint-c: $(VENV)/.dev
 	cd firmware && PATH="$(CURDIR)/$(BIN):$$PATH" && cmake --preset lint >/dev/null && cmake --build --preset lint
 
-# The board's faults end it, and with it the test; what it only notices at its end, as lost memory, stands in its reports.
+# A fault ends the board and fails the test; faults that are found at the board's exit, such as leaks, are in its reports.
 SANITIZED := $(CURDIR)/firmware/build/host-asan
 sanitize: need-test $(VENV)/.dev
 	cd firmware && PATH="$(CURDIR)/$(BIN):$$PATH" && cmake --preset host-asan >/dev/null && cmake --build --preset host-asan
@@ -87,7 +87,7 @@ sanitize: need-test $(VENV)/.dev
 	  $(BIN)/python -m pytest -m 'e2e and not qemu' $(TESTS) || bad=yes; \
 	! cat $(SANITIZED)/report.* 2>/dev/null && test -z "$$bad"
 
-# Of Python and of C; both are reported, whatever fails before.
+# Both coverages, of Python and of C, are reported even if tests fail.
 COUNTED := $(CURDIR)/firmware/build/host-coverage
 coverage: need-test $(VENV)/.dev
 	rm -rf $(COUNTED) .coverage .coverage.*

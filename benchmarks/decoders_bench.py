@@ -1,7 +1,7 @@
-"""How long decoding and preparing take: medians on this machine, one thread, beside what other libraries need.
+"""Durations of decoding and of preparing inputs: medians on this machine, one thread, with values of other libraries.
 
-The peers' medians were measured once, on a 2-core machine with Python 3.11, on outputs of the same shape; they are there for
-the order of magnitude. Outputs are synthetic and carry what real ones do: ties in int8, and about ten candidates a person.
+The medians of other libraries were measured once, on a 2-core machine with Python 3.11, on outputs of the same shape; they show
+the order of magnitude. Outputs are synthetic, with the properties of real ones: ties in int8, and about ten candidates per person.
 
     python benchmarks/decoders_bench.py
 """
@@ -41,7 +41,7 @@ def heatmaps() -> np.ndarray[Any, np.dtype[np.int8]]:
 
 
 def head(people: int) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """[56, 1344] with ten overlapping candidates a person."""
+    """[56, 1344] with ten overlapping candidates per person."""
     rng = np.random.default_rng(2)
     raw = rng.uniform(0, 0.2, (56, 1344)).astype(np.float32)
     for person in range(people):
@@ -76,7 +76,7 @@ def main() -> None:
         ("picture 192x192 to int8", lambda: image.prepare(fitting, spec, movenet), ""),
         ("picture 640x480 to int8 192x192", lambda: image.prepare(frame, spec, movenet), ""),
     ]
-    print(f"{'':36} {'median us':>10}   peers, median us")
+    print(f"{'':36} {'median us':>10}   other libraries, median us")
     for name, call, peers in rows:
         print(f"{name:36} {median_us(call, 200 if 'picture' in name else 2000):10.1f}   {peers}")
 

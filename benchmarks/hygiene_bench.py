@@ -1,10 +1,10 @@
-"""What n6link asks of the event loop: its longest gap while a device stalls with a full pipe, and the CPU of a connected, idle device.
+"""Effect of n6link on the event loop: the longest gap while a device does not read and the pipe is full, and the CPU of a connected, idle device.
 
 ``python benchmarks/hygiene_bench.py [--seconds 5] [--rounds 5]``
 
-A virtual board is stopped (SIGSTOP) for a second while inferences and a stream send to it, so that every buffer on the way is
-full. A task that sleeps for a millisecond over and over measures how late it ever was; beside it stands the same measure in
-the same run with nothing to do. The peers' figures were measured once, the same way, on a pty on a machine of two cores.
+A virtual board is stopped (SIGSTOP) for a second while inferences and a stream send to it, so that every buffer is full. A task
+that repeatedly sleeps for a millisecond measures its maximum delay; the same is measured in the same run with an idle loop. The
+figures of similar libraries were measured once, with the same method, on a pty on a machine with two cores.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ TICK = 0.001
 
 @contextmanager
 def board(*options: str) -> Iterator[tuple[str, int]]:
-    """A virtual board of its own: its URL and process."""
+    """A separate virtual board: its URL and process."""
     command = [*sim.parse("movenet13").command(Path("/nonexistent")), *options, "--parent-death"]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout
@@ -41,7 +41,7 @@ def board(*options: str) -> Iterator[tuple[str, int]]:
 
 
 class Ticker:
-    """How late a task that sleeps for a millisecond has ever been."""
+    """The maximum delay of a task that sleeps for a millisecond."""
 
     def __init__(self) -> None:
         self.worst = 0.0
@@ -60,7 +60,7 @@ class Ticker:
 
 
 async def stall(url: str, process: int, ticker: Ticker) -> tuple[float, float]:
-    """The longest gaps without anything to do, and in a second of stall, in seconds."""
+    """The longest gaps of an idle loop, and during a second without reads, in seconds."""
     async with N6Device(url, timeout=20) as device:
         network = device["movenet13"]
         frame = noise(network)
@@ -89,7 +89,7 @@ def noise(network: Network) -> np.ndarray[Any, Any]:
 async def gaps(rounds: int) -> None:
     ticker = Ticker()
     ticking = asyncio.create_task(ticker.run())
-    print("longest gap of the event loop, ms (median of rounds)     nothing to do   device stalled for 1 s")
+    print(f"{'longest gap of the event loop, ms (median of rounds)':56}{'idle':>13}{'device stopped for 1 s':>25}")
     for name, options in (("unix socket", ("--unix", f"/tmp/n6-hygiene-{os.getpid()}")), ("pty (serial)", ("--pty",))):
         found = []
         for _ in range(rounds):
@@ -100,7 +100,7 @@ async def gaps(rounds: int) -> None:
     ticking.cancel()
     with suppress(asyncio.CancelledError):
         await ticking
-    print(f"peers on a pty, ms: {PEERS}")
+    print(f"similar libraries on a pty, ms: {PEERS}")
 
 
 def cpu_seconds(process: int | str) -> float:

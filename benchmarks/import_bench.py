@@ -1,10 +1,10 @@
-"""What an import costs, in CPU time of a process of its own, next to what numpy costs in the same run.
+"""CPU time of an import, in a separate process, compared with numpy in the same run.
 
 ``python benchmarks/import_bench.py [--runs 15]``
 
-The programs take turns, so that a busy computer slows all of them down. ``more`` is CPU time above that of numpy's program, and
-``ratio`` the same as a multiple of what numpy costs above an empty program: a figure that does not depend on the computer. Medians.
-Compiled files exist when counting begins: each program runs once before.
+The programs run alternately, so that other load affects all of them. ``more`` is the CPU time minus that of numpy's program.
+``ratio`` is ``more`` divided by the time of numpy minus that of an empty program: it does not depend on the computer. Medians.
+Each program runs once before the measurement, so that compiled files exist.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PROGRAMS: Final = {
 
 
 def cpu(program: str) -> float:
-    """CPU seconds of a process that runs a program, its start included."""
+    """CPU seconds of a process that runs a program, including its start."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run([sys.executable, "-c", program], check=True, stdout=subprocess.DEVNULL)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -1,11 +1,11 @@
-"""The link: upload goodput, round trips, and what they cost the host, over four lines to a virtual board.
+"""The link: upload goodput, round trips, and their CPU time on the host, over four lines to a virtual board.
 
 ``python benchmarks/link_bench.py [LINE...] [--seconds N]``, with ``pip install 'n6link[sim]'``.
 
 The board runs MoveNet on this machine; only uploads are timed, so the network never runs. *Goodput* counts tensor bytes that
-the device has received, checked and committed. The *floor* of a paced line is its rate in bytes (ten bits each), of which frames
-of 8 KiB with 28 bytes around them leave 99.66 %. *CPU* is that of this process alone, the board is another one. A *ping*
-carries 16 bytes to the device and 24 back.
+the device has received, checked and committed. The maximum of a line with a baud rate is its rate in bytes (ten bits each); frames
+of 8 KiB with 28 bytes of framing reach 99.66 % of it. *CPU* is that of this process; the board is a separate process. A *ping*
+sends 16 bytes to the device and 24 back.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ IMAGE = 110_592
 """bytes of MoveNet's input"""
 BAUD = 921_600
 AHEAD = 16
-"""uploads that wait for their turn"""
+"""uploads in the queue"""
 POLL = 0.0005
-"""seconds between two looks whether one has left"""
+"""seconds between two checks whether an upload was sent"""
 LINES = {
     "socket pair": "sim:movenet13",
     "unix socket": "--unix",
@@ -47,7 +47,7 @@ LINES = {
 
 @contextmanager
 def board(line: str) -> Iterator[str]:
-    """The URL of a board behind a line."""
+    """The URL of a board on a line."""
     if line.startswith("sim:"):
         yield line
         return
@@ -63,7 +63,7 @@ def board(line: str) -> Iterator[str]:
 
 
 async def upload(channel: Channel, slots: int, seconds: float) -> tuple[float, float, int]:
-    """Uploads images for a while, one behind the other: MB/s, ms of CPU a MB, and repairs."""
+    """Uploads images one after the other: MB/s, ms of CPU per MB, and repeats."""
     image = np.random.default_rng(0).integers(0, 256, IMAGE, np.uint8).data.cast("B")
     waiting: deque[Exchange] = deque()
     last, count = None, 0
@@ -126,7 +126,7 @@ def main() -> None:
     parser.add_argument("lines", nargs="*", metavar="LINE", help=", ".join(LINES))
     parser.add_argument("--seconds", type=float, default=5, help="of each measurement")
     arguments = parser.parse_args()
-    print("| line | upload | share of the line | host CPU a MB | repairs | ping p50 | ping p99 |")
+    print("| line | upload | share of the line | host CPU per MB | repeats | ping p50 | ping p99 |")
     print("|---|---|---|---|---|---|---|")
     for line in arguments.lines or LINES:
         try:

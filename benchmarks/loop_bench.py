@@ -1,4 +1,4 @@
-"""Jitter of ``dev.loop(hz=1000)`` beside a bare asyncio timer loop, in turns in one run.
+"""Jitter of ``dev.loop(hz=1000)`` compared with a plain asyncio timer loop, alternately in one run.
 
 ``python benchmarks/loop_bench.py [--seconds 5] [--rounds 3]``
 """
@@ -22,7 +22,7 @@ async def ours(hz: float, seconds: float) -> tuple[Histogram, int]:
 
 
 async def bare(hz: float, seconds: float) -> tuple[Histogram, int]:
-    """What one writes without a library: absolute deadlines and asyncio.sleep."""
+    """A loop without a library: absolute deadlines and asyncio.sleep."""
     jitter, missed, index = Histogram(), 0, 0
     start = time.monotonic() + 1 / hz
     while index < hz * seconds:

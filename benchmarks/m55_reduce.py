@@ -1,7 +1,7 @@
-"""What reductions cost on a Cortex-M55: instructions by the scalar kernels and by the vector unit (Helium), in QEMU.
+"""Reductions on a Cortex-M55: number of instructions of the scalar kernels and of the vector unit (Helium), in QEMU.
 
-Usage: ``python benchmarks/m55_reduce.py``. Needs arm-none-eabi-gcc and qemu-system-arm. The core is compiled at -Os, as the
-board's firmware is. Instructions are not cycles: a vector instruction takes two of these at least.
+Usage: ``python benchmarks/m55_reduce.py``. Requires arm-none-eabi-gcc and qemu-system-arm. The core is compiled with -Os, like the
+board's firmware. Instructions are not cycles: a vector instruction takes at least two cycles.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ CASES: Final = (
         "THRESHOLD_COLUMNS, .channels = 56, .channel = 4, .threshold = 126, .k = 400",
     ),
 )
-"""name, type, elements, request; 1.99 of 1..2 and 126 of all int8 let about one candidate in a hundred pass"""
+"""name, type, elements, request; about one candidate in a hundred passes 1.99 of 1..2, or 126 of all int8 values"""
 PROGRAM: Final = """
 #include <stdio.h>
 #include <string.h>

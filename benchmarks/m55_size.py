@@ -1,15 +1,15 @@
-"""What the core costs on a Cortex-M55: code, memory, stack, and instructions for each received byte.
+"""The core on a Cortex-M55: size of code, memory, stack, and number of instructions per received byte.
 
-Usage: ``python benchmarks/m55_size.py [--write]``. Needs arm-none-eabi-gcc; without qemu-system-arm the last table is left
-out. The tables are Markdown; ``--write`` puts them between the marks of firmware/README.md.
+Usage: ``python benchmarks/m55_size.py [--write]``. Requires arm-none-eabi-gcc; without qemu-system-arm the last table is
+omitted. The tables are Markdown; ``--write`` writes them between the marks of firmware/README.md.
 
-Stack: the deepest chain of calls below n6_server_poll(), from GCC's call graph (-fcallgraph-info=su). Calls through
-pointers inside the core are followed to the functions that only pointers reach; those into the port and the network
-runtime are not: their stack comes on top. Functions that call each other in a circle are counted once each, and listed.
+Stack: the deepest chain of calls from n6_server_poll(), from GCC's call graph (-fcallgraph-info=su). Calls through pointers
+inside the core are followed to the functions that are only called through pointers. Calls to the port and the network
+runtime are not followed: add their stack. Recursive functions are counted once each, and listed.
 
-Instructions: the difference between uploads of 64 KB and 32 KB, in QEMU (-icount), inside the core's functions: the bytes are
-put in place uncounted, as a DMA would. Checksums are computed in software: the CRC-32 of every chunk, from which COMMIT
-puts that of the whole tensor together.
+Instructions: the difference between uploads of 64 KB and 32 KB, in QEMU (-icount), inside the core's functions. Copying the
+bytes is not counted, as with a DMA. Checksums are computed in software: the CRC-32 of every chunk, which COMMIT combines to
+that of the whole tensor.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ INSTRUCTIONS_PER_TICK: Final = 31.25 / 32
 """The system counter has 32 MHz; -icount shift=5 makes an instruction 32 ns."""
 
 HOT: Final = "n6_crc.c"
-"""compiled at -O2 also where everything else is at -Os, here as in firmware/CMakeLists.txt"""
+"""compiled with -O2 even if all other files use -Os, as in firmware/CMakeLists.txt"""
 LISTENERS: Final = "n6_busy.c"
-"""only in ports whose line is a listener, which boards have not"""
+"""only for ports whose line is a listener; boards do not have one"""
 POLL: Final = "n6_server_poll"
 PARSERS: Final = ("n6_link_parse", "n6_link_give_up")
 """The functions of the link that call the server back."""
@@ -57,11 +57,11 @@ DISPATCHER: Final = "n6_dispatch"
 CALLBACKS: Final = ("n6_server.c:control", "n6_server.c:place", "n6_server.c:chunk_done")
 SOFTWARE_CRC: Final = "n6_crc32"
 VECTORISED: Final = "n6_reduce.c"
-"""has kernels of its own for Helium, which -DN6_REDUCE_SCALAR leaves out"""
+"""has separate kernels for Helium, which -DN6_REDUCE_SCALAR omits"""
 
 
 def run(*command: str | Path, cwd: Path | None = None) -> str:
-    """The output of a program that has to succeed."""
+    """The output of a program that must succeed."""
     return subprocess.run(command, check=True, capture_output=True, text=True, cwd=cwd, stdin=subprocess.DEVNULL).stdout
 
 
@@ -79,7 +79,7 @@ def table(title: str, heads: Iterable[str], rows: Iterable[Iterable[object]]) ->
 
 
 def compile_core(folder: Path) -> list[Path]:
-    """Objects of the core at -Os, with their call graphs beside them."""
+    """Objects of the core with -Os, with their call graphs in the same folder."""
     objects = []
     for source in sorted(source for source in CORE.glob("*/*.c") if source.name != LISTENERS):
         objects.append(folder / f"{source.stem}.o")
@@ -95,7 +95,7 @@ def sizes(objects: Iterable[Path]) -> list[tuple[str, int, int, int]]:
 
 
 def scalar_size(folder: Path) -> int:
-    """Bytes of text that the reductions take without kernels for Helium."""
+    """Bytes of text of the reductions without kernels for Helium."""
     run(
         COMPILER, *MACHINE, "-Os", "-DN6_REDUCE_SCALAR", "-c", CORE / "reduce" / VECTORISED, "-o", folder / "scalar.out"
     )
@@ -165,7 +165,7 @@ class CallGraph:
         return seen
 
     def deepest(self, name: str) -> tuple[int, list[str]]:
-        """Bytes and functions of the deepest chain that begins with a function."""
+        """Bytes and functions of the deepest chain that starts with a function."""
         circles = self.circles()
         memory: dict[frozenset[str], tuple[int, list[str]]] = {}
 
@@ -184,7 +184,7 @@ class CallGraph:
 
 
 def instructions(folder: Path, optimisation: str) -> Mapping[int, float]:
-    """Instructions a byte, by chunk size."""
+    """Instructions per byte, by chunk size."""
     board = [PORT / name for name in ("measure.c", "startup.c", "semihost.c", "clock.c", "uart.c", "hosted.c")]
     elf = folder / f"measure{optimisation}.elf"
     texts = ('-DN6_BUILD=""', '-DN6_FIRMWARE=""')
@@ -235,7 +235,7 @@ def tables() -> None:
         scalar = totals[0] - dict(row[:2] for row in rows)[VECTORISED] + scalar_size(folder)
         rows += [("**all**", *totals), ("without Helium's kernels", scalar, *totals[1:])]  # type: ignore[list-item]
         table("Core for Cortex-M55 at -Os, bytes", ("file", "text", "data", "bss"), rows)
-        print(f"\nState (`n6_server_t`), without the buffers that the port gives: {state_size(folder):,} bytes.")
+        print(f"\nState (`n6_server_t`), without the buffers of the port: {state_size(folder):,} bytes.")
 
         graph = CallGraph(path.read_text() for path in folder.glob("*.ci"))
         largest = sorted(graph.frames.items(), key=lambda item: -item[1])[:8]

@@ -1,11 +1,11 @@
-"""What the monitor costs whom it watches: a share of a slow link, and CPU time of this computer.
+"""Load of the monitor: its share of a slow link, and CPU time on this computer.
 
 ``python benchmarks/monitor_bench.py [--seconds N]``
 
-The board is a virtual one behind a line paced to 921600 baud, with the two bundled networks and their 252 epoch blocks;
-each has run before. *Link*: bytes that the device itself counts between two readings, while a monitor at its default
-interval watches either network. *CPU*: user and system time of the whole program ``n6link monitor``, drawing on a pseudo
-terminal of two sizes, from three seconds after its start; a tenth of a second more or less is the kernel's resolution.
+The board is a virtual board on a line limited to 921600 baud, with the two bundled networks and their 252 epoch blocks;
+each has run before. *Link*: bytes that the device itself counts between two readings, while a monitor with its default
+interval shows one of the networks. *CPU*: user and system time of the whole program ``n6link monitor``, with a pseudo
+terminal of two sizes, from three seconds after its start; the kernel's resolution is a tenth of a second.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from n6link.transport.sim import parse
 BAUD = 921_600
 SIZES = ((80, 24), (200, 60))
 START = 3.0
-"""seconds in which a monitor has started and connected"""
+"""seconds for the start of a monitor and its connection"""
 
 
 async def run_networks(url: str) -> list[str]:

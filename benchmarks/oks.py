@@ -1,10 +1,10 @@
-"""How well networks on the virtual board find annotated people: object keypoint similarity (OKS), as COCO defines it.
+"""Accuracy of networks on the virtual board for annotated people: object keypoint similarity (OKS), as defined by COCO.
 
 OKS of a prediction for a person is the mean over the labelled keypoints of exp(-d² / (2 s² k²)): d is the distance in pixels,
-s² the person's annotated area, k twice the keypoint's sigma. Networks that find several people see the whole picture; those
-for one person see a square around each annotated box, 1.25 times as large, as is usual for them.
+s² the person's annotated area, k twice the keypoint's sigma. Networks for several people get the whole picture; networks
+for one person get a square around each annotated box, 1.25 times as large, as usual for them.
 
-The networks, pictures and annotations are not part of the project; N6LINK_SHARED names the folder that holds them.
+The networks, pictures and annotations are not part of the project; N6LINK_SHARED is the folder that contains them.
 
     python benchmarks/oks.py
 """
@@ -29,7 +29,7 @@ from n6link.tensors.card import load
 
 SHARED: Final = Path(os.environ.get("N6LINK_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 SIGMAS: Final = np.array([26, 25, 25, 35, 35, 79, 79, 72, 72, 62, 62, 107, 107, 87, 87, 89, 89]) / 1000
-"""how much annotators disagree about each of the 17 keypoints; from the benchmark's definition"""
+"""standard deviation of the annotators for each of the 17 keypoints; from the definition of OKS"""
 MARGIN: Final = 1.25
 PICTURES: Final = ("yolov8n_pose_256", "yolov8n_pose_192")
 CROPS: Final = ("movenet17_192_int8", "movenet13_192_int8")
@@ -45,7 +45,7 @@ class Person:
     """An annotated person."""
 
     keypoints: NDArray[np.float64]
-    """(17, 3): x, y, and 0 where nothing is labelled"""
+    """(17, 3): x, y, and 0 if the keypoint is not labelled"""
     box: tuple[float, float, float, float]
     """left, top, width, height"""
     area: float
@@ -63,7 +63,7 @@ def people(folder: Path) -> dict[str, list[Person]]:
 
 
 def similarity(points: NDArray[np.float32], names: Sequence[str], person: Person) -> float:
-    """OKS of keypoints (K, 3) with these names, over those of them that are labelled."""
+    """OKS of keypoints (K, 3) with these names; only labelled keypoints are counted."""
     index = [COCO_NAMES.index(name) for name in names]
     truth, sigmas = person.keypoints[index], SIGMAS[index]
     seen = truth[:, 2] > 0
@@ -72,7 +72,7 @@ def similarity(points: NDArray[np.float32], names: Sequence[str], person: Person
 
 
 async def in_picture(network: Network, path: Path, persons: Sequence[Person]) -> list[float]:
-    """OKS for each person; the people that the network finds, best first, take the nearest one that is free. 0 = missed."""
+    """OKS for each person; each pose of the network, best first, is assigned to the nearest free person. 0 = not found."""
     scores = [0.0] * len(persons)
     for pose in (await network.run(path)).decode():
         free = [i for i, score in enumerate(scores) if not score]
@@ -101,12 +101,12 @@ async def in_crops(network: Network, path: Path, persons: Sequence[Person]) -> l
 async def main() -> None:
     cards: list[Card] = [load(text, base=None) for text in CARDS]
     url = "sim:" + ",".join(str(SHARED / "models" / f"{name}.tflite") for name in (*PICTURES, *CROPS))
-    print("| network | sees | picture | OKS of each person, the largest first | mean |")
+    print("| network | input | picture | OKS of each person, the largest first | mean |")
     print("|---|---|---|---|---|")
     async with N6Device(url, cards=cards) as dev:
         for name in (*PICTURES, *CROPS):
             for picture, persons in people(SHARED / "images").items():
-                measure, sees = (in_picture, "all of it") if name in PICTURES else (in_crops, "a crop a person")
+                measure, sees = (in_picture, "whole picture") if name in PICTURES else (in_crops, "one crop per person")
                 scores = await measure(dev[name], SHARED / "images" / picture, persons)
                 each = ", ".join(f"{score:.2f}" for score in scores)
                 print(f"| {name} | {sees} | {picture} | {each} | {np.mean(scores):.2f} |")

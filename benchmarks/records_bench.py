@@ -1,4 +1,4 @@
-"""Speed of the records of the wire: packing and unpacking, as multiples of what ``struct`` alone takes for the same bytes."""
+"""Speed of the protocol's records: packing and unpacking, compared with ``struct`` alone for the same bytes."""
 
 from __future__ import annotations
 

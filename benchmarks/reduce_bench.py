@@ -1,8 +1,8 @@
-"""What reductions on the board are worth: time per inference of each network on a paced line, all outputs against reduced ones.
+"""Effect of reductions on the board: time per inference of each network on a slow line, whole outputs compared with reduced ones.
 
-The virtual board's line is paced like a UART of the given rate, ten bits a byte; its network times are those of this
-machine's CPU. Bytes are those on the wire, frames included. Networks that are not part of the project come from the folder
-that N6LINK_SHARED names; without it they are left out.
+The virtual board's line is limited like a UART with the given rate, ten bits per byte; its network times are those of this
+machine's CPU. Bytes are those on the line, including frames. Networks that are not part of the project are in the folder
+N6LINK_SHARED; without it they are omitted.
 
     python benchmarks/reduce_bench.py [--baud 921600] [--runs 3]
 """
@@ -38,7 +38,7 @@ async def tokens(network: Network, runs: int, reduce: bool) -> list[Result]:
 
 
 async def measure(device: N6Device, network: Network, work: Work, runs: int, reduce: bool) -> tuple[int, int, Result]:
-    """Bytes up and down on the wire of one inference, and the one whose time is the median; the first does not count."""
+    """Bytes up and down on the line per inference, and the inference with the median time; the first is not counted."""
     counters = device.counters
     await work(network, 1, reduce)
     sent, received = counters.tx_bytes, counters.rx_bytes

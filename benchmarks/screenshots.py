@@ -1,4 +1,4 @@
-"""Makes the pictures of the monitor for the README: what ``n6link monitor --demo`` shows after a while, at two sizes.
+"""Creates the pictures of the monitor for the README: screens of ``n6link monitor --demo`` in two sizes.
 
 ``python benchmarks/screenshots.py [FOLDER] [--seconds N]``
 """
@@ -14,9 +14,9 @@ from rich.console import Console
 from n6link.monitor.app import DEMO, MESSAGE, TITLE, Monitor
 
 PICTURES = ((80, 24, ""), (200, 60, "jlll"))
-"""columns, lines, and keys that are pressed before: the other network, and the log level DEBUG"""
+"""columns, lines, and keys that are pressed first: the other network, and the log level DEBUG"""
 REFRESH = 3.0
-"""seconds in which what the keys asked for has been read"""
+"""seconds until the data for these keys were read"""
 
 
 async def photograph(folder: Path, seconds: float) -> None:

@@ -2,12 +2,12 @@
 
 ``python benchmarks/stream_bench.py [throughput|age|overhead] [--seconds N]``
 
-* *throughput*: on paced lines, frames a second of ``stream(policy="all")`` against the slowest of upload, network and
-  download (bytes of the frames over the line's bytes a second, and the network's own time), and of single ``run`` calls against their sum;
-* *age*: a source that is faster than the board, policy "latest": age of the results in units of the slowest stage, which
-  ``depth + 1`` must bound; memory of this process before and after;
-* *overhead*: time of one ``run`` above the device's own, over a unix socket, reductions on; beside it, in turns, the same bytes over such a
-  socket with bare asyncio, without checksums, protocol and results.
+* *throughput*: on limited lines, time per frame of ``stream(policy="all")`` compared with the slowest of upload, network and
+  download (bytes of the frames divided by the line's rate, and the network's own time), and of single ``run`` calls compared with their sum;
+* *age*: a source that is faster than the board, policy "latest": age of the results in units of the slowest stage, with the
+  limit ``depth + 1``; memory of this process before and after;
+* *overhead*: time of one ``run`` minus the device's own time, over a unix socket, with reductions; alternately the same bytes over such a
+  socket with plain asyncio, without checksums, protocol and results.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from n6link.control.histogram import Histogram
 
 LINES = {"921600 baud": 921_600, "4.5 MB/s": 45_000_000}
 FRAME_BYTES = 12 + 12 + 4
-"""of a DATA frame around its chunk"""
+"""bytes of a DATA frame in addition to its chunk"""
 
 
 def noise(network: Network) -> np.ndarray[Any, Any]:
@@ -41,7 +41,7 @@ def wire_seconds(size: int, chunk: int, baud: int) -> float:
 
 
 async def throughput(seconds: float) -> None:
-    print("| line | slowest stage | its time | stream, a frame | share | one run | sum of stages | share |")
+    print("| line | slowest stage | its time | stream, per frame | share | one run | sum of stages | share |")
     print("|---|---|---|---|---|---|---|---|")
     for name, baud in LINES.items():
         async with N6Device(f"sim:movenet13?baud={baud}", timeout=30) as dev:
@@ -114,7 +114,7 @@ def _resident() -> int:
 
 
 def _answer(peer: socket.socket, theirs: socket.socket, size: int, busy: float, answer: int) -> None:
-    """A device without protocol, checksums and network: takes bytes, is busy for a while, and answers."""
+    """A device without protocol, checksums and network: reads bytes, waits, and answers."""
     theirs.close()
     while True:
         left = size
@@ -130,7 +130,7 @@ def _answer(peer: socket.socket, theirs: socket.socket, size: int, busy: float, 
 
 
 async def bare(size: int, busy: float, answer: int, runs: int) -> Histogram:
-    """The same bytes over a socket pair with asyncio alone: what no client can be faster than."""
+    """The same bytes over a socket pair with asyncio alone: a lower limit for every client."""
     ours, theirs = socket.socketpair()
     peer = multiprocessing.get_context("fork").Process(
         target=_answer, args=(theirs, ours, size, busy, answer), daemon=True

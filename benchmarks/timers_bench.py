@@ -1,10 +1,10 @@
-"""What epoch timers cost: inferences with and without them, in turns in one run.
+"""Cost of epoch timers: inferences with and without them, alternately in one run.
 
 ``python benchmarks/timers_bench.py [URL] [--runs 300] [--network NAME]``
 
-``npu`` is the device's own time from the start of the network to its end; ``total`` is what a caller waits, the
-timers' transfer included. Cost is the median of the differences of neighbouring runs (on first, then off first, so
-that drift cancels), as a part of the median without timers, with the 95 % interval of that median (bootstrap, 2000 resamples).
+``npu`` is the device's own time from the start of the network to its end; ``total`` is the caller's time, including the
+transfer of the timers. Cost is the median of the differences of neighbouring runs (on first, then off first, so
+that drift cancels), divided by the median without timers, with the 95 % interval of that median (bootstrap, 2000 resamples).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from n6link.result import Result
 
 
 async def measure(network: Network, runs: int) -> dict[str, NDArray[np.float64]]:
-    """Seconds without and with timers, shape (runs, 2), by what was timed."""
+    """Seconds without and with timers, shape (runs, 2), by name of the measurement."""
     inputs = {name: np.zeros(spec.shape, spec.dtype) for name, spec in network.inputs.items()}
     samples: dict[str, list[list[float]]] = {"npu": [], "total": []}
     for number in range(-10, runs):

@@ -1,8 +1,8 @@
 """A control loop around a network: a robot arm with two joints follows a person's arm. python arm.py [--out arm.svg].
 
-One task streams frames of a person who sways, about 30 a second. Beside it a loop of 100 Hz takes the newest pose at every tick,
-without ever waiting for one, and a PID controller for each joint turns the arm towards it. What a late result costs is drawn: every
-tick is one dot, the shoulder's error against the age of the pose that was used. --delay makes poses older than they are.
+One task streams frames of a moving person, about 30 per second. A second task, a loop with 100 Hz, reads the newest pose at every tick
+without waiting, and a PID controller for each joint turns the arm to this pose. The plot shows the effect of late results: every
+tick is one dot, the shoulder's error against the age of the pose. --delay uses older poses than necessary.
 """
 
 import argparse
@@ -37,7 +37,7 @@ COLOURS = ("#0072b2", "#e69f00", "#c2185b", "#009e73", "#666666")
 
 
 def sway(moment: float) -> float:
-    """How far the person leans at a moment of time.monotonic(): pixels to the side for each pixel down."""
+    """The person's lean at a time of time.monotonic(): pixels to the side per pixel down."""
     return 0.2 + 0.25 * math.sin(2 * math.pi * SWAYS * moment)
 
 
@@ -62,19 +62,19 @@ def limbs(result: Result) -> Floats | None:
 
 
 def angles(vectors: Floats) -> Floats:
-    """Of shoulder and elbow in radians; 0 = down, and stretched."""
+    """Angles of shoulder and elbow in radians; 0 = down, and stretched."""
     upper, fore = np.arctan2(vectors[:, 0], vectors[:, 1])
     return np.array([upper, (fore - upper + math.pi) % (2 * math.pi) - math.pi])
 
 
 class Person:
-    """What the angles really are: the limbs as the network sees them on average, leaned as the source leans them."""
+    """The true angles: the median of the limbs that the network finds, with the lean of the source."""
 
     def __init__(self, seen: list[tuple[float, Floats]]) -> None:
         self.limbs = np.median([self._leaned(limbs, -lean) for lean, limbs in seen], axis=0)
 
     def angles(self, moment: float) -> Floats:
-        """Of shoulder and elbow at a moment of time.monotonic()."""
+        """Angles of shoulder and elbow at a time of time.monotonic()."""
         return angles(self._leaned(self.limbs, sway(moment)))
 
     @staticmethod
@@ -93,7 +93,7 @@ class Arm:
         self.angle, self.speed, self.integral = angle.copy(), np.zeros(2), np.zeros(2)
 
     def drive(self, target: Floats, dt: float, steps: int = 10) -> None:
-        """Turns towards the target for ``dt`` seconds."""
+        """Turns to the target for ``dt`` seconds."""
         error = target - self.angle
         wanted = self.kp * error + self.ki * self.integral - self.kd * self.speed
         torque = np.clip(wanted, -self.limit, self.limit)
@@ -106,12 +106,12 @@ class Arm:
 async def control(
     dev: N6Device, net: Network, person: Person, seconds: float, delay: float
 ) -> tuple[Floats, LoopStats, int]:
-    """Follows the person; all that it measured, and the number of poses.
+    """Follows the person; returns the measured values and the number of poses.
 
-    A row for each tick: its time, the age of the pose, the errors of both joints against that pose, and against the person; s and degrees.
+    One row per tick: its time, the age of the pose, the errors of both joints from that pose, and from the person; s and degrees.
     """
     rows: list[tuple[float, ...]] = []
-    poses: list[tuple[float, Floats]] = []  # when they were captured, and their angles
+    poses: list[tuple[float, Floats]] = []  # time of capture and angles
     last, arm = net.newest, Arm(person.angles(time.monotonic()))
     async with net.stream(camera()) as results, dev.loop(hz=HZ) as loop, anyio.create_task_group() as tasks:
         tasks.start_soon(consume, results)
@@ -134,7 +134,7 @@ async def control(
 
 async def consume(results: Stream) -> None:
     async for _ in results:
-        pass  # the loop finds the newest one by itself
+        pass  # the loop reads the newest result
 
 
 def panel(left: int, title: str, runs: list[tuple[Floats, Floats]], *, joined: bool) -> str:
@@ -190,9 +190,9 @@ async def main(url: str, seconds: float, delays: list[float], out: Path) -> None
         leans = np.linspace(-0.05, 0.45, 25)
         seen = [(lean, found) for lean in leans if (found := limbs(await net.run(frame(lean)))) is not None]
         if not seen:
-            raise SystemExit(f"{net.name} of this board does not see the person")
+            raise SystemExit(f"{net.name} of this board does not find the person")
         person = Person(seen)
-        gc.freeze()  # what is there by now stays; going through all of it stops the loop for tens of ms
+        gc.freeze()  # existing objects are never collected: a collection of all of them stops the loop for tens of ms
         for delay in delays:
             rows, stats, poses = await control(dev, net, person, seconds, delay / 1e3)
             runs[delay] = rows
@@ -215,7 +215,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--url", default="sim:")
     parser.add_argument("--seconds", type=float, default=5, help="of each run")
-    parser.add_argument("--delay", type=float, nargs="+", default=[0, 50, 150], help="ms by which poses are made older")
+    parser.add_argument("--delay", type=float, nargs="+", default=[0, 50, 150], help="minimum age of poses in ms")
     parser.add_argument("--out", type=Path, default=Path("arm.svg"))
     options = parser.parse_args()
     anyio.run(main, options.url, options.seconds, options.delay, options.out)

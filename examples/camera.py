@@ -1,10 +1,10 @@
 """Poses in a live picture: python camera.py SOURCE [--url URL] [--network NAME] [--out FOLDER] [--frames N].
 
-SOURCE is the number of a camera, a video file (both need OpenCV: pip install opencv-python), or a folder of pictures. All
-three are plain iterables of frames, which the stream asks in a thread of its own, so that a slow camera never stops anything else. The
-policy "latest" drops the frames that the board is too slow for: what is drawn is always the newest.
+SOURCE is the number of a camera, a video file (both require OpenCV: pip install opencv-python), or a folder of pictures. All
+three are plain iterables of frames. The stream reads them in a separate thread, so that a slow camera does not stop other tasks. The
+policy "latest" drops frames if the board is too slow: the newest frame is always drawn.
 
-With OpenCV and a screen the poses are shown in a window (q ends it), else they are written to FOLDER. At the end stands where the time went.
+With OpenCV and a screen the poses are shown in a window (q ends it), else they are written to FOLDER. At the end the times of all stages are printed.
 """
 
 import argparse
@@ -32,15 +32,15 @@ Picture = np.ndarray[Any, Any]
 
 
 def frames(source: str) -> Iterator[Picture]:
-    """Pictures from whatever the source is."""
+    """Pictures from a camera, a video or a folder."""
     if Path(source).is_dir():
         paths = sorted(path for path in Path(source).iterdir() if path.suffix.lower() in (".png", ".jpg", ".jpeg"))
         return map(load, paths)
     if cv2 is None:
-        sys.exit(f"{source} is no folder; cameras and video files need OpenCV: pip install opencv-python")
+        sys.exit(f"{source} is not a folder; cameras and video files require OpenCV: pip install opencv-python")
     capture = cv2.VideoCapture(int(source) if source.isdecimal() else source)
     if not capture.isOpened():
-        sys.exit(f"{source} is no folder of pictures, and OpenCV cannot open it as a camera or a video")
+        sys.exit(f"{source} is not a folder of pictures, and OpenCV cannot open it as a camera or a video")
     return iter(lambda: read(capture), None)
 
 
@@ -51,13 +51,13 @@ def read(capture: Any) -> Picture | None:
 
 
 def show(picture: Picture) -> bool:
-    """A window, if there can be one; False = q was pressed."""
+    """Shows the picture in a window; False = q was pressed."""
     cv2.imshow("n6link", picture[:, :, ::-1])
     return bool(cv2.waitKey(1) != ord("q"))
 
 
 def budget(results: list[Result]) -> str:
-    """The median time of each stage, and the age at which results came."""
+    """The median time of each stage, and the age of the results."""
     stages = [dict(result.timing.stages()) for result in results]
     lines = [f"{name:10}{1e3 * float(np.median([s[name] for s in stages])):8.2f} ms" for name in stages[0]]
     ages = [result.frame.age for result in results if result.frame]
@@ -69,7 +69,7 @@ async def main(options: argparse.Namespace, source: Iterator[Picture]) -> None:
     pictures: dict[int, Picture] = {}
 
     def numbered() -> Iterator[Picture]:
-        """The frames, kept by their number until their result has come."""
+        """The frames, stored by number until the result arrives."""
         for number, frame in enumerate(source):
             pictures[number] = frame
             yield frame
@@ -93,7 +93,7 @@ async def main(options: argparse.Namespace, source: Iterator[Picture]) -> None:
                 if len(results) == options.frames:
                     break
     if not results:
-        sys.exit(f"{options.source} holds no picture")
+        sys.exit(f"{options.source} does not contain pictures")
     print(f"{len(results)} pictures, {stream.stats.dropped} dropped\n{budget(results)}")
 
 
@@ -109,6 +109,6 @@ if __name__ == "__main__":
     parser.add_argument("--url", default="sim:")
     parser.add_argument("--network", default="movenet13")
     parser.add_argument("--out", type=Path, default=None if cv2 else Path("poses"))
-    parser.add_argument("--frames", type=int, default=0, help="stop after so many results; 0 = never")
+    parser.add_argument("--frames", type=int, default=0, help="stop after this number of results; 0 = never")
     arguments = parser.parse_args()
     anyio.run(main, arguments, frames(arguments.source))

@@ -8,7 +8,7 @@ from n6link import N6Device
 
 
 async def main(picture: str) -> None:
-    async with N6Device("sim:") as dev:  # N6Device() takes the board that is plugged in
+    async with N6Device("sim:") as dev:  # N6Device() uses the connected board
         result = await dev["movenet13"].run(picture)
     for pose in result.decode():
         for name, (x, y, score) in zip(pose.names, pose.keypoints, strict=True):

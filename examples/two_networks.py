@@ -1,7 +1,7 @@
-"""One board, two networks at once: a text is written while poses are found. python two_networks.py PICTURE.
+"""One board, two networks at the same time: text generation and poses. python two_networks.py PICTURE.
 
-Both loops simply await their network. On the device the two take turns: while one computes, the input of the other travels, and the
-network that has waited longer goes first.
+Each task awaits its network. On the device the two networks take turns: the upload for one overlaps the computation of the other, and the
+network that has waited longer is next.
 """
 
 import sys
@@ -29,7 +29,7 @@ async def watch(network: Network, picture: str, done: anyio.Event) -> None:
         count, waited = count + 1, waited + result.timing.wait
     rate = count / (time.monotonic() - begun)
     print(
-        f"{network.name}: {count} poses, {rate:.0f} a second, each waited {waited / count * 1e3:.2f} ms for the other network"
+        f"{network.name}: {count} poses, {rate:.0f} per second; mean wait for the other network: {waited / count * 1e3:.2f} ms"
     )
 
 

@@ -43,7 +43,7 @@ def test_two_networks() -> None:
     lines = run("two_networks.py", str(networks.PHOTO)).splitlines()
     text, poses = sorted(lines, reverse=True)
     assert re.fullmatch(r"tinybert: ['\"]It was a dark and stormy night.{20,}", text)
-    found = re.fullmatch(r"movenet13: (\d+) poses, \d+ a second, each waited [\d.]+ ms for the other network", poses)
+    found = re.fullmatch(r"movenet13: (\d+) poses, \d+ per second; mean wait for the other network: [\d.]+ ms", poses)
     assert found and int(found[1]) >= 1
 
 
@@ -66,4 +66,4 @@ def test_camera_without_a_source_says_what_is_missing(tmp_path: Path) -> None:
     command = [sys.executable, str(EXAMPLES / "camera.py"), str(tmp_path / "nothing.mp4")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
     assert done.returncode == 1
-    assert "Traceback" not in done.stderr and "nothing.mp4 is no folder" in done.stderr
+    assert "Traceback" not in done.stderr and "nothing.mp4 is not a folder" in done.stderr

@@ -160,7 +160,7 @@ def test_without_a_compiler_the_package_lacks_nothing_but_the_virtual_board(unpa
         check=False,
     )
     assert done.stdout.startswith(str(tmp_path / "installed")), done.stderr
-    assert "this build of n6link has no virtual board" in done.stderr
+    assert "this installation of n6link does not contain the virtual board" in done.stderr
 
 
 @posix
