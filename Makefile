@@ -7,7 +7,7 @@ SOURCES := $(shell find firmware -path firmware/test -prune -o -type f \( -name 
 # Options of pytest, such as TESTS='tests/test_link.py -x'.
 TESTS ?=
 
-.PHONY: help demo check lint-c test simulate sanitize coverage ci hooks fresh release gen format bench firmware clean
+.PHONY: help demo check lint-c test simulate sanitize coverage ci hooks fresh release gen format bench firmware emulate clean
 help:
 	@echo 'make demo      run a network on a photograph, on the virtual board'
 	@echo 'make test      run all tests; make test TESTS=tests/test_link.py: some of them'
@@ -23,6 +23,7 @@ help:
 	@echo 'make gen       write the files that are generated from the schema'
 	@echo 'make format    format Python and C'
 	@echo 'make bench     measure the speed of the link and the decoders'
+	@echo 'make emulate   run the board image with ST'"'"'s sources on the emulated board: NETWORKS="NAME=FOLDER ..."'
 	@echo 'make firmware  build the virtual board, the QEMU image and the compile check of the boards'
 
 # ---- first: a missing program is printed with the command that installs it
@@ -110,6 +111,11 @@ bench: $(VENV)/.installed
 firmware: need-test $(VENV)/.dev
 	cd firmware && export PATH="$(CURDIR)/$(BIN):$$PATH" && \
 	for p in host qemu stm32n6570-dk nucleo-n657x0-q; do cmake --preset $$p && cmake --build --preset $$p || exit 1; done
+
+# Needs STM32CUBE_N6_DIR and STEDGEAI_CORE_DIR; what it did, and what it skipped, is in firmware/build/emulation.md.
+NETWORKS ?=
+emulate: need-test $(VENV)/.dev
+	cd firmware && PATH="$(CURDIR)/$(BIN):$$PATH" ../$(BIN)/python -m emulation.release $(addprefix --network ,$(NETWORKS))
 
 ci:
 	.ci/run

@@ -3,8 +3,8 @@
 Source: the register names and offsets of ST's ATON.h, the version of each unit as LL_ATON's own assertions expect them, and LL_ATON's
 sources for what starts and ends an epoch (header). What an epoch reads and writes is taken from the epoch's blob: its words set up stream
 engines (control, address, bytes), and that reading of the blob is ours alone, without a document. An engine that reads is a
-range that is read, one that writes is a range that is written with a pattern that follows from all that was read; a set-up in
-another form is missed. Numbers mean nothing.
+range that is read, one that writes is a range that is written with a pattern that follows from all that was read in this blob. A set-up in
+another form is missed, so a result does not always follow from the input. Numbers mean nothing.
 
 Without its entry in RIFSC (compartment 1, secure, privileged) the NPU reads zero, and what it writes vanishes.
 """
