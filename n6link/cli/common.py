@@ -53,7 +53,13 @@ FAILED: Final = 1
 USAGE: Final = 2
 INTERRUPTED: Final = 130
 """128 + SIGINT, as shells report it"""
-_USER_ERRORS: Final = (errors.BadInput, errors.UnknownName, errors.CardError, errors.ReportError)
+_USER_ERRORS: Final = (
+    errors.BadInput,
+    errors.UnknownName,
+    errors.CardError,
+    errors.ReportError,
+    errors.SettingsError,
+)
 # Some versions of typer contain a copy of click's exceptions, others import click: this is the class that typer raises.
 _UsageError: Final[type[Exception]] = typer.BadParameter.__mro__[1]
 

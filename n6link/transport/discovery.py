@@ -7,14 +7,17 @@ port: firmware for that port does not use the ST-Link's.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import anyio.to_thread
 
 from n6link import settings
-from n6link.errors import NoDeviceError
+from n6link.errors import NoDeviceError, SettingsError
 from n6link.transport.ports import ST_LINK, USB_CDC, Port, devices
+
+_logger = logging.getLogger("n6link.transport")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +133,26 @@ def find(number: str) -> Port:
         f"no connected board has the serial number or unique id {number!r}; the ports are {_listed(ports) or 'none'}; "
         "to make the unique id of a board at an ST-Link known, connect once with the name of its port"
     )
+
+
+async def remember(port: Port | None, unique_id: str) -> None:
+    """Writes to the settings file that a board has answered at an ST-Link, if that is new.
+
+    A settings file that cannot be used is logged: the connection does not depend on it.
+    """
+    if port and port.kind == ST_LINK and port.serial_number and unique_id:
+        await anyio.to_thread.run_sync(_remember, port.serial_number, unique_id)
+
+
+def _remember(number: str, unique_id: str) -> None:
+    try:
+        known = settings.load().ports
+        for other, numbers in known.items():
+            if other != unique_id and number in numbers:  # an ST-Link that is not part of its board
+                settings.learn(other, ports=[one for one in numbers if one != number])
+        settings.learn(unique_id, ports=sorted({*known.get(unique_id, ()), number}))
+    except SettingsError as error:
+        _logger.info("the port of board %s is not remembered: %s", unique_id, error)
 
 
 def stable_url(port: Port) -> str:

@@ -1,9 +1,9 @@
-"""The serial ports of this machine, with the USB identity of the other end of the cable.
+"""The serial ports of this machine, with their USB identity.
 
 Linux: read from sysfs, under :data:`ROOT`. Other systems: by pyserial.
 
-A board is attached by the virtual COM port of its ST-Link (vendor 0x0483, STMicroelectronics), or by its own USB port. The firmware
-announces itself there as a CDC device of the manufacturer "n6link", with the chip's unique id as USB serial number.
+A board is connected with the virtual COM port of its ST-Link (vendor 0x0483, STMicroelectronics), or with its own USB port. There the
+firmware is a CDC device of the manufacturer "n6link", and its USB serial number is the chip's unique id.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ BOARDS: Final = {
 storage (3754), V3PWR in its boot loader (3755), V3PWR (3757); CDC device of ST's examples (5740), the firmware's default. Source of the
 ST-Link's: ST's technical note TN1235 and the tables of OpenOCD. Older ST-Links are on no board with an STM32N6."""
 MANUFACTURER: Final = "n6link"
-"""USB manufacturer of the firmware, with whatever vendor and product id it was built"""
+"""USB manufacturer of the firmware, with any vendor and product id"""
 
 ROOT: Path = Path("/")
-"""where ``sys``, ``dev``, ``proc`` and ``run`` are; tests write their own"""
+"""folder of ``sys``, ``dev``, ``proc`` and ``run``; tests replace it"""
 _SYSFS: Final = sys.platform == "linux"
 
 
@@ -45,15 +45,15 @@ class Port:
 
     Attributes:
         path: its name in the operating system.
-        kind: what a board of ours is attached by (:data:`ST_LINK` or :data:`USB_CDC`), None for any other port.
-        description: what the operating system says about it.
+        kind: the connection of a board (:data:`ST_LINK` or :data:`USB_CDC`), None for any other port.
+        description: from the operating system.
         vid: USB vendor id; None = not a USB port.
         pid: USB product id; None = not a USB port.
         serial_number: that of the USB device, if it has one.
-        location: place of the USB device in the tree of hubs, such as "1-1.2": what is in one place is one device.
+        location: position of the USB device in the tree of hubs, such as "1-1.2"; ports of one device have the same.
         interface: number of the USB interface; a device with two COM ports has two.
-        address: of the USB device on its bus, another one after each time that it is plugged in; 0 = unknown.
-        manufacturer: of the USB device, as it says.
+        address: of the USB device on its bus, different after each connection; 0 = unknown.
+        manufacturer: from the USB device.
     """
 
     path: str
@@ -69,12 +69,12 @@ class Port:
 
     @property
     def url(self) -> str:
-        """What :func:`n6link.transport.url.open_stream` opens it by."""
+        """Its URL for :func:`n6link.transport.url.open_stream`."""
         return f"serial:{self.path}"
 
     @property
     def unique_id(self) -> str:
-        """That of the board's chip, as ``DeviceInfo.unique_id`` has it, where the port reports it; or empty."""
+        """Of the board's chip, equal to ``DeviceInfo.unique_id``, if the port reports it; else empty."""
         if self.manufacturer != MANUFACTURER or not re.fullmatch(r"([0-9A-Fa-f]{2})+", self.serial_number or ""):
             return ""
         return bytes.fromhex(self.serial_number or "").rstrip(b"\0").hex()
@@ -85,7 +85,7 @@ class Port:
 
 
 def devices() -> list[Port]:
-    """All serial ports of this machine; those that a board may be attached by come first."""
+    """All serial ports of this machine; possible boards are first."""
     found = _from_sysfs(ROOT) if _SYSFS else from_pyserial()
     return sorted(found, key=lambda port: (port.kind is None, _natural(port.path)))
 
@@ -114,7 +114,7 @@ def _from_sysfs(root: Path) -> Iterator[Port]:
     for entry in sorted(folder.iterdir()) if folder.is_dir() else ():
         device = (entry / "device").resolve()
         subsystem = (device / "subsystem").resolve().name
-        # Terminals of the screen have no device. A port of the type 0 was reserved for a chip that is not there.
+        # Terminals of the screen do not have a device. Type 0 is a reserved port whose chip does not exist.
         if not device.is_dir() or subsystem == "platform" or _read(entry / "type") == "0":
             continue
         path = str(root / "dev" / entry.name)
@@ -125,7 +125,7 @@ def _from_sysfs(root: Path) -> Iterator[Port]:
         usb = interface.parent
         numbers = (_read(usb / name) for name in ("idVendor", "idProduct"))
         vid, pid = (int(number, 16) if number else None for number in numbers)
-        if vid is None:  # unplugged since the folder was listed
+        if vid is None:  # unplugged after the folder was listed
             continue
         manufacturer = _read(usb / "manufacturer")
         yield Port(
@@ -160,7 +160,7 @@ def _natural(path: str) -> list[tuple[int, str]]:
 
 
 def _read(path: Path) -> str:
-    """What a file of sysfs contains; empty if it has gone."""
+    """Content of a file in sysfs; empty if it does not exist (any more)."""
     try:
         return path.read_text(errors="replace").strip()
     except OSError:

@@ -1,8 +1,8 @@
-"""Why a serial port cannot be opened, and what to do: who owns it, and which program has it.
+"""Why a serial port cannot be opened, and what to do: who owns it, and which program uses it.
 
-ModemManager, a service of most desktop systems, opens every new port that could be a modem and sends it ``AT`` commands for some seconds.
-Meanwhile nobody else can open the port, and a board gets bytes that are not for it, which it skips. The rules in ``70-n6link.rules`` tell
-ModemManager to leave boards alone, and give the user at the machine the right to open them.
+ModemManager, a service of most desktop systems, opens new ports that could be modems and sends ``AT`` commands for some seconds. During that
+time no other program can open the port, and a board receives bytes that it has to skip. The rules in ``70-n6link.rules`` exclude boards
+from this, and permit the user at the machine to open them.
 """
 
 from __future__ import annotations
@@ -20,47 +20,47 @@ INSTALL: Final = f"n6link devices --udev | sudo tee /etc/udev/rules.d/{RULES.nam
 
 
 def denied(port: str) -> str:
-    """What gives this user the right to open a port."""
+    """What to do if this user is not permitted to open a port."""
     try:
         found = os.stat(port)
-    except OSError:  # it has gone
+    except OSError:  # the port was lost
         return f"connect the board again, or install the rules: {INSTALL}"
     group = _group(found.st_gid)
     if not group or found.st_gid == 0 or found.st_mode & (stat.S_IRGRP | stat.S_IWGRP) != stat.S_IRGRP | stat.S_IWGRP:
-        return f"no group that users are in may open it; install the rules: {INSTALL}"
+        return f"it is not open to a group of users; install the rules: {INSTALL}"
     name, members = group
     if _user() in members:
-        return f"it belongs to the group {name}, which this user is in since the last login: log out and log in again"
+        return f"this user is a member of its group {name}, but not in this session; log out and log in again"
     return f"it belongs to the group {name}; run: sudo usermod -aG {name} $USER, and log in again"
 
 
 def busy(port: str) -> str:
-    """Which program has a port open, and what to do."""
+    """Which program uses a port, and what to do."""
     if holder := _holder(port):
         return f"in use by {holder}; close it"
     if _probed(port):
         return (
-            "in use, and ModemManager is running, which tries new ports for some seconds; wait, or tell it to leave "
-            f"boards alone: {INSTALL}"
+            "in use; ModemManager is running, and opens new ports for some seconds; wait, or install the rules that "
+            f"exclude boards: {INSTALL}"
         )
-    return "in use by another program; close the terminal, IDE or n6link that has it open"
+    return "in use by another program; close the terminal, IDE or n6link program that uses it"
 
 
 def _holder(port: str) -> str:
-    """Name and id of a program that has a port open, if this user may know."""
-    target = os.path.realpath(port)
-    for process in _processes():
+    """Name and id of a program that uses a port, if this user is permitted to see it."""
+    target, here = os.path.realpath(port), str(os.getpid())
+    for process in sorted(_processes(), key=lambda process: process.name == here):
         try:
             if any(os.path.realpath(descriptor) == target for descriptor in (process / "fd").iterdir()):
-                here = process.name == str(os.getpid())
-                return "this program" if here else f"{(process / 'comm').read_text().strip()} (process {process.name})"
+                name = (process / "comm").read_text().strip()
+                return "this program" if process.name == here else f"{name} (process {process.name})"
         except OSError:  # of another user, or ended
             continue
     return ""
 
 
 def _probed(port: str) -> bool:
-    """Whether ModemManager runs, and udev has no rule that keeps it from this port."""
+    """Whether ModemManager runs, and no udev rule excludes this port."""
     try:
         number = os.stat(port).st_rdev
         about = (ports.ROOT / f"run/udev/data/c{os.major(number)}:{os.minor(number)}").read_text()
@@ -78,11 +78,11 @@ def _probed(port: str) -> bool:
 
 
 def _processes() -> list[Path]:
-    return sorted((ports.ROOT / "proc").glob("[0-9]*"))
+    return list((ports.ROOT / "proc").glob("[0-9]*"))
 
 
 def _group(gid: int) -> tuple[str, list[str]] | None:
-    """Name and members of a group; None where there are no groups, or it has no name."""
+    """Name and members of a group; None if the system has no groups, or the group has no name."""
     try:
         import grp
 

@@ -1,12 +1,12 @@
-"""Hot-plug: ports that come and go.
+"""Hot-plug: reports ports that are connected and disconnected.
 
 ::
 
     async for change in n6link.watch():
         print("+" if change.added else "-", change.port)
 
-The list of ports is read again and again, in a thread. It costs less than a millisecond, needs no rights, works on every system, in
-containers, and under asyncio and trio.
+The list of ports is read periodically, in a thread. This takes less than a millisecond, does not require rights, and works on every system,
+in containers, and with asyncio and trio.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from n6link.transport.ports import Port, devices
 
 @dataclass(frozen=True, slots=True)
 class PortChange:
-    """A port has appeared, or has gone.
+    """A port was connected or disconnected.
 
     Attributes:
-        added: whether it is there now.
-        port: what it is, or was.
+        added: connected.
+        port: the port, as it is or was.
     """
 
     added: bool
@@ -35,16 +35,16 @@ class PortChange:
 
 
 async def watch(interval: float = 0.5, *, all_ports: bool = False) -> AsyncGenerator[PortChange, None]:
-    """Reports the ports that are there, and then each one that comes or goes.
+    """Reports the existing ports as connected, and then every change.
 
-    A board that was taken out and put back between two looks is reported as both, on Linux.
+    On Linux, a board that was disconnected and connected again within the interval is reported as both.
 
     Args:
-        interval: seconds between two looks.
-        all_ports: also report ports that no board of ours is attached by.
+        interval: seconds between two readings of the list.
+        all_ports: also report ports that are not those of a board.
 
     Raises:
-        BadInput: the interval is not one.
+        BadInput: the interval is out of range.
     """
     if not 0.01 <= interval <= 3600:
         raise BadInput(f"interval={interval} cannot be used; give 0.01 to 3600 seconds")

@@ -113,9 +113,11 @@ const uint16_t *tud_descriptor_string_cb(uint8_t index, uint16_t language)
     if (index == 0) {
         text[++length] = 0x0409; /* English */
     } else if (index == 3) {
+        /* The unique id as INFO reports it: the host finds the board by either. */
         for (; length < 24; length++) {
-            text[1 + length] =
-                (uint16_t)"0123456789ABCDEF"[id[length / 8] >> (28 - length % 8 * 4) & 15u];
+            const unsigned pair = ((const uint8_t *)id)[length / 2];
+
+            text[1 + length] = (uint16_t)"0123456789ABCDEF"[length % 2 != 0 ? pair & 15u : pair >> 4];
         }
     } else {
         for (; from[length] != '\0'; length++) {
