@@ -23,21 +23,21 @@ def why(phase: Phase = Phase.ASKED, state: int = -1, **counted: Any) -> str:
 @pytest.mark.parametrize(
     ("counted", "says"),
     [
-        ({}, "nothing has arrived since it was asked: is the board powered and connected?"),
+        ({}, "no byte has arrived since the request; check the power and the connection of the board"),
         (
             {"rx_bytes": 40_000, "skipped": 34_998},
-            "34,998 of 40,000 bytes that arrived belong to no frame: another program",
+            "34,998 of 40,000 received bytes are not part of a frame: another program",
         ),
         ({"rx_bytes": 40_000, "skipped": 34_998}, "flow control, 7 bits, CR/LF conversion"),
         (
             {"rx_bytes": 900, "tx_chunks": 100, "retransmits": 97},
-            "3% of the chunks reach the device undamaged; lower the baud",
+            "3% of the chunks arrive at the device undamaged; use a lower baud",
         ),
         (
             {"rx_bytes": 900_000, "rx_chunks": 1, "rx_damaged": 3},
-            "25% of the chunks arrive undamaged; lower the baud rate",
+            "25% of the chunks arrive undamaged; use a lower baud rate",
         ),
-        ({"rx_bytes": 500, "rx_frames": 20, "skipped": 60}, "the device has sent 20 other frames since it was asked"),
+        ({"rx_bytes": 500, "rx_frames": 20, "skipped": 60}, "the device has sent 20 other frames since the request"),
         ({"rx_bytes": 500, "rx_frames": 20, "tx_chunks": 100, "retransmits": 20}, "20 other frames"),
     ],
 )
@@ -49,4 +49,4 @@ def test_what_the_counters_know(counted: dict[str, Any], says: str) -> None:
     ("state", "name"), [(InferState.RUNNING, "RUNNING"), (InferState.QUEUED, "QUEUED"), (9, "state 9")]
 )
 def test_an_inference_that_gets_no_further(state: int, name: str) -> None:
-    assert f"the device reports {name} and gets no further" in why(Phase.ACCEPTED, state, rx_bytes=100, rx_frames=5)
+    assert f"the device reports {name} without progress" in why(Phase.ACCEPTED, state, rx_bytes=100, rx_frames=5)

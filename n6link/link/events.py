@@ -1,4 +1,4 @@
-"""What happens on a link, as :meth:`n6link.link.link.Link.events` tells it. Times are those that its owner gave."""
+"""The events of a link, returned by :meth:`n6link.link.link.Link.events`. Times are those that the owner passed to the link."""
 
 from __future__ import annotations
 
@@ -15,39 +15,39 @@ class Opened:
     """The device has accepted the session."""
 
     hello: HelloReply
-    """what it has announced"""
+    """its limits"""
     fields: dict[FieldTag, str]
-    """and its optional fields"""
+    """its optional fields"""
 
     @property
     def resumed(self) -> bool:
-        """Whether the older session goes on."""
+        """Whether the previous session continues."""
         return bool(self.hello.flags & HelloReplyFlag.RESUMED)
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """There can be no session with this peer."""
+    """A session with this peer is not possible."""
 
     error: N6Error
 
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """The device knows no session any more: it was restarted, or another host has opened one."""
+    """The device does not have the session any more: it was restarted, or another host has opened a session."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A request was answered; not told of COMMIT and INFER, which have events of their own."""
+    """A request was answered; not for COMMIT and INFER, which have other events."""
 
     id: int
     type: MessageType
     payload: bytes
     sent: float
-    """when the request left last"""
+    """time of the last transmission of the request"""
     received: float
-    """when the answer was here"""
+    """time of the arrival of the answer"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,21 +60,21 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """The result of an INFER begins to arrive: the input slot is free."""
+    """The result of an INFER starts to arrive: the input slot is free."""
 
     id: int
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A result is here and has the right digest."""
+    """A result is complete and has the right digest."""
 
     id: int
     header: Result
     records: tuple[ResultRecord, ...]
     data: bytearray
     received: float
-    """when the last chunk was here"""
+    """time of the arrival of the last chunk"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class LogLine:
     level: int
     text: str
     dropped: int
-    """lines that were dropped before this one, since the device started"""
+    """number of lines that were dropped before this one, since the start of the device"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +98,13 @@ class StatsPushed:
 
 @dataclass(frozen=True, slots=True)
 class Stray:
-    """A line of text that stood outside of all frames."""
+    """A line of text outside of all frames."""
 
     text: str
 
 
 Answer: TypeAlias = Reply | Failed | Begun | Received
-"""to the exchange with its id"""
+"""an event of the exchange with its id"""
 Unasked: TypeAlias = LogLine | StatsPushed | Stray
-"""what belongs to no exchange"""
+"""an event that is not part of an exchange"""
 Event: TypeAlias = Opened | Refused | Lost | Answer | Unasked

@@ -1,4 +1,4 @@
-r"""What is under way on a link: a request, an upload, or an inference with its result, known by its id.
+r"""An exchange of a link: a request, an upload, or an inference with its result, identified by its id.
 
 =========  ================================  =============================================================  =========
 phase      event                             action                                                         next
@@ -7,36 +7,35 @@ phase      event                             action                             
 HELD       fewer requests open than allowed  send it                                                        ASKED
 \          upload()                                                                                         SENDING
 SENDING    credits                           send chunks                                                    SENDING
-SENDING    no chunk left                     send COMMIT, and at once the INFER that follows it             ASKED
+SENDING    no chunk left                     send COMMIT, and directly after it the INFER                   ASKED
 SENDING,   NAK                               send these chunks again, before others                         same
 ASKED
-ASKED      ERROR BAD_DIGEST                  send all chunks again, three times at most                     SENDING
-ASKED      reply                             Reply (not told of COMMIT)                                     GONE
+ASKED      ERROR BAD_DIGEST                  send all chunks again, at most three times                     SENDING
+ASKED      reply                             Reply (not for COMMIT)                                         GONE
 ASKED      InferReply                                                                                       ACCEPTED
 ASKED,     DATA: its RESULT was lost         send the INFER again, once                                     same
 ACCEPTED
 ASKED,     RESULT                            Begun                                                          RECEIVING
 ACCEPTED
-RECEIVING  DATA                              place it; NAK a gap that it leaves                             RECEIVING
+RECEIVING  DATA                              store it; NAK a gap before it                                  RECEIVING
 RECEIVING  damaged DATA                      NAK it                                                         RECEIVING
-RECEIVING  all is there, digest good         Received                                                       GONE
-RECEIVING  all is there, digest wrong        NAK everything; the third time Failed                          RECEIVING
+RECEIVING  all chunks there, digest right    Received                                                       GONE
+RECEIVING  all chunks there, digest wrong    NAK all chunks; the third time Failed                          RECEIVING
 ASKED,     repeat()                          send it again                                                  same
 ACCEPTED
 RECEIVING  complain()                        NAK every gap                                                  RECEIVING
 any        other ERROR                       Failed                                                         GONE
-any        withdraw()                                                                                       forgotten
-GONE, or   anything                          drop                                                           same
-forgotten
+any        withdraw()                                                                                       removed
+GONE, or   any event                         drop                                                           same
+removed
 any        the session is resumed            an upload: send all of it again; another request, or an         SENDING,
                                              INFER: send it again, the result is announced again            ASKED
-any        a new session on the same device  the same; an INFER has its upload sent again too               SENDING,
+any        a new session on the same device  the same; the upload of an INFER is also sent again            SENDING,
                                                                                                             ASKED
 =========  ================================  =============================================================  =========
 
-``progress`` belongs to one exchange: it changes when something of *it* has arrived (a new chunk of its result, an answer, a
-state of its inference that is nearer to the end), or when chunks of it have left or were taken by the device, as long as
-they are not sent again and again.
+``progress`` of an exchange changes when data of *this* exchange have arrived (a new chunk of its result, an answer, a later state
+of its inference), or when its chunks were sent or the device has received them. Chunks that are repeated too often do not count.
 """
 
 from __future__ import annotations
@@ -51,11 +50,11 @@ from n6link.protocol import InferFlag, MessageType
 from n6link.protocol.records import Infer, Result, ResultRecord, Return
 
 MAX_TTL: Final = 0xFFFFFFFF
-"""microseconds, 71 minutes: whatever lives longer has no time to live"""
+"""microseconds, 71 minutes: a deadline that is farther away is not sent"""
 
 
 class Phase(enum.Enum):
-    """Of an exchange; see the table. GONE means that the device itself has ended it."""
+    """Phase of an exchange; see the table. GONE: the device itself has ended it."""
 
     HELD = enum.auto()
     SENDING = enum.auto()
@@ -70,18 +69,18 @@ class Inference:
     """An INFER that follows its upload."""
 
     key: int
-    """the same one for each attempt, so that nothing runs twice"""
+    """the same for each attempt, so that the device does not run the inference twice"""
     network: int
     slot: int
     priority: int
     timers: bool
     deadline: float | None
-    """time after which nobody wants the result"""
+    """time after which the result is not used"""
     returns: bytes
     """packed Return records; empty = all outputs whole"""
 
     def pack(self, upload: int, digest: int, now: float) -> bytes:
-        """The body of the request, which leaves now.
+        """The body of the request at the time of its transmission.
 
         Args:
             upload: id of the upload that it follows.
@@ -108,34 +107,34 @@ class Inference:
 
 @dataclass(slots=True, eq=False)
 class Exchange:
-    """One row of the table in time. ``progress`` changes whenever it gets on."""
+    """The state of one exchange; see the table."""
 
     id: int
     type: MessageType
     body: bytes
     phase: Phase
     patience: float
-    """seconds without progress after which its owner gives it up; for :mod:`n6link.link.retry`"""
+    """seconds without progress after which it fails; for :mod:`n6link.link.retry`"""
     upload: Upload | None = None
     download: Download | None = None
     result: tuple[Result, tuple[ResultRecord, ...]] | None = None
     """of a download"""
     sent: float = 0.0
-    """when its request left last"""
+    """time of the last transmission of its request"""
     tries: int = 0
-    """how often its request has left"""
+    """number of transmissions of its request"""
     ahead: int = 0
-    """DATA bytes that were on their way before it"""
+    """DATA bytes on the line before its request"""
     position: int = 0
-    """of this side when its request left first"""
+    """of this side at the first transmission of its request"""
     progress: int = 0
     state: tuple[int, int] = (-1, 0)
-    """of an INFER: InferState and, negative, the depth of the queue, as the device has reported them last"""
+    """of an INFER: the InferState and, as a negative number, the depth of the queue that the device reported last"""
     inference: Inference | None = None
-    """of an INFER that follows an upload: what its body is made of"""
+    """of an INFER that follows an upload: the content of its body"""
     then: Exchange | None = None
-    """of an upload: the INFER that leaves right after its first COMMIT"""
+    """of an upload: the INFER that is sent directly after its first COMMIT"""
     needs: Exchange | None = None
     """of an INFER: the upload that it follows"""
     counted: Mark = (0, 0, 0, 0, 0, 0, 0)
-    """what the link had counted when it began"""
+    """the counters of the link at its start"""

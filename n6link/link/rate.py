@@ -1,12 +1,12 @@
-"""How fast a link answers and carries bytes, measured from its traffic; and so when silence means loss. No clock.
+"""Round trip and rate of a link, measured from its traffic, and the time-outs that follow from them. No clock.
 
-The retransmission time-out of a request is, as in TCP (RFC 6298), the smoothed round trip plus four times its
-deviation, with a floor for hosts that are busy elsewhere; plus the time that the bytes ahead of it need, because on a
-UART an upload takes a hundred times longer than a round trip.
+The retransmission time-out of a request is, as in TCP (RFC 6298), the smoothed round trip plus four times its deviation. It has a
+minimum, because hosts may be busy with other programs. The transmission time of the bytes before the request is added, because on
+a UART an upload takes a hundred times longer than a round trip.
 
-The rate comes from the device's grants, which tell how much it has consumed since it was last idle. Such an average is
-never above what the link can carry, and below it whenever something was lost or the device was busy: of the last few,
-the highest is believed.
+The rate is measured from the device's grants, which report the number of bytes received since the line was last idle. Such a mean is
+never higher than the capacity of the link, but it is lower if bytes were lost or the device was busy: therefore the highest of the
+last means is used.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from collections import deque
 from typing import Final
 
 FIRST_TIMEOUT: Final = 0.5
-"""seconds, before any round trip is known"""
+"""time-out before the first round trip was measured, seconds"""
 FLOOR: Final = 0.05
-"""seconds that a time-out is at least longer than a round trip: event loops and operating systems pause"""
+"""minimum difference between time-out and round trip, seconds: event loops and operating systems have pauses"""
 FIRST_RATE: Final = 100_000.0
-"""bytes a second, before anything is known: about a UART at 921600 baud"""
+"""bytes per second before the first measurement: about a UART at 921600 baud"""
 LOWEST_RATE: Final = 5_000.0
-"""bytes a second that any link carries: half of a UART at 115200 baud"""
+"""minimum bytes per second of any link: half of a UART at 115200 baud"""
 LOWEST_BAUD: Final = 9600
-"""bits per second: a device that reports less is not believed, because time-outs follow from the rate"""
+"""bits per second: a lower value from a device is not used, because time-outs are calculated from the rate"""
 SAMPLES: Final = 16
-"""averages that are remembered"""
+"""number of stored means"""
 BITS_PER_BYTE: Final = 10
 """of a UART: start bit, eight data bits, stop bit"""
 
@@ -34,8 +34,8 @@ class Path:
     """The estimates of one link.
 
     Attributes:
-        pending: DATA bytes of which the device has not told that it took them.
-        rate: bytes a second, host to device; taken for the other direction too.
+        pending: DATA bytes that the device has not yet acknowledged.
+        rate: bytes per second, host to device; also used for the other direction.
         round_trip: smoothed seconds; 0 before the first sample.
     """
 
@@ -50,18 +50,19 @@ class Path:
         self._taken = 0
 
     def set_baud(self, baud: int) -> None:
-        """The device says that it sits behind a UART, which is never faster, nor much slower; 0 = it does not."""
+        """Sets the baud rate that the device reports; 0 = not a UART. The link is never faster, and not much slower."""
         if baud:
             baud = max(baud, LOWEST_BAUD)
             self.rate = self._fastest = baud / BITS_PER_BYTE
             self._slowest = self.rate / 2
 
     def restart(self) -> None:
-        """A session begins: nothing is on its way. What was measured stays."""
+        """A session starts: no byte is on the line. Measurements are kept."""
         self.pending = 0
 
     def answered(self, seconds: float) -> None:
-        """A request that nothing was ahead of, and that was sent once, got its answer."""
+        """A request was answered that had no bytes before it and was sent once (Karn's rule: repeats are ambiguous)."""
+        # Gains of 1/8 and 1/4, and a first deviation of half the round trip: RFC 6298, section 2.
         if not self.round_trip:
             self.round_trip, self._deviation = seconds, seconds / 2
             return
@@ -69,13 +70,14 @@ class Path:
         self.round_trip += (seconds - self.round_trip) / 8
 
     def sent(self, count: int, now: float) -> None:
-        """DATA bytes left for the device."""
+        """DATA bytes were sent to the device."""
+        # The line was idle: the mean of the rate starts again, without the idle time.
         if not self.pending:
             self._begun, self._taken = now, 0
         self.pending += count
 
     def consumed(self, count: int, now: float) -> None:
-        """The device has told that it took DATA bytes."""
+        """The device has acknowledged DATA bytes."""
         count = min(count, self.pending)
         self.pending -= count
         self._taken += count
@@ -84,14 +86,14 @@ class Path:
             self.rate = min(max(*self._rates, self._slowest), self._fastest)
 
     def timeout(self, ahead: int = 0) -> float:
-        """Seconds after which a missing answer means that something was lost.
+        """Seconds after which a missing answer means that bytes were lost.
 
         Args:
-            ahead: bytes that have to pass, in either direction, before the answer can be here.
+            ahead: bytes, in either direction, that must be transferred before the answer.
         """
         base = self.round_trip + max(4 * self._deviation, FLOOR) if self.round_trip else FIRST_TIMEOUT
         return base + self.drain(ahead)
 
     def drain(self, count: int) -> float:
-        """Seconds that so many bytes need."""
+        """Transmission time of ``count`` bytes, seconds."""
         return count / self.rate

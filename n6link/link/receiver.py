@@ -1,7 +1,7 @@
-"""The receiving half of :class:`n6link.link.link.Link`: results as they arrive, and how far the device may send.
+"""The receiving half of :class:`n6link.link.link.Link`: results, and the credits of the device.
 
-Twin of :mod:`n6link.link.sender`. ``seen`` is the highest position of the device that is known: what was sent before it has
-arrived or is lost. The device may send up to ``granted``; a chunk beyond it is not believed.
+The counterpart of :mod:`n6link.link.sender`. ``seen`` is the highest known position of the device: all bytes before it have arrived
+or are lost. The device may send up to ``granted``; a chunk after it is refused.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from n6link.link.transfer import Download, announcement
 from n6link.protocol import MessageType, records
 
 ATTEMPTS: Final = 3
-"""times that a whole result is asked for when only its digest is wrong"""
+"""number of times that a whole result is requested if only its digest is wrong"""
 GAPS: Final = 32
-"""NAKs of one complaint at most"""
+"""maximum number of NAKs per complaint: on a slow line more would delay the repeats that they request"""
 
 
 class Receiver:
-    """See the head of this module.
+    """See the top of this module.
 
     Args:
-        counters: of this end.
-        window: DATA bytes that the host takes in flight.
+        counters: of this side.
+        window: maximum DATA bytes in flight.
         send: queues a small frame.
     """
 
@@ -40,11 +40,11 @@ class Receiver:
         self._chunk = self._most = 0
 
     def begin(self, chunk: int, most: int) -> None:
-        """A session begins or is resumed.
+        """A session is opened or resumed.
 
         Args:
-            chunk: bytes of a chunk.
-            most: bytes of a result at most.
+            chunk: bytes per chunk.
+            most: maximum bytes of a result.
         """
         self._seen, self._granted = 0, self.window
         self._chunk, self._most = chunk, most
@@ -52,19 +52,19 @@ class Receiver:
     # ---- credits
 
     def reached(self, position: int) -> None:
-        """The device says how far it has sent; what is beyond our grant is not believed."""
+        """The device has reported its position; a value after our grant is not used."""
         if distance(position, self._seen) > 0 and distance(position, self._granted) <= 0:
             self._seen = position
 
     def grant(self) -> None:
-        """Allows the device a window of bytes from what is known to have arrived or to be lost."""
+        """Grants the device a window of bytes after the highest known position."""
         self._granted = (self._seen + self.window) & MASK
         self._send(frames.pack(MessageType.CREDIT, 0, records.Credit(limit=self._granted).pack()))
 
     # ---- results
 
     def announced(self, exchange: Exchange, payload: memoryview, now: float) -> list[Begun | Received | Failed]:
-        """A RESULT has come: its bytes will follow.
+        """A RESULT has arrived: its bytes follow.
 
         Raises:
             ValueError: the payload is too short.
@@ -74,6 +74,7 @@ class Receiver:
         except RemoteProtocolError as error:
             return [Failed(exchange.id, error)]
         header, download = result[0], exchange.download
+        # A repeated INFER is answered with the same RESULT again: the chunks that have arrived are kept.
         if download and (download.chunks.length, download.crc) == (header.length, header.crc):
             return []
         exchange.result = result
@@ -84,17 +85,19 @@ class Receiver:
         return [Begun(exchange.id), done] if done else [Begun(exchange.id)]
 
     def data(self, exchange: Exchange | None, payload: memoryview, now: float) -> Received | Failed | None:
-        """A chunk has come, of a result that nobody waits for if exchange is None.
+        """A chunk has arrived; exchange is None if its exchange does not exist any more.
 
         Raises:
-            ValueError: it cannot be a chunk of this result, or is beyond the grant.
+            ValueError: it cannot be a chunk of this result, or is after the grant.
         """
         position, offset, _, chunk = frames.unpack_data(payload)
         end = (position + len(chunk)) & MASK
         if distance(end, self._granted) > 0:
-            raise ValueError(f"a chunk up to position {end} is beyond the grant of {self._granted}")
+            raise ValueError(f"a chunk ends at position {end}, after the grant of {self._granted}")
+        # Chunks of a withdrawn exchange are counted too: they have used up credits.
         if distance(end, self._seen) > 0:
             self._seen = end
+            # At half of the window: a grant arrives before the device must stop, and the frames cost little.
             if distance(end + self.window, self._granted) * 2 >= self.window:
                 self.grant()
         if exchange is None or exchange.download is None:
@@ -108,7 +111,7 @@ class Receiver:
         return None if exchange.download.chunks.left else self._complete(exchange, now)
 
     def damaged(self, exchange: Exchange | None, payload: memoryview) -> None:
-        """A chunk has come whose headers are good and whose bytes are not: asks for it at once.
+        """A chunk has arrived with good headers and damaged bytes: requests it again immediately.
 
         Raises:
             ValueError: it cannot be a chunk of this result.
@@ -120,7 +123,7 @@ class Receiver:
                 self._nak(exchange, *gap)
 
     def complain(self, exchange: Exchange) -> None:
-        """Asks for every chunk that a result lacks."""
+        """Requests every missing chunk of a result."""
         assert exchange.download
         for gap in exchange.download.chunks.gaps()[:GAPS]:
             self._nak(exchange, *gap)
@@ -134,7 +137,7 @@ class Receiver:
             self._nak(exchange, 0, 0)
             return None
         error = RemoteProtocolError(
-            f"the result arrived {ATTEMPTS} times with a wrong digest: its CRC-32 is not {download.crc:#x}"
+            f"the result has arrived {ATTEMPTS} times with a wrong digest: its CRC-32 is not {download.crc:#x}"
         )
         return Failed(exchange.id, error)
 

@@ -1,10 +1,10 @@
-"""The sending half of :class:`n6link.link.link.Link`: what leaves next, and how far the device allows it.
+"""The sending half of :class:`n6link.link.link.Link`: the order of frames, and the device's credits.
 
-Small frames go first. Uploads follow, larger priority first and then in order, each as DATA frames under the device's
-credits, then its COMMIT, and at once the INFER that follows it. At most ``requests`` requests are open; others are held until an answer comes.
+Small frames are sent first. Then uploads are sent, larger priority first and then in order, each as DATA frames within the device's
+credits, then its COMMIT, and directly after it its INFER. At most ``requests`` requests are open; others wait for an answer.
 
-Credits: ``position`` counts the DATA bytes that have left in this session; it never passes ``limit``, which the device
-moves. What it allows beyond its window it has consumed: that tells the rate of the path.
+Credits: ``position`` counts the DATA bytes that were sent in this session. It never exceeds ``limit``, which the device increases.
+``limit`` minus the device's window is the number of bytes that it has received; the rate of the path is calculated from it.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from n6link.protocol import MessageType, records
 from n6link.protocol.codec import Buffer
 
 BATCH: Final = 128 * 1024
-"""DATA bytes of one :meth:`Sender.take` at most"""
+"""maximum DATA bytes per :meth:`Sender.take`: an urgent frame waits for at most this many bytes"""
 
 
 class Sender:
-    """See the head of this module.
+    """See the top of this module.
 
     Attributes:
         path: measured round trip and rate.
-        position: DATA bytes that have left in this session, as an unsigned 32-bit number.
-        acknowledged: how many of them the device has seen.
-        queue: small frames and requests that leave next.
+        position: DATA bytes sent in this session, as an unsigned 32-bit number.
+        acknowledged: how many of them the device has acknowledged.
+        queue: small frames and requests to send next.
     """
 
     def __init__(self, counters: frames.Counters) -> None:
@@ -41,18 +41,18 @@ class Sender:
         self._asked: set[int] = set()
         self._uploads: list[Exchange] = []
         self._flying: dict[int, Exchange] = {}
-        """uploads of which the device has not taken all that has left"""
+        """uploads with sent bytes that the device has not yet acknowledged"""
         self.forget_all()
 
     def forget_all(self) -> None:
-        """Nothing is under way, and nothing is known of the path."""
+        """Removes all exchanges and measurements."""
         self.path = Path()
         self._held.clear()
         self._uploads.clear()
         self.close()
 
     def close(self) -> None:
-        """The session has ended, or waits for an answer to HELLO: nothing may leave, what was held or enqueued stays."""
+        """The session has ended, or waits for an answer to HELLO: nothing is sent; held and enqueued exchanges are kept."""
         self.queue.clear()
         self._asked.clear()
         self._flying.clear()
@@ -61,24 +61,24 @@ class Sender:
         self.path.restart()
 
     def begin(self, requests: int, window: int) -> None:
-        """The device has opened the session: what was held may leave.
+        """The device has opened the session: held requests are sent.
 
         Args:
-            requests: most requests that may be open.
-            window: DATA bytes that the device takes.
+            requests: maximum number of open requests.
+            window: maximum DATA bytes in flight.
         """
         self._requests = requests
         self._window = self._limit = window
         self._release()
 
     def queue_frame(self, frame: bytes) -> None:
-        """A small frame leaves next."""
+        """Sends a small frame next."""
         self.queue.append(frame)
 
     # ---- requests
 
     def hold(self, exchange: Exchange) -> None:
-        """A request leaves as soon as it may."""
+        """Sends a request as soon as the number of open requests allows it."""
         self._held.append(exchange)
         self._release()
 
@@ -88,19 +88,19 @@ class Sender:
         self._release()
 
     def again(self, exchange: Exchange) -> bool:
-        """A request leaves once more; False if it is about to leave anyway."""
+        """Sends a request again; False if it is already in the queue."""
         if exchange in self.queue:
             return False
         self.queue.append(exchange)
         return True
 
     def ask_again(self, exchange: Exchange) -> None:
-        """A request leaves in the new session, in which it is open."""
+        """Sends a request in the new session, where it counts as open."""
         self._asked.add(exchange.id)
         self.again(exchange)
 
     def forget(self, exchange: Exchange) -> None:
-        """Nothing of this exchange leaves any more."""
+        """Removes an exchange: none of its frames is sent any more."""
         self._flying.pop(exchange.id, None)
         if exchange in self._uploads:
             self._uploads.remove(exchange)
@@ -125,19 +125,20 @@ class Sender:
     # ---- uploads
 
     def enqueue(self, exchange: Exchange) -> None:
-        """The open chunks of an upload leave in turn."""
+        """Sends the open chunks of an upload, in order of priority."""
         if exchange not in self._uploads:
             self._uploads.append(exchange)
             self._uploads.sort(key=_order)
 
     def set_limit(self, limit: int, now: float) -> None:
-        """The device allows DATA up to a position; one that it cannot mean is not believed."""
+        """The device allows DATA up to a position; an impossible position is ignored."""
+        # A frame of an earlier session, or a damaged counter, must not stop the link or exceed the device's buffer.
         if abs(distance(limit, self.position)) <= self._window:
             self._limit = limit
             self.acknowledge((limit - self._window) & MASK, now)
 
     def acknowledge(self, position: int, now: float) -> None:
-        """The device has seen our bytes up to a position: the uploads get on to which some of them belong."""
+        """The device has received our bytes up to a position: this is progress of all uploads with bytes in flight."""
         count = distance(position, self.acknowledged)
         if count <= 0:
             return
@@ -168,10 +169,10 @@ class Sender:
     # ---- bytes
 
     def take(self, now: float, budget: int) -> tuple[list[Buffer], list[Exchange]]:
-        """What leaves now: everything small, and chunks of about ``budget`` bytes.
+        """The buffers to send now: all small frames, and chunks of about ``budget`` bytes.
 
         Returns:
-            Buffers in order, and the INFERs whose uploads have left, which have begun with that.
+            Buffers in order, and the INFERs that start because their uploads were sent.
         """
         out = self.take_small(now)
         begun: list[Exchange] = []
@@ -179,6 +180,7 @@ class Sender:
             exchange = self._uploads[0]
             assert exchange.upload
             budget -= self._chunks(exchange, exchange.upload, out, budget, now)
+            # Without room for its COMMIT the upload stays first in the list, so that the order of requests is kept.
             if exchange.upload.chunks.left or (exchange.phase is Phase.SENDING and not self._room):
                 break
             self._uploads.pop(0)
@@ -200,14 +202,15 @@ class Sender:
 
     @staticmethod
     def _follower(upload: Exchange, now: float) -> Exchange | None:
-        """The INFER that follows an upload, which has left for the first time."""
+        """The INFER after an upload that was sent for the first time."""
         follower, upload.then = upload.then, None
         if follower and follower.inference and upload.upload:
             follower.body = follower.inference.pack(upload.id, upload.upload.crc, now)
         return follower
 
     def _frame(self, exchange: Exchange, now: float) -> bytes:
-        """The frame of a request, with our position as it is now."""
+        """The frame of a request, with our present position."""
+        # Built at the time of transmission: PING and COMMIT contain the position, and PING the time.
         body, upload = exchange.body, exchange.upload
         if exchange.type is MessageType.PING:
             body = records.Ping(host_time=int(now * 1e9), position=self.position).pack()
@@ -226,7 +229,7 @@ class Sender:
         return frames.pack(exchange.type, exchange.id, body)
 
     def _chunks(self, exchange: Exchange, upload: Upload, out: list[Buffer], budget: int, now: float) -> int:
-        """Appends DATA frames as budget and credits allow; returns the number of tensor bytes."""
+        """Appends DATA frames within budget and credits; returns the number of tensor bytes."""
         chunks, data, position = upload.chunks, upload.data, self.position
         size, total = chunks.size, 0
         front = frames.header(MessageType.DATA, exchange.id, frames.HEADER_SIZE + size)
@@ -234,7 +237,7 @@ class Sender:
         for offset in taken:
             chunk = data[offset : offset + size]
             count = len(chunk)
-            if count < size:
+            if count < size:  # only the last chunk of a transfer
                 front = frames.header(MessageType.DATA, exchange.id, frames.HEADER_SIZE + count)
             out += frames.pack_data(front, position, offset, upload.slot, chunk)
             position = (position + count) & MASK

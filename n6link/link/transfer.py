@@ -1,7 +1,7 @@
-"""Transfers of one tensor image in chunks: what is still to be sent, or still missing. Pure bookkeeping.
+"""Transfers of one tensor image in chunks: the set of chunks to send, or of missing chunks. Pure bookkeeping.
 
-Both directions keep one byte a chunk. In an :class:`Upload` it says that the chunk is to be sent, in a
-:class:`Download` that it has not come. Selective repeat is then no more than setting some of these bytes again.
+Both directions have one byte per chunk. In an :class:`Upload` it is 1 if the chunk must be sent, in a :class:`Download` if the chunk
+has not arrived. Selective repeat sets some of these bytes again.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from n6link.protocol.records import EpochTime, Result, ResultRecord
 
 _OPEN: Final = 1
 REPEATS: Final = 16
-"""times the size of an upload that may be sent for it before that counts as no progress: a line on which fewer than one
-chunk in sixteen arrives is not usable"""
+"""an upload that has sent this multiple of its size does not count as progress any more: a line on which fewer than one chunk in
+sixteen arrives is not usable"""
 
 
 class Chunks:
@@ -23,7 +23,7 @@ class Chunks:
 
     Attributes:
         length: bytes of the transfer.
-        size: bytes of a chunk, but the last.
+        size: bytes per chunk; the last may be smaller.
         left: number of open chunks.
     """
 
@@ -36,11 +36,11 @@ class Chunks:
         self._flags = bytearray([_OPEN]) * self.left
 
     def next(self, start: int = 0) -> int:
-        """The first open chunk from one on, or -1."""
+        """The first open chunk, beginning with ``start``, or -1."""
         return self._flags.find(_OPEN, start)
 
     def take(self, budget: int, credit: int) -> list[int]:
-        """Closes the first open chunks, until they have ``budget`` bytes, and never more than ``credit``; returns their offsets."""
+        """Closes the first open chunks, about ``budget`` and at most ``credit`` bytes; returns their offsets."""
         flags, taken, index = self._flags, list[int](), self._flags.find(_OPEN)
         while index >= 0 and budget > 0:
             offset = index * self.size
@@ -56,14 +56,14 @@ class Chunks:
         return taken
 
     def close(self, index: int) -> bool:
-        """Takes a chunk off; False if it was closed before."""
+        """Closes a chunk; False if it was already closed."""
         was = self._flags[index]
         self._flags[index] = 0
         self.left -= was
         return was == _OPEN
 
     def open(self, offset: int = 0, length: int = 0) -> int:
-        """Opens the chunks of a byte range (length 0: to the end) again; returns how many were closed."""
+        """Opens the chunks of a byte range (length 0: to the end) again; returns the number of chunks that were closed."""
         first = min(offset // self.size, len(self._flags))
         last = len(self._flags) if not length else min(-(-(offset + length) // self.size), len(self._flags))
         count = last - first - self._flags.count(_OPEN, first, last)
@@ -85,14 +85,14 @@ class Chunks:
 
 
 class Upload:
-    """An image on its way to an input slot.
+    """An image that is sent to an input slot.
 
     Attributes:
-        chunks: those still to be sent.
-        begun: time at which the first chunk left; None before.
-        end: position after the chunk that left last.
-        sent: bytes that have left, those that were sent again included.
-        failures: times that the device had all chunks and found the digest wrong.
+        chunks: the chunks to send.
+        begun: time of transmission of the first chunk; None before.
+        end: position after the last sent chunk.
+        sent: number of sent bytes, including repeats.
+        failures: number of times that the device had all chunks and the digest was wrong.
     """
 
     __slots__ = ("_crc", "begun", "chunks", "data", "end", "failures", "network", "priority", "sent", "slot")
@@ -110,31 +110,31 @@ class Upload:
         self._crc: int | None = None
 
     def again(self, chunk: int) -> None:
-        """All of it is to be sent again, in chunks of another size."""
+        """Opens all of it again, in chunks of another size."""
         self.chunks = Chunks(len(self.data), chunk)
         self.end = 0
 
     @property
     def hopeless(self) -> bool:
-        """Whether so much was sent that sending more is no sign of progress."""
+        """Whether so much was sent that further chunks are not progress."""
         return self.sent > REPEATS * max(len(self.data), 1)
 
     @property
     def crc(self) -> int:
-        """Of all data; computed when it is needed, while the chunks are on their way."""
+        """CRC-32 of all data; computed at first use, while the chunks are transmitted."""
         if self._crc is None:
             self._crc = crc32(self.data)
         return self._crc
 
 
 class Download:
-    """A result on its way from the device.
+    """A result that is received from the device.
 
     Attributes:
         data: the buffer; complete when no chunk is missing.
-        chunks: those still missing.
-        next: the chunk after the last one that came in order.
-        failures: times that all chunks were there and the digest was wrong.
+        chunks: the missing chunks.
+        next: the chunk after the highest chunk so far.
+        failures: number of times that all chunks had arrived and the digest was wrong.
     """
 
     __slots__ = ("_view", "chunks", "crc", "data", "failures", "next")
@@ -148,10 +148,10 @@ class Download:
         self._view = memoryview(self.data)
 
     def place(self, offset: int, chunk: memoryview) -> tuple[bool, list[tuple[int, int]]]:
-        """Takes a chunk in.
+        """Stores a chunk.
 
         Returns:
-            Whether it was missing, and the gaps that it leaves behind it for the first time.
+            Whether it was missing, and the gaps before it that are detected for the first time.
 
         Raises:
             ValueError: it cannot belong to this transfer.
@@ -163,10 +163,10 @@ class Download:
         return new, self._gaps(index, index)
 
     def damaged(self, offset: int, length: int) -> list[tuple[int, int]]:
-        """A chunk has come whose bytes are wrong.
+        """A chunk has arrived with damaged bytes.
 
         Returns:
-            What has to be asked for: the chunk, if it is missing, and the gaps that it leaves behind it for the first time.
+            The ranges to request: the chunk, if it is missing, and the gaps before it that are detected for the first time.
 
         Raises:
             ValueError: it cannot belong to this transfer.
@@ -180,18 +180,19 @@ class Download:
         index, rest = divmod(offset, self.chunks.size)
         whole = self.chunks.length
         if rest or offset >= whole or length != min(self.chunks.size, whole - offset):
-            raise ValueError(f"a chunk of {length} bytes at {offset} is no part of {whole} bytes")
+            raise ValueError(f"a chunk of {length} bytes at offset {offset} is not part of a transfer of {whole} bytes")
         return index
 
     def _gaps(self, index: int, end: int) -> list[tuple[int, int]]:
-        """Missing runs from the next expected chunk to an end; the chunk behind ``index`` is expected next."""
+        """Missing runs from the next expected chunk to an end; the chunk after ``index`` is expected next."""
+        # Each gap is requested once here; if the request or its answer is lost, the time-out requests it again.
         begin = self.next * self.chunks.size
         gaps = [gap for gap in self.chunks.gaps(end) if gap[0] >= begin] if end > self.next else []
         self.next = max(self.next, index + 1)
         return gaps
 
     def verify(self) -> bool:
-        """Whether the complete data have the digest that the device gave; if not, all of them are missing again."""
+        """Whether the complete data have the device's digest; if not, all chunks are missing again."""
         if crc32(self.data) == self.crc:
             return True
         self.failures += 1
@@ -208,7 +209,7 @@ def announcement(payload: memoryview, most: int) -> tuple[Result, tuple[ResultRe
         most: bytes of a result buffer.
 
     Raises:
-        RemoteProtocolError: parts of the result lie outside of it, or it is larger than a result buffer.
+        RemoteProtocolError: parts of the result are outside of it, or it is larger than a result buffer.
         ValueError: the payload is too short.
     """
     header = Result.unpack(payload)
@@ -219,9 +220,12 @@ def announcement(payload: memoryview, most: int) -> tuple[Result, tuple[ResultRe
     end = max((record.offset + record.length for record in records), default=0)
     if header.blocks:
         if header.timer_record < EpochTime.BASE_SIZE:
-            raise RemoteProtocolError(f"the device announces epoch timers of {header.timer_record} bytes each")
+            raise RemoteProtocolError(
+                f"the device announces records of epoch times with {header.timer_record} bytes; "
+                f"they must have {EpochTime.BASE_SIZE} or more"
+            )
         end = max(end, header.timers_offset + header.blocks * header.timer_record)
     if header.length > most or end > header.length:
-        what = f"{header.length} bytes, of which a part ends at {end}, from a buffer of {most}"
+        what = f"{header.length} bytes with a part that ends at {end}, from a buffer of {most} bytes"
         raise RemoteProtocolError(f"the device announces an impossible result: {what}")
     return header, records
