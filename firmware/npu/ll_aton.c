@@ -252,8 +252,9 @@ static uint32_t own_outputs(const n6_aton_network_t *network)
     return total;
 }
 
-/* Whether flash holds the network's weights: 0, N6_ATON_MISSING or N6_ATON_STALE. */
-static uint8_t compare_weights(const n6_aton_t *aton, const n6_aton_network_t *network)
+/* Whether flash holds the network's weights. */
+static void compare_weights(const n6_aton_t *aton, const n6_aton_network_t *network,
+                            n6_network_t *out)
 {
     for (uint8_t i = 0; i < network->parts && aton->crc32 != NULL; i++) {
         const n6_aton_part_t *part = &network->part[i];
@@ -265,9 +266,15 @@ static uint8_t compare_weights(const n6_aton_t *aton, const n6_aton_network_t *n
         while (erased < ERASED && erased < part->size && at[erased] == 0xFF) {
             erased++;
         }
-        return erased == ERASED || erased == part->size ? N6_ATON_MISSING : N6_ATON_STALE;
+        if (erased == ERASED || erased == part->size) {
+            out->state = N6_NETWORK_STATE_WEIGHTS_MISSING;
+            out->reason = "weights are missing, flash is erased there; program them";
+        } else {
+            out->state = N6_NETWORK_STATE_WEIGHTS_STALE;
+            out->reason = "weights in flash are of another build; program those of this one";
+        }
+        return;
     }
-    return 0;
 }
 
 static int describe(const n6_aton_network_t *network, n6_network_t *out, uint32_t *features)
@@ -424,9 +431,6 @@ static int start(void *context, uint16_t index, const void *input, n6_block_time
     if (aton->hung) {
         return -N6_ATON_HUNG;
     }
-    if (n6_aton_unfit[index] != 0) {
-        return -(int)n6_aton_unfit[index];
-    }
     int status = bind_outputs(aton, network->instance);
     if (status != 0) {
         return status;
@@ -524,7 +528,7 @@ int n6_aton_init(n6_aton_t *aton, n6_npu_t *npu, uint16_t *failed)
         if (bytes > aton->output_bytes) {
             aton->output_bytes = bytes;
         }
-        n6_aton_unfit[*failed] = compare_weights(aton, network);
+        compare_weights(aton, network, &n6_aton_description[*failed]);
     }
     return 0;
 }

@@ -65,8 +65,6 @@ typedef struct {
 extern const n6_aton_network_t n6_aton_registry[];
 extern n6_network_t n6_aton_description[];
 extern const uint16_t n6_aton_networks;
-/* For each network: 0, or why it cannot run: N6_ATON_MISSING or N6_ATON_STALE. Written by n6_aton_init(). */
-extern uint8_t n6_aton_unfit[];
 
 /* Why start() or step() failed: the value of NPU_FAULT, and, negative, the result of
  * n6_aton_init(). */
@@ -74,9 +72,7 @@ enum {
     N6_ATON_MISMATCH =
         1, /* the compiled network has not the tables that the registry was written from */
     N6_ATON_UNSUPPORTED = 2, /* an element type or a rank that the protocol cannot describe */
-    N6_ATON_MISSING = 3,     /* flash is erased where weights have to be */
     N6_ATON_HUNG = 4,        /* an epoch block did not end in time: only a restart helps */
-    N6_ATON_STALE = 5,       /* flash holds other weights than those of the build */
     N6_ATON_OUTPUT = 32,     /* + LL_ATON_User_IO_Result_t: the runtime refused an output buffer */
     N6_ATON_INPUT = 16,      /* + LL_ATON_User_IO_Result_t: the runtime refused the input buffer */
 };

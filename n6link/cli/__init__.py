@@ -11,7 +11,21 @@ from typing import Annotated
 
 import typer
 
-from n6link.cli import classify, config, demo, devices, firmware, generate, info, monitor, profile, report, run, sim
+from n6link.cli import (
+    check,
+    classify,
+    config,
+    demo,
+    devices,
+    firmware,
+    generate,
+    info,
+    monitor,
+    profile,
+    report,
+    run,
+    sim,
+)
 from n6link.cli.common import Group
 from n6link.version import __version__
 
@@ -42,6 +56,7 @@ app.command("info")(info.info)
 app.command("run")(run.run)
 app.command("generate")(generate.generate)
 app.command("classify")(classify.classify)
+app.command("check")(check.check)
 app.command("profile")(profile.profile)
 app.command("report")(report.report)
 app.command("monitor")(monitor.monitor)

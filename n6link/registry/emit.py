@@ -18,7 +18,6 @@ const n6_aton_network_t n6_aton_registry[{size}] = {{
 {entries}}};
 n6_network_t n6_aton_description[{size}];
 const uint16_t n6_aton_networks = {count};
-uint8_t n6_aton_unfit[{size}];
 """
 
 

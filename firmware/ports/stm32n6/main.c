@@ -30,7 +30,7 @@ enum {
     ALIGN = 64, /* the NPU's cache line, and twice the CPU's */
     SEND_QUEUE = 8192,
     HUNG_S = 5,
-    RUNTIME_TEXT = 240,
+    RUNTIME_TEXT = 200,
 };
 
 typedef struct {
@@ -133,8 +133,8 @@ static void give_memory(void)
     config.sums = take(&inner, config.total_blocks * sizeof *config.sums);
     config.tx_size = SEND_QUEUE;
     config.tx = take(&inner, config.tx_size);
-    config.chunks = take(&inner, MAX_PAIRS * sizeof *config.chunks *
-                                     N6_SERVER_CHUNK_WORDS(config.slot_size));
+    config.chunks =
+        take(&inner, MAX_PAIRS * sizeof *config.chunks * N6_SERVER_CHUNK_WORDS(config.slot_size));
     aton.output = aton.output_bytes != 0 ? take(big, aton.output_bytes) : NULL;
     uint8_t pairs = 0;
     while (pairs < 2 || (pairs < MAX_PAIRS && big->left >= config.slot_size + config.result_size)) {
@@ -184,25 +184,6 @@ static void restart(void *context)
     board_restart();
 }
 
-/* What the user has to know of a network that cannot run. */
-static char *unfit(char *at, const char *end, uint16_t network)
-{
-    static const struct {
-        uint8_t state;
-        const char *text;
-    } reasons[] = {
-        {N6_ATON_MISSING, ": weights are missing, flash is erased there; program them"},
-        {N6_ATON_STALE, ": weights in flash are of another build; program those of this one"}};
-
-    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++) {
-        if (reasons[i].state == n6_aton_unfit[network]) {
-            at = text_put(text_put(at, end, "; "), end, npu.network[network].name);
-            at = text_put(at, end, reasons[i].text);
-        }
-    }
-    return at;
-}
-
 static void describe_runtime(void)
 {
     char *at = runtime;
@@ -211,9 +192,6 @@ static void describe_runtime(void)
     at = text_put(at, end, "LL_ATON " LL_ATON_VERSION_NAME);
     if (bringup_remark() != NULL) {
         at = text_put(text_put(at, end, "; "), end, bringup_remark());
-    }
-    for (uint16_t i = 0; i < npu.networks; i++) {
-        at = unfit(at, end, i);
     }
     if (!clock_sleeps()) {
         (void)text_put(at, end, "; the CPU does not sleep, its cycle counter would stop");

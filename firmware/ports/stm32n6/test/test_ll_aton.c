@@ -200,7 +200,6 @@ const n6_aton_network_t n6_aton_registry[] = {
 };
 n6_network_t n6_aton_description[2];
 const uint16_t n6_aton_networks = 2;
-uint8_t n6_aton_unfit[2];
 
 /* ---- observers ---- */
 
@@ -378,17 +377,19 @@ static void test_weights(void)
     uint16_t failed;
 
     stub_aton_latency = 0;
-    CHECK(n6_aton_unfit[0] == 0 && n6_aton_unfit[1] == 0);
+    CHECK(npu.network[0].state == 0 && npu.network[1].state == 0 && !npu.network[1].reason);
     memset(ram, 0, sizeof ram);
     CHECK(run(1, slot, NULL) >= 0 && memcmp(ram, initial, sizeof ram) == 0);
     flash[63] ^= 1;
-    CHECK(n6_aton_init(&aton, &npu, &failed) == 0 && n6_aton_unfit[1] == N6_ATON_STALE);
-    CHECK(npu.start(npu.context, 1, slot, NULL) == -N6_ATON_STALE);
+    CHECK(n6_aton_init(&aton, &npu, &failed) == 0 &&
+          npu.network[1].state == N6_NETWORK_STATE_WEIGHTS_STALE);
+    CHECK(npu.network[1].reason != NULL && npu.network[0].reason == NULL);
     CHECK(run(0, slot, NULL) >= 0); /* the other network can */
     memset(flash, 0xFF, sizeof flash);
-    CHECK(n6_aton_init(&aton, &npu, &failed) == 0 && n6_aton_unfit[1] == N6_ATON_MISSING);
+    CHECK(n6_aton_init(&aton, &npu, &failed) == 0 &&
+          npu.network[1].state == N6_NETWORK_STATE_WEIGHTS_MISSING);
     aton.crc32 = NULL; /* nothing is compared */
-    CHECK(n6_aton_init(&aton, &npu, &failed) == 0 && n6_aton_unfit[1] == 0);
+    CHECK(n6_aton_init(&aton, &npu, &failed) == 0 && npu.network[1].state == 0);
 }
 
 int main(void)

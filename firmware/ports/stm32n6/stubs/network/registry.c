@@ -45,4 +45,3 @@ const n6_aton_network_t n6_aton_registry[1] = {
 };
 n6_network_t n6_aton_description[1];
 const uint16_t n6_aton_networks = 1;
-uint8_t n6_aton_unfit[1];

@@ -1,0 +1,135 @@
+"""A golden input: what a network must give for it, and how far a board may be off.
+
+A file ``NAME.golden.npz`` holds arrays ``input:<tensor>``, ``output:<tensor>`` and, for each output, ``tolerance:<tensor>``, the largest
+absolute difference in real values that is still right. Engines round differently: two correct ones differed by up to 0.49 in one cell
+of a pose heatmap, so the tolerance belongs to the network and is not a constant.
+
+The three figures are those of ST's validation report: cosine similarity, Nash-Sutcliffe efficiency (nse, 1 = equal, 0 = no better than
+the reference's mean), and the largest absolute error.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from zipfile import BadZipFile
+
+import numpy as np
+
+from n6link.errors import BadInput
+from n6link.tensors.tensor import Array
+
+_KINDS: Final = ("input", "output", "tolerance")
+
+
+@dataclass(frozen=True, slots=True)
+class Golden:
+    """Inputs, reference outputs and tolerances by the names of the tensors."""
+
+    inputs: Mapping[str, Array]
+    outputs: Mapping[str, Array]
+    tolerances: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How far an output is from its reference."""
+
+    name: str
+    nse: float
+    cosine: float
+    largest: float
+    tolerance: float
+
+    @property
+    def good(self) -> bool:
+        """Within the tolerance; NaN is not."""
+        return self.largest <= self.tolerance
+
+
+def write_golden(path: str | os.PathLike[str], golden: Golden) -> None:
+    """Writes a golden file."""
+    arrays: dict[str, Array] = {f"input:{name}": array for name, array in golden.inputs.items()}
+    arrays |= {f"output:{name}": array for name, array in golden.outputs.items()}
+    arrays |= {f"tolerance:{name}": np.asarray(value) for name, value in golden.tolerances.items()}
+    with Path(path).open("wb") as file:
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+
+
+def read_golden(path: str | os.PathLike[str]) -> Golden:
+    """Reads a golden file.
+
+    Raises:
+        BadInput: it cannot be read, or an output does not have a reference and a tolerance.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays: dict[str, Array] = dict(file)
+    except (OSError, ValueError, EOFError, BadZipFile) as error:
+        raise BadInput(f"{str(path)!r} cannot be read as a golden file: {error}") from error
+    found: dict[str, dict[str, Array]] = {kind: {} for kind in _KINDS}
+    for key, array in arrays.items():
+        kind, _, name = key.partition(":")
+        if kind not in found or not name:
+            raise BadInput(
+                f"{str(path)!r} has an array {key!r}; a golden file has input:, output: and tolerance: arrays"
+            )
+        found[kind][name] = array
+    if not found["input"] or not found["output"] or found["output"].keys() != found["tolerance"].keys():
+        raise BadInput(f"{str(path)!r} must hold inputs, outputs, and one tolerance for each output")
+    tolerances = {name: float(array) for name, array in found["tolerance"].items()}
+    return Golden(found["input"], found["output"], tolerances)
+
+
+def compare(name: str, reference: Array, got: Array, tolerance: float) -> Difference:
+    """The three figures of an output, in float64.
+
+    Raises:
+        BadInput: the shapes differ.
+    """
+    if reference.shape != got.shape:
+        raise BadInput(
+            f"{name} has shape {got.shape}, and its reference {reference.shape}; the golden file is of another network"
+        )
+    one, other = reference.astype(np.float64).ravel(), got.astype(np.float64).ravel()
+    error = float(((one - other) ** 2).sum())
+    spread = float(((one - one.mean()) ** 2).sum())
+    lengths = float(np.linalg.norm(one) * np.linalg.norm(other))
+    return Difference(
+        name,
+        nse=1.0 - error / spread if spread else float(error == 0),
+        cosine=float(one @ other) / lengths if lengths else float(not one.any() and not other.any()),
+        largest=float(np.abs(one - other).max(initial=0.0)),
+        tolerance=tolerance,
+    )
+
+
+def digest(outputs: Mapping[str, Array]) -> int:
+    """CRC-32 of raw outputs, in the order of their names."""
+    value = 0
+    for name in sorted(outputs):
+        value = zlib.crc32(np.ascontiguousarray(outputs[name]).tobytes(), value)
+    return value
+
+
+def likely_cause(first: Mapping[str, Array], second: Mapping[str, Array], known: int | None) -> str:
+    """Why outputs of two runs with the golden input are wrong, as a sentence.
+
+    Args:
+        first: raw outputs of one run.
+        second: of another one.
+        known: digest of this board, build and weights when it was right; None = it was never.
+    """
+    if digest(first) != digest(second):
+        return "two runs differ: likely the cache maintenance of the build, or a clock or voltage that is too high"
+    if all(array.size and (array == array.flat[0]).all() for array in first.values()):
+        return "all values are equal: likely weights are missing, or the NPU may not write (isolation)"
+    if known is not None:
+        return "it was right with this build and these weights: likely the weights in flash have changed, or a clock or voltage"
+    return (
+        "likely weights of another build, or a golden file of another network; program the weights of this build again"
+    )
