@@ -46,7 +46,7 @@ def test_files(tmp_path: Path) -> None:
     again = read_golden(tmp_path / "a.golden.npz")
     assert again.tolerances == {"out": 0.5}
     np.testing.assert_array_equal(again.inputs["in"], golden.inputs["in"])
-    np.savez(tmp_path / "b.npz", **{"input:in": np.ones(1), "output:out": np.ones(1)})
+    np.savez(tmp_path / "b.npz", **{"input:in": np.ones(1), "output:out": np.ones(1)})  # type: ignore[arg-type]
     with pytest.raises(BadInput, match="one tolerance for each output"):
         read_golden(tmp_path / "b.npz")
     np.savez(tmp_path / "c.npz", other=np.ones(1))
