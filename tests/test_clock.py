@@ -175,7 +175,7 @@ def test_while_time_stands_still_the_error_says_so() -> None:
 
 def test_before_the_first_ping_nothing_is_known() -> None:
     clock = ClockMap(HZ)
-    with pytest.raises(LookupError, match="not compared"):
+    with pytest.raises(LookupError, match="not yet compared"):
         clock.to_host(0)
     assert math.isnan(clock.offset)
     assert clock.drift == 0

@@ -130,8 +130,8 @@ def one(where: str, values: dict[str, Any], network: int | None = None) -> Calla
 @pytest.mark.parametrize(
     ("values", "says"),
     [
-        ({"count": 0}, "has announced 2 networks, and lists 0"),
-        ({"first": 7}, "has announced 2 networks"),
+        ({"count": 0}, "announces 2 networks, but lists 0"),
+        ({"first": 7}, "announces 2 networks"),
         ({"count": 9}, "do not fit"),
         ({"record": 12}, "60 bytes or more, not 12"),
     ],
@@ -144,17 +144,17 @@ async def test_a_list_that_contradicts_itself(values: dict[str, Any], says: str)
 @pytest.mark.parametrize(
     ("where", "values", "says"),
     [
-        ("BLOCKS", {"section": Section.POOLS}, "another DESCRIBE than that of BLOCKS"),
-        ("BLOCKS", {"network": 9}, "another DESCRIBE"),
+        ("BLOCKS", {"section": Section.POOLS}, "does not fit DESCRIBE of section BLOCKS"),
+        ("BLOCKS", {"network": 9}, "does not fit DESCRIBE of section"),
         ("BLOCKS", {"count": 5}, "do not fit"),
-        ("BLOCKS", {"total": 2**32 - 1}, "BLOCKS has 4294967295 records; 10 were announced"),
-        ("INPUT_SCALES", {"total": 2**32 - 1, "count": 0}, "another DESCRIBE"),
-        ("POOLS", {"count": 0}, "another DESCRIBE"),
+        ("BLOCKS", {"total": 2**32 - 1}, "BLOCKS has 4294967295 records, but 10 were announced"),
+        ("INPUT_SCALES", {"total": 2**32 - 1, "count": 0}, "does not fit DESCRIBE of section"),
+        ("POOLS", {"count": 0}, "does not fit DESCRIBE of section"),
         ("POOLS", {"record": 4}, "or more, not 4"),
-        ("network", {"input_bytes": 7}, "an input ends after its 7 input bytes"),
-        ("network", {"input_bytes": 2**32 - 1}, "its inputs have 4294967295 bytes, a slot of the device 64"),
-        ("network", {"blocks": 65535}, "65535 epoch blocks; 4096 are possible"),
-        ("network", {"inputs": 2}, "INPUTS has 1 records; 2 were announced"),
+        ("network", {"input_bytes": 7}, "an input ends after the 7 bytes of all inputs"),
+        ("network", {"input_bytes": 2**32 - 1}, "its inputs have 4294967295 bytes, but a slot of the device has 64"),
+        ("network", {"blocks": 65535}, "65535 epoch blocks; at most 4096 are possible"),
+        ("network", {"inputs": 2}, "INPUTS has 1 records, but 2 were announced"),
     ],
 )
 async def test_an_impossible_network_is_set_aside_and_the_other_works(
@@ -173,7 +173,7 @@ async def test_a_page_with_a_hole() -> None:
 
     networks, rejected = await Board(change=change).read_all()
     assert not networks
-    assert "BLOCKS has 10 records, and 8 came" in rejected["net0"]
+    assert "BLOCKS has 10 records, but the device sent 8" in rejected["net0"]
 
 
 async def test_two_networks_of_one_name() -> None:

@@ -1,1 +1,1 @@
-"""What runs a link over a byte stream: tasks, inferences, slots, clocks, subscriptions."""
+"""Runs a link over a byte stream: tasks, inferences, slots, clocks, subscriptions."""

@@ -1,21 +1,21 @@
-"""One time base: the device's clock mapped to the host's monotonic clock, with a stated error.
+"""One time base: converts the device's clock to the host's monotonic clock, with an error bound.
 
-A ping gives an interval: the device read its clock at some moment between *sent* and *received*. Two clocks drift
-apart by at most :data:`MAX_DRIFT`, so an interval seen earlier still holds now if it is widened by drift times age. The
-host time of a device time therefore lies in the *intersection* of all widened intervals: a quick ping narrows it, a slow
-one changes nothing (this is the minimum round trip filter, without a threshold to tune), and half of its width is the
-error bound. Pairs of pings bound the drift itself in the same way, and so narrow the widening.
+A ping returns an interval: the device read its clock at a time between *sent* and *received*. The drift of two clocks is at most
+:data:`MAX_DRIFT`, so an earlier interval is still valid now if it is widened by drift times age. The host time of a device time is
+therefore in the *intersection* of all widened intervals: a fast ping makes it smaller, a slow one does not change it (this is the
+minimum round trip filter, without a threshold), and half of its width is the error bound. Pairs of pings limit the drift itself in
+the same way, which reduces the widening.
 
-If the intersection is empty, one of the clocks has jumped (the host slept, the board's clocks were changed): the map
-starts anew with the last ping.
+If the intersection is empty, one of the clocks has jumped (the host was suspended, the board's clocks were changed): the map starts
+again with the last ping.
 
-The map never goes back: of two moments that had happened when they were asked for, the later one never maps to an earlier time. Each
-estimate is a segment that holds from its ping on; it begins where the one before has led to, but never later than the ping's answer, and
-where the new line lies below that, time stands still until the line has caught up. A map for a restarted board takes the floor of the one
-before.
+The map never goes back: if two times had already passed when they were converted, the later one is never converted to an earlier time.
+Each estimate is a segment that starts at its ping. Its first value is the last value of the previous segment, but not later than the
+answer to the ping. If the new line is below this value, the converted time is constant until the line reaches it. The map of a
+restarted board starts with the last value of the previous map.
 
-While the host sleeps its monotonic clock stands still and the board's goes on. So whoever maps a moment says before when it happened,
-and offers what contradicts the map (:meth:`ClockMap.agrees`) as a ping of its own.
+While the host is suspended, its monotonic clock stops and the board's clock runs. Callers therefore pass a time before which the event
+happened, and add times that contradict the map (:meth:`ClockMap.agrees`) as additional pings.
 """
 
 from __future__ import annotations
@@ -30,27 +30,27 @@ import numpy as np
 from n6link import ambient
 
 MAX_DRIFT: Final = 500e-6
-"""Most that two clocks drift apart, as a ratio: ten times a usual crystal's 50 ppm, so that also the HSI oscillator fits."""
+"""maximum drift of two clocks, as a ratio: ten times a usual crystal's 50 ppm, so that it also covers the HSI oscillator"""
 SAMPLES: Final = 64
 SEGMENTS: Final = 256
 FIRST_PAUSE: Final = 0.1
-"""seconds after the first ping at which a second one bounds the drift better than :data:`MAX_DRIFT` does"""
+"""seconds between the first and the second ping: then the measured limit of the drift is smaller than :data:`MAX_DRIFT`"""
 CLAIM: Final = 1.0
-"""seconds that a ping which is due may take before somebody else makes it"""
+"""seconds after which a ping that is due may be sent by another task, if it was not sent"""
 LONGEST_PAUSE: Final = 10.0
-"""seconds between two pings at most: what oscillators do while they warm up"""
+"""maximum seconds between two pings: short enough for the change of oscillators while they warm up"""
 
 
 @dataclass(frozen=True, slots=True)
 class HostTime:
-    """A moment on ``time.monotonic()``, in seconds, that is right to within plus or minus error."""
+    """A time on ``time.monotonic()``, in seconds, with its maximum error (plus or minus)."""
 
     time: float
     error: float
 
 
 UNKNOWN: Final = HostTime(float("nan"), float("inf"))
-"""a moment that nobody has told"""
+"""an unknown time"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,21 +58,21 @@ class _Segment:
     begin: float
     """device seconds"""
     floor: float
-    """host seconds below which this segment does not go"""
+    """minimum host time of this segment, seconds"""
     offset: float
     rate: float
     """host = offset + rate * (device - begin)"""
     error: float
     spread: float
-    """growth of the error with time away from begin"""
+    """growth of the error per second of distance from begin"""
 
 
 class ClockMap:
-    """From ticks of one device, since one start-up, to the host's monotonic clock.
+    """Converts ticks of one device, since one start, to the host's monotonic clock.
 
     Args:
-        tick_hz: ticks a second of the device's clock.
-        floor: host time below which nothing is mapped; :attr:`newest` of the map before a restart.
+        tick_hz: ticks per second of the device's clock.
+        floor: minimum host time of all results; :attr:`newest` of the map before a restart.
     """
 
     def __init__(self, tick_hz: float, *, floor: float = float("-inf")) -> None:
@@ -82,10 +82,10 @@ class ClockMap:
         self._segments: deque[_Segment] = deque(maxlen=SEGMENTS)
         self._claimed = float("-inf")
         self._asked = self._given = float("-inf")
-        """the latest moment that was asked for, in device seconds, and the latest answer"""
+        """the latest converted device time, in device seconds, and its host time"""
 
     def add(self, sent: float, ticks: int, received: float) -> None:
-        """A ping: host time before it left, device time in the reply, host time at which the reply was read."""
+        """Adds a ping: host time before its transmission, device time in the reply, host time after the reply was read."""
         device = ticks / self.tick_hz
         back = bool(self._samples) and device < self._samples[-1][0]
         self._samples.append((device, sent, received))
@@ -98,7 +98,7 @@ class ClockMap:
         if self._segments:
             begin = max(begin, self._segments[-1].begin)
             self._floor = min(self._at(begin)[1], max(received, self._given))
-        if back:  # the device's older times mean nothing any more
+        if back:  # the device's clock has gone back: its earlier times are not comparable any more
             self._segments.clear()
             begin, self._asked = device, float("-inf")
         offset, rate, error, spread = line
@@ -106,7 +106,7 @@ class ClockMap:
         self._segments.append(_Segment(begin, self._floor, offset + rate * late, rate, error + spread * late, spread))
 
     def agrees(self, sent: float, ticks: int, received: float) -> bool:
-        """Whether a device time may lie between two host times; else it should be added, as a ping."""
+        """Whether a device time can be between two host times; if not, add it as a ping."""
         if not self._segments or ticks / self.tick_hz <= self._segments[-1].begin:
             return True
         mapped = self.to_host(ticks)
@@ -117,14 +117,14 @@ class ClockMap:
 
         Args:
             ticks: of the device's clock.
-            before: host time at which the moment had surely happened. Of moments asked for with it, a later device time never maps to an
-                earlier host time, whenever the two are asked.
+            before: a host time after the event. For all times that are converted with it, a later device time is never converted to an
+                earlier host time, in any order of calls.
 
         Raises:
             LookupError: there was no ping yet.
         """
         if not self._segments:
-            raise LookupError("the clocks were not compared yet")
+            raise LookupError("the clocks were not yet compared; call ping() first")
         device = ticks / self.tick_hz
         segment, mapped = self._at(device)
         error = segment.error + segment.spread * abs(device - segment.begin)
@@ -135,7 +135,7 @@ class ClockMap:
 
     @property
     def due(self) -> float:
-        """The host time at which another ping tells something new: pauses double while the drift becomes known."""
+        """The host time of the next useful ping: the intervals double while the drift is measured."""
         if not self._samples:
             return float("-inf")
         _, first, _ = self._samples[0]
@@ -143,7 +143,7 @@ class ClockMap:
         return last + min(max(last - first, FIRST_PAUSE), LONGEST_PAUSE)
 
     def claim(self, now: float) -> bool:
-        """Whether another ping is due; whoever is told so makes it, and for a while nobody else is."""
+        """Whether another ping is due. If so, the caller must send it; for other callers it is then not due for a while."""
         if now < max(self.due, self._claimed + CLAIM):
             return False
         self._claimed = now
@@ -151,7 +151,7 @@ class ClockMap:
 
     @property
     def newest(self) -> float:
-        """The latest host time that this map may have given: the floor for the map of a restarted device."""
+        """The latest host time that this map can have returned: the floor for the map of a restarted device."""
         return ambient.monotonic() if self._segments else self._floor
 
     @property
@@ -161,7 +161,7 @@ class ClockMap:
 
     @property
     def drift(self) -> float:
-        """How much faster the host's clock runs, as a ratio (1e-6 = 1 ppm); 0 before it is known."""
+        """Relative difference of the host's clock rate (1e-6 = 1 ppm faster); 0 before it is known."""
         return self._segments[-1].rate - 1 if self._segments else 0.0
 
     @property
@@ -174,19 +174,20 @@ class ClockMap:
         return segment.offset + segment.rate * (device - segment.begin)
 
     def _at(self, device: float) -> tuple[_Segment, float]:
-        """The segment that holds at a device time, and the host time there."""
+        """The segment for a device time, and the host time of this device time."""
         segment = self._segments[-1]
         if device >= segment.begin:
             return segment, max(self._line(segment, device), segment.floor)
         index = bisect_right(self._segments, device, key=lambda segment: segment.begin)
         segment = self._segments[max(index - 1, 0)]
         line = self._line(segment, device)
-        if not index:  # older than everything: no floor can be needed
+        if not index:  # before the first segment: a minimum is not required
             return segment, line
         return segment, min(max(line, segment.floor), max(self._segments[index].floor, segment.floor))
 
     def _intersect(self, device: float) -> tuple[float, float, float, float] | None:
         """Offset, rate, error and spread at a device time; None if the pings contradict each other."""
+        # All pairs: 64 x 64 values take less time in numpy than a search for the pairs that matter.
         at, sent, received = np.array(self._samples).T
         slowest, fastest = 1 - MAX_DRIFT, 1 + MAX_DRIFT
         span = at[None, :] - at[:, None]

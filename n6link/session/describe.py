@@ -1,8 +1,8 @@
-"""Reading the description of every network that a device has: LIST, and the pages of DESCRIBE.
+"""Reads the descriptions of all networks of a device: LIST, and the pages of DESCRIBE.
 
-First pages of all sections of a network are asked for at once, then all the others; the link keeps as many in flight as the
-device allows. Nothing is asked for, or allocated, that the counts in NetworkRecord do not announce and the limits here do not
-permit. A network whose description is impossible is set aside, with the reason; the others can be used.
+For each network, the first pages of all sections are requested together, then all other pages; the link keeps as many requests open
+as the device allows. Requests and memory are limited by the counts in NetworkRecord and by the limits here. A network with an
+impossible description is rejected with the reason; the others can be used.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ R = TypeVar("R", bound=Record)
 Ask: TypeAlias = Callable[[Sequence[tuple[MessageType, bytes]]], Awaitable[list[Reply]]]
 
 MAX_NETWORKS: Final = 256
-"""networks of one device"""
+"""maximum number of networks per device"""
 MAX_BLOCKS: Final = 4096
-"""epoch blocks of one network; the largest that is known has 409"""
+"""maximum number of epoch blocks per network; the largest known network has 409"""
 MAX_SCALES: Final = 65536
-"""per-channel scales of all inputs, or of all outputs, of one network"""
+"""maximum number of per-channel scales of all inputs, or of all outputs, of one network"""
 BATCH: Final = 64
-"""pages that are asked for at once"""
+"""number of pages that are requested together"""
 _RECORD: Final[dict[Section, type[Record]]] = {
     Section.INPUTS: records.TensorRecord,
     Section.OUTPUTS: records.TensorRecord,
@@ -47,16 +47,16 @@ async def read(ask: Ask, count: int, device: DeviceInfo) -> tuple[list[NetworkIn
     """The networks of a device.
 
     Args:
-        ask: asks several things at once.
-        count: how many networks the device has announced.
-        device: what it says of itself.
+        ask: sends several requests at the same time.
+        count: the number of networks that the device announces.
+        device: the device.
 
     Returns:
-        Those that can be used; and by name why others cannot.
+        The networks that can be used, and the reason for each other network, by name.
 
     Raises:
-        RemoteProtocolError: the list of networks contradicts itself.
-        N6Error: as ask raises.
+        RemoteProtocolError: the list of networks contains a contradiction.
+        N6Error: an error of ask.
     """
     networks: list[NetworkInfo] = []
     rejected: dict[str, str] = {}
@@ -75,7 +75,7 @@ async def read(ask: Ask, count: int, device: DeviceInfo) -> tuple[list[NetworkIn
 
 async def _networks(ask: Ask, count: int) -> list[records.NetworkRecord]:
     if count > MAX_NETWORKS:
-        raise RemoteProtocolError(f"the device announces {count} networks; {MAX_NETWORKS} are possible")
+        raise RemoteProtocolError(f"the device announces {count} networks; at most {MAX_NETWORKS} are possible")
     networks: list[records.NetworkRecord] = []
     while len(networks) < count:
         payload = (await ask([(MessageType.LIST, records.List(first=len(networks)).pack())]))[0].payload
@@ -83,29 +83,29 @@ async def _networks(ask: Ask, count: int) -> list[records.NetworkRecord]:
             page = records.ListReply.unpack(payload)
             found = records.NetworkRecord.unpack_all(payload, page.count, page.head, page.record)
         except ValueError as error:
-            raise RemoteProtocolError(f"the device lists its networks in a reply that is malformed: {error}") from error
+            raise RemoteProtocolError(f"the device's list of networks is malformed: {error}") from error
         if page.first != len(networks) or not found:
-            raise RemoteProtocolError(f"the device has announced {count} networks, and lists {len(networks)}")
+            raise RemoteProtocolError(f"the device announces {count} networks, but lists {len(networks)}")
         networks += found
     return networks[:count]
 
 
 def _check(network: records.NetworkRecord, device: DeviceInfo) -> None:
-    """Checks the counts and sizes that the rest relies on.
+    """Checks counts and sizes before they are used.
 
     Raises:
         RemoteProtocolError: one of them is impossible.
     """
     if network.input_bytes > device.slot_size:
         raise RemoteProtocolError(
-            f"its inputs have {network.input_bytes} bytes, a slot of the device {device.slot_size}"
+            f"its inputs have {network.input_bytes} bytes, but a slot of the device has {device.slot_size}"
         )
     if network.blocks > MAX_BLOCKS:
-        raise RemoteProtocolError(f"it has {network.blocks} epoch blocks; {MAX_BLOCKS} are possible")
+        raise RemoteProtocolError(f"it has {network.blocks} epoch blocks; at most {MAX_BLOCKS} are possible")
 
 
 def _expected(network: records.NetworkRecord) -> dict[Section, int | None]:
-    """Records, or bytes, that each section must have; None = at most :data:`MAX_SCALES`."""
+    """The number of records, or bytes, of each section; None = at most :data:`MAX_SCALES`."""
     return {
         Section.INPUTS: network.inputs,
         Section.OUTPUTS: network.outputs,
@@ -119,7 +119,7 @@ def _expected(network: records.NetworkRecord) -> dict[Section, int | None]:
 
 @dataclass(slots=True)
 class _Found:
-    """What has come of one section."""
+    """The received part of one section."""
 
     total: int
     records: list[Record]
@@ -142,15 +142,17 @@ async def _sections(ask: Ask, network: records.NetworkRecord) -> dict[Section, _
     rest: list[tuple[Section, int]] = []
     for (section, expected), found in zip(_expected(network).items(), sections.values(), strict=True):
         if found.total != expected if expected is not None else found.total > MAX_SCALES:
-            announced = f"{expected} were announced" if expected is not None else f"{MAX_SCALES} are possible"
-            raise RemoteProtocolError(f"the section {section.name} has {found.total} records; {announced}")
+            announced = f"{expected} were announced" if expected is not None else f"at most {MAX_SCALES} are possible"
+            raise RemoteProtocolError(f"section {section.name} has {found.total} records, but {announced}")
         step = found.count
         rest += [(section, first) for first in range(step, found.total, step)] if step else []
     for at in range(0, len(rest), BATCH):
         await _pages(ask, network, sections, rest[at : at + BATCH])
     for section, found in sections.items():
         if found.count != found.total:
-            raise RemoteProtocolError(f"the section {section.name} has {found.total} records, and {found.count} came")
+            raise RemoteProtocolError(
+                f"section {section.name} has {found.total} records, but the device sent {found.count}"
+            )
     return sections
 
 
@@ -167,7 +169,9 @@ async def _pages(
         if (page.network, page.section, page.first) != (index, section, first) or (
             page.total > first and not page.count
         ):
-            raise RemoteProtocolError(f"the device answers another DESCRIBE than that of {section.name} from {first}")
+            raise RemoteProtocolError(
+                f"the device's reply does not fit DESCRIBE of section {section.name} from record {first}"
+            )
         found.total = page.total
         if not page.count:
             continue
@@ -186,7 +190,7 @@ def _info(network: records.NetworkRecord, sections: dict[Section, _Found], devic
 
     inputs = tensors(Section.INPUTS, Section.INPUT_SCALES)
     if any(spec.offset + spec.size > network.input_bytes for spec in inputs):
-        raise RemoteProtocolError(f"an input ends after its {network.input_bytes} input bytes")
+        raise RemoteProtocolError(f"an input ends after the {network.input_bytes} bytes of all inputs")
     return NetworkInfo(
         index=network.index,
         name=network.name,
@@ -204,7 +208,7 @@ def _info(network: records.NetworkRecord, sections: dict[Section, _Found], devic
 
 
 def _by_name(specs: Sequence[TensorSpec]) -> Mapping[str, TensorSpec]:
-    """Tensors by name; a name that comes twice gets a number."""
+    """Tensors by name; if a name is used twice, the second gets a number."""
     named: dict[str, TensorSpec] = {}
     for spec in specs:
         name = spec.name

@@ -1,4 +1,4 @@
-"""What a device says of itself and of its networks: :class:`DeviceInfo`, :class:`NetworkInfo`."""
+"""The description of a device and of its networks: :class:`DeviceInfo`, :class:`NetworkInfo`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ E = TypeVar("E", bound=Coded)
 
 _NO_TEMPERATURE: Final = int(Limit.NO_TEMPERATURE)
 SLOW_BAUD: Final = 10_000_000
-"""bits per second up to which a UART is slow: 1 MB/s, where a float heatmap takes longer than a network"""
+"""maximum bit rate of a slow UART: with 1 MB/s or less the transfer of a float heatmap takes longer than the network"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Ping:
 
     @property
     def error(self) -> float:
-        """The offset is wrong by at most this, however unequal the two ways are."""
+        """Maximum error of the offset, for any ratio of the two directions' times."""
         return self.rtt / 2
 
 
@@ -63,7 +63,7 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class DeviceInfo:
-    """Board, firmware and limits of a device, as they were at connecting; rates are Hz, sizes bytes, times seconds."""
+    """Board, firmware and limits of a device, read when it was opened; rates in Hz, sizes in bytes, times in seconds."""
 
     board: str
     firmware: str
@@ -71,16 +71,16 @@ class DeviceInfo:
     build: str
     """build id"""
     protocol: str
-    """version of the protocol that it speaks"""
+    """version of the protocol that it uses"""
     unique_id: str
     """of the chip, hexadecimal; empty if unknown"""
     boot_nonce: int
-    """another number means that the device was restarted"""
+    """random number; it changes when the device is restarted"""
     uptime: float
     tick_hz: int
-    """rate of the clock in which the device measures"""
+    """rate of the clock for the device's times"""
     cpu_hz: int
-    """0 = unknown, as all rates"""
+    """0 = unknown, for all rates"""
     npu_hz: int
     bus_hz: int
     baud: int
@@ -91,7 +91,7 @@ class DeviceInfo:
     """degrees Celsius"""
     reset_cause: ResetCause
     timer_source: TimerSource
-    """what counts the epoch timers"""
+    """source of the epoch times"""
     features: tuple[Feature, ...]
     slots: int
     """input slots"""
@@ -102,9 +102,9 @@ class DeviceInfo:
     chunk: int
     """bytes of tensor in one frame"""
     window: int
-    """bytes of tensors that the device takes in flight"""
+    """maximum bytes of tensors in flight to the device"""
     requests: int
-    """requests that may be open at once"""
+    """maximum number of open requests"""
     runtime: str
     """name and version of the network runtime"""
     fault_record: str
@@ -113,7 +113,7 @@ class DeviceInfo:
 
     @classmethod
     def parse(cls, opened: Opened, payload: bytes) -> DeviceInfo:
-        """Of the session that was opened and the payload of an INFO reply.
+        """Creates it from the opened session and the payload of an INFO reply.
 
         Raises:
             ValueError: the payload is too short.
@@ -153,50 +153,50 @@ class DeviceInfo:
 
     @property
     def slow(self) -> bool:
-        """The link is a UART that is slow beside the networks: results are better reduced."""
+        """Whether the link is slow compared with the networks, so that reduced results are faster."""
         return 0 < self.baud <= SLOW_BAUD
 
     @property
     def simulated(self) -> bool:
-        """There is no NPU behind the link: times say nothing about a board."""
+        """Whether the device does not have an NPU: its times are not those of a board."""
         return Feature.SIMULATED in self.features
 
 
 def celsius(tenths: int) -> float | None:
-    """A temperature of the wire in degrees Celsius; None if the board has no sensor."""
+    """A temperature in tenths of degrees Celsius, as a float; None if the board does not have a sensor."""
     return None if tenths == _NO_TEMPERATURE else tenths / 10
 
 
 @dataclass(frozen=True, slots=True)
 class NetworkInfo:
-    """A network that a device has loaded, as it was at connecting."""
+    """A network of a device, read when the device was opened."""
 
     name: str
-    """as its firmware calls it"""
+    """name in the firmware"""
     index: int
-    """by which the protocol names it"""
+    """its number in the protocol"""
     digest: int
-    """changes whenever the network or its description does"""
+    """changes if the network or its description changes"""
     input_bytes: int
-    """of all inputs together, as they are uploaded"""
+    """size of an upload: all inputs"""
     output_bytes: int
     inputs: Mapping[str, TensorSpec]
     """tensors by name, in order"""
     outputs: Mapping[str, TensorSpec]
     pools: tuple[Pool, ...]
-    """memory that it uses"""
+    """memory pools that it uses"""
     epochs: EpochTable
     """its epoch blocks"""
     timer_source: TimerSource
-    """what counts their times"""
+    """source of their times"""
     device: DeviceInfo
-    """that has loaded it"""
+    """the device"""
     card_text: str
     """the card that its firmware reports: TOML, may be empty"""
     card: Card | None = None
-    """what its tensors mean; None = nobody said, or in a way that cannot be used"""
+    """the description of its tensors; None = there is none, or it cannot be used"""
     card_problem: str = ""
-    """what is wrong with the card that the firmware reports; empty = nothing"""
+    """the error in the card that the firmware reports; empty = no error"""
 
 
 def _known(value: E | int, otherwise: E) -> E:
@@ -204,7 +204,7 @@ def _known(value: E | int, otherwise: E) -> E:
 
 
 def _regions(lines: str) -> tuple[Region, ...]:
-    """Regions of the lines "name used total"; lines of another form are skipped."""
+    """Regions from lines with "name used total"; other lines are skipped."""
     regions: list[Region] = []
     for line in lines.splitlines():
         name, *numbers = line.rsplit(maxsplit=2)

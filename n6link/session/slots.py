@@ -1,11 +1,11 @@
-"""The input slots of a device, which the host deals out.
+"""Allocates the input slots of a device.
 
-Whoever waits is served in this order: larger priority; then the network that was served longest ago, so that networks
-share the NPU fairly however many frames one of them has waiting; then as they came.
+Waiting inferences are served in this order: larger priority; then the network that was served longest ago, so that networks share
+the NPU equally for any number of waiting frames; then in order of arrival.
 
-Where a device has three slots or more, the last free one is kept for work of larger priority than all that holds the others:
-a control inference then sends its input while bulk ones compute, and is the next on the NPU. Of two slots none is kept, since
-two are what it takes to upload and to compute at once.
+If a device has three or more slots, the last free one is reserved for work with a larger priority than all work in the other slots:
+the input of an urgent inference is then uploaded while others compute, and it is the next on the NPU. With two slots, none is
+reserved, because two slots are required to upload and compute at the same time.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class _Waiter:
 
 
 class SlotPool:
-    """See the head of this module."""
+    """See the top of this module."""
 
     def __init__(self, count: int) -> None:
         self._free = list(range(count))
@@ -34,10 +34,10 @@ class SlotPool:
         self._waiting: list[_Waiter] = []
         self._turns = 0
         self._served: dict[int, int] = {}
-        """number of its last turn, by network"""
+        """sequence number of its last allocation, by network"""
 
     async def acquire(self, priority: int = 0, network: int = 0) -> int:
-        """A slot that belongs to the caller until it is released."""
+        """A slot for the caller, until it is released."""
         waiter = _Waiter(priority, network)
         self._waiting.append(waiter)
         self._deal()
@@ -47,6 +47,7 @@ class SlotPool:
         try:
             await waiter.ready.wait()
         except BaseException:
+            # Cancelled at the moment of the allocation: the slot would be lost.
             if waiter.slot is None:
                 self._waiting.remove(waiter)
             else:
@@ -56,7 +57,7 @@ class SlotPool:
         return waiter.slot
 
     def release(self, slot: int) -> None:
-        """Gives a slot to the next in order."""
+        """Frees a slot; the next waiting inference gets it."""
         del self._held[slot]
         self._free.append(slot)
         self._deal()

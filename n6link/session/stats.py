@@ -1,4 +1,4 @@
-"""What the device counts: one STATS reply or event as plain dataclasses. Epoch timers are in :mod:`n6link.epochs.timers`.
+"""Statistics of the device: one STATS reply or event as plain dataclasses. Epoch times are in :mod:`n6link.epochs.timers`.
 
 All times are seconds of the device clock; all counters count since :attr:`Stats.since`.
 """
@@ -14,7 +14,7 @@ from n6link.session.info import celsius
 
 @dataclass(frozen=True, slots=True)
 class LinkStats:
-    """The device's end of the link: it receives what the host sends. Names are those of StatsReply, as in :class:`n6link.link.frames.Counters`."""
+    """The device's side of the link (rx: from the host). Names are those of StatsReply, as in :class:`n6link.link.frames.Counters`."""
 
     rx_bytes: int
     tx_bytes: int
@@ -23,14 +23,14 @@ class LinkStats:
     header_errors: int
     payload_errors: int
     skipped: int
-    """bytes skipped while searching a frame"""
+    """bytes skipped during the search for a frame"""
     resyncs: int
     naks_sent: int
     naks_received: int
     retransmits: int
     duplicates: int
     credits_used: int
-    """tensor bytes sent and not yet granted again by the host"""
+    """tensor bytes that were sent and that the host has not yet granted again"""
 
     @property
     def errors(self) -> int:
@@ -40,7 +40,7 @@ class LinkStats:
 
 @dataclass(frozen=True, slots=True)
 class NetworkStats:
-    """One network. Times are of runs that ended well."""
+    """One network. Times are those of successful runs."""
 
     index: int
     runs: int
@@ -54,11 +54,11 @@ class NetworkStats:
     min: float
     max: float
     waited: float
-    """time that the runs waited in the queue, in all"""
+    """total waiting time of the runs in the queue"""
 
     @property
     def mean(self) -> float:
-        """Mean time of a run; 0 before the first."""
+        """Mean time per run; 0 before the first."""
         return self.total / self.runs if self.runs else 0.0
 
 
@@ -81,7 +81,7 @@ class Stats:
 
     @classmethod
     def parse(cls, payload: Buffer, tick_hz: int) -> Stats:
-        """Reads the payload of a STATS frame, which has one page of the networks.
+        """Reads the payload of a STATS frame, with one page of the networks.
 
         Raises:
             ValueError: it is too short.
@@ -104,7 +104,7 @@ class Stats:
 
 
 class StatsPages:
-    """Joins the pages of a reading, each of which is one frame."""
+    """Joins the pages of a reading; each page is one frame."""
 
     def __init__(self, tick_hz: int) -> None:
         self._tick_hz = tick_hz
@@ -112,11 +112,11 @@ class StatsPages:
 
     @property
     def known(self) -> int:
-        """Networks of the reading that have come so far: the first one of the next page."""
+        """Number of networks received so far: the first index of the next page."""
         return len(self._reading.networks) if self._reading else 0
 
     def add(self, payload: Buffer) -> Stats | None:
-        """Takes a page; returns the reading if it is complete. A page that does not continue the last one is dropped.
+        """Adds a page; returns the reading if it is complete. A page that does not continue the last one is dropped.
 
         Raises:
             ValueError: the payload is too short.
