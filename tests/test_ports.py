@@ -8,11 +8,12 @@ from types import SimpleNamespace
 
 import anyio
 import pytest
+from e2e_fixtures import board
 from lines import Line, Usb
 from serial.tools import list_ports
 
 import n6link
-from n6link import NoDeviceError, SettingsError, TransportError, settings
+from n6link import N6Device, NoDeviceError, SettingsError, TransportError, settings
 from n6link.transport import discovery, ports, rights
 from n6link.transport.url import open_stream
 
@@ -142,7 +143,7 @@ def test_an_st_link_with_two_ports_is_one_board(usb: Usb) -> None:
     usb.plug("ttyACM1", "0483:3753", "A", interface=3)
     usb.plug("ttyACM2", "0483:3753", "A", interface=1)
     assert found_boards() == [("", ["ttyACM2", "ttyACM1"])]
-    assert discovery.find("a").path.endswith("ttyACM2")
+    assert discovery.find("a")[0].path.endswith("ttyACM2")
 
 
 async def test_the_one_board_is_taken(usb: Usb, line: Line) -> None:
@@ -246,6 +247,32 @@ async def test_a_unique_id_needs_the_settings(usb: Usb, monkeypatch: pytest.Monk
     for url in (None, "serial:AB12"):
         with pytest.raises(SettingsError, match="version = 7"):
             await open_stream(url)
+
+
+# ------------------------------------------------------------------------------------------- what is learnt
+
+
+async def test_the_board_at_an_st_link_is_remembered(usb: Usb, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A virtual board at a port that looks like that of an ST-Link."""
+    monkeypatch.setenv("N6LINK_CONFIG", str(usb.root / "settings.toml"))
+    with board("--pty") as virtual:
+        path = usb.plug("ttyACM0", ST_LINK, "0039AB", node=virtual.url.removeprefix("serial:"))
+        async with N6Device(f"serial:{path}") as device:
+            unique_id = device.info.unique_id
+        assert settings.load().ports == {unique_id: ("0039AB",)}
+        async with N6Device(f"serial:{unique_id}") as device:
+            assert device.info.unique_id == unique_id
+        settings.change(f"learnt.{unique_id}.ports", "0050")
+        settings.change("learnt.ab12.ports", "0039AB")
+        with pytest.raises(
+            NoDeviceError, match=f"ttyACM0 .* has the unique id {unique_id}, and not ab12; its ST-Link was moved"
+        ):
+            async with N6Device("serial:AB12"):
+                pass
+        assert settings.load().ports == {"ab12": (), unique_id: ("0039AB", "0050")}, "the next time is right"
+        (usb.root / "settings.toml").write_text("version = 2")
+        async with N6Device(f"serial:{path}") as device:
+            assert device.info.unique_id == unique_id, "a connection does not depend on the settings"
 
 
 # ------------------------------------------------------------------------------------------- hot-plug

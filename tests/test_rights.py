@@ -67,7 +67,7 @@ def test_settings_of_another_user() -> None:
             "for call in (settings.load, lambda: settings.change('boards.arm', 'sim:')):\n"
             "    try: call()\n"
             "    except N6Error as error: print(type(error).__name__, error)\n"
-            "asyncio.run(discovery.remember(ports.Port('p', ports.ST_LINK, '', serial_number='1'), 'ab'))\n"
+            "asyncio.run(discovery.confirm(ports.Port('p', ports.ST_LINK, '', serial_number='1'), '', 'ab'))\n"
         )
         read, written = nobody.run(script, str(file))
         assert read == f"SettingsError the settings file {file} cannot be read (Permission denied)"

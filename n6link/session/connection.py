@@ -38,6 +38,7 @@ from n6link.session.stats import Stats, StatsPages
 from n6link.session.subscription import Listeners, LogRecord, Subscription
 from n6link.tensors import card as cards_
 from n6link.tensors.card import Card
+from n6link.transport import discovery
 from n6link.transport.url import open_stream
 from n6link.version import __version__
 
@@ -112,6 +113,7 @@ class Connection:
                 channel = Channel(stream, name=self.url, timeout=self._timeout, notify=self._notice)
                 self._channel = await stack.enter_async_context(channel)
                 await self._begin(channel)
+                await discovery.confirm(stream.port, stream.expected, self.info.unique_id)
                 channel.tasks.start_soon(self._watch, channel)
                 self._stack = stack.pop_all()
         except BaseException:

@@ -112,11 +112,14 @@ def _only() -> Port:
     )
 
 
-def find(number: str) -> Port:
+def find(number: str) -> tuple[Port, str]:
     """The port of the board with a USB serial number or unique id.
 
     Args:
         number: in upper or lower case.
+
+    Returns:
+        The port, and the unique id that its board must report; empty = any.
 
     Raises:
         NoDeviceError: no connected board has it, or more than one.
@@ -125,23 +128,36 @@ def find(number: str) -> Port:
     ports, wanted = devices(), number.casefold()
     same = tuple(port for port in ports if (port.serial_number or "").casefold() == wanted)
     if same:
-        return Board(tuple(sorted(same, key=lambda port: port.interface))).port
+        return Board(tuple(sorted(same, key=lambda port: port.interface))).port, ""
     for board in boards(ports, settings.load().ports):
         if board.unique_id == wanted:
-            return board.port
+            return board.port, wanted
     raise NoDeviceError(
         f"no connected board has the serial number or unique id {number!r}; the ports are {_listed(ports) or 'none'}; "
         "to make the unique id of a board at an ST-Link known, connect once with the name of its port"
     )
 
 
-async def remember(port: Port | None, unique_id: str) -> None:
-    """Writes to the settings file that a board has answered at an ST-Link, if that is new.
+async def confirm(port: Port | None, expected: str, unique_id: str) -> None:
+    """Compares a board that has answered with the board that was asked for, and remembers its ST-Link if that is new.
 
-    A settings file that cannot be used is logged: the connection does not depend on it.
+    A settings file that cannot be written is logged: the connection does not depend on it.
+
+    Args:
+        port: where it has answered; None = unknown.
+        expected: unique id of the board that was asked for; empty = any.
+        unique_id: of the board that has answered; empty = unknown.
+
+    Raises:
+        NoDeviceError: it is another board.
     """
     if port and port.kind == ST_LINK and port.serial_number and unique_id:
         await anyio.to_thread.run_sync(_remember, port.serial_number, unique_id)
+    if expected and unique_id != expected:
+        raise NoDeviceError(
+            f"the board at {port} has the unique id {unique_id or 'unknown'}, and not {expected}; its ST-Link was moved: "
+            "connect once to each board with the name of its port"
+        )
 
 
 def _remember(number: str, unique_id: str) -> None:
@@ -158,7 +174,7 @@ def _remember(number: str, unique_id: str) -> None:
 def stable_url(port: Port) -> str:
     """A URL that stays correct if the name of the port changes: with its serial number, if no other port has it."""
     try:
-        if port.serial_number and find(port.serial_number) == port:
+        if port.serial_number and find(port.serial_number)[0] == port:
             return f"serial:{port.serial_number}"
     except NoDeviceError:
         pass

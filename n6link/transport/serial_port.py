@@ -108,11 +108,13 @@ class SerialStream(ByteStream):
     Attributes:
         port: its description; None = the operating system does not list it.
         stable_url: finds the port again, also if its name has changed.
+        expected: the unique id that the board must report, because the user asked for it; empty = any.
     """
 
     def __init__(self, opened: _Opened, transport: _Transport, protocol: _Protocol) -> None:
         self.port = opened.port
         self.stable_url = opened.stable_url
+        self.expected = opened.expected
         self._port = opened.path
         self._transport = transport
         self._protocol = protocol
@@ -187,6 +189,7 @@ class _Opened:
     path: str
     port: Port | None
     stable_url: str
+    expected: str
 
 
 async def open_serial(rest: str) -> SerialStream:
@@ -232,7 +235,10 @@ def parse(rest: str) -> tuple[str, int]:
 
 
 def _open(name: str, baud: int, with_baud: bool) -> _Opened:
-    path = name if _PORT.search(name) else discovery.find(name).path
+    path, expected = name, ""
+    if not _PORT.search(name):
+        found, expected = discovery.find(name)
+        path = found.path
     try:
         device = serial.Serial(path, baud, timeout=0, write_timeout=0, exclusive=True)
     except Exception as exc:  # OSError, ValueError, termios.error
@@ -244,7 +250,7 @@ def _open(name: str, baud: int, with_baud: bool) -> _Opened:
     where = os.path.realpath(path)
     port = next((port for port in devices() if os.path.realpath(port.path) == where), None)
     url = discovery.stable_url(port) if port else f"serial:{path}"
-    return _Opened(device, path, port, f"{url}?baud={baud}" if with_baud else url)
+    return _Opened(device, path, port, f"{url}?baud={baud}" if with_baud else url, expected)
 
 
 def _exclude(device: serial.Serial, others: bool) -> None:

@@ -52,6 +52,7 @@ class Stream(ByteStream):
         url: the URL that was opened.
         card_files: files on this machine with the cards that the device reports, by network; only for ``sim:``.
         port: the serial port, if the operating system lists it.
+        expected: unique id that the board must report, hexadecimal; empty = any.
         stable_url: finds the same board again, also if the name of its port has changed. Equal to ``url`` if there is no other way.
     """
 
@@ -60,6 +61,7 @@ class Stream(ByteStream):
         self.url = url
         self.card_files: Mapping[str, Path] = getattr(inner, "card_files", {})
         self.port: Port | None = getattr(inner, "port", None)
+        self.expected: str = getattr(inner, "expected", "")
         self.stable_url: str = getattr(inner, "stable_url", url)
 
     async def receive(self, max_bytes: int = RECEIVE_SIZE) -> bytes:
