@@ -24,6 +24,8 @@ LOWEST_RATE: Final = 5_000.0
 """minimum bytes per second of any link: half of a UART at 115200 baud"""
 LOWEST_BAUD: Final = 9600
 """bits per second: a lower value from a device is not used, because time-outs are calculated from the rate"""
+TRUSTED: Final = 4096
+"""bytes of an average that may contradict the rate that the device reports"""
 SAMPLES: Final = 16
 """number of stored means"""
 BITS_PER_BYTE: Final = 10
@@ -83,6 +85,8 @@ class Path:
         self._taken += count
         if now > self._begun:
             self._rates.append(self._taken / (now - self._begun))
+            if self._taken >= TRUSTED and self._rates[-1] > 2 * self._fastest:
+                self._fastest = float("inf")  # what the device reports as the rate of its line is wrong
             self.rate = min(max(*self._rates, self._slowest), self._fastest)
 
     def timeout(self, ahead: int = 0) -> float:

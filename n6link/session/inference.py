@@ -12,6 +12,7 @@ fails, once INFER has left, leaves CANCEL to a task in the background; until tha
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -29,6 +30,9 @@ from n6link.session.slots import SlotPool
 
 FIRST_PAUSE: Final = 0.005
 LONGEST_PAUSE: Final = 0.2
+FOREVER: Final = math.inf
+"""seconds: RELEASE and CANCEL are repeated as long as the session lasts, because a device whose buffers nobody frees can run
+nothing more, and no call waits for their answers"""
 _RETRIED: Final = frozenset({Status.BUSY, Status.NO_INPUT})
 _logger = logging.getLogger("n6link.device")
 
@@ -142,12 +146,12 @@ class _Dialogue:
             channel.tasks.start_soon(self._cancel, infer.id)
             return
         if infer.result and not channel.failure:  # also where the call was cancelled before it saw the last chunk
-            channel.send(MessageType.RELEASE, Release(target=infer.id).pack())
+            channel.send(MessageType.RELEASE, Release(target=infer.id).pack(), timeout=FOREVER)
         self._release_slot()
 
     async def _cancel(self, number: int) -> None:
         try:
-            await self._channel.ask(MessageType.CANCEL, Cancel(target=number).pack())
+            await self._channel.ask(MessageType.CANCEL, Cancel(target=number).pack(), timeout=FOREVER)
         except N6Error as error:
             _logger.debug("inference %d could not be cancelled: %s", number, error)
         self._release_slot()

@@ -166,7 +166,12 @@ class Bench:
         self._free["up"] = begin + len(data) / self.port.rate
         data = line.carry(line.lose(frames, now), now)
         self._flying += len(data)
-        self._loop.call_at(self._free["up"] + self.port.latency, self._arrive, data, begin, self._started)
+        # A port without flow control reads while the bytes arrive: a long write does not come in one piece.
+        step = max(len(data), 1) if self.port.flow else self.port.receive // 4
+        for at in range(0, len(data), step):
+            piece = data[at : at + step]
+            start, end = begin + at / self.port.rate, begin + (at + len(piece)) / self.port.rate
+            self._loop.call_at(end + self.port.latency, self._arrive, piece, start, self._started)
 
     def _arrive(self, data: bytes, begin: float, started: int) -> None:
         now = self._loop.time()

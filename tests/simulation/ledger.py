@@ -263,7 +263,7 @@ class Ledger:
                 true = lethal or stopped
             case DeviceError():
                 true = (call.fails and error.status == Status.NPU_FAULT) or (
-                    stopped and error.status == Status.CANCELLED
+                    stopped and error.status in (Status.CANCELLED, Status.RESULT_GONE)
                 )
             case N6Error():
                 true = out > 0

@@ -42,7 +42,6 @@ class OneWay(Drawn):
         return super().of_bytes(way) if way == self._only else iter(())
 
 
-@pytest.mark.xfail(reason="no probe for credits once COMMIT has left", strict=True)
 def test_two_grants_and_the_last_chunk_are_lost() -> None:
     plan = Plan(1, "none", "large", "uart")
     faults = [Fault("lose", "down", 7, CREDIT), Fault("lose", "down", 8, CREDIT), Fault("lose", "up", 53, DATA)]
@@ -54,7 +53,6 @@ def test_two_grants_and_the_last_chunk_are_lost() -> None:
 
 
 @pytest.mark.parametrize("config", ["uart", "usb", "small"])
-@pytest.mark.xfail(reason="progress of one upload counts for all of them", strict=True)
 def test_a_lost_commit_costs_its_run_a_round_trip_whatever_the_others_do(config: str) -> None:
     report = run(Plan(1, "none", "steady", config), [Fault("lose", "up", 5, COMMIT)], body=steady, inferences=400)
     assert len(report.faults) == 1
@@ -63,7 +61,6 @@ def test_a_lost_commit_costs_its_run_a_round_trip_whatever_the_others_do(config:
 
 
 @pytest.mark.parametrize("config", ["uart", "usb", "small"])
-@pytest.mark.xfail(reason="progress of one upload counts for all of them", strict=True)
 def test_a_lost_chunk_and_its_lost_nak_cost_their_run_a_round_trip_whatever_the_others_do(config: str) -> None:
     faults = [Fault("lose", "up", 5, DATA), Fault("lose", "down", 0, NAK)]
     report = run(Plan(1, "none", "steady", config), faults, body=steady, inferences=400)
@@ -73,7 +70,6 @@ def test_a_lost_chunk_and_its_lost_nak_cost_their_run_a_round_trip_whatever_the_
 
 
 @pytest.mark.parametrize("way", ["up", "down"])
-@pytest.mark.xfail(reason="chunks of 8192 bytes do not pass, and smaller ones cannot be asked for", strict=True)
 def test_a_bad_line_is_used_or_given_up(way: Way) -> None:
     """At one fault in a thousand bytes a chunk of 8192 bytes is hardly ever whole, one of 256 mostly."""
     report = run(Plan(1, "none", "large", "usb"), OneWay(Recipe({"flip": 1e-3}), 1, way), body=one_large, inferences=1)
@@ -89,7 +85,6 @@ class SlowBaud(Plan):
         return replace(CONFIGS["usb"], baud=4)
 
 
-@pytest.mark.xfail(reason="the baud rate of a board that is on no UART is believed", strict=True)
 def test_a_baud_rate_does_not_make_a_time_out_longer_than_the_line_needs() -> None:
     ended: list[float] = []
 
@@ -103,7 +98,6 @@ def test_a_baud_rate_does_not_make_a_time_out_longer_than_the_line_needs() -> No
     assert 1.0 < ended[0] < 8.0
 
 
-@pytest.mark.xfail(reason="a subscription does not notice that the board was restarted", strict=True)
 def test_a_subscription_ends_when_the_board_was_reset() -> None:
     async def listen(program: Program) -> None:
         program.left = 0
@@ -116,7 +110,6 @@ def test_a_subscription_ends_when_the_board_was_reset() -> None:
     assert report.score.notes == []
 
 
-@pytest.mark.xfail(reason="RELEASE that is given up leaves the board's result buffers full", strict=True)
 def test_results_that_were_received_do_not_block_the_board() -> None:
     """The line stalls for longer than the host waits for the answers to RELEASE; then all is well again."""
 
@@ -134,7 +127,6 @@ def test_results_that_were_received_do_not_block_the_board() -> None:
         assert report.score.notes == [], stall
 
 
-@pytest.mark.xfail(reason="the board does not remember what it ran before RESET", strict=True)
 def test_a_reset_of_the_session_makes_nothing_run_again() -> None:
     """The result and the answer to RESET come late; INFER is repeated meanwhile."""
 

@@ -13,24 +13,12 @@ pytestmark = pytest.mark.gcc
 
 SEEDS: Final = 10
 """for each workload and configuration"""
-UNSOUND: Final = {
-    "steady": "progress of one upload counts for all: a run may starve",
-    "streams": "progress of one upload counts for all: a frame may starve",
-    "resets": "the board runs again what it ran before RESET",
-    "failing": "the board forgets failures, and runs again what failed",
-    "large": "chunks of 8192 bytes hardly pass, and smaller ones cannot be asked for",
-    "uart": "a NAKed chunk without credits is never sent",
-    "small": "a NAKed chunk without credits is never sent; result buffers are not released",
-}
 
 
 def _combinations() -> list[Any]:
     combinations = []
     for number, (workload, config) in enumerate((w, c) for w in WORKLOADS for c in CONFIGS):
-        reason = UNSOUND.get(workload) or UNSOUND.get(config)
-        marks = [pytest.mark.xfail(reason=reason, strict=False)] if reason else []
-        first = 1000 + number * SEEDS
-        combinations.append(pytest.param(first, workload, config, id=f"{workload}-{config}", marks=marks))
+        combinations.append(pytest.param(1000 + number * SEEDS, workload, config, id=f"{workload}-{config}"))
     return combinations
 
 
