@@ -77,9 +77,9 @@ class Retry:
         answers = self._answers()
         hopeless: list[Exchange] = []
         for exchange in list(link.exchanges.values()):
-            watch = self._watches.get(exchange.id)
-            if watch is None or watch.progress != exchange.progress:
-                self._watches[exchange.id] = _Watch(exchange.progress, exchange.tries)
+            watch, progress = self._watches.get(exchange.id), self._progress(exchange)
+            if watch is None or watch.progress != progress:
+                self._watches[exchange.id] = _Watch(progress, exchange.tries)
                 continue
             watch.idle += passed
             watch.quiet = 0.0 if watch.tries != exchange.tries else watch.quiet + passed
@@ -98,6 +98,11 @@ class Retry:
     def rest(self) -> None:
         """Nothing is under way: the time until the next tick is not silence."""
         self._time = None
+
+    def _progress(self, exchange: Exchange) -> int:
+        """How far an exchange is; an INFER is further when the upload is that it waits for."""
+        upload = exchange.needs
+        return exchange.progress + (upload.progress if upload and upload.id in self._link.exchanges else 0)
 
     def _search(self, now: float, passed: float) -> None:
         link = self._link
