@@ -35,13 +35,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Final
 
-from n6link.errors import N6Error, RemoteProtocolError
+from n6link.errors import DeviceError, N6Error, RemoteProtocolError
 from n6link.link import frames
 from n6link.link.damage import Damage
 from n6link.link.events import Event, Failed, LogLine, Lost, Opened, Received, Refused, Reply, StatsPushed, Stray
 from n6link.link.exchange import Exchange, Inference, Phase
 from n6link.link.handshake import Greeting, refusal
-from n6link.link.numbers import MASK
+from n6link.link.numbers import MASK, distance
 from n6link.link.rate import Path
 from n6link.link.receiver import Receiver
 from n6link.link.sender import BATCH, Sender
@@ -374,12 +374,22 @@ class Link:
         exchange.progress += 1
         if exchange.type is MessageType.PING:
             self._on_pong(exchange, payload, now)
+        elif exchange.type is MessageType.RESET:
+            self._on_reset(exchange)
         self._end(exchange)
         if exchange.upload:
             self.sender.acknowledge(exchange.position, now)
         else:
             self._events.append(Reply(exchange.id, exchange.type, bytes(payload), exchange.sent, now))
         self.sender.answered(exchange)
+
+    def _on_reset(self, reset: Exchange) -> None:
+        """The device has dropped the inferences that were asked for before, and their results, also those that are arriving."""
+        for exchange in list(self.exchanges.values()):
+            if exchange.type is MessageType.INFER and distance(reset.id, exchange.id) > 0:
+                exchange.phase = Phase.GONE
+                error = DeviceError(f"the device answers CANCELLED: {Status.CANCELLED.doc}", Status.CANCELLED, 0)
+                self._fail(exchange, error)
 
     def _on_state(self, exchange: Exchange, reply: records.InferReply) -> None:
         """Where an inference is: progress only if that is nearer to its end than before."""

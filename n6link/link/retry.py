@@ -8,7 +8,8 @@ phase      nothing has happened for                      then
 =========  ============================================  =====================================================
 ASKED      the path's time-out, doubled each time        repeat; the third time after a flush
 ACCEPTED   at least :data:`POLL`, doubled each time      repeat: the reply says how far it is, or the result comes
-RECEIVING  the path's time-out, doubled each time        ask for every missing chunk, and probe
+RECEIVING  the path's time-out, doubled each time        ask for every missing chunk, and probe; the third time
+                                                         repeat the INFER too
 any        its patience, besides what the bytes ahead    give up
            of it need
 =========  ============================================  =====================================================
@@ -35,6 +36,8 @@ PAUSE: Final = 5 * TICK
 """a longer time between two looks means that this process did not run"""
 POLL: Final = 0.5
 """seconds after which a running inference is asked for at the earliest"""
+ASK_AGAIN: Final = 2
+"""the complaint, of each four, with which the INFER is repeated too"""
 FLUSH: Final = 2
 """the repetition, of each eight, before which any frame whose end the device may still wait for is filled up"""
 LONGEST: Final = int(Limit.RETRY_MAX_MS) / 1000
@@ -142,6 +145,8 @@ class Retry:
         if exchange.phase is Phase.RECEIVING:
             link.complain(exchange.id)
             link.probe(exchange.patience)
+            if watch.level % 4 == ASK_AGAIN:  # a device that has dropped the result ignores NAK, but answers INFER
+                link.repeat(exchange.id)
         elif exchange.phase in (Phase.ASKED, Phase.ACCEPTED) and exchange.tries:
             link.repeat(exchange.id, flush=watch.level % 8 == FLUSH)
         else:
