@@ -197,10 +197,10 @@ def test_unpack_names_enums_and_keeps_unknown_values() -> None:
 def test_unpack_refuses_a_short_buffer() -> None:
     with pytest.raises(ValueError, match="Ping requires 16 bytes, got 3"):
         records.Ping.unpack(b"abc")
-    with pytest.raises(ValueError, match="3 Nak of 8 bytes do not fit the 15 bytes that are there"):
+    with pytest.raises(ValueError, match="3 Nak of 8 bytes do not fit in 15 bytes"):
         records.Nak.unpack_all(bytes(16), 3, 1, 8)
     for read in (records.Nak.unpack_all, records.Nak.array):
-        with pytest.raises(ValueError, match="records of Nak have 8 bytes or more, not 7"):
+        with pytest.raises(ValueError, match="records of Nak must have 8 bytes or more, not 7"):
             read(bytes(16), 1, 0, 7)
 
 
