@@ -86,8 +86,8 @@ def newer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     build = root / "build"
     options = ["-DN6_PORT=host", "-DN6_BUILD_TESTS=OFF", f"-DN6_FIRMWARE={root.name}"]
     for command in (
-        ["cmake", "-S", root / "firmware", "-B", build, "-G", "Ninja", *options],
-        ["cmake", "--build", build, "--target", "n6sim"],
+        ["cmake", "-S", str(root / "firmware"), "-B", str(build), "-G", "Ninja", *options],
+        ["cmake", "--build", str(build), "--target", "n6sim"],
     ):
         done = subprocess.run(command, env=_environment(root), capture_output=True, text=True, timeout=280, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
