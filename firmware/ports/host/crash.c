@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,27 +11,27 @@
 static const int crashes[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL};
 
 static char **command; /* with room for two arguments more */
+static char *words;    /* of the command */
 static int arguments;
-static char *expected;
+static char expected[32]; /* the network */
 static int standard_error = -1;
-
-static char *copy(const char *text)
-{
-    char *twin = strdup(text);
-    if (!twin) {
-        abort();
-    }
-    return twin;
-}
 
 void n6_crash_keep(int argc, char **argv)
 {
+    size_t size = 0;
+    for (int i = 0; i < argc; i++) {
+        size += strlen(argv[i]) + 1;
+    }
+    words = malloc(size + 1);
     command = calloc((size_t)argc + 3, sizeof(*command));
-    if (!command) {
+    if (!words || !command) {
         abort();
     }
+    char *at = words;
     for (int i = 0; i < argc; i++) {
-        command[i] = copy(argv[i]);
+        size = strlen(argv[i]) + 1;
+        command[i] = memcpy(at, argv[i], size);
+        at += size;
     }
     arguments = argc;
     standard_error = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
@@ -60,8 +61,7 @@ void n6_crash_expect(const char *network)
 {
     struct sigaction action = {.sa_handler = network ? on_crash : SIG_DFL};
     sigemptyset(&action.sa_mask);
-    free(expected);
-    expected = network ? copy(network) : NULL;
+    snprintf(expected, sizeof(expected), "%s", network ? network : "");
     for (size_t i = 0; i < sizeof(crashes) / sizeof(crashes[0]); i++) {
         sigaction(crashes[i], &action, NULL);
     }
