@@ -101,13 +101,18 @@ async def ping(channel: Channel, seconds: float) -> tuple[float, float]:
 async def measure(line: str, seconds: float) -> str:
     with board(LINES[line]) as url:
         stream = await open_stream(url)
-        async with Channel(stream, name=url, timeout=10, notify=lambda event: None) as channel:
-            opened = await channel.open("link_bench")
+        channel = Channel(name=url, timeout=10, notify=lambda event: None)
+        await channel.open()
+        await channel.attach(stream)
+        try:
+            opened = await channel.greet("link_bench")
             info = records.InfoReply.unpack((await channel.ask(MessageType.INFO)).payload)
             channel.link.path.set_baud(info.baud)
             await upload(channel, opened.hello.slots, seconds / 10)
             goodput, cpu, repairs = await upload(channel, opened.hello.slots, seconds)
             median, late = await ping(channel, min(seconds, 3))
+        finally:
+            await channel.aclose()
     share = f"{100 * goodput * 1e6 / (BAUD / 10):.2f} %" if "baud" in url else "-"
     cells = (
         line,

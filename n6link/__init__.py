@@ -3,6 +3,8 @@
 See the README for an introduction, ``protocol.md`` for the protocol, and :mod:`n6link.errors` for all exceptions.
 """
 
+import logging
+
 from n6link.decoders.pose import Pose
 from n6link.device import N6Device
 from n6link.epochs.profile import Profile
@@ -15,6 +17,7 @@ from n6link.errors import (
     LocalProtocolError,
     N6Error,
     N6Timeout,
+    NetworkChanged,
     NoDeviceError,
     ProtocolError,
     RemoteProtocolError,
@@ -23,6 +26,7 @@ from n6link.errors import (
     TransportError,
     UnknownName,
     VersionMismatch,
+    WrongDevice,
 )
 from n6link.network import Network
 from n6link.protocol.records import Return
@@ -32,6 +36,8 @@ from n6link.tensors.tensor import TensorSpec
 from n6link.transport.ports import Port
 from n6link.transport.watch import PortChange, watch
 from n6link.version import __version__
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())  # a program that sets up no logging prints nothing
 
 __all__ = [
     "BadInput",
@@ -47,6 +53,7 @@ __all__ = [
     "N6Error",
     "N6Timeout",
     "Network",
+    "NetworkChanged",
     "NoDeviceError",
     "Port",
     "PortChange",
@@ -63,6 +70,7 @@ __all__ = [
     "TransportError",
     "UnknownName",
     "VersionMismatch",
+    "WrongDevice",
     "__version__",
     "watch",
 ]

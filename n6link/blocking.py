@@ -13,10 +13,10 @@
                 if newest and newest.age < 0.1:
                     steer(newest.result)
 
-A device runs the objects of :mod:`n6link` on its own event loop in a separate thread (anyio's blocking portal). Each method here
+A device runs the objects of :mod:`n6link` on its own event loop in a separate thread (with anyio's blocking portal). Each method here
 passes one call to this loop and waits for the result; only ``latest`` returns immediately. All methods may be called from any thread.
-An interrupt (Ctrl-C) ends a call that waits. When the device's block is left, calls and blocks of other threads end with
-TransportError. Results, infos, statistics and errors are the objects of the async interface.
+An interrupt (Ctrl-C) ends a call that waits. When the device is closed, calls and blocks of other threads end with TransportError. Results,
+infos, statistics and errors are the objects of the async interface.
 
 The methods are generated from those of the async interface (:func:`waits`, :func:`gives`, :func:`does`). They have the same
 parameters and documentation, for editors, type checkers and ``help()``. Where an example there has ``async with`` and
@@ -28,28 +28,36 @@ parameters and documentation, for editors, type checkers and ``help()``. Where a
 
 from __future__ import annotations
 
+import atexit
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import CancelledError, Future
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, ExitStack
+from contextlib import suppress
 from functools import partial, wraps
 from types import TracebackType
-from typing import Any, Concatenate, Generic, ParamSpec, Protocol, Self, TypeVar
+from typing import Any, Concatenate, Final, Generic, ParamSpec, Protocol, Self, TypeVar
 
-from anyio.from_thread import BlockingPortal, start_blocking_portal
+import anyio
+from anyio.from_thread import BlockingPortal
 
 from n6link import device as device_
 from n6link import network as network_
 from n6link.control import loop as loop_
 from n6link.control import stream as stream_
-from n6link.control.loop import Latest, LoopStats, Tick
+from n6link.control.loop import HasNewest, Latest, LoopStats, Tick
 from n6link.control.stream import StreamStats
+from n6link.control.watchdog import Watchdog
 from n6link.epochs.pools import Pool
 from n6link.epochs.timers import EpochTable
 from n6link.errors import LocalProtocolError, TransportError
 from n6link.link.frames import Counters
 from n6link.result import Result
 from n6link.session.clock import ClockMap
+from n6link.session.connection import NOT_OPEN
+from n6link.session.health import Health
 from n6link.session.info import DeviceInfo
+from n6link.session.state import State
+from n6link.session.subscription import Subscription
 from n6link.tensors.card import Card
 from n6link.tensors.tensor import TensorSpec
 from n6link.text import generation as generation_
@@ -58,21 +66,38 @@ from n6link.text.generation import Piece
 P = ParamSpec("P")
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
+EXIT: Final = 10.0
+"""seconds that closing forgotten devices may take when the program ends"""
+WORKER: Final = "AnyIO worker thread"
+"""name of the threads in which anyio runs what would block its event loop"""
+
 Made = TypeVar("Made")
 Own = TypeVar("Own", bound="Blocking[Any]")
 
 
 class _Portal:
-    """Passes calls to the event loop of a device."""
+    """An event loop in its own thread, to which calls are passed. The thread does not keep the program alive."""
 
-    def __init__(self, portal: BlockingPortal) -> None:
-        self._portal = portal
+    def __init__(self) -> None:
         self.closed = False
+        started = Future[BlockingPortal]()
+        self._thread = threading.Thread(target=self._serve, args=(started,), name="n6link", daemon=True)
+        self._thread.start()
+        self._portal = started.result()
+
+    @staticmethod
+    def _serve(started: Future[BlockingPortal]) -> None:
+        async def main() -> None:
+            async with BlockingPortal() as portal:
+                started.set_result(portal)
+                await portal.sleep_until_stopped()
+
+        anyio.run(main)
 
     def call(self, function: Callable[P, Awaitable[T]], *args: P.args, **options: P.kwargs) -> T:
         """Runs a coroutine function in the event loop and waits for it; an interrupt of this thread cancels it."""
         if self.closed:
-            raise LocalProtocolError("the device is closed; call methods inside of its `with` block")
+            raise LocalProtocolError(NOT_OPEN)
         future: Future[T] = self._portal.start_task_soon(partial(function, *args, **options))
         try:
             return future.result()
@@ -84,14 +109,50 @@ class _Portal:
             future.cancel()
             raise
 
-    def block(self, manager: AbstractAsyncContextManager[T]) -> AbstractContextManager[T]:
-        """Converts an async context manager to one for ``with``."""
-        return self._portal.wrap_async_context_manager(manager)
-
     def close(self) -> None:
-        """Stops the event loop and cancels the calls of other threads."""
+        """Stops the event loop, cancels the calls of other threads, and ends the thread."""
         self.closed = True
         self._portal.call(self._portal.stop, True)
+        self._thread.join()
+
+
+class _Open:
+    """Devices that are open. Those that a program forgets are closed when its last thread has ended."""
+
+    def __init__(self) -> None:
+        self._devices: set[N6Device] = set()
+        self._lock = threading.Lock()
+        self._guard: threading.Thread | None = None
+
+    def add(self, device: N6Device) -> None:
+        """A device was opened."""
+        with self._lock:
+            self._devices.add(device)
+            if not self._guard:
+                self._guard = threading.Thread(target=self._close, name="n6link exit", daemon=True)
+                self._guard.start()
+                atexit.register(self._guard.join, EXIT)
+
+    def discard(self, device: N6Device) -> None:
+        """It was closed."""
+        with self._lock:
+            self._devices.discard(device)
+
+    def _close(self) -> None:
+        """Waits for all threads that may use a device. Those of anyio end when the event loops do, which is what this is for."""
+        main: threading.Thread | None = threading.main_thread()
+        while main:
+            main.join()
+            main = next((thread for thread in threading.enumerate() if _works(thread)), None)
+        while self._devices:
+            self._devices.pop().close()
+
+
+def _works(thread: threading.Thread) -> bool:
+    return not thread.daemon and thread is not threading.main_thread() and thread.name != WORKER
+
+
+_open: Final = _Open()
 
 
 # ---------------------------------------------------------------------------------------------- methods from async ones
@@ -161,6 +222,13 @@ def holds(
 # ---------------------------------------------------------------------------------------------- the classes
 
 
+class _Opens(Protocol[T_co]):
+    """A :class:`Lifecycle` that is the iterator of what it gives."""
+
+    async def open(self) -> AsyncIterator[T_co]: ...
+    async def aclose(self) -> None: ...
+
+
 class Steps(Generic[T]):
     """Converts an async iterator to one for ``for``."""
 
@@ -181,22 +249,30 @@ class Steps(Generic[T]):
 
 
 class Block(Steps[T]):
-    """A context manager for ``with``, and an iterator inside of the block."""
+    """A context manager for ``with`` (or opened and closed), and an iterator while it is open."""
 
-    def __init__(self, portal: _Portal, manager: AbstractAsyncContextManager[AsyncIterator[T]]) -> None:
+    def __init__(self, portal: _Portal, inner: _Opens[T]) -> None:
         super().__init__(portal)
-        self._block = portal.block(manager)
+        self._block = inner
+
+    def open(self) -> Self:
+        """Opens it, and returns it."""
+        self._steps = self._portal.call(self._block.open)
+        return self
+
+    def close(self) -> None:
+        """Closes it. Closing again does nothing, and so it does once the device was closed."""
+        if not self._portal.closed:
+            with suppress(TransportError):  # the device was closed meanwhile
+                self._portal.call(self._block.aclose)
 
     def __enter__(self) -> Self:
-        self._steps = self._block.__enter__()
-        return self
+        return self.open()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # After close() the event loop has already ended the block, and would refuse the call.
-        if not self._portal.closed:
-            self._block.__exit__(kind, error, trace)
+        self.close()
 
 
 class Stream(Block[Result]):
@@ -311,6 +387,11 @@ class Network:
         return self._inner.card_problem
 
     @property
+    def replaced(self) -> bool | None:
+        """Whether the device came back with another network of this name (True) or with none (False); None = it is the same."""
+        return self._inner.replaced
+
+    @property
     def newest(self) -> Result | None:
         """The last result that was delivered to any thread; None before the first."""
         return self._inner.newest
@@ -321,39 +402,59 @@ class Network:
 
 
 class N6Device:
-    """A device that is open during a ``with`` block; arguments and errors are those of :class:`n6link.N6Device`."""
+    """A device that is open during a ``with`` block, or from :meth:`open` to :meth:`close`, in any threads.
+
+    Arguments and errors are those of :class:`n6link.N6Device`. A device that a program does not close is closed when its last thread ends.
+    """
 
     @holds(device_.N6Device)
     def __init__(self, device: device_.N6Device) -> None:
         self._inner = device
-        self._stack: ExitStack | None = None
+        self._lock = threading.Lock()
         self._opened: _Portal | None = None
 
-    def __enter__(self) -> Self:
-        if self._stack:
-            raise LocalProtocolError("this N6Device is already open; create another one for a second connection")
-        with ExitStack() as stack:
-            self._opened = _Portal(stack.enter_context(start_blocking_portal(name="n6link")))
-            stack.callback(self._opened.close)
-            stack.enter_context(self._opened.block(self._inner))
-            self._stack = stack.pop_all()
+    def open(self) -> Self:
+        """Opens the device, and returns it; the errors are those of :meth:`n6link.N6Device.open`."""
+        with self._lock:
+            if self._opened:
+                raise LocalProtocolError("this N6Device is already open; create another one for a second connection")
+            portal = self._opened = _Portal()
+        try:
+            portal.call(self._inner.open)
+            _open.add(self)
+        except BaseException:
+            self.close()
+            raise
         return self
+
+    def close(self) -> None:
+        """Closes the device: calls and blocks of other threads end with TransportError. Closing again does nothing."""
+        with self._lock:
+            portal, self._opened = self._opened, None
+        if portal:
+            _open.discard(self)
+            try:
+                portal.call(self._inner.aclose)
+            finally:
+                portal.close()
+
+    def __enter__(self) -> Self:
+        return self.open()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._stack
-        stack, self._stack = self._stack, None
-        stack.__exit__(kind, error, trace)
+        self.close()
 
     @property
     def _portal(self) -> _Portal:
-        if not self._opened:
-            raise LocalProtocolError("this N6Device is not open; use: with N6Device(...) as dev")
-        return self._opened
+        portal = self._opened
+        if not portal:
+            raise LocalProtocolError(NOT_OPEN)
+        return portal
 
-    def _block(self, manager: AbstractAsyncContextManager[AsyncIterator[T]]) -> Block[T]:
-        return Block(self._portal, manager)
+    def _block(self, inner: Subscription[T]) -> Block[T]:
+        return Block(self._portal, inner)
 
     def _loop(self, loop: loop_.ControlLoop) -> Loop:
         return Loop(self._portal, loop)
@@ -366,7 +467,22 @@ class N6Device:
     reset = waits(device_.N6Device.reset)
     subscribe = gives(device_.N6Device.subscribe, _block)
     logs = gives(device_.N6Device.logs, _block)
+    events = gives(device_.N6Device.events, _block)
     loop = gives(device_.N6Device.loop, _loop)
+
+    @wraps(device_.N6Device.watchdog)
+    def watchdog(self, silence: float = 1.0, results: Mapping[HasNewest, float] | None = None) -> Watchdog:  # noqa: D102
+        return self._inner.watchdog(silence, results)
+
+    @property
+    def state(self) -> State:
+        """Whether the device is there. Never waits."""
+        return self._inner.state
+
+    @property
+    def health(self) -> Health:
+        """Its last sign of life, and how its link does. Never waits."""
+        return self._inner.health
 
     @property
     def url(self) -> str:

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from types import MappingProxyType, TracebackType
+from functools import partial
+from types import MappingProxyType
 from typing import Final, Self
 
 import numpy as np
 
-from n6link.control.loop import ControlLoop, MissedPolicy
+from n6link.control.loop import ControlLoop, HasNewest, MissedPolicy
+from n6link.control.watchdog import Watchdog
 from n6link.epochs.timers import EpochStats
 from n6link.errors import BadInput, RemoteProtocolError, UnknownName
 from n6link.link.frames import Counters
 from n6link.network import Network
 from n6link.protocol import LogLevel, MessageType, ResetKind, records
 from n6link.session.clock import ClockMap
-from n6link.session.connection import Connection, State
+from n6link.session.connection import Connection
+from n6link.session.health import Health
 from n6link.session.info import DeviceInfo, NetworkInfo, Ping
+from n6link.session.lifecycle import Lifecycle
+from n6link.session.state import State, StateChange
 from n6link.session.stats import Stats, StatsPages
 from n6link.session.subscription import LogRecord, Subscription
 from n6link.tensors.card import Card
@@ -29,21 +33,34 @@ MAX_PAGES: Final = 64
 """frames of one reading of statistics at most; the networks of one frame are about fifteen"""
 
 
-class N6Device:
-    """A device that is open during an ``async with`` block.
+class N6Device(Lifecycle):
+    """A device that is open during an ``async with`` block, or from :meth:`open` to :meth:`aclose`.
 
     ::
 
         async with N6Device("sim:") as dev:
             result = await dev["movenet13"].run(frame)
 
+    Any task may open and close it, in any order: start-up and shut-down handlers, fixtures, exit stacks, cells of a notebook. A device that
+    was closed may be opened again. One that is never closed is closed when its event loop ends.
+
     Args:
         url: see :mod:`n6link.transport.url`; None = the variable N6LINK_URL, else the only connected board.
         cards: descriptions of networks, as cards or files; they have priority over the firmware's cards. A firmware's card
             that cannot be used does not prevent the connection, see ``Network.card_problem``.
         timeout: seconds. A request fails if there is no answer for this time, an inference if there is no progress.
+        reconnect: seconds for which a lost device is searched for, after unplugging, reset, restart, or sleep of this computer; 0 = never,
+            math.inf = without limit. Only the same board (unique id) is accepted; the name of its port may change. Calls wait
+            meanwhile. If the board was not restarted, they continue. If it was, requests in progress raise
+            :class:`DeviceRebooted`, or are executed again with ``rerun=True``. Streams, loops, subscriptions and logs continue and count what
+            was lost. After this time every call raises TransportError until the device is opened again.
+            The default is for applications: a board starts in one second and a port appears again in two, so 10 seconds cover what
+            needs no person, and a cable that stays unplugged is reported soon. Use ``math.inf`` in programs that run
+            unattended, with a ``timeout`` for calls that must end. Use 0 in commands that run once, as the commands of ``n6link``
+            do: all calls fail immediately, and the script that started the command decides.
+        heartbeat: seconds without a frame from the device after which it gets a ping; see :attr:`health`.
 
-    Raises, on entering:
+    Raises, on opening:
         NoDeviceError: no URL, and not exactly one board.
         TransportError: the URL cannot be opened.
         RemoteProtocolError: the peer is not an n6link device, or its description contains a contradiction.
@@ -61,20 +78,41 @@ class N6Device:
         *,
         cards: Sequence[Card | str | os.PathLike[str]] = (),
         timeout: float = 5.0,
+        reconnect: float = 10.0,
+        heartbeat: float = 1.0,
     ) -> None:
         if not 0 < timeout < math.inf:
             raise BadInput(f"timeout={timeout} must be a positive, finite number of seconds")
-        self.connection = Connection(url, cards=cards, timeout=timeout)
+        if not reconnect >= 0:
+            raise BadInput(f"reconnect={reconnect} must be seconds; use 0 for never, math.inf for no limit")
+        if not 0 < heartbeat < math.inf:
+            raise BadInput(f"heartbeat={heartbeat} must be a positive, finite number of seconds")
+        self.connection = Connection(
+            url,
+            cards=cards,
+            timeout=timeout,
+            reconnect=reconnect,
+            heartbeat=heartbeat,
+            networks_changed=self._take_networks,
+        )
         self._networks: Mapping[str, Network] = MappingProxyType({})
 
-    async def __aenter__(self) -> Self:
+    async def open(self) -> Self:
+        """Opens the device, and returns it.
+
+        Raises:
+            LocalProtocolError: it is open already.
+            N6Error: see :class:`N6Device`.
+        """
         await self.connection.open()
-        self._take_networks()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def aclose(self) -> None:
+        """Closes the device: whatever is under way fails with TransportError. Closing again does nothing.
+
+        Raises:
+            LocalProtocolError: it was opened in another event loop, which still runs.
+        """
         await self.connection.aclose()
 
     def __repr__(self) -> str:
@@ -84,13 +122,17 @@ class N6Device:
 
     def _take_networks(self) -> None:
         """Creates a Network for each network of the device; after a restart, an unchanged network keeps its object."""
+        before = self._networks
         self._networks = MappingProxyType({info.name: self._network(info) for info in self.connection.networks})
+        for name, network in before.items():
+            if self._networks.get(name) is not network:
+                network.replaced = name in self._networks
 
     def _network(self, info: NetworkInfo) -> Network:
         known = self._networks.get(info.name)
-        if known is None or (known.info.digest, known.info.index) != (info.digest, info.index):
+        if known is None or known.info.digest != info.digest:
             return Network(self.connection, info)
-        known.info = replace(known.info, device=info.device)
+        known.info = replace(known.info, device=info.device, index=info.index)
         return known
 
     # ---- description
@@ -108,24 +150,46 @@ class N6Device:
     @property
     def networks(self) -> Mapping[str, Network]:
         """The firmware's networks by name, in its order."""
+        self.connection.check()
         return self._networks
 
     def __getitem__(self, name: str) -> Network:
-        if name not in self._networks:
-            raise UnknownName(
-                f"the device does not have a network {name!r}; it has {', '.join(self._networks) or 'none'}"
-            )
-        return self._networks[name]
+        networks = self.networks
+        if name not in networks:
+            raise UnknownName(f"the device does not have a network {name!r}; it has {', '.join(networks) or 'none'}")
+        return networks[name]
 
     @property
     def clock(self) -> ClockMap:
         """Converts device times to ``time.monotonic()``."""
+        self.connection.check()
         return self.connection.clock
 
     @property
     def counters(self) -> Counters:
         """The counters of the host's side of the link."""
         return self.connection.channel.link.counters
+
+    @property
+    def state(self) -> State:
+        """Whether the device is present; see :class:`n6link.session.state.State`."""
+        return self.connection.state
+
+    @property
+    def health(self) -> Health:
+        """The last sign of life, and the quality of the link. Returns immediately, in any thread."""
+        return self.connection.health
+
+    def events(self) -> Subscription[StateChange]:
+        """The changes of :attr:`state`. It may be opened before the device, and stays open when the device is closed.
+
+        ::
+
+            async with dev.events() as changes:
+                async for change in changes:
+                    print(change.state.value, change.reason)
+        """
+        return Subscription(self.connection.follow, self.connection.unfollow)
 
     # ---- requests
 
@@ -180,8 +244,7 @@ class N6Device:
             simulated=network.device.simulated,
         )
 
-    @asynccontextmanager
-    async def subscribe(self, interval: float = 1.0) -> AsyncGenerator[Subscription[Stats]]:
+    def subscribe(self, interval: float = 1.0) -> Subscription[Stats]:
         """Statistics that the device sends at an interval.
 
         ::
@@ -192,30 +255,21 @@ class N6Device:
 
         Args:
             interval: seconds between two readings; the shortest interval of all subscriptions is used.
+
+        Raises:
+            BadInput: the interval is out of range.
         """
         if not 0.001 <= interval <= 3600:
             raise BadInput(f"interval={interval} is out of range; use 0.001 to 3600 seconds")
-        readings = Subscription[Stats]()
-        try:
-            await self.connection.listen(readings, interval)
-            yield readings
-        finally:
-            self.connection.unlisten(readings)
+        return Subscription(partial(self.connection.listen, interval=interval), self.connection.unlisten)
 
-    @asynccontextmanager
-    async def logs(self) -> AsyncGenerator[Subscription[LogRecord]]:
+    def logs(self) -> Subscription[LogRecord]:
         """Log lines of the device, and other text on the line; they are also sent to the logger ``n6link.device``."""
-        lines, logs = Subscription[LogRecord](), self.connection.listeners.logs
-        logs.add(lines)
-        try:
-            yield lines
-        finally:
-            logs.discard(lines)
+        return Subscription(self.connection.hear, self.connection.unhear)
 
     async def set_log_level(self, level: LogLevel | int) -> None:
         """Sets the minimum level of the device's log lines; numbers as in :mod:`logging`."""
-        body = records.LogLevelRequest(level=min(int(level), int(LogLevel.NONE))).pack()
-        await self.connection.ask(MessageType.LOG_LEVEL, body)
+        await self.connection.set_log_level(min(int(level), int(LogLevel.NONE)))
 
     async def reset(self, *, restart: bool = False) -> None:
         """Cancels all work and deletes all results; pending calls fail with DeviceError.
@@ -225,10 +279,27 @@ class N6Device:
         """
         if restart:
             await self.connection.restart()
-            self._take_networks()
         else:
             await self.connection.ask(MessageType.RESET, records.Reset(kind=ResetKind.SESSION).pack())
 
     def loop(self, hz: float, *, missed: MissedPolicy = "skip") -> ControlLoop:
-        """A control loop; see :mod:`n6link.control.loop`."""
-        return ControlLoop(hz, missed=missed)
+        """A control loop whose ticks show whether the device is stale; see :mod:`n6link.control.loop`."""
+        return ControlLoop(hz, missed=missed, life=lambda: self.connection.life)
+
+    def watchdog(self, silence: float = 3.0, results: Mapping[HasNewest, float] | None = None) -> Watchdog:
+        """A latched watchdog; see :mod:`n6link.control.watchdog`.
+
+        Args:
+            silence: seconds without a frame from the device that trip it.
+            results: for networks the age of the newest result, in seconds, that trips it.
+
+        Raises:
+            BadInput: a time is out of range, or ``silence`` is below two heartbeats, which an idle device reaches in normal operation.
+        """
+        least = 2 * self.connection.vitals.heartbeat
+        if silence < least:
+            raise BadInput(
+                f"silence={silence:g} is below two heartbeats ({least:g} s), which an idle device reaches in normal operation; "
+                f"use a larger one, or N6Device(heartbeat={silence / 2:g})"
+            )
+        return Watchdog(lambda: self.connection.life, silence=silence, results=results or {})

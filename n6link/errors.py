@@ -4,7 +4,8 @@
 
     N6Error
     ├── TransportError            the byte stream cannot be opened, is in use, or was lost
-    │   └── NoDeviceError         not exactly one connected board fits what was asked for
+    │   ├── NoDeviceError         not exactly one connected board fits what was asked for
+    │   └── WrongDevice           another board answers instead of the one that was lost
     ├── ProtocolError
     │   ├── LocalProtocolError    the caller or n6link would violate the protocol
     │   ├── RemoteProtocolError   the peer violates the protocol, or is not an n6link device
@@ -12,6 +13,7 @@
     ├── DeviceError               the device refused a request, or could not execute it; has a status
     ├── DeviceRebooted            the device was restarted during a request
     ├── N6Timeout                 (also a TimeoutError) a deadline has passed, or there was no progress for too long
+    ├── NetworkChanged            the device came back without this network, or with another one of this name
     ├── UnknownName               (also a KeyError) a network, input or output with this name does not exist
     ├── BadInput                  (also a ValueError) an array, image, text or option cannot be used
     ├── SettingsError             the settings file cannot be read or written, is damaged, or of another version
@@ -39,6 +41,10 @@ class TransportError(N6Error):
 
 class NoDeviceError(TransportError):
     """No connected board fits what was asked for, or more than one does."""
+
+
+class WrongDevice(TransportError):
+    """Another board answers instead of the one that was lost."""
 
 
 class ProtocolError(N6Error):
@@ -73,6 +79,10 @@ class DeviceError(N6Error):
 
 class DeviceRebooted(N6Error):
     """The device was restarted: its queue, uploads and results are lost."""
+
+
+class NetworkChanged(N6Error):
+    """The device came back without this network, or with another one of this name."""
 
 
 class N6Timeout(N6Error, TimeoutError):

@@ -18,7 +18,7 @@ from n6link.decoders.logits import Classification
 from n6link.epochs.pools import Pool
 from n6link.epochs.profile import Profile
 from n6link.epochs.timers import EpochTable
-from n6link.errors import BadInput, CardError, N6Timeout, UnknownName
+from n6link.errors import BadInput, CardError, DeviceRebooted, N6Timeout, NetworkChanged, UnknownName
 from n6link.protocol import Limit, TimerSource
 from n6link.protocol.records import Return
 from n6link.result import Result, Timing, check_returns
@@ -39,11 +39,13 @@ class Network:
     Attributes:
         info: the device's description of the network, read when the device was opened.
         newest: the last delivered result; None before the first.
+        replaced: None = the device still has this network; else whether it came back with another one of this name.
     """
 
     def __init__(self, connection: Connection, info: NetworkInfo) -> None:
         self.info = info
         self.newest: Result | None = None
+        self.replaced: bool | None = None
         self._connection = connection
         self._inputs = Inputs(info.name, info.inputs, info.input_bytes, info.card, info.card_problem)
 
@@ -100,6 +102,7 @@ class Network:
         priority: int = 0,
         captured: float | None = None,
         options: Mapping[str, object] | None = None,
+        rerun: bool = False,
         computed: Callable[[], None] | None = None,
     ) -> Result:
         """Runs the network once.
@@ -119,6 +122,7 @@ class Network:
             priority: 0..255; in every queue, larger values are before smaller ones.
             captured: ``time.monotonic()`` of the capture of the data; None = now.
             options: the options of the :meth:`Result.decode` call that follows; they determine the reductions.
+            rerun: run it again if the device was restarted during the inference, which may then have run twice.
             computed: called when the device has computed the result, before its download.
 
         Raises:
@@ -127,7 +131,9 @@ class Network:
             CardError: data are a picture, or reduce is True, and the network's card cannot be used or does not fit it.
             N6Timeout: the time has passed, or there was no progress.
             DeviceError: the device refused the request, or its runtime failed.
-            TransportError: the connection to the device was lost.
+            DeviceRebooted: the device was restarted during the inference.
+            NetworkChanged: the device came back without this network, or with another one of this name.
+            TransportError: the connection to the device was lost, and the device has not come back.
         """
         begun = ambient.monotonic()
         captured = begun if captured is None else captured
@@ -149,6 +155,7 @@ class Network:
         prepared = ambient.monotonic()
         # A second turn is needed only if a reduction was chosen here and its result is not complete: then all outputs are fetched.
         while True:
+            await self._check(deadline)
             job = Job(
                 network=self.info.index,
                 image=picture,
@@ -158,7 +165,12 @@ class Network:
                 deadline=deadline,
                 computed=computed,
             )
-            outcome = await self._run(job, timeout, begun)
+            try:
+                outcome = await self._run(job, timeout, begun)
+            except DeviceRebooted:
+                if rerun and self._connection.alive:
+                    continue
+                raise
             timing = partial(Timing.of, outcome, self._connection.clock, captured=begun, prepared=prepared)
             wanted = returns or [Return(index) for index in range(len(self.outputs))]
             result = Result(self.info, outcome, wanted, timing=timing, placement=placement, captured=captured)
@@ -181,6 +193,7 @@ class Network:
         reduce: bool | Sequence[Return] | None = None,
         priority: int = 0,
         options: Mapping[str, object] | None = None,
+        rerun: bool | None = None,
     ) -> Stream:
         """Runs the network on a series of frames, with overlapped stages; see :mod:`n6link.control.stream`.
 
@@ -194,13 +207,17 @@ class Network:
             reduce: as in :meth:`run`.
             priority: as in :meth:`run`.
             options: as in :meth:`run`.
+            rerun: run frames again that were under way when the device was restarted; else they are lost, and counted. None = with
+                ``"all"``, which promises a result for every frame.
 
         Raises:
             BadInput: an argument is out of range.
         """
-        run = partial(self.run, timers=timers, reduce=reduce, priority=priority, options=options)
+        rerun = policy == "all" if rerun is None else rerun
+        run = partial(self.run, timers=timers, reduce=reduce, priority=priority, options=options, rerun=rerun)
         depth = min(depth, self._connection.info.slots)
-        return Stream(run, source, depth=depth, policy=policy, max_age=max_age)
+        alive = lambda: self._connection.alive
+        return Stream(run, source, depth=depth, policy=policy, max_age=max_age, alive=alive)
 
     def generate(
         self,
@@ -288,6 +305,15 @@ class Network:
         return await profiling.collect(self.run, self.inputs, inputs=inputs, runs=runs, warmup=warmup)
 
     # ---- inside
+
+    async def _check(self, deadline: float | None) -> None:
+        """Waits until the device is there, and checks that it still has this network."""
+        seconds = math.inf if deadline is None else deadline - ambient.monotonic()
+        with anyio.move_on_after(seconds):
+            await self._connection.usable()
+        if self.replaced is not None:
+            what = "another network of this name" if self.replaced else "no network of this name"
+            raise NetworkChanged(f"the device came back with {what}: {self.name!r}; take dev[NAME] again")
 
     async def _run(self, job: Job, seconds: float | None, begun: float) -> Outcome:
         if job.deadline is None:

@@ -92,7 +92,7 @@ class FaultyStream(ByteStream):
 
     def __init__(self, inner: Any, faults: Faults, seed: int) -> None:
         self.url = inner.url
-        self.card_files = inner.card_files
+        self.card_files, self.port, self.expected = inner.card_files, inner.port, inner.expected
         self.active = True
         self._inner = inner
         self._faults = faults

@@ -14,7 +14,8 @@ from n6link.device import N6Device
 from n6link.link.exchange import Exchange, Inference, Phase
 from n6link.network import Network
 from n6link.protocol import MessageType
-from n6link.session.channel import Channel, Mailbox
+from n6link.session.channel import Channel
+from n6link.session.mailbox import Mailbox
 
 
 @contextmanager

@@ -25,7 +25,6 @@ from n6link.control.stream import Stream
 from n6link.errors import (
     BadInput,
     DeviceError,
-    DeviceRebooted,
     LocalProtocolError,
     N6Timeout,
     TransportError,
@@ -223,9 +222,8 @@ def test_a_restart() -> None:
         with network.stream(itertools.repeat(noise(network))) as stream:
             next(stream)
             device.reset(restart=True)
-            with pytest.raises(DeviceRebooted):
-                while True:
-                    next(stream)
+            restarted = time.monotonic()
+            assert any(result.captured > restarted for result in stream)
         assert network.run(noise(network))
 
 
@@ -239,7 +237,7 @@ def test_what_has_to_be_entered_says_so() -> None:
             device.__enter__()
         with pytest.raises(LocalProtocolError, match="was not entered"):
             next(network.stream([]))
-    with pytest.raises(LocalProtocolError, match="is closed"):
+    with pytest.raises(LocalProtocolError, match="is not open"):
         network.run(noise(network))
     with device:
         assert device["reference"].run(noise(device["reference"])), "it may be opened again"
@@ -334,11 +332,11 @@ def test_leaving_ends_what_other_threads_have_open(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(
     ("ours", "theirs", "inside"),
     [
-        (blocking.N6Device, n6link.N6Device, set()),
+        (blocking.N6Device, n6link.N6Device, {"aclose"}),
         (blocking.Network, n6link.Network, {"text_classifier", "text_generator"}),
-        (blocking.Stream, Stream, set()),
+        (blocking.Stream, Stream, {"aclose"}),
         (blocking.TextStream, TextStream, set()),
-        (blocking.Loop, ControlLoop, set()),
+        (blocking.Loop, ControlLoop, {"aclose"}),
     ],
 )
 def test_nothing_of_the_async_interface_is_missing(ours: type, theirs: type, inside: set[str]) -> None:
@@ -348,7 +346,7 @@ def test_nothing_of_the_async_interface_is_missing(ours: type, theirs: type, ins
     assert public(theirs) - inside <= public(ours)
     for name in public(theirs) & public(ours):
         method, original = getattr(ours, name), getattr(theirs, name)
-        if inspect.isfunction(original):
+        if inspect.isfunction(original) and name != "open":  # which has words of its own
             assert inspect.signature(method) == inspect.signature(original)
             assert inspect.getdoc(method) == inspect.getdoc(original)
 

@@ -20,7 +20,7 @@ from n6link.device import N6Device
 from n6link.errors import BadInput, CardError, LocalProtocolError, N6Error
 from n6link.link.events import Begun, Event, Received
 from n6link.network import Network
-from n6link.session.channel import Mailbox
+from n6link.session.mailbox import Mailbox
 from n6link.tensors import card
 from n6link.tensors.reduce import Peaks
 from n6link.text.generation import Piece, TextStream

@@ -92,7 +92,7 @@ async def test_figures_are_plain_numbers() -> None:
                 break
     figures = loop.stats.to_dict()
     assert figures["hz"] == 500
-    assert set(figures) == {"hz", "ticks", "missed", "jitter", "period", "busy"}
+    assert set(figures) == {"hz", "ticks", "missed", "stale", "jitter", "period", "busy"}
 
 
 async def test_a_loop_yields_to_other_tasks_even_when_late() -> None:

@@ -195,7 +195,7 @@ async def connect(
         with working(
             "Starting the virtual board" if url and url.startswith("sim:") else f"Connecting to {url or 'the board'}"
         ):
-            dev = await stack.enter_async_context(N6Device(url, cards=cards or (), timeout=timeout))
+            dev = await stack.enter_async_context(N6Device(url, cards=cards or (), timeout=timeout, reconnect=0))
         yield dev
 
 

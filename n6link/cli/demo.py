@@ -34,7 +34,7 @@ def demo(
 async def _demo(url: str | None, picture: Path, as_json: bool) -> None:
     photo = await anyio.to_thread.run_sync(load, networks.PHOTO)
     async with connect(url) as dev:
-        network = network_for(dev, None, *TASKS)
+        network, board = network_for(dev, None, *TASKS), dev.info.board
         with working(f"Running {network.name}"):
             (await network.run(photo)).decode()  # not shown: the first run also loads modules and fills caches
             result = await network.run(photo)
@@ -42,7 +42,7 @@ async def _demo(url: str | None, picture: Path, as_json: bool) -> None:
     with working("Drawing"):
         await draw_into(picture, networks.PHOTO, poses, THRESHOLD)
     if as_json:
-        emit(tables.values(result, poses) | {"url": dev.url, "board": dev.info.board, "picture": str(picture)})
+        emit(tables.values(result, poses) | {"url": dev.url, "board": board, "picture": str(picture)})
     else:
         out.print(tables.page(result, poses, dev.url, THRESHOLD, out.width))
         out.print(f"\nThe photograph with the skeleton: [bold]{escape(str(picture))}[/]", soft_wrap=True)

@@ -43,14 +43,14 @@ async def _info(
 ) -> None:
     async with connect(url, cards, timeout) as dev:
         rtt = min([(await dev.ping()).rtt for _ in range(PINGS)])
-        shown = [dev[name]] if name else list(dev.networks.values())
+        shown, device = [dev[name]] if name else list(dev.networks.values()), dev.info
     if as_json:
-        about = {"url": dev.url, "round_trip_s": rtt, "device": plain(dev.info)}
+        about = {"url": dev.url, "round_trip_s": rtt, "device": plain(device)}
         emit(_network(shown[0]) if name else about | {"networks": [_network(network) for network in shown]})
     elif name:
         out.print(_network_page(shown[0]))
     else:
-        out.print(_board_page(dev.info, dev.url, rtt), _networks_table(shown), "")
+        out.print(_board_page(device, dev.url, rtt), _networks_table(shown), "")
 
 
 def _network(network: Network) -> Plain:

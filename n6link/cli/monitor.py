@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Annotated
 
 import anyio
@@ -38,8 +37,6 @@ def monitor(
         raise typer.BadParameter("--demo starts its own virtual board; omit --url")
     if not MIN_INTERVAL <= interval <= 3600:
         raise BadInput(f"--interval {interval:g} is out of range; use {MIN_INTERVAL} to 3600 seconds")
-    # The screen shows the device's log. Without a handler, Python writes warnings to standard error, into the screen.
-    logging.getLogger("n6link").addHandler(logging.NullHandler())
     shown = Monitor(
         "sim:" if demo else url,
         cards=[str(card) for card in cards or ()],

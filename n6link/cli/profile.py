@@ -137,7 +137,7 @@ async def _measure(
     cards: list[Path] | None,
     timeout: float,  # noqa: ASYNC109
 ) -> Profile:
-    async with N6Device(url, cards=cards or (), timeout=timeout) as device:
+    async with N6Device(url, cards=cards or (), timeout=timeout, reconnect=0) as device:
         if name is None and len(device.networks) != 1:
             raise BadInput(f"the board has {len(device.networks)} networks; choose one of {', '.join(device.networks)}")
         network = device[name] if name is not None else next(iter(device.networks.values()))

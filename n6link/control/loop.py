@@ -6,7 +6,7 @@
         ...                                  # another task reads results; this one controls
         async for tick in loop:
             newest = tick.latest(net)        # never waits
-            if newest and newest.age < 0.1:
+            if newest and newest.age < 0.1 and not tick.stale:
                 steer(newest.result)
 
 Tick ``k`` is due at ``start + k / hz`` on the monotonic clock. This does not depend on the duration of the loop's body, so errors
@@ -25,8 +25,8 @@ import math
 import os
 import struct
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import Final, Literal, Protocol, Self
 
 import anyio
@@ -36,6 +36,8 @@ from n6link import ambient
 from n6link.control.histogram import Histogram
 from n6link.errors import BadInput, LocalProtocolError, N6Timeout
 from n6link.result import Result
+from n6link.session.health import Life
+from n6link.session.lifecycle import Lifecycle
 
 MissedPolicy = Literal["skip", "catch-up", "raise"]
 
@@ -73,6 +75,8 @@ class Tick:
     """actual start"""
     missed: int
     """number of skipped ticks directly before this one"""
+    stale: bool = False
+    """whether the device is away, or was silent for too long: results that are still there describe the past"""
 
     def latest(self, network: HasNewest) -> Latest | None:
         """The newest result that the network has delivered to any task, or None. Never waits."""
@@ -92,6 +96,8 @@ class LoopStats:
     hz: float
     ticks: int = 0
     missed: int = 0
+    stale: int = 0
+    """ticks at which the device was stale"""
     jitter: Histogram = field(default_factory=Histogram)
     """actual start of a tick minus planned start"""
     period: Histogram = field(default_factory=Histogram)
@@ -105,6 +111,7 @@ class LoopStats:
             "hz": self.hz,
             "ticks": self.ticks,
             "missed": self.missed,
+            "stale": self.stale,
             "jitter": self.jitter.to_dict(),
             "period": self.period.to_dict(),
             "busy": self.busy.to_dict(),
@@ -147,10 +154,10 @@ class EventLoopTimer:
         """Does not free anything."""
 
 
-class ControlLoop:
+class ControlLoop(Lifecycle):
     """Created by ``N6Device.loop``: an async context manager and the async iterator of its ticks."""
 
-    def __init__(self, hz: float, *, missed: MissedPolicy = "skip") -> None:
+    def __init__(self, hz: float, *, missed: MissedPolicy = "skip", life: Callable[[], Life] | None = None) -> None:
         if not 0 < hz <= 10_000:
             raise BadInput(f"hz={hz} must be a rate above 0 and up to 10000 Hz")
         if missed not in ("skip", "catch-up", "raise"):
@@ -158,20 +165,22 @@ class ControlLoop:
         self.hz = hz
         self.stats = LoopStats(hz)
         self._missed = missed
+        self._life = life
         self._timer: KernelTimer | EventLoopTimer | None = None
         self._start = 0.0
         self._began = 0.0
         self._index = 0
 
-    async def __aenter__(self) -> Self:
-        # The first tick is one period away, so that the caller's preparations do not make it late.
+    async def open(self) -> Self:
+        """Starts the clock. The first tick is one period away, so that the caller's preparations do not make it late."""
+        if self._timer:
+            raise LocalProtocolError("this control loop is already open; create another one")
         self._start = ambient.monotonic() + 1 / self.hz
         self._timer = KernelTimer() if sys.platform == "linux" else EventLoopTimer()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    async def aclose(self) -> None:
+        """Ends it. Closing again does nothing."""
         if self._timer:
             self._timer.close()
             self._timer = None
@@ -202,7 +211,9 @@ class ControlLoop:
         self.stats.missed += missed
         self.stats.jitter.add(now - due)
         self._index, self._began = index + 1, now
-        return Tick(index, due, now, missed)
+        stale = bool(self._life and self._life().stale)
+        self.stats.stale += stale
+        return Tick(index, due, now, missed, stale)
 
     def _missed_by_now(self, index: int) -> int:
         """The number of ticks to skip, starting at index, by policy."""

@@ -25,8 +25,9 @@ Dropped frames are counted, and every result lists the frames that it replaced. 
 ``max_age`` a frame that is older than this is dropped at any stage, also on the device, and is never delivered.
 
 If a frame cannot be used, or its inference fails, the iteration raises the error; a consumer that continues to read gets the results
-of the next frames. If the connection is lost, the device is restarted, or the source fails, this error is raised after the
-results that were ready, and the stream ends.
+of the next frames. While the device is away, frames wait under the same policy. Frames whose inference was lost by a restart of the device
+are counted as lost. If the device does not come back, or the source fails, this error is raised after the results that were ready, and
+the stream ends.
 
 When the block is left, by ``break``, an exception or a cancellation, the work on the device is stopped and the device stays usable. A
 source that is a generator is closed.
@@ -36,9 +37,9 @@ from __future__ import annotations
 
 import enum
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from types import TracebackType
 from typing import Final, Literal, Self
 
 import anyio
@@ -52,6 +53,7 @@ from n6link.control.source import Source
 from n6link.errors import BadInput, DeviceError, DeviceRebooted, LocalProtocolError, N6Timeout, TransportError
 from n6link.json_types import Plain
 from n6link.result import Frame, Result, Run
+from n6link.session.lifecycle import Lifecycle
 from n6link.session.tasks import Background
 from n6link.tensors.inputs import Data
 
@@ -72,6 +74,8 @@ class StreamStats:
     """replaced by a newer frame, not accepted, or not finished at the end of the stream"""
     late: int = 0
     """dropped because of max_age"""
+    lost: int = 0
+    """that were under way when the device was restarted"""
     failed: int = 0
     """the frame could not be used, or its inference failed"""
     wait: Histogram = field(default_factory=Histogram)
@@ -82,11 +86,11 @@ class StreamStats:
     @property
     def pending(self) -> int:
         """Frames that wait, are on the device, or whose results are ready."""
-        return self.frames - self.delivered - self.dropped - self.late - self.failed
+        return self.frames - self.delivered - self.dropped - self.late - self.lost - self.failed
 
     def to_dict(self) -> Plain:
         """Plain numbers, for JSON."""
-        names = ("frames", "delivered", "dropped", "late", "failed", "pending")
+        names = ("frames", "delivered", "dropped", "late", "lost", "failed", "pending")
         return {name: getattr(self, name) for name in names} | {
             "wait": self.wait.to_dict(),
             "age": self.age.to_dict(),
@@ -122,8 +126,8 @@ class _Entry:
         return bool(self.result or self.error)
 
 
-class Stream:
-    """Created by :meth:`Network.stream`: an async context manager, and the async iterator of its results.
+class Stream(Lifecycle):
+    """Created by :meth:`Network.stream`: an async context manager (or opened and closed), and the async iterator of its results.
 
     Args:
         run: runs the network on one frame.
@@ -131,6 +135,7 @@ class Stream:
         depth: maximum number of frames in input slots of the device.
         policy: what happens if the source or the consumer is too fast.
         max_age: seconds after its capture at which a frame is dropped.
+        alive: whether a device that was restarted is there, or expected to be there again: then the stream goes on.
 
     Attributes:
         stats: counts of frames so far.
@@ -144,6 +149,7 @@ class Stream:
         depth: int,
         policy: Policy,
         max_age: float | None,
+        alive: Callable[[], bool] = lambda: False,
     ) -> None:
         if depth < 1:
             raise BadInput(f"depth={depth} must be 1 or more")
@@ -159,6 +165,7 @@ class Stream:
         self._depth = depth
         self._policy = policy
         self._max_age = max_age
+        self._alive = alive
         self._waiting: _Entry | None = None
         self._running: list[_Entry] = []
         """in order of frames; entries that are done wait for the consumer"""
@@ -172,9 +179,14 @@ class Stream:
         self._state = _State.NEW
         self._failure: Exception | None = None
 
-    async def __aenter__(self) -> Self:
+    async def open(self) -> Self:
+        """Begins to take frames.
+
+        Raises:
+            LocalProtocolError: it was open before.
+        """
         if self._background:
-            raise LocalProtocolError("a stream can be entered only once; call Network.stream again")
+            raise LocalProtocolError("a stream can be opened only once; call Network.stream again")
         self._background = Background(self._lose)
         self._changed, self._feeding = anyio.Event(), anyio.CancelScope()
         if self._state is _State.NEW:
@@ -184,13 +196,18 @@ class Stream:
             self._tasks.start_soon(self._feed, self._source)
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        assert self._background
+    async def aclose(self) -> None:
+        """Ends it: stops the work on the device, and drops what was not delivered. Closing again does nothing.
+
+        Raises:
+            LocalProtocolError: it was opened in another event loop, which still runs.
+        """
+        if not self._background:
+            return
+        self._background.check_home("this stream")
         self._end()
         try:
-            await self._background.__aexit__(kind, error, trace)
+            await self._background.__aexit__(None, None, None)
         finally:
             # Now all tasks have ended, so the counts are final: frames without an outcome were dropped.
             self.stats.dropped += self.stats.pending
@@ -291,9 +308,12 @@ class Stream:
                 entry.data, deadline=deadline, captured=entry.captured, computed=partial(self._computed, entry)
             )
         except (TransportError, DeviceRebooted) as error:
-            entry.error = error
-            self._drop(entry)
-            self._lose(error)
+            self._running.remove(entry)
+            if isinstance(error, DeviceRebooted) and self._alive():
+                self.stats.lost += 1
+            else:
+                self.stats.failed += 1
+                self._lose(error)
         except Exception as error:  # noqa: BLE001  raised by the iteration
             entry.error = error
             if deadline is not None and _passed(deadline, error):

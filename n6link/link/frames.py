@@ -128,6 +128,10 @@ class Counters:
     """chunks of results that arrived damaged"""
     tx_chunks: int = 0
     """chunks of inputs that left, those that were sent again included"""
+    uploaded: int = 0
+    """bytes of inputs that the device has whole"""
+    downloaded: int = 0
+    """bytes of results that are here whole"""
 
     def mark(self) -> Mark:
         """What :mod:`n6link.link.diagnosis` compares: bytes received, skipped, frames, chunks up, repeated, down, damaged."""

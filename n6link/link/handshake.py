@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from n6link.errors import DeviceError, RemoteProtocolError, VersionMismatch
+from n6link.errors import DeviceError, RemoteProtocolError, VersionMismatch, WrongDevice
 from n6link.link.events import Opened
 from n6link.protocol import (
     SCHEMA_ID,
@@ -117,6 +117,12 @@ def refusal(payload: memoryview) -> DeviceError:
     else:
         name, why = f"status {status}", said or "which this version does not know"
     return DeviceError(f"the device answers {name}: {why} (value {error.value})", status, error.value)
+
+
+def wrong_device(before: records.HelloReply, now: records.HelloReply) -> WrongDevice:
+    """The error of a board that answers in the place of another one."""
+    ours, theirs = (hello.unique_id.rstrip(b"\0").hex() or "unknown" for hello in (before, now))
+    return WrongDevice(f"another board answers (unique id {theirs}, not {ours}); plug the first one in again")
 
 
 def _mismatch(version: tuple[int, int], schema: int) -> str:

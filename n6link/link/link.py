@@ -16,6 +16,7 @@ any       open()                                      forget everything; HELLO  
 any       resume()                                    keep everything; HELLO that names the session    OPENING
 OPENING   HELLO reply, our version and nonce          Opened; what was held or kept is sent            OPEN
 OPENING   the same, resume(), another boot nonce      Lost: what was kept is forgotten                 OPEN
+OPENING   the same, resume(), another board           Refused(WrongDevice): what was kept stays        CLOSED
 OPENING   HELLO reply, other version                  Refused(VersionMismatch)                         CLOSED
 OPENING   ERROR to our HELLO                          Refused(DeviceError)                             CLOSED
 OPENING   HELLO reply, impossible; or our own HELLO   Refused(RemoteProtocolError)                     CLOSED
@@ -40,7 +41,7 @@ from n6link.link import frames
 from n6link.link.damage import Damage
 from n6link.link.events import Event, Failed, LogLine, Lost, Opened, Received, Refused, Reply, StatsPushed, Stray
 from n6link.link.exchange import Exchange, Inference, Phase
-from n6link.link.handshake import Greeting, refusal
+from n6link.link.handshake import Greeting, refusal, wrong_device
 from n6link.link.numbers import MASK, distance
 from n6link.link.rate import Path
 from n6link.link.receiver import Receiver
@@ -94,6 +95,7 @@ class Link:
         self._damage = Damage(self.counters)
         self._greeting = Greeting(0)
         self._hello = self._probe = 0
+        self._answered = self._flushed = False
 
     # ---- what the owner wants
 
@@ -105,13 +107,14 @@ class Link:
             number: a new random number of 32 bits, not 0: the id of the HELLO, from which the ids of the session go on.
             patience: see :class:`Exchange`.
         """
-        self.exchanges.clear()
-        self.sender.forget_all()
+        self.forget()
         self.next_id = number
         return self._greet(replace(greeting, window=self.receiver.window), patience)
 
     def resume(self, nonce: int, *, max_chunk: int | None = None, patience: float) -> Exchange:
         """Continues the session, over another stream or in smaller chunks; what is under way goes on. Opened or Refused follows.
+
+        A HELLO that had no answer may have arrived all the same, and so be the one that the session has now: it is sent again.
 
         Args:
             nonce: a new random number of 64 bits.
@@ -119,12 +122,36 @@ class Link:
             patience: see :class:`Exchange`.
         """
         chunk = self._greeting.max_chunk if max_chunk is None else max_chunk
-        return self._greet(replace(self._greeting, nonce=nonce, resume=self._greeting.nonce, max_chunk=chunk), patience)
+        greeting = replace(self._greeting, max_chunk=chunk)
+        if self._answered:
+            greeting = replace(greeting, nonce=nonce, resume=self._greeting.nonce)
+        return self._greet(greeting, patience)
+
+    def farewell(self, nonce: int, *, flush: bool) -> bytes:
+        """The last bytes for a device that has a session, else none: a new session, in which nothing is at work, and nobody listens.
+
+        Args:
+            nonce: a new random number of 64 bits.
+            flush: complete a frame that has left in part.
+        """
+        if self.state is not State.OPEN:
+            return b""
+        self.state = State.CLOSED
+        hello = Greeting(nonce, self._greeting.host, self.receiver.window)
+        return self._flush() * flush + frames.pack(MessageType.HELLO, self._new_id(), hello.pack())
 
     def stream_changed(self) -> None:
         """The bytes that arrive from now on do not continue those before, and what was queued for them is not sent."""
         self._reader.clear()
         self.sender.queue.clear()
+        self._flushed = False
+
+    def forget(self) -> None:
+        """Whatever is under way has ended without an answer: the device knows nothing of it."""
+        for exchange in self.exchanges.values():
+            exchange.phase = Phase.GONE
+        self.exchanges.clear()
+        self.sender.forget_all()
 
     def request(self, kind: MessageType, body: bytes = b"", *, patience: float) -> Exchange:
         """Asks the device; a Reply or Failed event follows."""
@@ -184,8 +211,7 @@ class Link:
             flush: send as many zeros before it as complete any frame that the device may still be waiting for.
         """
         if flush:
-            chunk = self.session.chunk if self.session else int(Limit.MAX_CHUNK)
-            self.sender.queue_frame(FLUSH[: chunk + frames.OVERHEAD])
+            self.sender.queue_frame(self._flush())
         self.counters.repeats += self.sender.again(self.exchanges[number])
 
     def complain(self, number: int) -> None:
@@ -226,6 +252,14 @@ class Link:
         return buffers
 
     @property
+    def pending(self) -> list[Exchange]:
+        """The exchanges that can get on: until HELLO is answered it alone, and without a session none."""
+        if self.state is State.OPEN:
+            return list(self.exchanges.values())
+        hello = self.exchanges.get(self._hello)
+        return [hello] if hello else []
+
+    @property
     def wants_to_send(self) -> bool:
         """Whether :meth:`data_to_send` has something."""
         return self.sender.ready if self.state is State.OPEN else bool(self.sender.queue)
@@ -257,11 +291,16 @@ class Link:
         self._reader.max_data = frames.HEADER_SIZE + int(Limit.MAX_CHUNK)
         self.state, self._greeting, self._probe = State.OPENING, greeting, 0
         exchange = self._new(MessageType.HELLO, greeting.pack(), Phase.ASKED, patience)
-        self._hello = exchange.id
-        if self.session is None:
-            self.sender.queue_frame(FLUSH)
+        self._hello, self._answered = exchange.id, False
+        if not self._flushed:
+            self._flushed = True
+            self.sender.queue_frame(self._flush())
         self.sender.again(exchange)
         return exchange
+
+    def _flush(self) -> bytes:
+        """Zeros that complete any frame whose end a device may still wait for."""
+        return FLUSH[: self.session.chunk + frames.OVERHEAD] if self.session else FLUSH
 
     def _new(self, kind: MessageType, body: bytes, phase: Phase, patience: float) -> Exchange:
         exchange = Exchange(self._new_id(), kind, body, phase, patience, counted=self.counters.mark())
@@ -317,14 +356,17 @@ class Link:
 
     def _opened(self, opened: Opened, now: float) -> None:
         before, hello = self.session, opened.hello
-        self.state, self.session = State.OPEN, hello
+        if self._greeting.resume and before and before.unique_id != hello.unique_id:
+            self.state = State.CLOSED
+            self._events.append(Refused(wrong_device(before, hello)))
+            return
+        self.state, self.session, self._answered = State.OPEN, hello, True
         self._reader.max_data = frames.HEADER_SIZE + hello.chunk
         self.receiver.begin(hello.chunk, hello.result_size)
         self._damage.begin()
         self._sample(self.exchanges.pop(self._hello), now)
         if self._greeting.resume and before and before.boot_nonce != hello.boot_nonce:
-            self.exchanges.clear()
-            self.sender.forget_all()
+            self.forget()
             self._events.append(Lost())
         elif self._greeting.resume:
             self._again(hello.chunk, resumed=opened.resumed)
@@ -378,6 +420,7 @@ class Link:
             self._on_reset(exchange)
         self._end(exchange)
         if exchange.upload:
+            self.counters.uploaded += len(exchange.upload.data)
             self.sender.acknowledge(exchange.position, now)
         else:
             self._events.append(Reply(exchange.id, exchange.type, bytes(payload), exchange.sent, now))
@@ -429,8 +472,10 @@ class Link:
         for event in self.receiver.announced(exchange, payload, now):
             self._settle(exchange, event)
         self.sender.answered(exchange)
-        if exchange.needs:  # it is not needed any more, if it was still on its way
-            self.withdraw(exchange.needs.id)
+        upload = exchange.needs
+        if upload and upload.upload and upload.id in self.exchanges:  # the answer to its COMMIT was lost
+            self.counters.uploaded += len(upload.upload.data)
+            self.withdraw(upload.id)
 
     def _on_data(self, number: int, payload: memoryview, now: float) -> None:
         exchange = self.exchanges.get(number)
@@ -448,6 +493,7 @@ class Link:
             self._fail(exchange, event.error)
             return
         if isinstance(event, Received):
+            self.counters.downloaded += len(event.data)
             self._end(exchange)
         self._events.append(event)
 

@@ -79,7 +79,7 @@ class Retry:
         self._watches = {number: watch for number, watch in self._watches.items() if number in link.exchanges}
         answers = self._answers()
         hopeless: list[Exchange] = []
-        for exchange in list(link.exchanges.values()):
+        for exchange in link.pending:
             watch, progress = self._watches.get(exchange.id), self._progress(exchange)
             if watch is None or watch.progress != progress:
                 self._watches[exchange.id] = _Watch(progress, exchange.tries)
@@ -98,9 +98,15 @@ class Retry:
                 self._act(exchange, watch)
         return hopeless
 
+    @property
+    def silence(self) -> float:
+        """Seconds for which nothing at all has arrived, while this process ran and something was under way."""
+        return self._silence
+
     def rest(self) -> None:
         """Nothing is under way: the time until the next tick is not silence."""
         self._time = None
+        self._silence = 0.0
 
     def _progress(self, exchange: Exchange) -> int:
         """How far an exchange is; an INFER is further when the upload is that it waits for."""

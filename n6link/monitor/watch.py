@@ -163,7 +163,7 @@ class Watcher:
 
     @asynccontextmanager
     async def _connected(self) -> AsyncGenerator[N6Device, None]:
-        async with N6Device(self._url, cards=self._cards) as device:
+        async with N6Device(self._url, cards=self._cards, reconnect=0) as device:
             # Only on the first connection: afterwards the user's selection is kept.
             if self._network:
                 self._model.selected, self._network = device[self._network].name, None

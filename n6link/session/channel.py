@@ -1,6 +1,6 @@
 """A link in the world: the tasks that read, write and wait, and a mailbox for each call. Nothing here knows networks.
 
-Three tasks serve a :class:`n6link.link.link.Link` for as long as the device is open:
+Three tasks serve a :class:`n6link.link.link.Link`; the first two belong to the stream, of which there may be several one after the other:
 
 * the *reader* feeds it and hands its events to their mailboxes. It never writes, so that two full pipes cannot lock
   each other up;
@@ -9,18 +9,17 @@ Three tasks serve a :class:`n6link.link.link.Link` for as long as the device is 
 * the *keeper* looks every few milliseconds, while something is under way, at what silence means.
 
 A call puts requests into the link, wakes the writer, and waits for its mailbox; it may be cancelled at any time, and a
-late answer is dropped by the link. When the stream breaks or the device forgets the session, every waiting call gets
-the error at once, and so does every later one.
+late answer is dropped by the link. When the stream breaks, the device forgets the session, or falls silent, the dialogue is interrupted.
+Then every waiting call gets the error at once, and so does every later one; or, where the owner of the channel continues the dialogue over
+another stream, they wait and go on there.
 """
 
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
-from types import TracebackType
-from typing import Final, Self
+from contextlib import suppress
+from typing import Final
 
 import anyio
 from anyio.abc import ByteStream, TaskGroup
@@ -30,7 +29,6 @@ from n6link.errors import DeviceRebooted, N6Error, N6Timeout, RemoteProtocolErro
 from n6link.link import diagnosis
 from n6link.link.events import (
     Begun,
-    Event,
     Failed,
     LogLine,
     Lost,
@@ -44,122 +42,233 @@ from n6link.link.events import (
 )
 from n6link.link.exchange import Exchange, Inference
 from n6link.link.handshake import Greeting
-from n6link.link.link import Link
+from n6link.link.link import Link, State
 from n6link.link.retry import TICK, Retry
 from n6link.link.sender import BATCH
 from n6link.protocol import MessageType
+from n6link.session.mailbox import Mailbox
 from n6link.session.tasks import Background
 
 _logger = logging.getLogger("n6link.device")
 
 READ_SIZE: Final = 256 * 1024
+SILENT: Final = 0.9
+"""share of the time-out of a device without a byte from it, above which it is not the fault of one call that it has no answer"""
+FAREWELL: Final = 0.25
+"""seconds that the last frame of a session may take to leave"""
 BATCH_SECONDS: Final = 0.02
 """time that one write should take at most, so that a small frame need not wait long behind chunks"""
 
 
-class Mailbox:
-    """Events for one call, in order."""
-
-    __slots__ = ("_events", "_filled")
-
-    def __init__(self) -> None:
-        self._events: deque[Event | N6Error] = deque()
-        self._filled: anyio.Event | None = None
-
-    def put(self, event: Event | N6Error) -> None:
-        """Adds an event; an error is raised by the call that gets it."""
-        self._events.append(event)
-        if self._filled:
-            self._filled.set()
-
-    async def get(self) -> Event:
-        """The next event.
-
-        Raises:
-            N6Error: that was put, or that a Failed event carries.
-        """
-        while not self._events:
-            self._filled = anyio.Event()
-            await self._filled.wait()
-        event = self._events.popleft()
-        if isinstance(event, N6Error):
-            raise event
-        if isinstance(event, Failed):
-            raise event.error
-        return event
-
-
 class Channel:
-    """See the head of this module; an async context manager that owns its tasks.
+    """See the head of this module.
 
     Args:
-        stream: to the device; closed with the channel.
         name: of the device, for messages.
         timeout: seconds without progress after which a call fails.
         notify: gets what belongs to no call: log lines, stray text, statistics, and at last the failure.
+        survives: whether calls wait while the dialogue is interrupted, because its owner will continue it; else they fail at once.
 
     Attributes:
         link: the protocol.
         tasks: for work that goes on after the call that started it.
         failure: why nothing works any more; None while it does.
+        interruption: why the dialogue cannot go on at present; None while it does.
+        heard: time of the last good frame of the device.
     """
 
     def __init__(
-        self, stream: ByteStream, *, name: str, timeout: float, notify: Callable[[Unasked | N6Error], None]
+        self, *, name: str, timeout: float, notify: Callable[[Unasked | N6Error], None], survives: bool = False
     ) -> None:
         self.link = Link()
         self.name = name
         self.timeout = timeout
         self.failure: N6Error | None = None
+        self.interruption: N6Error | None = None
+        self.heard = ambient.monotonic()
         self.tasks: TaskGroup
-        self._stream = stream
         self._notify = notify
+        self._survives = survives
         self._retry = Retry(self.link)
         self._boxes: dict[int, Mailbox] = {}
         self._opening: Mailbox | None = None
+        self._background = Background(self._crashed)
+        self._interrupted = anyio.Event()
+        self._stream: ByteStream | None = None
+        self._serving = anyio.CancelScope()
+        self._served = anyio.Event()
+        self._broken: TransportError | None = None
         self._writable: anyio.Event | None = None
-        self._send_nowait: Callable[[bytes], int] | None = getattr(stream, "send_nowait", None)
+        self._send_nowait: Callable[[bytes], int] | None = None
         self._unsent = b""
+        self._sending = False
         self._busy: anyio.Event | None = None
-        self._stack = AsyncExitStack()
 
-    async def __aenter__(self) -> Self:
-        self._stack.push_async_callback(self._close)
-        self.tasks = await self._stack.enter_async_context(Background(self._crashed))
-        for task in (self._read, self._write, self._keep):
-            self.tasks.start_soon(task, name=f"n6link {self.name} {task.__name__}")
-        return self
+    # ---- life
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.fail(TransportError(f"the device {self.name} was closed by this program"))
-        await self._stack.__aexit__(kind, error, trace)
+    async def open(self) -> None:
+        """Starts the tasks."""
+        self.tasks = await self._background.__aenter__()
+        self.tasks.start_soon(self._keep, name=f"n6link {self.name} keeper")
+
+    async def aclose(self) -> None:
+        """Ends every call with an error, the tasks, and the stream."""
+        self.fail(self.closed())
+        await self._background.__aexit__(None, None, None)
+
+    async def attach(self, stream: ByteStream) -> None:
+        """Begins to use a stream, which then belongs to the channel; :meth:`greet` comes next.
+
+        Raises:
+            N6Error: the channel has failed; the stream is closed.
+        """
+        if self.failure or self.over:
+            await stream.aclose()
+            self.check()
+            raise self.closed()
+        self._stream, self._broken, self._unsent = stream, None, b""
+        self._send_nowait = getattr(stream, "send_nowait", None)
+        self._serving, self._served = anyio.CancelScope(), anyio.Event()
+        self.link.stream_changed()
+        self.tasks.start_soon(self._serve, stream, name=f"n6link {self.name}")
+
+    async def detach(self) -> None:
+        """Closes the stream, without a word to the device; what is under way waits for another one."""
+        if self._stream:
+            self._stream = None
+            self._serving.cancel()
+            await self._served.wait()
+
+    def rebooted(self) -> DeviceRebooted:
+        """What a call gets that the device has forgotten."""
+        hint = "run it again, or allow that with rerun=True" if self._survives else "open it again"
+        return DeviceRebooted(f"{self.name} was restarted: what was under way is lost; {hint}")
+
+    def closed(self) -> TransportError:
+        """What a call gets that the program itself has ended by closing the device."""
+        return TransportError(f"the device {self.name} was closed by this program")
+
+    @property
+    def over(self) -> bool:
+        """Whether it has ended; also because its event loop has."""
+        return self._background.over
+
+    @property
+    def broken(self) -> bool:
+        """Whether there is no stream, or none that works."""
+        return self._stream is None or self._broken is not None
+
+    def check_home(self, what: str) -> None:
+        """See :meth:`Background.check_home`."""
+        self._background.check_home(what)
 
     def _crashed(self, error: Exception) -> None:
         self.fail(N6Error(f"{self.name}: internal error of n6link: {innermost(error)!r}"))
 
-    async def _close(self) -> None:
-        with anyio.CancelScope(shield=True):
-            await self._stream.aclose()
+    async def _serve(self, stream: ByteStream) -> None:
+        """Reads and writes a stream, and closes it in the end. Where no other one follows, nothing is left at work on the device."""
+        try:
+            with self._serving:
+                async with anyio.create_task_group() as tasks:
+                    for task in (self._read, self._write):
+                        tasks.start_soon(task, stream, name=f"n6link {self.name} {task.__name__}")
+        finally:
+            with anyio.CancelScope(shield=True):
+                self._writable = self._send_nowait = None
+                if self._stream is stream and (farewell := self._farewell()):
+                    with anyio.move_on_after(FAREWELL), suppress(TransportError):
+                        await stream.send(farewell)
+                await stream.aclose()
+            self._served.set()
+
+    def _farewell(self) -> bytes:
+        farewell = self.link.farewell(ambient.randbits(64), flush=self._sending)
+        self.fail(self.closed())
+        return farewell
+
+    # ---- interruptions
+
+    async def interrupted(self) -> N6Error:
+        """Waits until the dialogue is interrupted; returns why."""
+        while self.interruption is None:
+            await self._interrupted.wait()
+        return self.interruption
+
+    def interrupt(self, error: N6Error, *, survives: bool = False) -> None:
+        """The dialogue cannot go on: calls wait until :meth:`greet` continues it, or fail if nobody will do that.
+
+        Args:
+            error: why.
+            survives: somebody will, this time.
+        """
+        if self._opening:
+            self._opening.put(error)
+        for number, box in list(self._boxes.items()):
+            if box.fragile and box is not self._opening:
+                self._end(number, _renewed(error))
+        if self.interruption or self.failure:
+            return
+        if self._survives or survives:
+            self.interruption = error
+            self._interrupted.set()
+        else:
+            self.fail(error)
+
+    def abort(self, error: N6Error) -> None:
+        """Ends every waiting call with an error: the device has forgotten them."""
+        self.link.forget()
+        self._tell_all(error)
+
+    def fail(self, error: N6Error) -> None:
+        """Ends every waiting call, and every later one, with an error."""
+        if self.failure:
+            return
+        self.failure = error
+        if self._opening:
+            self._opening.put(error)
+        self._tell_all(error)
+        self._notify(error)
+
+    def _tell_all(self, error: N6Error) -> None:
+        boxes = [box for box in dict.fromkeys(self._boxes.values()) if box is not self._opening]
+        self._boxes = {number: box for number, box in self._boxes.items() if box is self._opening}
+        for box in boxes:
+            box.put(_renewed(error))
+
+    def _end(self, number: int, error: N6Error) -> None:
+        self.link.withdraw(number)
+        if box := self._boxes.pop(number, None):
+            box.put(error)
 
     # ---- calls
 
-    async def open(self, host: str) -> Opened:
-        """Opens a session; whatever was under way is forgotten. Until it is open, other calls fail as before.
+    async def greet(self, host: str, *, resume: bool = False, patience: float | None = None) -> Opened:
+        """Opens a session.
 
         Args:
             host: name and version of this program, for the device and its other users.
+            resume: continue the one before, with all that is under way; else that is forgotten.
+            patience: seconds without an answer; None = the time-out of the channel.
 
         Raises:
             VersionMismatch: the firmware speaks another version of the protocol.
             RemoteProtocolError: the peer speaks something else.
             DeviceError: BUSY: another program holds the device.
+            WrongDevice: it is another device; what is under way still waits for the first one.
             N6Timeout: nothing was answered.
+            TransportError: there is no stream, or it broke.
         """
-        self._opening = Mailbox()
-        number = ambient.randbits(31) + 1
-        exchange = self.link.open(Greeting(ambient.randbits(64), host), number, patience=self.timeout)
+        if self._broken:
+            raise _renewed(self._broken) from self._broken
+        self.check()
+        self._opening = Mailbox(fragile=True)
+        self.interruption, self._interrupted = None, anyio.Event()
+        patience = self.timeout if patience is None else patience
+        if resume:
+            exchange = self.link.resume(ambient.randbits(64), patience=patience)
+        else:
+            number = ambient.randbits(31) + 1
+            exchange = self.link.open(Greeting(ambient.randbits(64), host), number, patience=patience)
         self._boxes[exchange.id] = self._opening
         self.wake()
         try:
@@ -170,14 +279,13 @@ class Channel:
             hint = "is the board powered, and does it run n6link's firmware?"
             if self.link.counters.rx_frames:
                 hint = "it sends frames, but no valid answer to HELLO"
-            raise N6Timeout(f"{self.name} has not answered for {self.timeout:g} s; {hint}") from None
+            raise N6Timeout(f"{self.name} has not answered for {patience:g} s; {hint}") from None
         finally:
             self.forget(exchange)
             self._opening = None
         if isinstance(event, Refused):
             raise event.error
         assert isinstance(event, Opened)
-        self.failure = None
         return event
 
     def send(
@@ -229,18 +337,25 @@ class Channel:
         """
         return (await self.ask_all([(kind, body)], timeout=timeout))[0]
 
+    async def ask_now(self, questions: Sequence[tuple[MessageType, bytes]]) -> list[Reply]:
+        """The same as :meth:`ask_all`, but an interruption ends it with its error: for what belongs to the opening of a session."""
+        return await self.ask_all(questions, fragile=True)
+
     async def ask_all(
         self,
         questions: Sequence[tuple[MessageType, bytes]],
         *,
         timeout: float | None = None,  # noqa: ASYNC109
+        fragile: bool = False,
     ) -> list[Reply]:
         """Asks several things at once; see :meth:`ask`."""
+        if fragile and self.interruption:
+            raise _renewed(self.interruption) from self.interruption
         asked: list[tuple[Exchange, Mailbox]] = []
         replies: list[Reply] = []
         try:
             for kind, body in questions:
-                box = Mailbox()
+                box = Mailbox(fragile=fragile)
                 asked.append((self.send(kind, body, box=box, timeout=timeout), box))
             for _, box in asked:
                 event = await box.get()
@@ -261,16 +376,6 @@ class Channel:
         if self.failure:
             raise _renewed(self.failure) from self.failure
 
-    def fail(self, error: N6Error) -> None:
-        """Ends every waiting call, and every later one, with an error."""
-        if self.failure and not self._opening:
-            return
-        self.failure = error
-        boxes, self._boxes = self._boxes, {}
-        for box in dict.fromkeys(boxes.values()):
-            box.put(_renewed(error))
-        self._notify(error)
-
     def wake(self) -> None:
         """There may be something to write, and something to wait for."""
         for event in (self._writable, self._busy):
@@ -279,15 +384,24 @@ class Channel:
 
     # ---- tasks
 
-    async def _read(self) -> None:
+    async def _read(self, stream: ByteStream) -> None:
         link = self.link
         try:
             while True:
-                data = await self._stream.receive(READ_SIZE)
-                link.receive_data(data, ambient.monotonic())
+                data = await stream.receive(READ_SIZE)
+                now, frames = ambient.monotonic(), link.counters.rx_frames
+                link.receive_data(data, now)
+                if link.counters.rx_frames != frames:
+                    self.heard = now
                 self._deliver()
         except TransportError as error:
-            self.fail(error)
+            self._broke(error)
+
+    def _broke(self, error: TransportError) -> None:
+        """The stream has gone."""
+        if not self._broken:
+            self._broken = error
+            self.interrupt(error)
 
     def _batch(self) -> bytes:
         """What is written next, in one piece."""
@@ -301,22 +415,24 @@ class Channel:
             batch = self._batch()
             self._unsent = batch[self._send_nowait(batch) :]
 
-    async def _write(self) -> None:
+    async def _write(self, stream: ByteStream) -> None:
         try:
             while True:
                 batch, self._unsent = self._unsent or self._batch(), b""
                 if batch:
-                    await self._stream.send(batch)
+                    self._sending = True
+                    await stream.send(batch)
+                    self._sending = False
                 else:
                     self._writable = anyio.Event()
                     await self._writable.wait()
                     self._writable = None
         except TransportError as error:
-            self.fail(error)
+            self._broke(error)
 
     async def _keep(self) -> None:
         while True:
-            if not self.link.exchanges:
+            if self.interruption or not self.link.pending:
                 self._retry.rest()
                 self._busy = anyio.Event()
                 await self._busy.wait()
@@ -330,15 +446,16 @@ class Channel:
             self._deliver()
 
     def _give_up(self, exchange: Exchange) -> None:
-        """Ends a call that got no further for too long."""
-        box = self._boxes.get(exchange.id)
-        self.link.withdraw(exchange.id)
+        """Ends a call that got no further for too long; where nothing at all has come meanwhile, the dialogue."""
         reason = diagnosis.why(exchange, self.link.counters)
         error = N6Timeout(f"{self.name} gave no answer to {exchange.type.name} for {exchange.patience:g} s: {reason}")
-        if box:
-            box.put(error)
-        elif exchange.type is MessageType.HELLO:
-            self.fail(error)
+        hello = exchange.type is MessageType.HELLO
+        if not hello and self._survives and self._retry.silence > SILENT * self.timeout:
+            self.interrupt(error)
+        else:
+            self._end(exchange.id, error)
+            if hello and not self._opening:
+                self.interrupt(error)
 
     def _deliver(self) -> None:
         """Hands out what has happened, and has the writer go on if there is something to write."""
@@ -351,9 +468,11 @@ class Channel:
                     if self._opening:
                         self._opening.put(event)
                     elif isinstance(event, Refused):
-                        self.fail(event.error)
+                        self.interrupt(event.error)
+                case Lost() if self.link.state is State.OPEN:
+                    self._tell_all(self.rebooted())
                 case Lost():
-                    self.fail(DeviceRebooted(f"{self.name} was restarted: what was under way is lost; open it again"))
+                    self.interrupt(self.rebooted())
                 case LogLine() | StatsPushed() | Stray():
                     self._notify(event)
         if self._writable and self.link.wants_to_send:

@@ -1,98 +1,112 @@
 """The connection to one device, from opening to closing: its channel, its clock, what it says of itself, and who listens.
 
-This is the one place that knows the state of a device::
-
-    CLOSED --open()--> OPENING --> OPEN --aclose()--> CLOSED
-                                    |  ^
-                           restart()|  |the device is there again
-                                    v  |
-                                 RESTARTING
-
-Opening is: the byte stream, HELLO, INFO, a comparison of the clocks, and the description of every network. A restart does the same over the
-stream that is open. What was under way then has failed, and so does every inference until the device is there again.
+Opening is: the byte stream, HELLO, INFO, a comparison of the clocks, and the description of every network. When the dialogue is interrupted
+:mod:`n6link.session.reunion` brings the device back; calls wait meanwhile. A device that was not restarted goes on where it was; of one
+that was restarted all of that is read again, and what was under way has failed with :class:`~n6link.errors.DeviceRebooted`. The states
+are those of :class:`n6link.session.state.State`.
 """
 
 from __future__ import annotations
 
-import enum
 import logging
 import os
-from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import anyio
 
 from n6link import ambient
-from n6link.errors import CardError, DeviceError, DeviceRebooted, LocalProtocolError, N6Error, RemoteProtocolError
-from n6link.link.events import LogLine, StatsPushed, Stray, Unasked
+from n6link.errors import (
+    CardError,
+    DeviceError,
+    DeviceRebooted,
+    LocalProtocolError,
+    N6Error,
+    N6Timeout,
+    RemoteProtocolError,
+    TransportError,
+)
+from n6link.link.events import LogLine, Opened, Reply, StatsPushed, Stray, Unasked
+from n6link.link.link import Link
 from n6link.protocol import MessageType, ResetKind, Status, records
-from n6link.session import describe
+from n6link.session import describe, reunion
 from n6link.session.channel import Channel
 from n6link.session.clock import ClockMap
+from n6link.session.health import Health, Life, Vitals
 from n6link.session.inference import Job, Outcome, Runner
 from n6link.session.info import DeviceInfo, NetworkInfo
+from n6link.session.state import AWAY, State, StateChange
 from n6link.session.stats import Stats, StatsPages
 from n6link.session.subscription import Listeners, LogRecord, Subscription
 from n6link.tensors import card as cards_
 from n6link.tensors.card import Card
 from n6link.transport import discovery
-from n6link.transport.url import open_stream
+from n6link.transport.url import Stream, open_stream
 from n6link.version import __version__
 
+NOT_OPEN: Final = "this N6Device is not open; use it in a `with` block (`async with` in async code), or call its open()"
+HOST: Final = f"n6link {__version__}"
+"""how this program calls itself"""
 PINGS: Final = 4
 """round trips of a comparison of the clocks, of which the quickest counts"""
+RESTART: Final = 10.0
+"""seconds within which a device must be there again that this program has restarted"""
 
 _logger = logging.getLogger("n6link.device")
-
-
-class State(enum.Enum):
-    """Of a connection; see the head of this module."""
-
-    CLOSED = enum.auto()
-    OPENING = enum.auto()
-    OPEN = enum.auto()
-    RESTARTING = enum.auto()
 
 
 class Connection:
     """See the head of this module.
 
     Args:
-        url: as for :class:`n6link.N6Device`.
-        cards: as for :class:`n6link.N6Device`.
-        timeout: as for :class:`n6link.N6Device`.
+        url: as for :class:`n6link.N6Device`, like the others.
+        networks_changed: called when the device has other networks than before, and at opening.
 
     Attributes:
-        state: of the connection.
+        state: of the device.
         url: what was opened; before that what is to be.
         networks: those that the device has loaded, in its order.
         rejected: names of those that cannot be used, and why: what the device says of them is impossible.
         clock: the device's, on ``time.monotonic()``.
-        listeners: to what the device says unasked.
+        listeners: to what the device says unasked, and to its state.
+        vitals: signs of life.
     """
 
     def __init__(
-        self, url: str | None, *, cards: Sequence[Card | str | os.PathLike[str]] = (), timeout: float = 5.0
+        self,
+        url: str | None,
+        *,
+        cards: Sequence[Card | str | os.PathLike[str]] = (),
+        timeout: float = 5.0,
+        reconnect: float = 0.0,
+        heartbeat: float = 1.0,
+        networks_changed: Callable[[], None] = lambda: None,
     ) -> None:
         self.state = State.CLOSED
         self.url = url or ""
         self.networks: tuple[NetworkInfo, ...] = ()
         self.clock = ClockMap(1.0)
         self.rejected: Mapping[str, str] = {}
-        self._pages = StatsPages(1)
         self.listeners = Listeners()
+        self.vitals = Vitals(heartbeat)
+        self._pages = StatsPages(1)
         self._wanted = url
         self._wanted_cards = tuple(cards)
         self._cards: tuple[Card, ...] = ()
         self._card_files: Mapping[str, Path] = {}
         self._timeout = timeout
-        self._stack = AsyncExitStack()
+        self._reconnect = reconnect
+        self._networks_changed = networks_changed
         self._channel: Channel | None = None
         self._info: DeviceInfo | None = None
-        self._runner: Runner
+        self._log_level: int | None = None
+        self._settled = anyio.Event()
+        self._runner: Runner | None = None
+        self._boot = 0
 
     # ---- from opening to closing
 
@@ -100,30 +114,53 @@ class Connection:
         """Opens it.
 
         Raises:
-            as entering :class:`n6link.N6Device`.
+            as opening :class:`n6link.N6Device`.
         """
-        if self.state is not State.CLOSED:
+        if self.state is State.LOST:
+            await self.aclose()
+        if self.state is not State.CLOSED and not (self._channel and self._channel.over):
             raise LocalProtocolError("this N6Device is open already; make another one for a second connection")
         self._cards = tuple(given if isinstance(given, Card) else cards_.read(given) for given in self._wanted_cards)
-        self.state = State.OPENING
+        self._channel, self._info, self._log_level = None, None, None
+        self.vitals = Vitals(self.vitals.heartbeat)
+        self._change(State.OPENING)
         try:
-            async with AsyncExitStack() as stack:
-                stream = await open_stream(self._wanted)
-                self.url, self._card_files = stream.url, stream.card_files
-                channel = Channel(stream, name=self.url, timeout=self._timeout, notify=self._notice)
-                self._channel = await stack.enter_async_context(channel)
-                await self._begin(channel)
-                await discovery.confirm(stream.port, stream.expected, self.info.unique_id)
-                channel.tasks.start_soon(self._watch, channel)
-                self._stack = stack.pop_all()
+            stream = await open_stream(self._wanted)
+            self.url, self._card_files = stream.url, stream.card_files
+            channel = Channel(name=self.url, timeout=self._timeout, notify=self._notice, survives=self._reconnect > 0)
+            if self.state is not State.OPENING:
+                await stream.aclose()
+                raise channel.closed()
+            self._channel = channel
+            try:
+                await channel.open()
+            except BaseException:
+                with anyio.CancelScope(shield=True):
+                    await stream.aclose()
+                raise
+            await channel.attach(stream)
+            await self._read_device(channel, await channel.greet(HOST))
+            await discovery.confirm(stream.port, stream.expected, self.info.unique_id)
+            channel.check()
+            channel.tasks.start_soon(self._supervise, channel)
+            channel.tasks.start_soon(self._beat, channel)
+            self._change(State.OPEN)
         except BaseException:
-            self.state = State.CLOSED
+            await self.aclose()
             raise
 
     async def aclose(self) -> None:
-        """Closes it: whatever is under way fails with TransportError."""
-        self.state = State.CLOSED
-        await self._stack.aclose()
+        """Closes it: whatever is under way fails with TransportError. Closing again does nothing.
+
+        Raises:
+            LocalProtocolError: it was opened in another event loop, which still runs.
+        """
+        if self._channel:
+            self._channel.check_home("this N6Device")
+        if self.state is not State.CLOSED:
+            self._change(State.CLOSED)
+        if self._channel:
+            await self._channel.aclose()
 
     async def restart(self) -> None:
         """Restarts the device and waits until it is there again; what was under way fails with DeviceRebooted.
@@ -131,36 +168,54 @@ class Connection:
         Raises:
             N6Error: it refused, in which case nothing has changed, or it does not come back.
         """
-        channel, self.state = self.channel, State.RESTARTING
+        channel = await self.usable()
+        self._change(State.RESTARTING)
         try:
             reset = records.Reset(kind=ResetKind.DEVICE, boot_nonce=self.info.boot_nonce)
-            await channel.ask(MessageType.RESET, reset.pack())
+            await channel.ask_now([(MessageType.RESET, reset.pack())])
         except N6Error:
-            self.state = State.OPEN
+            if self.state is State.RESTARTING and not channel.interruption:
+                self._change(State.OPEN)
             raise
-        channel.fail(self._restarted())
-        try:
-            await self._begin(channel)
-        except DeviceRebooted:  # the HELLO was there before the device went down, and was answered
-            await self._begin(channel)
+        channel.abort(self._restarted())
+        channel.interrupt(self._restarted(), survives=True)
+        await self.usable()
 
-    async def _begin(self, channel: Channel) -> None:
-        """Opens a session, and reads what the device has."""
-        opened = await channel.open(f"n6link {__version__}")
+    def _restarted(self) -> DeviceRebooted:
+        return DeviceRebooted(f"{self.url} was restarted by this program: requests in progress are lost")
+
+    async def _read_device(self, channel: Channel, opened: Opened) -> tuple[str, ...]:
+        """Reads what a device has that was started since, or that is met for the first time.
+
+        Returns:
+            Names of the networks that are not what they were.
+        """
         self.clock = ClockMap(opened.hello.tick_hz, floor=self.clock.newest)
         self._pages = StatsPages(opened.hello.tick_hz)
+        (reply,) = await channel.ask_now([(MessageType.INFO, b"")])
         try:
-            self._info = DeviceInfo.parse(opened, (await channel.ask(MessageType.INFO)).payload)
+            self._info = DeviceInfo.parse(opened, reply.payload)
         except ValueError as error:
             raise RemoteProtocolError(f"the device tells too little of itself: {error}") from error
         channel.link.path.set_baud(self._info.baud)
-        await self._compare_clocks()
-        described, self.rejected = await describe.read(channel.ask_all, opened.hello.networks, self._info)
+        await self._compare_clocks(channel)
+        described, self.rejected = await describe.read(channel.ask_now, opened.hello.networks, self._info)
         for name, reason in self.rejected.items():
             _logger.warning("%s: network %r cannot be used: %s", self.url, name, reason)
-        self.networks = tuple(map(self._with_card, described))
-        self._runner = Runner(channel, opened.hello.slots)
-        self.state = State.OPEN
+        before, self.networks = self.networks, tuple(map(self._with_card, described))
+        self._choose_runner(channel, opened.hello.slots, same=_numbers(before) == _numbers(self.networks))
+        self._boot = opened.hello.boot_nonce
+        self._networks_changed()
+        now = {network.name: network.digest for network in self.networks}
+        return tuple(network.name for network in before if now.get(network.name) != network.digest)
+
+    def _choose_runner(self, channel: Channel, slots: int, *, same: bool) -> None:
+        """Inferences that wait for a slot go on if slots and networks have the numbers that they had."""
+        if self._runner and self._runner.serves(channel, slots) and same:
+            return
+        if self._runner:
+            self._runner.end(channel.rebooted())
+        self._runner = Runner(channel, slots, self.usable)
 
     def _with_card(self, network: NetworkInfo) -> NetworkInfo:
         """The same network with its card, or with what is wrong with that of its firmware."""
@@ -170,29 +225,148 @@ class Connection:
         except CardError as error:
             return replace(network, card_problem=str(error))
 
+    # ---- when it goes, and comes back
+
+    async def _supervise(self, channel: Channel) -> None:
+        """Brings the device back whenever the dialogue is interrupted, until it does not come back in time."""
+        while True:
+            reason = await channel.interrupted()
+            begun, restarting = ambient.monotonic(), self.state is State.RESTARTING
+            if not restarting:
+                self._change(State.RECONNECTING, str(reason))
+            try:
+                rebooted, changed = await reunion.bring_back(
+                    channel,
+                    urls=self._urls,
+                    connect=self._connect,
+                    resume=partial(self._resume, channel, restarting),
+                    bound=self._reconnect or RESTART,
+                )
+            except N6Error as error:
+                self._change(State.LOST, str(error))
+                channel.fail(error)
+                return
+            self.vitals.returns += 1
+            self.vitals.reboots += rebooted
+            self.listeners.interrupted()
+            self._change(State.OPEN, away=ambient.monotonic() - begun, rebooted=rebooted, changed=changed)
+
+    def _urls(self) -> list[str]:
+        """Where the device may be now."""
+        known = self.info.unique_id
+        other = [f"serial:{known}"] if known and self.url.startswith("serial:") else []
+        return [self.url, *other]
+
+    async def _connect(self, url: str) -> Stream:
+        stream = await open_stream(url)
+        self._card_files = stream.card_files
+        return stream
+
+    async def _resume(self, channel: Channel, restarting: bool, patience: float) -> tuple[bool, tuple[str, ...]]:
+        """Continues the dialogue; returns whether the device was restarted, and which networks are not what they were."""
+        opened = await channel.greet(HOST, resume=True, patience=patience)
+        changed: tuple[str, ...] = ()
+        rebooted = opened.hello.boot_nonce != self._boot
+        if rebooted:
+            changed = await self._read_device(channel, opened)
+        elif restarting:
+            await anyio.sleep(reunion.FIRST_PAUSE)
+            raise TransportError("the device has answered, and not restarted yet")
+        else:
+            await self._compare_clocks(channel)
+        if not opened.resumed:
+            self._restore(channel)
+        return rebooted, changed
+
+    def _restore(self, channel: Channel) -> None:
+        """What a new session of a device does not know: who listens."""
+        if self._log_level is not None:
+            channel.send(MessageType.LOG_LEVEL, records.LogLevelRequest(level=self._log_level).pack())
+        if self.listeners.stats:
+            channel.send(MessageType.SUBSCRIBE, self._rate())
+
+    async def _beat(self, channel: Channel) -> None:
+        """Asks a device that says nothing, so that its silence means something; looks at the link from time to time."""
+        while True:
+            await anyio.sleep(self.vitals.heartbeat)
+            now = ambient.monotonic()
+            self.vitals.sample(channel.link.counters, now)
+            if self.state is State.OPEN and now - channel.heard >= self.vitals.heartbeat:
+                try:
+                    await channel.ask(MessageType.PING)
+                except N6Timeout as error:  # where there is no reconnection
+                    self.listeners.fail(error)
+                except N6Error:
+                    pass
+
+    def _change(self, state: State, reason: str = "", **more: Any) -> None:
+        """The device has another state: those who wait for that look, and those who listen are told."""
+        self.vitals.departures += self.state is State.OPEN
+        self.state = state
+        self._settled.set()
+        self._settled = anyio.Event()
+        self.listeners.change(StateChange(ambient.monotonic(), state, reason, **more))
+
     # ---- what can be asked
+
+    def check(self) -> None:
+        """Raises LocalProtocolError if it is not open, or not any more because its event loop has ended."""
+        if self.state is State.CLOSED or (self._channel and self._channel.over):
+            raise LocalProtocolError(NOT_OPEN)
 
     @property
     def channel(self) -> Channel:
         """The dialogue with the device.
 
         Raises:
-            LocalProtocolError: it was never opened.
+            LocalProtocolError: it is not open.
         """
+        self.check()
         if self._channel is None:
-            raise _not_open()
+            raise LocalProtocolError(NOT_OPEN)
         return self._channel
+
+    @property
+    def alive(self) -> bool:
+        """Whether the device is there, or expected to be there again."""
+        return self.state is State.OPEN or self.state in AWAY
+
+    async def usable(self) -> Channel:
+        """The dialogue, once the device is there; waits while it is expected back.
+
+        Raises:
+            LocalProtocolError: it is not open.
+            N6Error: it has not come back.
+        """
+        channel = self.channel
+        while self.state in AWAY and not channel.failure:
+            await self._settled.wait()
+        channel.check()
+        return channel
 
     @property
     def info(self) -> DeviceInfo:
         """Board, firmware and limits, as they were at connecting.
 
         Raises:
-            LocalProtocolError: it was never opened.
+            LocalProtocolError: it is not open.
         """
+        self.check()
         if self._info is None:
-            raise _not_open()
+            raise LocalProtocolError(NOT_OPEN)
         return self._info
+
+    @property
+    def life(self) -> Life:
+        """Whether the device is there. Never waits, in no thread."""
+        heard = self._channel.heard if self._channel else float("-inf")
+        return self.vitals.life(self.state, heard, ambient.monotonic())
+
+    @property
+    def health(self) -> Health:
+        """The same, and how its link does."""
+        link = self._channel.link if self._channel else Link()
+        return self.vitals.health(self.life, link, ambient.monotonic())
 
     async def ask(
         self,
@@ -210,15 +384,20 @@ class Connection:
 
         Raises:
             DeviceError: the device refused.
+            DeviceRebooted: it was restarted meanwhile.
             N6Timeout: no answer.
             TransportError: the device has gone.
         """
-        return (await self.channel.ask(kind, body, timeout=timeout)).payload
+        return (await (await self.usable()).ask(kind, body, timeout=timeout)).payload
 
     async def ping(self) -> tuple[float, int, float]:
         """A round trip as the clock takes it: host time at which it left, ticks of the device, host time of the answer."""
-        reply = await self.channel.ask(MessageType.PING)
-        return reply.sent, records.PingReply.unpack(reply.payload).device_time, reply.received
+        return _trip(await (await self.usable()).ask(MessageType.PING))
+
+    async def set_log_level(self, level: int) -> None:
+        """The least severe level of log lines that the device sends, also when it comes back."""
+        self._log_level = level
+        await self.ask(MessageType.LOG_LEVEL, records.LogLevelRequest(level=level).pack())
 
     async def infer(self, job: Job) -> Outcome:
         """Runs a job that is prepared down to its bytes; :meth:`n6link.Network.run` is what users call.
@@ -226,9 +405,10 @@ class Connection:
         Raises:
             as :meth:`n6link.Network.run`.
         """
-        channel = self._checked()
+        channel = await self.usable()
         if self.clock.claim(ambient.monotonic()):
             channel.tasks.start_soon(self._compare_in_background)
+        assert self._runner
         try:
             outcome = await self._runner.run(job)
         except DeviceError as error:
@@ -240,6 +420,8 @@ class Connection:
             self.clock.add(*moment)
         return outcome
 
+    # ---- who listens
+
     async def listen(self, readings: Subscription[Stats], interval: float) -> None:
         """Has the device send statistics, and a subscription get them, until :meth:`unlisten`."""
         self.listeners.stats[readings] = interval
@@ -247,41 +429,25 @@ class Connection:
 
     def unlisten(self, readings: Subscription[Stats]) -> None:
         """A subscription gets no more statistics."""
-        del self.listeners.stats[readings]
-        if not self.channel.failure:
-            self.channel.send(MessageType.SUBSCRIBE, self._rate())
+        if self.listeners.stats.pop(readings, None) and self._channel and not self._channel.failure:
+            self._channel.send(MessageType.SUBSCRIBE, self._rate())
 
-    # ---- inside
-
-    def _checked(self) -> Channel:
-        """The channel of a device that can compute."""
+    async def hear(self, lines: Subscription[LogRecord]) -> None:
+        """A subscription gets log lines, until :meth:`unhear`."""
         self.channel.check()
-        if self.state is not State.OPEN:
-            raise self._restarted()
-        return self.channel
+        self.listeners.logs.add(lines)
 
-    def _restarted(self) -> DeviceRebooted:
-        return DeviceRebooted(f"{self.url} was restarted by this program: what was under way is lost")
+    def unhear(self, lines: Subscription[LogRecord]) -> None:
+        """A subscription gets no more log lines."""
+        self.listeners.logs.discard(lines)
 
-    async def _watch(self, channel: Channel) -> None:
-        """Asks a device that is silent, so that those who only listen learn that it has gone."""
-        while True:
-            heard = channel.link.counters.rx_bytes
-            await anyio.sleep(self._timeout)
-            if channel.link.counters.rx_bytes != heard or not self.listeners.any:
-                continue
-            try:
-                await channel.ask(MessageType.PING)
-            except N6Error as error:
-                self.listeners.fail(error)
+    async def follow(self, changes: Subscription[StateChange]) -> None:
+        """A subscription gets the changes of the state, until :meth:`unfollow`."""
+        self.listeners.events.add(changes)
 
-    async def _compare_in_background(self) -> None:
-        with suppress(N6Error):
-            await self._compare_clocks()
-
-    async def _compare_clocks(self) -> None:
-        trips = [await self.ping() for _ in range(PINGS)]
-        self.clock.add(*min(trips, key=lambda trip: trip[2] - trip[0]))
+    def unfollow(self, changes: Subscription[StateChange]) -> None:
+        """A subscription gets no more changes of the state."""
+        self.listeners.events.discard(changes)
 
     def _rate(self) -> bytes:
         return records.Subscribe(interval_ms=round(self.listeners.interval * 1000)).pack()
@@ -291,6 +457,8 @@ class Connection:
         match event:
             case N6Error():
                 self.listeners.fail(event)
+                if self.alive:
+                    self._change(State.LOST, str(event))
             case LogLine():
                 self._log(LogRecord(event.level, event.text, event.time / self.clock.tick_hz))
             case Stray():
@@ -303,6 +471,20 @@ class Connection:
         _logger.log(record.level, "%s: %s", self.url, record.text)
         self.listeners.log(record)
 
+    # ---- clocks
 
-def _not_open() -> LocalProtocolError:
-    return LocalProtocolError("this N6Device is not open: use `async with N6Device(...) as dev`")
+    async def _compare_in_background(self) -> None:
+        with suppress(N6Error):
+            await self._compare_clocks(self.channel)
+
+    async def _compare_clocks(self, channel: Channel) -> None:
+        trips = [_trip((await channel.ask_now([(MessageType.PING, b"")]))[0]) for _ in range(PINGS)]
+        self.clock.add(*min(trips, key=lambda trip: trip[2] - trip[0]))
+
+
+def _numbers(networks: Sequence[NetworkInfo]) -> list[tuple[str, int, int]]:
+    return [(network.name, network.index, network.digest) for network in networks]
+
+
+def _trip(reply: Reply) -> tuple[float, int, float]:
+    return reply.sent, records.PingReply.unpack(reply.payload).device_time, reply.received

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,7 +25,8 @@ from n6link.link.events import Begun, Received
 from n6link.link.exchange import Exchange, Inference, Phase
 from n6link.protocol import MessageType, Status
 from n6link.protocol.records import Cancel, Release, Result, ResultRecord
-from n6link.session.channel import Channel, Mailbox
+from n6link.session.channel import Channel
+from n6link.session.mailbox import Mailbox
 from n6link.session.slots import SlotPool
 
 FIRST_PAUSE: Final = 0.005
@@ -68,11 +69,28 @@ class Outcome:
 
 
 class Runner:
-    """Runs jobs on one session of a device."""
+    """Runs jobs on a device, for as long as its slots and networks have the same numbers.
 
-    def __init__(self, channel: Channel, slots: int) -> None:
+    Args:
+        channel: the dialogue with it.
+        slots: how many input slots it has.
+        ready: waits until the device can be used.
+    """
+
+    def __init__(self, channel: Channel, slots: int, ready: Callable[[], Awaitable[object]]) -> None:
         self._channel = channel
+        self._count = slots
         self._slots = SlotPool(slots)
+        self._ready = ready
+        self._over: N6Error | None = None
+
+    def serves(self, channel: Channel, slots: int) -> bool:
+        """Whether it runs jobs on this channel, with so many slots."""
+        return self._channel is channel and self._count == slots
+
+    def end(self, error: N6Error) -> None:
+        """Jobs that wait for a slot fail: the device came back with other networks."""
+        self._over = error
 
     async def run(self, job: Job) -> Outcome:
         """Runs a job; may be cancelled at any time, which leaves the device usable.
@@ -85,6 +103,13 @@ class Runner:
         key, pause, refused_since = ambient.randbits(64), FIRST_PAUSE, 0.0
         while True:
             slot = await self._slots.acquire(job.priority, job.network)
+            try:
+                await self._ready()
+                if self._over:
+                    raise self._over
+            except BaseException:
+                self._slots.release(slot)
+                raise
             try:
                 return await _Dialogue(self._channel, self._slots, slot).run(job, _inference(job, slot, key))
             except DeviceError as error:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, Generic, Self, TypeVar
 
 import anyio
 
-from n6link.errors import N6Error
+from n6link.errors import LocalProtocolError, N6Error
+from n6link.session.lifecycle import Lifecycle
+from n6link.session.state import StateChange
 from n6link.session.stats import Stats
 
 KEPT: Final = 1000
@@ -19,7 +22,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class LogRecord:
-    """A line that a device has logged, or that stood on the wire between the frames."""
+    """A line that a device has logged, or that was on the wire between the frames."""
 
     level: int
     """as in :mod:`logging`"""
@@ -28,18 +31,53 @@ class LogRecord:
     """seconds of the device's clock; None if the line came without a time"""
 
 
-class Subscription(Generic[T]):
-    """An async iterator over what comes while it is open; see :data:`KEPT`.
+class Subscription(Lifecycle, Generic[T]):
+    """An async iterator over what comes while it is open; see :data:`KEPT`. It may be opened again after it was closed.
+
+    Args:
+        begin: has the subscription get items; called by :meth:`open`.
+        end: the opposite; called by :meth:`aclose`.
 
     Attributes:
         dropped: items that the listener was too slow for.
+        gaps: times that the device was away meanwhile, and nothing came.
     """
 
-    def __init__(self) -> None:
-        self.dropped = 0
+    def __init__(
+        self, begin: Callable[[Subscription[T]], Awaitable[None]], end: Callable[[Subscription[T]], None]
+    ) -> None:
+        self.dropped = self.gaps = 0
+        self._begin, self._end = begin, end
         self._items: deque[T] = deque()
         self._filled = anyio.Event()
         self._failure: N6Error | None = None
+        self._open = self._opened = False
+
+    async def open(self) -> Self:
+        """Begins to listen.
+
+        Raises:
+            LocalProtocolError: it is open already, or the device is not.
+            N6Error: the device does not answer.
+        """
+        if self._open:
+            raise LocalProtocolError("this subscription is open already; make another one for a second listener")
+        self._open, self._failure = True, None
+        self._items.clear()
+        try:
+            await self._begin(self)
+        except BaseException:
+            await self.aclose()
+            raise
+        self._opened = True
+        return self
+
+    async def aclose(self) -> None:
+        """Ends it; whoever waits for an item learns that there are no more."""
+        if self._open:
+            self._open = False
+            self._end(self)
+            self._filled.set()
 
     def put(self, item: T) -> None:
         """Adds an item; the oldest one goes if there are too many."""
@@ -58,14 +96,18 @@ class Subscription(Generic[T]):
         return self
 
     async def __anext__(self) -> T:
-        """The next item.
+        """The next item; after :meth:`aclose` those that are left.
 
         Raises:
             N6Error: nothing will come any more, because of this.
         """
+        if not self._opened:
+            raise LocalProtocolError("a subscription has to be opened: async with dev.subscribe(...) as readings")
         while not self._items:
             if self._failure:
                 raise self._failure
+            if not self._open:
+                raise StopAsyncIteration
             self._filled = anyio.Event()
             await self._filled.wait()
         return self._items.popleft()
@@ -77,11 +119,13 @@ class Listeners:
     Attributes:
         logs: get log lines and stray text.
         stats: get statistics; the seconds between two readings that each wants.
+        events: get the changes of the device's state; they outlast its closing.
     """
 
     def __init__(self) -> None:
         self.logs: set[Subscription[LogRecord]] = set()
         self.stats: dict[Subscription[Stats], float] = {}
+        self.events: set[Subscription[StateChange]] = set()
 
     @property
     def any(self) -> bool:
@@ -102,6 +146,18 @@ class Listeners:
         """Passes on statistics."""
         for readings in self.stats:
             readings.put(stats)
+
+    def interrupted(self) -> None:
+        """The device was away, and is there again."""
+        for lines in self.logs:
+            lines.gaps += 1
+        for readings in self.stats:
+            readings.gaps += 1
+
+    def change(self, change: StateChange) -> None:
+        """Passes on another state of the device."""
+        for events in self.events:
+            events.put(change)
 
     def fail(self, error: N6Error) -> None:
         """Nothing will come any more, because of this."""

@@ -14,7 +14,10 @@ from contextvars import copy_context
 from types import TracebackType
 
 import anyio
+import anyio.lowlevel
 from anyio.abc import TaskGroup
+
+from n6link.errors import LocalProtocolError
 
 
 class Background:
@@ -30,15 +33,31 @@ class Background:
         self._ready, self._over = anyio.Event(), anyio.Event()
         self._error: BaseException | None = None
         self._host: object = None
+        self._home: object = None
 
     async def __aenter__(self) -> TaskGroup:
         self._host = _spawn(self._run)
+        self._home = anyio.lowlevel.current_token()
         try:
             await self._ready.wait()
         except BaseException:
             await self.__aexit__(None, None, None)
             raise
         return self._group
+
+    @property
+    def over(self) -> bool:
+        """Whether all tasks have ended, be it because the event loop did."""
+        return self._over.is_set()
+
+    def check_home(self, what: str) -> None:
+        """Checks that the tasks run in the present event loop, or not at all any more.
+
+        Raises:
+            LocalProtocolError: they run in another one; ``what`` names what they belong to.
+        """
+        if not self.over and self._home != anyio.lowlevel.current_token():
+            raise LocalProtocolError(f"{what} was opened in another event loop, which still runs; close it there")
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -48,6 +67,10 @@ class Background:
         Raises:
             Exception: that a task has raised, which is a defect: tasks handle what they expect.
         """
+        if self.over:
+            if self._error:
+                raise self._error
+            return
         with anyio.CancelScope(shield=True):
             await self._ready.wait()
             self._group.cancel_scope.cancel()

@@ -71,6 +71,7 @@ class Bench:
         digest: of all that has happened on the line, with its times.
         outages: times (begin, end) in which nothing can be expected.
         lethal: times at which a connection was lost.
+        resets: times at which the board started again.
     """
 
     def __init__(self, port: Port, faults: Faults, *, networks: int, features: int = 0, seed: int = 0) -> None:
@@ -81,6 +82,7 @@ class Bench:
         self.digest = hashlib.blake2b(digest_size=16)
         self.outages: list[tuple[float, float]] = []
         self.lethal: list[float] = []
+        self.resets: list[float] = []
         self.heard = 0.0
         """when the host sent something last"""
         self.lines = {way: Line(faults, way) for way in WAYS}
@@ -96,6 +98,7 @@ class Bench:
         self._timer: asyncio.TimerHandle | None = None
         self._wait_until = self._boots_until = 0.0
         self._cut_at = -1.0
+        self._absent_until = self._ahead = 0.0
         self._room = asyncio.Event()
         self._started = 0
         self._client: Connection | None = None
@@ -121,6 +124,8 @@ class Bench:
 
     async def open(self) -> Connection:
         """A new connection of the host; an older one breaks."""
+        if self._loop.time() < self._absent_until:
+            raise FileNotFoundError(2, "the board is not there")
         if self._client:
             self._client.break_()
         self._client = Connection(self)
@@ -204,7 +209,7 @@ class Bench:
             self._timer = self._loop.call_at(self._wait_until, self.turn)
             return
         busy = now < self._free["down"] or (self.port.flow and self._client is not None and self._client.full)
-        done = self.board.turn(now, self._inbox, 0 if busy else self.port.send)
+        done = self.board.turn(now + self._ahead, self._inbox, 0 if busy else self.port.send)
         if done.taken:
             self._inbox = self._inbox[done.taken :]
             self._room.set()
@@ -269,8 +274,10 @@ class Bench:
             "freeze": self._freeze,
             "reset": self._restart,
             "cut": self._cut,
+            "unplug": self._unplug,
+            "sleep": self._sleep_,
         }
-        if fault.kind != "reset":
+        if fault.kind not in ("reset", "sleep"):
             self.outages.append((now, now + fault.size))
         actions[fault.kind](fault)
 
@@ -300,6 +307,18 @@ class Bench:
         self._wait_until = self._boots_until = now + fault.size
         self.outages.append((now, now + fault.size))
         self.lethal.append(now)
+        self.resets.append(now)
+        if self.port.flow:
+            self._cut(fault)
+        self.turn()
+
+    def _unplug(self, fault: Fault) -> None:
+        self._absent_until = max(self._absent_until, self._loop.time() + fault.size)
+        self._cut(fault)
+
+    def _sleep_(self, fault: Fault) -> None:
+        """Nothing passes meanwhile: the host has no time for that. A port with flow control is lost, as USB is."""
+        self._ahead += fault.size
         if self.port.flow:
             self._cut(fault)
         self.turn()

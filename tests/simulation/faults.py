@@ -16,7 +16,7 @@ Way = Literal["up", "down"]
 WAYS: Final[tuple[Way, Way]] = ("up", "down")
 IN_A_ROW: Final = 2
 OF_BYTES: Final = ("flip", "drop", "double", "insert", "burst")
-IN_TIME: Final = ("stall", "silence", "slow", "freeze", "reset", "cut")
+IN_TIME: Final = ("stall", "silence", "slow", "freeze", "reset", "cut", "unplug", "sleep")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,8 @@ class Fault:
     freeze     the board does nothing                                 seconds             seconds
     reset      the board starts again, after a time                   seconds             seconds
     cut        the stream breaks; the next one may be opened at once  seconds             -
+    unplug     the stream breaks, and cannot be opened for a time     seconds             seconds
+    sleep      the host's clock stands still, the board's does not    seconds             seconds
     =========  =====================================================  ==================  ==========
     """
 

@@ -104,11 +104,13 @@ class Ledger:
     Attributes:
         score: so far.
         digest: of the outcomes, in order.
+        reconnect: seconds for which a lost board is searched for.
         session_lost: the connection has gone; the program has to open another one.
         connected: when the program began to open the present one.
     """
 
-    def __init__(self, bench: Bench, patience: float) -> None:
+    def __init__(self, bench: Bench, patience: float, reconnect: float = 0.0) -> None:
+        self.reconnect = reconnect
         self.score = Score()
         self.digest = hashlib.blake2b(digest_size=16)
         self.session_lost = False
@@ -258,9 +260,14 @@ class Ledger:
         match error:
             case N6Timeout():
                 true = call.timed or out > 0
+            case DeviceRebooted() if self.reconnect:
+                true = stopped or any(time >= call.begun - 1.0 for time in bench.resets)
+            case TransportError() if self.reconnect:
+                self.session_lost = self.session_lost or not stopped
+                true = stopped or call.name == "open"
             case DeviceRebooted() | TransportError():
                 self.session_lost = self.session_lost or not stopped
-                true = lethal or stopped
+                true = lethal or stopped or out > 0
             case DeviceError():
                 true = (call.fails and error.status == Status.NPU_FAULT) or (
                     stopped and error.status in (Status.CANCELLED, Status.RESULT_GONE)

@@ -21,7 +21,21 @@ CONFIGS: Final[Mapping[str, Port]] = {
     # As little as a small microcontroller has.
     "small": Port(4096, 1024, 2, 92160.0, 1e-3, 8192, 1024, flow=False, baud=921600),
 }
-KINDS: Final = ("none", *OF_BYTES, "mix", "lose", "stall", "silence", "slow", "freeze", "reset", "cut", "chaos")
+KINDS: Final = (
+    "none",
+    *OF_BYTES,
+    "mix",
+    "lose",
+    "stall",
+    "silence",
+    "slow",
+    "freeze",
+    "reset",
+    "cut",
+    "unplug",
+    "sleep",
+    "chaos",
+)
 WORKLOADS: Final = (
     "single",
     "many",
@@ -60,6 +74,11 @@ class Plan:
     def port(self) -> Port:
         """The board's port and its line."""
         return CONFIGS[self.config]
+
+    @property
+    def reconnect(self) -> float:
+        """Seconds for which the program searches for a lost board: longer than any outage, or 0."""
+        return random.Random(f"reconnect {self.seed}").choice([0.0, 30.0])
 
     @cached_property
     def recipe(self) -> Recipe:
@@ -105,4 +124,6 @@ _TIMED: Final = {
     "freeze": _several("freeze", (1, 4), (0.05, 3.0)),
     "reset": _several("reset", (1, 3), (0.1, 0.6)),
     "cut": _several("cut", (1, 4), (0.0, 0.0)),
+    "unplug": _several("unplug", (1, 3), (0.1, 12.0)),
+    "sleep": _several("sleep", (1, 3), (1.0, 20000.0)),
 }

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from n6link.errors import DeviceRebooted, TransportError
 from n6link.protocol import MessageType
 from simulation.bench import Port
 from simulation.faults import Drawn, Fault, Recipe, Way
@@ -94,20 +95,31 @@ def test_a_baud_rate_does_not_make_a_time_out_longer_than_the_line_needs() -> No
         await program.infer(program.question(("fold",)))
         ended.append(asyncio.get_running_loop().time())
 
-    run(SlowBaud(1, "none", "single", "usb"), [Fault("silence", "up", 1.0, 1000.0)], body=ask, inferences=1)
+    run(
+        SlowBaud(1, "none", "single", "usb"), [Fault("silence", "up", 1.0, 1000.0)], body=ask, inferences=1, reconnect=0
+    )
     assert 1.0 < ended[0] < 8.0
 
 
-def test_a_subscription_ends_when_the_board_was_reset() -> None:
+@pytest.mark.parametrize("reconnect", [0.0, 10.0])
+def test_a_subscription_ends_or_continues_when_the_board_was_reset(reconnect: float) -> None:
+    ended: list[BaseException] = []
+
     async def listen(program: Program) -> None:
         program.left = 0
-        async with program.device.subscribe(0.2) as readings:
-            async with asyncio.timeout(30.0):
-                async for _ in readings:
-                    pass
+        readings = program.device.subscribe(0.2)
+        try:
+            async with asyncio.timeout(30.0), readings:
+                async for stats in readings:
+                    if readings.gaps and stats.time > 3.0:
+                        return
+        except (TransportError, DeviceRebooted) as error:
+            ended.append(error)
 
-    report = run(Plan(1, "none", "subscriptions", "uart"), [Fault("reset", "down", 2.0, 0.3)], body=listen)
+    faults = [Fault("reset", "down", 2.0, 0.3)]
+    report = run(Plan(1, "none", "subscriptions", "uart"), faults, body=listen, reconnect=reconnect)
     assert report.score.notes == []
+    assert len(ended) == (reconnect == 0)
 
 
 def test_results_that_were_received_do_not_block_the_board() -> None:

@@ -55,6 +55,7 @@ def run(
     *,
     body: Body | None = None,
     inferences: int | None = None,
+    reconnect: float | None = None,
 ) -> Report:
     """Runs a plan in a loop and a context of its own.
 
@@ -63,11 +64,15 @@ def run(
         faults: that happen; None = those of the plan.
         body: None = the workload of the plan.
         inferences: None = as many as the plan draws.
+        reconnect: seconds for which a lost board is searched for; None = as the plan draws.
     """
-    return copy_context().run(_run, plan, faults, body or workloads.ALL[plan.workload], inferences)
+    reconnect = plan.reconnect if reconnect is None else reconnect
+    return copy_context().run(_run, plan, faults, body or workloads.ALL[plan.workload], inferences, reconnect)
 
 
-def _run(plan: Plan, faults: Sequence[Fault] | Faults | None, body: Body, inferences: int | None) -> Report:
+def _run(
+    plan: Plan, faults: Sequence[Fault] | Faults | None, body: Body, inferences: int | None, reconnect: float
+) -> Report:
     loop = VirtualLoop()
     ambient.source.set(ambient.Source(loop.time, random.Random(f"nonces {plan.seed}").getrandbits))
     if faults is None:
@@ -77,13 +82,13 @@ def _run(plan: Plan, faults: Sequence[Fault] | Faults | None, body: Body, infere
     try:
         asyncio.set_event_loop(loop)
         with _quiet():
-            return loop.run_until_complete(_world(plan, faults, body, inferences))
+            return loop.run_until_complete(_world(plan, faults, body, inferences, reconnect))
     finally:
         asyncio.set_event_loop(None)
         loop.close()
 
 
-async def _world(plan: Plan, faults: Faults, body: Body, inferences: int | None) -> Report:
+async def _world(plan: Plan, faults: Faults, body: Body, inferences: int | None, reconnect: float) -> Report:
     loop = asyncio.get_running_loop()
     assert isinstance(loop, VirtualLoop)
     loop.watch_threads()
@@ -91,7 +96,7 @@ async def _world(plan: Plan, faults: Faults, body: Body, inferences: int | None)
     count = draw.randint(30, 120) * SHARE.get(plan.workload, 1) if inferences is None else inferences
     bench = Bench(plan.port, faults, networks=4, features=draw.choice([0, 64]), seed=plan.seed)
     current.set(bench)
-    ledger = Ledger(bench, PATIENCE)
+    ledger = Ledger(bench, PATIENCE, reconnect)
     program = Program(plan, ledger, count)
     main = asyncio.ensure_future(_survive(program, body))
     while not main.done() and loop.time() < LONGEST:
@@ -123,7 +128,7 @@ async def _connection(program: Program, body: Body) -> None:
     call = ledger.begin("open")
     error: BaseException | None = None
     try:
-        async with N6Device("simulated:", timeout=PATIENCE) as device:
+        async with N6Device("simulated:", timeout=PATIENCE, reconnect=ledger.reconnect) as device:
             ledger.end(call)
             program.device = device
             try:
