@@ -129,7 +129,7 @@ def test_what_is_ignored_or_damaged_is_said_and_the_rest_is_shown(tmp_path: Path
     outcome = n6link("report", tmp_path)
     assert outcome.exit_code == 0
     assert "Total epochs" in outcome.stdout
-    assert "requirements.txt begins with 'numpy', and holds no part of a report" in outcome.stderr
+    assert "requirements.txt starts with 'numpy' and does not contain a part of a report" in outcome.stderr
     assert n6link("report", "--strict", tmp_path).exit_code == 1
     (tmp_path / "network_c_info.json").write_text('{\n"graphs": [')
     for files in ((tmp_path,), (tmp_path / "network_c_info.json", CASES[1]), (CASES[1], tmp_path / "nothing.txt")):
@@ -153,7 +153,8 @@ def test_several_networks_of_a_folder_are_several_columns(tmp_path: Path, monkey
     assert cells(text, "Total epochs") == ["75", "149"]
     assert cells(text, "Inference time") == ["22 ms", "32 ms"]
     with pytest.raises(
-        ReportError, match="holds reports of 2 networks or builds; name one of movenet_generate_report.txt, yolo"
+        ReportError,
+        match="contains reports of 2 networks or builds; choose one file of movenet_generate_report.txt, yolo",
     ):
         read(tmp_path)
 
@@ -161,7 +162,7 @@ def test_several_networks_of_a_folder_are_several_columns(tmp_path: Path, monkey
 def test_no_report(tmp_path: Path) -> None:
     outcome = n6link("report", tmp_path)
     assert outcome.exit_code == 2
-    assert "holds no report" in outcome.stderr
+    assert "does not contain a report" in outcome.stderr
     assert outcome.stdout == ""
 
 
@@ -252,7 +253,7 @@ def test_long_difference_is_cut(tmp_path: Path) -> None:
 def test_gate_fails_for_ci(saved: tuple[Path, Path]) -> None:
     outcome = n6link("profile", "--load", saved[1], "--diff", saved[0], "--fail-on", "new-sw,p95>+5%")
     assert outcome.exit_code == 1
-    assert "Gate: SW 3 Mul was added (0.010 ms)." in outcome.stderr
+    assert "Gate: SW 3 Mul was added (0.010 ms)" in outcome.stderr
     assert "Gate: p95 is" in outcome.stderr
     assert n6link("profile", "--load", saved[0], "--diff", saved[0], "--fail-on", "new-sw,p95>+5%").exit_code == 0
 
@@ -279,7 +280,7 @@ def test_json_alone_on_standard_output(saved: tuple[Path, Path]) -> None:
     assert outcome.exit_code == 1
     values: dict[str, Any] = json.loads(outcome.stdout)
     assert len(values["profile"]["blocks"]) == 4
-    assert values["violations"] == ["SW 3 Mul was added (0.010 ms)."]
+    assert values["violations"] == ["SW 3 Mul was added (0.010 ms)"]
     assert values["diff"]["comparable"] is True
 
 
@@ -311,7 +312,7 @@ def test_report_of_another_build_is_flagged(saved: tuple[Path, Path]) -> None:
 def test_report_without_epochs(saved: tuple[Path, Path]) -> None:
     outcome = n6link("profile", "--load", saved[0], "--report", DATA / "movenet" / "network_validate_report.txt")
     assert outcome.exit_code == 2
-    assert "lists no epochs" in outcome.stderr
+    assert "does not list epochs" in outcome.stderr
 
 
 # ---------------------------------------------------------------------------------------------- a virtual board

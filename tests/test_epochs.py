@@ -90,7 +90,7 @@ def test_shares_are_not_known_while_epochs_are_not_listed() -> None:
     assert table.epochs == 8
     assert math.isnan(table.offload_by_count)
     assert math.isnan(table.hybrid_by_count)
-    assert table.offload == "not known, 3 of 8 epochs are not listed"
+    assert table.offload == "unknown, 3 of 8 epochs are not listed"
     assert table.kinds_by_count == "4 EC, 1 HYBRID, 3 not listed"
     assert EpochTable.from_dict(json.loads(table.to_json())) == table
 
@@ -110,7 +110,7 @@ def test_sw_and_hybrid_are_one_block_in_two_builds_of_names() -> None:
 
 @pytest.mark.parametrize("counts", [{"EC": "x"}, {"NPU": 3}, {"EC": None}, 5])
 def test_counts_that_are_none(counts: Any) -> None:
-    with pytest.raises(BadInput, match="are not counts of epochs by kind"):
+    with pytest.raises(BadInput, match="must be counts of epochs by kind"):
         EpochTable.from_dict({"blocks": [], "counts": counts})
 
 
@@ -138,7 +138,7 @@ def test_inserted_blocks_are_no_epochs() -> None:
     assert table.epochs == 3
     assert table.offload_by_count == pytest.approx(1 / 3)
     assert table.offload_by_blocks == pytest.approx(1 / 3)
-    assert table.fallbacks == {"not known": 2}
+    assert table.fallbacks == {"unknown": 2}
 
 
 def test_empty_table() -> None:

@@ -116,7 +116,7 @@ def damaged(**changes: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({}, "A profile of version 1 is needed"),
+        ({}, "not a profile of version 1"),
         (damaged(version=2), "version 2"),
         (damaged(ticks=[]), "0 runs|damaged"),
         (damaged(ticks=[[[0, 0, 0]]]), "damaged"),
@@ -170,7 +170,7 @@ def test_a_report_of_another_build_is_flagged() -> None:
     assert report
     profile, wrong = profile_of(table_of("EC", "Resize"), (100, 20)).joined(report)
     assert len(profile.table) == 2
-    assert any("is in the report, and does not run" in sentence for sentence in wrong)
+    assert any("is in the report, but does not run" in sentence for sentence in wrong)
 
 
 # ---------------------------------------------------------------------------------------------- collecting

@@ -213,13 +213,13 @@ def test_the_file_is_found_by_what_it_holds(tmp_path: Path, name: str) -> None:
 
 
 def test_what_is_no_generated_network_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ReportError, match="holds none"):
+    with pytest.raises(ReportError, match="contains none"):
         read_source(tmp_path)
     with pytest.raises(ReportError, match=r"nowhere.c cannot be read"):
         read_source(tmp_path / "nowhere.c")
     folder(tmp_path)
     (tmp_path / "od.c").write_text(generated(BLOCKS, name="od"))
-    with pytest.raises(ReportError, match=r"network\.c, od\.c; name the C file itself"):
+    with pytest.raises(ReportError, match=r"network\.c, od\.c; specify the C file itself"):
         read_source(tmp_path)
     (tmp_path / "both.c").write_text(generated(BLOCKS) + generated(BLOCKS, name="od"))
     with pytest.raises(ReportError, match="defines 2 networks"):
@@ -272,17 +272,17 @@ def test_without_reports_the_source_has_to_do(tmp_path: Path) -> None:
     assert [pool.name for pool in network.pools] == ["octoFlash", "npuRAM5"]
     unchecked, note = network.notes
     assert "its weights are not compared at start" in unchecked
-    assert "bert has no report" in note
+    assert "bert does not have a report" in note
 
 
 def test_reports_of_another_run_are_refused(tmp_path: Path, compiled: list[EpochBlock]) -> None:
     old = REPORTS / "letters_network_generate_report.txt"
     other = REPORTS / "mobile_generate_and_validate_log.txt"
     cases: list[tuple[str, Path, dict[str, Any]]] = [
-        (r"compiler 1\.1\.0-31 against 1\.1\.1-14", old, {}),
-        (r"compiler 1\.1\.1-14 against 1\.1\.3-8", C_INFO, {"compiler": "1.1.3-8"}),
-        ("octoFlash at 0x71000000 against 0x70380000", C_INFO, {"flash": 0x70380000}),
-        ("4571200 bytes of octoFlash against 2097152", C_INFO, {"weights": "2.00 MB"}),
+        (r"compiler 1\.1\.0-31 instead of 1\.1\.1-14", old, {}),
+        (r"compiler 1\.1\.1-14 instead of 1\.1\.3-8", C_INFO, {"compiler": "1.1.3-8"}),
+        ("octoFlash at 0x71000000 instead of 0x70380000", C_INFO, {"flash": 0x70380000}),
+        ("4571200 bytes of octoFlash instead of 2097152", C_INFO, {"weights": "2.00 MB"}),
         (r"compiler 1\.1\.3-275", other, {}),
     ]
     for number, (reason, report, options) in enumerate(cases):
@@ -293,8 +293,8 @@ def test_reports_of_another_run_are_refused(tmp_path: Path, compiled: list[Epoch
 @pytest.mark.parametrize(
     ("epoch", "evidence"),
     [
-        (1, "HYBRID 1-5 runs where the report has EC 1-5 Mul, Add, Identity, Conv"),
-        (65, "HYBRID 64-66 runs where the report has EC 64-65"),
+        (1, "HYBRID 1-5 runs, but the report has EC 1-5 Mul, Add, Identity, Conv"),
+        (65, "HYBRID 64-66 runs, but the report has EC 64-65"),
     ],
 )
 def test_another_kind_of_an_epoch_is_noticed(
@@ -304,7 +304,8 @@ def test_another_kind_of_an_epoch_is_noticed(
         replace(block, kind=EpochKind.HYBRID) if block.first <= epoch <= block.last else block for block in compiled
     ]
     with pytest.raises(
-        ReportError, match=rf"network_c_info.json is not of .*network.c: {evidence}.*; keep the files of one run"
+        ReportError,
+        match=rf"network_c_info.json is not from the run of .*network.c: {evidence}.*; keep only the files of one run",
     ):
         read_network("bert", folder(tmp_path, blocks, C_INFO))
 
@@ -324,7 +325,7 @@ def test_the_report_says_what_kind_a_block_is_that_the_cpu_runs(tmp_path: Path, 
 
 
 def test_a_missing_epoch_is_noticed(tmp_path: Path, compiled: list[EpochBlock]) -> None:
-    with pytest.raises(ReportError, match="EC 64-65 Conv, Add is in the report, and does not run; keep"):
+    with pytest.raises(ReportError, match="EC 64-65 Conv, Add is in the report, but does not run; keep"):
         read_network("bert", folder(tmp_path, compiled[:-1], C_INFO))
 
 
@@ -368,7 +369,7 @@ def test_reports_of_two_models_are_refused(tmp_path: Path, compiled: list[EpochB
     document = json.loads(C_INFO.read_text())
     document["environment"]["tools"][0]["input_model"]["name"] = "another"
     (place / "network_c_info_2.json").write_text(json.dumps(document))
-    with pytest.raises(ReportError, match="of the model 'letters_int8', and .* of 'another'"):
+    with pytest.raises(ReportError, match="for the model 'letters_int8', but .* for 'another'"):
         read_network("bert", place)
 
 
@@ -376,7 +377,7 @@ def test_reports_are_taken_by_the_name_of_the_source(tmp_path: Path) -> None:
     place = folder(tmp_path)
     shutil.copy(REPORTS / "letters_network_generate_report.txt", place / "od_generate_report.txt")
     shutil.copy(TINY / "network_generate_report.txt", place / "network_generate_report.txt")
-    with pytest.raises(ReportError, match=r"network_generate_report.txt is not of .*compiler 1\.1\.3-0"):
+    with pytest.raises(ReportError, match=r"network_generate_report.txt is not from the run of .*compiler 1\.1\.3-0"):
         read_network("bert", place)
 
 
@@ -400,11 +401,11 @@ def test_weights_are_known_by_size_and_content(tmp_path: Path) -> None:
     assert read_network("bert", place).parts == (part,)
     other = place / "network_data.xSPI2.bin"
     other.write_bytes(content[::-1])
-    with pytest.raises(ReportError, match="for octoFlash; keep the file of one run"):
+    with pytest.raises(ReportError, match="for octoFlash; keep only the files of one run"):
         read_network("bert", place)
     other.unlink()
     (place / "network_atonbuf.xSPI2.raw").write_bytes(content * 2)
-    with pytest.raises(ReportError, match="has 24576 bytes, and octoFlash 12288 bytes of weights"):
+    with pytest.raises(ReportError, match="has 24576 bytes, but octoFlash has 12288 bytes of weights"):
         read_network("bert", place)
 
 
@@ -428,18 +429,18 @@ def test_networks_that_cannot_share_a_firmware(tmp_path: Path) -> None:
     one = read_network("one", folder(tmp_path / "1", name="one"))
     far = read_network("far", folder(tmp_path / "2", name="far", flash=0x72000000))
     check_together([one, far], board="stm32n6570-dk")
-    with pytest.raises(ReportError, match="two networks are called 'one'"):
+    with pytest.raises(ReportError, match="two networks have the name 'one'"):
         check_together([one, read_network("one", folder(tmp_path / "3", name="far", flash=0x72000000))])
     with pytest.raises(ReportError, match="same C name 'far'; generate one of them again with --name other"):
         check_together([far, read_network("other", folder(tmp_path / "4", name="far", flash=0x73000000))])
     near = read_network("near", folder(tmp_path / "5", name="near", flash=0x71100000))
     with pytest.raises(ReportError, match="weights of one and near are both at 0x71100000"):
         check_together([one, near])
-    with pytest.raises(ReportError, match=r"compiler 1\.1\.1-14, and LL_ATON is 1\.1\.3-8"):
+    with pytest.raises(ReportError, match=r"compiler 1\.1\.1-14, but LL_ATON is 1\.1\.3-8"):
         check_together([one], runtime="1.1.3-8")
     old = read_network("old", folder(tmp_path / "6", name="old", compiler="1.0.0-16"))
     with pytest.raises(
-        ReportError, match=r"compiler 1\.0\.0-16, and the firmware needs LL_ATON 1\.1\.0 or later; generate"
+        ReportError, match=r"compiler 1\.0\.0-16, but the firmware requires LL_ATON 1\.1\.0 or later; generate"
     ):
         check_together([old])
 
@@ -447,10 +448,10 @@ def test_networks_that_cannot_share_a_firmware(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("ram", "board", "reason"),
     [
-        ("cpuRAM1 offset=0x34064000", "nucleo-n657x0-q", "there is the firmware itself"),
-        ("hyperRAM offset=0x91000000", "stm32n6570-dk", "there is its buffers"),
-        ("hyperRAM offset=0x90ffff00", "stm32n6570-dk", "there is its buffers"),
-        ("hyperRAM offset=0x90000000", "nucleo-n657x0-q", "the board has no PSRAM"),
+        ("cpuRAM1 offset=0x34064000", "nucleo-n657x0-q", "has the firmware itself"),
+        ("hyperRAM offset=0x91000000", "stm32n6570-dk", "has its buffers"),
+        ("hyperRAM offset=0x90ffff00", "stm32n6570-dk", "has its buffers"),
+        ("hyperRAM offset=0x90000000", "nucleo-n657x0-q", "does not have a PSRAM"),
     ],
 )
 def test_memory_that_the_firmware_needs(tmp_path: Path, ram: str, board: str, reason: str) -> None:
@@ -462,7 +463,7 @@ def test_memory_that_the_firmware_needs(tmp_path: Path, ram: str, board: str, re
 
 def test_weights_that_nothing_loads(tmp_path: Path) -> None:
     network = read_network("bert", folder(tmp_path, flash=0x34270000, weights="12.00 KB"))
-    with pytest.raises(ReportError, match="keeps 12288 bytes of weights in octoFlash, and their file is not next to"):
+    with pytest.raises(ReportError, match="has 12288 bytes of weights in octoFlash, but their file is not next to"):
         check_together([network])
 
 
@@ -574,7 +575,7 @@ def test_the_command_refuses_with_the_reason(tmp_path: Path) -> None:
             BadInput,
             "there is no --network with this name",
         ),
-        (("--network", f"tiny={tmp_path}"), ReportError, "holds none"),
+        (("--network", f"tiny={tmp_path}"), ReportError, "contains none"),
     ]
     for arguments, error, reason in cases:
         with pytest.raises(error, match=reason):

@@ -250,19 +250,19 @@ def test_a_build_for_the_cpu() -> None:
     }
     assert sum(work.macc for work in report.layers.values()) == 101120
     assert report.idle == (
-        "the NPU is idle: stedgeai was called without --st-neural-art; add this option, with a quantised model"
+        "the NPU is not used: stedgeai was called without --st-neural-art; add this option, with a quantised model"
     )
 
 
 @pytest.mark.parametrize(
     ("before", "after", "sentence"),
     [
-        ("--name", "--st-neural-art=-E --name", "although stedgeai was called with --st-neural-art -E; name a profile"),
-        ("--name", "--st-neural-art --name", "although stedgeai was called with --st-neural-art; name a profile"),
+        ("--name", "--st-neural-art=-E --name", "although stedgeai was called with --st-neural-art -E; use a profile"),
+        ("--name", "--st-neural-art --name", "although stedgeai was called with --st-neural-art; use a profile"),
         (
             "--target stm32n6",
             "--target stm32h7",
-            "built for stm32h7, without an NPU; for the NPU of an STM32N6 add --target stm32n6",
+            "built for stm32h7, without NPU; for the NPU of an STM32N6 add --target stm32n6",
         ),
         ("series      :   stm32n6", "series      :   stm32n6npu", ""),
     ],
@@ -518,8 +518,8 @@ def test_what_is_not_understood_is_listed_with_its_line() -> None:
 def test_sums_that_do_not_agree() -> None:
     report = read_text(epochs_part("Total number of epochs: 3 of which 1 implemented in software", "epoch 1 HW"))
     assert [str(note) for note in report.notes] == [
-        "the report announces 3 epochs, and lists 1",
-        "the report announces 1 software epochs, and lists 0",
+        "the report announces 3 epochs, but lists 1",
+        "the report announces 1 software epochs, but lists 0",
     ]
     lines = ["Total number of epochs  2", ">> pure software (SW) epochs  1", ">> hybrid epochs (using both)  1"]
     lines += [">> pure hardware (HW or EC) epochs  0  (implemented in 0 epoch controller blobs/meta epochs)"]
@@ -530,7 +530,7 @@ def test_sums_that_do_not_agree() -> None:
 def test_pools_that_do_not_add_up() -> None:
     row = "\tpool [0x0 - 0x10000]: 1.000 kB / 64.000 kB ( 1 % used) -- weights: 1.000 kB  activations: 0  B"
     text = f"Memory usage information\n{row}\nTotal: 1.000 MB -- weights: 1.000 MB activations: 0  B"
-    assert "add up to 1024 bytes" in str(read_text(text).notes[0])
+    assert "sum of the pools is 1024 bytes" in str(read_text(text).notes[0])
 
 
 def test_second_report_in_one_log_replaces_the_first_and_says_so() -> None:
@@ -553,7 +553,7 @@ def test_truncated_report_gives_what_is_there(tmp_path: Path, cut: float) -> Non
         assert report.to_dict()["epochs"]["offload_by_count"] is None
         assert any("announces 149 epochs" in str(note) for note in report.notes)
         lines = len(raw[: int(len(raw) * cut)].splitlines())
-        assert f"line {lines}: the text ends in the part 'epochs'; it may be cut off" in map(str, report.notes)
+        assert f"line {lines}: the text ends in the part 'epochs'; it may be truncated" in map(str, report.notes)
 
 
 def test_truncated_json_is_refused(tmp_path: Path) -> None:
@@ -566,19 +566,22 @@ def test_truncated_json_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "file is empty; network_generate_report.txt, .* is needed"),
+        (b"", "file is empty; network_generate_report.txt, .* is required"),
         (b"\n  \n", "file is empty"),
-        (b"hello\n" * 10, "begins with 'hello', and holds no part of a report of ST Edge AI Core; .* is needed"),
+        (
+            b"hello\n" * 10,
+            "starts with 'hello' and does not contain a part of a report of ST Edge AI Core; .* is required",
+        ),
         (
             b"a\nb\n" + bytes(range(256)) * 100,
-            "is not text: line 3 holds a zero byte; text in UTF-8 or UTF-16 is needed",
+            "is not text: line 3 contains a zero byte; text in UTF-8 or UTF-16 is required",
         ),
-        (b"{}", "has no json_schema_version; network_generate_report.txt, .* is needed"),
+        (b"{}", "does not have a json_schema_version; network_generate_report.txt, .* is required"),
         (b'{"tensors": []}', "is the quantisation of the model"),
-        (b'{"json_schema_version": null}', "json_schema_version None; a network_c_info.json of 2.x is needed"),
+        (b'{"json_schema_version": null}', "json_schema_version None; a network_c_info.json of 2.x is required"),
         (b'{"json_schema_version": "3.0"}', r"'3\.0'"),
         (b'{"json_schema_version": 2}', "json_schema_version 2"),
-        (b'{"a":' * 100_000, "not a JSON document that can be read"),
+        (b'{"a":' * 100_000, "cannot be read as a JSON document"),
     ],
 )
 def test_no_report(tmp_path: Path, content: bytes, message: str) -> None:
@@ -590,7 +593,7 @@ def test_no_report(tmp_path: Path, content: bytes, message: str) -> None:
 def test_missing_files(tmp_path: Path) -> None:
     with pytest.raises(ReportError, match="cannot be read: No such file"):
         read(tmp_path / "nothing.txt")
-    with pytest.raises(ReportError, match="holds no report"):
+    with pytest.raises(ReportError, match="does not contain a report"):
         read(tmp_path)
 
 
@@ -708,8 +711,8 @@ def test_join_flags_blocks_of_another_length() -> None:
     report = EpochTable.from_blocks([EpochBlock(0, SW, 1, 1, "Mul"), EpochBlock(0, EC, 2, 4)])
     longer = EpochTable.from_blocks([EpochBlock(0, SW, 1, 2), EpochBlock(0, EC, 3, 6)])
     assert join(report, longer).disagreements == (
-        "SW 1-2 runs where the report has SW 1 Mul",
-        "EC 3-6 runs where the report has EC 2-4",
+        "SW 1-2 runs, but the report has SW 1 Mul",
+        "EC 3-6 runs, but the report has EC 2-4",
     )
 
 
@@ -722,11 +725,11 @@ def test_join_flags_another_build() -> None:
     )
     joined = join(report, device)
     assert joined.disagreements == (
-        "SW 5 Resize is in the report, and does not run",
-        "SW 10 Mul runs, and is not in the report",
+        "SW 5 Resize is in the report, but does not run",
+        "SW 10 Mul runs, but is not in the report",
     )
     renamed = EpochTable.from_blocks([EpochBlock(0, EC, 1, 4), EpochBlock(0, SW, 5, 5, "Mul"), EpochBlock(0, EC, 6, 9)])
-    assert join(report, renamed).disagreements == ("SW 5 Mul runs where the report has SW 5 Resize",)
+    assert join(report, renamed).disagreements == ("SW 5 Mul runs, but the report has SW 5 Resize",)
 
 
 def blocks_of(*rows: tuple[EpochKind, int, int] | tuple[EpochKind, int, int, str]) -> EpochTable:
@@ -751,12 +754,12 @@ def test_join_accepts_hw_epochs_that_compute_nothing() -> None:
     assert (joined.table.epochs, joined.table.counts[HW]) == (5, 3), "as the report counts them"
     working = EpochTable(tuple(replace(block, estimated_total=9) for block in report.blocks))
     assert join(working, device).disagreements == (
-        "HW 1 is in the report, and does not run",
-        "HW 4 is in the report, and does not run",
+        "HW 1 is in the report, but does not run",
+        "HW 4 is in the report, but does not run",
     )
     assert join(report, blocks_of((SW, 2, 2, "QuantizeLinear"), (HW, 3, 3))).disagreements == (
-        "HW 4 is in the report, and does not run",
-        "SW 5 Mul is in the report, and does not run",
+        "HW 4 is in the report, but does not run",
+        "SW 5 Mul is in the report, but does not run",
     )
 
 
@@ -837,7 +840,7 @@ def test_block_table() -> None:
     blocks = [line for line in block_table(C_INFO).splitlines()[1:] if not line.startswith("pool")]
     assert blocks[1] == "SW 6 6 0 3840 Transpose"
     assert all(len(line.split(maxsplit=5)[5].encode()) <= 24 for line in blocks)
-    with pytest.raises(ReportError, match="lists no epochs"):
+    with pytest.raises(ReportError, match="does not list epochs"):
         block_table(REPORTS / "conv_network_validate_report.txt")
 
 
@@ -845,7 +848,7 @@ def test_a_simulated_network_counts_epochs_as_its_report_does() -> None:
     lines = block_table(REPORTS / "gaps_studio_log.txt").splitlines()
     assert lines[:3] == ["epochs 39", "EC 1 20 0 0", "HYBRID 22 22 0 0 Split"], "the blocks have 44 numbers"
     with pytest.raises(
-        ReportError, match="lists no epochs; the NPU is idle: stedgeai was called without --st-neural-art"
+        ReportError, match="does not list epochs; the NPU is not used: stedgeai was called without --st-neural-art"
     ):
         block_table(REPORTS / "cpu_network_analyze_report.txt")
 
@@ -872,7 +875,7 @@ def test_an_epoch_that_comes_twice_counts_once(tmp_path: Path) -> None:
     ]
     report = read(write_c_info(tmp_path / "network_c_info.json", nodes))
     assert report.table and report.table.epochs == 2
-    assert [note.reason for note in report.notes] == ["epoch 2 comes twice"]
+    assert [note.reason for note in report.notes] == ["epoch 2 is listed twice"]
 
 
 def test_notes_on_a_document_are_limited(tmp_path: Path) -> None:
@@ -888,5 +891,5 @@ def test_a_file_that_no_report_is_as_large_as(tmp_path: Path) -> None:
     path = tmp_path / "network_generate_report.txt"
     with path.open("wb") as file:
         file.truncate(MAX_BYTES + 1)
-    with pytest.raises(ReportError, match=f"has {MAX_BYTES + 1} bytes; a report has at most {MAX_BYTES}"):
+    with pytest.raises(ReportError, match=f"has {MAX_BYTES + 1} bytes; a report must not have more than {MAX_BYTES}"):
         read(path)

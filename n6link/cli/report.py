@@ -1,4 +1,4 @@
-"""``n6link report``: what ST Edge AI Core says of networks, one after the other and side by side."""
+"""``n6link report``: shows reports of ST Edge AI Core, one after the other and side by side."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from n6link.epochs.st_report import Folder, Report
 
 MAX_NOTES: Final = 20
-"""Notes that are shown of each report."""
+"""Maximum number of printed notes per report."""
 NARROWEST: Final = 17
-"""Width of a network's column in the comparison, at least."""
+"""Minimum width of a network's column in the comparison."""
 
 
 def report(
@@ -37,16 +37,18 @@ def report(
         list[Path],
         typer.Argument(
             metavar="FILE|DIR",
-            help="Reports, console logs, c_info.json or .mpool files, or folders; files of one network complete each other.",
+            help="Reports, console logs, c_info.json or .mpool files, or folders; files of one network are combined.",
         ),
     ],
     strict: Annotated[
         bool,
-        typer.Option("--strict", help="Exit with 1 if anything was not understood or ignored, or if a build failed."),
+        typer.Option(
+            "--strict", help="Exit with 1 if lines were not understood, files were ignored, or a build failed."
+        ),
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Show reports of ST Edge AI Core: memory pools, epochs, what falls back to the CPU, and networks side by side."""
+    """Show reports of ST Edge AI Core: memory pools, epochs, fallbacks to the CPU, and networks side by side."""
     found = _read(files)
     if as_json:
         reports = [item.to_dict() for item in found.reports]
@@ -66,7 +68,7 @@ def report(
 
 
 def _read(files: Iterable[Path]) -> Folder:
-    """All that was asked for, and what of it cannot be read; if that is all of it, the first error is the command's."""
+    """All requested reports, and the errors; if no report can be read, raises the first error."""
     from n6link.epochs.st_report import Folder, read, read_folder
 
     reports: list[Report] = []
@@ -77,7 +79,7 @@ def _read(files: Iterable[Path]) -> Folder:
             found = read_folder(file) if file.is_dir() else Folder((read(file),))
             if not found.reports and not found.damaged:
                 raise ReportError(
-                    f"{file} holds no report of ST Edge AI Core; give the folder that stedgeai writes, or a file"
+                    f"{file} does not contain a report of ST Edge AI Core; use the output folder of stedgeai, or a file"
                 )
         except ReportError as error:
             found = Folder(damaged=(error,))
@@ -90,7 +92,7 @@ def _read(files: Iterable[Path]) -> Folder:
 
 
 def details(item: Report) -> RenderableType:
-    """Everything that one report says."""
+    """All data of one report."""
     head = Text(item.network or item.source, style="bold")
     about = [f"ST Edge AI Core {item.tool}" if item.tool else "", f"compiler {item.compiler}" if item.compiler else ""]
     about += [item.created, f"{item.macc:,} MACs" if item.macc else "", " + ".join(item.formats)]
@@ -102,7 +104,7 @@ def details(item: Report) -> RenderableType:
     parts += [Text(item.idle, style="bold yellow")] if item.idle else []
     if item.validation and item.host_seconds is not None:
         where = f"on the host ({item.validation.device})" if item.validation.device else "on the host"
-        parts.append(Text(f"validated {where}: the time there says nothing about a board", style="dim"))
+        parts.append(Text(f"validated {where}: its time is not that of a board", style="dim"))
     if item.timers:
         parts.append(times(item))
     parts += [Text(str(note), style="yellow") for note in item.notes[:MAX_NOTES]]
@@ -112,7 +114,7 @@ def details(item: Report) -> RenderableType:
 
 
 def layers(item: Report) -> Table:
-    """What the CPU computes in a network without epochs, the most work first."""
+    """The CPU's layers of a network without epochs, the most work first."""
     table = tables.grid("Layers on the CPU", *[tables.right(name) for name in ("Layers", "MACs", "Share")])
     whole = sum(work.macc for work in item.layers.values())
     for name, work in sorted(item.layers.items(), key=lambda layer: (-layer[1].macc, -layer[1].layers, layer[0])):
@@ -121,7 +123,7 @@ def layers(item: Report) -> Table:
 
 
 def pools(item: Report) -> Table:
-    """Memory pools that are used, and their sum; those of a memory pool file."""
+    """The used memory pools and their sum, or all pools of a memory pool file."""
     if item.formats == ("mpool",):
         table = tables.grid("Pool", Column("Address"), tables.right("Total"))
         for pool in item.pools:
@@ -139,7 +141,7 @@ def pools(item: Report) -> Table:
 
 
 def epochs(table: EpochTable) -> list[str]:
-    """Counts, causes and repeats as sentences."""
+    """Counts, fallbacks and repeats as sentences."""
     blocks = f"{len(table)} block" + "s" * (len(table) != 1)
     count = f"{table.epochs} epoch" + "s" * (table.epochs != 1)
     lines = [f"{count} in {blocks}: {table.kinds_by_count}; NPU offload {table.offload}"]
@@ -159,7 +161,7 @@ def times(item: Report) -> Table:
 
 
 def comparison(reports: Sequence[Report]) -> Iterator[Table]:
-    """One column a network, one row a metric; in several tables if the terminal is too narrow for one."""
+    """One column per network, one row per metric; several tables if the terminal is too narrow for one."""
     names = [item.network or item.source for item in reports]
     heads = [
         name if names.count(name) == 1 else f"{name} ({Path(item.source).name})"
@@ -182,7 +184,7 @@ def comparison(reports: Sequence[Report]) -> Iterator[Table]:
 
 
 def _in_lines(name: str, width: int) -> str:
-    """A long name in lines that end where its words end."""
+    """A long name in several lines that break between words."""
     lines = [""]
     for word in re.findall(r"[^ _.-]*[ _.-]?", name):
         if lines[-1] and len(lines[-1]) + len(word) > width:
@@ -192,7 +194,7 @@ def _in_lines(name: str, width: int) -> str:
 
 
 def size(count: int) -> str:
-    """Bytes as ST's reports and the case studies print them: KB and MB of 1024."""
+    """Bytes in the format of ST's reports and case studies: KB and MB are powers of 1024."""
     if count >= 1 << 20:
         return f"{count / (1 << 20):.3f} MB"
     return f"{count / 1024:.0f} KB" if count >= 1024 or not count else f"{count} B"
@@ -212,7 +214,7 @@ def _millions(macc: int) -> str:
 
 
 def _causes(item: Report) -> str:
-    """What the CPU computes, the most frequent first, each operation once."""
+    """The CPU's operations, the most frequent first, each once."""
     names = (name.strip() for causes in item.table.fallbacks for name in causes.split(",")) if item.table else ()
     return ", ".join(dict.fromkeys(name for name in names if name != UNKNOWN))
 
@@ -237,4 +239,4 @@ METRICS: Final[dict[str, Callable[[Report], str]]] = {
     "SW epoch cause": _causes,
     "CPU layers": lambda item: "" if item.table else ", ".join(item.layers),
 }
-"""Rows of the comparison, in the form of published case studies."""
+"""Rows of the comparison, in the format of published case studies."""

@@ -1,1 +1,1 @@
-"""Epoch blocks of a network, their times, ST's reports about them, and what follows from both."""
+"""Epoch blocks of a network, their times, ST's reports about them, and statistics of both."""

@@ -1,7 +1,8 @@
-"""Which block of one epoch table is which block of another one.
+"""Matches the blocks of two epoch tables.
 
-Two builds of a network number their epochs differently, so blocks are matched by the sequence of what they do: the
-fewest blocks are added and removed (the greedy algorithm of E. W. Myers, "An O(ND) difference algorithm and its variations", 1986).
+Two builds of a network number their epochs differently, so blocks are matched by the sequence of their operations, with the
+smallest number of added and removed blocks (the greedy algorithm of E. W. Myers, "An O(ND) difference algorithm and its
+variations", 1986).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from typing import Final
 
 MAX_EDITS: Final = 600
-"""Sequences that differ by more are taken as unlike between their common beginning and end."""
+"""If sequences differ by more edits, all between their common start and end is replaced: the search takes quadratic time."""
 
 Pair = tuple[int | None, int | None]
 
@@ -19,9 +20,10 @@ def align(old: Sequence[Hashable], new: Sequence[Hashable]) -> list[Pair]:
     """Pairs of positions, in order of both sequences.
 
     Returns:
-        ``(i, j)`` where ``old[i] == new[j]`` belong together, ``(i, None)`` for what was removed, ``(None, j)`` for what
-        was added; every position of either sequence occurs once.
+        ``(i, j)`` for a match ``old[i] == new[j]``, ``(i, None)`` for a removed element, ``(None, j)`` for an added
+        element; every position of either sequence occurs once.
     """
+    # Builds usually differ in a few places: without the common start and end the rest is short.
     head = 0
     while head < min(len(old), len(new)) and old[head] == new[head]:
         head += 1
@@ -36,7 +38,7 @@ def align(old: Sequence[Hashable], new: Sequence[Hashable]) -> list[Pair]:
 
 
 def _edits(old: Sequence[Hashable], new: Sequence[Hashable]) -> list[Pair]:
-    """The shortest edit script, or everything replaced if there is none of at most MAX_EDITS."""
+    """The shortest edit script, or all elements replaced if it has more than MAX_EDITS edits."""
     reached = {1: 0}
     history: list[dict[int, int]] = []
     for edits in range(min(len(old) + len(new), MAX_EDITS) + 1):

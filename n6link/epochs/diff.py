@@ -1,21 +1,22 @@
-"""Two profiles of a network side by side, and the gate that a CI job puts between them.
+"""Compares two profiles of a network, and checks the rules of a gate for CI.
 
-Blocks are matched by the sequence of what they do (:mod:`n6link.epochs.align`), so that a network of which one operation was
-exchanged does not look different after it.
+Blocks are matched by the sequence of their operations (:mod:`n6link.epochs.align`): if one operation was replaced, the blocks after
+it are still matched.
 
-A gate is a list of rules, separated by commas; it fails if any of them holds::
+A gate is a list of rules, separated by commas; it fails if any rule is true::
 
-    new-sw               the CPU computes something in the new profile that it does not in the base
-    added  removed       there is any new block, or one less
-    p95>+5%              a figure of the new profile is more than 5 % above the base's
+    new-sw               the new profile has a CPU block that the base does not have
+    added  removed       a block was added, or removed
+    p95>+5%              a figure of the new profile is more than 5 % above that of the base
     p95>+2ms             ... or more than 2 ms above it; units are s, ms, us
     p95>25ms             the same with a fixed limit
     offload-time<90%     shares have fixed limits in %
-    sw-epochs>4          counts have no unit
-    block-median>+10%    any block that both have
+    sw-epochs>4          counts do not have a unit
+    block-median>+10%    any block that is in both profiles
 
 Figures of the whole inference are mean, median, p95, min, max, overhead; each of the first five has a block- form. Shares are
-offload-time and offload-count, counts are epochs and, by kind, ec-epochs, hw-epochs, hybrid-epochs and sw-epochs. A limit with a sign is relative to the base, with % as a part of it.
+offload-time and offload-count. Counts are epochs and, by kind, ec-epochs, hw-epochs, hybrid-epochs and sw-epochs. A limit with a sign
+is relative to the base; with % it is a share of the base.
 """
 
 from __future__ import annotations
@@ -34,11 +35,11 @@ from n6link.json_types import Plain
 from n6link.protocol import EpochKind
 
 TOLERANCE: Final = 0.05
-"""A block has changed when its median differs by more than this part of the base's ..."""
+"""A block has changed if its median differs by more than this share of the base's ..."""
 FLOOR: Final = 0.001
-"""... and by more than this part of the whole inference ..."""
+"""... and by more than this share of the whole inference ..."""
 TICKS: Final = 3
-"""... and by more than so many ticks of the clock, which are chance."""
+"""... and by more than this number of clock ticks: smaller differences are random."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +55,12 @@ class Change:
 
     @property
     def seconds(self) -> float:
-        """How much longer the inference takes because of this block."""
+        """Difference in the time of the inference because of this block."""
         return self.new_seconds - self.old_seconds
 
     @property
     def label(self) -> str:
-        """The block's kind, epochs and operation; what its kind and span were if one of them is another."""
+        """The block's kind, epochs and operation, and its previous kind and span if they have changed."""
         block = self.new or self.old
         if block is None:
             return ""
@@ -74,7 +75,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Diff:
-    """What is different in a new profile."""
+    """The differences between a base and a new profile."""
 
     base: Profile
     new: Profile
@@ -106,11 +107,11 @@ class Diff:
 
     @property
     def comparable(self) -> bool:
-        """Both profiles were measured in the same way, so that their times may be compared."""
+        """Whether both profiles have the same source of times, so that times can be compared."""
         return (self.base.source, self.base.simulated) == (self.new.source, self.new.simulated)
 
     def to_dict(self) -> Plain:
-        """Plain values, ready for JSON; blocks that are as before are left out."""
+        """Plain values, for JSON; unchanged blocks are omitted."""
         return {
             "base": self.base.summary(),
             "new": self.new.summary(),
@@ -171,11 +172,11 @@ class Rule:
     figure: str
     above: bool = True
     limit: float = 0.0
-    """seconds, a share, a count, or a part of the base"""
+    """seconds, a share, a count, or a share of the base"""
     relative: bool = False
-    """the limit is added to the base"""
+    """whether the limit is added to the base"""
     part: bool = False
-    """... after it was multiplied with the base"""
+    """whether the limit is multiplied by the base first"""
     each_block: bool = False
 
     @classmethod
@@ -183,7 +184,7 @@ class Rule:
         """Reads one rule.
 
         Raises:
-            BadInput: it is none.
+            BadInput: it is not a rule.
         """
         text = text.strip()
         if text in _STRUCTURE:
@@ -191,27 +192,27 @@ class Rule:
         match = _RULE.fullmatch(text)
         if match is None:
             raise BadInput(
-                f"{text!r} is not a rule; rules are {', '.join(_STRUCTURE)}, or like p95>+5%, p95>25ms, offload-time<90%."
+                f"{text!r} is not a rule; use {', '.join(_STRUCTURE)}, or a limit such as p95>+5%, p95>25ms, offload-time<90%"
             )
         figure, unit, each = match["figure"], match["unit"], bool(match["block"])
         if figure not in (SPREAD if each else _FIGURES):
-            raise BadInput(f"{text!r} has no known figure. There are {', '.join(SPREAD if each else _FIGURES)}.")
+            raise BadInput(f"unknown figure in {text!r}; choose {', '.join(SPREAD if each else _FIGURES)}")
         relative = match["limit"][0] in "+-"
         part = relative and unit == "%"
         units = ("%",) if figure in _SHARES else ("",) if figure in _COUNTS else tuple(_UNITS)
         if not part and unit not in units:
             wanted = " or ".join(units) or "plain numbers"
-            raise BadInput(f"{text!r} needs a limit in {wanted}, or relative to the base as +5%.")
+            raise BadInput(f"wrong unit in {text!r}; use a limit in {wanted}, or relative to the base, such as +5%")
         limit = float(match["limit"]) * (0.01 if unit == "%" else _UNITS.get(unit, 1.0))
         return cls(text, figure, match["sign"] == ">", limit, relative, part, each)
 
     @property
     def needs_base(self) -> bool:
-        """It says nothing about a profile alone."""
+        """Whether the rule compares with a base."""
         return self.relative or self.figure in _STRUCTURE
 
     def broken(self, new: Profile, diff: Diff | None) -> Iterator[str]:
-        """One sentence for each way in which the rule holds."""
+        """One sentence for each violation."""
         if self.figure in _STRUCTURE:
             yield from self._new_blocks(diff)
         elif self.each_block and diff:
@@ -231,40 +232,42 @@ class Rule:
         for change in diff.only("removed" if self.figure == "removed" else "added") if diff else ():
             block = change.new or change.old
             if block and (self.figure != "new-sw" or block.kind in ON_CPU):
-                yield f"{block.label} was {change.what} ({_say(change.new_seconds or change.old_seconds, 's')})."
+                yield f"{block.label} was {change.what} ({_say(change.new_seconds or change.old_seconds, 's')})"
 
     def _compare(self, name: str, value: float, base: float) -> Iterator[str]:
         limit = self.limit * (base if self.part else 1.0) + (base if self.relative else 0.0)
+        # The limit is a product of rounded numbers: a value that is equal to it must not fail by the last bit.
         if not math.isclose(value, limit) and (value > limit) == self.above and not math.isnan(value):
             unit = "%" if self.figure in _SHARES else "" if self.figure in _COUNTS else "s"
-            was = f", it was {_say(base, unit)}" if self.relative else ""
-            yield f"{name} is {_say(value, unit)}{was}: {self.text}."
+            was = f", was {_say(base, unit)}" if self.relative else ""
+            yield f"{name} is {_say(value, unit)}{was}: {self.text}"
 
 
 def check(gate: str, new: Profile, base: Profile | None = None) -> list[str]:
-    """Holds a profile against a gate.
+    """Checks a profile with the rules of a gate.
 
     Returns:
-        One sentence for each violation; none if the gate is passed.
+        One sentence for each violation; an empty list if the gate is passed.
 
     Raises:
-        BadInput: the gate is not understood, needs a base and there is none, or needs times that were measured in another way.
+        BadInput: a rule is not valid, requires a base and there is none, or compares times with different sources.
     """
     rules = [Rule.parse(part) for part in gate.split(",")]
     diff = Diff.of(base, new) if base else None
     for rule in rules:
         if rule.needs_base and diff is None:
-            raise BadInput(f"{rule.text!r} compares with a base, and none is given.")
+            raise BadInput(f"{rule.text!r} compares with a base, but there is none; pass a base (--diff FILE)")
         timed = rule.figure not in (*_STRUCTURE, *_COUNTS, "offload-count")
         if rule.relative and timed and diff and not diff.comparable:
             raise BadInput(
-                f"{rule.text!r} would compare times of different kinds: {diff.base.origin}, and {diff.new.origin}."
+                f"{rule.text!r} compares times from different sources: {diff.base.origin}, and {diff.new.origin}; "
+                "use a base from the same kind of board"
             )
     return [sentence for rule in rules for sentence in rule.broken(new, diff)]
 
 
 def _say(value: float, unit: str) -> str:
-    """A figure for people."""
+    """A figure with its unit."""
     if unit == "s":
         return f"{value * 1e3:.3f} ms"
     return f"{value:.1%}" if unit == "%" else f"{value:g}"

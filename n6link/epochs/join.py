@@ -1,15 +1,15 @@
-"""Puts what a report knows of a network onto the blocks of its runtime, and says where the two cannot be of one build.
+"""Adds a report's data to the blocks of a runtime, and detects reports of another build.
 
-ST's report and what runs describe one thing in different words, and neither is wrong:
+ST's report and the runtime describe the same network with some differences, which are not errors:
 
-* A block that the generated code flags hybrid is often SW in the report. People see the report's kind and operation.
-* The report may list HW epochs that compute nothing, for which there is no block; and, from 4.0 on, lists no epochs that were removed,
-  whose numbers the range of an EC block still covers.
-* A text that lists EC epochs one by one does not say where a blob ends, so that a run of them may be several blocks.
+* A block that is hybrid in the generated code is often SW in the report. Views show the report's kind and operation.
+* The report may list HW epochs that compute nothing and have no block. Since version 4.0 it does not list removed epochs, but the range
+  of an EC block still includes their numbers.
+* If a text lists EC epochs one by one, it does not contain the ends of blobs, so that a series of EC epochs may be several blocks.
 
-What cannot be is another number, kind or operation at the same place. It is evidence that the files are of different builds.
-Both tables are without the return marker (:meth:`EpochTable.without_marker`). Blocks that the runtime inserted are in no report and
-stay as they are. Of a report that was cut off, what is missing is not evidence.
+Another number, kind or operation at the same position is evidence that the files are from different builds.
+Both tables are without the return marker (:meth:`EpochTable.without_marker`). Blocks that the runtime inserted are not in reports and
+are not changed. If a report is truncated, missing blocks are not evidence.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from n6link.protocol import EpochKind
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """A runtime's table with what a report adds to it."""
+    """A runtime's table with the data of a report."""
 
     table: EpochTable
-    """the runtime's blocks; with the report's kinds, names, estimates and counts, or, where the builds differ, with names and estimates
-    that the runtime does not have itself"""
+    """the runtime's blocks with the report's kinds, names, estimates and counts; if the builds differ, only with names and estimates
+    that the runtime does not have"""
     disagreements: tuple[str, ...]
     """the evidence for different builds, one sentence each"""
 
@@ -37,8 +37,8 @@ def join(report: EpochTable, measured: EpochTable) -> Join:
     """Joins a report's blocks with those of a runtime.
 
     Args:
-        report: what the compiler says.
-        measured: what runs; its order and number of blocks are kept.
+        report: the compiler's table.
+        measured: the runtime's table; its order and number of blocks are kept.
     """
     listed = sorted(report.blocks, key=lambda block: block.first)
     firsts, lasts = [block.first for block in listed], [block.last for block in listed]
@@ -67,7 +67,7 @@ def join(report: EpochTable, measured: EpochTable) -> Join:
 
 
 def _described(block: EpochBlock, known: Sequence[EpochBlock]) -> EpochBlock:
-    """The block in the report's words."""
+    """The block with the report's kind, names and estimates."""
     kind = known[0].kind if known else block.kind
     names = dict.fromkeys(name for part in known for name in part.operations)
     estimates = (
@@ -84,12 +84,12 @@ def _described(block: EpochBlock, known: Sequence[EpochBlock]) -> EpochBlock:
 
 
 def _against(block: EpochBlock, known: Sequence[EpochBlock]) -> Iterator[str]:
-    """What in the report cannot be of the same build as this block; the first such thing is enough."""
+    """The first contradiction between the report and this block."""
     if not known:
-        yield f"{block.label} runs, and is not in the report"
+        yield f"{block.label} runs, but is not in the report"
     for part in known:
         if not (_same_kind(part, block) and _same_place(part, block) and _same_name(part, block)):
-            yield f"{block.label} runs where the report has {part.label}"
+            yield f"{block.label} runs, but the report has {part.label}"
             return
 
 
@@ -98,7 +98,7 @@ def _same_kind(known: EpochBlock, block: EpochBlock) -> bool:
 
 
 def _same_place(known: EpochBlock, block: EpochBlock) -> bool:
-    """EC epochs may be listed with gaps, or as one run of several blobs; one of the two holds the other."""
+    """EC epochs may be listed with gaps, or as one series of several blobs; one of the two must include the other."""
     if block.kind is not EpochKind.EC:
         return (known.first, known.last) == (block.first, block.last)
     first, last = max(known.first, block.first), min(known.last, block.last)
@@ -106,7 +106,7 @@ def _same_place(known: EpochBlock, block: EpochBlock) -> bool:
 
 
 def _same_name(known: EpochBlock, block: EpochBlock) -> bool:
-    """Whether the two may have the same operation: a device has the begin of a name, or none, and a block may have several."""
+    """Whether the two may have the same operation: a device has the start of a name, or none; a block may have several."""
     if known.kind not in ON_CPU or not known.operation or not block.operation:
         return True
     names = [_plain(name) for name in known.operations]
@@ -114,17 +114,17 @@ def _same_name(known: EpochBlock, block: EpochBlock) -> bool:
 
 
 def _plain(operation: str) -> str:
-    """An operation without the type that it computes with: ``Sub(float)``."""
+    """An operation without its type: ``Sub(float)`` is ``sub``."""
     return operation.partition("(")[0].strip().lower()
 
 
 def _missing(
     listed: Sequence[EpochBlock], found: Sequence[EpochBlock], own: Sequence[EpochBlock]
 ) -> Iterator[tuple[int, str]]:
-    """Epochs that the report lists and that have no block. HW epochs that compute nothing have none."""
+    """Epochs in the report without a block. HW epochs that compute nothing do not have one."""
     seen = {id(block) for block in found}
     last = max((block.last for block in own), default=0)
     for part in listed:
         idle = part.kind is EpochKind.HW and not part.estimated_total and part.first < last
         if id(part) not in seen and not idle:
-            yield part.first, f"{part.label} is in the report, and does not run"
+            yield part.first, f"{part.label} is in the report, but does not run"

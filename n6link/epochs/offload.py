@@ -1,13 +1,13 @@
-"""How much of a network the NPU computes: the one place that says what offload is.
+"""The NPU's share of a network: the only definition of offload.
 
-Offload is always given twice, because the two answer different questions. **By count** it is the share of the epochs that run wholly on
-the NPU (HW and EC): what "94.7 %" means in published case studies. **By time** it is the share of a whole inference in which the NPU
-computes: the core phase of the HW and EC blocks over the time from the start of the network to its end. That time holds the CPU's pre and
-post phases, all SW and HYBRID blocks, and the *overhead*: what the runtime spends between the blocks. A network with 94.7 % by count may
-need half of its time for the other 5.3 %.
+Offload is always shown in two ways, because they answer different questions. **By count** it is the share of the epochs that run
+completely on the NPU (HW and EC), as "94.7 %" in published case studies. **By time** it is the share of a whole inference in which the
+NPU computes: the core phases of the HW and EC blocks, divided by the time from the start of the network to its end. This time includes
+the CPU's pre and post phases, all SW and HYBRID blocks, and the *overhead*, which is the runtime's time between the blocks. In a network
+with 94.7 % by count, the other 5.3 % may take half of the time.
 
-Where the overhead is large it hides what the blocks do: a network that is small, or that runs on a simulated board. For these
-:attr:`TimeUse.offload_without_overhead` gives the same share of the blocks' own time.
+If the overhead is large, as for a small network or on a simulated board, it hides the blocks' share.
+:attr:`TimeUse.offload_without_overhead` is therefore the same share of the blocks' own time.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Seconds = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TimeUse:
-    """Where the time of an inference goes: one that was measured, or the mean of several."""
+    """The use of time in one measured inference, or in the mean of several."""
 
     table: EpochTable
     core: Seconds
@@ -39,7 +39,7 @@ class TimeUse:
     total: Seconds
     """all three phases of each block, shape (blocks,)"""
     measured: float
-    """seconds of the whole inference as measured, gaps included; 0 = not known"""
+    """measured seconds of the whole inference, including gaps; 0 = unknown"""
 
     @property
     def blocks(self) -> float:
@@ -49,34 +49,35 @@ class TimeUse:
     @property
     def inference(self) -> float:
         """Seconds of the whole inference, never less than those of its blocks."""
+        # Statistics of the network and of its blocks are read by two requests: a run between them is only in the blocks' sums.
         return max(self.measured, self.blocks)
 
     @property
     def overhead(self) -> float:
-        """Seconds of the inference that belong to no block."""
+        """Seconds of the inference outside of the blocks."""
         return self.inference - self.blocks
 
     @property
     def offload_by_time(self) -> float:
-        """Share of the inference in which the NPU computes, 0..1; NaN if nothing ran, or if only the blocks were measured."""
+        """Share of the inference in which the NPU computes, 0..1; NaN before the first run, or if only blocks were measured."""
         return self._share(self.inference) if self.measured else math.nan
 
     @property
     def offload_without_overhead(self) -> float:
-        """The same share of the blocks' own time; NaN if nothing ran."""
+        """The same share of the blocks' own time; NaN before the first run."""
         return self._share(self.blocks)
 
     def _share(self, whole: float) -> float:
         return float(self.core[self.table.on_npu].sum()) / whole if whole and len(self.table) else math.nan
 
     def by_kind(self) -> dict[str, float]:
-        """Share of the inference by name of the kind, and of the overhead; sums to 1, or all are 0 if nothing ran."""
+        """Share of the inference by name of the kind, and of the overhead; the sum is 1, or 0 before the first run."""
         kinds, whole = self.table.kinds, self.inference
         seconds = {kind.name: float(self.total[kinds == kind].sum()) for kind in EpochKind} | {OVERHEAD: self.overhead}
         return {name: value / whole if whole else 0.0 for name, value in seconds.items()}
 
     def __str__(self) -> str:
-        """``94.7% of 75 epochs, 71.2% of the time``, and the share without overhead where that is another one."""
+        """``94.7% of 75 epochs, 71.2% of the time``, and the share without overhead if it differs."""
         by_time, without = f"{self.offload_by_time:.1%}", f"{self.offload_without_overhead:.1%}"
         return f"{self.table.offload}, {by_time} of the time" + (
             f" ({without} without overhead)" if without != by_time else ""
@@ -84,32 +85,32 @@ class TimeUse:
 
 
 class Measured:
-    """What is said of measured blocks alike, whether they are of one inference or the mean of several."""
+    """Figures of measured blocks, for one inference and for the mean of several."""
 
     __slots__ = ()
 
     @property
     def use(self) -> TimeUse:
-        """Where the time of an inference goes."""
+        """The use of time in an inference."""
         raise NotImplementedError
 
     @property
     def overhead(self) -> float:
-        """Seconds of an inference that belong to no block."""
+        """Seconds of an inference outside of the blocks."""
         return self.use.overhead
 
     @property
     def offload_by_count(self) -> float:
-        """Share of the epochs that run wholly on the NPU, 0..1; NaN without epochs."""
+        """Share of the epochs that run completely on the NPU, 0..1; NaN without epochs."""
         return self.use.table.offload_by_count
 
     @property
     def offload_by_time(self) -> float:
-        """Share of an inference in which the NPU computes, 0..1; NaN if nothing ran."""
+        """Share of an inference in which the NPU computes, 0..1; NaN before the first run."""
         return self.use.offload_by_time
 
     def by_kind(self) -> dict[str, float]:
-        """Share of the time by name of the kind, and ``overhead``; sums to 1, or all are 0 if nothing ran."""
+        """Share of the time by name of the kind, and ``overhead``; the sum is 1, or 0 before the first run."""
         return self.use.by_kind()
 
     def slowest(self, count: int = 10) -> list[tuple[EpochBlock, float]]:
@@ -119,7 +120,7 @@ class Measured:
         return [(use.table.blocks[index], float(use.total[index])) for index in order]
 
     def figures(self) -> Plain:
-        """Both offloads, the overhead in seconds and the shares by kind, ready for JSON: None for what is not known."""
+        """Both offloads, the overhead in seconds and the shares by kind, for JSON; None = unknown."""
         return {
             "overhead_s": self.overhead,
             "offload_by_count": known(self.offload_by_count),

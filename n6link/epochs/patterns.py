@@ -1,12 +1,12 @@
-"""Runs of epoch blocks that repeat: the layers of a network as the compiler has cut them.
+"""Repeated series of epoch blocks: the layers of a network as the compiler has divided them.
 
-A transformer of six layers leaves the same run of CPU epochs six times. :func:`find` looks at the sequence of what runs where,
-in which all neighbouring NPU blocks are one step, and gives back the repeats, the ones that cover most of the network first;
-a repeat holds the repeats within one of its copies. ``str()`` of a repeat is its name, written like this::
+A transformer with six layers has the same series of CPU epochs six times. :func:`find` reads the sequence of steps (all neighbouring
+NPU blocks are one step) and returns the repeats; those that cover most of the network are first. A repeat contains the repeats within
+one of its copies. ``str()`` of a repeat is its name, such as::
 
     6 x (NPU, Transpose, NPU, 4 x (Conv), NPU, Softmax)
 
-Only repeats that contain work of the CPU are of interest, and only those that follow each other without a gap are found.
+Only repeats with work of the CPU are returned, and only copies that follow each other without a gap.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from n6link.epochs.timers import ON_NPU, EpochTable
 from n6link.protocol import EpochKind
 
 NPU: Final = "NPU"
-"""The step that stands for a run of NPU blocks, and for what the runtime inserts between them."""
+"""The step for a series of NPU blocks and the blocks that the runtime inserts between them."""
 MAX_STEPS: Final = 4096
 """Longer sequences are not searched: the search takes time with the square of the length."""
 
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """The same steps, several times in a row."""
+    """The same steps, several times without a gap."""
 
     name: str
     """the whole repeat, as above"""
@@ -47,7 +47,7 @@ class Repeat:
 
     @property
     def fallbacks(self) -> tuple[str, ...]:
-        """What the CPU computes in one copy, in order."""
+        """The CPU's operations in one copy, in order."""
         return tuple(step for step in self.steps if step != NPU)
 
     def __str__(self) -> str:
@@ -55,7 +55,7 @@ class Repeat:
 
 
 def find(table: EpochTable) -> tuple[Repeat, ...]:
-    """The repeats of a network, the ones that cover most steps first.
+    """The repeats of a network; those that cover most steps are first.
 
     Example: ``find(report.table)[0].times`` is the number of layers of a transformer.
     """
@@ -74,7 +74,7 @@ def find(table: EpochTable) -> tuple[Repeat, ...]:
 
 
 def _search(steps: tuple[str, ...], codes: NDArray[np.intp], shift: int) -> list[Repeat]:
-    """Repeats of a sequence, with spans that count steps and begin at ``shift``."""
+    """Repeats of a sequence, with spans in steps that start at ``shift``."""
     free = np.ones(len(steps), np.bool_)
     found: list[Repeat] = []
     for _, period, start, times in sorted(_candidates(codes)):
@@ -90,7 +90,7 @@ def _search(steps: tuple[str, ...], codes: NDArray[np.intp], shift: int) -> list
 
 
 def _spell(steps: tuple[str, ...], inner: tuple[Repeat, ...], begin: int) -> str:
-    """The steps of one copy, with the repeats in it written as such."""
+    """The steps of one copy, with its inner repeats."""
     parts: list[str] = []
     offset = 0
     for repeat in sorted(inner, key=lambda part: part.spans):
@@ -102,6 +102,7 @@ def _spell(steps: tuple[str, ...], inner: tuple[Repeat, ...], begin: int) -> str
 def _candidates(codes: NDArray[np.intp]) -> Iterator[tuple[int, int, int, int]]:
     """Every longest run of period p with at least two copies, as (-steps covered, p, start, copies)."""
     for period in range(1, len(codes) // 2 + 1):
+        # A run of equal elements at distance p is a series of copies of period p.
         same = np.concatenate(([False], codes[period:] == codes[:-period], [False]))
         edges = np.flatnonzero(same[1:] != same[:-1])
         for start, stop in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
@@ -111,6 +112,6 @@ def _candidates(codes: NDArray[np.intp]) -> Iterator[tuple[int, int, int, int]]:
 
 
 def _in_blocks(repeat: Repeat, bounds: NDArray[np.intp]) -> Repeat:
-    """The repeat with spans that count blocks instead of steps."""
+    """The repeat with spans in blocks instead of steps."""
     spans = tuple((int(bounds[first]), int(bounds[stop])) for first, stop in repeat.spans)
     return replace(repeat, spans=spans, inner=tuple(_in_blocks(inner, bounds) for inner in repeat.inner))

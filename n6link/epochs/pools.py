@@ -1,4 +1,4 @@
-"""The memory pools of a network: what the device describes, and what ST's reports list."""
+"""The memory pools of a network, from the device's description or from ST's reports."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from n6link.protocol.records import PoolRecord
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """A memory pool that a network uses, as ST's compiler laid it out. Sizes are bytes."""
+    """A memory pool that a network uses, as planned by ST's compiler. Sizes in bytes."""
 
     name: str
     base: int
@@ -21,7 +21,7 @@ class Pool:
 
     @classmethod
     def from_record(cls, record: PoolRecord) -> Pool:
-        """The pool that a device describes."""
+        """Converts a device's description of a pool."""
         return cls(record.name, record.base, record.total, record.used, record.weights, record.activations)
 
     @property

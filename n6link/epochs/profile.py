@@ -1,9 +1,10 @@
-"""A network's profile: the epoch timers of many inferences, and what they say together.
+"""The profile of a network: the epoch times of many inferences, and their statistics.
 
-A :class:`Profile` is its samples: ticks of every block in every run. All statistics are computed from them when they are asked for, so that a saved
-profile can answer questions that nobody had when it was taken. :mod:`n6link.epochs.diff` compares two, :mod:`n6link.epochs.export` draws one.
+A :class:`Profile` contains samples: the ticks of every block in every run. Statistics are computed from them when they are used, so
+a saved profile can be evaluated in new ways later. :mod:`n6link.epochs.diff` compares two profiles, :mod:`n6link.epochs.export`
+writes other formats.
 
-Times are seconds. Percentiles are numpy's (linear between samples).
+Times are in seconds. Percentiles are those of numpy (linear between samples).
 """
 
 from __future__ import annotations
@@ -27,12 +28,12 @@ from n6link.protocol import TimerSource
 
 FORMAT: Final = "n6link-profile"
 VERSION: Final = 1
-"""Of the saved form."""
+"""Version of the saved format."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Spread:
-    """Statistics over the runs, in seconds: scalars or one value a block."""
+    """Statistics over the runs, in seconds: scalars or one value per block."""
 
     mean: Seconds
     median: Seconds
@@ -56,18 +57,18 @@ SPREAD: Final = ("mean", "median", "p95", "min", "max")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
-    """One inference, as a profile takes it."""
+    """One inference of a profile."""
 
     timers: EpochTimers
     begun: float
-    """when it was asked for, on the host's monotonic clock"""
+    """time of the request, on the host's monotonic clock"""
     stages: Sequence[float]
     """seconds of the STAGES"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Profile(Measured):
-    """What several inferences of one network measured."""
+    """The measurements of several inferences of one network."""
 
     network: str
     board: str
@@ -81,7 +82,7 @@ class Profile(Measured):
     elapsed: Ticks
     """shape (runs,): as :attr:`EpochTimers.elapsed`"""
     begun: Seconds
-    """shape (runs,): when each inference was asked for, on the host's monotonic clock (``Result.captured``)"""
+    """shape (runs,): time of each request, on the host's monotonic clock (``Result.captured``)"""
     stages: Seconds
     """shape (runs, 7): seconds of the STAGES"""
 
@@ -92,7 +93,7 @@ class Profile(Measured):
         Args:
             network: name.
             board: name of the board, and its firmware.
-            samples: at least one, in any order, also of inferences that overlapped.
+            samples: at least one, in any order; the inferences may overlap.
         """
         first = samples[0].timers
         return cls(
@@ -120,7 +121,7 @@ class Profile(Measured):
 
     @property
     def durations(self) -> Seconds:
-        """Time of each inference on the device, gaps included; shape (runs,)."""
+        """Time of each inference on the device, including gaps; shape (runs,)."""
         return self.elapsed / self.tick_hz
 
     @property
@@ -136,17 +137,17 @@ class Profile(Measured):
 
     @property
     def blocks(self) -> Spread:
-        """Statistics of :attr:`samples`: one value a block."""
+        """Statistics of :attr:`samples`: one value per block."""
         return Spread.of(self.samples)
 
     @property
     def use(self) -> TimeUse:
-        """Where the mean time of an inference goes."""
+        """The use of time in the mean of all inferences."""
         core = self.ticks[:, :, 2].mean(axis=0) / self.tick_hz
         return TimeUse(self.table, core, self.samples.mean(axis=0), float(self.durations.mean()))
 
     def fallbacks(self) -> dict[str, tuple[int, float]]:
-        """What falls back to the CPU: for each operation its epochs and their mean seconds together, the costliest first."""
+        """Operations that fall back to the CPU: for each, its number of epochs and their mean seconds, the longest first."""
         seconds = dict.fromkeys(self.table.fallbacks, 0.0)
         for block, mean in zip(self.table.blocks, self.blocks.mean.tolist(), strict=True):
             if block.fallback:
@@ -162,18 +163,18 @@ class Profile(Measured):
 
     @property
     def origin(self) -> str:
-        """Where the times come from, as every view and export states it."""
+        """The source of the times, for every view and export."""
         return origin(self.source, self.simulated)
 
     def joined(self, report: EpochTable) -> tuple[Self, tuple[str, ...]]:
-        """This profile with the names and estimates of a compiler's report, and where the report disagrees."""
+        """This profile with the names and estimates of a compiler's report, and the contradictions."""
         joined = join(report, self.table)
         return replace(self, table=joined.table), joined.disagreements
 
     # ------------------------------------------------------------------------------------------ plain forms
 
     def rows(self) -> list[Plain]:
-        """One dictionary a block: description, statistics in seconds, share of the time, and where the times come from."""
+        """One dictionary per block: description, statistics in seconds, share of the time, and source of the times."""
         spread, whole = self.blocks, float(self.durations.mean()) or float("nan")
         tail = {"runs": self.runs, "source": self.source.name, "simulated": self.simulated}
         return [
@@ -202,7 +203,7 @@ class Profile(Measured):
         }
 
     def to_dict(self) -> Plain:
-        """Plain values, ready for JSON: the samples, which :meth:`from_dict` reads, and what they say."""
+        """Plain values, for JSON: the samples, which :meth:`from_dict` reads, and their statistics."""
         return {
             "format": FORMAT,
             "version": VERSION,
@@ -221,11 +222,11 @@ class Profile(Measured):
         """The profile of a :meth:`to_dict`.
 
         Raises:
-            BadInput: this is no profile, or one of another version.
+            BadInput: this is not a profile, or it has another version.
         """
         if values.get("format") != FORMAT or values.get("version") != VERSION:
             what = f"format {values.get('format')!r}, version {values.get('version')!r}"
-            raise BadInput(f"A profile of version {VERSION} is needed, this has {what}.")
+            raise BadInput(f"not a profile of version {VERSION}: it has {what}; measure it again")
         try:
             table = EpochTable.from_dict(mapping(values["table"]))
             ticks = np.array(values["ticks"], np.uint64)
@@ -243,9 +244,9 @@ class Profile(Measured):
                 np.array(values["stages"], np.float64).reshape(runs, len(STAGES)),
             )
         except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
-            raise BadInput(f"The profile is damaged: {error!r}.") from error
+            raise BadInput(f"the profile is damaged: {error!r}; measure it again") from error
         if not runs or not profile.tick_hz > 0:
-            raise BadInput(f"The profile has {runs} runs at {profile.tick_hz} Hz.")
+            raise BadInput(f"the profile is damaged: it has {runs} runs at {profile.tick_hz} Hz; measure it again")
         return profile
 
     def to_json(self) -> str:
@@ -253,7 +254,7 @@ class Profile(Measured):
         return json.dumps(self.to_dict())
 
     def to_csv(self) -> str:
-        """One line a block, with its statistics in seconds."""
+        """One line per block, with its statistics in seconds."""
         return to_csv(self.rows())
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -262,17 +263,17 @@ class Profile(Measured):
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
-        """The profile that :meth:`save` has written.
+        """Reads a profile that :meth:`save` has written.
 
         Raises:
-            BadInput: the file cannot be read, or is no profile.
+            BadInput: the file cannot be read, or is not a profile.
         """
         try:
             values: Json = json.loads(Path(path).read_bytes())
         except OSError as error:
-            raise BadInput(f"{path} cannot be read: {error.strerror}.") from error
+            raise BadInput(f"{path} cannot be read: {error.strerror}") from error
         except (ValueError, RecursionError) as error:
-            raise BadInput(f"{path} cannot be read as a profile: {error}.") from error
+            raise BadInput(f"{path} cannot be read as a profile: {error}") from error
         if not isinstance(values, dict):
-            raise BadInput(f"{path} is no profile.")
+            raise BadInput(f"{path} is not a profile; use a file of `n6link profile --save`")
         return cls.from_dict(values)

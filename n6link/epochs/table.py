@@ -1,4 +1,4 @@
-"""Epoch blocks and the table of them: what a network is made of, before anything is measured."""
+"""Epoch blocks and their table: the description of a network without measurements."""
 
 from __future__ import annotations
 
@@ -20,38 +20,38 @@ from n6link.protocol import EpochKind
 from n6link.protocol.records import BlockRecord
 
 ON_NPU: Final = frozenset({EpochKind.HW, EpochKind.EC})
-"""Kinds whose work runs wholly on the NPU."""
+"""Kinds that run completely on the NPU."""
 ON_CPU: Final = frozenset({EpochKind.SW, EpochKind.HYBRID})
-"""Kinds whose work runs on the CPU, wholly or in part: the fallbacks."""
+"""Kinds that run on the CPU, completely or partly: the fallbacks."""
 FOUR: Final = (EpochKind.EC, EpochKind.HW, EpochKind.HYBRID, EpochKind.SW)
-"""The kinds of a network's epochs, as every table lists them."""
-UNKNOWN: Final = "not known"
-"""In place of the name of an operation that has none."""
+"""The kinds of a network's epochs, in the order of all tables."""
+UNKNOWN: Final = "unknown"
+"""Shown for an operation without a name."""
 _OPERATION_BYTES: Final = BlockRecord.DTYPE["operation"].itemsize
 
 
 def known(share: float) -> float | None:
-    """A share as JSON and views have it: None where it is NaN."""
+    """A share for JSON and views: None instead of NaN."""
     return None if math.isnan(share) else share
 
 
 @dataclass(frozen=True, slots=True)
 class EpochBlock:
-    """One block that the runtime runs in one go."""
+    """One block that the runtime executes as a unit."""
 
     index: int
     """position in the table"""
     kind: EpochKind
     first: int
-    """first epoch, as the compiler numbers them"""
+    """first epoch, with the compiler's number"""
     last: int
     """last epoch; equal to first unless the block is an EC blob"""
     operation: str = ""
-    """name of the operation, empty if not known"""
+    """name of the operation, empty if unknown"""
     estimated_npu: int = 0
-    """NPU cycles that the compiler expects; 0 = unknown"""
+    """the compiler's estimate of NPU cycles; 0 = unknown"""
     estimated_total: int = 0
-    """cycles that the compiler expects in all; 0 = unknown"""
+    """the compiler's estimate of all cycles; 0 = unknown"""
 
     @property
     def epochs(self) -> int:
@@ -70,7 +70,7 @@ class EpochBlock:
 
     @property
     def sent_operation(self) -> str:
-        """The begin of the operation's name that fits a BlockRecord, whole characters."""
+        """The start of the operation's name that fits in a BlockRecord, without partial characters."""
         return self.operation.encode()[:_OPERATION_BYTES].decode(errors="ignore").strip(" ,")
 
     @property
@@ -80,11 +80,11 @@ class EpochBlock:
 
     @property
     def fallback(self) -> str:
-        """What the CPU computes in this block (SW and HYBRID), :data:`UNKNOWN` if that has no name; empty for other blocks."""
+        """The CPU's operation in this block (SW and HYBRID), :data:`UNKNOWN` if it has no name; empty for other blocks."""
         return (self.operation or UNKNOWN) if self.kind in ON_CPU else ""
 
     def completed(self, known: EpochBlock) -> EpochBlock:
-        """This block, with the other's name and estimates where it has none."""
+        """This block; missing name and estimates are taken from the other."""
         return replace(
             self,
             operation=self.operation or known.operation,
@@ -94,9 +94,9 @@ class EpochBlock:
 
     @property
     def key(self) -> tuple[EpochKind, str]:
-        """What makes this the same block in another build of the network: who computes it, and what the CPU has to do in it.
+        """Identifies this block in another build of the network: its processor, and the CPU's operation.
 
-        SW and HYBRID are one here: ST's report and its generated code name the same block differently.
+        SW and HYBRID are equal here: ST's report and its generated code use different kinds for the same block.
         """
         kind = EpochKind.SW if self.kind in ON_CPU else self.kind
         return kind, "" if self.kind in ON_NPU else self.operation
@@ -118,7 +118,7 @@ class EpochBlock:
         """The block of a :meth:`to_dict`.
 
         Raises:
-            BadInput: a key is missing or its value is none that a block can have.
+            BadInput: a key is missing, or a value is not possible.
         """
         try:
             kind = EpochKind[str(values["kind"])]
@@ -132,35 +132,35 @@ class EpochBlock:
 
 @dataclass(frozen=True, slots=True)
 class EpochTable:
-    """The epoch blocks of a network, in the order in which they run, and how many epochs it has.
+    """The epoch blocks of a network, in the order of execution, and its number of epochs.
 
-    Numbers of epochs have gaps: the compiler removes epochs that do no work, within EC blobs and between blocks. So the range of
-    a blob says where it is, not how many epochs it runs, and what the compiler announces is kept besides the blocks.
+    Epoch numbers have gaps: the compiler removes epochs without work, within EC blobs and between blocks. The range of a blob is
+    therefore its position, not its number of epochs, and the compiler's counts are stored in addition to the blocks.
     """
 
     blocks: tuple[EpochBlock, ...]
     totals: Mapping[EpochKind, int] | None = None
-    """epochs by kind as the compiler counts them; None = as many as the blocks have numbers"""
+    """the compiler's number of epochs by kind; None = as many as the blocks have numbers"""
     unlisted: int = 0
-    """epochs that are announced, and of which nothing else is known: the report does not list them"""
+    """number of announced epochs that the report does not list"""
 
     @classmethod
     def from_records(cls, records: Iterable[BlockRecord], *, epochs: int | None = None) -> Self:
-        """The table that a device describes.
+        """Converts a device's description.
 
         Args:
             records: one for each block.
-            epochs: number of epochs of the network (``NetworkRecord.epochs``); with one more, the table has the return marker,
-                with any other difference, numbers have gaps.
+            epochs: number of epochs of the network (``NetworkRecord.epochs``). If the blocks have one more, the table has the return
+                marker; for any other difference, numbers have gaps.
 
         Raises:
-            RemoteProtocolError: a record has an unknown kind, or ends before it begins.
+            RemoteProtocolError: a record has an unknown kind, or ends before it starts.
         """
         blocks: list[EpochBlock] = []
         for index, record in enumerate(records):
             kind, first, last = record.kind, record.first, record.last
             if not isinstance(kind, EpochKind) or last < first:
-                raise RemoteProtocolError(f"Epoch block {index} is impossible: kind {kind}, epochs {first} to {last}.")
+                raise RemoteProtocolError(f"epoch block {index} is impossible: kind {kind}, epochs {first} to {last}")
             estimates = record.estimated_npu, record.estimated_total
             blocks.append(EpochBlock(index, kind, first, last, record.operation, *estimates))
         table = cls(tuple(blocks))
@@ -176,7 +176,7 @@ class EpochTable:
     def without_marker(self) -> Self:
         """This table, if it is the runtime's, without the return marker; see :mod:`n6link.epochs.timers`.
 
-        If the network ends in an EC blob, the last epoch of the blob is the marker. Any other end has no block for it.
+        If the last block of the network is an EC blob, the last epoch of the blob is the marker. Otherwise the marker does not have a block.
         """
         last = self.blocks[-1] if self.blocks else None
         if last is None or last.kind is not EpochKind.EC or last.epochs < 2:
@@ -184,9 +184,9 @@ class EpochTable:
         return replace(self, blocks=(*self.blocks[:-1], replace(last, last=last.last - 1)))
 
     def of(self, epochs: int) -> Self:
-        """This table, of a network of so many epochs: those that differ from the numbers of the blocks do no work on the CPU.
+        """This table for a network with this number of epochs: the difference from the blocks' numbers is in NPU blocks.
 
-        If the blocks of the NPU have too few numbers for that, the table stays as it is.
+        If the NPU blocks have too few numbers for that, the table is not changed.
         """
         counts = self.counts
         kind = EpochKind.EC if counts[EpochKind.EC] else EpochKind.HW
@@ -216,33 +216,33 @@ class EpochTable:
 
     @property
     def offload_by_count(self) -> float:
-        """Share of the epochs that run wholly on the NPU, 0..1; NaN without epochs, or if some are not listed."""
+        """Share of the epochs that run completely on the NPU, 0..1; NaN without epochs, or if some are not listed."""
         return self._share(*ON_NPU)
 
     @property
     def hybrid_by_count(self) -> float:
-        """Share of the epochs that run on both, 0..1; NaN like :attr:`offload_by_count`, in which they are not counted."""
+        """Share of the epochs that run on both, 0..1; NaN like :attr:`offload_by_count`, which does not include them."""
         return self._share(EpochKind.HYBRID)
 
     @property
     def offload(self) -> str:
         """Both shares in words: ``86.5% of 148 epochs, 1.4% hybrid``."""
         if self.unlisted:
-            return f"not known, {self.unlisted} of {self.epochs} epochs are not listed"
+            return f"unknown, {self.unlisted} of {self.epochs} epochs are not listed"
         hybrid = f", {self.hybrid_by_count:.1%} hybrid" if self.counts[EpochKind.HYBRID] else ""
         return f"{self.offload_by_count:.1%} of {self.epochs} epochs{hybrid}"
 
     @property
     def offload_share(self) -> str:
-        """The same where there is little room: ``86.5% + 1.4% hybrid``; ``-`` without epochs."""
+        """A short form: ``86.5% + 1.4% hybrid``; ``-`` without epochs."""
         if self.unlisted or not self.epochs:
-            return "not known" if self.unlisted else "-"
+            return "unknown" if self.unlisted else "-"
         hybrid = f" + {self.hybrid_by_count:.1%} hybrid" if self.counts[EpochKind.HYBRID] else ""
         return f"{self.offload_by_count:.1%}{hybrid}"
 
     @property
     def kinds_by_count(self) -> str:
-        """The epochs of each kind that there are, in words: ``128 EC, 2 HYBRID, 18 SW``."""
+        """The number of epochs of each kind, in words: ``128 EC, 2 HYBRID, 18 SW``."""
         counts = self.counts
         parts = [f"{counts[kind]} {kind.name}" for kind in FOUR if counts[kind]]
         return ", ".join(parts + [f"{self.unlisted} not listed"] * bool(self.unlisted))
@@ -253,14 +253,14 @@ class EpochTable:
 
     @property
     def offload_by_blocks(self) -> float:
-        """Share of the network's blocks (EXTRA ones left out) that run wholly on the NPU, 0..1; NaN if there is none."""
+        """Share of the network's blocks (without EXTRA) that run completely on the NPU, 0..1; NaN if there are no blocks."""
         counts = self.block_counts
         blocks = len(self) - counts[EpochKind.EXTRA]
         return sum(counts[kind] for kind in ON_NPU) / blocks if blocks else float("nan")
 
     @property
     def fallbacks(self) -> dict[str, int]:
-        """Operations that the CPU computes (SW and HYBRID), with how many epochs each has, most frequent first."""
+        """Operations that the CPU computes (SW and HYBRID), with their number of epochs, most frequent first."""
         found: Counter[str] = Counter()
         for block in self.blocks:
             if block.fallback:
@@ -274,11 +274,11 @@ class EpochTable:
 
     @property
     def on_npu(self) -> NDArray[np.bool_]:
-        """Which blocks run wholly on the NPU, shape (blocks,)."""
+        """Which blocks run completely on the NPU, shape (blocks,)."""
         return np.isin(self.kinds, [int(kind) for kind in ON_NPU])
 
     def to_dict(self) -> Plain:
-        """Plain values, ready for JSON; :meth:`from_dict` reads the blocks back."""
+        """Plain values, for JSON; :meth:`from_dict` reads the blocks."""
         return {
             "epochs": self.epochs,
             "counts": {kind.name: count for kind, count in self.counts.items()},
@@ -299,13 +299,13 @@ class EpochTable:
         try:
             blocks = [mapping(block) for block in sequence(values.get("blocks"))]
         except TypeError as error:
-            raise BadInput(f"An epoch table needs a list of blocks: {error}.") from error
+            raise BadInput(f"an epoch table must have a list of blocks: {error}") from error
         table = cls.from_blocks(map(EpochBlock.from_dict, blocks))
         try:
             totals = {EpochKind[name]: whole(count) for name, count in mapping(counts).items()}
             unlisted = whole(values.get("unlisted", 0))
         except (KeyError, TypeError) as error:
-            raise BadInput(f"{counts!r} are not counts of epochs by kind: {error!r}") from error
+            raise BadInput(f"{counts!r} must be counts of epochs by kind: {error!r}") from error
         return replace(table, totals=None if totals in ({}, table.counts) else totals, unlisted=unlisted)
 
     def to_json(self) -> str:
@@ -313,12 +313,12 @@ class EpochTable:
         return json.dumps(self.to_dict(), indent=1)
 
     def to_csv(self) -> str:
-        """One line a block."""
+        """One line per block."""
         return to_csv(block.to_dict() for block in self.blocks)
 
 
 def to_csv(rows: Iterable[Mapping[str, object]]) -> str:
-    """CSV text (RFC 4180, but lines end as in Unix) of rows that all have the keys of the first."""
+    """CSV text (RFC 4180, but with Unix line ends) of rows; all rows have the keys of the first."""
     rows = list(rows)
     out = io.StringIO()
     if rows:

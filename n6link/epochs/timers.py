@@ -1,19 +1,20 @@
-"""Epoch blocks, their times, and what both say about NPU offload.
+"""Epoch blocks, their times, and the NPU offload.
 
-ST's compiler cuts a network into *epochs*; the runtime runs *epoch blocks*. A block is one epoch, or, when the epoch
-controller (EC) sequences a blob, a run of epochs that the CPU does not see one by one. :class:`EpochTable` is the list
-of blocks, :class:`EpochTimers` what one inference measured of them, :class:`EpochStats` what the device summed up itself.
+ST's compiler divides a network into *epochs*; the runtime runs *epoch blocks*. A block is one epoch or, if the epoch controller (EC)
+executes a blob, a series of epochs that the CPU cannot distinguish. :class:`EpochTable` is the list of blocks, :class:`EpochTimers`
+the times of one inference, :class:`EpochStats` the sums that the device itself collects.
 
-**Phases.** The runtime calls back around each block: *pre* is preparation on the CPU, *core* lasts from the start of the
-block's work to its end, *post* is completion on the CPU. The work of a SW block is in post (LL_ATON) or in core, so that only the
-total of a SW block means something. What is between two blocks, before the first and after the last is the runtime's *overhead*.
+**Phases.** The runtime calls a function before and after each phase of a block: *pre* is preparation on the CPU, *core* is from the
+start of the block's work to its end, *post* is completion on the CPU. The work of a SW block is in post (LL_ATON) or in core, so only
+its total is comparable. The time between blocks, before the first and after the last block is the runtime's *overhead*.
 
-**Return marker.** The last EC blob of a network also covers the epoch that ends it, which does no work and which the compiler's
-reports do not count: a network of 58 epochs shows ``EpochBlock_57 -> 59`` on the board. A network that ends in a HW or SW block has no
-block for it. Every reader of what the runtime says (device, generated C file, validate report) leaves it out: :meth:`EpochTable.without_marker`.
+**Return marker.** The last EC blob of a network includes the epoch that ends the network. It has no work, and the compiler's
+reports do not count it: a network of 58 epochs has ``EpochBlock_57 -> 59`` on the board. If the last block is HW or SW, the marker does
+not have a block. All readers of the runtime's tables (device, generated C file, validate report) remove it:
+:meth:`EpochTable.without_marker`.
 
-Kinds, phases and cycles are those of ST's runtime (``EpochBlock_ItemTypeDef``); times are seconds, ticks are those of
-the device clock. EXTRA blocks are inserted by the runtime: they cost time, but are not epochs of the network.
+Kinds, phases and cycles are those of ST's runtime (``EpochBlock_ItemTypeDef``). Times are in seconds, ticks are those of
+the device clock. EXTRA blocks are inserted by the runtime: they take time, but are not epochs of the network.
 """
 
 from __future__ import annotations
@@ -50,11 +51,11 @@ __all__ = [
 PHASES: Final = ("start", "pre", "core", "post")
 """Columns of :attr:`EpochTimers.ticks`."""
 STAGES: Final = ("prepare", "queue", "upload", "wait", "npu", "download", "decode")
-"""Where the host sees the time of an inference go, in order: the fields of :class:`n6link.result.Timing`. The blocks run in ``npu``."""
+"""Stages of an inference on the host, in order: the fields of :class:`n6link.result.Timing`. The blocks run in ``npu``."""
 MAX_SHIFT: Final = 29
-"""Largest Result.timer_shift that makes sense: four 32-bit times, shifted, still add up in 64 bits."""
+"""Largest possible Result.timer_shift: the sum of four shifted 32-bit times fits in 64 bits."""
 ON_HOST: Final = frozenset({TimerSource.LITERT_PROFILER, TimerSource.HOST_CLOCK})
-"""Sources that count time on a host: what they count is simulated."""
+"""Sources on a host: their times are simulated."""
 
 Ticks = NDArray[np.uint64]
 
@@ -63,20 +64,20 @@ Ticks = NDArray[np.uint64]
 class EpochTimers(Measured):
     """Measured times of the epoch blocks of one inference.
 
-    Properties are in seconds, one value a block: float64 of shape (blocks,).
+    Properties are in seconds, one value per block: float64 of shape (blocks,).
     """
 
     table: EpochTable
     source: TimerSource
-    """what counted the ticks"""
+    """source of the ticks"""
     tick_hz: float
     """ticks per second"""
     ticks: Ticks
-    """shape (blocks, 4): start since the network started, pre, core, post"""
+    """shape (blocks, 4): start relative to the start of the network, pre, core, post"""
     elapsed: int
-    """ticks from the start of the network to its end, gaps included"""
+    """ticks from the start of the network to its end, including gaps"""
     simulated: bool
-    """no board measured this: the times say nothing about one"""
+    """whether the times are simulated, not measured on a board"""
 
     @classmethod
     def from_records(
@@ -90,24 +91,24 @@ class EpochTimers(Measured):
         elapsed: int | None = None,
         simulated: bool = False,
     ) -> Self:
-        """The timers that come with a result.
+        """The epoch times of a result.
 
         Args:
             table: blocks of the network.
-            records: structured array of EpochTime (``records.EpochTime.DTYPE``), one a block.
-            source: the network's timer source; those that run on a host mark the times as simulated.
+            records: structured array of EpochTime (``records.EpochTime.DTYPE``), one per block.
+            source: the network's timer source; sources on a host mark the times as simulated.
             tick_hz: rate of the device clock.
             shift: Result.timer_shift.
-            elapsed: ticks from Result.t_start to Result.t_end; at least, and by default, until the last block ends.
+            elapsed: ticks from Result.t_start to Result.t_end; at least, and by default, to the end of the last block.
             simulated: the device has Feature.SIMULATED.
 
         Raises:
-            RemoteProtocolError: there is not one record a block, or the clock rate or the shift is impossible.
+            RemoteProtocolError: there is not one record per block, or the clock rate or the shift is impossible.
         """
         if len(records) != len(table):
-            raise RemoteProtocolError(f"The device sent {len(records)} epoch times for {len(table)} blocks.")
+            raise RemoteProtocolError(f"the device sent {len(records)} epoch times for {len(table)} blocks")
         if not (tick_hz > 0 and 0 <= shift <= MAX_SHIFT):
-            raise RemoteProtocolError(f"The device counts epoch times at {tick_hz} Hz, shifted by {shift} bits.")
+            raise RemoteProtocolError(f"the device reports epoch times at {tick_hz} Hz, shifted by {shift} bits")
         ticks = np.zeros((len(records), len(PHASES)), np.uint64)
         for column, name in enumerate(PHASES):
             ticks[:, column] = records[name]
@@ -119,7 +120,7 @@ class EpochTimers(Measured):
 
     @property
     def start(self) -> Seconds:
-        """Begin of each block since the network started."""
+        """Start of each block, relative to the start of the network."""
         return self.ticks[:, 0] / self.tick_hz
 
     @property
@@ -145,28 +146,28 @@ class EpochTimers(Measured):
 
     @property
     def gaps(self) -> Seconds:
-        """Time of the runtime before each block and, last, after the last one; shape (blocks + 1,)."""
+        """Time of the runtime before each block and, as the last value, after the last block; shape (blocks + 1,)."""
         ends: Seconds = np.append(0.0, self.start + self.total)
         begins: Seconds = np.append(self.start, self.duration)
         return np.maximum(begins - ends, 0.0)
 
     @property
     def duration(self) -> float:
-        """Seconds from the start of the network to its end, gaps included."""
+        """Seconds from the start of the network to its end, including gaps."""
         return self.elapsed / self.tick_hz
 
     @property
     def use(self) -> TimeUse:
-        """Where the time of this inference went."""
+        """The use of time in this inference."""
         return TimeUse(self.table, self.core, self.total, self.duration)
 
     @property
     def origin(self) -> str:
-        """Where the times come from, as every view and export states it."""
+        """The source of the times, for every view and export."""
         return origin(self.source, self.simulated)
 
     def rows(self) -> list[Plain]:
-        """One dictionary a block: its description, its phases in seconds, and where the times come from."""
+        """One dictionary per block: its description, its phases in seconds, and the source of the times."""
         names = ("start_s", "pre_s", "core_s", "post_s", "total_s", "gap_before_s")
         times = np.stack([self.start, self.pre, self.core, self.post, self.total, self.gaps[:-1]], axis=1).tolist()
         tail = {"source": self.source.name, "simulated": self.simulated}
@@ -176,7 +177,7 @@ class EpochTimers(Measured):
         ]
 
     def to_dict(self) -> Plain:
-        """Plain values, ready for JSON."""
+        """Plain values, for JSON."""
         return {
             "source": self.source.name,
             "simulated": self.simulated,
@@ -192,26 +193,26 @@ class EpochTimers(Measured):
         return json.dumps(self.to_dict(), indent=1)
 
     def to_csv(self) -> str:
-        """One line a block, with times in seconds."""
+        """One line per block, with times in seconds."""
         return to_csv(self.rows())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EpochStats:
-    """What the device itself has summed up over many inferences, since its statistics were reset.
+    """The device's sums over many inferences, since its statistics were reset.
 
-    Properties are in seconds, one value a block: float64 of shape (blocks,); NaN before the first inference.
+    Properties are in seconds, one value per block: float64 of shape (blocks,); NaN before the first inference.
     """
 
     table: EpochTable
     source: TimerSource
     tick_hz: float
     runs: int
-    """inferences summed up"""
+    """number of inferences in the sums"""
     sums: Ticks
     """shape (blocks, 3): ticks of pre, core, post"""
     bounds: Ticks
-    """shape (blocks, 2): ticks of the fastest and the slowest pass of the whole block"""
+    """shape (blocks, 2): ticks of the fastest and the slowest run of the whole block"""
     simulated: bool
 
     @classmethod
@@ -228,11 +229,11 @@ class EpochStats:
         """The statistics of an EPOCH_STATS reply, whose ``records`` are BlockStats.
 
         Raises:
-            RemoteProtocolError: there is not one record a block, or the clock rate is not positive.
+            RemoteProtocolError: there is not one record per block, or the clock rate is not positive.
         """
         if len(records) != len(table) or not tick_hz > 0:
             what = f"{len(records)} block statistics for {len(table)} blocks, at {tick_hz} Hz"
-            raise RemoteProtocolError(f"The device sent {what}.")
+            raise RemoteProtocolError(f"the device sent {what}")
         sums = np.stack([records[name] for name in PHASES[1:]], axis=1).astype(np.uint64)
         bounds = np.stack([records["min"], records["max"]], axis=1).astype(np.uint64)
         simulated = simulated or source in ON_HOST
@@ -247,10 +248,10 @@ class EpochStats:
         return self._seconds(self.sums.sum(axis=1)) / max(self.runs, 1)
 
     def use(self, inference: float) -> TimeUse:
-        """Where the mean time of an inference goes.
+        """The use of time in the mean of all inferences.
 
         Args:
-            inference: mean seconds of a whole inference, gaps included (``NetworkStats.mean``); 0 = not known.
+            inference: mean seconds of a whole inference, including gaps (``NetworkStats.mean``); 0 = unknown.
         """
         runs = max(self.runs, 1)
         core, total = self.sums[:, 1] / self.tick_hz, self.sums.sum(axis=1) / self.tick_hz
@@ -258,21 +259,21 @@ class EpochStats:
 
     @property
     def min(self) -> Seconds:
-        """Fastest pass of each block."""
+        """Fastest run of each block."""
         return self._seconds(self.bounds[:, 0])
 
     @property
     def max(self) -> Seconds:
-        """Slowest pass of each block; 2^32 - 1 ticks mean that or longer."""
+        """Slowest run of each block; the maximum value 2^32 - 1 ticks also means longer."""
         return self._seconds(self.bounds[:, 1])
 
     @property
     def origin(self) -> str:
-        """Where the times come from, as every view and export states it."""
+        """The source of the times, for every view and export."""
         return origin(self.source, self.simulated)
 
     def to_dict(self) -> Plain:
-        """Plain values, ready for JSON."""
+        """Plain values, for JSON."""
         rows: list[Plain] = []
         for block, mean, low, high in zip(self.table.blocks, self.mean, self.min, self.max, strict=True):
             times = {"mean_s": float(mean), "min_s": float(low), "max_s": float(high)} if self.runs else {}
@@ -282,5 +283,5 @@ class EpochStats:
 
 
 def origin(source: TimerSource, simulated: bool) -> str:
-    """One phrase that says what counted the time, and whether it says anything about a board."""
+    """The source of the times in words, and whether they are simulated."""
     return f"simulated: {source.doc.removesuffix(': simulated')}" if simulated else source.doc

@@ -1,4 +1,4 @@
-"""The networks of a board's firmware: reads what ST Edge AI Core has generated, checks it, and writes the C registry.
+"""The networks of a board's firmware: reads the output of ST Edge AI Core, checks it, and writes the C registry.
 
 ::
 
@@ -7,10 +7,11 @@
     Path("registry.c").write_text(write_c([movenet]))
 
     :mod:`~n6link.registry.source`   one generated C file: epoch blocks, inputs, outputs, memory pools
-    :mod:`~n6link.registry.network`  joined with its reports and card, and checked
-    :mod:`~n6link.registry.emit`     as C, for ``firmware/npu/ll_aton.c``
+    :mod:`~n6link.registry.network`  a network with its reports and card, checked
+    :mod:`~n6link.registry.emit`     the C source for ``firmware/npu/ll_aton.c``
 
-A firmware cannot be asked what it was built from, so files that disagree are refused here, with the reason.
+A firmware does not contain information about its source files. Files that contradict each other are therefore refused here, with the
+reason.
 """
 
 from n6link.registry.emit import write_c

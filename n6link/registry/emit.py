@@ -1,4 +1,4 @@
-"""Writes the C source of a registry: what ``firmware/npu/ll_aton.h`` asks for."""
+"""Writes the C source of a registry, with the declarations of ``firmware/npu/ll_aton.h``."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def write_c(networks: Sequence[Network]) -> str:
 
 
 def quoted(text: str) -> str:
-    """A C string literal, a line of the text on each line."""
+    """A C string literal, with one line of source per line of text."""
     lines = text.splitlines(keepends=True) or [""]
     return "\n    ".join('"' + "".join(_escaped(byte) for byte in line.encode()) + '"' for line in lines)
 

@@ -1,8 +1,8 @@
-"""What has to be in memory before a network runs: its weights, and pools of the chip's RAM that begin with content.
+"""Data that must be in memory before a network runs: its weights, and RAM pools with initial content.
 
-ST Edge AI Core writes a file for each such pool next to the C file, ``<name>_atonbuf.<postfix>.raw``, which belongs at the pool's
-first address; ST's own examples keep it as ``.bin``. The board compares its flash with size and CRC-32 of the file. Erased or
-foreign flash computes something that looks like a result.
+ST Edge AI Core writes one file per such pool next to the C file, ``<name>_atonbuf.<postfix>.raw``, for the first address of the pool;
+ST's own examples have it as ``.bin``. The board compares its flash with the size and the CRC-32 of the file: with erased or wrong
+flash, the network would return results that look correct.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from n6link.registry.source import Source
 EXTERNAL: Final = 0x6000_0000
 """First address of memory-mapped external memories; below is the RAM of the chip."""
 SLACK: Final = 8192
-"""Bytes by which a file may differ from what C file or report say of it: they round to 0.01 MB, and count alignment or not."""
+"""Maximum difference, in bytes, between a file and its size in the C file or report: they round to 0.01 MB, with or without alignment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Part:
 
     @property
     def in_flash(self) -> bool:
-        """Somebody programs it; else the firmware carries it along and copies it before each run."""
+        """Whether it must be programmed into flash; else it is in the firmware, which copies it before each run."""
         return self.address >= EXTERNAL
 
     @property
@@ -44,10 +44,10 @@ class Part:
 
 
 def read_parts(source: Source, pools: Sequence[Pool]) -> tuple[Part, ...]:
-    """The files of pools with content, as far as they are next to the C file.
+    """The files of pools with content that are next to the C file.
 
     Raises:
-        ReportError: two files could be meant, one cannot be read, or its size is not the pool's.
+        ReportError: two files are possible, one cannot be read, or its size is not that of the pool.
     """
     postfixes = dict(source.postfixes)
     found: list[Part] = []
@@ -70,10 +70,10 @@ def _part(source: Source, pool: Pool, postfix: str) -> Iterator[Part]:
         raise ReportError(f"{error.filename} cannot be read: {error.strerror}") from error
     if len(contents) > 1:
         names = " and ".join(file.name for file in contents.values())
-        raise ReportError(f"{folder} holds {names} for {pool.name}; keep the file of one run")
+        raise ReportError(f"{folder} contains {names} for {pool.name}; keep only the files of one run")
     content, file = next(iter(contents.items()))
     if abs(len(content) - pool.weights) > SLACK + pool.weights // 100:
         raise ReportError(
-            f"{file} has {len(content)} bytes, and {pool.name} {pool.weights} bytes of weights; keep the files of one run"
+            f"{file} has {len(content)} bytes, but {pool.name} has {pool.weights} bytes of weights; keep only the files of one run"
         )
     yield Part(pool.name, file, pool.base, content)

@@ -1,7 +1,7 @@
-"""One network of a firmware, joined from all that ST Edge AI Core has generated of it, and checked.
+"""One network of a firmware, read from all files that ST Edge AI Core has generated for it, and checked.
 
-A folder collects files: of this run of the generator, of the last one, of another memory layout. A firmware built from files
-that do not belong together gives wrong numbers, or a board that never answers. So whatever two files both say is compared.
+A folder may contain files of several runs of the generator, or of another memory layout. A firmware that is built from files of
+different runs returns wrong numbers, or does not answer. Values that are in two files are therefore compared.
 """
 
 from __future__ import annotations
@@ -27,36 +27,36 @@ from n6link.registry.source import Source, read_source
 from n6link.tensors import card as cards
 
 ROUNDING: Final = 0.01
-"""Part by which printed sizes may differ: reports and sources round to two or three decimals."""
+"""Maximum relative difference of printed sizes: reports and sources round to two or three decimals."""
 OLDEST: Final = (1, 1, 0)
-"""The first LL_ATON that ``firmware/npu/ll_aton.c`` can be built with: that of ST Edge AI Core 2.1."""
+"""The oldest LL_ATON for ``firmware/npu/ll_aton.c``: that of ST Edge AI Core 2.1."""
 MAX_CARD: Final = 0xFFFF
-"""Bytes of a card: ``NetworkRecord.card_bytes``."""
+"""Maximum bytes of a card: ``NetworkRecord.card_bytes`` has 16 bits."""
 
 RESERVED: Final[dict[str, tuple[tuple[str, int, int], ...]]] = {
     "stm32n6570-dk": (("the firmware itself", 0x3400_0000, 0x3410_0000), ("its buffers", 0x9100_0000, 0x9200_0000)),
     "nucleo-n657x0-q": (
         ("the firmware itself", 0x3400_0000, 0x3410_0000),
-        ("nothing, the board has no PSRAM,", 0x9000_0000, 0xA000_0000),
+        ("no memory, because it does not have a PSRAM", 0x9000_0000, 0xA000_0000),
     ),
 }
-"""Memory of each board that networks may not use: AXISRAM1, the upper half of the PSRAM (see the linker scripts)."""
+"""Memory of each board that networks must not use: AXISRAM1, the upper half of the PSRAM (see the linker scripts)."""
 
 _NAME_SIZE: Final = records.NetworkRecord.DTYPE["name"].itemsize
 
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """What the registry writes of a network."""
+    """The data of a network for the registry."""
 
     name: str
     source: Source
     reports: tuple[Report, ...]
     table: EpochTable
-    """the blocks of the source in the words of its reports, with the number of epochs that these count"""
+    """the blocks of the source with the names and the number of epochs of its reports"""
     pools: tuple[Pool, ...]
     parts: tuple[Part, ...]
-    """what has to be in memory, as far as its files are next to the source"""
+    """data that must be in memory, from the files that are next to the source"""
     card: str
     """TOML text; empty = none"""
     digest: int
@@ -68,15 +68,15 @@ class Network:
 
     @property
     def blocks(self) -> tuple[EpochBlock, ...]:
-        """What the runtime runs, without the return marker."""
+        """The runtime's blocks, without the return marker."""
         return self.table.blocks
 
     @property
     def notes(self) -> list[str]:
-        """What is not known, one sentence each."""
+        """Missing data, one sentence each."""
         known = {part.pool for part in self.parts}
         notes = [
-            f"{self.name}: the file of {pool.name} is not next to {self.source.path}: its weights are not compared at start."
+            f"{self.name}: the file of {pool.name} is not next to {self.source.path}: its weights are not compared at start"
             for pool in self.weights
             if pool.name not in known
         ]
@@ -84,12 +84,12 @@ class Network:
             return notes
         return [
             *notes,
-            f"{self.name} has no report next to {self.source.path}: estimates and exact pool sizes stay unknown",
+            f"{self.name} does not have a report next to {self.source.path}: estimates and exact pool sizes are unknown",
         ]
 
     @property
     def weights(self) -> list[Pool]:
-        """Pools that have to be programmed into external flash."""
+        """Pools that must be programmed into external flash."""
         return [pool for pool in self.pools if pool.weights and pool.base >= EXTERNAL]
 
 
@@ -97,16 +97,18 @@ def read_network(name: str, path: str | os.PathLike[str], *, card: str | os.Path
     """Reads a generated folder, or one network of a folder by its C file, with the reports that are next to it.
 
     Args:
-        name: by which hosts will know the network.
+        name: of the network for hosts.
         path: the output folder of ``stedgeai generate``, or the generated C file.
         card: a card; by default the only ``.toml`` file of the folder, if there is one.
 
     Raises:
-        ReportError: a file cannot be read, or two of them disagree.
+        ReportError: a file cannot be read, or two files contradict each other.
         CardError: the card is wrong.
     """
     if not re.fullmatch(r"[!-~]+", name) or len(name) > _NAME_SIZE:
-        raise ReportError(f"{name!r} cannot be the name of a network; use 1 to {_NAME_SIZE} letters, digits and signs")
+        raise ReportError(
+            f"{name!r} cannot be the name of a network; use 1 to {_NAME_SIZE} letters, digits and punctuation marks"
+        )
     source = read_source(path)
     reports = _reports(source)
     for report in reports:
@@ -114,7 +116,8 @@ def read_network(name: str, path: str | os.PathLike[str], *, card: str | os.Path
     for one, other in combinations(reports, 2):
         if one.network and other.network and one.network != other.network:
             raise ReportError(
-                f"{one.source} is of the model {one.network!r}, and {other.source} of {other.network!r}; keep those of one run"
+                f"{one.source} is for the model {one.network!r}, but {other.source} for {other.network!r}; "
+                "keep only the files of one run"
             )
     text = _card(source, card)
     table = _table(source, reports)
@@ -130,15 +133,15 @@ def check_together(networks: Sequence[Network], *, board: str | None = None, run
 
     Args:
         networks: all of a firmware.
-        board: its preset, for the memory that the firmware needs itself; None = not checked.
-        runtime: version of the LL_ATON that they are built with; None = not checked.
+        board: its preset, for the memory that the firmware itself uses; None = not checked.
+        runtime: version of the LL_ATON of the build; None = not checked.
 
     Raises:
         ReportError: they cannot; the message says which and why.
     """
     for one, other in combinations(networks, 2):
         if one.name == other.name:
-            raise ReportError(f"two networks are called {one.name!r}; give one of them another name")
+            raise ReportError(f"two networks have the name {one.name!r}; use another name for one of them")
         if one.source.symbol == other.source.symbol:
             raise ReportError(
                 f"{one.name} and {other.name} have the same C name {one.source.symbol!r}; "
@@ -155,13 +158,13 @@ def check_together(networks: Sequence[Network], *, board: str | None = None, run
         _check_memory(network, board)
         if network.source.compiler and _version(network.source.compiler) < OLDEST:
             raise ReportError(
-                f"{network.source.path} was generated by compiler {network.source.compiler}, and the firmware needs LL_ATON 1.1.0 "
-                "or later; generate it again with ST Edge AI Core 2.1 or later"
+                f"{network.source.path} was generated by compiler {network.source.compiler}, but the firmware requires LL_ATON "
+                "1.1.0 or later; generate it again with ST Edge AI Core 2.1 or later"
             )
         if runtime and network.source.compiler and network.source.compiler != runtime:
             raise ReportError(
-                f"{network.source.path} was generated by compiler {network.source.compiler}, and LL_ATON is {runtime}; "
-                "generate it again, or build with the ST Edge AI Core that it is of"
+                f"{network.source.path} was generated by compiler {network.source.compiler}, but LL_ATON is {runtime}; "
+                "generate it again, or build with the ST Edge AI Core of this compiler"
             )
 
 
@@ -177,7 +180,7 @@ def runtime_version(header: str | os.PathLike[str]) -> str:
         raise ReportError(f"{header} cannot be read: {error.strerror}") from error
     numbers = dict(re.findall(r"#define LL_ATON_VERSION_(MAJOR|MINOR|MICRO|DEV)\s+\(?(\d+)", text))
     if len(numbers) != 4:
-        raise ReportError(f"{header} does not define the version of LL_ATON; give the ll_aton_version.h of the runtime")
+        raise ReportError(f"{header} does not define the version of LL_ATON; use the ll_aton_version.h of the runtime")
     return f"{numbers['MAJOR']}.{numbers['MINOR']}.{numbers['MICRO']}-{numbers['DEV']}"
 
 
@@ -189,19 +192,19 @@ def _check_memory(network: Network, board: str | None) -> None:
     for pool in network.pools:
         if pool.weights and pool.base < EXTERNAL and pool.name not in {part.pool for part in network.parts}:
             raise ReportError(
-                f"{network.name} keeps {pool.weights} bytes of weights in {pool.name}, and their file is not next to "
+                f"{network.name} has {pool.weights} bytes of weights in {pool.name}, but their file is not next to "
                 f"{network.source.path}; copy the .raw files of the same run there, or generate it with weights in external flash only"
             )
         for owner, begin, end in RESERVED.get(board or "", ()):
             if pool.used and pool.base < end and begin < pool.base + pool.used:
                 raise ReportError(
-                    f"{network.name} uses {pool.name} at {pool.base:#x}, where on the {board} there is {owner}; "
-                    "generate it with a memory pool file that leaves this out"
+                    f"{network.name} uses {pool.name} at {pool.base:#x}, where {board} has {owner}; "
+                    "generate it with a memory pool file without this memory"
                 )
 
 
 def _reports(source: Source) -> tuple[Report, ...]:
-    """All reports next to the source; where a folder holds several networks, only its own ones, by the names of files or in them."""
+    """The reports next to the source; in a folder with several networks only its own, by the names of or in the files."""
     folder = st_report.read_files(source.path.parent)
     if folder.damaged:
         raise folder.damaged[0]
@@ -216,24 +219,24 @@ def _differ(one: int, other: int) -> bool:
 
 
 def _compare(source: Source, report: Report) -> None:
-    """What a report and the source both say has to be the same."""
-    where = f"{report.source} is not of {source.path}"
-    again = "keep the files of one run"
+    """Checks that values in a report and in the source are equal."""
+    where = f"{report.source} is not from the run of {source.path}"
+    again = "keep only the files of one run"
     if report.compiler and source.compiler and report.compiler != source.compiler:
-        raise ReportError(f"{where}: compiler {report.compiler} against {source.compiler}; {again}")
+        raise ReportError(f"{where}: compiler {report.compiler} instead of {source.compiler}; {again}")
     known = {pool.name: pool for pool in report.pools}
     for pool in source.pools:
         other = known.get(pool.name)
         if other and other.base != pool.base and pool.total:
-            raise ReportError(f"{where}: {pool.name} at {other.base:#x} against {pool.base:#x}; {again}")
+            raise ReportError(f"{where}: {pool.name} at {other.base:#x} instead of {pool.base:#x}; {again}")
         if other and pool.weights and _differ(other.used, pool.used):
-            raise ReportError(f"{where}: {other.used} bytes of {pool.name} against {pool.used}; {again}")
+            raise ReportError(f"{where}: {other.used} bytes of {pool.name} instead of {pool.used}; {again}")
     for evidence in join(report.table, source.table).disagreements if report.table else ():
         raise ReportError(f"{where}: {evidence}; {again}")
 
 
 def _table(source: Source, reports: Sequence[Report]) -> EpochTable:
-    """The source's blocks in the words of the reports, each name as long as a device can send it."""
+    """The source's blocks with the names of the reports, cut to the size of a device's record."""
     table = source.table
     for report in reports:
         if report.table:
@@ -242,7 +245,7 @@ def _table(source: Source, reports: Sequence[Report]) -> EpochTable:
 
 
 def _pools(source: Source, reports: Sequence[Report]) -> tuple[Pool, ...]:
-    """The pools that exist, as exactly as they are known."""
+    """The existing pools, with the most exact sizes."""
     pools = next((report.pools for report in reversed(reports) if report.pools), source.pools)
     return tuple(pool for pool in pools if pool.total)
 
@@ -255,5 +258,5 @@ def _card(source: Source, path: str | os.PathLike[str] | None) -> str:
         path = found[0]
     text = cards.read(path).text
     if len(text.encode()) > MAX_CARD:
-        raise ReportError(f"the card {path} has {len(text.encode())} bytes; a firmware reports at most {MAX_CARD}")
+        raise ReportError(f"card {path} has {len(text.encode())} bytes; it must not have more than {MAX_CARD}")
     return text

@@ -1,10 +1,10 @@
-"""Profiles as files that other programs and people open.
+"""Profiles in file formats of other programs.
 
     :func:`trace`     Chrome's trace-event JSON, for https://ui.perfetto.dev or chrome://tracing
     :func:`picture`   an SVG bar chart of the blocks, coloured by kind
-    :func:`page`      one HTML page with figures, picture and table, which needs nothing else and can be mailed
+    :func:`page`      one self-contained HTML page with figures, picture and table
 
-CSV and JSON are methods of the data (``Profile.to_csv``). Everything says where its times come from, and that they are simulated if they are.
+CSV and JSON are methods of the data (``Profile.to_csv``). All formats contain the source of the times, and whether they are simulated.
 """
 
 from n6link.epochs.export.page import page

@@ -1,4 +1,4 @@
-"""A profile as one HTML page that needs nothing else: no script, no font, no link. It can be mailed and printed."""
+"""A profile as one self-contained HTML page: without scripts, fonts and links."""
 
 from __future__ import annotations
 

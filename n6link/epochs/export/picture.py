@@ -1,8 +1,8 @@
-"""A profile as one SVG picture: where the time of an inference goes, block by block.
+"""A profile as one SVG picture: the time of an inference, block by block.
 
-The upper bar shares out the time of the inference by kind. Below it every block has a bar as high as its mean time, in the colour of its
-kind, with a line up to the 95th percentile; the slowest ones are numbered and named. Colours were chosen to stay apart for colour-blind
-readers (Okabe and Ito, "Color Universal Design", 2008); the names stand beside them in any case.
+The upper bar divides the time of the inference by kind. Below it every block has a bar with its mean time, in the colour of its
+kind, with a line up to the 95th percentile; the slowest blocks have numbers and labels. The colours can be distinguished by
+colour-blind readers (Okabe and Ito, "Color Universal Design", 2008), and each colour also has a name.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ COLOURS: Final = {
     OVERHEAD: "#b8bcc2",
 }
 NAMED: Final = 8
-"""Slowest blocks that are named."""
+"""Number of the slowest blocks with a label."""
 WIDTH: Final = 960
 _LEFT, _RIGHT, _TOP, _PLOT = 64, 24, 178, 260
 _INK, _SOFT, _LINE = "#1d2129", "#5f6775", "#dfe3e8"
@@ -32,13 +32,13 @@ _FONT: Final = "font-family='system-ui, -apple-system, Segoe UI, Helvetica, Aria
 
 
 def clean(text: str, length: int = 60) -> str:
-    """Text from elsewhere, ready to stand in XML: printable, not too long, escaped."""
+    """Text for XML: printable, not too long, escaped."""
     text = "".join(letter if letter.isprintable() else "?" for letter in text)
     return escape(text if len(text) <= length else text[: length - 1] + "…")
 
 
 def milliseconds(seconds: float) -> str:
-    """To the microsecond; below 0.1 ms to a tenth of it, from 100 ms on to 0.1 ms."""
+    """Milliseconds with a resolution of 1 us; below 0.1 ms 0.1 us, from 100 ms 0.1 ms."""
     if 0 < seconds < 1e-4:
         return f"{seconds * 1e3:.4f} ms"
     return f"{seconds * 1e3:.3f} ms" if seconds < 0.1 else f"{seconds * 1e3:.1f} ms"
@@ -99,7 +99,7 @@ def _share_bar(profile: Profile) -> Iterator[str]:
 
 
 def _round_step(top: float) -> float:
-    """Distance of grid lines: 1, 2 or 5 times a power of ten, so that at most five lie below the top."""
+    """Distance of grid lines: 1, 2 or 5 times a power of ten, with at most five lines below the top."""
     decade = 10.0 ** math.floor(math.log10(top))
     return next(step * decade for step in (0.2, 0.5, 1.0, 2.0) if top / (step * decade) <= 5)
 

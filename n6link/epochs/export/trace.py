@@ -1,12 +1,12 @@
-"""A profile as a trace: every inference on one time base, host and device above each other.
+"""A profile as a trace: every inference on one time base, with host and device in separate processes.
 
-The form is the "JSON object format" of Chrome's trace events: complete events (``ph: X``) with ``ts`` and ``dur`` in
-microseconds, and metadata events that name processes and tracks. Process 1 is the host: each inference shows its stages
-one after the other; inferences that overlap stand on lanes of their own. Process 2 is the device: one track with the
-inferences, and one for each kind of epoch block. Events of a track never overlap, which the viewers require.
+The format is the "JSON object format" of Chrome's trace events: complete events (``ph: X``) with ``ts`` and ``dur`` in
+microseconds, and metadata events with the names of processes and tracks. Process 1 is the host: each inference shows its stages
+in order; overlapping inferences have separate lanes. Process 2 is the device: one track with the inferences, and one for each kind
+of epoch block. Events of a track never overlap, as viewers require.
 
-Device times are placed where the host saw the ``npu`` stage, so that a block is as exact against the host's stages as the measured
-clock offset between the two, and exact against the other blocks.
+Device times are aligned with the host's ``npu`` stage. Relative to the host's stages, a block is as exact as the measured clock
+offset; relative to other blocks it is exact.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from n6link.protocol import EpochKind
 HOST: Final = 1
 DEVICE: Final = 2
 INFERENCES: Final = 1
-"""Track of the device's inferences; kinds have the tracks after it."""
+"""Track of the device's inferences; the tracks of the kinds follow it."""
 _KIND_TRACKS: Final = {kind: INFERENCES + 1 + position for position, kind in enumerate(EpochKind)}
 _NPU_STAGE: Final = STAGES.index("npu")
 
 
 class _Tracks:
-    """Turns seconds into events that do not overlap within a track: each begins where the one before has ended, or later."""
+    """Converts seconds to events that do not overlap within a track: each starts at the end of the previous one, or later."""
 
     def __init__(self, origin: float) -> None:
         self._origin = origin
         self._ends: dict[tuple[int, int], int] = {}
 
     def free(self, process: int, track: int, begin: float) -> bool:
-        """Nothing on this track ends after that moment."""
+        """All events on this track end at this time or earlier."""
         return self._ends.get((process, track), 0) <= self._nanoseconds(begin)
 
     def _nanoseconds(self, moment: float) -> int:
@@ -90,7 +90,7 @@ def _device_events(profile: Profile, number: int, begun: float, tracks: _Tracks)
 
 
 def _metadata(profile: Profile, lanes: int) -> Iterator[Plain]:
-    """Names of the processes and tracks, in the order in which they are to be shown."""
+    """Names of the processes and tracks, in display order."""
     device = f"{profile.board} ({profile.origin})"
     kinds = [kind for kind, count in profile.table.block_counts.items() if count]
     names = {(HOST, lane): f"inferences, lane {lane}" for lane in range(1, lanes + 1)}

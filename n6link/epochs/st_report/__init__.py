@@ -1,18 +1,18 @@
-"""Reads what ST Edge AI Core says of a network: reports, console logs, c_info and memory pool files, of versions 2.0 to 4.0.
+"""Reads files of ST Edge AI Core about a network: reports, console logs, c_info and memory pool files, versions 2.0 to 4.0.
 
 ::
 
     report = read("st_ai_output/network_generate_report.txt")
     report.table.offload_by_count, report.table.fallbacks, report.pools
 
-    :func:`read`          one file, or a folder, whose reports are of one network and complete each other
-    :func:`read_folder`   all that a folder holds, several networks apart
-    :class:`Report`       the one model of all of them
-    :func:`join`          a report's names and estimates on the blocks of a device
-    :func:`block_table`   a report as the block table of a simulated network
+    :func:`read`          one file, or a folder with the reports of one network, which are combined
+    :func:`read_folder`   all reports of a folder, separated by network
+    :class:`Report`       the data of a report, for all formats
+    :func:`join`          adds a report's names and estimates to the blocks of a device
+    :func:`block_table`   converts a report to the block table of a simulated network
 
-Reports come from elsewhere: a wrong or truncated one gives what can be read and notes about the rest, or ReportError if there is nothing
-to read; it never takes longer than its size asks for.
+Reports are untrusted input: a wrong or truncated file returns the parts that can be read, with notes about the rest, or raises
+ReportError if no part can be read. The reading time is linear in the size of the file.
 """
 
 from n6link.epochs.join import Join, join

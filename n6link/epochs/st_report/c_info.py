@@ -1,16 +1,16 @@
-"""Reads network_c_info.json (json_schema_version 2.x), as generate writes it and as validate completes it.
+"""Reads network_c_info.json (json_schema_version 2.x), written by generate and extended by validate.
 
-Of the schema these are used: ``environment`` (tools, names), ``graphs[0].nodes`` (one node an epoch, in ``subgraph_nodes`` its
-operations), ``power_estimates`` (``compute_cycles``: what the NPU computes, ``max_cycles``: what the epoch takes, waiting for memory
-included), ``memory_pools``, ``buffers``, ``memory_footprint``, and, after validate, ``aton_execution_time``, ``exec_time`` and
-``validation``. Numbers may be decimal strings. Versions differ in this:
+Used parts of the schema: ``environment`` (tools, names), ``graphs[0].nodes`` (one node per epoch, its operations in
+``subgraph_nodes``), ``power_estimates`` (``compute_cycles``: computation of the NPU, ``max_cycles``: the whole epoch, including waits for
+memory), ``memory_pools``, ``buffers``, ``memory_footprint``, and, after validate, ``aton_execution_time``, ``exec_time`` and
+``validation``. Numbers may be decimal strings. Differences between versions:
 
-* An operation is named by ``type``, up to 2.2 by ``description``: ``Node kind=Conv``.
-* The blob of an epoch is in its ``description``, from 2.2 on in ``ec_blobs_info`` as well, from 3.0 on there only.
-* Two nodes are not epochs: the parameters (``epoch_0``) and the return marker after the last epoch; from 3.0 on they are mapped to
-  ``NODE_NO_X``. They stay in ``Report.mapping``, which counts nodes as the file does, and are not in ``Report.table``.
+* The name of an operation is ``type``, up to 2.2 ``description``: ``Node kind=Conv``.
+* The blob of an epoch is in its ``description``; since 2.2 also in ``ec_blobs_info``, since 3.0 only there.
+* Two nodes are not epochs: the parameters (``epoch_0``) and the return marker after the last epoch; since 3.0 their mapping is
+  ``NODE_NO_X``. They are in ``Report.mapping``, which counts the nodes of the file, but not in ``Report.table``.
 
-Where no node is an epoch, the nodes are the layers of a network that the CPU runs, or of the original model after a validation.
+If no node is an epoch, the nodes are the layers of a network that runs on the CPU, or, after a validation, of the original model.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from n6link.json_types import Json, JsonObject
 from n6link.protocol import EpochKind
 
 SCHEMA: Final = "2."
-"""Begin of the schema versions that are read."""
+"""Start of the supported schema versions."""
 KINDS: Final = {
     "NODE_HW": EpochKind.HW,
     "NODE_EC": EpochKind.EC,
@@ -49,16 +49,18 @@ def read_c_info(document: JsonObject, source: str) -> Report:
     """The report of a parsed c_info document.
 
     Raises:
-        ReportError: it is of a schema that is not known.
+        ReportError: its schema is not supported.
     """
     version = document.get("json_schema_version")
     if not isinstance(version, str) or not version.startswith(SCHEMA):
-        raise ReportError(f"{source} has json_schema_version {version!r}; a network_c_info.json of {SCHEMA}x is needed")
+        raise ReportError(
+            f"{source} has json_schema_version {version!r}; a network_c_info.json of {SCHEMA}x is required"
+        )
     return _Reader(document).report(source)
 
 
 def as_dict(value: Json) -> JsonObject:
-    """The value, or an empty object in place of anything else."""
+    """The value if it is an object, else an empty object."""
     return value if isinstance(value, dict) else {}
 
 
@@ -72,7 +74,7 @@ def _list(value: Json) -> Sequence[Json]:
 
 
 def count(value: Json) -> int:
-    """A count, also one written as a decimal string; 0 for anything else."""
+    """A count, also from a decimal string; 0 for other values."""
     if isinstance(value, str):
         value = int(value) if value.isdecimal() and len(value) <= 15 else 0
     return int(value) if isinstance(value, int | float) and 0 <= value < MAX_COUNT else 0
@@ -129,7 +131,7 @@ class _Reader:
         )
 
     def _table(self, nodes: list[JsonObject]) -> EpochTable | None:
-        """The epochs as blocks: those of a blob become one, whatever numbers were removed between them."""
+        """The epochs as blocks: the epochs of a blob become one block, also if numbers between them were removed."""
         estimates = {count(item.get("node_id")): item for item in dicts(self._document.get("power_estimates"))}
         blobs = {
             count(node): str(blob.get("name"))
@@ -146,7 +148,7 @@ class _Reader:
             block = EpochBlock(0, kind, number, number, _operation(node, kind), *cycles)
             blob = blobs.get(identity) or _blob(node) if kind is EpochKind.EC else ""
             if blocks and number <= blocks[-1].last:
-                self._note(f"epoch {number} comes twice", block.label)
+                self._note(f"epoch {number} is listed twice", block.label)
                 continue
             counts[kind] += 1
             if blob and blob == open_blob:
@@ -168,10 +170,10 @@ class _Reader:
             if str(mapping) in KINDS:
                 yield number, node
             else:
-                self._note("the mapping of an epoch is not known", f"{node.get('name')} {mapping}")
+                self._note("the mapping of an epoch is unknown", f"{node.get('name')} {mapping}")
 
     def _pools(self) -> tuple[Pool, ...]:
-        """Pools in the order of their addresses. A virtual pool is left out: its parts are listed themselves."""
+        """Pools in the order of their addresses. Virtual pools are omitted: their parts are listed separately."""
         params: dict[int, int] = defaultdict(int)
         for buffer in dicts(self._document.get("buffers")):
             if buffer.get("is_param") is True:
@@ -224,7 +226,7 @@ def _operations(node: JsonObject) -> list[str]:
 
 
 def _operation(node: JsonObject, kind: EpochKind) -> str:
-    """The operations of an epoch that do work; if the CPU has a part in it, those that the CPU computes."""
+    """The operations of an epoch with work; if the CPU takes part in it, only the CPU's operations."""
     parts = [part for part in dicts(node.get("subgraph_nodes")) if _type(part) not in _NO_WORK]
     on_cpu = [part for part in parts if str(part.get("mapping", "")).startswith("NODE_SW")] if kind in ON_CPU else []
     return ", ".join(dict.fromkeys(_type(part) for part in on_cpu or parts))

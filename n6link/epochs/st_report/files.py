@@ -1,8 +1,8 @@
-"""Reads files and folders: what a file is, and which files of a folder are of one network.
+"""Reads files and folders: detects the format of a file, and the files of a folder that describe the same network.
 
-A folder collects what several runs of the tool have left there. Two files are of one network if they have the same C name or model, and
-nothing that both of them say is different: names, target, version of the tool or the compiler, number of epochs. So that neither a
-second network nor a second run is mixed into the first.
+A folder may contain files of several runs of the tool. Two files describe the same network if they have the same C name or model, and
+all values that both contain are equal: names, target, version of the tool or the compiler, number of epochs. A second network, or
+a second run, is therefore not mixed with the first.
 """
 
 from __future__ import annotations
@@ -26,63 +26,65 @@ from n6link.json_types import JsonObject
 MAX_BYTES: Final = 256 * 1024 * 1024
 """Larger files are refused."""
 SUFFIXES: Final = frozenset({".txt", ".log", ".json", ".mpool"})
-"""Files of a folder that are looked into."""
+"""Extensions of the files of a folder that are read."""
 
 _WANTED: Final = (
     "network_generate_report.txt, network_analyze_report.txt, network_validate_report.txt, network_c_info.json, "
-    "a .mpool file, or a log of one of these runs is needed"
+    "a .mpool file, or a log of one of these runs is required"
 )
 _OTHERS: Final = {
     "tensors": "quantisation of the model",
     "c_layers": "graph of the C model",
     "cli_version_str": "summary for STM32CubeMX",
 }
-"""Other JSON files that the tool writes, by a key; they hold nothing that a report shows."""
+"""Other JSON files of the tool, by a key; they do not contain data of a report."""
 _NAME: Final = re.compile(r"(.+?)_(?:(?:generate|analyze|validate)_report|c_info)\b.*|(.+?)_c_info_\d+\.json")
 
 
 class NotAReport(ReportError):
-    """A file that was not written by ST Edge AI Core, or holds nothing of a report."""
+    """A file that was not written by ST Edge AI Core, or does not contain data of a report."""
 
 
 class NotNeeded(NotAReport):
-    """A file of ST Edge AI Core that holds nothing which a report shows."""
+    """A file of ST Edge AI Core that does not contain data of a report."""
 
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """What was found in a folder."""
+    """The reports of a folder."""
 
     reports: tuple[Report, ...] = ()
     """one for each network, or for each file"""
     ignored: tuple[str, ...] = ()
     """one sentence for each file that is not a report"""
     damaged: tuple[ReportError, ...] = ()
-    """one for each file that should be one, and cannot be read"""
+    """one for each report that cannot be read"""
 
 
 def read(path: str | os.PathLike[str]) -> Report:
     """Reads a report, or the reports of a folder as one. A damaged file in a folder becomes a note of the others.
 
     Raises:
-        ReportError: there is nothing at this path that can be read as a report, or there are several networks.
+        ReportError: the path does not contain a readable report, or has several networks.
     """
     place = Path(path)
     if not place.is_dir():
         return read_file(place)
     folder = read_folder(place)
     if not folder.reports:
-        raise next(iter(folder.damaged), NotAReport(f"{place} holds no report; {_WANTED}"))
+        raise next(iter(folder.damaged), NotAReport(f"{place} does not contain a report; {_WANTED}"))
     report, *others = folder.reports
     if others:
         found = ", ".join(Path(report.source).name for report in folder.reports)
-        raise ReportError(f"{place} holds reports of {len(folder.reports)} networks or builds; name one of {found}")
+        raise ReportError(
+            f"{place} contains reports of {len(folder.reports)} networks or builds; choose one file of {found}"
+        )
     damaged = Report("", notes=tuple(Note(0, "", str(error)) for error in folder.damaged))
     return report.merged(damaged) if folder.damaged else report
 
 
 def read_folder(path: str | os.PathLike[str]) -> Folder:
-    """Reads all reports of a folder, those of one network as one.
+    """Reads all reports of a folder; reports of the same network are combined.
 
     Raises:
         ReportError: the folder cannot be read.
@@ -95,7 +97,7 @@ def read_folder(path: str | os.PathLike[str]) -> Folder:
 
 
 def read_files(path: str | os.PathLike[str]) -> Folder:
-    """Reads all reports of a folder, a report for each file.
+    """Reads all reports of a folder; one report for each file.
 
     Raises:
         ReportError: the folder cannot be read.
@@ -128,7 +130,7 @@ def read_file(path: Path) -> Report:
     try:
         size = path.stat().st_size
         if size > MAX_BYTES:
-            raise ReportError(f"{path} has {size} bytes; a report has at most {MAX_BYTES}")
+            raise ReportError(f"{path} has {size} bytes; a report must not have more than {MAX_BYTES}")
         raw = path.read_bytes()
     except OSError as error:
         raise ReportError(f"{path} cannot be read: {error.strerror}") from error
@@ -141,7 +143,7 @@ def read_file(path: Path) -> Report:
         found = reader.report(str(path))
         if found is None:
             begin = next((line.strip()[:60] for line in text.splitlines() if line.strip()), "")
-            what = f"begins with {begin!r}, and holds no part of a report" if begin else "is empty"
+            what = f"starts with {begin!r} and does not contain a part of a report" if begin else "is empty"
             raise NotAReport(f"{path} {what} of ST Edge AI Core; {_WANTED}" if begin else f"{path} {what}; {_WANTED}")
         report = found
     return report
@@ -152,21 +154,22 @@ def _from_json(text: str, path: Path) -> Report:
         document: JsonObject = as_dict(json.loads(text))
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}: {error.msg}"
-        raise ReportError(f"{path} is not a complete JSON document ({where}); write the file again") from error
+        raise ReportError(f"{path} is not a complete JSON document ({where}); generate the file again") from error
     except (ValueError, RecursionError) as error:
-        raise ReportError(f"{path} is not a JSON document that can be read: {error}") from error
+        raise ReportError(f"{path} cannot be read as a JSON document: {error}") from error
     if is_mpool(document):
         return read_mpool(document, str(path))
     if "json_schema_version" not in document:
         for key, what in _OTHERS.items():
             if key in document:
                 raise NotNeeded(f"{path} is the {what}; {_WANTED}")
-        raise NotAReport(f"{path} has no json_schema_version; {_WANTED}")
+        raise NotAReport(f"{path} does not have a json_schema_version; {_WANTED}")
     return read_c_info(document, str(path))
 
 
 def _decoded(raw: bytes, path: Path) -> str:
-    """Text of a file. Consoles of Windows redirect into UTF-16, with or without a mark at the begin."""
+    """Text of a file. Consoles of Windows write UTF-16, with or without a byte order mark."""
+    # Without a mark: in UTF-16 text of Latin letters, every second byte is zero.
     encoding = "utf-8-sig"
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         encoding = "utf-16"
@@ -177,18 +180,18 @@ def _decoded(raw: bytes, path: Path) -> str:
     text = raw.decode(encoding, errors="replace")
     if (place := text.find("\0")) >= 0:
         line = text.count("\n", 0, place) + 1
-        raise NotAReport(f"{path} is not text: line {line} holds a zero byte; text in UTF-8 or UTF-16 is needed")
+        raise NotAReport(f"{path} is not text: line {line} contains a zero byte; text in UTF-8 or UTF-16 is required")
     return text
 
 
 def _rank(file: Path) -> tuple[int, str]:
-    """Generate before validate before c_info: in a merged report, what the first one says counts."""
+    """Generate before validate before c_info: in a combined report, values of the first one are used."""
     order = ("generate_report", "analyze_report", "validate_report", "c_info")
     return next((index for index, part in enumerate(order) if part in file.name), len(order)), file.name
 
 
 def _add(reports: list[Report], report: Report) -> None:
-    """Merges a report with the one of the same network, if there is one."""
+    """Combines a report with the one of the same network, if there is one."""
     for index, known in enumerate(reports):
         if not differences(known, report):
             reports[index] = known.merged(report)
@@ -197,7 +200,7 @@ def _add(reports: list[Report], report: Report) -> None:
 
 
 def differences(one: Report, other: Report) -> list[str]:
-    """Why two reports are not of one build of one network: what they say and not alike, or that nothing says that they are."""
+    """Reasons why two reports are not from one build of one network: different values, or no common name."""
     pairs: Iterable[tuple[str, str | int, str | int]] = (
         ("C name", _c_name(one), _c_name(other)),
         ("model", one.network, other.network),
@@ -218,11 +221,11 @@ def _processor(report: Report) -> str:
 
 
 def _c_name(report: Report) -> str:
-    """The C name of a network; if the report does not say it, the name of the file does."""
+    """The C name of a network; if the report does not contain it, from the name of the file."""
     return report.name or file_name(report)
 
 
 def file_name(report: Report) -> str:
-    """The C name with which the report's file begins, as the tool and copies by hand name it; empty if it has another form."""
+    """The C name at the start of the file's name, as the tool writes it; empty if the name has another form."""
     match = _NAME.fullmatch(Path(report.source).name)
     return (match[1] or match[2]) if match else ""

@@ -1,7 +1,7 @@
-"""The lines of a console log as the tool wrote them: without what terminals, loggers and progress bars put around them.
+"""The original lines of a console log: without the additions of terminals, loggers and progress bars.
 
-STM32CubeMX writes a time stamp and the name of a logger before every line, STM32Cube AI Studio a blank line after it; the progress
-bars of the tool end up in the text wherever its output is not a terminal; pages of a GUI use no-break spaces.
+STM32CubeMX writes a time stamp and the name of a logger before every line, STM32Cube AI Studio a blank line after it. If the output
+is not a terminal, the tool's progress bars are in the text. GUI pages use no-break spaces.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 MAX_LINE: Final = 16384
-"""Longer lines are not looked into."""
+"""Longer lines are not parsed: the regular expressions would take too long."""
 
 _ESCAPES: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _LOGGER: Final = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} \[[A-Z]{1,8}\] [\w.$]{1,80}:\d{1,6} - ")
@@ -19,9 +19,9 @@ _PROGRESS: Final = re.compile(r"(?:[\w.]{1,40}: +)?\d{1,3}%\|[^|\n]{0,200}\| *[\
 
 
 def clean(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
-    """Each line with its number from 1, without what was put around it; those of a progress bar alone are left out.
+    """Each line with its number from 1, without additions; lines with only a progress bar are omitted.
 
-    A line that is too long comes as it is.
+    A line that is too long is not changed.
     """
     for number, raw in enumerate(lines, 1):
         if len(raw) > MAX_LINE:

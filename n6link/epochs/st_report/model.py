@@ -1,4 +1,4 @@
-"""What a report of ST Edge AI Core says, whichever file it was read from."""
+"""The data of a report of ST Edge AI Core, for all file formats."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from n6link.protocol import EpochKind, TimerSource
 NPU: Final = "stm32n6npu"
 """The series of a build that uses the NPU."""
 MAX_NOTES: Final = 1000
-"""Notes that are kept of one file; ``Report.more_notes`` counts the others."""
+"""Maximum number of stored notes per file; ``Report.more_notes`` counts the others."""
 DEFAULT_NAME: Final = "network"
-"""C name of a network for which none was asked."""
+"""C name of a network without the option --name."""
 _HOST: Final = re.compile(r"x86|amd64|i\d86|aarch64|arm64", re.IGNORECASE)
-"""Begin of ``device.desc`` where a network ran on the host."""
+"""Start of ``device.desc`` if a network ran on the host."""
 
 
 @dataclass(frozen=True, slots=True)
 class BlockTime:
-    """What the tool measured of one epoch block on the target: the mean over its samples."""
+    """The tool's measurement of one epoch block on the target: the mean over its samples."""
 
     seconds: float
     pre: int
@@ -35,12 +35,12 @@ class BlockTime:
     core: int
     post: int
     kind: EpochKind | None = None
-    """None where the file does not say (a c_info that holds nothing but times)"""
+    """None if the file does not contain it (a c_info with times only)"""
     first: int = 0
     last: int = 0
-    """includes the return marker, as the target prints it"""
+    """includes the return marker, as printed by the target"""
     operation: str = ""
-    """where the tool names it (4.0 does for some HW blocks)"""
+    """if the tool prints it (4.0 does for some HW blocks)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +60,18 @@ class Validation:
     """name and version of the network runtime"""
     device: str = ""
     mode: str = ""
-    """``TARGET`` or ``HOST``; empty if the file does not say"""
+    """``TARGET`` or ``HOST``; empty if the file does not contain it"""
     metrics: dict[str, float] = field(default_factory=dict)
     """accuracy against the original model, by ST's names: rmse, mae, l2r, cos ..."""
 
     @property
     def on_host(self) -> bool:
-        """The network ran on the computer that built it, so that its time says nothing about a board."""
+        """Whether the network ran on the computer that built it: its time is not that of a board."""
         return self.mode == "HOST" or (not self.mode and _HOST.match(self.device) is not None)
 
     @property
     def tick_hz(self) -> float | None:
-        """Rate of the cycles of :attr:`blocks`: the CPU's clock, or else what cycles and times say."""
+        """Rate of the cycles of :attr:`blocks`: the CPU's clock, else cycles divided by times."""
         seconds = sum(block.seconds for block in self.blocks)
         cycles = sum(block.pre + block.core + block.post for block in self.blocks)
         return self.cpu_hz or (cycles / seconds if seconds > 0 and cycles else None)
@@ -79,21 +79,21 @@ class Validation:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What the layers of one type compute, in a network that is built for the CPU."""
+    """The work of all layers of one type, in a network that is built for the CPU."""
 
     layers: int
     macc: int
-    """multiply-accumulates of all of them"""
+    """multiply-accumulates of all these layers"""
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A line that was not understood, or something that does not add up."""
+    """A line that was not understood, or a contradiction."""
 
     line: int
-    """number of the line, from 1; 0 = the file as a whole"""
+    """number of the line, from 1; 0 = the whole file"""
     text: str
-    """what it says, cut to 120 characters"""
+    """the line, cut to 120 characters"""
     reason: str
 
     def __str__(self) -> str:
@@ -103,44 +103,44 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One report, or several of the same network merged. What a file does not hold is empty or None."""
+    """One report, or several of the same network combined. Values that a file does not contain are empty or None."""
 
     source: str
-    """name of the file, the first one of several"""
+    """name of the first file"""
     formats: tuple[str, ...] = ()
-    """what it was: ``generate``, ``analyze``, ``validate``, ``c_info``, ``mpool``, or ``failed``: nothing but the tool's errors"""
+    """``generate``, ``analyze``, ``validate``, ``c_info``, ``mpool``, or ``failed`` (only the tool's errors)"""
     tool: str = ""
-    """version of ST Edge AI Core, as it prints it"""
+    """version of ST Edge AI Core, as printed"""
     compiler: str = ""
     """version of the Neural-ART compiler: ``1.1.1-14``"""
     created: str = ""
     arguments: str = ""
-    """how the tool was called"""
+    """command line of the tool"""
     network: str = ""
     """name of the model"""
     name: str = ""
-    """C name of the network, with which its files begin"""
+    """C name of the network; the names of its files start with it"""
     series: str = ""
-    """what was built for: ``stm32n6npu``, ``stm32n6`` (its CPU), ``stm32h7`` ..."""
+    """target of the build: ``stm32n6npu``, ``stm32n6`` (its CPU), ``stm32h7`` ..."""
     macc: int | None = None
     """multiply-accumulates of one inference"""
     pools: tuple[Pool, ...] = ()
     total: Pool | None = None
-    """the report's own sum over the pools, rounded as it is printed"""
+    """the report's own sum over the pools, rounded as printed"""
     table: EpochTable | None = None
     layers: dict[str, Work] = field(default_factory=dict)
-    """what the CPU computes, by type, of a network without epochs"""
+    """work of the CPU by type, for a network without epochs"""
     mapping: dict[str, int] = field(default_factory=dict)
-    """c_info: nodes by mapping, the nodes without work (parameters, return marker) included"""
+    """c_info: number of nodes by mapping, including nodes without work (parameters, return marker)"""
     memory: tuple[int, int] = (0, 0)
-    """bytes of weights and of activations, of a network that has no pools"""
+    """bytes of weights and of activations, for a network without pools"""
     validation: Validation | None = None
     errors: tuple[str, ...] = ()
-    """what the tool itself says has failed"""
+    """errors that the tool reports"""
     notes: tuple[Note, ...] = ()
     more_notes: int = 0
     skipped: dict[str, int] = field(default_factory=dict)
-    """parts that hold nothing this model has a place for, with their number of lines"""
+    """parts without data for this class, with their number of lines"""
 
     @property
     def weights(self) -> int:
@@ -159,44 +159,44 @@ class Report:
 
     @property
     def host_seconds(self) -> float | None:
-        """Time of an inference on the host: of interest for nothing but the accuracy that was found with it."""
+        """Time of an inference on the host; only the accuracy of such a validation is of interest."""
         return self.validation.seconds if self.validation and self.validation.on_host else None
 
     @property
     def idle(self) -> str:
-        """Why the NPU has no part in this build, and what to add; empty if it has one, or if the file does not say."""
+        """Why this build does not use the NPU, and the missing option; empty if it uses the NPU, or if this is unknown."""
         target = argument(self.arguments, "--target") or self.series
         if self.table or not self.layers or self.series == NPU or (self.validation and self.validation.blocks):
             return ""
         if not target.startswith("stm32n6"):
             built = f"built for {target}" if target else "built for a CPU"
-            return f"the network is {built}, without an NPU; for the NPU of an STM32N6 add --target stm32n6 --st-neural-art"
-        if "--st-neural-art" not in self.arguments:
             return (
-                "the NPU is idle: stedgeai was called without --st-neural-art; add this option, with a quantised model"
+                f"the network is {built}, without NPU; for the NPU of an STM32N6 add --target stm32n6 --st-neural-art"
             )
+        if "--st-neural-art" not in self.arguments:
+            return "the NPU is not used: stedgeai was called without --st-neural-art; add this option, with a quantised model"
         profile = argument(self.arguments, "--st-neural-art")
         return (
-            f"the NPU is idle, although stedgeai was called with --st-neural-art {profile}".rstrip()
-            + "; name a profile of the Neural-ART compiler, as in --st-neural-art default"
+            f"the NPU is not used, although stedgeai was called with --st-neural-art {profile}".rstrip()
+            + "; use a profile of the Neural-ART compiler, such as --st-neural-art default"
         )
 
     def require_table(self) -> EpochTable:
-        """The table, where nothing can be done without it.
+        """The table, for callers that require it.
 
         Raises:
-            ReportError: the report lists no epochs.
+            ReportError: the report does not list epochs.
         """
         if self.table is None:
-            reason = self.idle or "give the generate report or the c_info of a network that is built for the NPU"
-            raise ReportError(f"{self.source} lists no epochs; {reason}")
+            reason = self.idle or "use the generate report or the c_info of a network that is built for the NPU"
+            raise ReportError(f"{self.source} does not list epochs; {reason}")
         return self.table
 
     @property
     def timers(self) -> EpochTimers | None:
-        """The measured times as epoch timers; None if blocks were not measured, or their kinds are not known.
+        """The measured times as epoch timers; None if blocks were not measured, or their kinds are unknown.
 
-        A report has no time between two blocks; what its inference takes longer than all of them is after the last one.
+        A report does not contain the times between blocks; the difference between inference and blocks is put after the last block.
         """
         times = self.validation.blocks if self.validation else ()
         hz = self.validation.tick_hz if self.validation else None
@@ -219,7 +219,7 @@ class Report:
         return self.table if self.table and len(self.table) == len(times) else None
 
     def merged(self, other: Self) -> Self:
-        """This report, completed by another one of the same network."""
+        """This report; missing values are taken from another one of the same network."""
         values: Plain = {}
         for name in (part.name for part in fields(self)):
             mine, theirs = getattr(self, name), getattr(other, name)
@@ -235,7 +235,7 @@ class Report:
         return type(self)(**values)
 
     def to_dict(self) -> Plain:
-        """Plain values, ready for JSON."""
+        """Plain values, for JSON."""
         timers = self.timers
         return {
             "source": self.source,
@@ -269,7 +269,7 @@ class Report:
 
 
 def _more(one: EpochTable, other: EpochTable) -> EpochTable:
-    """The table that knows more: with all epochs listed, with estimates, with hybrid epochs named."""
+    """The table with more data: all epochs listed, estimates, names of hybrid epochs."""
 
     def known(table: EpochTable) -> tuple[bool, bool, int]:
         named = sum(bool(block.operation) for block in table.blocks if block.fallback)
@@ -279,13 +279,13 @@ def _more(one: EpochTable, other: EpochTable) -> EpochTable:
 
 
 def _worth(validation: Validation) -> tuple[bool, bool, bool]:
-    """How much a validation says: on the target, of blocks whose kinds are known."""
+    """Rank of a validation: on the target, with kinds of blocks, with a time."""
     kinds = any(block.kind is not None for block in validation.blocks)
     return not validation.on_host, kinds, validation.seconds is not None
 
 
 def argument(arguments: str, *names: str) -> str:
-    """The value of an option of the tool's command line, by its names; empty if there is none."""
+    """The value of an option of the tool's command line; empty if it is not used."""
     options = "|".join(re.escape(name) for name in names)
     match = re.search(rf"(?:^|\s)(?:{options})(?:=(\S+)|\s+(?!-)(\S+))", arguments)
     return (match[1] or match[2]) if match else ""

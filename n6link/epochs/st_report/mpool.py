@@ -1,4 +1,4 @@
-"""Reads a memory pool file (.mpool): where the compiler may place what, before it has placed anything."""
+"""Reads a memory pool file (.mpool): the memory that the compiler may use."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _MAGNITUDES: Final = {"BYTES": 1, "KBYTES": 1024, "MBYTES": 1024**2, "GBYTES": 1
 
 
 def is_mpool(document: JsonObject) -> bool:
-    """Whether a JSON document is one."""
+    """Whether a JSON document is a memory pool file."""
     return isinstance(as_dict(document.get("memory")).get("mempools"), list)
 
 
 def read_mpool(document: JsonObject, source: str) -> Report:
-    """The report of a parsed memory pool file: pools of which nothing is used."""
+    """The report of a parsed memory pool file: pools without used bytes."""
     pools = (
         Pool(str(item.get("name", "")), _size(item.get("offset")), _size(item.get("size")), 0, 0, 0)
         for item in dicts(as_dict(document.get("memory")).get("mempools"))

@@ -8,13 +8,13 @@ from n6link.epochs.st_report.files import read
 
 
 def block_table(path: str | os.PathLike[str]) -> str:
-    """The number of epochs, the epoch blocks and the memory pools of a report as text, one a line, as ``firmware/npu/block_table.h`` describes.
+    """The number of epochs, the epoch blocks and the memory pools of a report as text, one per line, see ``firmware/npu/block_table.h``.
 
-    A simulated network that is given this text shows what the compiler has made of the real one. Pools that the report's
-    target does not have (of no size) are left out.
+    A simulated network with this text has the epochs of the compiled network. Pools that the report's target does not have
+    (with size 0) are omitted.
 
     Raises:
-        ReportError: the report cannot be read, or lists no epochs.
+        ReportError: the report cannot be read, or does not list epochs.
     """
     report = read(path)
     table = report.require_table()

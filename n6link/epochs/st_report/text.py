@@ -1,9 +1,9 @@
-"""Reads the text that ST Edge AI Core writes: reports of 2.0 to 4.0, and console logs of it, of STM32CubeMX and of STM32Cube AI Studio.
+"""Reads text of ST Edge AI Core: reports of 2.0 to 4.0, and console logs of this tool, STM32CubeMX and STM32Cube AI Studio.
 
-The text is a sequence of parts, each begun by a title (:data:`_TITLES`) and ended by the next title or by a line of ``=``. For every part
-one method knows the forms of its lines; ``text_*.py`` have them. A line of a known part that no form fits becomes a
-:class:`~n6link.epochs.st_report.model.Note` with its number; so does a sum that does not agree with what was listed, as in a truncated
-file. Text outside of all parts (a console log holds a whole build) is counted, and looked at for errors of the tool only.
+The text is a sequence of parts. A part starts with a title (:data:`_TITLES`) and ends at the next title or at a line of ``=``. For every
+part one method reads the forms of its lines; they are in ``text_*.py``. A line of a known part without a matching form becomes a
+:class:`~n6link.epochs.st_report.model.Note` with its number, and so does a sum that differs from the listed values, as in a truncated
+file. Text outside of all parts (a console log contains a whole build) is counted, and searched only for errors of the tool.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ _TITLES: Final = {
     "end": r"Creating (?:txt|c \(debug\)|csv)|elapsed time \(|>>> |<<<< |Computing AI RT",
 }
 _FORMATS: Final = {"pools": "generate", "epochs": "generate", "profile": "validate", "times": "validate"}
-"""Parts that make a text a report."""
+"""A text with one of these parts is a report."""
 _CUT: Final = frozenset({"pools", "ranges", "epochs"})
-"""Parts that end in a line of ``=``."""
+"""Parts that end with a line of ``=``."""
 _LOOSE: Final = frozenset({"", "model", "summary", "tool", "layers", "sections"})
-"""Parts of which only some lines are needed."""
+"""Parts with only some lines of interest."""
 
 _TITLE: Final = re.compile(r"\s*(?:" + "|".join(f"(?P<t_{name}>{text})" for name, text in _TITLES.items()) + ")")
 _RULE: Final = re.compile(r"[\s\-+]*")
@@ -63,7 +63,7 @@ _MAX_ERROR: Final = 300
 
 
 class TextReader:
-    """Collects what the lines of one text say. ``feed`` it, then ask for the ``report``."""
+    """Collects the data of one text: call ``feed``, then ``report``."""
 
     def __init__(self) -> None:
         self._part = ""
@@ -79,7 +79,7 @@ class TextReader:
         self._run = RunPart()
 
     def _reader(self) -> Callable[[str], bool | str] | None:
-        """What reads the lines of the part that has begun."""
+        """The method for the lines of the present part."""
         return {
             "": self._summary.read_macc,
             "tool": self._summary.read_head,
@@ -101,7 +101,7 @@ class TextReader:
         """Reads the lines of a text, with or without their ends."""
         for self._line, line in clean(lines):
             if len(line) > MAX_LINE:
-                self._note(f"a line of {len(line)} characters was not looked into", line)
+                self._note(f"a line of {len(line)} characters was not read", line)
                 continue
             if error := _ERROR.search(line):
                 self._errors.append(error[1].strip()[:_MAX_ERROR])
@@ -119,14 +119,14 @@ class TextReader:
                 self._note(understood or f"not understood in the part '{self._part}'", line)
 
     def report(self, source: str) -> Report | None:
-        """What was read, or None if there was no part of a report in it."""
+        """The report, or None if the text does not contain a part of a report."""
         table, validation, values = self._epochs.table(), self._run.validation(), self._summary.values
         last, self._line = self._line, 0
         for contradiction in (*self._epochs.contradictions(), *self._pools.contradictions()):
             self._note(contradiction)
         if self._part in _CUT and self._notes:
             self._line = last
-            self._note(f"the text ends in the part '{self._part}'; it may be cut off")
+            self._note(f"the text ends in the part '{self._part}'; it may be truncated")
         formats = self._formats or ["failed"] * bool(self._errors)
         if not formats:
             return None
@@ -153,7 +153,7 @@ class TextReader:
             self._more += 1
 
     def _begin(self, line: str) -> bool:
-        """Begins a part if the line is a title."""
+        """Starts a part if the line is a title."""
         match = _TITLE.match(line)
         if match is None or match.lastgroup is None:
             return False
@@ -173,7 +173,7 @@ class TextReader:
         return True
 
     def _restart(self, name: str, line: str) -> None:
-        """A log may hold several runs: the last one counts."""
+        """A log may contain several runs: the last one is used."""
         if {"pools": self._pools, "epochs": self._epochs, "times": self._run}.get(name):
             self._note(f"a second part '{name}' replaces the first one", line)
             if name == "pools":

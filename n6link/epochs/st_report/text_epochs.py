@@ -1,4 +1,4 @@
-"""The epochs in a text: rows, and the totals that are announced before them.
+"""The epochs in a text: rows, and the totals before them.
 
 Forms that differ between versions::
 
@@ -11,8 +11,8 @@ Forms that differ between versions::
     | epoch_65          | Hybrid |      Split             |
     | <no executed epochs> |  EC  |                       |                   a blob whose epochs were all removed
 
-What is announced wins over what the rows say, because the range of a blob also covers the numbers of epochs that were removed. That the
-rows agree with it is checked.
+The totals have priority over the rows, because the range of a blob includes the numbers of removed epochs. Contradictions between
+rows and totals are reported.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ KINDS: Final = {
     "EXTRA": EpochKind.EXTRA,
     "EXTRA HW": EpochKind.EXTRA,
 }
-"""Words for kinds, in upper case."""
+"""Kinds by their text, in upper case."""
 
 _EPOCHS_2: Final = re.compile(r"\s*Total number of epochs:\s*(\d{1,9}) of which (\d{1,9}) implemented in software")
 _EPOCHS_4: Final = re.compile(
@@ -67,7 +67,7 @@ class EpochsPart:
         return bool(self._rows)
 
     def read(self, line: str) -> bool | str:
-        """Reads a line: whether it was understood, or a sentence on what is wrong with it."""
+        """Reads a line: whether it was understood, or a sentence about the error in it."""
         if match := _ROW_2.match(line) or _ROW_4.match(line):
             kind = KINDS.get(match["kind"].upper())
             return kind is not None and self._add(match, kind, listed_singly=match.re is _ROW_2)
@@ -80,7 +80,7 @@ class EpochsPart:
         return match is not None or line.lstrip("| ").startswith("epoch ID")
 
     def _add(self, match: re.Match[str], kind: EpochKind, *, listed_singly: bool) -> bool | str:
-        """Adds an epoch; neighbouring EC epochs that are listed one by one are taken as one blob."""
+        """Adds an epoch; consecutive EC epochs that are listed one by one become one blob."""
         self._blobs += kind is EpochKind.EC
         if match["first"] is None:
             self._empty.append(len(self._rows))
@@ -90,7 +90,7 @@ class EpochsPart:
         if last < first:
             return False
         if before and first <= before.last:
-            return "an epoch comes twice, or out of order, and was left out"
+            return "an epoch is listed twice or out of order, and was ignored"
         if before and before.kind is kind is EpochKind.EC and listed_singly and first == before.last + 1:
             self._rows[-1] = replace(before, last=last)
         else:
@@ -98,7 +98,7 @@ class EpochsPart:
         return True
 
     def table(self) -> EpochTable | None:
-        """The table of the rows, with the epochs that are announced."""
+        """The table of the rows, with the announced number of epochs."""
         if not self._rows:
             return None
         listed = EpochTable.from_blocks(self._blocks())
@@ -108,7 +108,7 @@ class EpochsPart:
         return replace(listed, totals=None if as_numbered else counts, unlisted=unlisted)
 
     def _blocks(self) -> Iterator[EpochBlock]:
-        """The rows, and blobs without epochs where there are numbers left for them."""
+        """The rows, and blobs without epochs if there are unused numbers for them."""
         for index, row in enumerate(self._rows):
             before = self._rows[index - 1].last if index else 0
             if index in self._empty and row.first > before + 1:
@@ -116,7 +116,7 @@ class EpochsPart:
             yield row
 
     def _counts(self, rows: Mapping[EpochKind, int]) -> dict[EpochKind, int]:
-        """Epochs by kind: as announced. Where only sums are, the rows say the rest, without the numbers that blobs have too many."""
+        """Epochs by kind, as announced. If only sums are announced, the rest is from the rows, without the removed numbers of blobs."""
         counts = {kind: rows[kind] for kind in FOUR}
         counts[EpochKind.SW] = self._announced.get("software", rows[EpochKind.SW])
         counts[EpochKind.HYBRID] = self._announced.get("hybrid", rows[EpochKind.HYBRID])
@@ -128,7 +128,7 @@ class EpochsPart:
         return counts
 
     def contradictions(self) -> Iterator[str]:
-        """Where the rows do not agree with what is announced."""
+        """Contradictions between the rows and the announced numbers."""
         counts = EpochTable(tuple(self._rows)).counts
         listed = {
             "software": counts[EpochKind.SW],
@@ -143,6 +143,6 @@ class EpochsPart:
         for name, announced in self._announced.items():
             if name == "blobs":
                 if announced != self._blobs:
-                    yield f"the report announces {announced} blobs, and lists {self._blobs}"
+                    yield f"the report announces {announced} blobs, but lists {self._blobs}"
             elif announced != listed[name]:
-                yield f"the report announces {announced} {_WORDS.get(name, name)}, and lists {listed[name]}"
+                yield f"the report announces {announced} {_WORDS.get(name, name)}, but lists {listed[name]}"

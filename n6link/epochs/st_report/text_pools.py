@@ -1,7 +1,7 @@
-"""The memory pools in a text: what the compiler placed where.
+"""The memory pools in a text: the placement by the compiler.
 
-Printed sizes have three decimals: those in B are exact, those in kB to a byte, those from MB on to half a kB. Where the used ranges of
-a pool are given, it is as exact as these (a range may end in up to 15 bytes of alignment), and where the sizes by section are given,
+Printed sizes have three decimals: sizes in B are exact, in kB exact to a byte, in MB and larger units to half a kB. If the text has the
+used ranges of a pool, its size is as exact as these (a range may end with up to 15 bytes of alignment). If it has the sizes by section,
 the weights are exact.
 """
 
@@ -16,7 +16,7 @@ from n6link.epochs.pools import Pool
 from n6link.epochs.st_report.numbers import NUMBER, SIZE, UNITS, in_bytes, whole
 
 MAX_ROUNDING: Final = 1024
-"""Bytes by which a size in MB may be wrong: half of the third decimal, doubled."""
+"""Maximum error of a size in MB, in bytes: half of the third decimal, doubled."""
 _ROUNDING: Final = {1: 0, 1024: 1}
 """The same by unit."""
 
@@ -63,7 +63,7 @@ class PoolsPart:
         return bool(ranges)
 
     def read_section(self, line: str) -> bool:
-        """Reads a line of the sizes by section: the weights of all pools, of which those of one may be rounded."""
+        """Reads a line of the sizes by section: the weights of all pools. With one pool, its rounded size becomes exact."""
         if match := _SECTION.match(line):
             places = [pool for pool in self.pools.values() if pool.weights]
             if len(places) == 1 and places[0].weights == places[0].used:
@@ -71,14 +71,14 @@ class PoolsPart:
         return match is not None
 
     def _set(self, name: str, used: int) -> None:
-        """Makes a rounded size exact, if that can be."""
+        """Replaces a rounded size by the exact one, if they are close enough."""
         pool = self.pools.get(name)
         if pool and abs(used - pool.used) <= self._rounding[name]:
             weights, activations = (used if part == pool.used else part for part in (pool.weights, pool.activations))
             self.pools[name] = replace(pool, used=used, weights=weights, activations=activations)
 
     def contradictions(self) -> Iterator[str]:
-        """Where the sum of the pools is not the total."""
+        """Contradictions between the sum of the pools and the total."""
         used = sum(pool.used for pool in self.pools.values())
         if self.total and abs(self.total.used - used) > MAX_ROUNDING * (len(self.pools) + 1):
-            yield f"the pools add up to {used} bytes, and the report's total is {self.total.used}"
+            yield f"the sum of the pools is {used} bytes, but the report's total is {self.total.used}"

@@ -1,4 +1,4 @@
-"""A validation in a text: where the network ran, how long it took, block by block, and how accurate it is.
+"""A validation in a text: device, times of the inference and of its blocks, and accuracy.
 
 Rows of blocks differ between versions::
 
@@ -43,15 +43,15 @@ class RunPart:
         return bool(self._blocks)
 
     def forget_blocks(self) -> None:
-        """Another run's blocks follow, whose figures of the whole inference were read already."""
+        """The blocks of another run follow; the figures of its whole inference were already read."""
         self._blocks.clear()
 
     def validation(self) -> Validation | None:
-        """What was read, None if nothing was."""
+        """The validation, or None if there is none."""
         return Validation(tuple(self._blocks), **self._run) if self._blocks or self._run.keys() - {"mode"} else None
 
     def begin(self, line: str) -> None:
-        """Reads the title: it says where the network runs."""
+        """Reads the title, which contains the place of the run."""
         if match := re.search(r"\bmode=(\w{1,20})", line):
             self._run["mode"] = match[1].upper()
 

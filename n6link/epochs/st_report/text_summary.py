@@ -1,4 +1,4 @@
-"""What a text says of the build as a whole: versions, names, sizes, and, of a network that the CPU runs, its layers by type."""
+"""Data of the whole build in a text: versions, names, sizes, and, for a network on the CPU, its layers by type."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _LAYER: Final = re.compile(
 )
 _BYTES: Final = re.compile(r"(\d[\d,]{0,19}) B\b")
 _NO_COMPILER: Final = "0.0.0-0000"
-"""What 2.0 writes in place of the compiler's version."""
+"""Written by 2.0 instead of the compiler's version."""
 _NAMES: Final = {"model_name": "network", "c_name": "name", "target/series": "series"}
 
 
 class SummaryPart:
-    """Collects what becomes a field of the report each."""
+    """Collects fields of the report."""
 
     def __init__(self) -> None:
         self.fields: Plain = {}
@@ -33,7 +33,7 @@ class SummaryPart:
         return self.fields | {"layers": self.layers, "memory": tuple(self._memory)}
 
     def set(self, name: str, value: str) -> None:
-        """Sets a field, unless it has a value: the first of several runs in a log counts."""
+        """Sets a field, unless it has a value: the first of several runs in a log is used."""
         if value:
             self.fields.setdefault(name, value)
 
@@ -59,7 +59,7 @@ class SummaryPart:
         return True
 
     def read_macc(self, line: str) -> bool:
-        """Reads the multiply-accumulates; a 0 is what the tool writes while it does not know them."""
+        """Reads the multiply-accumulates; the tool writes 0 if they are unknown."""
         match = _MACC.match(line)
         if match and whole(match[1]):
             self.fields.setdefault("macc", whole(match[1]))
@@ -72,7 +72,7 @@ class SummaryPart:
         return match is not None or line.lstrip().startswith("Compiler arguments:")
 
     def read_layer(self, line: str) -> bool:
-        """Reads a row of the table of layers; other rows continue one."""
+        """Reads a row of the table of layers; other rows continue the row before."""
         if match := _LAYER.match(line):
             known = self.layers.get(match["type"], Work(0, 0))
             self.layers[match["type"]] = Work(known.layers + 1, known.macc + whole(match["macc"]))
