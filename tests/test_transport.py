@@ -350,6 +350,17 @@ async def test_unplugging_ends_what_is_under_way(line: Line, doing: str, caplog:
     assert not caplog.records, "the event loop has nothing to complain about"
 
 
+async def test_unplugging_while_the_port_closes(line: Line, caplog: pytest.LogCaptureFixture) -> None:
+    ours = await open_stream(line.url)
+    with anyio.move_on_after(0.1):
+        await ours.send(MEGABYTE)
+    closing = asyncio.create_task(ours.aclose())  # waits for the board to read
+    await anyio.wait_all_tasks_blocked()
+    line.unplug()
+    await closing
+    assert not caplog.records
+
+
 async def test_what_had_arrived_can_be_read_after_unplugging(line: Line) -> None:
     async with await open_stream(line.url) as ours:
         await line.write(b"the last words")

@@ -56,7 +56,7 @@ _PORT: Final = re.compile(r"[/\\]|^COM\d+$", re.IGNORECASE)
 """matches names of ports, and not serial numbers"""
 
 
-class _Protocol(asyncio.Protocol):
+class PortProtocol(asyncio.Protocol):
     """The callbacks of pyserial-asyncio: collects received bytes, and stores whether more may be written."""
 
     def __init__(self) -> None:
@@ -69,22 +69,27 @@ class _Protocol(asyncio.Protocol):
         self.transport: asyncio.ReadTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Stores the transport."""
         assert isinstance(transport, asyncio.ReadTransport)
         self.transport = transport
 
     def data_received(self, data: bytes) -> None:
+        """Stores received bytes; pauses reading if they are too many."""
         self.buffer += data
         self.arrived.set()
         if self.transport and len(self.buffer) > RECEIVE_LIMIT:
             self.transport.pause_reading()
 
     def pause_writing(self) -> None:
+        """The transport's buffer is full."""
         self.writable.clear()
 
     def resume_writing(self) -> None:
+        """The transport's buffer has space."""
         self.writable.set()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """Wakes all tasks that wait."""
         self.error = exc
         self.closed.set()
         self.arrived.set()
@@ -92,7 +97,7 @@ class _Protocol(asyncio.Protocol):
 
 
 class _Transport(serial_asyncio.SerialTransport):
-    def __init__(self, loop: asyncio.AbstractEventLoop, protocol: _Protocol, device: serial.Serial) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, protocol: PortProtocol, device: serial.Serial) -> None:
         super().__init__(loop, protocol, device)
         # Its default of 1024 costs four times as many turns of the event loop.
         self._max_read_size = READ_SIZE
@@ -111,11 +116,12 @@ class SerialStream(ByteStream):
         expected: the unique id that the board must report, because the user asked for it; empty = any.
     """
 
-    def __init__(self, opened: _Opened, transport: _Transport, protocol: _Protocol) -> None:
+    def __init__(self, opened: Opened, transport: _Transport, protocol: PortProtocol) -> None:
         self.port = opened.port
         self.stable_url = opened.stable_url
         self.expected = opened.expected
         self._port = opened.path
+        self._device = opened.device
         self._transport = transport
         self._protocol = protocol
         self._closing = False
@@ -158,12 +164,13 @@ class SerialStream(ByteStream):
             if not self._protocol.closed.is_set():
                 if not self._transport.is_closing():
                     await self._drain()
-                _exclude(self._transport.serial, False)
-                self._transport.abort()
+                _exclude(self._device, False)
+                if not self._transport.is_closing():  # else the port was lost
+                    self._transport.abort()
                 await self._protocol.closed.wait()
 
     async def _drain(self) -> None:
-        port = self._transport.serial
+        port = self._device
         # An unplugged port raises OSError or termios.error; termios does not exist on all systems.
         with suppress(Exception):
             for _ in range(DRAIN_POLLS):
@@ -182,7 +189,7 @@ class SerialStream(ByteStream):
 
 
 @dataclass(frozen=True, slots=True)
-class _Opened:
+class Opened:
     """An open port: pyserial's device, and its description."""
 
     device: serial.Serial
@@ -211,7 +218,7 @@ async def open_serial(rest: str) -> SerialStream:
             f"serial port {name} requires asyncio, which pyserial-asyncio uses; with trio use tcp:, unix:, sim: or qemu:"
         ) from None
     opened = await anyio.to_thread.run_sync(_open, name, baud, "?" in rest)
-    protocol = _Protocol()
+    protocol = PortProtocol()
     return SerialStream(opened, _Transport(loop, protocol, opened.device), protocol)
 
 
@@ -234,7 +241,7 @@ def parse(rest: str) -> tuple[str, int]:
     return port, int(value)
 
 
-def _open(name: str, baud: int, with_baud: bool) -> _Opened:
+def _open(name: str, baud: int, with_baud: bool) -> Opened:
     path, expected = name, ""
     if not _PORT.search(name):
         found, expected = discovery.find(name)
@@ -250,7 +257,7 @@ def _open(name: str, baud: int, with_baud: bool) -> _Opened:
     where = os.path.realpath(path)
     port = next((port for port in devices() if os.path.realpath(port.path) == where), None)
     url = discovery.stable_url(port) if port else f"serial:{path}"
-    return _Opened(device, path, port, f"{url}?baud={baud}" if with_baud else url, expected)
+    return Opened(device, path, port, f"{url}?baud={baud}" if with_baud else url, expected)
 
 
 def _exclude(device: serial.Serial, others: bool) -> None:

@@ -1,0 +1,179 @@
+"""Serial ports: pyserial-asyncio, which n6link uses, against serialx, both as the transport of the same ``SerialStream``.
+
+``python benchmarks/serial_bench.py [--rounds N]``, with ``pip install 'serialx>=1.15'``.
+
+The line is a pseudo terminal. The other end is a process that reads and writes without an event loop. The two libraries take turns; every figure is a
+median of the rounds. *CPU* is that of this process: the other end and the kernel's part of it are not counted. A *ping* has 64 bytes each way.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import pty
+import resource
+import statistics
+import time
+import tty
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from importlib import metadata
+from typing import Any
+
+import serialx
+
+from n6link.transport.serial_port import DEFAULT_BAUD, PIECE, Opened, PortProtocol, SerialStream, open_serial
+
+MEGABYTES = 16
+PINGS = 3000
+PING = bytes(64)
+READ = 65536
+
+
+@contextmanager
+def line(peer: Callable[[int], None]) -> Iterator[str]:
+    """A port whose other end is a process that runs a function."""
+    board, port = pty.openpty()
+    tty.setraw(port)
+    child = os.fork()
+    if not child:
+        try:
+            peer(board)
+        finally:
+            os._exit(0)
+    os.close(board)
+    yield os.ttyname(port)
+    os.close(port)
+    os.waitpid(child, 0)
+
+
+def echo(board: int) -> None:
+    for _ in range(PINGS):
+        data = b""
+        while len(data) < len(PING):
+            data += os.read(board, len(PING))
+        os.write(board, data)
+    os.read(board, 1)
+
+
+def sink(board: int) -> None:
+    left = MEGABYTES << 20
+    while left:
+        left -= len(os.read(board, READ))
+    os.write(board, b"x")
+    os.read(board, 1)
+
+
+def source(board: int) -> None:
+    os.read(board, 1)  # opening a port discards what has arrived
+    left, data = MEGABYTES << 20, bytes(READ)
+    while left:
+        left -= os.write(board, data[:left])
+    os.read(board, 1)
+
+
+async def pyserial_asyncio(path: str) -> SerialStream:
+    return await open_serial(path)
+
+
+class SerialxStream(SerialStream):
+    """The same class with the other transport, and without the wait for the last bytes, which uses pyserial."""
+
+    async def aclose(self) -> None:
+        """Closes the port."""
+        self._transport.abort()
+        await self._protocol.closed.wait()
+
+
+async def with_serialx(path: str) -> SerialStream:
+    opened, protocol = await serialx.create_serial_connection(
+        asyncio.get_running_loop(), PortProtocol, path, DEFAULT_BAUD
+    )
+    assert isinstance(protocol, PortProtocol)
+    opened.set_write_buffer_limits(high=PIECE - 1, low=PIECE // 4)
+    transport: Any = opened
+    return SerialxStream(Opened(transport.serial, path, None, path, ""), transport, protocol)
+
+
+async def send(stream: SerialStream) -> list[float]:
+    await stream.send(bytes(MEGABYTES << 20))
+    await stream.receive()
+    return []
+
+
+async def receive(stream: SerialStream) -> list[float]:
+    await stream.send(b"x")
+    left = MEGABYTES << 20
+    while left:
+        left -= len(await stream.receive())
+    return []
+
+
+async def ping(stream: SerialStream) -> list[float]:
+    times = []
+    for _ in range(PINGS):
+        before, left = time.perf_counter(), len(PING)
+        await stream.send(PING)
+        while left:
+            left -= len(await stream.receive())
+        times.append(time.perf_counter() - before)
+    return times
+
+
+def cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def measure(
+    opener: Callable[[str], Awaitable[SerialStream]],
+    peer: Callable[[int], None],
+    task: Callable[[SerialStream], Awaitable[list[float]]],
+) -> tuple[float, float, list[float]]:
+    """Seconds, seconds of CPU, and the time of each ping."""
+
+    async def main() -> tuple[float, float, list[float]]:
+        stream = await opener(path)
+        wall, used = time.perf_counter(), cpu()
+        times = await task(stream)
+        figures = time.perf_counter() - wall, cpu() - used, times
+        await stream.send(b"x")
+        await stream.aclose()
+        return figures
+
+    with line(peer) as path:
+        return asyncio.run(main())
+
+
+def spread(values: list[float]) -> str:
+    low, middle, high = statistics.quantiles(values, n=4)
+    return f"{middle:.2f} ({low:.2f}-{high:.2f})"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=7)
+    rounds = parser.parse_args().rounds
+    libraries = {"pyserial-asyncio": pyserial_asyncio, f"serialx {metadata.version('serialx')}": with_serialx}
+    found: dict[str, dict[str, list[float]]] = {name: {} for name in libraries}
+    for _ in range(rounds):
+        for name, opener in libraries.items():
+            figures = found[name]
+            for label, peer, task in (("send", sink, send), ("receive", source, receive)):
+                wall, used, _ = measure(opener, peer, task)
+                figures.setdefault(f"{label} MB/s", []).append(MEGABYTES * 1.048576 / wall)
+                figures.setdefault(f"{label} CPU ms/MB", []).append(used * 1e3 / (MEGABYTES * 1.048576))
+            wall, used, times = measure(opener, echo, ping)
+            figures.setdefault("ping p50 us", []).append(statistics.median(times) * 1e6)
+            figures.setdefault("ping p99 us", []).append(statistics.quantiles(times, n=100)[98] * 1e6)
+            figures.setdefault("ping CPU us", []).append(used * 1e6 / PINGS)
+    first, second = found.values()
+    print(f"{'median (quartiles)':20}" + "".join(f"{name:>24}" for name in found) + f"{'ratio':>24}")
+    for label in first:
+        ratios = [b / a for a, b in zip(first[label], second[label], strict=True)]
+        print(f"{label:20}" + "".join(f"{spread(values):>24}" for values in (first[label], second[label], ratios)))
+
+
+if __name__ == "__main__":
+    main()
