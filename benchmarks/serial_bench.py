@@ -1,6 +1,6 @@
 """Serial ports: pyserial-asyncio, which n6link uses, against serialx, both as the transport of the same ``SerialStream``.
 
-``python benchmarks/serial_bench.py [--rounds N]``, with ``pip install 'serialx>=1.15'``.
+``python benchmarks/serial_bench.py [--rounds N]``, with ``pip install 'n6link[serialx]'``.
 
 The line is a pseudo terminal. The other end is a process that reads and writes without an event loop. The two libraries take turns; every figure is a
 median of the rounds. *CPU* is that of this process: the other end and the kernel's part of it are not counted. A *ping* has 64 bytes each way.
@@ -19,11 +19,10 @@ import tty
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from importlib import metadata
-from typing import Any
 
-import serialx
-
-from n6link.transport.serial_port import DEFAULT_BAUD, PIECE, Opened, PortProtocol, SerialStream, open_serial
+from n6link.transport import serial_pyserial, serial_serialx
+from n6link.transport.serial_port import DEFAULT_BAUD, Found, SerialStream
+from n6link.transport.serial_protocol import Library, PortProtocol
 
 MEGABYTES = 16
 PINGS = 3000
@@ -73,27 +72,10 @@ def source(board: int) -> None:
     os.read(board, 1)
 
 
-async def pyserial_asyncio(path: str) -> SerialStream:
-    return await open_serial(path)
-
-
-class SerialxStream(SerialStream):
-    """The same class with the other transport, and without the wait for the last bytes, which uses pyserial."""
-
-    async def aclose(self) -> None:
-        """Closes the port."""
-        self._transport.abort()
-        await self._protocol.closed.wait()
-
-
-async def with_serialx(path: str) -> SerialStream:
-    opened, protocol = await serialx.create_serial_connection(
-        asyncio.get_running_loop(), PortProtocol, path, DEFAULT_BAUD
-    )
-    assert isinstance(protocol, PortProtocol)
-    opened.set_write_buffer_limits(high=PIECE - 1, low=PIECE // 4)
-    transport: Any = opened
-    return SerialxStream(Opened(transport.serial, path, None, path, ""), transport, protocol)
+async def opened(library: Library, path: str) -> SerialStream:
+    protocol = PortProtocol()
+    transport, device = await library(path, DEFAULT_BAUD, protocol)
+    return SerialStream(Found(path, None, path, "", library), transport, device, protocol)
 
 
 async def send(stream: SerialStream) -> list[float]:
@@ -127,14 +109,14 @@ def cpu() -> float:
 
 
 def measure(
-    opener: Callable[[str], Awaitable[SerialStream]],
+    library: Library,
     peer: Callable[[int], None],
     task: Callable[[SerialStream], Awaitable[list[float]]],
 ) -> tuple[float, float, list[float]]:
     """Seconds, seconds of CPU, and the time of each ping."""
 
     async def main() -> tuple[float, float, list[float]]:
-        stream = await opener(path)
+        stream = await opened(library, path)
         wall, used = time.perf_counter(), cpu()
         times = await task(stream)
         figures = time.perf_counter() - wall, cpu() - used, times
@@ -155,16 +137,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7)
     rounds = parser.parse_args().rounds
-    libraries = {"pyserial-asyncio": pyserial_asyncio, f"serialx {metadata.version('serialx')}": with_serialx}
+    libraries = {
+        "pyserial-asyncio": serial_pyserial.connect,
+        f"serialx {metadata.version('serialx')}": serial_serialx.connect,
+    }
     found: dict[str, dict[str, list[float]]] = {name: {} for name in libraries}
     for _ in range(rounds):
-        for name, opener in libraries.items():
+        for name, library in libraries.items():
             figures = found[name]
             for label, peer, task in (("send", sink, send), ("receive", source, receive)):
-                wall, used, _ = measure(opener, peer, task)
+                wall, used, _ = measure(library, peer, task)
                 figures.setdefault(f"{label} MB/s", []).append(MEGABYTES * 1.048576 / wall)
                 figures.setdefault(f"{label} CPU ms/MB", []).append(used * 1e3 / (MEGABYTES * 1.048576))
-            wall, used, times = measure(opener, echo, ping)
+            wall, used, times = measure(library, echo, ping)
             figures.setdefault("ping p50 us", []).append(statistics.median(times) * 1e6)
             figures.setdefault("ping p99 us", []).append(statistics.quantiles(times, n=100)[98] * 1e6)
             figures.setdefault("ping CPU us", []).append(used * 1e6 / PINGS)

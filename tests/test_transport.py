@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import importlib.metadata
 import importlib.util
 import json
 import os
@@ -27,7 +28,7 @@ from references import DATA
 
 from n6link.device import N6Device
 from n6link.errors import BadInput, TransportError
-from n6link.transport import process, qemu, serial_port, sim
+from n6link.transport import process, qemu, serial_port, serial_protocol, serial_pyserial, serial_serialx, sim
 from n6link.transport import url as transport
 from n6link.transport.url import check_url, open_stream, register
 
@@ -246,6 +247,32 @@ async def test_no_unix_sockets_here(monkeypatch: pytest.MonkeyPatch) -> None:
 # ------------------------------------------------------------------------------------------- serial ports
 
 
+LIBRARIES = {"pyserial-asyncio": serial_pyserial.connect, "serialx": serial_serialx.connect}
+
+
+@pytest.fixture(params=LIBRARIES)
+def library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Opens ports with each library."""
+    if request.param == "serialx" and not serial_serialx.installed():
+        pytest.skip("serialx is not installed")
+    monkeypatch.setattr(serial_port, "library", lambda: LIBRARIES[request.param])
+
+
+@pytest.fixture
+def line(library: None, line: Line) -> Line:
+    """A line that is opened with each library."""
+    return line
+
+
+@pytest.mark.parametrize(("version", "usable"), [(None, False), ("1.14.9", False), ("1.15", True), ("2.0.1rc1", True)])
+def test_the_library_is_the_one_that_is_installed(
+    monkeypatch: pytest.MonkeyPatch, version: str | None, usable: bool
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: version)
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: version)
+    assert serial_port.library() is LIBRARIES["serialx" if usable else "pyserial-asyncio"]
+
+
 async def test_serial(line: Line) -> None:
     async with await open_stream(f"{line.url}?baud=115200") as ours:
         assert line.attributes()[4:6] == [termios.B115200, termios.B115200]
@@ -281,11 +308,11 @@ async def test_little_waits_in_the_process_when_the_board_does_not_read(line: Li
         kept = 0
         while await within(0.3, anyio.wait_readable(line.board)):
             kept += len(os.read(line.board, 4096))
-        assert kept <= serial_port.PIECE + 16384, "more than the stream's and the kernel's buffers was on its way"
+        assert kept <= serial_protocol.PIECE + 16384, "more than the stream's and the kernel's buffers was on its way"
 
 
 async def test_reading_is_paused_when_nobody_receives(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serial_port, "RECEIVE_LIMIT", 20_000)
+    monkeypatch.setattr(serial_protocol, "RECEIVE_LIMIT", 20_000)
     async with await open_stream(line.url) as ours:
         written = 0
         while await within(0.3, anyio.wait_writable(line.board)):
@@ -417,10 +444,10 @@ async def test_a_file_is_no_port(tmp_path: Path) -> None:
     ],
 )
 async def test_a_port_that_cannot_be_opened(monkeypatch: pytest.MonkeyPatch, exc: Exception, says: str) -> None:
-    def refuse(*_: object, **__: object) -> None:
+    async def refuse(*_: object) -> None:
         raise exc
 
-    monkeypatch.setattr(serial, "Serial", refuse)
+    monkeypatch.setattr(serial_port, "library", lambda: refuse)
     with pytest.raises(TransportError) as error:
         await open_stream("serial:COM3")
     assert says in str(error.value) and "COM3" in str(error.value)
@@ -429,11 +456,12 @@ async def test_a_port_that_cannot_be_opened(monkeypatch: pytest.MonkeyPatch, exc
 async def test_a_port_is_asked_for_low_latency(monkeypatch: pytest.MonkeyPatch, line: Line) -> None:
     asked = []
     monkeypatch.setattr(serial.Serial, "set_low_latency_mode", lambda self, on: asked.append(on))
+    monkeypatch.setattr(serial_port, "library", lambda: serial_pyserial.connect)
     async with await open_stream(line.url):
         assert asked == [True]
 
 
-async def test_the_virtual_board_behind_a_serial_port() -> None:
+async def test_the_virtual_board_behind_a_serial_port(library: None) -> None:
     with board("--pty") as virtual:
         for _ in range(2):  # a port can be opened again
             async with N6Device(virtual.url) as dev:
@@ -443,7 +471,7 @@ async def test_the_virtual_board_behind_a_serial_port() -> None:
                     assert (output == second.outputs[name]).all()
 
 
-async def test_a_virtual_board_that_vanishes_from_its_serial_port() -> None:
+async def test_a_virtual_board_that_vanishes_from_its_serial_port(library: None) -> None:
     with board("--pty", "--baud", "19200") as virtual:
         async with N6Device(virtual.url) as dev:
             network = dev["reference"]

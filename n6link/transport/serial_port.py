@@ -1,4 +1,4 @@
-"""``serial:`` opens a serial port with pyserial-asyncio, for exclusive use.
+"""``serial:`` opens a serial port for exclusive use, with pyserial-asyncio, or with serialx if that is installed.
 
 ::
 
@@ -8,15 +8,13 @@
 A name without a slash, other than COM and a number, is a NUMBER; upper and lower case are equal. A lock (flock) excludes programs that also
 use one, and the exclusive mode of the port (TIOCEXCL) excludes all other programs without root rights.
 
-The transport of pyserial-asyncio is used with a separate protocol class, and these properties of it are changed:
+Both libraries give an asyncio transport; this module adds:
 
-* Its write buffer is not limited. ``send`` passes small pieces and waits until they are almost written. An urgent frame therefore does
+* Their write buffers are not limited. ``send`` passes small pieces and waits until they are almost written. An urgent frame therefore does
   not wait for a whole tensor, and the caller's buffer is free when ``send`` returns.
-* Its read buffer is not limited. Reading is paused while more than a megabyte waits for ``receive``.
-* When it is closed, it waits without limit for the last byte, and blocks the event loop. ``aclose`` waits a limited time for the port
-  to drain and then clears the driver's queue, so that a board that does not read cannot block the program.
-* It reads only one kilobyte per call, and when a port is unplugged it logs a traceback. This module reads more, and does not log.
-* Opening and configuring a port takes milliseconds: this is done in a thread.
+* The read buffer is not limited. Reading is paused while more than a megabyte waits for ``receive``.
+* ``aclose`` waits a limited time for the port to drain and then clears the driver's queue, so that a board that does not read cannot
+  block the program.
 """
 
 from __future__ import annotations
@@ -31,21 +29,14 @@ from typing import Final
 
 import anyio
 import anyio.to_thread
-import serial
-import serial_asyncio
 from anyio.abc import ByteStream
 
 from n6link.errors import TransportError
 from n6link.transport import discovery, rights
 from n6link.transport.ports import Port, devices
+from n6link.transport.serial_protocol import PIECE, Device, Library, PortProtocol, Transport
 
 DEFAULT_BAUD: Final = 921600
-PIECE: Final = 16 * 1024
-"""maximum number of bytes per write to the transport"""
-READ_SIZE: Final = 4096
-"""maximum number of bytes that a tty returns per read"""
-RECEIVE_LIMIT: Final = 1 << 20
-"""reading is paused if more bytes than this wait for ``receive``"""
 DRAIN_POLLS: Final = 100
 DRAIN_INTERVAL: Final = 0.0025
 """seconds between two checks of a port that is closed; DRAIN_POLLS times this is the time limit for its last bytes"""
@@ -54,57 +45,6 @@ PSEUDO_TERMINALS: Final = range(136, 144)
 """major device numbers on Linux. If a program is killed, their exclusive mode stays set until the other end is closed: it is not used"""
 _PORT: Final = re.compile(r"[/\\]|^COM\d+$", re.IGNORECASE)
 """matches names of ports, and not serial numbers"""
-
-
-class PortProtocol(asyncio.Protocol):
-    """The callbacks of pyserial-asyncio: collects received bytes, and stores whether more may be written."""
-
-    def __init__(self) -> None:
-        self.buffer = bytearray()
-        self.arrived = asyncio.Event()
-        self.writable = asyncio.Event()
-        self.writable.set()
-        self.closed = asyncio.Event()
-        self.error: Exception | None = None
-        self.transport: asyncio.ReadTransport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Stores the transport."""
-        assert isinstance(transport, asyncio.ReadTransport)
-        self.transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        """Stores received bytes; pauses reading if they are too many."""
-        self.buffer += data
-        self.arrived.set()
-        if self.transport and len(self.buffer) > RECEIVE_LIMIT:
-            self.transport.pause_reading()
-
-    def pause_writing(self) -> None:
-        """The transport's buffer is full."""
-        self.writable.clear()
-
-    def resume_writing(self) -> None:
-        """The transport's buffer has space."""
-        self.writable.set()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Wakes all tasks that wait."""
-        self.error = exc
-        self.closed.set()
-        self.arrived.set()
-        self.writable.set()
-
-
-class _Transport(serial_asyncio.SerialTransport):
-    def __init__(self, loop: asyncio.AbstractEventLoop, protocol: PortProtocol, device: serial.Serial) -> None:
-        super().__init__(loop, protocol, device)
-        # Its default of 1024 costs four times as many turns of the event loop.
-        self._max_read_size = READ_SIZE
-        self.set_write_buffer_limits(high=PIECE - 1, low=PIECE // 4)
-
-    def _fatal_error(self, exc: Exception, message: str = "") -> None:
-        self._abort(exc)  # the original also calls the event loop's exception handler, which logs a traceback
 
 
 class SerialStream(ByteStream):
@@ -116,12 +56,12 @@ class SerialStream(ByteStream):
         expected: the unique id that the board must report, because the user asked for it; empty = any.
     """
 
-    def __init__(self, opened: Opened, transport: _Transport, protocol: PortProtocol) -> None:
-        self.port = opened.port
-        self.stable_url = opened.stable_url
-        self.expected = opened.expected
-        self._port = opened.path
-        self._device = opened.device
+    def __init__(self, found: Found, transport: Transport, device: Device, protocol: PortProtocol) -> None:
+        self.port = found.port
+        self.stable_url = found.stable_url
+        self.expected = found.expected
+        self._path = found.path
+        self._device = device
         self._transport = transport
         self._protocol = protocol
         self._closing = False
@@ -134,12 +74,7 @@ class SerialStream(ByteStream):
             self._check()
             protocol.arrived.clear()
             await protocol.arrived.wait()
-        paused = len(protocol.buffer) > RECEIVE_LIMIT
-        data = bytes(memoryview(protocol.buffer)[:max_bytes])
-        del protocol.buffer[:max_bytes]
-        if paused and len(protocol.buffer) <= RECEIVE_LIMIT and not protocol.closed.is_set():
-            self._transport.resume_reading()
-        return data
+        return protocol.take(max_bytes)
 
     async def send(self, item: bytes) -> None:
         """Sends all bytes of a buffer; returns when at most a few kilobytes of it are still in this process."""
@@ -184,19 +119,19 @@ class SerialStream(ByteStream):
             raise anyio.ClosedResourceError
         if self._protocol.closed.is_set() or self._transport.is_closing():
             raise TransportError(
-                f"serial port {self._port} was lost; check the cable, then unplug and replug the board"
+                f"serial port {self._path} was lost; check the cable, then unplug and replug the board"
             ) from self._protocol.error
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
-    """An open port: pyserial's device, and its description."""
+class Found:
+    """The port that a URL names."""
 
-    device: serial.Serial
     path: str
     port: Port | None
     stable_url: str
     expected: str
+    library: Library
 
 
 async def open_serial(rest: str) -> SerialStream:
@@ -212,14 +147,26 @@ async def open_serial(rest: str) -> SerialStream:
     """
     name, baud = parse(rest)
     try:
-        loop = asyncio.get_running_loop()
+        asyncio.get_running_loop()
     except RuntimeError:
         raise TransportError(
             f"serial port {name} requires asyncio, which pyserial-asyncio uses; with trio use tcp:, unix:, sim: or qemu:"
         ) from None
-    opened = await anyio.to_thread.run_sync(_open, name, baud, "?" in rest)
+    found = await anyio.to_thread.run_sync(_find, name, f"?baud={baud}" if "?" in rest else "")
     protocol = PortProtocol()
-    return SerialStream(opened, _Transport(loop, protocol, opened.device), protocol)
+    try:
+        transport, device = await found.library(found.path, baud, protocol)
+    except Exception as exc:  # OSError, ValueError, termios.error
+        raise await anyio.to_thread.run_sync(_refusal, found.path, baud, exc) from exc
+    _exclude(device, True)
+    return SerialStream(found, transport, device, protocol)
+
+
+def library() -> Library:
+    """The library that opens ports: serialx if it is installed, else pyserial-asyncio."""
+    from n6link.transport import serial_pyserial, serial_serialx
+
+    return serial_serialx.connect if serial_serialx.installed() else serial_pyserial.connect
 
 
 def parse(rest: str) -> tuple[str, int]:
@@ -241,33 +188,25 @@ def parse(rest: str) -> tuple[str, int]:
     return port, int(value)
 
 
-def _open(name: str, baud: int, with_baud: bool) -> Opened:
+def _find(name: str, query: str) -> Found:
     path, expected = name, ""
     if not _PORT.search(name):
-        found, expected = discovery.find(name)
-        path = found.path
-    try:
-        device = serial.Serial(path, baud, timeout=0, write_timeout=0, exclusive=True)
-    except Exception as exc:  # OSError, ValueError, termios.error
-        raise _refusal(path, baud, exc) from exc
-    _exclude(device, True)
-    # Some USB adapters (FTDI) collect bytes for 16 ms; this switches it off. Most drivers and other systems do not have it.
-    with suppress(AttributeError, NotImplementedError, ValueError):
-        device.set_low_latency_mode(True)
+        board, expected = discovery.find(name)
+        path = board.path
     where = os.path.realpath(path)
     port = next((port for port in devices() if os.path.realpath(port.path) == where), None)
     url = discovery.stable_url(port) if port else f"serial:{path}"
-    return Opened(device, path, port, f"{url}?baud={baud}" if with_baud else url, expected)
+    return Found(path, port, url + query, expected, library())
 
 
-def _exclude(device: serial.Serial, others: bool) -> None:
+def _exclude(device: Device, others: bool) -> None:
     """Switches the exclusive mode of a port, if the system has one."""
     try:
         import fcntl
         import termios
     except ImportError:  # Windows: all ports are exclusive
         return
-    with suppress(OSError, serial.SerialException):  # the port was lost
+    with suppress(OSError, AssertionError):  # the port was lost; serialx asserts that it is open
         if os.major(os.fstat(device.fileno()).st_rdev) not in PSEUDO_TERMINALS:
             fcntl.ioctl(device.fileno(), termios.TIOCEXCL if others else termios.TIOCNXCL)
 
