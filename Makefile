@@ -7,11 +7,12 @@ SOURCES := $(shell find firmware -path firmware/test -prune -o -type f \( -name 
 # Options of pytest, such as TESTS='tests/test_link.py -x'.
 TESTS ?=
 
-.PHONY: help demo check lint-c test simulate sanitize coverage ci hooks fresh release gen format bench firmware emulate clean
+.PHONY: help demo check lint-c test simulate verify sanitize coverage ci hooks fresh release gen format bench firmware emulate clean
 help:
 	@echo 'make demo      run a network on a photograph, on the virtual board'
 	@echo 'make test      run all tests; make test TESTS=tests/test_link.py: some of them'
 	@echo 'make simulate  test the link on a faulty line, in virtual time: SEEDS=FIRST:LAST [KIND=] [WORKLOAD=] [CONFIG=] [JOBS=]'
+	@echo 'make verify    check the model of the transfer with spin: RUNS=, or all'
 	@echo 'make check     check style, types, generated files, C code'
 	@echo 'make lint-c    only clang-tidy and the analyzer of GCC on the C code; a part of make check'
 	@echo 'make sanitize  run the end-to-end tests with sanitizers in the virtual board'
@@ -61,6 +62,11 @@ SEEDS ?= 0:1000
 JOBS ?= 1
 simulate: need-test $(VENV)/.dev
 	PYTHONPATH=tests $(BIN)/python -m simulation $(SEEDS) --kind "$(KIND)" --workload "$(WORKLOAD)" --config "$(CONFIG)" --jobs $(JOBS)
+
+# The model of the transfer: make verify RUNS='sizes cuts' for some of its runs.
+RUNS ?=
+verify: need-test $(VENV)/.dev
+	$(BIN)/python tests/verify.py $(RUNS)
 
 check: need-check $(VENV)/.dev lint-c
 	$(BIN)/ruff check
