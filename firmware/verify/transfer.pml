@@ -1,30 +1,35 @@
 /*
- * transfer.pml - inferences over a faulty line, as a model that spin checks: `make verify`.
+ * transfer.pml - a model of uploads, inferences and sessions on a faulty line. `make verify` has spin search all its states.
  *
- * Two hosts' worth of detail are left out: bytes and their checksums, and time. A frame arrives, is lost, arrives damaged (a chunk
- * whose headers are good) or arrives twice; a line is ordered. Positions count chunks and wrap. What is left is what can go wrong:
- * who waits for what, who asks again, who may send, and what runs.
+ * The model leaves out bytes, checksums and durations. A frame arrives, is lost, arrives twice, or (DATA) arrives with good headers
+ * and damaged bytes. The order of frames does not change. Positions count chunks and wrap. The model contains who waits for what,
+ * who repeats what, who may send, and what runs.
  *
- *     process   is                                                          in protocol.md   in the code
- *     Host...                   the exchanges, the receiver and the sender  3 to 7           link/link.py, receiver.py, sender.py
- *     Timer     the time-outs of one upload and its INFER                   3, 6, 9          link/retry.py
- *     Prober    the time-outs of what waits for credits                     5                link/retry.py
- *     Device...                 slots, keys, results, credits               4 to 7           core/uploads, queue, results
- *     Line      a connection that is cut, and resumed                       2                link/link.py, core/server/n6_session.c
- *     Ends      waits until every call has ended
+ *     process       is                                        section of protocol.md   source
+ *     HostTakes     the exchanges and the receiver            3, 5, 6, 7               link/link.py, link/receiver.py
+ *     HostSteers    HELLO, CREDIT and PING of the sender      2, 5                     link/sender.py
+ *     HostSends     requests and chunks of the sender         3, 4                     link/sender.py
+ *     Timer         time-outs of one upload and its INFER     3, 6, 9                  link/retry.py
+ *     Prober        time-outs of PING, HELLO and credits      3, 5                     link/retry.py
+ *     DeviceTakes   slots, keys, credits, sessions            2, 4, 5, 6               core/uploads, core/queue, core/server
+ *     DeviceWorks   runs, and chunks of results               6, 7                     core/queue, core/results
+ *     Line          a connection that is cut                  2
+ *     Ends          waits until every call has ended
  *
- * Time: a time-out is due when nothing of its exchange is on the line, waits to be sent, or is at work on the device. It takes two
- * steps (the first one says that time has passed), and progress between them takes the first one back. EARLY times a time-out fires
- * although it is not due: so requests arrive twice. Every process goes on if it can (weak fairness).
+ * Time-outs: a time-out is due if no frame of its exchange is on the line, no frame of it waits to be sent, and the device does not
+ * work for it. It has two steps: first time passes, then it fires; progress between the steps cancels the first one. EARLY
+ * time-outs fire although they are not due, so that requests arrive twice. A process that can continue does so at some time (weak
+ * fairness).
  *
- * What is checked: the assertions (nothing beyond a grant, nothing runs twice, no result is lost, no call fails), that no state is
- * a dead end, and the claims at the end. verify.py has the sizes for each run, and the rules that are known to be wrong:
+ * spin checks the assertions (nobody sends beyond a grant, nothing runs twice, no input or result is lost, no call fails), that no state
+ * is a dead end, and that every call ends. tests/verify.py has the sizes of each run. It also replaces a rule by a wrong one, and
+ * expects that spin finds the fault:
  *
- *     OLD_PROBE     credits are asked for while an upload is sent for the first time, and not for its repetitions
- *     OLD_PROGRESS  what was taken of one upload is progress of all
- *     OLD_PATIENCE  a NAK is progress, and so is an answer that says what is known
- *     OLD_RESUME    a repeated HELLO that resumes a session is taken for another one
- *     OLD_KEYS      a device does not know the keys of inferences that have ended
+ *     OLD_PROBE     the host asks for credits only until all chunks of an upload were sent once
+ *     OLD_PROGRESS  credits for one upload are progress of all uploads
+ *     OLD_PATIENCE  a NAK is progress, and so is a state of an inference that was reported before
+ *     OLD_RESUME    the device takes a repeated HELLO with RESUME for that of another session
+ *     OLD_KEYS      the device does not remember the keys of inferences that have ended
  */
 
 /* ---- sizes ---- */
@@ -59,7 +64,10 @@
 #ifndef HOPELESS
 #define HOPELESS 4 /* chunks of an upload that may be sent before that counts as no progress; Upload.hopeless */
 #endif
-/* ENDLESS: the last call is followed by another one, for ever. DEAD: any number of frames is lost. FAILING: a run may fail. */
+/*
+ * ENDLESS: the last call is followed by another one, without end. DEAD: any number of frames is lost. FAILING: a run may fail.
+ * TAKEOVER: another host may have a session while the connection is cut.
+ */
 
 #ifndef LENGTH
 #define LENGTH 5 /* frames on the line in one direction, without those of one answer */
@@ -74,11 +82,10 @@
 #define AFTER(a, b) (AHEAD(a, b) > 0 && AHEAD(a, b) < WRAP / 2)
 #define PAST(a) (((a) + 1) % WRAP)
 #define LOWEST(set) ((set) & 1 -> 0 : ((set) & 2 -> 1 : 2))
-#define BELOW(set) ((set) & 1 -> 1 : ((set) & 2 -> 3 : 7)) /* the lowest member, and all before it */
 
 /* ---- the line ---- */
 
-/* Names of the protocol; a reply has the name of its request. DAMAGED is DATA whose headers are good. */
+/* MessageType; a reply has the name of its request. DAMAGED is DATA with good headers and damaged bytes. */
 mtype = { HELLO, PING, COMMIT, INFER, RELEASE, DATA, DAMAGED, NAK, CREDIT, RESULT, ERROR };
 
 /* Type; call; chunk, set of chunks, state or limit; position or flag; which of the endless calls, modulo 2. */
@@ -297,7 +304,6 @@ inline host_takes() {
           :: which != number[call]
           :: else ->
              if
-             :: kind == COMMIT && upload[call] == ASKED && !open[call] -> upload[call] = GONE; commit[call] = 0; upload_gets_on(call)
              :: kind == COMMIT && upload[call] == ASKED -> upload[call] = GONE; commit[call] = 0; open[call] = 0; upload_gets_on(call)
              :: kind == INFER && (inference[call] == ASKED || inference[call] == ACCEPTED) ->
                 inference[call] = ACCEPTED;
@@ -420,7 +426,7 @@ end:
 #define HAS_SMALL_SECOND false
 #endif
 
-/* What keeps the line going; a sender of its own, so that it is never held up by what it is for. */
+/* A sender of its own, so that requests and chunks do not delay these frames without end. */
 active proctype HostSteers() {
 end:
     do
@@ -616,32 +622,42 @@ inline device_infers() {
     fi
 }
 
+inline clear(vacant) {
+    slot[vacant] = EMPTY; slot_number[vacant] = 1 - number[vacant]; marked[vacant] = 0; next[vacant] = 0; parked[vacant] = 0
+}
+
+/* Of an older session: its work is cancelled and not remembered, and results are kept. */
+inline new_session(ours) {
+    clear(ours);
+    sending[ours] = 0;
+    if
+    :: key[ours] == WAITING || key[ours] == QUEUED -> key[ours] = UNKNOWN
+    :: key[ours] == HOLDING -> key[ours] = CACHED
+    :: else
+    fi
+}
+
 #ifdef OLD_RESUME
 #define REPEATED false
 #else
 #define REPEATED (session == where)
 #endif
 
+/* A repetition gets the same answer again, and has the effect of a HELLO that resumes. */
 inline device_opens() {
     if
-    :: REPEATED -> put(down, HELLO, 0, resumed, where, 0) /* a repetition */
-    :: else ->
-       at = (session == what);
-       for (each : 0 .. CALLS - 1) {
-           sending[each] = 0;
-           if :: slot[each] == FILLING || !at -> slot[each] = EMPTY; slot_number[each] = 1 - number[each]; marked[each] = 0;
-                                                next[each] = 0; parked[each] = 0
-              :: else
-           fi;
-           if
-           :: !at && (key[each] == WAITING || key[each] == QUEUED) -> key[each] = UNKNOWN
-           :: !at && key[each] == HOLDING -> key[each] = CACHED
-           :: else
-           fi
-       }
-       session = where; resumed = at; consumed = 0; device_granted = WINDOW; device_position = 0; host_limit = HOST_WINDOW;
-       put(down, HELLO, 0, at, where, 0)
-    fi
+    :: !REPEATED && session != what -> /* another session */
+       for (each : 0 .. CALLS - 1) { new_session(each) }
+       resumed = 0
+    :: !REPEATED && session == what -> resumed = 1
+    :: else
+    fi;
+    for (each : 0 .. CALLS - 1) {
+        sending[each] = 0;
+        if :: slot[each] == FILLING -> clear(each) :: else fi
+    }
+    session = where; consumed = 0; device_granted = WINDOW; device_position = 0; host_limit = HOST_WINDOW;
+    put(down, HELLO, 0, resumed, where, 0)
 }
 
 inline end_key(done) {
@@ -747,15 +763,7 @@ end:
           /* Another host was there in the meantime: its session has no number of ours. */
           if
           :: session = 255;
-             for (each : 0 .. CALLS - 1) {
-                 sending[each] = 0; slot[each] = EMPTY; slot_number[each] = 1 - number[each]; marked[each] = 0; next[each] = 0;
-                 parked[each] = 0;
-                 if
-                 :: key[each] == WAITING || key[each] == QUEUED -> key[each] = UNKNOWN
-                 :: key[each] == HOLDING -> key[each] = CACHED
-                 :: else
-                 fi
-             }
+             for (each : 0 .. CALLS - 1) { new_session(each) }
              each = 0
           :: skip
           fi
@@ -773,7 +781,7 @@ end:
 #define ENDED (ended[0])
 #endif
 
-/* A state from which nothing happens is an error as long as this process waits. */
+/* While this process waits, a state from which nothing happens is an error. */
 active proctype Ends() {
     atomic {
         run Timer(0);
