@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -75,6 +76,15 @@ def no_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keeps the settings of whoever runs the tests out of them."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("N6LINK_CONFIG", str(tmp_path_factory.mktemp("settings") / "settings.toml"))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def temporary_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Programs that a test kills leave their temporary files among pytest's own, which are removed after three runs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", str(tmp_path_factory.mktemp("t")))
+        patch.setattr(tempfile, "tempdir", None)
         yield
 
 

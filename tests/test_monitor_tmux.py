@@ -195,7 +195,7 @@ def test_every_size_at_once(tmux: Tmux, virtual: Board) -> None:
         tmux.resize(width, height)
         tmux.until(lambda: filled() == (width, height))  # noqa: B023 - it is called at once
     tmux.resize(20, 5)
-    tmux.shows("connected; needs")
+    tmux.shows("connected; requires")
     tmux.resize(200, 60)
     tmux.shows("memory pools", "cancelled", "credits")
     tmux.keys("q")
