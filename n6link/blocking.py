@@ -44,9 +44,8 @@ from n6link import device as device_
 from n6link import network as network_
 from n6link.control import loop as loop_
 from n6link.control import stream as stream_
-from n6link.control.loop import HasNewest, Latest, LoopStats, Tick
+from n6link.control.loop import Latest, LoopStats, Tick
 from n6link.control.stream import StreamStats
-from n6link.control.watchdog import Watchdog
 from n6link.epochs.pools import Pool
 from n6link.epochs.timers import EpochTable
 from n6link.errors import LocalProtocolError, TransportError
@@ -188,6 +187,16 @@ def does(method: Callable[Concatenate[T, P], Made]) -> Callable[Concatenate[Bloc
             return method(self._inner, *args, **options)
 
         return self._portal.call(there)
+
+    return call
+
+
+def reads(method: Callable[Concatenate[T, P], Made]) -> Callable[Concatenate[Blocking[T], P], Made]:
+    """A plain method that any thread may call."""
+
+    @wraps(method)
+    def call(self: Blocking[T], /, *args: P.args, **options: P.kwargs) -> Made:
+        return method(self._inner, *args, **options)
 
     return call
 
@@ -470,9 +479,7 @@ class N6Device:
     events = gives(device_.N6Device.events, _block)
     loop = gives(device_.N6Device.loop, _loop)
 
-    @wraps(device_.N6Device.watchdog)
-    def watchdog(self, silence: float = 1.0, results: Mapping[HasNewest, float] | None = None) -> Watchdog:  # noqa: D102
-        return self._inner.watchdog(silence, results)
+    watchdog = reads(device_.N6Device.watchdog)
 
     @property
     def state(self) -> State:

@@ -29,7 +29,17 @@ END_TO_END: Final = [
     Path(__file__).with_name(f"test_{name}.py")
     for name in (
         *("blocking", "clock", "deadlines", "device", "e2e_reduce", "e2e_text", "e2e_vision", "hygiene"),
-        *("lifecycle", "loop", "monitor_app", "n6sim", "n6sim_networks", "network", "priorities", "stream"),
+        *(
+            "lifecycle",
+            "loop",
+            "monitor_app",
+            "n6sim",
+            "n6sim_networks",
+            "network",
+            "priorities",
+            "reconnect",
+            "stream",
+        ),
     )
 ]
 """Modules whose tests use the whole way from the Python interface to the virtual board. They have the marker e2e."""

@@ -6,7 +6,7 @@ import functools
 import inspect
 import json
 import subprocess
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -71,14 +71,15 @@ class Board:
 
 
 @contextmanager
-def board(*options: str) -> Iterator[Board]:
+def board(*options: str, networks: Sequence[str] = REFERENCE) -> Iterator[Board]:
     """Starts a virtual board.
 
     Args:
         options: of n6sim, such as ``--tcp 0``.
+        networks: that it loads.
     """
     command = [executable(), *options]
-    for network in REFERENCE:
+    for network in networks:
         command += ["--network", network]
     with subprocess.Popen([*command, "--parent-death"], stdout=subprocess.PIPE) as process:
         try:

@@ -46,7 +46,7 @@ async def _classify(
                 emit({"text": text, **asdict(found[-1])})
     if as_json:
         return
-    shown = tables.table(f"{network.name} on {dev.info.board}")
+    shown = tables.table(f"{network.name} on {network.info.device.board}")
     for column in ("label", "probability"):
         shown.add_column(column, no_wrap=True)
     shown.add_column("text", overflow="fold")

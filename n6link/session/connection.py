@@ -39,6 +39,7 @@ from n6link.session.clock import ClockMap
 from n6link.session.health import Health, Life, Vitals
 from n6link.session.inference import Job, Outcome, Runner
 from n6link.session.info import DeviceInfo, NetworkInfo
+from n6link.session.quiet import Repeats
 from n6link.session.state import AWAY, State, StateChange
 from n6link.session.stats import Stats, StatsPages
 from n6link.session.subscription import Listeners, LogRecord, Subscription
@@ -94,6 +95,7 @@ class Connection:
         self.listeners = Listeners()
         self.vitals = Vitals(heartbeat)
         self._pages = StatsPages(1)
+        self._repeats = Repeats()
         self._wanted = url
         self._wanted_cards = tuple(cards)
         self._cards: tuple[Card, ...] = ()
@@ -161,6 +163,8 @@ class Connection:
             self._change(State.CLOSED)
         if self._channel:
             await self._channel.aclose()
+        for said in self._repeats.rest():
+            _logger.info("%s: %s", self.url, said)
 
     async def restart(self) -> None:
         """Restarts the device and waits until it is there again; what was under way fails with DeviceRebooted.
@@ -294,8 +298,8 @@ class Connection:
             if self.state is State.OPEN and now - channel.heard >= self.vitals.heartbeat:
                 try:
                     await channel.ask(MessageType.PING)
-                except N6Timeout as error:  # where there is no reconnection
-                    self.listeners.fail(error)
+                except N6Timeout as error:  # without reconnection: it may speak again
+                    self.listeners.fail(error, final=False)
                 except N6Error:
                     pass
 
@@ -456,7 +460,7 @@ class Connection:
         """What came unasked, or that nothing will come any more."""
         match event:
             case N6Error():
-                self.listeners.fail(event)
+                self.listeners.fail(event, final=True)
                 if self.alive:
                     self._change(State.LOST, str(event))
             case LogLine():
@@ -468,7 +472,8 @@ class Connection:
                     self.listeners.read(reading)
 
     def _log(self, record: LogRecord) -> None:
-        _logger.log(record.level, "%s: %s", self.url, record.text)
+        if (said := self._repeats.add(record.text, ambient.monotonic())) is not None:
+            _logger.log(record.level, "%s: %s", self.url, said)
         self.listeners.log(record)
 
     # ---- clocks

@@ -51,6 +51,7 @@ class Subscription(Lifecycle, Generic[T]):
         self._items: deque[T] = deque()
         self._filled = anyio.Event()
         self._failure: N6Error | None = None
+        self._final = False
         self._open = self._opened = False
 
     async def open(self) -> Self:
@@ -87,9 +88,9 @@ class Subscription(Lifecycle, Generic[T]):
         self._items.append(item)
         self._filled.set()
 
-    def fail(self, error: N6Error) -> None:
-        """After the items that are there, the error is raised."""
-        self._failure = error
+    def fail(self, error: N6Error, *, final: bool) -> None:
+        """After the items that are there, the error is raised: once, or, if it is final, for ever."""
+        self._failure, self._final = error, final
         self._filled.set()
 
     def __aiter__(self) -> Self:
@@ -104,8 +105,9 @@ class Subscription(Lifecycle, Generic[T]):
         if not self._opened:
             raise LocalProtocolError("a subscription has to be opened: async with dev.subscribe(...) as readings")
         while not self._items:
-            if self._failure:
-                raise self._failure
+            if failure := self._failure:
+                self._failure = failure if self._final else None
+                raise failure
             if not self._open:
                 raise StopAsyncIteration
             self._filled = anyio.Event()
@@ -159,9 +161,9 @@ class Listeners:
         for events in self.events:
             events.put(change)
 
-    def fail(self, error: N6Error) -> None:
-        """Nothing will come any more, because of this."""
+    def fail(self, error: N6Error, *, final: bool) -> None:
+        """Nothing comes because of this, at present or for ever."""
         for lines in self.logs:
-            lines.fail(error)
+            lines.fail(error, final=final)
         for readings in self.stats:
-            readings.fail(error)
+            readings.fail(error, final=final)
