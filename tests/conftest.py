@@ -22,7 +22,13 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 SHARED = Path(os.environ.get("N6LINK_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 
-PROGRAMS: Final = {"gcc": "gcc", "arm_gcc": "arm-none-eabi-gcc", "qemu": "qemu-system-arm", "tmux": "tmux", "spin": "spin"}
+PROGRAMS: Final = {
+    "gcc": "gcc",
+    "arm_gcc": "arm-none-eabi-gcc",
+    "qemu": "qemu-system-arm",
+    "tmux": "tmux",
+    "spin": "spin",
+}
 """Markers of tests that need a program, and which one. The tests are skipped where it is not installed."""
 
 END_TO_END: Final = [

@@ -13,9 +13,23 @@ from n6link.link.transfer import REPEATS
 from n6link.protocol import InferState, Limit, MessageType
 
 TEXT: Final = verify.MODEL.read_text()
-ABSENT: Final = set(
-    "INFO LIST DESCRIBE CANCEL RESET LOG LOG_LEVEL SUBSCRIBE STATS RESET_STATS EPOCH_STATS RATE CHECK LEASE CLIENTS".split()
-)
+ABSENT: Final = {
+    "INFO",
+    "LIST",
+    "DESCRIBE",
+    "CANCEL",
+    "RESET",
+    "LOG",
+    "LOG_LEVEL",
+    "SUBSCRIBE",
+    "STATS",
+    "RESET_STATS",
+    "EPOCH_STATS",
+    "RATE",
+    "CHECK",
+    "LEASE",
+    "CLIENTS",
+}
 """Messages that have no part in a transfer: they are repeated until they are answered, or nobody waits for them."""
 
 

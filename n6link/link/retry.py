@@ -65,7 +65,7 @@ class Retry:
         self._link = link
         self._watches: dict[int, _Watch] = {}
         self._time: float | None = None
-        self._received = 0
+        self._received: int = 0
         self._silence = 0.0
         self._blocked = _Watch(0, 0)
 
