@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from n6link import settings
 from n6link.cli.common import FAILED, Cards, Json, Timeout, Url, connect, emit, out, start
-from n6link.registry.golden import Golden, compare, digest, likely_cause, read_golden
+
+if TYPE_CHECKING:
+    from n6link.registry.golden import Golden
 
 
 def check(
@@ -22,6 +24,8 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Run a network on its golden input and compare the outputs with the reference."""
+    from n6link.registry.golden import read_golden
+
     start(_check, network, read_golden(golden), url, cards, timeout, as_json)
 
 
@@ -33,6 +37,8 @@ async def _check(
     timeout: float,  # noqa: ASYNC109
     as_json: bool,
 ) -> None:
+    from n6link.registry.golden import compare, digest, likely_cause
+
     async with connect(url, cards, timeout) as device:
         network = device[name]
         first = await network.run(golden.inputs, outputs=list(golden.outputs), reduce=False)
