@@ -28,7 +28,16 @@ from references import DATA
 
 from n6link.device import N6Device
 from n6link.errors import BadInput, TransportError
-from n6link.transport import process, qemu, serial_port, serial_protocol, serial_pyserial, serial_serialx, sim
+from n6link.transport import (
+    interpreter,
+    process,
+    qemu,
+    serial_port,
+    serial_protocol,
+    serial_pyserial,
+    serial_serialx,
+    sim,
+)
 from n6link.transport import url as transport
 from n6link.transport.url import check_url, open_stream, register
 
@@ -691,8 +700,10 @@ def test_sim_starts_a_child_and_ends_it(backend: str, child: Callable[[str], Non
                 line += await ours.receive()
             pid, *options = json.loads(line)
             assert options[:2] == ["--litert", "/litert.so"] and options[-1] == "--parent-death"
-            assert options[2] == "--network" and options[3].startswith("movenet13=") and ".toml" in options[3]
-            assert options[4:7] == ["--baud", "115200", "--fd"]
+            assert options[2:5] == ["--python", sys.executable, "--interpreter"]
+            assert Path(options[5]) == Path(interpreter.__file__)
+            assert options[6] == "--network" and options[7].startswith("movenet13=") and ".toml" in options[7]
+            assert options[8:11] == ["--baud", "115200", "--fd"]
 
             async def check() -> None:
                 assert await receive_exactly(ours, len(MEGABYTE)) == MEGABYTE

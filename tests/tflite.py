@@ -45,7 +45,7 @@ def write_echo(
     file.write(path, pixels, floats)
 
 
-def write_growing(path: Path, *, last: bool = True) -> None:
+def write_growing(path: Path, *, last: bool = True, stored: int = 1) -> None:
     """Writes what converters make of a batch that may vary: int8 (-1, 4, 2), stored as (1, 4, 2), is added to itself.
 
     The output is stored as (1, 1, 2), but it gets its shape from operators at work: it is (1, 4, 2).
@@ -53,13 +53,14 @@ def write_growing(path: Path, *, last: bool = True) -> None:
     Args:
         path: of the file.
         last: whether an operator follows the one that gets its shape while the network runs.
+        stored: the first dimension in the stored shape of the input.
     """
     file = _File()
-    values = file.tensor(b"values", (1, 4, 2), "INT8", signature=(-1, 4, 2))
+    values = file.tensor(b"values", (stored, 4, 2), "INT8", signature=(-1, 4, 2))
     shape = file.tensor(b"shape", (3,), "INT32")
     order = file.tensor(b"order", (3,), "INT32", data=np.arange(3, dtype=np.int32))
     gathered = file.tensor(b"gathered", (3,), "INT32")
-    total = file.tensor(b"total", (1, 4, 2), "INT8", signature=(-1, 4, 2))
+    total = file.tensor(b"total", (stored, 4, 2), "INT8", signature=(-1, 4, 2))
     ends = [file.tensor(name, (1, 1, 2), "INT8", signature=(-1, -1, 2)) for name in (b"reshaped", b"result")]
     schema = file.schema
     file.layer("ADD", 2, [values, values], total, "AddOptions", schema.AddOptionsT())
@@ -131,25 +132,57 @@ def write_state(path: Path) -> None:
     file.write(path, value, result)
 
 
-def write_copies(path: Path, names: Sequence[bytes], *, scalar: bool = False) -> None:
+def write_remainder(path: Path) -> None:
+    """Writes a network that gives 7 % x of an int32 x; it fails for 0."""
+    file = _File()
+    seven = file.tensor(b"seven", (1,), "INT32", data=np.array([7], np.int32))
+    divisor, rest = (file.tensor(name, (1,), "INT32") for name in (b"divisor", b"rest"))
+    file.layer("FLOOR_MOD", 1, [seven, divisor], rest, "FloorModOptions", file.schema.FloorModOptionsT())
+    file.write(path, divisor, rest)
+
+
+def write_copies(
+    path: Path,
+    names: Sequence[bytes],
+    *,
+    scalar: bool = False,
+    dtype: str = "INT8",
+    scales: Sequence[float] = (),
+    signature: Sequence[bytes | None] = (),
+) -> None:
     """Writes a network that gives its input back once for each name: int8 (2, 3) becomes (1, 6), (1, 6, 1), and so on.
 
     Args:
         path: of the file.
         names: of the outputs.
         scalar: one value without dimensions instead, of each output.
+        dtype: of all values.
+        scales: one for each channel of the input, whose zero points are 0, 1, 2; none = one scale, 1, for all.
+        signature: names of the input and the outputs in a signature, where the last output may have several; LiteRT's
+            CompiledModel crashes if one is None.
     """
     file = _File()
-    source = file.tensor(b"values", (1,) if scalar else (2, 3), "INT8")
+    source = file.tensor(b"values", (1,) if scalar else (2, 3), dtype, scales or 1.0, range(3) if scales else 0)
     results = []
     for index, name in enumerate(names):
         shape = () if scalar else (1, 6, *[1] * index)
         wanted = file.tensor(b"shape", (len(shape),), "INT32", data=np.array(shape, np.int32))
-        results.append(file.tensor(name, shape, "INT8"))
+        results.append(file.tensor(name, shape, dtype))
         options = file.schema.ReshapeOptionsT()
         options.newShape = list(shape)
         file.layer("RESHAPE", 1, [source, wanted], results[-1], "ReshapeOptions", options)
-    file.write(path, source, *results)
+    file.ends(source, *results)
+    if signature:
+        file.signature(signature[:1], signature[1:])
+    file.save(path)
+
+
+def write_unquantized(path: Path) -> None:
+    """Writes a network that adds int8 values without scales, on which LiteRT crashes."""
+    file = _File()
+    values, total = (file.tensor(name, (1, 4), "INT8", None) for name in (b"values", b"total"))
+    file.layer("ADD", 2, [values, values], total, "AddOptions", file.schema.AddOptionsT())
+    file.write(path, values, total)
 
 
 class _File:
@@ -177,8 +210,8 @@ class _File:
         name: bytes,
         shape: Sequence[int],
         dtype: str,
-        scale: float | None = 1.0,
-        zero_point: int = 0,
+        scale: float | Sequence[float] | None = 1.0,
+        zero_point: int | Sequence[int] = 0,
         data: NDArray[Any] | None = None,
         signature: Sequence[int] | None = None,
         variable: bool = False,
@@ -194,8 +227,9 @@ class _File:
             self._model.buffers[-1].data = data.reshape(-1).view(np.uint8)
         if scale is not None and dtype != "INT32":
             made.quantization = self.schema.QuantizationParametersT()
-            made.quantization.scale = np.array([scale], np.float32)
-            made.quantization.zeroPoint = np.array([zero_point], np.int64)
+            made.quantization.scale = np.array(scale, np.float32, ndmin=1)
+            made.quantization.zeroPoint = np.array(zero_point, np.int64, ndmin=1)
+            made.quantization.quantizedDimension = len(shape) - 1 if len(made.quantization.scale) > 1 else 0
         self._graph.tensors.append(made)
         return len(self._graph.tensors) - 1
 
@@ -223,6 +257,21 @@ class _File:
     def write(self, path: Path, source: int, *results: int) -> None:
         self.ends(source, *results)
         self.save(path)
+
+    def signature(self, inputs: Sequence[bytes | None], outputs: Sequence[bytes | None]) -> None:
+        """A signature; names that are left over are those of the last tensor."""
+        made = self.schema.SignatureDefT()
+        made.signatureKey, made.subgraphIndex = b"serving_default", 0
+        made.inputs, made.outputs = (
+            [self._entry(name, tensors[min(index, len(tensors) - 1)]) for index, name in enumerate(names)]
+            for names, tensors in ((inputs, self._graph.inputs), (outputs, self._graph.outputs))
+        )
+        self._model.signatureDefs = [made]
+
+    def _entry(self, name: bytes | None, tensor: int) -> object:
+        entry = self.schema.TensorMapT()
+        entry.name, entry.tensorIndex = name, tensor
+        return entry
 
     def ends(self, source: int, *results: int) -> None:
         self._graph.inputs, self._graph.outputs = [source], list(results)

@@ -143,7 +143,9 @@ def check_board(kind: str, image: Image, networks: list[str], weights: list[tupl
             board = made(flash=flash)
             with served(board) as url:
                 value, error = guarded(lambda: inference(url, names[-1], 3))
-            report.check(f"flash {what}", "weights" in error, error or "the inference succeeds")
+                with N6Device(url, timeout=TIMEOUT) as device:
+                    runtime = device.info.runtime
+            report.check(f"flash {what}", "NOT_READY" in error and "weights" in runtime, f"{runtime}; {error}")
     board = made(fuses=0)
     with served(board) as url, N6Device(url, timeout=TIMEOUT) as device:
         runtime = device.info.runtime

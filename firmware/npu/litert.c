@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "litert_blocks.h"
 #include "litert_load.h"
@@ -170,48 +169,6 @@ n6_npu_t n6_litert_npu(n6_litert_t *self)
 
 /* ---- loading ---- */
 
-/*
- * LiteRT's logger is set to silence, but TensorFlow Lite below it still writes to stderr while it
- * loads a network, and there alone it says what is wrong with one. hush() sends that to a file;
- * speak() ends it and takes the first error from the file.
- */
-typedef struct {
-    FILE *file;
-    int stderr_;
-} hush_t;
-
-static hush_t hush(const n6_litert_t *self)
-{
-    hush_t hushed = {.file = self->config.verbose ? NULL : tmpfile(), .stderr_ = -1};
-    fflush(stderr);
-    if (hushed.file && (hushed.stderr_ = dup(STDERR_FILENO)) >= 0) {
-        dup2(fileno(hushed.file), STDERR_FILENO);
-    }
-    return hushed;
-}
-
-static void speak(hush_t *hushed, char *error, size_t size)
-{
-    static const char mark[] = "ERROR: ";
-    char line[256];
-    fflush(stderr);
-    if (hushed->stderr_ >= 0) {
-        dup2(hushed->stderr_, STDERR_FILENO);
-        close(hushed->stderr_);
-    }
-    if (!hushed->file) {
-        return;
-    }
-    (void)fseek(hushed->file, 0, SEEK_SET);
-    while (!*error && fgets(line, sizeof(line), hushed->file)) {
-        if (!strncmp(line, mark, strlen(mark))) {
-            line[strcspn(line, "\r\n")] = '\0';
-            snprintf(error, size, "%s", line + strlen(mark));
-        }
-    }
-    fclose(hushed->file);
-}
-
 n6_litert_t *n6_litert_open(const n6_litert_config_t *config, char *error, size_t size)
 {
     n6_litert_t *self = calloc(1, sizeof(*self));
@@ -246,23 +203,22 @@ int n6_litert_add(n6_litert_t *self, const n6_litert_source_t *source, char *err
         return -1;
     }
     char clause[256] = "";
-    char reason[256] = "";
     litert_load_t load = {
         .self = &self->network[self->networks],
         .environment = self->environment,
         .source = source,
+        .python = self->config.python,
+        .script = self->config.script,
+        .client = self->config.client,
+        .verbose = self->config.verbose,
         .cancelled = cancelled,
         .context = self,
         .error = clause,
         .size = sizeof(clause),
     };
-    hush_t hushed = hush(self);
-    int bad = n6_litert_network_load(&load, &self->api);
-    speak(&hushed, reason, sizeof(reason));
-    if (bad) {
+    if (n6_litert_network_load(&load, &self->api)) {
         n6_litert_network_free(&self->network[self->networks]);
-        snprintf(error, size, "%s does not load: %s%s%s", source->path, clause, *reason ? ": " : "",
-                 reason);
+        snprintf(error, size, "%s does not load: %s", source->path, clause);
         return -1;
     }
     self->networks++;
@@ -272,6 +228,11 @@ int n6_litert_add(n6_litert_t *self, const n6_litert_source_t *source, char *err
 void n6_litert_close(n6_litert_t *self)
 {
     atomic_store_explicit(&self->cancel, true, memory_order_relaxed);
+    for (size_t i = 0; i < self->networks; i++) {
+        if (self->network[i].engine->interrupt) {
+            self->network[i].engine->interrupt(&self->network[i]);
+        }
+    }
     pthread_mutex_lock(&self->lock);
     self->quit = true;
     pthread_cond_signal(&self->changed);

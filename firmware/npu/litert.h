@@ -2,7 +2,8 @@
  * litert.h - TensorFlow Lite networks on the host, as an n6_npu_t of the core.
  *
  * LiteRT is opened from the shared library that the Python package ai-edge-litert brings; nothing
- * is linked. A network runs on a thread of its own, on one core, with XNNPACK. The core polls:
+ * is linked. A network runs on a thread of its own, on one core, with XNNPACK. One that LiteRT's
+ * CompiledModel refuses or crashes on runs in LiteRT's Interpreter, in a child process. The core polls:
  * step() says N6_NPU_WAITING until the run has ended, and wake() lets the port's main loop know
  * when to ask.
  *
@@ -29,7 +30,12 @@ typedef struct n6_litert n6_litert_t;
 
 typedef struct {
     const char *library; /* path of libLiteRt.so or .dylib */
-    bool verbose;        /* let LiteRT write to stderr while it loads */
+    /* A Python and the script that runs LiteRT's Interpreter in it, for networks that the
+     * CompiledModel does not run; NULL = there is none. */
+    const char *python;
+    const char *script;
+    int client;   /* a descriptor that the Interpreter's process must not have, or -1 */
+    bool verbose; /* let LiteRT write to stderr while it loads */
     /* The device clock, in nanoseconds. Called from the thread as well. */
     uint64_t (*now)(void *context);
     /* A run has ended. Called from the thread. */

@@ -20,9 +20,10 @@ enum {
     LRT_MIN_SEVERITY = 25,    /* tag of an environment option: what the logger leaves out */
     LRT_INTEGER = 2,          /* type of its value */
     LRT_SILENT = 4,           /* its value that leaves out everything */
-    LRT_INVALID_ARGUMENT = 1, /* a status */
-    LRT_EVENT_OPERATOR = 2,   /* types of profiler events: one of LiteRT's own kernels ran */
-    LRT_EVENT_DELEGATE = 8,   /* an operator inside of XNNPACK ran; has a duration and no start */
+    LRT_INVALID_ARGUMENT = 1, /* statuses */
+    LRT_RUNTIME_FAILURE = 3,
+    LRT_EVENT_OPERATOR = 2, /* types of profiler events: one of LiteRT's own kernels ran */
+    LRT_EVENT_DELEGATE = 8, /* an operator inside of XNNPACK ran; has a duration and no start */
 };
 
 typedef struct lrt_environment lrt_environment_t;
@@ -109,8 +110,6 @@ typedef struct {
          (lrt_compiled_t *, size_t signature, size_t index, lrt_layout_t *))                       \
     CALL(GetCompiledModelOutputTensorLayouts, int,                                                 \
          (lrt_compiled_t *, size_t signature, size_t count, lrt_layout_t *, bool allocate))        \
-    CALL(CompiledModelResizeInputTensor, int,                                                      \
-         (lrt_compiled_t *, size_t signature, size_t index, const int *shape, size_t rank))        \
     CALL(CreateTensorBufferFromHostMemory, int,                                                    \
          (const lrt_tensor_type_t *, void *memory, size_t size, void (*release)(void *),           \
           lrt_buffer_t **))                                                                        \

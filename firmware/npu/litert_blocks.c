@@ -108,6 +108,13 @@ static const char *short_name(litert_network_t *self, const char *name)
     return text;
 }
 
+static uint8_t kind_of(const litert_event_t *event)
+{
+    return event->type == LRT_EVENT_DELEGATE   ? N6_EPOCH_KIND_HW
+           : event->type == LRT_EVENT_OPERATOR ? N6_EPOCH_KIND_SW
+                                               : N6_EPOCH_KIND_HYBRID;
+}
+
 static int learn_blocks(litert_load_t *load)
 {
     litert_network_t *self = load->self;
@@ -122,7 +129,7 @@ static int learn_blocks(litert_load_t *load)
         blocks[i] = (n6_block_t){
             .first = (uint16_t)i,
             .last = (uint16_t)i,
-            .kind = self->event[i].type == LRT_EVENT_DELEGATE ? N6_EPOCH_KIND_HW : N6_EPOCH_KIND_SW,
+            .kind = kind_of(&self->event[i]),
             .operation = short_name(self, self->event[i].name),
         };
     }

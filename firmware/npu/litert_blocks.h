@@ -13,6 +13,9 @@
  * nested subgraph are part of the operator that calls them. XNNPACK's events have a duration and no
  * start: they begin where the one before ended.
  *
+ * LiteRT's Interpreter reports no operators: there the whole network is one block, which counts as
+ * HYBRID, with the time of the run on the host's clock (N6_TIMER_SOURCE_HOST_CLOCK).
+ *
  * With a block table (block_table.h) the network shows the table's blocks and pools, and the sum of
  * all events is spread over the blocks in proportion to their estimated cycles. A block without
  * an estimate counts as many average epochs as it holds. As on a board, a SW block works in its

@@ -7,6 +7,64 @@
 
 enum { NS_PER_US = 1000 };
 
+/* ---- compilation ---- */
+
+static void drop_compiled(litert_network_t *self)
+{
+    if (self->compiled) {
+        self->api->DestroyCompiledModel(self->compiled);
+        self->compiled = NULL;
+    }
+}
+
+/* LiteRT insists on somebody who frees its options. */
+static void keep_options(void *options)
+{
+    (void)options;
+}
+
+static int compile(litert_network_t *self, char *runtime_options)
+{
+    const lrt_api_t *api = self->api;
+    lrt_options_t *options = NULL;
+    lrt_opaque_options_t *opaque = NULL;
+    int status = api->CreateOptions(&options);
+    if (!status) {
+        status = api->SetOptionsHardwareAccelerators(options, LRT_CPU);
+    }
+    if (!status && runtime_options) {
+        status = api->CreateOpaqueOptions("runtime_options_string", runtime_options, keep_options,
+                                          &opaque);
+        status = status ? status : api->AddOpaqueOptions(options, opaque);
+    }
+    if (!status) {
+        status = api->CreateCompiledModel(self->environment, self->model, options, &self->compiled);
+    }
+    if (options) {
+        api->DestroyOptions(options);
+    }
+    return status;
+}
+
+/* Errors of a run are kept for _reason(). Those of a network that cannot be prepared are lost with
+ * it, so the second try has them on stderr, where litert.c looks. */
+int n6_litert_compiled_prepare(litert_network_t *self)
+{
+    static char kept[] = "enable_profiling = true\nerror_reporter_mode = 2\n";
+    const lrt_api_t *api = self->api;
+    drop_compiled(self);
+    int status = compile(self, kept);
+    if (status) {
+        compile(self, NULL);
+        return status;
+    }
+    self->stale = false;
+    status = api->CompiledModelGetProfiler(self->compiled, &self->profiler);
+    return status ? status
+                  : api->SetCompiledModelCancellationFunction(self->compiled, self->context,
+                                                              self->cancelled);
+}
+
 /* ---- runs ---- */
 
 /* Keeps the operators of the profiler's events, which hold other things as well. */
@@ -86,15 +144,23 @@ static int find_other_shape(litert_network_t *self)
     return -1;
 }
 
+/* What a run with other shapes leaves is good for no other run. */
 static int run(litert_network_t *self)
 {
-    int status = n6_litert_compiled_invoke(self, self->about.outputs);
+    int status = self->stale ? n6_litert_compiled_prepare(self) : 0;
+    if (status) {
+        self->stale = true;
+        snprintf(self->failure, sizeof(self->failure), "LiteRT cannot prepare it again");
+        return status;
+    }
+    status = n6_litert_compiled_invoke(self, self->about.outputs);
     int other = find_other_shape(self);
     if (other >= 0) {
         snprintf(self->failure, sizeof(self->failure),
                  "the shape of output %s depends on the values of the inputs",
                  self->about.output[other].name);
         status = LRT_INVALID_ARGUMENT;
+        self->stale = true;
     }
     return status;
 }
@@ -123,14 +189,6 @@ void n6_litert_compiled_drop(litert_network_t *self, int side)
     }
 }
 
-static void drop_compiled(litert_network_t *self)
-{
-    if (self->compiled) {
-        self->api->DestroyCompiledModel(self->compiled);
-        self->compiled = NULL;
-    }
-}
-
 static void end(litert_network_t *self)
 {
     n6_litert_compiled_drop(self, LITERT_INPUT);
@@ -145,57 +203,7 @@ static void end(litert_network_t *self)
     self->lrt_event_space = 0;
 }
 
-const litert_engine_t n6_litert_compiled = {
-    .run = run, .reason = n6_litert_compiled_reason, .end = end};
-
-/* ---- compilation ---- */
-
-/* LiteRT insists on somebody who frees its options. */
-static void keep_options(void *options)
-{
-    (void)options;
-}
-
-static int compile(litert_load_t *load, char *runtime_options)
-{
-    litert_network_t *self = load->self;
-    const lrt_api_t *api = self->api;
-    lrt_options_t *options = NULL;
-    lrt_opaque_options_t *opaque = NULL;
-    int status = api->CreateOptions(&options);
-    if (!status) {
-        status = api->SetOptionsHardwareAccelerators(options, LRT_CPU);
-    }
-    if (!status && runtime_options) {
-        status = api->CreateOpaqueOptions("runtime_options_string", runtime_options, keep_options,
-                                          &opaque);
-        status = status ? status : api->AddOpaqueOptions(options, opaque);
-    }
-    if (!status) {
-        status = api->CreateCompiledModel(load->environment, self->model, options, &self->compiled);
-    }
-    if (options) {
-        api->DestroyOptions(options);
-    }
-    return status;
-}
-
-/* Errors of a run are kept for _reason(). Those of a network that cannot be prepared are lost with
- * it, so the second try has them on stderr, where litert.c looks. */
-int n6_litert_compiled_prepare(litert_load_t *load)
-{
-    static char kept[] = "enable_profiling = true\nerror_reporter_mode = 2\n";
-    litert_network_t *self = load->self;
-    const lrt_api_t *api = self->api;
-    drop_compiled(self);
-    int status = compile(load, kept);
-    if (status) {
-        compile(load, NULL);
-        return n6_litert_fail(load, "LiteRT cannot prepare it (status %d)", status);
-    }
-    if (api->CompiledModelGetProfiler(self->compiled, &self->profiler) ||
-        api->SetCompiledModelCancellationFunction(self->compiled, load->context, load->cancelled)) {
-        return n6_litert_fail(load, "LiteRT does not describe it");
-    }
-    return 0;
-}
+const litert_engine_t n6_litert_compiled = {.timer_source = N6_TIMER_SOURCE_LITERT_PROFILER,
+                                            .run = run,
+                                            .reason = n6_litert_compiled_reason,
+                                            .end = end};

@@ -11,8 +11,8 @@
 
 extern const litert_engine_t n6_litert_compiled;
 
-/* Compiles load->self->model, again if need be. 0 or -1. */
-int n6_litert_compiled_prepare(litert_load_t *load);
+/* Compiles self->model, again if need be. LiteRT's status. */
+int n6_litert_compiled_prepare(litert_network_t *self);
 
 /* Runs once and keeps the events, whatever shapes the outputs get. LiteRT's status. */
 int n6_litert_compiled_invoke(litert_network_t *self, size_t outputs);

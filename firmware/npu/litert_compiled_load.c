@@ -1,6 +1,7 @@
 /* See litert_compiled_load.h. */
 #include "litert_compiled_load.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "litert_compiled.h"
@@ -13,24 +14,13 @@ enum { MAX_TRIES = 4 };
 /* The stored shape of an input. */
 static int shape_input(litert_load_t *load, litert_signature_t *file, size_t index)
 {
-    litert_network_t *self = load->self;
     litert_tensor_t *tensor = &file->tensor[LITERT_INPUT][index];
     lrt_layout_t layout = {0};
-    bool vague = false;
-    if (self->api->GetCompiledModelInputTensorLayout(self->compiled, 0, index, &layout)) {
+    if (load->self->api->GetCompiledModelInputTensorLayout(load->self->compiled, 0, index,
+                                                           &layout)) {
         return n6_litert_fail(load, "LiteRT gives no shape of input %s", tensor->name);
     }
-    for (uint32_t i = 0; i < LRT_RANK(&layout); i++) {
-        if (layout.shape[i] < 0) {
-            layout.shape[i] = 1;
-            vague = true;
-        }
-    }
     n6_litert_set_shape(tensor, &layout);
-    if (vague && self->api->CompiledModelResizeInputTensor(self->compiled, 0, index, tensor->shape,
-                                                           tensor->rank)) {
-        return n6_litert_fail(load, "LiteRT cannot resize input %s", tensor->name);
-    }
     return 0;
 }
 
@@ -119,18 +109,10 @@ static int map_memory(litert_load_t *load, litert_signature_t *file)
 
 /* ---- loading ---- */
 
-/* The profiler's names end with it. */
-static int keep_events(litert_network_t *self)
+static int prepare(litert_load_t *load)
 {
-    for (int i = 0; i < self->events; i++) {
-        self->event[i].name = n6_litert_keep_text(self, self->event[i].name);
-    }
-    return 0;
-}
-
-static int prepare_inputs(litert_load_t *load, litert_signature_t *file)
-{
-    return n6_litert_compiled_prepare(load) || shape_inputs(load, file) ? -1 : 0;
+    int status = n6_litert_compiled_prepare(load->self);
+    return status ? n6_litert_fail(load, "LiteRT cannot prepare it (status %d)", status) : 0;
 }
 
 /* The buffers of the outputs, whose sizes are what is known of them so far. */
@@ -147,29 +129,92 @@ static int guess_outputs(litert_load_t *load, litert_signature_t *file)
     return 0;
 }
 
-/* Runs on zeros. A run that meets an output of another size may write it, or fail and know the new
- * size. */
-static int try_out(litert_load_t *load, litert_signature_t *file)
+/* Runs, and finds out whether the outputs have been written. */
+static int invoke(litert_load_t *load, const litert_signature_t *file, unsigned char mark)
 {
     litert_network_t *self = load->self;
-    for (int tries = 0; tries < MAX_TRIES; tries++) {
-        if ((tries && prepare_inputs(load, file)) || guess_outputs(load, file)) {
+    const size_t count = file->count[LITERT_OUTPUT];
+    for (size_t i = 0; i < count; i++) {
+        memset(self->memory[LITERT_OUTPUT][i], mark,
+               n6_litert_bytes(&file->tensor[LITERT_OUTPUT][i]));
+    }
+    int status = n6_litert_compiled_invoke(self, count);
+    n6_litert_compiled_reason(self, self->failure, sizeof(self->failure));
+    for (size_t i = 0; !status && i < count; i++) {
+        const unsigned char *at = self->memory[LITERT_OUTPUT][i];
+        size_t left = n6_litert_bytes(&file->tensor[LITERT_OUTPUT][i]);
+        while (left && *at == mark) {
+            at++;
+            left--;
+        }
+        if (!left) {
+            snprintf(self->failure, sizeof(self->failure), "output %s is not written",
+                     file->tensor[LITERT_OUTPUT][i].name);
+            status = LRT_RUNTIME_FAILURE;
+        }
+    }
+    return status;
+}
+
+/*
+ * Runs on what is in the memory of the inputs. A run that meets an output of another size may write
+ * it, or fail and know the new size. The run after the first one counts as well: CompiledModel
+ * writes some outputs in one of them only.
+ */
+static int try_once(litert_load_t *load, litert_signature_t *file)
+{
+    bool bad = true;
+    bool changed = true;
+    for (int tries = 0; bad && changed && tries < MAX_TRIES; tries++) {
+        if ((tries && prepare(load)) || guess_outputs(load, file)) {
             return -1;
         }
-        bool bad = n6_litert_compiled_invoke(self, file->count[LITERT_OUTPUT]) != 0;
-        bool changed = false;
-        n6_litert_compiled_reason(self, self->failure, sizeof(self->failure));
+        changed = false;
+        bad = invoke(load, file, 0x55) != 0;
         if (shape_outputs(load, file, false, &changed)) {
             return -1;
         }
-        if (!bad) {
-            return keep_events(self);
+        bad = bad || changed || invoke(load, file, 0xaa) != 0;
+    }
+    return bad ? n6_litert_fail(load, "it does not run on zeros or ones: %s", load->self->failure)
+               : 0;
+}
+
+/* An integer network may divide by its input, or take a logarithm. */
+static void fill_with_ones(litert_network_t *self)
+{
+    for (size_t i = 0; i < self->about.inputs; i++) {
+        const n6_tensor_t *tensor = &self->about.input[i];
+        size_t width = tensor->size;
+        for (size_t j = 0; j < tensor->ndim; j++) {
+            width /= tensor->shape[j];
         }
-        if (!changed) {
-            break;
+        const uint64_t one = tensor->dtype == N6_DTYPE_FLOAT32   ? 0x3f800000
+                             : tensor->dtype == N6_DTYPE_FLOAT16 ? 0x3c00
+                             : tensor->dtype == N6_DTYPE_FLOAT64 ? 0x3ff0000000000000
+                                                                 : 1;
+        for (size_t at = 0; at < tensor->size; at += width) {
+            memcpy((char *)self->memory[LITERT_INPUT][i] + at, &one, width);
         }
     }
-    return n6_litert_fail(load, "it does not run on zeros: %s", self->failure);
+}
+
+static int try_out(litert_load_t *load, litert_signature_t *file)
+{
+    litert_network_t *self = load->self;
+    if (try_once(load, file)) {
+        fill_with_ones(self);
+        if (prepare(load) || try_once(load, file)) {
+            return -1;
+        }
+    }
+    if (!self->events) {
+        return n6_litert_fail(load, "LiteRT's profiler reports no operator");
+    }
+    for (int i = 0; i < self->events; i++) { /* the profiler's names end with it */
+        self->event[i].name = n6_litert_keep_text(self, self->event[i].name);
+    }
+    return 0;
 }
 
 static int read_file(litert_load_t *load, litert_signature_t *file)
@@ -180,10 +225,8 @@ static int read_file(litert_load_t *load, litert_signature_t *file)
     if (status) {
         return n6_litert_fail(load, "LiteRT cannot read it (status %d)", status);
     }
-    return n6_litert_compiled_prepare(load) || n6_litert_signature_read(load, file) ||
-                   shape_inputs(load, file)
-               ? -1
-               : 0;
+    return prepare(load) || n6_litert_signature_read(load, file) || shape_inputs(load, file) ? -1
+                                                                                             : 0;
 }
 
 int n6_litert_compiled_load(litert_load_t *load)
@@ -200,5 +243,5 @@ int n6_litert_compiled_load(litert_load_t *load)
                            file->count[LITERT_OUTPUT])) {
         return -1;
     }
-    return prepare_inputs(load, file) || make_buffers(load, file, LITERT_OUTPUT) ? -1 : 0;
+    return prepare(load) || make_buffers(load, file, LITERT_OUTPUT) ? -1 : 0;
 }

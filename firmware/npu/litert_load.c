@@ -7,6 +7,8 @@
 
 #include "litert_blocks.h"
 #include "litert_compiled_load.h"
+#include "litert_hush.h"
+#include "litert_interpreter.h"
 #include "n6_crc.h"
 
 /* LiteRT does not say why it cannot read a file; the plain cases are found here. */
@@ -40,6 +42,43 @@ static int check_file(litert_load_t *load, uint32_t *crc, uint32_t *bytes)
     return 0;
 }
 
+/* Loads it into the CompiledModel. If that cannot be, LiteRT's own words belong to the reason. */
+static int load_compiled(litert_load_t *load)
+{
+    char words[200] = "";
+    if (load->source->crashes) {
+        return n6_litert_fail(load, "LiteRT's CompiledModel crashes on it");
+    }
+    litert_hush_t hush = {.stderr_ = -1};
+    if (!load->verbose) {
+        hush = n6_litert_hush();
+    }
+    int bad = n6_litert_compiled_load(load);
+    n6_litert_speak(&hush, words, sizeof(words));
+    if (bad && *words && !strstr(load->error, words)) {
+        size_t length = strlen(load->error);
+        snprintf(load->error + length, load->size - length, ": %s", words);
+    }
+    return bad;
+}
+
+/* Loads it into an engine. The Interpreter comes second, because it does not say what it does. */
+static int load_engine(litert_load_t *load, const lrt_api_t *api)
+{
+    load->self->api = api;
+    load->self->environment = load->environment;
+    load->self->cancelled = load->cancelled;
+    load->self->context = load->context;
+    if (!load_compiled(load)) {
+        return 0;
+    }
+    if (!load->python || !load->script) {
+        return -1;
+    }
+    n6_litert_network_free(load->self);
+    return n6_litert_interpreter_load(load);
+}
+
 /* Without a block table there is one pool: the file, and the buffers of inputs and outputs. */
 static void describe_host(litert_network_t *self, uint32_t file)
 {
@@ -61,14 +100,14 @@ int n6_litert_network_load(litert_load_t *load, const lrt_api_t *api)
     size_t card = source->card ? strlen(source->card) : 0;
     uint32_t crc = 0;
     uint32_t bytes = 0;
-    *self = (litert_network_t){.api = api};
+    *self = (litert_network_t){0};
     if (check_file(load, &crc, &bytes)) {
         return -1;
     }
     if (card > UINT16_MAX) {
         return n6_litert_fail(load, "its card is longer than %d bytes", UINT16_MAX);
     }
-    if (n6_litert_compiled_load(load) || n6_litert_describe_blocks(load)) {
+    if (load_engine(load, api) || n6_litert_describe_blocks(load)) {
         return -1;
     }
     if (!about->pools) {
@@ -77,7 +116,7 @@ int n6_litert_network_load(litert_load_t *load, const lrt_api_t *api)
     about->name = n6_litert_keep_text(self, source->name);
     about->card = source->card;
     about->card_bytes = (uint16_t)card;
-    about->timer_source = N6_TIMER_SOURCE_LITERT_PROFILER;
+    about->timer_source = self->engine->timer_source;
     about->digest = n6_crc32(crc, source->card ? source->card : "", card);
     if (source->blocks) {
         about->digest = n6_crc32(about->digest, source->blocks, strlen(source->blocks));

@@ -1,7 +1,7 @@
 /*
  * litert_network.h - one .tflite file in LiteRT: what is known of it, and the memory that this
  * takes. litert_load.h makes one. An engine runs it: LiteRT's CompiledModel in this process
- * (litert_compiled.h).
+ * (litert_compiled.h), or its Interpreter in a child process (litert_interpreter.h).
  */
 #ifndef N6_LITERT_NETWORK_H
 #define N6_LITERT_NETWORK_H
@@ -22,21 +22,25 @@ enum { LITERT_MAX_TENSORS = 255, LITERT_MAX_BYTES = 0x3fffffff };
 typedef struct litert_network litert_network_t;
 
 typedef struct {
+    uint8_t timer_source; /* n6_timer_source_t */
     /* Runs once, from memory to memory. LiteRT's status, 0 = good. */
     int (*run)(litert_network_t *self);
     /* What LiteRT has to say about a run that failed. */
     void (*reason)(litert_network_t *self, char *text, size_t size);
+    /* A run that is under way shall end, because nobody will want another one. Called from another
+     * thread; NULL = load->cancelled does. */
+    void (*interrupt)(litert_network_t *self);
     /* Gives back what the engine has of it; from any state of loading. */
     void (*end)(litert_network_t *self);
 } litert_engine_t;
 
-/* An operator of the last run. */
+/* A part of the last run: an operator in the CompiledModel, the whole in the Interpreter. */
 typedef struct {
     const char *name;
     uint64_t node;
     uint64_t start_ns; /* since the begin of the run; 0 = after the one before */
     uint64_t elapsed_ns;
-    int32_t type; /* LRT_EVENT_OPERATOR or LRT_EVENT_DELEGATE */
+    int32_t type; /* LRT_EVENT_OPERATOR, LRT_EVENT_DELEGATE, or 0 */
 } litert_event_t;
 
 struct litert_network {
@@ -52,22 +56,33 @@ struct litert_network {
     void *mapped;          /* everything that n6_litert_map() gave */
 
     const lrt_api_t *api; /* of the CompiledModel */
+    lrt_environment_t *environment;
+    bool (*cancelled)(void *context); /* asked between operators: shall the run end? */
+    void *context;
     lrt_model_t *model;
     lrt_compiled_t *compiled;
     lrt_profiler_t *profiler;
     lrt_buffer_t *buffer[2][LITERT_MAX_TENSORS];
     lrt_event_t *lrt_event;
     int lrt_event_space;
-    char failure[200];
+    bool stale; /* it is to be compiled again before the next run */
+    int link;   /* of the Interpreter: a socket to the child process, while there is one */
+    long child;
+
+    char failure[200]; /* why the last run failed, if LiteRT does not keep it */
 };
 
 /* What is needed while a network is loaded. */
 typedef struct {
     litert_network_t *self;
-    lrt_environment_t *environment;
-    const n6_litert_source_t *source;
-    bool (*cancelled)(void *context); /* asked between operators: shall the run end? */
+    lrt_environment_t *environment; /* this and the next two: see litert_network_t */
+    bool (*cancelled)(void *context);
     void *context;
+    const n6_litert_source_t *source;
+    const char *python; /* runs script, which has the Interpreter; NULL = there is none */
+    const char *script;
+    int client; /* a descriptor that no child process may have, or -1 */
+    bool verbose;
     char *error; /* becomes one clause when something fails */
     size_t size;
 } litert_load_t;

@@ -1,6 +1,6 @@
-"""The wire protocol: enums and typed records, both without construct, and the schema that they come from.
+"""The protocol: enums and typed records, which do not require construct, and the schema that they are generated from.
 
-Use ``records.Infer(...).pack()`` and ``records.Nak.unpack(payload)``; a misspelt struct or field is a type error.
+Use ``records.Infer(...).pack()`` and ``records.Nak.unpack(payload)``; a type checker finds a misspelt struct or field.
 """
 
 from n6link.protocol.enums import (

@@ -1,7 +1,7 @@
-"""What the generated records are made of: bytes to values and back.
+"""Base class of the generated records: converts bytes to values and back.
 
-A record is one struct of the wire, as an immutable object with typed fields. ``struct`` and numpy do the work; construct,
-in which the schema is written, is 30 to 100 times slower. A test proves both byte-equal for every struct.
+A record is one struct of the protocol, as an immutable object with typed fields. It uses ``struct`` and numpy; construct, the
+language of the schema, is 30 to 100 times slower. A test checks that both produce the same bytes for every struct.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ Buffer: TypeAlias = bytes | bytearray | memoryview
 
 
 class Record(ABC):
-    """One struct of the wire; the subclasses in :mod:`n6link.protocol.records` are generated."""
+    """One struct of the protocol; the subclasses in :mod:`n6link.protocol.records` are generated."""
 
     __slots__: tuple[str, ...] = ()
 
     SIZE: ClassVar[int]
     """bytes"""
     BASE_SIZE: ClassVar[int]
-    """bytes of what minor 0 of the protocol has; a peer of an older minor may send no more, and the rest is 0"""
+    """bytes of the fields of minor 0; a peer with an older minor may send only these, and the rest is 0"""
     STRUCT: ClassVar[Struct]
-    """all fields, those that are reserved as padding"""
+    """all fields; reserved fields are padding"""
     DTYPE: ClassVar[np.dtype[np.void]]
     """of an element of :meth:`array`"""
 
@@ -42,7 +42,7 @@ class Record(ABC):
     @classmethod
     @abstractmethod
     def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
-        """The record at an offset; enum fields hold their enum where the value is known, else the number.
+        """The record at an offset; enum fields are the enum's member if the value is known, else the number.
 
         Raises:
             ValueError: the buffer is too short.
@@ -50,13 +50,13 @@ class Record(ABC):
 
     @classmethod
     def unpack_all(cls, buffer: Buffer, count: int, offset: int, stride: int) -> tuple[Self, ...]:
-        """Records one after the other.
+        """Consecutive records.
 
         Args:
             buffer: the bytes.
             count: number of records.
             offset: of the first one.
-            stride: bytes of one record as the sender has it.
+            stride: bytes of one record in the sender's version.
 
         Raises:
             ValueError: the buffer is too short, or the sender's records are smaller than in minor 0.
@@ -73,7 +73,7 @@ class Record(ABC):
             buffer: the bytes.
             count: number of records.
             offset: of the first one.
-            stride: bytes of one record as the sender has it.
+            stride: bytes of one record in the sender's version.
 
         Raises:
             ValueError: the buffer is too short, or the sender's records are smaller than in minor 0.
@@ -89,12 +89,12 @@ class Record(ABC):
     @classmethod
     def _check_all(cls, buffer: Buffer, count: int, offset: int, stride: int) -> None:
         if stride < cls.BASE_SIZE:
-            raise ValueError(f"records of {cls.__name__} have {cls.BASE_SIZE} bytes or more, not {stride}")
+            raise ValueError(f"records of {cls.__name__} must have {cls.BASE_SIZE} bytes or more, not {stride}")
         if offset + count * stride > len(buffer):
             there = max(len(buffer) - offset, 0)
-            raise ValueError(f"{count} {cls.__name__} of {stride} bytes do not fit the {there} bytes that are there")
+            raise ValueError(f"{count} {cls.__name__} of {stride} bytes do not fit in {there} bytes")
 
-    # The three methods that dataclass would compile for each record, which doubles the time that their import takes.
+    # dataclass would compile these three methods for each record, which doubles the import time.
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, type(self)) and self._fields() == other._fields()
@@ -110,20 +110,20 @@ class Record(ABC):
 
     @classmethod
     def _values(cls, buffer: Buffer, offset: int) -> tuple[Any, ...]:
-        """The raw values at an offset; 0 for what a sender of an older minor does not have."""
+        """The raw values at an offset; 0 for fields that a sender with an older minor does not have."""
         try:
             return cls.STRUCT.unpack_from(buffer, offset)
         except error:
             there = max(len(buffer) - offset, 0)
             if there < cls.BASE_SIZE:
-                raise ValueError(f"{cls.__name__} needs {cls.BASE_SIZE} bytes, {there} are there") from None
+                raise ValueError(f"{cls.__name__} requires {cls.BASE_SIZE} bytes, got {there}") from None
             return cls.STRUCT.unpack(bytes(buffer[offset:]).ljust(cls.SIZE, b"\0"))
 
 
 def printable(raw: Buffer) -> str:
-    r"""Text of a peer, with what a terminal would obey written out: ``\x1b`` for the byte that starts an escape sequence.
+    r"""Text of a peer; characters that a terminal would execute are escaped: ``\x1b`` for the start of an escape sequence.
 
-    Line feeds stay.
+    Line feeds are kept.
     """
     decoded = bytes(raw).decode("utf-8", "replace")
     if decoded.isprintable():
@@ -144,5 +144,5 @@ def padded(value: str | bytes, size: int) -> bytes:
     """
     raw = value.encode() if isinstance(value, str) else value
     if len(raw) > size:
-        raise ValueError(f"{value!r} is {len(raw)} bytes long; the field holds {size}")
+        raise ValueError(f"{value!r} has {len(raw)} bytes, but the field has {size}")
     return raw

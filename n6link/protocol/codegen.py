@@ -1,4 +1,4 @@
-"""Generates everything that repeats the schema: ``python -m n6link.protocol.codegen [--check]``, in a source checkout.
+"""Generates the files that depend on the schema: ``python -m n6link.protocol.codegen [--check]``, in a source checkout.
 
 ================================  =====================================================================
 file                              from
@@ -7,11 +7,11 @@ n6link/protocol/records.py        ``schema.py``: typed records, version, schema 
 firmware/core/wire/n6_protocol.h  the same: typedefs, enums, static asserts, version, schema id
 protocol.md, section 10           the same, as tables
 protocol.md, section 11           ``tests/vectors.toml``, group ``inference``: hex dump
-firmware/test/n6_vectors.h        ``tests/vectors.toml``: golden frames, typed by hand, for the C tests
+firmware/test/n6_vectors.h        ``tests/vectors.toml``: golden frames, written manually, for the C tests
 ================================  =====================================================================
 
-``--check`` writes nothing and exits with 1 if a file is stale. The package itself needs ``records.py``: change the schema,
-generate, then change the code that uses it; where a merge has left marks in ``records.py``, take either side and generate.
+``--check`` does not write files; it exits with 1 if a file is not up to date. The package itself uses ``records.py``: change the
+schema, generate, then change the code that uses it. After a merge conflict in ``records.py``, take either side and generate.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def header() -> str:
     """The text of ``n6_protocol.h``."""
     lines = [
         "/*",
-        " * n6_protocol.h - the wire, as C sees it.",
+        " * n6_protocol.h - the messages of the protocol.",
         " *",
         " * GENERATED from n6link/protocol/schema.py by codegen.py: do not edit.",
         " */",
@@ -242,7 +242,7 @@ def example() -> str:
 def _between_marks(document: str, mark: str, content: str) -> str:
     pattern = re.compile(rf"(<!-- gen:{mark} -->\n).*?(<!-- end:{mark} -->)", re.DOTALL)
     if not pattern.search(document):
-        raise SystemExit(f"protocol.md has no marks for {mark}")
+        raise SystemExit(f"protocol.md does not contain the marks for {mark}")
     return pattern.sub(lambda match: f"{match[1]}{content}\n{match[2]}", document)
 
 

@@ -20,7 +20,7 @@ _NUMPY: Final = {
     "f": "<f4",
 }
 _COLUMNS: Final = 120
-_HEAD: Final = '''"""Typed records of every struct of the wire. GENERATED from schema.py by codegen.py: do not edit."""
+_HEAD: Final = '''"""Typed records of all structs of the protocol. GENERATED from schema.py by codegen.py: do not edit."""
 
 # fmt: off
 # ruff: noqa: D102 - Record documents pack and unpack
@@ -40,10 +40,10 @@ from n6link.protocol.enums import (
 VERSION_MAJOR: Final = {major}
 VERSION_MINOR: Final = {minor}
 VERSION: Final = "{major}.{minor}"
-"""A different major is refused; the session runs at the smaller minor of both ends."""
+"""A different major is refused; the session uses the smaller minor of both sides."""
 
 SCHEMA_ID: Final = 0x{id:08x}
-"""Identifies the major: a hash of what its minor 0 defines."""
+"""Identifies the major: a hash of the definitions of its minor 0."""
 '''
 
 

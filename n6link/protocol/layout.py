@@ -1,4 +1,4 @@
-"""What the generators see of the schema: the members of each struct with their offsets, and the id of all of it."""
+"""The layout of the schema for the generators: the members of each struct with their offsets, and the schema id."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ class Member:
 
     @property
     def reserved(self) -> bool:
-        """Sent as zero and not looked at."""
+        """Whether it is sent as zero and ignored."""
         return self.name.startswith("reserved")
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """A struct as it is in memory and on the wire."""
+    """A struct in memory and on the line."""
 
     name: str
     members: tuple[Member, ...]
@@ -55,12 +55,12 @@ class Layout:
 
     @property
     def base_size(self) -> int:
-        """Bytes of what minor 0 has."""
+        """Bytes of the fields of minor 0."""
         return sum(m.size for m in self.members if not m.since)
 
 
 def members(definition: cs.Struct) -> Iterator[Member]:
-    """Walks a construct Struct.
+    """The members of a construct Struct.
 
     Raises:
         TypeError: a field is not naturally aligned, not little-endian, or of a kind that the schema's rules forbid.
@@ -73,7 +73,7 @@ def members(definition: cs.Struct) -> Iterator[Member]:
         if isinstance(inner, Since):
             since, inner = inner.minor, inner.subcon
         if since < newest:
-            raise TypeError(f"{sub.name} of minor {since} comes after a field of minor {newest}; append it")
+            raise TypeError(f"{sub.name} of minor {since} is after a field of minor {newest}; move it to the end")
         newest = since
         if isinstance(inner, cs.Array):
             count, inner = inner.count, inner.subcon
@@ -98,7 +98,7 @@ def layouts() -> dict[str, Layout]:
 
 
 def schema_id() -> int:
-    """Identifies a major: what minor 0 of it defines, without the documentation.
+    """Identifies a major: a hash of the definitions of its minor 0, without the documentation.
 
     Returns:
         First four bytes (big-endian) of the SHA-256 over names, types, offsets, enum values and message bodies.

@@ -1,4 +1,4 @@
-"""Typed records of every struct of the wire. GENERATED from schema.py by codegen.py: do not edit."""
+"""Typed records of all structs of the protocol. GENERATED from schema.py by codegen.py: do not edit."""
 
 # fmt: off
 # ruff: noqa: D102 - Record documents pack and unpack
@@ -36,10 +36,10 @@ from n6link.protocol.enums import (
 VERSION_MAJOR: Final = 2
 VERSION_MINOR: Final = 0
 VERSION: Final = "2.0"
-"""A different major is refused; the session runs at the smaller minor of both ends."""
+"""A different major is refused; the session uses the smaller minor of both sides."""
 
 SCHEMA_ID: Final = 0xf8dccfc8
-"""Identifies the major: a hash of what its minor 0 defines."""
+"""Identifies the major: a hash of the definitions of its minor 0."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -60,7 +60,7 @@ class FrameHeader(Record):
     flags: int = 0
     """Flag bits"""
     id: int = 0
-    """request or transfer this frame belongs to; ids of a session increase; 0 is for events"""
+    """id of the request or transfer; ids of a session increase; 0 is for events"""
     length: int = 0
     """bytes of payload"""
     crc: int = 0
@@ -87,7 +87,7 @@ class DataHeader(Record):
     position: int = 0
     """DATA bytes this side has sent in this session before this chunk, modulo 2^32"""
     offset: int = 0
-    """where the chunk belongs in the transfer; a multiple of the chunk size"""
+    """offset of the chunk in the transfer; a multiple of the chunk size"""
     slot: int = 0
     """host to device: input slot; device to host: 0"""
     crc: int = 0
@@ -124,17 +124,17 @@ class Hello(Record):
     head: int = 40
     """bytes of this struct: the fields start after them"""
     max_chunk: int = 0
-    """largest chunk that the host can receive or wants to send"""
+    """largest chunk that the host can receive or send"""
     window: int = 0
-    """DATA bytes that the host is ready to receive; Limit.MIN_CHUNK to Limit.MAX_WINDOW"""
+    """DATA bytes that the host can receive; Limit.MIN_CHUNK to Limit.MAX_WINDOW"""
     features: int = 0
-    """Feature bits that the host understands"""
+    """Feature bits that the host supports"""
     flags: int = 0
     """HelloFlag bits"""
     role: Role | int = Role.CONTROL
     """Role"""
     resume: int = 0
-    """HelloFlag.RESUME: nonce of the HELLO that opened or resumed the session last; else 0"""
+    """HelloFlag.RESUME: nonce of the last HELLO that opened or resumed the session; else 0"""
 
     def pack(self) -> bytes:
         return self.STRUCT.pack(
@@ -167,7 +167,7 @@ class HelloReply(Record):
     major: int = 0
     """protocol version"""
     minor: int = 0
-    """protocol version; the session runs at the smaller minor of both sides"""
+    """protocol version; the session uses the smaller minor of both sides"""
     schema: int = 0
     """SCHEMA_ID of the sender"""
     nonce: int = 0
@@ -175,9 +175,9 @@ class HelloReply(Record):
     head: int = 104
     """bytes of this struct: the fields start after them"""
     chunk: int = 0
-    """chunk size of both directions: every DATA frame except a transfer's last carries exactly this many"""
+    """chunk size of both directions: every DATA frame except a transfer's last has exactly this number of bytes"""
     window: int = 0
-    """DATA bytes that the device is ready to receive"""
+    """DATA bytes that the device can receive"""
     features: int = 0
     """Feature bits of the device"""
     flags: int = 0
@@ -187,13 +187,13 @@ class HelloReply(Record):
     results: int = 0
     """number of result buffers"""
     queue: int = 0
-    """most inferences that may wait, be queued or run at once"""
+    """maximum number of inferences that wait, are queued or run"""
     boot_nonce: int = 0
-    """random number drawn at start-up: another value means that the device was restarted"""
+    """random number created at start-up: another value means that the device was restarted"""
     tick_hz: int = 0
-    """rate of the device clock, in which all its times are given"""
+    """rate of the device clock, the unit of all its times"""
     requests: int = 0
-    """most requests that the host may have open at once"""
+    """maximum number of open requests of the host"""
     networks: int = 0
     """number of networks"""
     slot_size: int = 0
@@ -201,7 +201,7 @@ class HelloReply(Record):
     result_size: int = 0
     """bytes of a result buffer"""
     quiet_ms: int = 0
-    """milliseconds after which the device gives up a frame whose bytes stop arriving"""
+    """milliseconds without a byte after which the device aborts an unfinished frame"""
     unique_id: bytes = b"\0" * 16
     """the chip's unique id, zero padded; all zero = unknown"""
     build: str = ""
@@ -262,7 +262,7 @@ class Ping(Record):
     host_time: int = 0
     """any number; the reply repeats it"""
     position: int = 0
-    """DATA bytes sent so far in this session: what was lost before it is written off"""
+    """DATA bytes sent so far in this session: missing bytes before it are lost"""
     head: int = 16
     """bytes of this struct: any bytes may follow, and the reply repeats them"""
 
@@ -293,9 +293,9 @@ class PingReply(Record):
     limit: int = 0
     """as in Credit"""
     position: int = 0
-    """DATA bytes that the device has sent in this session: what was lost before it is written off"""
+    """DATA bytes that the device has sent in this session: missing bytes before it are lost"""
     head: int = 32
-    """bytes of this struct: the bytes that followed the Ping follow it"""
+    """bytes of this struct: the bytes after the Ping follow it"""
 
     def pack(self) -> bytes:
         return self.STRUCT.pack(self.host_time, self.device_time, self.limit, self.position, self.head)
@@ -356,7 +356,7 @@ class InfoReply(Record):
     ram_total: int = 0
     """bytes of RAM that the firmware manages"""
     ram_free: int = 0
-    """of them, free"""
+    """free bytes of this RAM"""
     temperature_dc: int = 0
     """tenths of a degree Celsius, or Limit.NO_TEMPERATURE"""
     reset_cause: ResetCause | int = ResetCause.UNKNOWN
@@ -430,7 +430,7 @@ class List(Record):
     DTYPE = np.dtype([("first", "<u2"), ("reserved", "<u2")])
 
     first: int = 0
-    """index of the first network wanted"""
+    """index of the first requested network"""
 
     def pack(self) -> bytes:
         return self.STRUCT.pack(self.first)
@@ -456,13 +456,13 @@ class NetworkRecord(Record):
     name: str = ""
     """name, UTF-8, zero padded"""
     digest: int = 0
-    """changes whenever the network or its description does"""
+    """changes if the network or its description changes"""
     input_bytes: int = 0
     """bytes of an upload: the inputs at their slot offsets"""
     output_bytes: int = 0
     """bytes of all outputs"""
     index: int = 0
-    """number by which requests name the network"""
+    """index of the network in requests"""
     blocks: int = 0
     """number of epoch blocks"""
     epochs: int = 0
@@ -478,7 +478,7 @@ class NetworkRecord(Record):
     timer_source: TimerSource | int = TimerSource.NONE
     """TimerSource of this network's epoch timers"""
     state: NetworkState | int = NetworkState.READY
-    """NetworkState; the section REASON says why it is not READY"""
+    """NetworkState; if it is not READY, the section REASON has the reason"""
     intermediates: int = 0
     """number of intermediate outputs that an inference may return"""
 
@@ -515,7 +515,7 @@ class Describe(Record):
     section: Section | int = Section.INPUTS
     """Section"""
     first: int = 0
-    """index of the first record (texts: byte) wanted"""
+    """index of the first requested record (texts: byte)"""
 
     def pack(self) -> bytes:
         return self.STRUCT.pack(self.network, self.section, self.first)
@@ -584,7 +584,7 @@ class TensorRecord(Record):
     scales: int = 0
     """number of per-channel ScaleRecords; 0 = per tensor"""
     shape: tuple[int, ...] = (0, 0, 0, 0, 0, 0)
-    """dimensions as they lie in memory, outermost first"""
+    """dimensions in memory order, outermost first"""
     size: int = 0
     """bytes"""
     offset: int = 0
@@ -596,7 +596,7 @@ class TensorRecord(Record):
     axis: int = 0
     """axis of the per-channel scales"""
     encodings: int = 0
-    """bits 1 << Encoding that an upload of this input may use; RAW always may"""
+    """bits 1 << Encoding for uploads of this input; RAW is always allowed"""
     height: int = 0
     """rows, if the tensor can be a picture; 0 = it cannot"""
     width: int = 0
@@ -665,9 +665,9 @@ class PoolRecord(Record):
     used: int = 0
     """bytes used"""
     weights: int = 0
-    """of them, weights"""
+    """bytes used for weights"""
     activations: int = 0
-    """of them, activations"""
+    """bytes used for activations"""
 
     def pack(self) -> bytes:
         return self.STRUCT.pack(padded(self.name, 24), self.base, self.total, self.used, self.weights, self.activations)
@@ -691,9 +691,9 @@ class BlockRecord(Record):
     ])
 
     estimated_npu: int = 0
-    """NPU cycles the compiler expects; 0 = unknown"""
+    """the compiler's estimate of NPU cycles; 0 = unknown"""
     estimated_total: int = 0
-    """cycles the compiler expects in all; 0 = unknown"""
+    """the compiler's estimate of all cycles; 0 = unknown"""
     first: int = 0
     """first epoch of the block"""
     last: int = 0
@@ -747,7 +747,7 @@ class Reset(Record):
     kind: ResetKind | int = ResetKind.SESSION
     """ResetKind"""
     boot_nonce: int = 0
-    """DEVICE: of the device that is meant; another one answers and does nothing. SESSION: 0"""
+    """DEVICE: the device's; if it differs, the device answers and does not restart. SESSION: 0"""
 
     def pack(self) -> bytes:
         return self.STRUCT.pack(self.kind, self.boot_nonce)
@@ -775,7 +775,7 @@ class Commit(Record):
     length: int = 0
     """bytes of the upload"""
     crc: int = 0
-    """zlib.crc32 of all of them, as they were sent"""
+    """zlib.crc32 of these bytes, as sent"""
     network: int = 0
     """index of the network"""
     slot: int = 0
@@ -807,11 +807,11 @@ class Part(Record):
     DTYPE = np.dtype([("offset", "<u4"), ("length", "<u4"), ("input", "u1"), ("encoding", "u1"), ("reserved", "<u2")])
 
     offset: int = 0
-    """where in the upload it starts"""
+    """start in the upload"""
     length: int = 0
     """its bytes"""
     input: int = 0
-    """index of the input that it is for"""
+    """index of its input"""
     encoding: Encoding | int = Encoding.RAW
     """Encoding"""
 
@@ -837,9 +837,9 @@ class Infer(Record):
     ])
 
     key: int = 0
-    """idempotency key, drawn at random: what has run under a key never runs again under it"""
+    """idempotency key, a random number: an inference with the same key does not run again"""
     upload: int = 0
-    """id of the upload whose bytes the slot must hold; not 0"""
+    """id of the upload that must be in the slot; not 0"""
     digest: int = 0
     """Commit.crc of that upload"""
     ttl_us: int = 0
@@ -849,7 +849,7 @@ class Infer(Record):
     slot: int = 0
     """input slot"""
     priority: int = 0
-    """larger runs first; equal ones: the network that ran longest ago, then in order"""
+    """larger runs first; if equal: the network that ran longest ago, then in order"""
     flags: int = 0
     """InferFlag bits"""
     returns: int = 0
@@ -899,7 +899,7 @@ class Return(Record):
     channel: int = 0
     """THRESHOLD*: index of the score channel"""
     k: int = 0
-    """TOPK: 1..MAX_TOPK; THRESHOLD*: most rows returned"""
+    """TOPK: 1..MAX_TOPK; THRESHOLD*: maximum number of returned rows"""
 
     def pack(self) -> bytes:
         return self.STRUCT.pack(
@@ -927,7 +927,7 @@ class InferReply(Record):
     state: InferState | int = InferState.WAITING
     """InferState"""
     depth: int = 0
-    """inferences queued or running, this one included"""
+    """inferences queued or running, including this one"""
 
     def pack(self) -> bytes:
         return self.STRUCT.pack(self.state, self.depth)
@@ -962,7 +962,7 @@ class Result(Record):
     length: int = 0
     """bytes of DATA that follow"""
     crc: int = 0
-    """zlib.crc32 of all of them"""
+    """zlib.crc32 of these bytes"""
     network: int = 0
     """index of the network"""
     outputs: int = 0
@@ -974,7 +974,7 @@ class Result(Record):
     head: int = 56
     """bytes of this struct: the records start after them"""
     timers_offset: int = 0
-    """where in the DATA the EpochTime records are"""
+    """offset of the EpochTime records in the DATA"""
     record: int = 16
     """bytes of one ResultRecord"""
     timer_record: int = 0
@@ -1010,11 +1010,11 @@ class ResultRecord(Record):
     reduction: Reduction | int = Reduction.RAW
     """Reduction"""
     offset: int = 0
-    """where in the DATA it is"""
+    """its offset in the DATA"""
     length: int = 0
     """its bytes"""
     count: int = 0
-    """records of a reduction, or rows that passed the threshold: may exceed what is returned"""
+    """records of a reduction, or rows that passed the threshold: may be more than the returned rows"""
 
     def pack(self) -> bytes:
         return self.STRUCT.pack(self.output, self.source, self.reduction, self.offset, self.length, self.count)
@@ -1035,13 +1035,13 @@ class EpochTime(Record):
     DTYPE = np.dtype([("start", "<u4"), ("pre", "<u4"), ("core", "<u4"), ("post", "<u4")])
 
     start: int = 0
-    """ticks >> timer_shift from Result.t_start to the begin of the block"""
+    """ticks >> timer_shift from Result.t_start to the start of the block"""
     pre: int = 0
     """preparation on the CPU, ticks >> timer_shift"""
     core: int = 0
     """from the start of the block's work to its end"""
     post: int = 0
-    """completion on the CPU; the work of a SW block is here or in core, as the runtime has it"""
+    """completion on the CPU; the work of a SW block is here or in core, depending on the runtime"""
 
     def pack(self) -> bytes:
         return self.STRUCT.pack(self.start, self.pre, self.core, self.post)
@@ -1123,7 +1123,7 @@ class CancelReply(Record):
     DTYPE = np.dtype([("found", "<u4")])
 
     found: int = 0
-    """1 if the inference was queued or running, or its result was held; 0 if it was not known"""
+    """1 if the inference was queued or running, or its result was held; 0 if it is unknown"""
 
     def pack(self) -> bytes:
         return self.STRUCT.pack(self.found)
@@ -1218,7 +1218,7 @@ class ErrorReply(Record):
     field: int = 0
     """offset of the refused field in the request's payload; Limit.NO_FIELD = none"""
     value: int = 0
-    """its value, or the number that the status names"""
+    """its value, or a number that depends on the status"""
 
     def pack(self) -> bytes:
         return self.STRUCT.pack(self.status, self.type, self.field, self.value)
@@ -1259,7 +1259,7 @@ class StatsRequest(Record):
     DTYPE = np.dtype([("first", "<u2"), ("reserved", "<u2")])
 
     first: int = 0
-    """index of the first network wanted"""
+    """index of the first requested network"""
 
     def pack(self) -> bytes:
         return self.STRUCT.pack(self.first)
@@ -1302,9 +1302,9 @@ class StatsReply(Record):
     payload_errors: int = 0
     """payloads that failed their CRC-32"""
     skipped: int = 0
-    """bytes skipped while searching a frame"""
+    """bytes skipped during the search for a frame"""
     resyncs: int = 0
-    """times a frame was searched"""
+    """number of searches for a frame"""
     naks_sent: int = 0
     """NAK frames sent"""
     naks_received: int = 0
@@ -1314,7 +1314,7 @@ class StatsReply(Record):
     duplicates: int = 0
     """chunks received again"""
     credits_used: int = 0
-    """DATA bytes sent and not yet granted again by the host"""
+    """DATA bytes that were sent and that the host has not yet granted again"""
     free_bytes: int = 0
     """bytes of input slots and result buffers that are not in use"""
     log_dropped: int = 0
@@ -1328,7 +1328,7 @@ class StatsReply(Record):
     npu_hz: int = 0
     """NPU clock"""
     refused: int = 0
-    """DATA frames that were dropped: beyond the grant, for a slot in use, or impossible"""
+    """dropped DATA frames: after the grant, for a slot in use, or impossible"""
     head: int = 112
     """bytes of this struct: the records start after them"""
     record: int = 64
@@ -1367,9 +1367,9 @@ class NetworkStats(Record):
     ])
 
     sum: int = 0
-    """ticks of all good runs"""
+    """ticks of all successful runs"""
     last: int = 0
-    """ticks of the last good run"""
+    """ticks of the last successful run"""
     min: int = 0
     """ticks of the shortest"""
     max: int = 0
@@ -1377,15 +1377,15 @@ class NetworkStats(Record):
     wait_sum: int = 0
     """ticks that the runs waited in the queue"""
     runs: int = 0
-    """inferences that ended well"""
+    """successful inferences"""
     errors: int = 0
-    """that ended in NPU_FAULT or TOO_LARGE"""
+    """inferences that ended with NPU_FAULT or TOO_LARGE"""
     cancelled: int = 0
-    """that were cancelled"""
+    """cancelled inferences"""
     late: int = 0
-    """that were dropped or stopped by their deadline"""
+    """inferences that were dropped or stopped by their deadline"""
     queued: int = 0
-    """in the queue now"""
+    """inferences in the queue now"""
     index: int = 0
     """index of the network"""
 
@@ -1412,7 +1412,7 @@ class EpochStats(Record):
     network: int = 0
     """index of the network"""
     first: int = 0
-    """first block wanted"""
+    """first requested block"""
 
     def pack(self) -> bytes:
         return self.STRUCT.pack(self.network, self.first)
@@ -1443,7 +1443,7 @@ class EpochStatsReply(Record):
     total: int = 0
     """blocks of the network"""
     runs: int = 0
-    """inferences summed up"""
+    """number of inferences in the sums"""
     head: int = 16
     """bytes of this struct: the records start after them"""
     record: int = 32
@@ -1473,9 +1473,9 @@ class BlockStats(Record):
     post: int = 0
     """sum of ticks"""
     min: int = 0
-    """ticks of the fastest pass of the whole block, at most 2^32 - 1"""
+    """ticks of the fastest run of the whole block, at most 2^32 - 1"""
     max: int = 0
-    """ticks of the slowest pass of the whole block, at most 2^32 - 1"""
+    """ticks of the slowest run of the whole block, at most 2^32 - 1"""
 
     def pack(self) -> bytes:
         return self.STRUCT.pack(self.pre, self.core, self.post, self.min, self.max)
@@ -1515,9 +1515,9 @@ class RateReply(Record):
     DTYPE = np.dtype([("baud", "<u4"), ("switch_ms", "<u4")])
 
     baud: int = 0
-    """bit rate that the device can set; 0 = none close enough"""
+    """bit rate that the device can set; 0 = none that is close enough"""
     switch_ms: int = 0
-    """milliseconds after the end of this frame at which both sides change"""
+    """milliseconds after the end of this frame; then both sides change the rate"""
 
     def pack(self) -> bytes:
         return self.STRUCT.pack(self.baud, self.switch_ms)
@@ -1586,7 +1586,7 @@ class Lease(Record):
     action: LeaseAction | int = LeaseAction.QUERY
     """LeaseAction"""
     duration_ms: int = 0
-    """for how long"""
+    """duration of the lease"""
 
     def pack(self) -> bytes:
         return self.STRUCT.pack(self.network, self.action, self.duration_ms)
@@ -1607,11 +1607,11 @@ class LeaseReply(Record):
     DTYPE = np.dtype([("remaining_ms", "<u4"), ("own", "u1"), ("reserved", "u1"), ("head", "<u2")])
 
     remaining_ms: int = 0
-    """until the lease ends; 0 = nobody holds it"""
+    """time to the end of the lease; 0 = not leased"""
     own: int = 0
-    """1 if the asking client holds it"""
+    """1 if the requesting client has the lease"""
     head: int = 8
-    """bytes of this struct: the holder's name, UTF-8, follows"""
+    """bytes of this struct: the name of the client with the lease, UTF-8, follows"""
 
     def pack(self) -> bytes:
         return self.STRUCT.pack(self.remaining_ms, self.own, self.head)
@@ -1631,7 +1631,7 @@ class Clients(Record):
     DTYPE = np.dtype([("first", "<u2"), ("reserved", "<u2")])
 
     first: int = 0
-    """index of the first client wanted"""
+    """index of the first requested client"""
 
     def pack(self) -> bytes:
         return self.STRUCT.pack(self.first)
@@ -1688,15 +1688,15 @@ class ClientRecord(Record):
     tx_bytes: int = 0
     """bytes sent to it"""
     name: str = ""
-    """as it named itself, UTF-8, zero padded"""
+    """name from its HELLO, UTF-8, zero padded"""
     id: int = 0
     """number of the client, new for each connection"""
     runs: int = 0
-    """its inferences that ended well"""
+    """its successful inferences"""
     queued: int = 0
     """its inferences that wait, are queued or run"""
     leases: int = 0
-    """networks that it has leased"""
+    """number of networks that it has leased"""
     role: Role | int = Role.CONTROL
     """Role"""
 

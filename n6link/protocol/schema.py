@@ -1,32 +1,31 @@
-"""The n6link wire protocol: the single source of truth.
+"""The n6link protocol: the only definition of its messages.
 
-Every message of the protocol is defined here, once, in construct, with its documentation; the enums, flags and limits
-that the messages refer to are in :mod:`n6link.protocol.enums`. :mod:`n6link.protocol.codegen` writes from both
+The messages are defined here in construct, with their documentation; the enums, flags and limits are in
+:mod:`n6link.protocol.enums`. :mod:`n6link.protocol.codegen` generates from both
 
-* ``records.py``: a typed record for each struct, and :data:`~n6link.protocol.records.SCHEMA_ID`, which both ends exchange
-  in HELLO, so that a host and a firmware that were built from different definitions refuse each other with a sentence
-  instead of misreading each other,
+* ``records.py``: a typed record for each struct, and :data:`~n6link.protocol.records.SCHEMA_ID`, which both sides exchange
+  in HELLO: a host and a firmware with different definitions report an error instead of reading wrong values,
 * ``firmware/core/wire/n6_protocol.h`` and the tables of ``protocol.md``.
 
 Only the generator and the tests import this module.
 
-Rules that keep the definitions portable (``layout.py`` and ``tests/test_protocol.py`` check them): little-endian,
-naturally aligned, nothing packed, every size a multiple of four and of the widest field; only integers, floats, enums,
+Rules for portable definitions (``layout.py`` and ``tests/test_protocol.py`` check them): little-endian,
+naturally aligned, not packed, every size is a multiple of four and of the widest field; only integers, floats, enums,
 fixed byte strings and fixed arrays. A message is one fixed struct, optionally followed by a *tail*: records of one fixed
-struct, bytes, UTF-8 text, or optional :data:`Field` records; a struct with a tail says in ``head`` how long it is, and in
-``record`` how long a record of the tail is, so that both may grow. There is no conditional field anywhere. A field whose name starts
-with ``reserved`` is sent as zero and not looked at; the records leave it out.
+struct, bytes, UTF-8 text, or optional :data:`Field` records. A struct with a tail contains its own size in ``head``, and the
+size of a record of the tail in ``record``, so that both may become longer. There are no conditional fields. A field whose name
+starts with ``reserved`` is sent as zero and ignored; the records do not contain it.
 
 A frame on the wire
 -------------------
 ::
 
-    FrameHeader (12 bytes, closed by its CRC-16)  payload (length bytes)  CRC-32 of the payload (absent if length is 0)
+    FrameHeader (12 bytes, ends with its CRC-16)  payload (length bytes)  CRC-32 of the payload (absent if length is 0)
 
 ``magic`` is the ASCII pair ``n6``. The CRC-16 is ``binascii.crc_hqx(header[:10], 0xFFFF)`` (CRC-16/CCITT-FALSE), the
-CRC-32 is ``zlib.crc32(payload)``. The payload of a DATA frame starts with :data:`DataHeader`, which is closed by a
-CRC-16 of its own, so that a receiver may trust the offset before the payload has arrived and put the bytes straight
-into their place.
+CRC-32 is ``zlib.crc32(payload)``. The payload of a DATA frame starts with :data:`DataHeader`, which ends with its own
+CRC-16. The offset is therefore valid before the payload has arrived, and a receiver can write the bytes directly to
+their destination.
 """
 
 from __future__ import annotations
@@ -62,8 +61,8 @@ from n6link.protocol.enums import (
 
 VERSION_MAJOR: Final = 2
 VERSION_MINOR: Final = 0
-"""A different major is refused. A minor only adds: each addition is marked with the minor that made it (``Since``,
-``Message.since``, the third value of an enum member), and the session runs at the smaller minor of both ends."""
+"""A different major is refused. A minor only adds: each addition is marked with its minor (``Since``,
+``Message.since``, the third value of an enum member), and the session uses the smaller minor of both sides."""
 
 
 # ---------------------------------------------------------------------------------------------- structs
@@ -85,7 +84,7 @@ class Text(cs.Bytes):
 
 
 class Since(cs.Subconstruct):
-    """A field that a later minor has appended to its struct."""
+    """A field that a later minor has added at the end of its struct."""
 
     def __init__(self, minor: int, subcon: cs.FormatField) -> None:
         super().__init__(subcon)
@@ -96,14 +95,14 @@ FrameHeader: Final = cs.Struct(
     "magic" / _u16 * "Limit.MAGIC",
     "type" / Coding(_u8, MessageType) * "MessageType",
     "flags" / _u8 * "Flag bits",
-    "id" / _u32 * "request or transfer this frame belongs to; ids of a session increase; 0 is for events",
+    "id" / _u32 * "id of the request or transfer; ids of a session increase; 0 is for events",
     "length" / _u16 * "bytes of payload",
     "crc" / _u16 * "CRC-16/CCITT-FALSE of the ten bytes before",
 )
 
 DataHeader: Final = cs.Struct(
     "position" / _u32 * "DATA bytes this side has sent in this session before this chunk, modulo 2^32",
-    "offset" / _u32 * "where the chunk belongs in the transfer; a multiple of the chunk size",
+    "offset" / _u32 * "offset of the chunk in the transfer; a multiple of the chunk size",
     "slot" / _u8 * "host to device: input slot; device to host: 0",
     "reserved" / _u8 * "0",
     "crc" / _u16 * "CRC-16/CCITT-FALSE of the ten bytes before",
@@ -115,37 +114,37 @@ Hello: Final = cs.Struct(
     "schema" / _u32 * "SCHEMA_ID of the sender",
     "nonce" / _u64 * "chosen by the host, new for each HELLO; the reply repeats it",
     "head" / _u16 * "bytes of this struct: the fields start after them",
-    "max_chunk" / _u16 * "largest chunk that the host can receive or wants to send",
-    "window" / _u32 * "DATA bytes that the host is ready to receive; Limit.MIN_CHUNK to Limit.MAX_WINDOW",
-    "features" / _u32 * "Feature bits that the host understands",
+    "max_chunk" / _u16 * "largest chunk that the host can receive or send",
+    "window" / _u32 * "DATA bytes that the host can receive; Limit.MIN_CHUNK to Limit.MAX_WINDOW",
+    "features" / _u32 * "Feature bits that the host supports",
     "flags" / _u8 * "HelloFlag bits",
     "role" / Coding(_u8, Role) * "Role",
     "reserved" / _u16 * "0",
-    "resume" / _u64 * "HelloFlag.RESUME: nonce of the HELLO that opened or resumed the session last; else 0",
+    "resume" / _u64 * "HelloFlag.RESUME: nonce of the last HELLO that opened or resumed the session; else 0",
 )
 
 HelloReply: Final = cs.Struct(
     "major" / _u16 * "protocol version",
-    "minor" / _u16 * "protocol version; the session runs at the smaller minor of both sides",
+    "minor" / _u16 * "protocol version; the session uses the smaller minor of both sides",
     "schema" / _u32 * "SCHEMA_ID of the sender",
     "nonce" / _u64 * "that of the Hello",
     "head" / _u16 * "bytes of this struct: the fields start after them",
     "chunk"
     / _u16
-    * "chunk size of both directions: every DATA frame except a transfer's last carries exactly this many",
-    "window" / _u32 * "DATA bytes that the device is ready to receive",
+    * "chunk size of both directions: every DATA frame except a transfer's last has exactly this number of bytes",
+    "window" / _u32 * "DATA bytes that the device can receive",
     "features" / _u32 * "Feature bits of the device",
     "flags" / _u8 * "HelloReplyFlag bits",
     "slots" / _u8 * "number of input slots",
     "results" / _u8 * "number of result buffers",
-    "queue" / _u8 * "most inferences that may wait, be queued or run at once",
-    "boot_nonce" / _u64 * "random number drawn at start-up: another value means that the device was restarted",
-    "tick_hz" / _u64 * "rate of the device clock, in which all its times are given",
-    "requests" / _u16 * "most requests that the host may have open at once",
+    "queue" / _u8 * "maximum number of inferences that wait, are queued or run",
+    "boot_nonce" / _u64 * "random number created at start-up: another value means that the device was restarted",
+    "tick_hz" / _u64 * "rate of the device clock, the unit of all its times",
+    "requests" / _u16 * "maximum number of open requests of the host",
     "networks" / _u16 * "number of networks",
     "slot_size" / _u32 * "bytes of an input slot",
     "result_size" / _u32 * "bytes of a result buffer",
-    "quiet_ms" / _u16 * "milliseconds after which the device gives up a frame whose bytes stop arriving",
+    "quiet_ms" / _u16 * "milliseconds without a byte after which the device aborts an unfinished frame",
     "reserved" / _u16 * "0",
     "unique_id" / cs.Bytes(16) * "the chip's unique id, zero padded; all zero = unknown",
     "build" / Text(24) * "build id of the firmware, UTF-8, zero padded",
@@ -158,7 +157,7 @@ Field: Final = cs.Struct(
 
 Ping: Final = cs.Struct(
     "host_time" / _u64 * "any number; the reply repeats it",
-    "position" / _u32 * "DATA bytes sent so far in this session: what was lost before it is written off",
+    "position" / _u32 * "DATA bytes sent so far in this session: missing bytes before it are lost",
     "head" / _u16 * "bytes of this struct: any bytes may follow, and the reply repeats them",
     "reserved" / _u16 * "0",
 )
@@ -167,8 +166,8 @@ PingReply: Final = cs.Struct(
     "host_time" / _u64 * "that of the Ping",
     "device_time" / _u64 * "ticks since start-up",
     "limit" / _u32 * "as in Credit",
-    "position" / _u32 * "DATA bytes that the device has sent in this session: what was lost before it is written off",
-    "head" / _u16 * "bytes of this struct: the bytes that followed the Ping follow it",
+    "position" / _u32 * "DATA bytes that the device has sent in this session: missing bytes before it are lost",
+    "head" / _u16 * "bytes of this struct: the bytes after the Ping follow it",
     "reserved" / cs.Array(3, _u16) * "0",
 )
 
@@ -185,7 +184,7 @@ InfoReply: Final = cs.Struct(
     "bus_hz" / _u32 * "clock of the interconnect; 0 = unknown",
     "baud" / _u32 * "bit rate of the link; 0 = not a UART",
     "ram_total" / _u32 * "bytes of RAM that the firmware manages",
-    "ram_free" / _u32 * "of them, free",
+    "ram_free" / _u32 * "free bytes of this RAM",
     "temperature_dc" / _i16 * "tenths of a degree Celsius, or Limit.NO_TEMPERATURE",
     "reset_cause" / Coding(_u8, ResetCause) * "ResetCause",
     "timer_source" / Coding(_u8, TimerSource) * "TimerSource of the epoch timers",
@@ -205,14 +204,14 @@ ListReply: Final = cs.Struct(
     "reserved" / _u16 * "0",
 )
 
-List: Final = cs.Struct("first" / _u16 * "index of the first network wanted", "reserved" / _u16 * "0")
+List: Final = cs.Struct("first" / _u16 * "index of the first requested network", "reserved" / _u16 * "0")
 
 NetworkRecord: Final = cs.Struct(
     "name" / Text(32) * "name, UTF-8, zero padded",
-    "digest" / _u32 * "changes whenever the network or its description does",
+    "digest" / _u32 * "changes if the network or its description changes",
     "input_bytes" / _u32 * "bytes of an upload: the inputs at their slot offsets",
     "output_bytes" / _u32 * "bytes of all outputs",
-    "index" / _u16 * "number by which requests name the network",
+    "index" / _u16 * "index of the network in requests",
     "blocks" / _u16 * "number of epoch blocks",
     "epochs" / _u16 * "number of epochs",
     "card_bytes" / _u16 * "length of the card",
@@ -220,7 +219,7 @@ NetworkRecord: Final = cs.Struct(
     "outputs" / _u8 * "number of outputs",
     "pools" / _u8 * "number of memory pools",
     "timer_source" / Coding(_u8, TimerSource) * "TimerSource of this network's epoch timers",
-    "state" / Coding(_u8, NetworkState) * "NetworkState; the section REASON says why it is not READY",
+    "state" / Coding(_u8, NetworkState) * "NetworkState; if it is not READY, the section REASON has the reason",
     "intermediates" / _u8 * "number of intermediate outputs that an inference may return",
     "reserved" / _u16 * "0",
 )
@@ -229,7 +228,7 @@ Describe: Final = cs.Struct(
     "network" / _u16 * "index of the network",
     "section" / Coding(_u8, Section) * "Section",
     "reserved" / _u8 * "0",
-    "first" / _u32 * "index of the first record (texts: byte) wanted",
+    "first" / _u32 * "index of the first requested record (texts: byte)",
 )
 
 DescribeReply: Final = cs.Struct(
@@ -248,13 +247,13 @@ TensorRecord: Final = cs.Struct(
     "dtype" / Coding(_u8, DType) * "DType",
     "ndim" / _u8 * "number of dimensions",
     "scales" / _u16 * "number of per-channel ScaleRecords; 0 = per tensor",
-    "shape" / cs.Array(6, _u32) * "dimensions as they lie in memory, outermost first",
+    "shape" / cs.Array(6, _u32) * "dimensions in memory order, outermost first",
     "size" / _u32 * "bytes",
     "offset" / _u32 * "inputs: offset in the upload",
     "scale" / _f32 * "real = (raw - zero_point) * scale; 0 = not quantised",
     "zero_point" / _i32 * "see scale",
     "axis" / _u32 * "axis of the per-channel scales",
-    "encodings" / _u32 * "bits 1 << Encoding that an upload of this input may use; RAW always may",
+    "encodings" / _u32 * "bits 1 << Encoding for uploads of this input; RAW is always allowed",
     "height" / _u16 * "rows, if the tensor can be a picture; 0 = it cannot",
     "width" / _u16 * "columns of the picture",
     "channels" / _u16 * "channels of the picture",
@@ -271,14 +270,14 @@ PoolRecord: Final = cs.Struct(
     "base" / _u32 * "address",
     "total" / _u32 * "bytes",
     "used" / _u32 * "bytes used",
-    "weights" / _u32 * "of them, weights",
-    "activations" / _u32 * "of them, activations",
+    "weights" / _u32 * "bytes used for weights",
+    "activations" / _u32 * "bytes used for activations",
     "reserved" / _u32 * "0",
 )
 
 BlockRecord: Final = cs.Struct(
-    "estimated_npu" / _u64 * "NPU cycles the compiler expects; 0 = unknown",
-    "estimated_total" / _u64 * "cycles the compiler expects in all; 0 = unknown",
+    "estimated_npu" / _u64 * "the compiler's estimate of NPU cycles; 0 = unknown",
+    "estimated_total" / _u64 * "the compiler's estimate of all cycles; 0 = unknown",
     "first" / _u16 * "first epoch of the block",
     "last" / _u16 * "last epoch of the block",
     "kind" / Coding(_u8, EpochKind) * "EpochKind",
@@ -291,13 +290,13 @@ LogLevelRequest: Final = cs.Struct("level" / Coding(_u8, LogLevel) * "LogLevel",
 Reset: Final = cs.Struct(
     "kind" / Coding(_u8, ResetKind) * "ResetKind",
     "reserved" / cs.Array(7, _u8) * "0",
-    "boot_nonce" / _u64 * "DEVICE: of the device that is meant; another one answers and does nothing. SESSION: 0",
+    "boot_nonce" / _u64 * "DEVICE: the device's; if it differs, the device answers and does not restart. SESSION: 0",
 )
 
 Commit: Final = cs.Struct(
     "position" / _u32 * "DATA bytes sent so far in this session",
     "length" / _u32 * "bytes of the upload",
-    "crc" / _u32 * "zlib.crc32 of all of them, as they were sent",
+    "crc" / _u32 * "zlib.crc32 of these bytes, as sent",
     "network" / _u16 * "index of the network",
     "slot" / _u8 * "input slot",
     "parts"
@@ -308,21 +307,21 @@ Commit: Final = cs.Struct(
 )
 
 Part: Final = cs.Struct(
-    "offset" / _u32 * "where in the upload it starts",
+    "offset" / _u32 * "start in the upload",
     "length" / _u32 * "its bytes",
-    "input" / _u8 * "index of the input that it is for",
+    "input" / _u8 * "index of its input",
     "encoding" / Coding(_u8, Encoding) * "Encoding",
     "reserved" / _u16 * "0",
 )
 
 Infer: Final = cs.Struct(
-    "key" / _u64 * "idempotency key, drawn at random: what has run under a key never runs again under it",
-    "upload" / _u32 * "id of the upload whose bytes the slot must hold; not 0",
+    "key" / _u64 * "idempotency key, a random number: an inference with the same key does not run again",
+    "upload" / _u32 * "id of the upload that must be in the slot; not 0",
     "digest" / _u32 * "Commit.crc of that upload",
     "ttl_us" / _u32 * "time to live in microseconds from now; 0 = unlimited",
     "network" / _u16 * "index of the network",
     "slot" / _u8 * "input slot",
-    "priority" / _u8 * "larger runs first; equal ones: the network that ran longest ago, then in order",
+    "priority" / _u8 * "larger runs first; if equal: the network that ran longest ago, then in order",
     "flags" / _u8 * "InferFlag bits",
     "returns" / _u8 * "number of Return records that follow; 0 = all outputs, raw",
     "head" / _u8 * "bytes of this struct: the records start after them",
@@ -339,13 +338,13 @@ Return: Final = cs.Struct(
     "threshold" / _u32 * "THRESHOLD*: int32 raw value, or float32 bits for a float tensor",
     "channels" / _u16 * "ARGMAX, THRESHOLD: size of the last axis; THRESHOLD_COLUMNS: size of the last axis but one",
     "channel" / _u16 * "THRESHOLD*: index of the score channel",
-    "k" / _u16 * "TOPK: 1..MAX_TOPK; THRESHOLD*: most rows returned",
+    "k" / _u16 * "TOPK: 1..MAX_TOPK; THRESHOLD*: maximum number of returned rows",
     "reserved" / _u16 * "0",
 )
 
 InferReply: Final = cs.Struct(
     "state" / Coding(_u8, InferState) * "InferState",
-    "depth" / _u8 * "inferences queued or running, this one included",
+    "depth" / _u8 * "inferences queued or running, including this one",
     "reserved" / _u16 * "0",
 )
 
@@ -355,13 +354,13 @@ Result: Final = cs.Struct(
     "t_start" / _u64 * "device time at which the network started",
     "t_end" / _u64 * "device time at which it ended",
     "length" / _u32 * "bytes of DATA that follow",
-    "crc" / _u32 * "zlib.crc32 of all of them",
+    "crc" / _u32 * "zlib.crc32 of these bytes",
     "network" / _u16 * "index of the network",
     "outputs" / _u8 * "number of ResultRecords that follow",
     "timer_shift" / _u8 * "a timer value v means v << timer_shift ticks of the device clock",
     "blocks" / _u16 * "number of EpochTime records at timers_offset; 0 = none",
     "head" / _u16 * "bytes of this struct: the records start after them",
-    "timers_offset" / _u32 * "where in the DATA the EpochTime records are",
+    "timers_offset" / _u32 * "offset of the EpochTime records in the DATA",
     "record" / _u16 * "bytes of one ResultRecord",
     "timer_record" / _u8 * "bytes of one EpochTime",
     "reserved" / _u8 * "0",
@@ -371,16 +370,16 @@ ResultRecord: Final = cs.Struct(
     "output" / _u16 * "index of the output",
     "source" / Coding(_u8, Source) * "Source",
     "reduction" / Coding(_u8, Reduction) * "Reduction",
-    "offset" / _u32 * "where in the DATA it is",
+    "offset" / _u32 * "its offset in the DATA",
     "length" / _u32 * "its bytes",
-    "count" / _u32 * "records of a reduction, or rows that passed the threshold: may exceed what is returned",
+    "count" / _u32 * "records of a reduction, or rows that passed the threshold: may be more than the returned rows",
 )
 
 EpochTime: Final = cs.Struct(
-    "start" / _u32 * "ticks >> timer_shift from Result.t_start to the begin of the block",
+    "start" / _u32 * "ticks >> timer_shift from Result.t_start to the start of the block",
     "pre" / _u32 * "preparation on the CPU, ticks >> timer_shift",
     "core" / _u32 * "from the start of the block's work to its end",
-    "post" / _u32 * "completion on the CPU; the work of a SW block is here or in core, as the runtime has it",
+    "post" / _u32 * "completion on the CPU; the work of a SW block is here or in core, depending on the runtime",
 )
 
 Peak: Final = cs.Struct(
@@ -395,7 +394,7 @@ Selected: Final = cs.Struct(
 Cancel: Final = cs.Struct("target" / _u32 * "id of the INFER")
 
 CancelReply: Final = cs.Struct(
-    "found" / _u32 * "1 if the inference was queued or running, or its result was held; 0 if it was not known",
+    "found" / _u32 * "1 if the inference was queued or running, or its result was held; 0 if it is unknown",
 )
 
 Release: Final = cs.Struct("target" / _u32 * "id of the INFER")
@@ -417,12 +416,12 @@ ErrorReply: Final = cs.Struct(
     "status" / Coding(_u8, Status) * "Status",
     "type" / Coding(_u8, MessageType) * "type of the request",
     "field" / _u16 * "offset of the refused field in the request's payload; Limit.NO_FIELD = none",
-    "value" / _u32 * "its value, or the number that the status names",
+    "value" / _u32 * "its value, or a number that depends on the status",
 )
 
 Subscribe: Final = cs.Struct("interval_ms" / _u32 * "time between two STATS events; 0 = none")
 
-StatsRequest: Final = cs.Struct("first" / _u16 * "index of the first network wanted", "reserved" / _u16 * "0")
+StatsRequest: Final = cs.Struct("first" / _u16 * "index of the first requested network", "reserved" / _u16 * "0")
 
 StatsReply: Final = cs.Struct(
     "time" / _u64 * "device time",
@@ -433,20 +432,20 @@ StatsReply: Final = cs.Struct(
     "tx_frames" / _u32 * "frames sent",
     "header_errors" / _u32 * "headers that failed their CRC-16",
     "payload_errors" / _u32 * "payloads that failed their CRC-32",
-    "skipped" / _u32 * "bytes skipped while searching a frame",
-    "resyncs" / _u32 * "times a frame was searched",
+    "skipped" / _u32 * "bytes skipped during the search for a frame",
+    "resyncs" / _u32 * "number of searches for a frame",
     "naks_sent" / _u32 * "NAK frames sent",
     "naks_received" / _u32 * "NAK frames received",
     "retransmits" / _u32 * "chunks sent again",
     "duplicates" / _u32 * "chunks received again",
-    "credits_used" / _u32 * "DATA bytes sent and not yet granted again by the host",
+    "credits_used" / _u32 * "DATA bytes that were sent and that the host has not yet granted again",
     "free_bytes" / _u32 * "bytes of input slots and result buffers that are not in use",
     "log_dropped" / _u32 * "log lines dropped",
     "queue" / _u16 * "inferences queued or running",
     "temperature_dc" / _i16 * "as in InfoReply",
     "cpu_hz" / _u32 * "CPU clock",
     "npu_hz" / _u32 * "NPU clock",
-    "refused" / _u32 * "DATA frames that were dropped: beyond the grant, for a slot in use, or impossible",
+    "refused" / _u32 * "dropped DATA frames: after the grant, for a slot in use, or impossible",
     "head" / _u16 * "bytes of this struct: the records start after them",
     "record" / _u16 * "bytes of one NetworkStats",
     "first" / _u16 * "index of the first record of this page",
@@ -456,23 +455,23 @@ StatsReply: Final = cs.Struct(
 )
 
 NetworkStats: Final = cs.Struct(
-    "sum" / _u64 * "ticks of all good runs",
-    "last" / _u64 * "ticks of the last good run",
+    "sum" / _u64 * "ticks of all successful runs",
+    "last" / _u64 * "ticks of the last successful run",
     "min" / _u64 * "ticks of the shortest",
     "max" / _u64 * "ticks of the longest",
     "wait_sum" / _u64 * "ticks that the runs waited in the queue",
-    "runs" / _u32 * "inferences that ended well",
-    "errors" / _u32 * "that ended in NPU_FAULT or TOO_LARGE",
-    "cancelled" / _u32 * "that were cancelled",
-    "late" / _u32 * "that were dropped or stopped by their deadline",
-    "queued" / _u16 * "in the queue now",
+    "runs" / _u32 * "successful inferences",
+    "errors" / _u32 * "inferences that ended with NPU_FAULT or TOO_LARGE",
+    "cancelled" / _u32 * "cancelled inferences",
+    "late" / _u32 * "inferences that were dropped or stopped by their deadline",
+    "queued" / _u16 * "inferences in the queue now",
     "index" / _u16 * "index of the network",
     "reserved" / _u32 * "0",
 )
 
 EpochStats: Final = cs.Struct(
     "network" / _u16 * "index of the network",
-    "first" / _u16 * "first block wanted",
+    "first" / _u16 * "first requested block",
 )
 
 EpochStatsReply: Final = cs.Struct(
@@ -480,7 +479,7 @@ EpochStatsReply: Final = cs.Struct(
     "first" / _u16 * "first block of this page",
     "count" / _u16 * "BlockStats records of this page",
     "total" / _u16 * "blocks of the network",
-    "runs" / _u32 * "inferences summed up",
+    "runs" / _u32 * "number of inferences in the sums",
     "head" / _u16 * "bytes of this struct: the records start after them",
     "record" / _u16 * "bytes of one BlockStats",
 )
@@ -489,8 +488,8 @@ BlockStats: Final = cs.Struct(
     "pre" / _u64 * "sum of ticks",
     "core" / _u64 * "sum of ticks",
     "post" / _u64 * "sum of ticks",
-    "min" / _u32 * "ticks of the fastest pass of the whole block, at most 2^32 - 1",
-    "max" / _u32 * "ticks of the slowest pass of the whole block, at most 2^32 - 1",
+    "min" / _u32 * "ticks of the fastest run of the whole block, at most 2^32 - 1",
+    "max" / _u32 * "ticks of the slowest run of the whole block, at most 2^32 - 1",
 )
 
 Rate: Final = cs.Struct(
@@ -499,8 +498,8 @@ Rate: Final = cs.Struct(
 )
 
 RateReply: Final = cs.Struct(
-    "baud" / _u32 * "bit rate that the device can set; 0 = none close enough",
-    "switch_ms" / _u32 * "milliseconds after the end of this frame at which both sides change",
+    "baud" / _u32 * "bit rate that the device can set; 0 = none that is close enough",
+    "switch_ms" / _u32 * "milliseconds after the end of this frame; then both sides change the rate",
 )
 
 Check: Final = cs.Struct("network" / _u16 * "index of the network", "reserved" / _u16 * "0")
@@ -516,17 +515,17 @@ Lease: Final = cs.Struct(
     "network" / _u16 * "index of the network",
     "action" / Coding(_u8, LeaseAction) * "LeaseAction",
     "reserved" / _u8 * "0",
-    "duration_ms" / _u32 * "for how long",
+    "duration_ms" / _u32 * "duration of the lease",
 )
 
 LeaseReply: Final = cs.Struct(
-    "remaining_ms" / _u32 * "until the lease ends; 0 = nobody holds it",
-    "own" / _u8 * "1 if the asking client holds it",
+    "remaining_ms" / _u32 * "time to the end of the lease; 0 = not leased",
+    "own" / _u8 * "1 if the requesting client has the lease",
     "reserved" / _u8 * "0",
-    "head" / _u16 * "bytes of this struct: the holder's name, UTF-8, follows",
+    "head" / _u16 * "bytes of this struct: the name of the client with the lease, UTF-8, follows",
 )
 
-Clients: Final = cs.Struct("first" / _u16 * "index of the first client wanted", "reserved" / _u16 * "0")
+Clients: Final = cs.Struct("first" / _u16 * "index of the first requested client", "reserved" / _u16 * "0")
 
 ClientsReply: Final = cs.Struct(
     "head" / _u16 * "bytes of this struct: the records start after them",
@@ -540,11 +539,11 @@ ClientsReply: Final = cs.Struct(
 ClientRecord: Final = cs.Struct(
     "rx_bytes" / _u64 * "bytes received from it",
     "tx_bytes" / _u64 * "bytes sent to it",
-    "name" / Text(32) * "as it named itself, UTF-8, zero padded",
+    "name" / Text(32) * "name from its HELLO, UTF-8, zero padded",
     "id" / _u32 * "number of the client, new for each connection",
-    "runs" / _u32 * "its inferences that ended well",
+    "runs" / _u32 * "its successful inferences",
     "queued" / _u16 * "its inferences that wait, are queued or run",
-    "leases" / _u16 * "networks that it has leased",
+    "leases" / _u16 * "number of networks that it has leased",
     "role" / Coding(_u8, Role) * "Role",
     "reserved" / cs.Array(3, _u8) * "0",
 )
@@ -572,14 +571,14 @@ class Body:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What travels under a message type; None = does not exist in this direction."""
+    """The payloads of a message type; None = does not exist in this direction."""
 
     request: Body | None = None
     """host to device"""
     reply: Body | None = None
     """device to host, REPLY flag set"""
     event: Body | None = None
-    """device to host, not asked for"""
+    """device to host, without a request"""
     since: int = 0
     """minor that added it"""
 

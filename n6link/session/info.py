@@ -11,6 +11,7 @@ from n6link.epochs.timers import EpochTable
 from n6link.link.events import Opened
 from n6link.protocol import (
     VERSION_MAJOR,
+    VERSION_MINOR,
     Coded,
     Feature,
     FieldTag,
@@ -71,7 +72,7 @@ class DeviceInfo:
     build: str
     """build id"""
     protocol: str
-    """version of the protocol that it uses"""
+    """version of the protocol that the session uses: the smaller minor of both ends"""
     unique_id: str
     """of the chip, hexadecimal; empty if unknown"""
     boot_nonce: int
@@ -124,7 +125,7 @@ class DeviceInfo:
             board=raw.board,
             firmware=raw.firmware,
             build=session.build,
-            protocol=f"{VERSION_MAJOR}.{session.minor}",
+            protocol=f"{VERSION_MAJOR}.{min(session.minor, VERSION_MINOR)}",
             unique_id=session.unique_id.rstrip(b"\0").hex(),
             boot_nonce=session.boot_nonce,
             uptime=raw.uptime / session.tick_hz,

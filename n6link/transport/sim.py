@@ -101,6 +101,7 @@ class SimBoard:
         command = [str(find_executable())]
         if not all(network.built_in for network in self.networks):
             command += ["--litert", str(find_litert())]
+            command += ["--python", sys.executable, "--interpreter", str(Path(__file__).with_name("interpreter.py"))]
         for index, network in enumerate(self.networks):
             parts = [f"{network.name}={network.source}"]
             if network.card:

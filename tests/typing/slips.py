@@ -11,7 +11,7 @@ records.Infer(kye=1)  # call-arg, reportCallIssue
 records.Nak(offset=1).pack(lenght=2)  # call-arg, reportCallIssue
 # a field
 print(records.HelloReply.unpack(b"").chnk)  # attr-defined, reportAttributeAccessIssue
-print(records.Nak.unpack_all(b"")[0].ofset)  # attr-defined, reportAttributeAccessIssue
+print(records.Nak.unpack_all(b"", 1, 0, 8)[0].ofset)  # attr-defined, reportAttributeAccessIssue
 # a type
 records.PoolRecord(name=b"npuRAM5")  # arg-type, reportArgumentType
 # a member of an enum

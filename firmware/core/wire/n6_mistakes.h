@@ -17,10 +17,6 @@
 extern "C" {
 #endif
 
-/* Offset and size of a field; a mistake without one. */
-#define N6_OF(type, member) offsetof(type, member), sizeof(((type *)0)->member)
-#define N6_OF_NONE N6_LIMIT_NO_FIELD, 0
-
 #define N6_BAD_HEAD "head is out of range"
 #define N6_NO_NETWORK "no such network"
 #define N6_NO_SLOT "no such input slot"
@@ -30,79 +26,79 @@ extern "C" {
 #define N6_TURNED "the slot holds a later upload"
 #define N6_OTHER_CRC "the upload has another CRC-32"
 
-/* name, status, field, text */
-#define N6_MISTAKES(M)                                                                             \
-    M(NONE, OK, N6_OF_NONE, "")                                                                    \
+/* FIELD: name, status, struct and member that are to blame, text; PLAIN: name, status, text */
+#define N6_MISTAKES(FIELD, PLAIN)                                                                  \
+    PLAIN(NONE, OK, "")                                                                            \
     /* any request */                                                                              \
-    M(TOO_SHORT, BAD_REQUEST, N6_OF_NONE, "the payload is too short")                              \
-    M(UNKNOWN_TYPE, UNKNOWN_TYPE, N6_OF_NONE, "unknown message type")                              \
-    M(NO_SESSION, NO_SESSION, N6_OF_NONE, "HELLO has to come first")                               \
-    M(READ_ONLY, READ_ONLY, N6_OF_NONE, "the role is READ_ONLY")                                   \
-    M(NOT_BUILT, UNSUPPORTED, N6_OF_NONE, N6_NOT_HERE)                                             \
+    PLAIN(TOO_SHORT, BAD_REQUEST, "the payload is too short")                                      \
+    PLAIN(UNKNOWN_TYPE, UNKNOWN_TYPE, "unknown message type")                                      \
+    PLAIN(NO_SESSION, NO_SESSION, "HELLO has to come first")                                       \
+    PLAIN(READ_ONLY, READ_ONLY, "the role is READ_ONLY")                                           \
+    PLAIN(NOT_BUILT, UNSUPPORTED, N6_NOT_HERE)                                                     \
     /* HELLO and PING */                                                                           \
-    M(HELLO_HEAD, BAD_REQUEST, N6_OF(n6_hello_t, head), N6_BAD_HEAD)                               \
-    M(WINDOW, BAD_REQUEST, N6_OF(n6_hello_t, window), "window must be 256 to 2^30")                \
-    M(MAX_CHUNK, BAD_REQUEST, N6_OF(n6_hello_t, max_chunk), "max_chunk must be 256 or more")       \
-    M(ROLE, UNSUPPORTED, N6_OF(n6_hello_t, role), "unknown role")                                  \
-    M(PING_HEAD, BAD_REQUEST, N6_OF(n6_ping_t, head), N6_BAD_HEAD)                                 \
-    M(PING_POSITION, BAD_REQUEST, N6_OF(n6_ping_t, position), N6_BEYOND)                           \
-    M(PING_TAIL, BAD_REQUEST, N6_OF_NONE, "more bytes than the reply can hold")                    \
+    FIELD(HELLO_HEAD, BAD_REQUEST, n6_hello_t, head, N6_BAD_HEAD)                                  \
+    FIELD(WINDOW, BAD_REQUEST, n6_hello_t, window, "window must be 256 to 2^30")                   \
+    FIELD(MAX_CHUNK, BAD_REQUEST, n6_hello_t, max_chunk, "max_chunk must be 256 or more")          \
+    FIELD(ROLE, UNSUPPORTED, n6_hello_t, role, "unknown role")                                     \
+    FIELD(PING_HEAD, BAD_REQUEST, n6_ping_t, head, N6_BAD_HEAD)                                    \
+    FIELD(PING_POSITION, BAD_REQUEST, n6_ping_t, position, N6_BEYOND)                              \
+    PLAIN(PING_TAIL, BAD_REQUEST, "more bytes than the reply can hold")                            \
     /* descriptions and RESET */                                                                   \
-    M(DESCRIBE_NETWORK, UNKNOWN_NETWORK, N6_OF(n6_describe_t, network), N6_NO_NETWORK)             \
-    M(SECTION, BAD_REQUEST, N6_OF(n6_describe_t, section), "unknown section")                      \
-    M(EPOCHS_NETWORK, UNKNOWN_NETWORK, N6_OF(n6_epoch_stats_t, network), N6_NO_NETWORK)            \
-    M(RESET_KIND, BAD_REQUEST, N6_OF(n6_reset_t, kind), "unknown kind")                            \
-    M(RESET_DEVICE, UNSUPPORTED, N6_OF(n6_reset_t, kind), N6_NOT_HERE)                             \
+    FIELD(DESCRIBE_NETWORK, UNKNOWN_NETWORK, n6_describe_t, network, N6_NO_NETWORK)                \
+    FIELD(SECTION, BAD_REQUEST, n6_describe_t, section, "unknown section")                         \
+    FIELD(EPOCHS_NETWORK, UNKNOWN_NETWORK, n6_epoch_stats_t, network, N6_NO_NETWORK)               \
+    FIELD(RESET_KIND, BAD_REQUEST, n6_reset_t, kind, "unknown kind")                               \
+    FIELD(RESET_DEVICE, UNSUPPORTED, n6_reset_t, kind, N6_NOT_HERE)                                \
     /* COMMIT */                                                                                   \
-    M(COMMIT_HEAD, BAD_REQUEST, N6_OF(n6_commit_t, head), N6_BAD_HEAD)                             \
-    M(COMMIT_POSITION, BAD_REQUEST, N6_OF(n6_commit_t, position), N6_BEYOND)                       \
-    M(COMMIT_SLOT, BAD_SLOT, N6_OF(n6_commit_t, slot), N6_NO_SLOT)                                 \
-    M(COMMIT_BUSY, BUSY, N6_OF(n6_commit_t, slot), "inferences use the slot")                      \
-    M(COMMIT_OLD, NO_INPUT, N6_OF(n6_commit_t, slot), N6_TURNED)                                   \
-    M(COMMIT_EMPTY, NO_INPUT, N6_OF(n6_commit_t, slot), N6_REFUSED)                                \
-    M(COMMIT_NETWORK, UNKNOWN_NETWORK, N6_OF(n6_commit_t, network), N6_NO_NETWORK)                 \
-    M(COMMIT_LENGTH, BAD_TENSOR_SIZE, N6_OF(n6_commit_t, length),                                  \
-      "not the size of the network's inputs")                                                      \
-    M(COMMIT_PARTS, UNSUPPORTED, N6_OF(n6_commit_t, parts), N6_NOT_HERE)                           \
-    M(COMMIT_CRC, BAD_DIGEST, N6_OF(n6_commit_t, crc), N6_OTHER_CRC)                               \
+    FIELD(COMMIT_HEAD, BAD_REQUEST, n6_commit_t, head, N6_BAD_HEAD)                                \
+    FIELD(COMMIT_POSITION, BAD_REQUEST, n6_commit_t, position, N6_BEYOND)                          \
+    FIELD(COMMIT_SLOT, BAD_SLOT, n6_commit_t, slot, N6_NO_SLOT)                                    \
+    FIELD(COMMIT_BUSY, BUSY, n6_commit_t, slot, "inferences use the slot")                         \
+    FIELD(COMMIT_OLD, NO_INPUT, n6_commit_t, slot, N6_TURNED)                                      \
+    FIELD(COMMIT_EMPTY, NO_INPUT, n6_commit_t, slot, N6_REFUSED)                                   \
+    FIELD(COMMIT_NETWORK, UNKNOWN_NETWORK, n6_commit_t, network, N6_NO_NETWORK)                    \
+    FIELD(COMMIT_LENGTH, BAD_TENSOR_SIZE, n6_commit_t, length,                                     \
+          "not the size of the network's inputs")                                                  \
+    FIELD(COMMIT_PARTS, UNSUPPORTED, n6_commit_t, parts, N6_NOT_HERE)                              \
+    FIELD(COMMIT_CRC, BAD_DIGEST, n6_commit_t, crc, N6_OTHER_CRC)                                  \
     /* INFER */                                                                                    \
-    M(INFER_HEAD, BAD_REQUEST, N6_OF(n6_infer_t, head), N6_BAD_HEAD)                               \
-    M(UPLOAD, BAD_REQUEST, N6_OF(n6_infer_t, upload), "no upload has the id 0")                    \
-    M(RETURNS, BAD_REQUEST, N6_OF(n6_infer_t, returns), "too many Return records")                 \
-    M(RECORD, BAD_REQUEST, N6_OF(n6_infer_t, record), "record is out of range")                    \
-    M(KEY, BAD_REQUEST, N6_OF(n6_infer_t, key), "the key names another inference")                 \
-    M(GONE, RESULT_GONE, N6_OF(n6_infer_t, key), "it has run; its result is gone")                 \
-    M(NETWORK, UNKNOWN_NETWORK, N6_OF(n6_infer_t, network), N6_NO_NETWORK)                         \
-    M(SLOT, BAD_SLOT, N6_OF(n6_infer_t, slot), N6_NO_SLOT)                                         \
-    M(FLAGS, UNSUPPORTED, N6_OF(n6_infer_t, flags), "unknown flag")                                \
-    M(NOT_READY, NOT_READY, N6_OF(n6_infer_t, network), "the network cannot run: section REASON")  \
-    M(INPUT_LATER, NO_INPUT, N6_OF(n6_infer_t, upload), N6_TURNED)                                 \
-    M(INPUT_REFUSED, NO_INPUT, N6_OF(n6_infer_t, upload), N6_REFUSED)                              \
-    M(INPUT_CONSUMED, NO_INPUT, N6_OF(n6_infer_t, upload), "a run has overwritten the upload")     \
-    M(INPUT_NETWORK, NO_INPUT, N6_OF(n6_infer_t, network), "the upload is for another network")    \
-    M(INPUT_CRC, NO_INPUT, N6_OF(n6_infer_t, digest), N6_OTHER_CRC)                                \
-    M(QUEUE_FULL, BUSY, N6_OF_NONE, "the queue is full")                                           \
+    FIELD(INFER_HEAD, BAD_REQUEST, n6_infer_t, head, N6_BAD_HEAD)                                  \
+    FIELD(UPLOAD, BAD_REQUEST, n6_infer_t, upload, "no upload has the id 0")                       \
+    FIELD(RETURNS, BAD_REQUEST, n6_infer_t, returns, "too many Return records")                    \
+    FIELD(RECORD, BAD_REQUEST, n6_infer_t, record, "record is out of range")                       \
+    FIELD(KEY, BAD_REQUEST, n6_infer_t, key, "the key names another inference")                    \
+    FIELD(GONE, RESULT_GONE, n6_infer_t, key, "it has run; its result is gone")                    \
+    FIELD(NETWORK, UNKNOWN_NETWORK, n6_infer_t, network, N6_NO_NETWORK)                            \
+    FIELD(SLOT, BAD_SLOT, n6_infer_t, slot, N6_NO_SLOT)                                            \
+    FIELD(FLAGS, UNSUPPORTED, n6_infer_t, flags, "unknown flag")                                   \
+    FIELD(NOT_READY, NOT_READY, n6_infer_t, network, "the network cannot run: section REASON")     \
+    FIELD(INPUT_LATER, NO_INPUT, n6_infer_t, upload, N6_TURNED)                                    \
+    FIELD(INPUT_REFUSED, NO_INPUT, n6_infer_t, upload, N6_REFUSED)                                 \
+    FIELD(INPUT_CONSUMED, NO_INPUT, n6_infer_t, upload, "a run has overwritten the upload")        \
+    FIELD(INPUT_NETWORK, NO_INPUT, n6_infer_t, network, "the upload is for another network")       \
+    FIELD(INPUT_CRC, NO_INPUT, n6_infer_t, digest, N6_OTHER_CRC)                                   \
+    PLAIN(QUEUE_FULL, BUSY, "the queue is full")                                                   \
     /* Return */                                                                                   \
-    M(SOURCE, UNSUPPORTED, N6_OF(n6_return_t, source), N6_NOT_HERE)                                \
-    M(OUTPUT, UNKNOWN_OUTPUT, N6_OF(n6_return_t, output), "no such output")                        \
-    M(REDUCTION, UNSUPPORTED, N6_OF(n6_return_t, reduction), "unknown reduction")                  \
-    M(TENSOR, UNSUPPORTED, N6_OF(n6_return_t, reduction), "not for this type or shape")            \
-    M(OFFSET, BAD_REQUEST, N6_OF(n6_return_t, offset), "offset is beyond the end")                 \
-    M(LENGTH, BAD_REQUEST, N6_OF(n6_return_t, length), "length is beyond the end")                 \
-    M(CHANNELS, BAD_REQUEST, N6_OF(n6_return_t, channels), "channels is not the size of the axis") \
-    M(CHANNEL, BAD_REQUEST, N6_OF(n6_return_t, channel), "channel is not below channels")          \
-    M(K, BAD_REQUEST, N6_OF(n6_return_t, k), "k is out of range")                                  \
-    M(THRESHOLD, BAD_REQUEST, N6_OF(n6_return_t, threshold), "threshold is not a number")          \
+    FIELD(SOURCE, UNSUPPORTED, n6_return_t, source, N6_NOT_HERE)                                   \
+    FIELD(OUTPUT, UNKNOWN_OUTPUT, n6_return_t, output, "no such output")                           \
+    FIELD(REDUCTION, UNSUPPORTED, n6_return_t, reduction, "unknown reduction")                     \
+    FIELD(TENSOR, UNSUPPORTED, n6_return_t, reduction, "not for this type or shape")               \
+    FIELD(OFFSET, BAD_REQUEST, n6_return_t, offset, "offset is beyond the end")                    \
+    FIELD(LENGTH, BAD_REQUEST, n6_return_t, length, "length is beyond the end")                    \
+    FIELD(CHANNELS, BAD_REQUEST, n6_return_t, channels, "channels is not the size of the axis")    \
+    FIELD(CHANNEL, BAD_REQUEST, n6_return_t, channel, "channel is not below channels")             \
+    FIELD(K, BAD_REQUEST, n6_return_t, k, "k is out of range")                                     \
+    FIELD(THRESHOLD, BAD_REQUEST, n6_return_t, threshold, "threshold is not a number")             \
     /* how an inference ends */                                                                    \
-    M(STARVED, NO_INPUT, N6_OF_NONE, "its upload has not arrived")                                 \
-    M(LATE, DEADLINE, N6_OF_NONE, "the time to live has passed")                                   \
-    M(CANCELLED, CANCELLED, N6_OF_NONE, "cancelled")                                               \
-    M(FAULT, NPU_FAULT, N6_OF_NONE, "the network runtime failed")                                  \
-    M(TOO_LARGE, TOO_LARGE, N6_OF_NONE, "larger than a result buffer")
+    PLAIN(STARVED, NO_INPUT, "its upload has not arrived")                                         \
+    PLAIN(LATE, DEADLINE, "the time to live has passed")                                           \
+    PLAIN(CANCELLED, CANCELLED, "cancelled")                                                       \
+    PLAIN(FAULT, NPU_FAULT, "the network runtime failed")                                          \
+    PLAIN(TOO_LARGE, TOO_LARGE, "larger than a result buffer")
 
 #define N6_MISTAKE_NAME(name, ...) N6_MISTAKE_##name,
 
-typedef enum { N6_MISTAKES(N6_MISTAKE_NAME) } n6_mistake_t;
+typedef enum { N6_MISTAKES(N6_MISTAKE_NAME, N6_MISTAKE_NAME) } n6_mistake_t;
 
 typedef struct {
     uint16_t field; /* offset in the struct, or N6_LIMIT_NO_FIELD */

@@ -1,5 +1,5 @@
 /*
- * n6_protocol.h - the wire, as C sees it.
+ * n6_protocol.h - the messages of the protocol.
  *
  * GENERATED from n6link/protocol/schema.py by codegen.py: do not edit.
  */
@@ -14,25 +14,25 @@
 #define N6_VERSION_MINOR 0u
 #define N6_SCHEMA_ID 0xf8dccfc8u
 
-/* Numbers that both ends hold to. What a device may choose itself, it announces in HelloReply. */
+/* Limits for both sides. Limits that a device may choose are announced in HelloReply. */
 typedef enum {
     N6_LIMIT_MAGIC = 13934, /* first two bytes of every frame: 'n', '6' */
     N6_LIMIT_HEADER_SIZE = 12, /* bytes of a FrameHeader, and of a DataHeader */
-    N6_LIMIT_CRC_SIZE = 4, /* bytes of the CRC-32 that follows a payload */
+    N6_LIMIT_CRC_SIZE = 4, /* bytes of the CRC-32 after a payload */
     N6_LIMIT_MAX_CHUNK = 8192, /* largest chunk of tensor bytes in one DATA frame; CRC-32 detects any 3 flipped bits up to 11 KB */
     N6_LIMIT_MIN_CHUNK = 256, /* smallest chunk size of a session */
     N6_LIMIT_MAX_WINDOW = 1073741824, /* largest window: positions are compared modulo 2^32 */
-    N6_LIMIT_MAX_CONTROL = 1024, /* largest payload of any frame that is not DATA */
-    N6_LIMIT_MAX_RETURNS = 16, /* most Return records of one INFER */
+    N6_LIMIT_MAX_CONTROL = 1024, /* largest payload of any frame except DATA */
+    N6_LIMIT_MAX_RETURNS = 16, /* maximum number of Return records per INFER */
     N6_LIMIT_MAX_TOPK = 64, /* largest k of the TOPK reduction */
-    N6_LIMIT_MAX_DIMS = 6, /* most dimensions of a tensor */
-    N6_LIMIT_NO_TEMPERATURE = -32768, /* value of temperature_dc when the port has no sensor */
-    N6_LIMIT_NO_FIELD = 65535, /* ErrorReply.field when no field of the request is to blame */
-    N6_LIMIT_FINISHED_KEYS = 32, /* device: keys of inferences that have ended which it remembers at least */
-    N6_LIMIT_RETRY_FIRST_MS = 500, /* host: time-out before a request is repeated, while no round trip is known */
-    N6_LIMIT_RETRY_MIN_MS = 50, /* host: least difference between that time-out and the round trip */
-    N6_LIMIT_RETRY_MAX_MS = 1000, /* host: longest time between two repetitions on a line that is idle */
-    N6_LIMIT_WAIT_MS = 10000, /* device: an inference whose upload makes no progress for this long is refused */
+    N6_LIMIT_MAX_DIMS = 6, /* maximum number of dimensions of a tensor */
+    N6_LIMIT_NO_TEMPERATURE = -32768, /* value of temperature_dc if the port does not have a sensor */
+    N6_LIMIT_NO_FIELD = 65535, /* ErrorReply.field if the error is not in a field of the request */
+    N6_LIMIT_FINISHED_KEYS = 32, /* device: minimum number of stored keys of finished inferences */
+    N6_LIMIT_RETRY_FIRST_MS = 500, /* host: time-out before a request is repeated, before the first measured round trip */
+    N6_LIMIT_RETRY_MIN_MS = 50, /* host: minimum difference between that time-out and the round trip */
+    N6_LIMIT_RETRY_MAX_MS = 1000, /* host: maximum time between two repetitions on an idle line */
+    N6_LIMIT_WAIT_MS = 10000, /* device: an inference is refused if its upload makes no progress for this time */
 } n6_limit_t;
 
 /* Bits of ``features`` in Hello and HelloReply. */
@@ -41,7 +41,7 @@ typedef enum {
     N6_FEATURE_REDUCE = 2, /* the core computes reductions of outputs */
     N6_FEATURE_CANCEL = 4, /* a running inference can be cancelled at an epoch block */
     N6_FEATURE_EVENTS = 8, /* statistics can be pushed (SUBSCRIBE) */
-    N6_FEATURE_SIMULATED = 16, /* no NPU behind the link: times are those of a simulator and say nothing about a board */
+    N6_FEATURE_SIMULATED = 16, /* the device does not have an NPU: times are those of a simulator */
     N6_FEATURE_ZERO_COPY = 32, /* input slots are the network's own input buffers */
     N6_FEATURE_CONSUMES_INPUT = 64, /* an inference may overwrite its input slot: upload again for every run */
     N6_FEATURE_RATE = 128, /* the bit rate of the line can be changed (RATE) */
@@ -59,26 +59,26 @@ typedef enum {
     N6_MESSAGE_TYPE_INFO = 3, /* board, clocks, memory, firmware */
     N6_MESSAGE_TYPE_LIST = 4, /* the loaded networks */
     N6_MESSAGE_TYPE_DESCRIBE = 5, /* one page of one section of a network's description */
-    N6_MESSAGE_TYPE_LOG_LEVEL = 6, /* sets the least severe level of LOG events that the device sends */
+    N6_MESSAGE_TYPE_LOG_LEVEL = 6, /* sets the minimum level of LOG events */
     N6_MESSAGE_TYPE_RESET = 7, /* drops all work and results, or restarts the device */
-    N6_MESSAGE_TYPE_STATS = 8, /* counters of the link, and one page of those of the networks; also pushed as events */
+    N6_MESSAGE_TYPE_STATS = 8, /* counters of the link, and one page of the counters of the networks; also pushed as events */
     N6_MESSAGE_TYPE_EPOCH_STATS = 9, /* accumulated epoch timers of one network */
     N6_MESSAGE_TYPE_RESET_STATS = 10, /* zeroes statistics */
-    N6_MESSAGE_TYPE_SUBSCRIBE = 11, /* asks for STATS events at a fixed rate */
+    N6_MESSAGE_TYPE_SUBSCRIBE = 11, /* requests STATS events at a fixed rate */
     N6_MESSAGE_TYPE_RATE = 12, /* proposes another bit rate of the line */
     N6_MESSAGE_TYPE_CHECK = 13, /* runs a network with its stored input */
-    N6_MESSAGE_TYPE_LEASE = 14, /* asks for, prolongs or ends the exclusive use of a network */
+    N6_MESSAGE_TYPE_LEASE = 14, /* requests, extends or ends the exclusive use of a network */
     N6_MESSAGE_TYPE_CLIENTS = 15, /* one page of the clients that share the device */
     N6_MESSAGE_TYPE_COMMIT = 16, /* ends an upload: length and CRC-32 of all its bytes */
     N6_MESSAGE_TYPE_INFER = 17, /* queues an inference; the reply says that it is queued, a RESULT or an ERROR follows */
-    N6_MESSAGE_TYPE_RESULT = 18, /* what an inference gave; its bytes follow in DATA frames with the same id */
+    N6_MESSAGE_TYPE_RESULT = 18, /* result of an inference; its bytes follow in DATA frames with the same id */
     N6_MESSAGE_TYPE_CANCEL = 19, /* stops an inference, queued or running, or drops its result */
     N6_MESSAGE_TYPE_RELEASE = 21, /* the host has the result; its buffer may be used again */
     N6_MESSAGE_TYPE_DATA = 32, /* a chunk of a transfer, either direction */
-    N6_MESSAGE_TYPE_NAK = 33, /* asks the sender of a transfer for a range again; one per gap */
-    N6_MESSAGE_TYPE_CREDIT = 34, /* how far the peer may send DATA */
+    N6_MESSAGE_TYPE_NAK = 33, /* requests a range of a transfer again; one per gap */
+    N6_MESSAGE_TYPE_CREDIT = 34, /* position up to which the peer may send DATA */
     N6_MESSAGE_TYPE_LOG = 48, /* a log line of the device */
-    N6_MESSAGE_TYPE_ERROR = 63, /* the answer to a request that failed */
+    N6_MESSAGE_TYPE_ERROR = 63, /* the answer to a failed request */
 } n6_message_type_t;
 
 /* Bits of ``flags`` in FrameHeader. */
@@ -93,37 +93,37 @@ typedef enum {
 
 /* Bits of HelloReply.flags. */
 typedef enum {
-    N6_HELLO_REPLY_FLAG_OPENED = 1, /* a session is open; if not set, only the first 16 bytes mean anything */
-    N6_HELLO_REPLY_FLAG_RESUMED = 2, /* it is the one that the host asked for; if not set, it is a new one */
+    N6_HELLO_REPLY_FLAG_OPENED = 1, /* a session is open; if not set, only the first 16 bytes are valid */
+    N6_HELLO_REPLY_FLAG_RESUMED = 2, /* it is the requested session; if not set, it is a new one */
 } n6_hello_reply_flag_t;
 
-/* What a client may do (Hello.role). */
+/* Rights of a client (Hello.role). */
 typedef enum {
     N6_ROLE_CONTROL = 0, /* everything */
     N6_ROLE_READ_ONLY = 1, /* no uploads, inferences, leases or resets */
 } n6_role_t;
 
-/* Why a request failed (ErrorReply.status). */
+/* Reason for a failed request (ErrorReply.status). */
 typedef enum {
-    N6_STATUS_OK = 0, /* it did not fail */
+    N6_STATUS_OK = 0, /* no failure */
     N6_STATUS_BAD_REQUEST = 1, /* the payload is too short, or a field is out of its range */
-    N6_STATUS_UNKNOWN_TYPE = 2, /* the message type is not known to this firmware */
-    N6_STATUS_NO_SESSION = 3, /* HELLO has to come first */
-    N6_STATUS_UNKNOWN_NETWORK = 5, /* no network has this index */
-    N6_STATUS_UNKNOWN_OUTPUT = 6, /* the network has no output with this index */
-    N6_STATUS_BAD_SLOT = 7, /* no input slot has this index */
+    N6_STATUS_UNKNOWN_TYPE = 2, /* this firmware does not have the message type */
+    N6_STATUS_NO_SESSION = 3, /* a session must be opened with HELLO first */
+    N6_STATUS_UNKNOWN_NETWORK = 5, /* a network with this index does not exist */
+    N6_STATUS_UNKNOWN_OUTPUT = 6, /* the network does not have an output with this index */
+    N6_STATUS_BAD_SLOT = 7, /* an input slot with this index does not exist */
     N6_STATUS_BAD_TENSOR_SIZE = 8, /* the committed length is not the size of the network's inputs */
     N6_STATUS_BAD_DIGEST = 9, /* the CRC-32 of the received bytes is not the committed one; send all of it again */
-    N6_STATUS_BUSY = 10, /* the slot is in use, the queue is full, or another host holds the device; try again later */
+    N6_STATUS_BUSY = 10, /* the slot is in use, the queue is full, or another host uses the device; try again later */
     N6_STATUS_DEADLINE = 12, /* the time to live had passed before the inference started, or while it ran */
     N6_STATUS_CANCELLED = 13, /* stopped by CANCEL, or by RESET of kind SESSION */
     N6_STATUS_NPU_FAULT = 14, /* the network runtime reported an error; value is its code */
-    N6_STATUS_TOO_LARGE = 16, /* the answer does not fit the result buffer */
-    N6_STATUS_UNSUPPORTED = 17, /* known, but not possible on this device or for this tensor */
-    N6_STATUS_NO_INPUT = 18, /* the slot does not hold this upload; send it again */
-    N6_STATUS_RESULT_GONE = 19, /* an inference with this key has run, and its result is not held any more */
+    N6_STATUS_TOO_LARGE = 16, /* the answer does not fit in the result buffer */
+    N6_STATUS_UNSUPPORTED = 17, /* not supported by this device or for this tensor */
+    N6_STATUS_NO_INPUT = 18, /* the upload is not in the slot; send it again */
+    N6_STATUS_RESULT_GONE = 19, /* an inference with this key has run, but its result was removed */
     N6_STATUS_READ_ONLY = 20, /* the client's role does not allow it */
-    N6_STATUS_NOT_READY = 21, /* the network cannot run; the section REASON says why */
+    N6_STATUS_NOT_READY = 21, /* the network cannot run; the reason is in the section REASON */
 } n6_status_t;
 
 /* Element types; the numbers are those of LL_ATON 1.1.0. Later ones differ: firmware maps them by name. */
@@ -142,7 +142,7 @@ typedef enum {
     N6_DTYPE_UINT64 = 13, /* 64-bit unsigned */
 } n6_dtype_t;
 
-/* Where an epoch block runs; the numbers are ST's node types. */
+/* Processor of an epoch block; the numbers are ST's node types. */
 typedef enum {
     N6_EPOCH_KIND_HW = 0, /* on the NPU, started by the CPU */
     N6_EPOCH_KIND_EXTRA = 1, /* inserted by the runtime (data movement, cache maintenance) */
@@ -151,7 +151,7 @@ typedef enum {
     N6_EPOCH_KIND_EC = 4, /* on the NPU, sequenced by the epoch controller */
 } n6_epoch_kind_t;
 
-/* Where epoch times come from, and so what they mean. */
+/* Source and unit of epoch times. */
 typedef enum {
     N6_TIMER_SOURCE_NONE = 0, /* no timers */
     N6_TIMER_SOURCE_DWT_CYCLES = 1, /* CPU cycles of the Cortex-M55's DWT counter around each phase */
@@ -169,22 +169,22 @@ typedef enum {
     N6_SECTION_CARD = 4, /* bytes of a UTF-8 TOML text: the network's task and its parameters; may be empty */
     N6_SECTION_INPUT_SCALES = 5, /* ScaleRecord each: per-channel quantisation of the inputs, tensor after tensor */
     N6_SECTION_OUTPUT_SCALES = 6, /* ScaleRecord each: per-channel quantisation of the outputs, tensor after tensor */
-    N6_SECTION_REASON = 7, /* bytes of a UTF-8 text: why the network cannot run; empty if it can */
+    N6_SECTION_REASON = 7, /* bytes of a UTF-8 text: reason why the network cannot run; empty if it can */
     N6_SECTION_INTERMEDIATES = 8, /* TensorRecord each: intermediate outputs that an inference may return */
 } n6_section_t;
 
 /* What to send back of an output (Return.reduction). */
 typedef enum {
-    N6_REDUCTION_RAW = 0, /* bytes [offset, offset + length); length 0 means up to the end */
+    N6_REDUCTION_RAW = 0, /* bytes [offset, offset + length); length 0 = to the end */
     N6_REDUCTION_ARGMAX = 1, /* first maximum of each channel: one Peak per channel; the last axis is the channel */
     N6_REDUCTION_TOPK = 2, /* the k largest elements of a row: one Peak each; equal values by lower index */
-    N6_REDUCTION_THRESHOLD = 3, /* rows whose score channel is >= threshold, in index order, at most k of them: Selected each */
-    N6_REDUCTION_THRESHOLD_COLUMNS = 4, /* as THRESHOLD, of a channel-major [channels, rows] tensor */
+    N6_REDUCTION_THRESHOLD = 3, /* rows with score channel >= threshold, in index order, at most k: Selected each */
+    N6_REDUCTION_THRESHOLD_COLUMNS = 4, /* like THRESHOLD, for a channel-major [channels, rows] tensor */
     N6_REDUCTION_CLASS_MAP = 5, /* reserved: index of the largest channel at each position */
     N6_REDUCTION_DETECTIONS = 6, /* reserved: boxes that pass a threshold, with their best class */
 } n6_reduction_t;
 
-/* Which list of tensors Return.output counts in. */
+/* List of tensors for the index Return.output. */
 typedef enum {
     N6_SOURCE_OUTPUT = 0, /* the outputs of the network */
     N6_SOURCE_INTERMEDIATE = 1, /* its intermediate outputs */
@@ -192,36 +192,36 @@ typedef enum {
 
 /* How the bytes of an input are encoded in an upload (Part.encoding). */
 typedef enum {
-    N6_ENCODING_RAW = 0, /* as they are in the input */
+    N6_ENCODING_RAW = 0, /* unchanged, as in the input */
     N6_ENCODING_QOI = 1, /* reserved: a lossless encoding of a picture */
     N6_ENCODING_JPEG = 2, /* reserved: baseline JPEG of exactly the input's size */
 } n6_encoding_t;
 
 /* Whether a network can run (NetworkRecord.state). */
 typedef enum {
-    N6_NETWORK_STATE_READY = 0, /* it can */
+    N6_NETWORK_STATE_READY = 0, /* it can run */
     N6_NETWORK_STATE_WEIGHTS_MISSING = 1, /* its weights are not in memory */
-    N6_NETWORK_STATE_WEIGHTS_STALE = 2, /* its weights are those of another build */
-    N6_NETWORK_STATE_FAILED = 3, /* its runtime could not start it */
+    N6_NETWORK_STATE_WEIGHTS_STALE = 2, /* its weights are from another build */
+    N6_NETWORK_STATE_FAILED = 3, /* the runtime could not start it */
 } n6_network_state_t;
 
-/* What a CHECK found. */
+/* Result of a CHECK. */
 typedef enum {
     N6_CHECK_STATE_SAME = 0, /* the outputs have the stored digest */
-    N6_CHECK_STATE_DIFFERENT = 1, /* they do not */
+    N6_CHECK_STATE_DIFFERENT = 1, /* the outputs have another digest */
     N6_CHECK_STATE_UNKNOWN = 2, /* no digest is stored */
 } n6_check_state_t;
 
-/* What a LEASE asks for. */
+/* Action of a LEASE. */
 typedef enum {
-    N6_LEASE_ACTION_QUERY = 0, /* who holds the network */
-    N6_LEASE_ACTION_TAKE = 1, /* the exclusive use of the network, or more time of it */
-    N6_LEASE_ACTION_RELEASE = 2, /* the end of it */
+    N6_LEASE_ACTION_QUERY = 0, /* return the client that has leased the network */
+    N6_LEASE_ACTION_TAKE = 1, /* get the exclusive use of the network, or extend it */
+    N6_LEASE_ACTION_RELEASE = 2, /* end the exclusive use */
 } n6_lease_action_t;
 
-/* Supply of the core, which limits its clocks (InfoReply.voltage_mode). */
+/* Supply voltage of the core, which limits its clocks (InfoReply.voltage_mode). */
 typedef enum {
-    N6_VOLTAGE_MODE_UNKNOWN = 0, /* the port cannot tell */
+    N6_VOLTAGE_MODE_UNKNOWN = 0, /* unknown to the port */
     N6_VOLTAGE_MODE_NOMINAL = 1, /* nominal */
     N6_VOLTAGE_MODE_OVERDRIVE = 2, /* overdrive: higher clocks */
 } n6_voltage_mode_t;
@@ -229,7 +229,7 @@ typedef enum {
 /* Bits of Infer.flags. */
 typedef enum {
     N6_INFER_FLAG_TIMERS = 1, /* return the epoch timers */
-    N6_INFER_FLAG_ABORT_LATE = 2, /* also stop a running inference at the next epoch block when its time to live has passed */
+    N6_INFER_FLAG_ABORT_LATE = 2, /* also stop a running inference at the next epoch block after its time to live */
 } n6_infer_flag_t;
 
 /* InferReply.state. */
@@ -237,38 +237,38 @@ typedef enum {
     N6_INFER_STATE_WAITING = 0, /* queued; its input slot is not committed yet */
     N6_INFER_STATE_QUEUED = 1, /* queued */
     N6_INFER_STATE_RUNNING = 2, /* running */
-    N6_INFER_STATE_DONE = 3, /* done; the result is held and is sent again */
+    N6_INFER_STATE_DONE = 3, /* done; the stored result is sent again */
 } n6_infer_state_t;
 
 /* Levels of LOG events; the numbers are those of Python's logging module. */
 typedef enum {
     N6_LOG_LEVEL_DEBUG = 10, /* every request */
-    N6_LOG_LEVEL_INFO = 20, /* what a user may want to know */
-    N6_LOG_LEVEL_WARNING = 30, /* something was repaired */
-    N6_LOG_LEVEL_ERROR = 40, /* something was lost */
-    N6_LOG_LEVEL_NONE = 255, /* nothing at all */
+    N6_LOG_LEVEL_INFO = 20, /* information for users */
+    N6_LOG_LEVEL_WARNING = 30, /* a fault that was repaired */
+    N6_LOG_LEVEL_ERROR = 40, /* a fault with lost data */
+    N6_LOG_LEVEL_NONE = 255, /* no log lines */
 } n6_log_level_t;
 
 /* Reset.kind. */
 typedef enum {
-    N6_RESET_KIND_SESSION = 0, /* cancel all work and drop all results; the session and committed uploads stay */
-    N6_RESET_KIND_DEVICE = 1, /* restart the device; it answers before it does */
+    N6_RESET_KIND_SESSION = 0, /* cancel all work and drop all results; the session and committed uploads are kept */
+    N6_RESET_KIND_DEVICE = 1, /* restart the device after the answer */
 } n6_reset_kind_t;
 
-/* Why the device started last (InfoReply.reset_cause). */
+/* Cause of the last start of the device (InfoReply.reset_cause). */
 typedef enum {
-    N6_RESET_CAUSE_UNKNOWN = 0, /* the port cannot tell */
+    N6_RESET_CAUSE_UNKNOWN = 0, /* unknown to the port */
     N6_RESET_CAUSE_POWER_ON = 1, /* power on, or brown-out */
     N6_RESET_CAUSE_PIN = 2, /* reset pin */
     N6_RESET_CAUSE_SOFTWARE = 3, /* RESET request, or debugger */
-    N6_RESET_CAUSE_WATCHDOG = 4, /* the watchdog fired */
-    N6_RESET_CAUSE_FAULT = 5, /* a hard fault; HelloReply carries its record as a Field */
+    N6_RESET_CAUSE_WATCHDOG = 4, /* watchdog */
+    N6_RESET_CAUSE_FAULT = 5, /* hard fault; its record is a Field of HelloReply */
 } n6_reset_cause_t;
 
-/* Tags of the optional fields behind Hello, HelloReply and InfoReply. Unknown tags are skipped. */
+/* Tags of the optional fields after Hello, HelloReply and InfoReply. Unknown tags are skipped. */
 typedef enum {
     N6_FIELD_TAG_HOST_NAME = 1, /* UTF-8: name and version of the host program */
-    N6_FIELD_TAG_FAULT_RECORD = 2, /* UTF-8: registers of the last hard fault, kept over the reset */
+    N6_FIELD_TAG_FAULT_RECORD = 2, /* UTF-8: registers of the last hard fault, preserved during the reset */
     N6_FIELD_TAG_NPU_RUNTIME = 3, /* UTF-8: name and version of the network runtime */
     N6_FIELD_TAG_MEMORY = 4, /* UTF-8: one line 'name used total' per memory region */
 } n6_field_tag_t;
@@ -277,7 +277,7 @@ typedef struct {
     uint16_t magic; /* Limit.MAGIC */
     uint8_t type; /* n6_message_type_t: MessageType */
     uint8_t flags; /* Flag bits */
-    uint32_t id; /* request or transfer this frame belongs to; ids of a session increase; 0 is for events */
+    uint32_t id; /* id of the request or transfer; ids of a session increase; 0 is for events */
     uint16_t length; /* bytes of payload */
     uint16_t crc; /* CRC-16/CCITT-FALSE of the ten bytes before */
 } n6_frame_header_t;
@@ -292,7 +292,7 @@ _Static_assert(offsetof(n6_frame_header_t, crc) == 10, "n6_frame_header_t.crc");
 
 typedef struct {
     uint32_t position; /* DATA bytes this side has sent in this session before this chunk, modulo 2^32 */
-    uint32_t offset; /* where the chunk belongs in the transfer; a multiple of the chunk size */
+    uint32_t offset; /* offset of the chunk in the transfer; a multiple of the chunk size */
     uint8_t slot; /* host to device: input slot; device to host: 0 */
     uint8_t reserved; /* 0 */
     uint16_t crc; /* CRC-16/CCITT-FALSE of the ten bytes before */
@@ -311,13 +311,13 @@ typedef struct {
     uint32_t schema; /* SCHEMA_ID of the sender */
     uint64_t nonce; /* chosen by the host, new for each HELLO; the reply repeats it */
     uint16_t head; /* bytes of this struct: the fields start after them */
-    uint16_t max_chunk; /* largest chunk that the host can receive or wants to send */
-    uint32_t window; /* DATA bytes that the host is ready to receive; Limit.MIN_CHUNK to Limit.MAX_WINDOW */
-    uint32_t features; /* Feature bits that the host understands */
+    uint16_t max_chunk; /* largest chunk that the host can receive or send */
+    uint32_t window; /* DATA bytes that the host can receive; Limit.MIN_CHUNK to Limit.MAX_WINDOW */
+    uint32_t features; /* Feature bits that the host supports */
     uint8_t flags; /* HelloFlag bits */
     uint8_t role; /* n6_role_t: Role */
     uint16_t reserved; /* 0 */
-    uint64_t resume; /* HelloFlag.RESUME: nonce of the HELLO that opened or resumed the session last; else 0 */
+    uint64_t resume; /* HelloFlag.RESUME: nonce of the last HELLO that opened or resumed the session; else 0 */
 } n6_hello_t;
 _Static_assert(sizeof(n6_hello_t) == 40, "n6_hello_t");
 #define N6_HELLO_BASE_SIZE 40u
@@ -336,24 +336,24 @@ _Static_assert(offsetof(n6_hello_t, resume) == 32, "n6_hello_t.resume");
 
 typedef struct {
     uint16_t major; /* protocol version */
-    uint16_t minor; /* protocol version; the session runs at the smaller minor of both sides */
+    uint16_t minor; /* protocol version; the session uses the smaller minor of both sides */
     uint32_t schema; /* SCHEMA_ID of the sender */
     uint64_t nonce; /* that of the Hello */
     uint16_t head; /* bytes of this struct: the fields start after them */
-    uint16_t chunk; /* chunk size of both directions: every DATA frame except a transfer's last carries exactly this many */
-    uint32_t window; /* DATA bytes that the device is ready to receive */
+    uint16_t chunk; /* chunk size of both directions: every DATA frame except a transfer's last has exactly this number of bytes */
+    uint32_t window; /* DATA bytes that the device can receive */
     uint32_t features; /* Feature bits of the device */
     uint8_t flags; /* HelloReplyFlag bits */
     uint8_t slots; /* number of input slots */
     uint8_t results; /* number of result buffers */
-    uint8_t queue; /* most inferences that may wait, be queued or run at once */
-    uint64_t boot_nonce; /* random number drawn at start-up: another value means that the device was restarted */
-    uint64_t tick_hz; /* rate of the device clock, in which all its times are given */
-    uint16_t requests; /* most requests that the host may have open at once */
+    uint8_t queue; /* maximum number of inferences that wait, are queued or run */
+    uint64_t boot_nonce; /* random number created at start-up: another value means that the device was restarted */
+    uint64_t tick_hz; /* rate of the device clock, the unit of all its times */
+    uint16_t requests; /* maximum number of open requests of the host */
     uint16_t networks; /* number of networks */
     uint32_t slot_size; /* bytes of an input slot */
     uint32_t result_size; /* bytes of a result buffer */
-    uint16_t quiet_ms; /* milliseconds after which the device gives up a frame whose bytes stop arriving */
+    uint16_t quiet_ms; /* milliseconds without a byte after which the device aborts an unfinished frame */
     uint16_t reserved; /* 0 */
     uint8_t unique_id[16]; /* the chip's unique id, zero padded; all zero = unknown */
     char build[24]; /* build id of the firmware, UTF-8, zero padded */
@@ -394,7 +394,7 @@ _Static_assert(offsetof(n6_field_t, length) == 2, "n6_field_t.length");
 
 typedef struct {
     uint64_t host_time; /* any number; the reply repeats it */
-    uint32_t position; /* DATA bytes sent so far in this session: what was lost before it is written off */
+    uint32_t position; /* DATA bytes sent so far in this session: missing bytes before it are lost */
     uint16_t head; /* bytes of this struct: any bytes may follow, and the reply repeats them */
     uint16_t reserved; /* 0 */
 } n6_ping_t;
@@ -409,8 +409,8 @@ typedef struct {
     uint64_t host_time; /* that of the Ping */
     uint64_t device_time; /* ticks since start-up */
     uint32_t limit; /* as in Credit */
-    uint32_t position; /* DATA bytes that the device has sent in this session: what was lost before it is written off */
-    uint16_t head; /* bytes of this struct: the bytes that followed the Ping follow it */
+    uint32_t position; /* DATA bytes that the device has sent in this session: missing bytes before it are lost */
+    uint16_t head; /* bytes of this struct: the bytes after the Ping follow it */
     uint16_t reserved[3]; /* 0 */
 } n6_ping_reply_t;
 _Static_assert(sizeof(n6_ping_reply_t) == 32, "n6_ping_reply_t");
@@ -438,7 +438,7 @@ typedef struct {
     uint32_t bus_hz; /* clock of the interconnect; 0 = unknown */
     uint32_t baud; /* bit rate of the link; 0 = not a UART */
     uint32_t ram_total; /* bytes of RAM that the firmware manages */
-    uint32_t ram_free; /* of them, free */
+    uint32_t ram_free; /* free bytes of this RAM */
     int16_t temperature_dc; /* tenths of a degree Celsius, or Limit.NO_TEMPERATURE */
     uint8_t reset_cause; /* n6_reset_cause_t: ResetCause */
     uint8_t timer_source; /* n6_timer_source_t: TimerSource of the epoch timers */
@@ -486,7 +486,7 @@ _Static_assert(offsetof(n6_list_reply_t, total) == 8, "n6_list_reply_t.total");
 _Static_assert(offsetof(n6_list_reply_t, reserved) == 10, "n6_list_reply_t.reserved");
 
 typedef struct {
-    uint16_t first; /* index of the first network wanted */
+    uint16_t first; /* index of the first requested network */
     uint16_t reserved; /* 0 */
 } n6_list_t;
 _Static_assert(sizeof(n6_list_t) == 4, "n6_list_t");
@@ -496,10 +496,10 @@ _Static_assert(offsetof(n6_list_t, reserved) == 2, "n6_list_t.reserved");
 
 typedef struct {
     char name[32]; /* name, UTF-8, zero padded */
-    uint32_t digest; /* changes whenever the network or its description does */
+    uint32_t digest; /* changes if the network or its description changes */
     uint32_t input_bytes; /* bytes of an upload: the inputs at their slot offsets */
     uint32_t output_bytes; /* bytes of all outputs */
-    uint16_t index; /* number by which requests name the network */
+    uint16_t index; /* index of the network in requests */
     uint16_t blocks; /* number of epoch blocks */
     uint16_t epochs; /* number of epochs */
     uint16_t card_bytes; /* length of the card */
@@ -507,7 +507,7 @@ typedef struct {
     uint8_t outputs; /* number of outputs */
     uint8_t pools; /* number of memory pools */
     uint8_t timer_source; /* n6_timer_source_t: TimerSource of this network's epoch timers */
-    uint8_t state; /* n6_network_state_t: NetworkState; the section REASON says why it is not READY */
+    uint8_t state; /* n6_network_state_t: NetworkState; if it is not READY, the section REASON has the reason */
     uint8_t intermediates; /* number of intermediate outputs that an inference may return */
     uint16_t reserved; /* 0 */
 } n6_network_record_t;
@@ -533,7 +533,7 @@ typedef struct {
     uint16_t network; /* index of the network */
     uint8_t section; /* n6_section_t: Section */
     uint8_t reserved; /* 0 */
-    uint32_t first; /* index of the first record (texts: byte) wanted */
+    uint32_t first; /* index of the first requested record (texts: byte) */
 } n6_describe_t;
 _Static_assert(sizeof(n6_describe_t) == 8, "n6_describe_t");
 #define N6_DESCRIBE_BASE_SIZE 8u
@@ -568,13 +568,13 @@ typedef struct {
     uint8_t dtype; /* n6_dtype_t: DType */
     uint8_t ndim; /* number of dimensions */
     uint16_t scales; /* number of per-channel ScaleRecords; 0 = per tensor */
-    uint32_t shape[6]; /* dimensions as they lie in memory, outermost first */
+    uint32_t shape[6]; /* dimensions in memory order, outermost first */
     uint32_t size; /* bytes */
     uint32_t offset; /* inputs: offset in the upload */
     float scale; /* real = (raw - zero_point) * scale; 0 = not quantised */
     int32_t zero_point; /* see scale */
     uint32_t axis; /* axis of the per-channel scales */
-    uint32_t encodings; /* bits 1 << Encoding that an upload of this input may use; RAW always may */
+    uint32_t encodings; /* bits 1 << Encoding for uploads of this input; RAW is always allowed */
     uint16_t height; /* rows, if the tensor can be a picture; 0 = it cannot */
     uint16_t width; /* columns of the picture */
     uint16_t channels; /* channels of the picture */
@@ -612,8 +612,8 @@ typedef struct {
     uint32_t base; /* address */
     uint32_t total; /* bytes */
     uint32_t used; /* bytes used */
-    uint32_t weights; /* of them, weights */
-    uint32_t activations; /* of them, activations */
+    uint32_t weights; /* bytes used for weights */
+    uint32_t activations; /* bytes used for activations */
     uint32_t reserved; /* 0 */
 } n6_pool_record_t;
 _Static_assert(sizeof(n6_pool_record_t) == 48, "n6_pool_record_t");
@@ -627,8 +627,8 @@ _Static_assert(offsetof(n6_pool_record_t, activations) == 40, "n6_pool_record_t.
 _Static_assert(offsetof(n6_pool_record_t, reserved) == 44, "n6_pool_record_t.reserved");
 
 typedef struct {
-    uint64_t estimated_npu; /* NPU cycles the compiler expects; 0 = unknown */
-    uint64_t estimated_total; /* cycles the compiler expects in all; 0 = unknown */
+    uint64_t estimated_npu; /* the compiler's estimate of NPU cycles; 0 = unknown */
+    uint64_t estimated_total; /* the compiler's estimate of all cycles; 0 = unknown */
     uint16_t first; /* first epoch of the block */
     uint16_t last; /* last epoch of the block */
     uint8_t kind; /* n6_epoch_kind_t: EpochKind */
@@ -657,7 +657,7 @@ _Static_assert(offsetof(n6_log_level_request_t, reserved) == 1, "n6_log_level_re
 typedef struct {
     uint8_t kind; /* n6_reset_kind_t: ResetKind */
     uint8_t reserved[7]; /* 0 */
-    uint64_t boot_nonce; /* DEVICE: of the device that is meant; another one answers and does nothing. SESSION: 0 */
+    uint64_t boot_nonce; /* DEVICE: the device's; if it differs, the device answers and does not restart. SESSION: 0 */
 } n6_reset_t;
 _Static_assert(sizeof(n6_reset_t) == 16, "n6_reset_t");
 #define N6_RESET_BASE_SIZE 16u
@@ -668,7 +668,7 @@ _Static_assert(offsetof(n6_reset_t, boot_nonce) == 8, "n6_reset_t.boot_nonce");
 typedef struct {
     uint32_t position; /* DATA bytes sent so far in this session */
     uint32_t length; /* bytes of the upload */
-    uint32_t crc; /* zlib.crc32 of all of them, as they were sent */
+    uint32_t crc; /* zlib.crc32 of these bytes, as sent */
     uint16_t network; /* index of the network */
     uint8_t slot; /* input slot */
     uint8_t parts; /* number of Part records that follow; 0 = the raw bytes of all inputs, each at its TensorRecord.offset */
@@ -687,9 +687,9 @@ _Static_assert(offsetof(n6_commit_t, head) == 16, "n6_commit_t.head");
 _Static_assert(offsetof(n6_commit_t, record) == 18, "n6_commit_t.record");
 
 typedef struct {
-    uint32_t offset; /* where in the upload it starts */
+    uint32_t offset; /* start in the upload */
     uint32_t length; /* its bytes */
-    uint8_t input; /* index of the input that it is for */
+    uint8_t input; /* index of its input */
     uint8_t encoding; /* n6_encoding_t: Encoding */
     uint16_t reserved; /* 0 */
 } n6_part_t;
@@ -702,13 +702,13 @@ _Static_assert(offsetof(n6_part_t, encoding) == 9, "n6_part_t.encoding");
 _Static_assert(offsetof(n6_part_t, reserved) == 10, "n6_part_t.reserved");
 
 typedef struct {
-    uint64_t key; /* idempotency key, drawn at random: what has run under a key never runs again under it */
-    uint32_t upload; /* id of the upload whose bytes the slot must hold; not 0 */
+    uint64_t key; /* idempotency key, a random number: an inference with the same key does not run again */
+    uint32_t upload; /* id of the upload that must be in the slot; not 0 */
     uint32_t digest; /* Commit.crc of that upload */
     uint32_t ttl_us; /* time to live in microseconds from now; 0 = unlimited */
     uint16_t network; /* index of the network */
     uint8_t slot; /* input slot */
-    uint8_t priority; /* larger runs first; equal ones: the network that ran longest ago, then in order */
+    uint8_t priority; /* larger runs first; if equal: the network that ran longest ago, then in order */
     uint8_t flags; /* InferFlag bits */
     uint8_t returns; /* number of Return records that follow; 0 = all outputs, raw */
     uint8_t head; /* bytes of this struct: the records start after them */
@@ -739,7 +739,7 @@ typedef struct {
     uint32_t threshold; /* THRESHOLD*: int32 raw value, or float32 bits for a float tensor */
     uint16_t channels; /* ARGMAX, THRESHOLD: size of the last axis; THRESHOLD_COLUMNS: size of the last axis but one */
     uint16_t channel; /* THRESHOLD*: index of the score channel */
-    uint16_t k; /* TOPK: 1..MAX_TOPK; THRESHOLD*: most rows returned */
+    uint16_t k; /* TOPK: 1..MAX_TOPK; THRESHOLD*: maximum number of returned rows */
     uint16_t reserved; /* 0 */
 } n6_return_t;
 _Static_assert(sizeof(n6_return_t) == 24, "n6_return_t");
@@ -757,7 +757,7 @@ _Static_assert(offsetof(n6_return_t, reserved) == 22, "n6_return_t.reserved");
 
 typedef struct {
     uint8_t state; /* n6_infer_state_t: InferState */
-    uint8_t depth; /* inferences queued or running, this one included */
+    uint8_t depth; /* inferences queued or running, including this one */
     uint16_t reserved; /* 0 */
 } n6_infer_reply_t;
 _Static_assert(sizeof(n6_infer_reply_t) == 4, "n6_infer_reply_t");
@@ -772,13 +772,13 @@ typedef struct {
     uint64_t t_start; /* device time at which the network started */
     uint64_t t_end; /* device time at which it ended */
     uint32_t length; /* bytes of DATA that follow */
-    uint32_t crc; /* zlib.crc32 of all of them */
+    uint32_t crc; /* zlib.crc32 of these bytes */
     uint16_t network; /* index of the network */
     uint8_t outputs; /* number of ResultRecords that follow */
     uint8_t timer_shift; /* a timer value v means v << timer_shift ticks of the device clock */
     uint16_t blocks; /* number of EpochTime records at timers_offset; 0 = none */
     uint16_t head; /* bytes of this struct: the records start after them */
-    uint32_t timers_offset; /* where in the DATA the EpochTime records are */
+    uint32_t timers_offset; /* offset of the EpochTime records in the DATA */
     uint16_t record; /* bytes of one ResultRecord */
     uint8_t timer_record; /* bytes of one EpochTime */
     uint8_t reserved; /* 0 */
@@ -805,9 +805,9 @@ typedef struct {
     uint16_t output; /* index of the output */
     uint8_t source; /* n6_source_t: Source */
     uint8_t reduction; /* n6_reduction_t: Reduction */
-    uint32_t offset; /* where in the DATA it is */
+    uint32_t offset; /* its offset in the DATA */
     uint32_t length; /* its bytes */
-    uint32_t count; /* records of a reduction, or rows that passed the threshold: may exceed what is returned */
+    uint32_t count; /* records of a reduction, or rows that passed the threshold: may be more than the returned rows */
 } n6_result_record_t;
 _Static_assert(sizeof(n6_result_record_t) == 16, "n6_result_record_t");
 #define N6_RESULT_RECORD_BASE_SIZE 16u
@@ -819,10 +819,10 @@ _Static_assert(offsetof(n6_result_record_t, length) == 8, "n6_result_record_t.le
 _Static_assert(offsetof(n6_result_record_t, count) == 12, "n6_result_record_t.count");
 
 typedef struct {
-    uint32_t start; /* ticks >> timer_shift from Result.t_start to the begin of the block */
+    uint32_t start; /* ticks >> timer_shift from Result.t_start to the start of the block */
     uint32_t pre; /* preparation on the CPU, ticks >> timer_shift */
     uint32_t core; /* from the start of the block's work to its end */
-    uint32_t post; /* completion on the CPU; the work of a SW block is here or in core, as the runtime has it */
+    uint32_t post; /* completion on the CPU; the work of a SW block is here or in core, depending on the runtime */
 } n6_epoch_time_t;
 _Static_assert(sizeof(n6_epoch_time_t) == 16, "n6_epoch_time_t");
 #define N6_EPOCH_TIME_BASE_SIZE 16u
@@ -855,7 +855,7 @@ _Static_assert(sizeof(n6_cancel_t) == 4, "n6_cancel_t");
 _Static_assert(offsetof(n6_cancel_t, target) == 0, "n6_cancel_t.target");
 
 typedef struct {
-    uint32_t found; /* 1 if the inference was queued or running, or its result was held; 0 if it was not known */
+    uint32_t found; /* 1 if the inference was queued or running, or its result was held; 0 if it is unknown */
 } n6_cancel_reply_t;
 _Static_assert(sizeof(n6_cancel_reply_t) == 4, "n6_cancel_reply_t");
 #define N6_CANCEL_REPLY_BASE_SIZE 4u
@@ -896,7 +896,7 @@ typedef struct {
     uint8_t status; /* n6_status_t: Status */
     uint8_t type; /* n6_message_type_t: type of the request */
     uint16_t field; /* offset of the refused field in the request's payload; Limit.NO_FIELD = none */
-    uint32_t value; /* its value, or the number that the status names */
+    uint32_t value; /* its value, or a number that depends on the status */
 } n6_error_reply_t;
 _Static_assert(sizeof(n6_error_reply_t) == 8, "n6_error_reply_t");
 #define N6_ERROR_REPLY_BASE_SIZE 8u
@@ -913,7 +913,7 @@ _Static_assert(sizeof(n6_subscribe_t) == 4, "n6_subscribe_t");
 _Static_assert(offsetof(n6_subscribe_t, interval_ms) == 0, "n6_subscribe_t.interval_ms");
 
 typedef struct {
-    uint16_t first; /* index of the first network wanted */
+    uint16_t first; /* index of the first requested network */
     uint16_t reserved; /* 0 */
 } n6_stats_request_t;
 _Static_assert(sizeof(n6_stats_request_t) == 4, "n6_stats_request_t");
@@ -930,20 +930,20 @@ typedef struct {
     uint32_t tx_frames; /* frames sent */
     uint32_t header_errors; /* headers that failed their CRC-16 */
     uint32_t payload_errors; /* payloads that failed their CRC-32 */
-    uint32_t skipped; /* bytes skipped while searching a frame */
-    uint32_t resyncs; /* times a frame was searched */
+    uint32_t skipped; /* bytes skipped during the search for a frame */
+    uint32_t resyncs; /* number of searches for a frame */
     uint32_t naks_sent; /* NAK frames sent */
     uint32_t naks_received; /* NAK frames received */
     uint32_t retransmits; /* chunks sent again */
     uint32_t duplicates; /* chunks received again */
-    uint32_t credits_used; /* DATA bytes sent and not yet granted again by the host */
+    uint32_t credits_used; /* DATA bytes that were sent and that the host has not yet granted again */
     uint32_t free_bytes; /* bytes of input slots and result buffers that are not in use */
     uint32_t log_dropped; /* log lines dropped */
     uint16_t queue; /* inferences queued or running */
     int16_t temperature_dc; /* as in InfoReply */
     uint32_t cpu_hz; /* CPU clock */
     uint32_t npu_hz; /* NPU clock */
-    uint32_t refused; /* DATA frames that were dropped: beyond the grant, for a slot in use, or impossible */
+    uint32_t refused; /* dropped DATA frames: after the grant, for a slot in use, or impossible */
     uint16_t head; /* bytes of this struct: the records start after them */
     uint16_t record; /* bytes of one NetworkStats */
     uint16_t first; /* index of the first record of this page */
@@ -983,16 +983,16 @@ _Static_assert(offsetof(n6_stats_reply_t, total) == 108, "n6_stats_reply_t.total
 _Static_assert(offsetof(n6_stats_reply_t, reserved) == 110, "n6_stats_reply_t.reserved");
 
 typedef struct {
-    uint64_t sum; /* ticks of all good runs */
-    uint64_t last; /* ticks of the last good run */
+    uint64_t sum; /* ticks of all successful runs */
+    uint64_t last; /* ticks of the last successful run */
     uint64_t min; /* ticks of the shortest */
     uint64_t max; /* ticks of the longest */
     uint64_t wait_sum; /* ticks that the runs waited in the queue */
-    uint32_t runs; /* inferences that ended well */
-    uint32_t errors; /* that ended in NPU_FAULT or TOO_LARGE */
-    uint32_t cancelled; /* that were cancelled */
-    uint32_t late; /* that were dropped or stopped by their deadline */
-    uint16_t queued; /* in the queue now */
+    uint32_t runs; /* successful inferences */
+    uint32_t errors; /* inferences that ended with NPU_FAULT or TOO_LARGE */
+    uint32_t cancelled; /* cancelled inferences */
+    uint32_t late; /* inferences that were dropped or stopped by their deadline */
+    uint16_t queued; /* inferences in the queue now */
     uint16_t index; /* index of the network */
     uint32_t reserved; /* 0 */
 } n6_network_stats_t;
@@ -1013,7 +1013,7 @@ _Static_assert(offsetof(n6_network_stats_t, reserved) == 60, "n6_network_stats_t
 
 typedef struct {
     uint16_t network; /* index of the network */
-    uint16_t first; /* first block wanted */
+    uint16_t first; /* first requested block */
 } n6_epoch_stats_t;
 _Static_assert(sizeof(n6_epoch_stats_t) == 4, "n6_epoch_stats_t");
 #define N6_EPOCH_STATS_BASE_SIZE 4u
@@ -1025,7 +1025,7 @@ typedef struct {
     uint16_t first; /* first block of this page */
     uint16_t count; /* BlockStats records of this page */
     uint16_t total; /* blocks of the network */
-    uint32_t runs; /* inferences summed up */
+    uint32_t runs; /* number of inferences in the sums */
     uint16_t head; /* bytes of this struct: the records start after them */
     uint16_t record; /* bytes of one BlockStats */
 } n6_epoch_stats_reply_t;
@@ -1043,8 +1043,8 @@ typedef struct {
     uint64_t pre; /* sum of ticks */
     uint64_t core; /* sum of ticks */
     uint64_t post; /* sum of ticks */
-    uint32_t min; /* ticks of the fastest pass of the whole block, at most 2^32 - 1 */
-    uint32_t max; /* ticks of the slowest pass of the whole block, at most 2^32 - 1 */
+    uint32_t min; /* ticks of the fastest run of the whole block, at most 2^32 - 1 */
+    uint32_t max; /* ticks of the slowest run of the whole block, at most 2^32 - 1 */
 } n6_block_stats_t;
 _Static_assert(sizeof(n6_block_stats_t) == 32, "n6_block_stats_t");
 #define N6_BLOCK_STATS_BASE_SIZE 32u
@@ -1064,8 +1064,8 @@ _Static_assert(offsetof(n6_rate_t, baud) == 0, "n6_rate_t.baud");
 _Static_assert(offsetof(n6_rate_t, reserved) == 4, "n6_rate_t.reserved");
 
 typedef struct {
-    uint32_t baud; /* bit rate that the device can set; 0 = none close enough */
-    uint32_t switch_ms; /* milliseconds after the end of this frame at which both sides change */
+    uint32_t baud; /* bit rate that the device can set; 0 = none that is close enough */
+    uint32_t switch_ms; /* milliseconds after the end of this frame; then both sides change the rate */
 } n6_rate_reply_t;
 _Static_assert(sizeof(n6_rate_reply_t) == 8, "n6_rate_reply_t");
 #define N6_RATE_REPLY_BASE_SIZE 8u
@@ -1098,7 +1098,7 @@ typedef struct {
     uint16_t network; /* index of the network */
     uint8_t action; /* n6_lease_action_t: LeaseAction */
     uint8_t reserved; /* 0 */
-    uint32_t duration_ms; /* for how long */
+    uint32_t duration_ms; /* duration of the lease */
 } n6_lease_t;
 _Static_assert(sizeof(n6_lease_t) == 8, "n6_lease_t");
 #define N6_LEASE_BASE_SIZE 8u
@@ -1108,10 +1108,10 @@ _Static_assert(offsetof(n6_lease_t, reserved) == 3, "n6_lease_t.reserved");
 _Static_assert(offsetof(n6_lease_t, duration_ms) == 4, "n6_lease_t.duration_ms");
 
 typedef struct {
-    uint32_t remaining_ms; /* until the lease ends; 0 = nobody holds it */
-    uint8_t own; /* 1 if the asking client holds it */
+    uint32_t remaining_ms; /* time to the end of the lease; 0 = not leased */
+    uint8_t own; /* 1 if the requesting client has the lease */
     uint8_t reserved; /* 0 */
-    uint16_t head; /* bytes of this struct: the holder's name, UTF-8, follows */
+    uint16_t head; /* bytes of this struct: the name of the client with the lease, UTF-8, follows */
 } n6_lease_reply_t;
 _Static_assert(sizeof(n6_lease_reply_t) == 8, "n6_lease_reply_t");
 #define N6_LEASE_REPLY_BASE_SIZE 8u
@@ -1121,7 +1121,7 @@ _Static_assert(offsetof(n6_lease_reply_t, reserved) == 5, "n6_lease_reply_t.rese
 _Static_assert(offsetof(n6_lease_reply_t, head) == 6, "n6_lease_reply_t.head");
 
 typedef struct {
-    uint16_t first; /* index of the first client wanted */
+    uint16_t first; /* index of the first requested client */
     uint16_t reserved; /* 0 */
 } n6_clients_t;
 _Static_assert(sizeof(n6_clients_t) == 4, "n6_clients_t");
@@ -1149,11 +1149,11 @@ _Static_assert(offsetof(n6_clients_reply_t, reserved) == 10, "n6_clients_reply_t
 typedef struct {
     uint64_t rx_bytes; /* bytes received from it */
     uint64_t tx_bytes; /* bytes sent to it */
-    char name[32]; /* as it named itself, UTF-8, zero padded */
+    char name[32]; /* name from its HELLO, UTF-8, zero padded */
     uint32_t id; /* number of the client, new for each connection */
-    uint32_t runs; /* its inferences that ended well */
+    uint32_t runs; /* its successful inferences */
     uint16_t queued; /* its inferences that wait, are queued or run */
-    uint16_t leases; /* networks that it has leased */
+    uint16_t leases; /* number of networks that it has leased */
     uint8_t role; /* n6_role_t: Role */
     uint8_t reserved[3]; /* 0 */
 } n6_client_record_t;

@@ -192,6 +192,9 @@ n6_board_t *n6_board_open(const n6_options_t *options)
     n6_runtimes_open(&board->runtimes, options,
                      &(n6_litert_config_t){
                          .library = options->litert,
+                         .python = options->python,
+                         .script = options->interpreter,
+                         .client = options->end == N6_END_FD ? options->number : -1,
                          .verbose = options->verbose,
                          .now = now,
                          .wake = wake,

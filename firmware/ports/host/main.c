@@ -23,6 +23,7 @@
 #endif
 
 #include "board.h"
+#include "crash.h"
 #include "endpoint.h"
 #include "guest.h"
 #include "line.h"
@@ -328,6 +329,7 @@ static bool turn(n6_main_t *self)
 
 int main(int argc, char **argv)
 {
+    n6_crash_keep(argc, argv);
     n6_options_t options = n6_options_read(argc, argv);
     n6_main_t self = {.board = n6_board_open(&options)};
     n6_line_init(&self.rx, options.baud);

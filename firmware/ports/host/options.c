@@ -34,6 +34,12 @@ static const char help[] =
     "                                KIND FIRST LAST EST_NPU EST_TOTAL OPERATION\n"
     "                                pool NAME BASE TOTAL USED WEIGHTS ACTIVATIONS\n"
     "  --litert PATH     libLiteRt.so or .dylib of the Python package ai-edge-litert\n"
+    "  --python PATH     a Python that has ai-edge-litert, and\n"
+    "  --interpreter PATH\n"
+    "                    n6link's transport/interpreter.py: both run networks that\n"
+    "                    libLiteRt does not run\n"
+    "  --crashed NAME    a network that libLiteRt crashes on; n6sim starts itself\n"
+    "                    again with this\n"
     "  --baud N          paces both directions like a UART of N bits per second, ten\n"
     "                    bits per byte\n"
     "  --slots N         input slots, 2 to 8 (4)\n"
@@ -43,7 +49,23 @@ static const char help[] =
     "  --verbose         lets LiteRT write to standard error while it loads\n"
     "  --help            prints this\n";
 
-enum { FD = 1, UNIX, TCP, PTY, NETWORK, LITERT, BAUD, SLOTS, CHUNK, PARENT_DEATH, VERBOSE, HELP };
+enum {
+    FD = 1,
+    UNIX,
+    TCP,
+    PTY,
+    NETWORK,
+    LITERT,
+    PYTHON,
+    INTERPRETER,
+    CRASHED,
+    BAUD,
+    SLOTS,
+    CHUNK,
+    PARENT_DEATH,
+    VERBOSE,
+    HELP
+};
 
 static const struct option known[] = {
     {"fd", required_argument, NULL, FD},
@@ -52,6 +74,9 @@ static const struct option known[] = {
     {"pty", no_argument, NULL, PTY},
     {"network", required_argument, NULL, NETWORK},
     {"litert", required_argument, NULL, LITERT},
+    {"python", required_argument, NULL, PYTHON},
+    {"interpreter", required_argument, NULL, INTERPRETER},
+    {"crashed", required_argument, NULL, CRASHED},
     {"baud", required_argument, NULL, BAUD},
     {"slots", required_argument, NULL, SLOTS},
     {"chunk", required_argument, NULL, CHUNK},
@@ -118,6 +143,17 @@ static void add_network(n6_options_t *options, char *spec)
     }
 }
 
+static void mark_crashed(n6_options_t *options)
+{
+    for (size_t i = 0; i < options->networks; i++) {
+        if (!strcmp(options->network[i].name, optarg)) {
+            options->network[i].crashes = true;
+            return;
+        }
+    }
+    n6_report_failure("--crashed %s: no --network before it has this name", optarg);
+}
+
 n6_options_t n6_options_read(int argc, char **argv)
 {
     n6_options_t options = {.slots = 4, .chunk = N6_LIMIT_MAX_CHUNK};
@@ -145,6 +181,15 @@ n6_options_t n6_options_read(int argc, char **argv)
             break;
         case LITERT:
             options.litert = optarg;
+            break;
+        case PYTHON:
+            options.python = optarg;
+            break;
+        case INTERPRETER:
+            options.interpreter = optarg;
+            break;
+        case CRASHED:
+            mark_crashed(&options);
             break;
         case BAUD:
             options.baud = number("baud", 300, 1000000000);

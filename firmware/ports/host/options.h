@@ -18,6 +18,7 @@ typedef struct {
     const char *path; /* a .tflite file, or reference:[NETWORK] */
     const char *card;
     const char *blocks;
+    bool crashes; /* LiteRT's CompiledModel has crashed on it */
 } n6_network_option_t;
 
 typedef struct {
@@ -27,6 +28,8 @@ typedef struct {
     n6_network_option_t network[N6_SERVER_MAX_NETWORKS];
     size_t networks;
     const char *litert;
+    const char *python;
+    const char *interpreter;
     uint32_t baud; /* 0 = as fast as it goes */
     uint32_t slots;
     uint32_t chunk;

@@ -3,7 +3,6 @@
  */
 #include "report.h"
 
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,9 +12,6 @@
 #ifdef N6_COVERAGE
 void __gcov_dump(void); /* GCC's: writes the counters, which _exit() would lose */
 #endif
-
-static const int crashes[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL};
-static char crash_line[1024];
 
 /* text as a JSON string, cut to what fits. */
 static size_t quote(char *out, size_t size, const char *text)
@@ -76,23 +72,4 @@ void n6_report_failure(const char *format, ...)
     fflush(stdout);
     fprintf(stderr, "n6sim: %s\n", text);
     leave(N6_EXIT_FAILURE);
-}
-
-static void on_crash(int number)
-{
-    (void)number;
-    ssize_t written = write(STDOUT_FILENO, crash_line, strlen(crash_line));
-    leave(written > 0 ? N6_EXIT_FAILURE : EXIT_FAILURE);
-}
-
-void n6_report_crash(const char *text)
-{
-    struct sigaction action = {.sa_handler = text ? on_crash : SIG_DFL};
-    sigemptyset(&action.sa_mask);
-    if (text) {
-        json_error(crash_line, sizeof(crash_line), text);
-    }
-    for (size_t i = 0; i < sizeof(crashes) / sizeof(crashes[0]); i++) {
-        sigaction(crashes[i], &action, NULL);
-    }
 }

@@ -17,8 +17,4 @@ void n6_report_ready(const char *url);
 /* Reports the sentence on both, and ends the process. */
 __attribute__((noreturn, format(printf, 1, 2))) void n6_report_failure(const char *format, ...);
 
-/* Until n6_report_crash(NULL) a crash of the process (in a library that is given a broken file) is
- * reported with this. */
-void n6_report_crash(const char *text);
-
 #endif

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crash.h"
 #include "n6_crc.h"
 #include "report.h"
 
@@ -118,15 +119,13 @@ static void add_litert(n6_runtimes_t *self, const n6_network_option_t *option,
         .path = option->path,
         .card = read_text(self, option->name, option->card),
         .blocks = read_text(self, option->name, option->blocks),
+        .crashes = option->crashes,
     };
-    snprintf(text, sizeof(text),
-             "--network %s: %s does not load: LiteRT crashes on it, the file is damaged",
-             option->name, option->path);
-    n6_report_crash(text);
+    n6_crash_expect(option->crashes ? NULL : option->name);
     if (n6_litert_add(self->litert, &source, text, sizeof(text))) {
         n6_report_failure("--network %s: %s", option->name, text);
     }
-    n6_report_crash(NULL);
+    n6_crash_expect(NULL);
     self->litert_npu = n6_litert_npu(self->litert);
     append(self, &self->litert_npu, self->litert_npu.networks - 1);
 }

@@ -194,10 +194,8 @@ static uint64_t upload(uint16_t chunk, uint32_t size)
         head.crc = n6_crc16(&head, sizeof head - sizeof head.crc);
         feed(frame(N6_MESSAGE_TYPE_DATA, UPLOAD, &head, sizeof head, tensor + at, chunk), 0);
     }
-    const n6_commit_t commit = {.position = size,
-                                .length = size,
-                                .crc = n6_crc32(0, tensor, size),
-                                .head = sizeof commit};
+    const n6_commit_t commit = {
+        .position = size, .length = size, .crc = n6_crc32(0, tensor, size), .head = sizeof commit};
     if (!feed(frame(N6_MESSAGE_TYPE_COMMIT, UPLOAD, &commit, sizeof commit, "", 0),
               N6_MESSAGE_TYPE_COMMIT)) {
         return 0;

@@ -30,7 +30,7 @@ enum {
     ALIGN = 64, /* the NPU's cache line, and twice the CPU's */
     SEND_QUEUE = 8192,
     HUNG_S = 5,
-    RUNTIME_TEXT = 200,
+    RUNTIME_TEXT = 240,
 };
 
 typedef struct {
@@ -192,6 +192,12 @@ static void describe_runtime(void)
     at = text_put(at, end, "LL_ATON " LL_ATON_VERSION_NAME);
     if (bringup_remark() != NULL) {
         at = text_put(text_put(at, end, "; "), end, bringup_remark());
+    }
+    for (uint16_t i = 0; i < npu.networks; i++) {
+        if (npu.network[i].reason != NULL) {
+            at = text_put(text_put(at, end, "; "), end, npu.network[i].name);
+            at = text_put(text_put(at, end, ": "), end, npu.network[i].reason);
+        }
     }
     if (!clock_sleeps()) {
         (void)text_put(at, end, "; the CPU does not sleep, its cycle counter would stop");
