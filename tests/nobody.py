@@ -47,6 +47,6 @@ def run(statements: str, *arguments: str) -> list[str]:
 @contextmanager
 def folder() -> Iterator[Path]:
     """A temporary folder that everybody may look into."""
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
         os.chmod(name, 0o755)
         yield Path(name)

@@ -341,7 +341,7 @@ def test_a_signal_ends_it_cleanly(number: signal.Signals, busy: bool, tmp_path: 
 
 async def test_a_client_learns_that_the_board_has_ended() -> None:
     with running("--tcp", "0", *REFERENCE) as program:
-        async with N6Device(program.url) as dev:
+        async with N6Device(program.url, reconnect=0) as dev:
             program.process.terminate()
             # a PING that the board has not read any more makes its socket end with a reset
             with pytest.raises(TransportError, match="has closed the connection|connection reset"):

@@ -54,8 +54,11 @@ WINDOW: Final = 1 << 20
 """DATA bytes that the host takes in flight: a result of ordinary size never waits for a grant"""
 ATTEMPTS: Final = 3
 """times that a whole upload is tried when only its digest is wrong"""
-FLUSH: Final = bytes(int(Limit.MAX_CHUNK) + frames.OVERHEAD)
-"""zeros that complete any frame which an earlier program has left unfinished"""
+FLUSH: Final = bytes(int(Limit.MAX_CONTROL) + frames.HEADER_SIZE + frames.CRC_SIZE)
+"""zeros before the first HELLO, which complete a frame that an earlier program did not finish; a device ends an unfinished
+chunk itself after ``quiet_ms``, and more zeros would block a slow line for seconds"""
+ZEROS: Final = bytes(int(Limit.MAX_CHUNK) + frames.OVERHEAD)
+"""zeros that complete any frame"""
 
 _HELLO: Final = int(MessageType.HELLO)
 _ERROR: Final = int(MessageType.ERROR)
@@ -300,7 +303,7 @@ class Link:
 
     def _flush(self) -> bytes:
         """Zeros that complete any frame whose end a device may still wait for."""
-        return FLUSH[: self.session.chunk + frames.OVERHEAD] if self.session else FLUSH
+        return ZEROS[: self.session.chunk + frames.OVERHEAD] if self.session else FLUSH
 
     def _new(self, kind: MessageType, body: bytes, phase: Phase, patience: float) -> Exchange:
         exchange = Exchange(self._new_id(), kind, body, phase, patience, counted=self.counters.mark())

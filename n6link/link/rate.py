@@ -22,7 +22,7 @@ FIRST_RATE: Final = 100_000.0
 """bytes per second before the first measurement: about a UART at 921600 baud"""
 LOWEST_RATE: Final = 5_000.0
 """minimum bytes per second of any link: half of a UART at 115200 baud"""
-LOWEST_BAUD: Final = 57_600
+LOWEST_BAUD: Final = 19_200
 """bits per second: a lower value from a device is not used, because time-outs are calculated from the rate"""
 TRUSTED: Final = 4096
 """bytes of an average that may contradict the rate that the device reports"""
