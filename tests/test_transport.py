@@ -482,7 +482,7 @@ async def test_the_virtual_board_behind_a_serial_port(library: None) -> None:
 
 async def test_a_virtual_board_that_vanishes_from_its_serial_port(library: None) -> None:
     with board("--pty", "--baud", "19200") as virtual:
-        async with N6Device(virtual.url) as dev:
+        async with N6Device(virtual.url, reconnect=0) as dev:
             network = dev["reference"]
             before = dev.counters.tx_frames
             task = asyncio.create_task(network.run(noise(network)))
