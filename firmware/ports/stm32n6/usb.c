@@ -117,7 +117,8 @@ const uint16_t *tud_descriptor_string_cb(uint8_t index, uint16_t language)
         for (; length < 24; length++) {
             const unsigned pair = ((const uint8_t *)id)[length / 2];
 
-            text[1 + length] = (uint16_t)"0123456789ABCDEF"[length % 2 != 0 ? pair & 15u : pair >> 4];
+            text[1 + length] =
+                (uint16_t)"0123456789ABCDEF"[length % 2 != 0 ? pair & 15u : pair >> 4];
         }
     } else {
         for (; from[length] != '\0'; length++) {
