@@ -98,7 +98,8 @@ def test_a_baud_rate_does_not_make_a_time_out_longer_than_the_line_needs() -> No
     run(
         SlowBaud(1, "none", "single", "usb"), [Fault("silence", "up", 1.0, 1000.0)], body=ask, inferences=1, reconnect=0
     )
-    assert 1.0 < ended[0] < 8.0
+    # it begins at 1 s, the time-out is 5 s, and the slowest line that is believed needs 2.2 s for the input
+    assert 1.0 < ended[0] < 9.0
 
 
 @pytest.mark.parametrize("reconnect", [0.0, 10.0])
