@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from wire import NONCE, PATIENCE, events, kinds, opened, sent
 
-from n6link.errors import DeviceError, RemoteProtocolError, VersionMismatch
+from n6link.errors import DeviceError, RemoteProtocolError, VersionMismatch, WrongDevice
 from n6link.link import frames
 from n6link.link.events import (
     Begun,
@@ -1062,3 +1062,49 @@ def test_no_good_frame_with_a_bad_payload_raises_an_exception(
         link.data_to_send(0.0)
         list(link.events())
     assert link.state is not State.OPENING
+
+
+def test_another_board_is_refused_and_what_is_under_way_waits_for_the_first_one() -> None:
+    before, after = bytes([1] * 16), bytes([2] * 16)
+    link = opened(unique_id=before)
+    asked = link.request(MessageType.INFO, patience=PATIENCE)
+    sent(link), events(link)
+    hello = link.resume(NONCE + 1, patience=PATIENCE)
+    sent(link)
+    feed(link, wire.hello_reply(hello.id, nonce=NONCE + 1, unique_id=after, boot_nonce=wire.BOOT + 1))
+    (refused,) = events(link)
+    assert isinstance(refused, Refused)
+    assert isinstance(refused.error, WrongDevice)
+    assert after.hex() in str(refused.error)
+    assert before.hex() in str(refused.error)
+    assert link.state is State.CLOSED
+    link.stream_changed()
+    hello = link.resume(NONCE + 2, patience=PATIENCE)
+    sent(link)
+    feed(link, wire.hello_reply(hello.id, nonce=NONCE + 1, unique_id=before))
+    assert [type(event) for event in events(link)] == [Opened]
+    assert (MessageType.INFO, asked.id) in [(kind, number) for kind, number, _ in sent(link)]
+
+
+def test_a_hello_that_had_no_answer_is_sent_again_with_its_nonce() -> None:
+    """It may have arrived: the device then knows the session by that nonce."""
+    link = opened()
+    for nonce in (NONCE + 1, NONCE + 2):
+        hello = link.resume(nonce, patience=PATIENCE)
+        asked = [records.Hello.unpack(body) for kind, _, body in sent(link) if kind == MessageType.HELLO]
+        assert [(one.nonce, one.resume) for one in asked] == [(NONCE + 1, NONCE)]
+        link.stream_changed()
+    feed(link, wire.hello_reply(hello.id, nonce=NONCE + 1))
+    assert [type(event) for event in events(link)] == [Opened]
+    link.resume(NONCE + 3, patience=PATIENCE)
+    asked = [records.Hello.unpack(body) for kind, _, body in sent(link) if kind == MessageType.HELLO]
+    assert [(one.nonce, one.resume) for one in asked] == [(NONCE + 3, NONCE + 1)]
+
+
+def test_the_last_frame_of_a_session_opens_one_in_which_nothing_is_at_work() -> None:
+    link = opened()
+    farewell = link.farewell(NONCE + 1, flush=False)
+    ((kind, _, _, body),) = frames.FrameReader(frames.Counters()).feed(farewell)
+    hello = records.Hello.unpack(body)
+    assert (kind, hello.nonce, hello.flags, hello.resume) == (MessageType.HELLO, NONCE + 1, 0, 0)
+    assert link.farewell(NONCE + 2, flush=True) == b"", "it has left"

@@ -172,10 +172,11 @@ class Channel:
                 async with anyio.create_task_group() as tasks:
                     for task in (self._read, self._write):
                         tasks.start_soon(task, stream, name=f"n6link {self.name} {task.__name__}")
+                    await anyio.sleep_forever()  # a stream that broke stays until it is detached
         finally:
             with anyio.CancelScope(shield=True):
                 self._writable = self._send_nowait = None
-                if self._stream is stream and (farewell := self._farewell()):
+                if self._stream is stream and not self._broken and (farewell := self._farewell()):
                     with anyio.move_on_after(FAREWELL), suppress(TransportError):
                         await stream.send(farewell)
                 await stream.aclose()

@@ -109,6 +109,7 @@ class Connection:
         self._settled = anyio.Event()
         self._runner: Runner | None = None
         self._boot = 0
+        self._restarts = False
 
     # ---- from opening to closing
 
@@ -181,6 +182,7 @@ class Connection:
             if self.state is State.RESTARTING and not channel.interruption:
                 self._change(State.OPEN)
             raise
+        self._restarts = True
         channel.abort(self._restarted())
         channel.interrupt(self._restarted(), survives=True)
         await self.usable()
@@ -235,7 +237,8 @@ class Connection:
         """Brings the device back whenever the dialogue is interrupted, until it does not come back in time."""
         while True:
             reason = await channel.interrupted()
-            begun, restarting = ambient.monotonic(), self.state is State.RESTARTING
+            begun, restarting = ambient.monotonic(), self._restarts
+            self._restarts = False
             if not restarting:
                 self._change(State.RECONNECTING, str(reason))
             try:
