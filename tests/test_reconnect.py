@@ -421,3 +421,24 @@ async def test_repeated_lines_of_the_log_are_counted_and_said_once(caplog: pytes
     said = [record.getMessage() for record in caplog.records if "PING" in record.getMessage()]
     assert len(said) <= 2
     assert "49 more" in said[-1]
+
+
+async def test_a_board_that_another_program_holds_when_it_comes_back(tmp_path: Path) -> None:
+    """The refusal has a status, and is told to every call that waits."""
+    with on_a_cable("tcp", tmp_path) as cable, board("--tcp", "0") as other:
+        async with N6Device(other.url) as holder, N6Device(cable.url, reconnect=0.5) as dev:
+            errors = []
+
+            async def run() -> None:
+                with pytest.raises(TransportError, match=r"has not come back within 0\.5 s: .*BUSY") as caught:
+                    await dev.ping()
+                errors.append(caught.value)
+
+            cable.unplug()
+            await reached(dev, State.RECONNECTING)
+            cable.plug(other.url)
+            async with anyio.create_task_group() as tasks:
+                for _ in range(3):
+                    tasks.start_soon(run)
+            assert len(set(map(id, errors))) == 3
+            assert (await holder.ping()).rtt > 0

@@ -1,12 +1,7 @@
-"""A link in the world: the tasks that read, write and wait, and a mailbox for each call. Nothing here knows networks.
+"""A link in the world: tasks that read, write and wait, and a mailbox for each call. Nothing here knows networks.
 
-Three tasks serve a :class:`n6link.link.link.Link`; the first two belong to the stream, of which there may be several one after the other:
-
-* the *reader* feeds it and hands its events to their mailboxes. It never writes, so that two full pipes cannot lock
-  each other up;
-* the *writer* is the only one that writes, whole frames, and is never cancelled by a call: whatever a call does, no
-  frame is ever cut in two;
-* the *keeper* looks every few milliseconds, while something is under way, at what silence means.
+Reading and writing belongs to a :class:`~n6link.session.line.Line`, of which there may be several one after the other. The *keeper* looks
+every few milliseconds, while something is under way, at what silence means. What has happened goes to the mailboxes.
 
 A call puts requests into the link, wakes the writer, and waits for its mailbox; it may be cancelled at any time, and a
 late answer is dropped by the link. When the stream breaks, the device forgets the session, or falls silent, the dialogue is interrupted.
@@ -18,7 +13,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import Final
 
 import anyio
@@ -44,20 +38,15 @@ from n6link.link.exchange import Exchange, Inference
 from n6link.link.handshake import Greeting
 from n6link.link.link import Link, State
 from n6link.link.retry import TICK, Retry
-from n6link.link.sender import BATCH
 from n6link.protocol import MessageType
+from n6link.session.line import Line
 from n6link.session.mailbox import Mailbox
 from n6link.session.tasks import Background
 
 _logger = logging.getLogger("n6link.device")
 
-READ_SIZE: Final = 256 * 1024
 SILENT: Final = 0.9
 """share of the time-out of a device without a byte from it, above which it is not the fault of one call that it has no answer"""
-FAREWELL: Final = 0.25
-"""seconds that the last frame of a session may take to leave"""
-BATCH_SECONDS: Final = 0.02
-"""time that one write should take at most, so that a small frame need not wait long behind chunks"""
 
 
 class Channel:
@@ -74,7 +63,6 @@ class Channel:
         tasks: for work that goes on after the call that started it.
         failure: why nothing works any more; None while it does.
         interruption: why the dialogue cannot go on at present; None while it does.
-        heard: time of the last good frame of the device.
     """
 
     def __init__(
@@ -85,7 +73,6 @@ class Channel:
         self.timeout = timeout
         self.failure: N6Error | None = None
         self.interruption: N6Error | None = None
-        self.heard = ambient.monotonic()
         self.tasks: TaskGroup
         self._notify = notify
         self._survives = survives
@@ -94,14 +81,8 @@ class Channel:
         self._opening: Mailbox | None = None
         self._background = Background(self._crashed)
         self._interrupted = anyio.Event()
-        self._stream: ByteStream | None = None
-        self._serving = anyio.CancelScope()
-        self._served = anyio.Event()
-        self._broken: TransportError | None = None
-        self._writable: anyio.Event | None = None
-        self._send_nowait: Callable[[bytes], int] | None = None
-        self._unsent = b""
-        self._sending = False
+        self._line: Line | None = None
+        self._heard = float("-inf")
         self._busy: anyio.Event | None = None
 
     # ---- life
@@ -126,18 +107,15 @@ class Channel:
             await stream.aclose()
             self.check()
             raise self.closed()
-        self._stream, self._broken, self._unsent = stream, None, b""
-        self._send_nowait = getattr(stream, "send_nowait", None)
-        self._serving, self._served = anyio.CancelScope(), anyio.Event()
         self.link.stream_changed()
-        self.tasks.start_soon(self._serve, stream, name=f"n6link {self.name}")
+        line = self._line = Line(stream, self.link, self._deliver, self.interrupt)
+        self.tasks.start_soon(line.serve, name=f"n6link {self.name}")
 
     async def detach(self) -> None:
         """Closes the stream, without a word to the device; what is under way waits for another one."""
-        if self._stream:
-            self._stream = None
-            self._serving.cancel()
-            await self._served.wait()
+        if line := self._line:
+            self._line, self._heard = None, self.heard
+            await line.detach()
 
     def rebooted(self) -> DeviceRebooted:
         """What a call gets that the device has forgotten."""
@@ -156,7 +134,12 @@ class Channel:
     @property
     def broken(self) -> bool:
         """Whether there is no stream, or none that works."""
-        return self._stream is None or self._broken is not None
+        return self._line is None or self._line.broken is not None
+
+    @property
+    def heard(self) -> float:
+        """Time of the last good frame of the device."""
+        return max(self._heard, self._line.heard) if self._line else self._heard
 
     def check_home(self, what: str) -> None:
         """See :meth:`Background.check_home`."""
@@ -164,28 +147,6 @@ class Channel:
 
     def _crashed(self, error: Exception) -> None:
         self.fail(N6Error(f"{self.name}: internal error of n6link: {innermost(error)!r}"))
-
-    async def _serve(self, stream: ByteStream) -> None:
-        """Reads and writes a stream, and closes it in the end. Where no other one follows, nothing is left at work on the device."""
-        try:
-            with self._serving:
-                async with anyio.create_task_group() as tasks:
-                    for task in (self._read, self._write):
-                        tasks.start_soon(task, stream, name=f"n6link {self.name} {task.__name__}")
-                    await anyio.sleep_forever()  # a stream that broke stays until it is detached
-        finally:
-            with anyio.CancelScope(shield=True):
-                self._writable = self._send_nowait = None
-                if self._stream is stream and not self._broken and (farewell := self._farewell()):
-                    with anyio.move_on_after(FAREWELL), suppress(TransportError):
-                        await stream.send(farewell)
-                await stream.aclose()
-            self._served.set()
-
-    def _farewell(self) -> bytes:
-        farewell = self.link.farewell(ambient.randbits(64), flush=self._sending)
-        self.fail(self.closed())
-        return farewell
 
     # ---- interruptions
 
@@ -259,8 +220,8 @@ class Channel:
             N6Timeout: nothing was answered.
             TransportError: there is no stream, or it broke.
         """
-        if self._broken:
-            raise _renewed(self._broken) from self._broken
+        if self._line and self._line.broken:
+            raise _renewed(self._line.broken) from self._line.broken
         self.check()
         self._opening = Mailbox(fragile=True)
         self.interruption, self._interrupted = None, anyio.Event()
@@ -314,7 +275,8 @@ class Channel:
         upload, infer = self.link.infer(data, inference, patience=self.timeout)
         self._boxes[upload.id] = self._boxes[infer.id] = box
         self.wake()
-        self._begin_to_write()
+        if self._line:
+            self._line.write_now()
         return upload, infer
 
     def forget(self, exchange: Exchange) -> None:
@@ -379,57 +341,12 @@ class Channel:
 
     def wake(self) -> None:
         """There may be something to write, and something to wait for."""
-        for event in (self._writable, self._busy):
-            if event:
-                event.set()
+        if self._busy:
+            self._busy.set()
+        if self._line:
+            self._line.wake()
 
     # ---- tasks
-
-    async def _read(self, stream: ByteStream) -> None:
-        link = self.link
-        try:
-            while True:
-                data = await stream.receive(READ_SIZE)
-                now, frames = ambient.monotonic(), link.counters.rx_frames
-                link.receive_data(data, now)
-                if link.counters.rx_frames != frames:
-                    self.heard = now
-                self._deliver()
-        except TransportError as error:
-            self._broke(error)
-
-    def _broke(self, error: TransportError) -> None:
-        """The stream has gone."""
-        if not self._broken:
-            self._broken = error
-            self.interrupt(error)
-
-    def _batch(self) -> bytes:
-        """What is written next, in one piece."""
-        link = self.link
-        budget = min(max(int(link.path.rate * BATCH_SECONDS), 1), BATCH)
-        return b"".join(link.data_to_send(ambient.monotonic(), budget))
-
-    def _begin_to_write(self) -> None:
-        """Writes what the stream takes at once, if the writer has nothing to do: an upload need not wait for it to wake up."""
-        if self._writable and not self._unsent and self._send_nowait:
-            batch = self._batch()
-            self._unsent = batch[self._send_nowait(batch) :]
-
-    async def _write(self, stream: ByteStream) -> None:
-        try:
-            while True:
-                batch, self._unsent = self._unsent or self._batch(), b""
-                if batch:
-                    self._sending = True
-                    await stream.send(batch)
-                    self._sending = False
-                else:
-                    self._writable = anyio.Event()
-                    await self._writable.wait()
-                    self._writable = None
-        except TransportError as error:
-            self._broke(error)
 
     async def _keep(self) -> None:
         while True:
@@ -476,10 +393,13 @@ class Channel:
                     self.interrupt(self.rebooted())
                 case LogLine() | StatsPushed() | Stray():
                     self._notify(event)
-        if self._writable and self.link.wants_to_send:
-            self._writable.set()
+        if self._line and self.link.wants_to_send:
+            self._line.wake()
 
 
 def _renewed(error: N6Error) -> N6Error:
     """The same error once more, for another call: an exception that is raised twice mixes up two tracebacks."""
-    return type(error)(*error.args)
+    renewed = type(error).__new__(type(error), *error.args)
+    renewed.args = error.args
+    vars(renewed).update(vars(error))
+    return renewed

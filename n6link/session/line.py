@@ -1,0 +1,133 @@
+"""One byte stream of a channel: the task that reads it into the link, and the one that writes what the link has to send.
+
+The reader never writes, so that two full pipes cannot lock each other up. The writer is the only one that writes, whole frames, and is never
+cancelled by a call: no frame is ever cut in two while the stream is in use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+
+import anyio
+from anyio.abc import ByteStream
+
+from n6link import ambient
+from n6link.errors import TransportError
+from n6link.link.link import Link
+from n6link.link.sender import BATCH
+
+READ_SIZE: Final = 256 * 1024
+FAREWELL: Final = 0.25
+"""seconds that the last frame of a session may take to leave"""
+BATCH_SECONDS: Final = 0.02
+"""time that one write should take at most, so that a small frame need not wait long behind chunks"""
+
+
+class Line:
+    """See the head of this module.
+
+    Args:
+        stream: to the device; closed when :meth:`serve` ends.
+        link: the protocol.
+        arrived: called when the link has got something.
+        broke: called when the stream has gone.
+
+    Attributes:
+        broken: why the stream does not work any more; None while it does.
+        heard: time of the last good frame.
+    """
+
+    def __init__(
+        self, stream: ByteStream, link: Link, arrived: Callable[[], None], broke: Callable[[TransportError], None]
+    ) -> None:
+        self.broken: TransportError | None = None
+        self.heard = float("-inf")
+        self._stream = stream
+        self._link = link
+        self._arrived, self._broke = arrived, broke
+        self._scope, self._closed = anyio.CancelScope(), anyio.Event()
+        self._detached = False
+        self._writable: anyio.Event | None = None
+        self._send_nowait: Callable[[bytes], int] | None = getattr(stream, "send_nowait", None)
+        self._unsent = b""
+        self._sending = False
+
+    async def serve(self) -> None:
+        """Reads and writes until it is cancelled, and then closes the stream; unless it was detached nothing is left at work on the device."""
+        try:
+            with self._scope:
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(self._read)
+                    tasks.start_soon(self._write)
+                    await anyio.sleep_forever()  # a stream that broke stays until it is detached
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self._leave()
+                await self._stream.aclose()
+            self._closed.set()
+
+    async def detach(self) -> None:
+        """Ends :meth:`serve` without a word to the device."""
+        self._detached = True
+        self._scope.cancel()
+        await self._closed.wait()
+
+    def wake(self) -> None:
+        """There may be something to write."""
+        if self._writable:
+            self._writable.set()
+
+    def write_now(self) -> None:
+        """Writes what the stream takes at once, if the writer has nothing to do: an upload need not wait for it to wake up."""
+        if self._writable and not self._unsent and self._send_nowait:
+            batch = self._batch()
+            self._unsent = batch[self._send_nowait(batch) :]
+
+    async def _leave(self) -> None:
+        self._writable = None
+        if not self._detached and not self.broken:
+            farewell = self._link.farewell(ambient.randbits(64), flush=self._sending)
+            with anyio.move_on_after(FAREWELL), suppress(TransportError):
+                if farewell:
+                    await self._stream.send(farewell)
+
+    async def _read(self) -> None:
+        link = self._link
+        try:
+            while True:
+                data = await self._stream.receive(READ_SIZE)
+                now, frames = ambient.monotonic(), link.counters.rx_frames
+                link.receive_data(data, now)
+                if link.counters.rx_frames != frames:
+                    self.heard = now
+                self._arrived()
+        except TransportError as error:
+            self._end(error)
+
+    async def _write(self) -> None:
+        try:
+            while True:
+                batch, self._unsent = self._unsent or self._batch(), b""
+                if batch:
+                    self._sending = True
+                    await self._stream.send(batch)
+                    self._sending = False
+                else:
+                    self._writable = anyio.Event()
+                    await self._writable.wait()
+                    self._writable = None
+        except TransportError as error:
+            self._end(error)
+
+    def _batch(self) -> bytes:
+        """What is written next, in one piece."""
+        link = self._link
+        budget = min(max(int(link.path.rate * BATCH_SECONDS), 1), BATCH)
+        return b"".join(link.data_to_send(ambient.monotonic(), budget))
+
+    def _end(self, error: TransportError) -> None:
+        if not self.broken:
+            self.broken = error
+            self._broke(error)
