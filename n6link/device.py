@@ -155,6 +155,8 @@ class N6Device(Lifecycle):
 
     def __getitem__(self, name: str) -> Network:
         networks = self.networks
+        if reason := self.connection.rejected.get(name):
+            raise UnknownName(f"the network {name!r} cannot be used: {reason}")
         if name not in networks:
             raise UnknownName(f"the device does not have a network {name!r}; it has {', '.join(networks) or 'none'}")
         return networks[name]

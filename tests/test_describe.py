@@ -10,7 +10,7 @@ import pytest
 
 from n6link.errors import RemoteProtocolError
 from n6link.link.events import Reply
-from n6link.protocol import DType, EpochKind, MessageType, Section, TimerSource, records
+from n6link.protocol import DType, EpochKind, MessageType, NetworkState, Section, TimerSource, records
 from n6link.session import describe
 from n6link.session.info import DeviceInfo, NetworkInfo
 
@@ -164,6 +164,16 @@ async def test_an_impossible_network_is_set_aside_and_the_other_works(
     assert [network.name for network in networks] == ["net1"]
     assert list(rejected) == ["net0"]
     assert says in rejected["net0"]
+
+
+@pytest.mark.parametrize("text", ["its file is not a network", ""])
+async def test_a_network_that_failed_to_start_says_why(text: str) -> None:
+    """Nothing else of it is asked for."""
+    board = Board(change=one("network", {"state": NetworkState.FAILED, "inputs": 0}, network=0))
+    board.sections[Section.REASON] = [bytes([byte]) for byte in text.encode()]
+    networks, rejected = await board.read_all()
+    assert [network.name for network in networks] == ["net1"]
+    assert rejected == {"net0": text or "the device does not say why it cannot run"}
 
 
 async def test_a_page_with_a_hole() -> None:

@@ -15,7 +15,7 @@ from e2e_fixtures import litert
 from n6sim import running
 
 from n6link.device import N6Device
-from n6link.errors import DeviceError, TransportError
+from n6link.errors import DeviceError, TransportError, UnknownName
 from n6link.network import Network
 from n6link.protocol import EpochKind, TimerSource
 from n6link.tensors import reduce
@@ -151,6 +151,22 @@ async def test_a_network_on_which_the_compiled_model_crashes(path: Path) -> None
         values = np.arange(6, dtype=np.int8).reshape(2, 3)
         (copy,) = (await dev["net"].run(values)).outputs.values()
         assert np.array_equal(copy.reshape(2, 3), values)
+
+
+async def test_one_file_that_cannot_be_used_does_not_take_the_others_along(path: Path, tmp_path: Path) -> None:
+    tflite.write_unquantized(path)
+    nonsense = tmp_path / "nonsense.tflite"
+    nonsense.write_text("no network at all")
+    tflite.write_copies(tmp_path / "good.tflite", [b"copy"])
+    async with N6Device(f"sim:{path},{tmp_path / 'good.tflite'},{nonsense},reference:") as dev:
+        assert list(dev.networks) == ["good", "reference"]
+        assert np.array_equal((await dev["good"].run(np.ones((2, 3), np.int8))).outputs["copy"], np.ones((1, 6)))
+        with pytest.raises(UnknownName, match="'net' cannot be used: .*net.tflite does not load: .* signal 6"):
+            dev["net"]
+        with pytest.raises(UnknownName, match="'nonsense' cannot be used: .* it is not a TensorFlow Lite file"):
+            dev["nonsense"]
+        with pytest.raises(UnknownName, match="does not have a network 'other'; it has good, reference"):
+            dev["other"]
 
 
 async def test_blocks_of_a_report_share_the_time_of_the_whole_network(path: Path, tmp_path: Path) -> None:

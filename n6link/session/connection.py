@@ -71,7 +71,7 @@ class Connection:
         state: of the device.
         url: what was opened; before that what is to be.
         networks: those that the device has loaded, in its order.
-        rejected: names of those that cannot be used, and why: what the device says of them is impossible.
+        rejected: names of those that cannot be used, and why: the device could not start them, or its description of them is impossible.
         clock: the device's, on ``time.monotonic()``.
         listeners: to what the device says unasked, and to its state.
         vitals: signs of life.

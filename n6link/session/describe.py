@@ -2,7 +2,7 @@
 
 For each network, the first pages of all sections are requested together, then all other pages; the link keeps as many requests open
 as the device allows. Requests and memory are limited by the counts in NetworkRecord and by the limits here. A network with an
-impossible description is rejected with the reason; the others can be used.
+impossible description, or one that the device's runtime could not start, is rejected with the reason; the others can be used.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from n6link.epochs.pools import Pool
 from n6link.epochs.timers import EpochTable
 from n6link.errors import RemoteProtocolError
 from n6link.link.events import Reply
-from n6link.protocol import MessageType, Section, TimerSource, records
-from n6link.protocol.codec import Record
+from n6link.protocol import MessageType, NetworkState, Section, TimerSource, records
+from n6link.protocol.codec import Record, printable
 from n6link.session.info import DeviceInfo, NetworkInfo
 from n6link.tensors import tensor
 from n6link.tensors.tensor import TensorSpec
@@ -66,8 +66,11 @@ async def read(ask: Ask, count: int, device: DeviceInfo) -> tuple[list[NetworkIn
             rejected[f"{name} (index {network.index})"] = "another network has the same name"
             continue
         try:
+            if network.state is NetworkState.FAILED:
+                rejected[name] = await _reason(ask, network)
+                continue
             _check(network, device)
-            networks.append(_info(network, await _sections(ask, network), device))
+            networks.append(_info(network, await _sections(ask, network, _expected(network)), device))
         except (RemoteProtocolError, ValueError) as error:
             rejected[name] = str(error)
     return networks, rejected
@@ -130,17 +133,30 @@ class _Found:
         return len(self.records) or len(self.text)
 
 
-async def _sections(ask: Ask, network: records.NetworkRecord) -> dict[Section, _Found]:
-    """The records of every section of a network.
+async def _reason(ask: Ask, network: records.NetworkRecord) -> str:
+    """Why a network cannot run."""
+    found = (await _sections(ask, network, {Section.REASON: None}))[Section.REASON]
+    return printable(bytes(found.text)) or "the device does not say why it cannot run"
+
+
+async def _sections(
+    ask: Ask, network: records.NetworkRecord, wanted: Mapping[Section, int | None]
+) -> dict[Section, _Found]:
+    """The records of sections of a network.
+
+    Args:
+        ask: sends several requests at the same time.
+        network: the network.
+        wanted: see :func:`_expected`.
 
     Raises:
         RemoteProtocolError: a section has another number of records than announced.
         ValueError: a reply is malformed.
     """
-    sections = {section: _Found(0, [], bytearray()) for section in _expected(network)}
+    sections = {section: _Found(0, [], bytearray()) for section in wanted}
     await _pages(ask, network, sections, [(section, 0) for section in sections])
     rest: list[tuple[Section, int]] = []
-    for (section, expected), found in zip(_expected(network).items(), sections.values(), strict=True):
+    for (section, expected), found in zip(wanted.items(), sections.values(), strict=True):
         if found.total != expected if expected is not None else found.total > MAX_SCALES:
             announced = f"{expected} were announced" if expected is not None else f"at most {MAX_SCALES} are possible"
             raise RemoteProtocolError(f"section {section.name} has {found.total} records, but {announced}")

@@ -25,6 +25,11 @@ An option is for the network before it, or for the whole board:
 A comma, ``?``, ``&`` or ``%`` in a file name is written as %2C, %3F, %26 or %25. The executable ``n6sim`` is part of the
 installed package (``n6link/_bin``); the variable N6LINK_SIM selects another one. Times of a virtual board are those of this
 machine's CPU, not of an NPU.
+
+A network has the shapes that are stored in its file; the outputs have those of a first run on zeros. A network that LiteRT's
+library refuses or crashes on runs in LiteRT's Interpreter, which does not report the times of operators: it is one block. A
+network that LiteRT does not run at all is missing from the device, and ``device[name]`` reports the reason; if no network
+can be used, the board does not start.
 """
 
 from __future__ import annotations
@@ -182,7 +187,7 @@ async def open_sim(rest: str) -> ChildStream:
     """Starts a virtual board and waits until it has loaded its networks.
 
     Raises:
-        TransportError: the URL is malformed, a part is not installed, or a network cannot be loaded.
+        TransportError: the URL is malformed, a part is not installed, or no network can be loaded.
         CardError: a card cannot be read.
         ReportError: a report cannot be read.
     """

@@ -90,6 +90,22 @@ static const char *read_text(n6_runtimes_t *self, const char *network, const cha
     return text;
 }
 
+/* Appends a network that cannot run, so that a host learns why. */
+static void append_failed(n6_runtimes_t *self, const n6_network_option_t *option,
+                          const char *reason)
+{
+    char *text = strdup(reason);
+    if (!text) {
+        abort();
+    }
+    self->text[self->texts++] = text;
+    self->network[self->networks++] = (n6_network_t){
+        .name = option->name,
+        .state = N6_NETWORK_STATE_FAILED,
+        .reason = text,
+    };
+}
+
 /* Appends network number index of a runtime. */
 static n6_network_t *append(n6_runtimes_t *self, const n6_npu_t *npu, uint16_t index)
 {
@@ -122,10 +138,12 @@ static void add_litert(n6_runtimes_t *self, const n6_network_option_t *option,
         .crashes = option->crashes,
     };
     n6_crash_expect(option->crashes ? NULL : option->name);
-    if (n6_litert_add(self->litert, &source, text, sizeof(text))) {
-        n6_report_failure("--network %s: %s", option->name, text);
-    }
+    bool bad = n6_litert_add(self->litert, &source, text, sizeof(text)) != 0;
     n6_crash_expect(NULL);
+    if (bad) {
+        append_failed(self, option, text);
+        return;
+    }
     self->litert_npu = n6_litert_npu(self->litert);
     append(self, &self->litert_npu, self->litert_npu.networks - 1);
 }
@@ -177,6 +195,14 @@ void n6_runtimes_open(n6_runtimes_t *self, const n6_options_t *options,
         } else {
             add_litert(self, option, config);
         }
+    }
+    for (size_t i = 0; i < self->networks; i++) {
+        if (self->network[i].state == N6_NETWORK_STATE_READY) {
+            return;
+        }
+    }
+    if (self->networks) {
+        n6_report_failure("--network %s: %s", self->network[0].name, self->network[0].reason);
     }
 }
 

@@ -21,14 +21,15 @@ typedef struct {
         const n6_npu_t *npu;
         uint16_t index;
     } route[N6_SERVER_MAX_NETWORKS];
-    char *text[2 * N6_SERVER_MAX_NETWORKS]; /* cards and block tables */
+    char *text[3 * N6_SERVER_MAX_NETWORKS]; /* cards, block tables, reasons */
     size_t texts;
     const n6_npu_t *active; /* of the network that was started last */
 } n6_runtimes_t;
 
 /*
  * Loads all networks. now, wake and log of config are those of litert.h; now counts nanoseconds. A
- * network that does not load ends the process with a report.
+ * network that does not load is FAILED, with the reason; if none does, that ends the process with a
+ * report.
  */
 void n6_runtimes_open(n6_runtimes_t *self, const n6_options_t *options,
                       const n6_litert_config_t *config);
