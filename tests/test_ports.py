@@ -13,7 +13,7 @@ from lines import Line, Usb
 from serial.tools import list_ports
 
 import n6link
-from n6link import N6Device, NoDeviceError, SettingsError, TransportError, settings
+from n6link import DeviceRebooted, N6Device, NoDeviceError, SettingsError, TransportError, settings
 from n6link.transport import discovery, ports, rights
 from n6link.transport.url import open_stream
 
@@ -273,6 +273,22 @@ async def test_the_board_at_an_st_link_is_remembered(usb: Usb, monkeypatch: pyte
         (usb.root / "settings.toml").write_text("version = 2")
         async with N6Device(f"serial:{path}") as device:
             assert device.info.unique_id == unique_id, "a connection does not depend on the settings"
+
+
+async def test_a_board_comes_back_at_a_port_of_another_name(usb: Usb, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The USB serial number is enough: the settings are of no use here."""
+    (usb.root / "settings.toml").write_text("version = 2")
+    monkeypatch.setenv("N6LINK_CONFIG", str(usb.root / "settings.toml"))
+    with board("--pty") as first, board("--pty") as second:
+        path = usb.plug("ttyACM0", ST_LINK, "0039AB", node=first.url.removeprefix("serial:"))
+        async with N6Device(f"serial:{path}", reconnect=60) as device:
+            usb.unplug("ttyACM0")
+            first.die()
+            usb.plug("ttyACM7", ST_LINK, "0039AB", at="1-7", node=second.url.removeprefix("serial:"))
+            with anyio.fail_after(100):
+                with pytest.raises(DeviceRebooted):  # it is the same board to a host, but another process
+                    await device.ping()
+                assert (await device.ping()).rtt > 0
 
 
 # ------------------------------------------------------------------------------------------- hot-plug

@@ -386,6 +386,26 @@ async def test_unplugging_ends_what_is_under_way(line: Line, doing: str, caplog:
     assert not caplog.records, "the event loop has nothing to complain about"
 
 
+def test_an_event_loop_that_ends_while_a_port_is_lost(line: Line) -> None:
+    """Its tasks are cancelled, those of the library too."""
+
+    async def main() -> None:
+        ours = await open_stream(line.url)
+
+        async def keep() -> None:
+            try:
+                await ours.receive()
+            finally:
+                await ours.aclose()
+
+        keeping = asyncio.create_task(keep())
+        await anyio.wait_all_tasks_blocked()
+        line.unplug()
+        assert not keeping.done()
+
+    asyncio.run(main())
+
+
 async def test_unplugging_while_the_port_closes(line: Line, caplog: pytest.LogCaptureFixture) -> None:
     ours = await open_stream(line.url)
     with anyio.move_on_after(0.1):
@@ -481,7 +501,7 @@ async def test_the_virtual_board_behind_a_serial_port(library: None) -> None:
 
 
 async def test_a_virtual_board_that_vanishes_from_its_serial_port(library: None) -> None:
-    with board("--pty", "--baud", "19200") as virtual:
+    with board("--pty", "--baud", "115200") as virtual:
         async with N6Device(virtual.url, reconnect=0) as dev:
             network = dev["reference"]
             before = dev.counters.tx_frames

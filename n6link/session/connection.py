@@ -100,6 +100,7 @@ class Connection:
         self._wanted_cards = tuple(cards)
         self._cards: tuple[Card, ...] = ()
         self._card_files: Mapping[str, Path] = {}
+        self._stable_url = self.url
         self._timeout = timeout
         self._reconnect = reconnect
         self._networks_changed = networks_changed
@@ -129,7 +130,7 @@ class Connection:
         self._change(State.OPENING)
         try:
             stream = await open_stream(self._wanted)
-            self.url, self._card_files = stream.url, stream.card_files
+            self.url, self._stable_url, self._card_files = stream.url, stream.stable_url, stream.card_files
             channel = Channel(name=self.url, timeout=self._timeout, notify=self._notice, survives=self._reconnect > 0)
             if self.state is not State.OPENING:
                 await stream.aclose()
@@ -261,8 +262,8 @@ class Connection:
     def _urls(self) -> list[str]:
         """Where the device may be now."""
         known = self.info.unique_id
-        other = [f"serial:{known}"] if known and self.url.startswith("serial:") else []
-        return [self.url, *other]
+        other = [f"serial:{known}"] if known and self._stable_url.startswith("serial:") else []
+        return list(dict.fromkeys([self._stable_url, self.url, *other]))
 
     async def _connect(self, url: str) -> Stream:
         stream = await open_stream(url)

@@ -102,7 +102,7 @@ class SerialStream(ByteStream):
                 _exclude(self._device, False)
                 if not self._transport.is_closing():  # else the port was lost
                     self._transport.abort()
-                await self._protocol.closed.wait()
+                await self._transport.wait_closed()
 
     async def _drain(self) -> None:
         port = self._device

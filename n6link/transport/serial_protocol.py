@@ -76,7 +76,10 @@ class Transport(Protocol):
         ...
 
     def abort(self) -> None:
-        """Closes the port without a wait."""
+        """Closes the port without a wait for the last bytes."""
+
+    async def wait_closed(self) -> None:
+        """Waits until the port is closed; also returns if the event loop ends before that."""
 
 
 class Device(Protocol):

@@ -26,9 +26,13 @@ READ_SIZE: Final = 4096
 class _Transport(serial_asyncio.SerialTransport):
     def __init__(self, loop: asyncio.AbstractEventLoop, protocol: PortProtocol, device: serial.Serial) -> None:
         super().__init__(loop, protocol, device)
+        self._closed = protocol.closed
         # Its default of 1024 costs four times as many turns of the event loop.
         self._max_read_size = READ_SIZE
         self.set_write_buffer_limits(high=PIECE - 1, low=PIECE // 4)
+
+    async def wait_closed(self) -> None:
+        await self._closed.wait()
 
     def _fatal_error(self, exc: Exception, message: str = "") -> None:
         self._abort(exc)  # the original also calls the event loop's exception handler, which logs a traceback
