@@ -103,6 +103,10 @@ class SerialStream(ByteStream):
                 if not self._transport.is_closing():  # else the port was lost
                     self._transport.abort()
                 await self._transport.wait_closed()
+                if not self._protocol.closed.is_set():
+                    # serialx closes in a task, and an event loop that ends has cancelled it.
+                    self._transport.abort()
+                    await self._protocol.closed.wait()
 
     async def _drain(self) -> None:
         port = self._device

@@ -79,7 +79,7 @@ class Transport(Protocol):
         """Closes the port without a wait for the last bytes."""
 
     async def wait_closed(self) -> None:
-        """Waits until the port is closed; also returns if the event loop ends before that."""
+        """Waits until the port is closed, or the event loop has cancelled that."""
 
 
 class Device(Protocol):
