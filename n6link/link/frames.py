@@ -1,20 +1,20 @@
 """Frames: bytes to frames and back, and the text between them. No IO, no clock, no state of a session.
 
-:class:`FrameReader` is the receiver of section 1 of ``protocol.md``. What has arrived is looked at in place; only a
-frame that is still incomplete is kept, and it is looked at again when all of it is there, so that neither large reads
-nor single bytes cost more than their length. Payloads are views of the received bytes, valid until the next frame.
+:class:`FrameReader` is the receiver of section 1 of ``protocol.md``. Received bytes are parsed in place. Only an incomplete frame is
+stored, and it is parsed again when it is complete: the time is linear in the number of bytes, for large reads and for single bytes.
+Payloads are views of the received bytes, valid until the next frame.
 
 ========  ====================================================  ==========================================  =======
 state     input                                                 action                                      next
 ========  ====================================================  ==========================================  =======
 HUNT      magic, good CRC-16, permitted length                                                              PAYLOAD
-HUNT      anything else                                         skip a byte; it is stray                    HUNT
-PAYLOAD   all of payload and CRC-32 there, CRC-32 good          deliver                                     HUNT
-PAYLOAD   all there, CRC-32 bad                                 deliver DATA as damaged; skip the magic     HUNT
+HUNT      other bytes                                           skip a byte; it is stray                    HUNT
+PAYLOAD   payload and CRC-32 complete, CRC-32 good              deliver                                     HUNT
+PAYLOAD   complete, CRC-32 bad                                  deliver DATA as damaged; skip the magic     HUNT
 PAYLOAD   :meth:`FrameReader.search_again`                      skip the magic                              HUNT
 ========  ====================================================  ==========================================  =======
 
-The state is not stored: it is what the bytes at the front of the buffer are.
+The state is not stored: it follows from the first bytes of the buffer.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ Mark: TypeAlias = tuple[int, int, int, int, int, int, int]
 """see :meth:`Counters.mark`"""
 DATA: Final = int(MessageType.DATA)
 DAMAGED: Final = -1
-"""in place of the flags of a DATA frame whose CRC-32 is wrong: its headers may tell what to ask for again"""
+"""instead of the flags of a DATA frame with a wrong CRC-32: its headers contain the range to request again"""
 
 MAGIC: Final = int(Limit.MAGIC).to_bytes(2, "little")
 HEADER_SIZE: Final = int(Limit.HEADER_SIZE)
 CRC_SIZE: Final = int(Limit.CRC_SIZE)
 OVERHEAD: Final = 2 * HEADER_SIZE + CRC_SIZE
-"""bytes of a DATA frame beside its chunk"""
+"""bytes of a DATA frame in addition to its chunk"""
 
 _CRC16_START: Final = 0xFFFF
 _NO_PAYLOAD: Final = memoryview(b"")
@@ -50,7 +50,7 @@ _NO_PAYLOAD: Final = memoryview(b"")
 
 _HEADER: Final = FrameHeader.STRUCT
 _HEADER_BODY: Final = struct.Struct(_HEADER.format.removesuffix("H"))
-"""what its CRC-16, the last field, covers"""
+"""the part before its CRC-16, which is the last field"""
 _DATA_HEADER: Final = DataHeader.STRUCT
 _DATA_HEADER_BODY: Final = struct.Struct(_DATA_HEADER.format.removesuffix("H"))
 _CRC32: Final = struct.Struct("<L")
@@ -72,10 +72,10 @@ def pack(kind: int, number: int, payload: Buffer = b"", flags: int = 0) -> bytes
 def pack_data(
     front: bytes, position: int, offset: int, slot: int, chunk: memoryview
 ) -> tuple[bytes, memoryview, bytes]:
-    """A DATA frame in three pieces, of which the second is the chunk itself.
+    """A DATA frame in three parts; the second is the chunk itself, which is not copied.
 
     Args:
-        front: the frame header, ``header(DATA, id, HEADER_SIZE + len(chunk))``; all whole chunks of a transfer share it.
+        front: the frame header, ``header(DATA, id, HEADER_SIZE + len(chunk))``; the same for all whole chunks of a transfer.
         position: as in DataHeader.
         offset: as in DataHeader.
         slot: as in DataHeader.
@@ -93,7 +93,7 @@ def unpack_data(payload: memoryview) -> tuple[int, int, int, memoryview]:
         ValueError: it is too short, or its header's CRC is wrong.
     """
     if len(payload) < HEADER_SIZE:
-        raise ValueError(f"a DATA payload of {len(payload)} bytes has no header")
+        raise ValueError(f"a DATA payload of {len(payload)} bytes is shorter than its header")
     position, offset, slot, crc = _DATA_HEADER.unpack_from(payload)
     if crc != crc_hqx(payload[: HEADER_SIZE - 2], _CRC16_START):
         raise ValueError("the header of a DATA payload has a wrong CRC")
@@ -102,7 +102,7 @@ def unpack_data(payload: memoryview) -> tuple[int, int, int, memoryview]:
 
 @dataclass(slots=True)
 class Counters:
-    """What this end of the link has counted since it was opened; names as in StatsReply."""
+    """The counters of this side of the link since it was opened; names as in StatsReply."""
 
     rx_bytes: int = 0
     tx_bytes: int = 0
@@ -121,7 +121,7 @@ class Counters:
     repeats: int = 0
     """requests sent again"""
     malformed: int = 0
-    """good frames whose payload makes no sense"""
+    """good frames with an invalid payload"""
     rx_chunks: int = 0
     """chunks of results that arrived undamaged"""
     rx_damaged: int = 0
@@ -134,7 +134,7 @@ class Counters:
     """bytes of results that are here whole"""
 
     def mark(self) -> Mark:
-        """What :mod:`n6link.link.diagnosis` compares: bytes received, skipped, frames, chunks up, repeated, down, damaged."""
+        """The values that :mod:`n6link.link.diagnosis` compares: bytes received, skipped, frames, chunks up, repeated, down, damaged."""
         return (
             self.rx_bytes,
             self.skipped,
@@ -151,7 +151,7 @@ class FrameReader:
 
     Attributes:
         max_data: longest permitted payload of a DATA frame.
-        stray: the bytes that belong to no frame, as text.
+        stray: the bytes outside of frames, as text.
     """
 
     def __init__(self, counters: Counters) -> None:
@@ -164,11 +164,11 @@ class FrameReader:
 
     @property
     def waiting(self) -> bool:
-        """Whether a frame has begun and its end has not come."""
+        """Whether a frame has started to arrive and is not complete."""
         return bool(self._kept)
 
     def feed(self, data: Buffer) -> Iterator[Frame]:
-        """The frames that these bytes complete. All of them must be taken before the next call."""
+        """The frames that these bytes complete. The caller must read all of them before the next call."""
         self._counters.rx_bytes += len(data)
         if self._kept:
             self._kept += data
@@ -178,11 +178,11 @@ class FrameReader:
         return self._parse(data, 0)
 
     def clear(self) -> None:
-        """Forgets the frame that has begun: the bytes that follow are of another stream."""
+        """Removes an incomplete frame: the following bytes are from another stream."""
         self._kept.clear()
 
     def search_again(self) -> Iterator[Frame]:
-        """Gives up the frame whose end does not come, and looks for others in its bytes."""
+        """Aborts the incomplete frame, and searches its bytes for other frames."""
         data, self._kept = self._kept, bytearray()
         return self._parse(data, len(MAGIC))
 
@@ -206,6 +206,7 @@ class FrameReader:
                 break
             _, kind, flags, number, length, crc = _HEADER.unpack_from(data, at)
             body = at + HEADER_SIZE
+            # A header with a wrong length is skipped by one byte only: its bytes may contain the start of a good frame.
             if crc != crc_hqx(view[at : body - 2], _CRC16_START) or length > (
                 self.max_data if kind == DATA else Limit.MAX_CONTROL
             ):
@@ -237,7 +238,7 @@ class FrameReader:
         self._kept = bytearray(view[at:])
 
     def _skip(self, stray: Buffer, count: int) -> None:
-        """Counts bytes that belong to no frame; those that may be text are given too."""
+        """Counts bytes outside of frames; ``stray`` are those that may be text."""
         if not self._hunting:
             self._hunting = True
             self._counters.resyncs += 1
@@ -247,11 +248,11 @@ class FrameReader:
 
 
 class StrayText:
-    """Collects stray bytes into lines; lines that are no text, such as the rest of a broken chunk, are dropped.
+    """Collects stray bytes as lines; lines that are not text, such as the rest of a damaged chunk, are dropped.
 
     Attributes:
-        lines: what has been found; the owner takes it away.
-        first: the first stray bytes, text or not, to show what a peer says that speaks something else.
+        lines: the lines; the owner clears the list.
+        first: the first stray bytes, text or not, to show the data of a peer with another protocol.
     """
 
     MAX_LINE: Final = 512
@@ -263,7 +264,7 @@ class StrayText:
         self._line = bytearray()
 
     def feed(self, stray: bytes) -> None:
-        """More bytes that belong to no frame."""
+        """Adds bytes outside of frames."""
         if len(self.first) < self.KEPT:
             self.first = (self.first + stray)[: self.KEPT]
         self._line += stray
@@ -276,13 +277,14 @@ class StrayText:
                 self.end_line()
 
     def end_line(self) -> None:
-        """What has come so far is all there is of this line."""
+        """Ends the present line."""
         if self._line:
             self._add(self._line)
             self._line.clear()
 
     def _add(self, line: bytearray) -> None:
-        """Keeps a line of at least three characters that is text, apart from a little noise around it."""
+        """Adds a line that is text with at least three characters, after noise at its ends was removed."""
+        # Random bytes rarely have three printable characters in a row, with less noise than text.
         stripped = line.strip(_NOISE)
         text = stripped.decode("utf-8", "replace").replace("\t", " ")
         if len(text) > 2 and len(stripped) * 2 > len(line) and text.isprintable() and "\ufffd" not in text:
@@ -290,4 +292,4 @@ class StrayText:
 
 
 _NOISE: Final = bytes(range(33)) + bytes(range(127, 256))
-"""What is cut off at the ends of a stray line."""
+"""Characters that are removed at the ends of a stray line."""

@@ -1,4 +1,4 @@
-"""HELLO and its answer: what opens or resumes a session, and the sentences that refuse one."""
+"""HELLO and its answer: opens or resumes a session, with the error messages for a refusal."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ from n6link.protocol.codec import printable
 from n6link.protocol.fields import pack_fields, unpack_fields
 
 FEATURES: Final = Feature.TIMERS | Feature.REDUCE | Feature.CANCEL | Feature.EVENTS
-"""what the host understands"""
+"""features that the host supports"""
 FROZEN: Final = 16
-"""bytes of Hello and HelloReply that are the same in every version"""
+"""number of bytes of Hello and HelloReply that are equal in all versions"""
 
 
 @dataclass(frozen=True, slots=True)
 class Greeting:
-    """What a host says in its HELLO.
+    """The content of a HELLO.
 
     Attributes:
         nonce: a new random number of 64 bits.
         host: name and version of the program, for the device's log and for other hosts.
-        window: DATA bytes that it takes in flight.
-        max_chunk: the largest chunk that it wants.
-        role: what it may do.
-        resume: nonce of the session that it wants to continue; 0 = it wants a new one.
+        window: maximum DATA bytes in flight to the host.
+        max_chunk: the largest chunk.
+        role: rights of the host.
+        resume: nonce of the session to continue; 0 = a new session.
     """
 
     nonce: int
@@ -70,12 +70,12 @@ class Greeting:
         """What a HelloReply says that opens a session; None if it answers another HELLO.
 
         Raises:
-            VersionMismatch: the device speaks another version of the protocol.
-            RemoteProtocolError: it announces limits that are impossible.
+            VersionMismatch: the device uses another version of the protocol.
+            RemoteProtocolError: it announces impossible limits.
             ValueError: the payload is too short.
         """
         if len(payload) < FROZEN:
-            raise ValueError(f"a HelloReply of any version has at least {FROZEN} bytes")
+            raise ValueError(f"a HelloReply must have at least {FROZEN} bytes, got {len(payload)}")
         major, minor = (int.from_bytes(payload[at : at + 2], "little") for at in (0, 2))
         schema, nonce = int.from_bytes(payload[4:8], "little"), int.from_bytes(payload[8:16], "little")
         if nonce != self.nonce:
@@ -85,19 +85,19 @@ class Greeting:
         reply = records.HelloReply.unpack(payload)
         if not reply.flags & HelloReplyFlag.OPENED:
             raise RemoteProtocolError(
-                "the device answers HELLO without opening a session, although the versions are equal"
+                "the device answered HELLO without opening a session, although the versions are equal"
             )
         if problem := self._impossible(reply):
             raise RemoteProtocolError(f"the device announces {problem}")
         return Opened(reply, unpack_fields(payload[reply.head :]))
 
     def _impossible(self, reply: records.HelloReply) -> str:
-        """A limit that cannot be; empty if there is none."""
+        """An impossible limit; empty if all are possible."""
         chunk, most = reply.chunk, min(self.max_chunk, int(Limit.MAX_CHUNK))
         if chunk & (chunk - 1) or not Limit.MIN_CHUNK <= chunk <= most:
-            return f"a chunk of {chunk} bytes, which is not a power of two from {int(Limit.MIN_CHUNK)} to {most}"
+            return f"a chunk of {chunk} bytes; it must be a power of two from {int(Limit.MIN_CHUNK)} to {most}"
         if not chunk <= reply.window <= Limit.MAX_WINDOW:
-            return f"a window of {reply.window} bytes for chunks of {chunk}"
+            return f"a window of {reply.window} bytes, which does not fit chunks of {chunk} bytes"
         for name in ("requests", "tick_hz", "slots", "results", "queue", "slot_size"):
             if not getattr(reply, name):
                 return f"{name} = 0"
@@ -127,9 +127,9 @@ def wrong_device(before: records.HelloReply, now: records.HelloReply) -> WrongDe
 
 def _mismatch(version: tuple[int, int], schema: int) -> str:
     theirs, ours = ".".join(map(str, version)), (VERSION_MAJOR, VERSION_MINOR)
-    what = f"the firmware speaks protocol {theirs} ({schema:08x}), this program {VERSION} ({SCHEMA_ID:08x})"
+    what = f"the firmware uses protocol {theirs} ({schema:08x}), this program {VERSION} ({SCHEMA_ID:08x})"
     if version[0] > ours[0]:
-        return f"{what}: update n6link on this computer"
+        return f"{what}; update n6link on this computer"
     if version[0] < ours[0]:
-        return f"{what}: update the firmware of the board"
-    return f"{what}: they come from drafts of one version; install firmware and n6link of the same release"
+        return f"{what}; update the firmware of the board"
+    return f"{what}, which are different drafts of one version; install firmware and n6link of the same release"

@@ -1,27 +1,27 @@
-"""The host's end of the protocol without IO: bytes in, events out, and bytes to send. Twin of ``n6_link.c``.
+"""The host's side of the protocol without IO: bytes in, events out, and bytes to send. The device's counterpart is ``n6_link.c``.
 
-It follows ``protocol.md``; time is an argument (seconds of one monotonic clock), so that there is no clock here. The
-owner calls :meth:`Link.receive_data` with what has arrived, takes :meth:`Link.events`, and writes
-:meth:`Link.data_to_send` until that is empty. What to do about silence is decided in :mod:`n6link.link.retry`, which calls
-:meth:`~Link.repeat`, :meth:`~Link.complain`, :meth:`~Link.probe` and :meth:`~Link.search_again`. Nothing that a peer
-sends raises an exception: a fault is repaired, or it becomes an event.
+It implements ``protocol.md``. Time is an argument (seconds of one monotonic clock); this module does not read a clock. The
+owner calls :meth:`Link.receive_data` with received bytes, reads :meth:`Link.events`, and writes :meth:`Link.data_to_send`
+until it is empty. Time-outs are handled in :mod:`n6link.link.retry`, which calls
+:meth:`~Link.repeat`, :meth:`~Link.complain`, :meth:`~Link.probe` and :meth:`~Link.search_again`. Data from a peer never raise an
+exception: a fault is repaired, or it becomes an event.
 
-This is the table of the session; that of the requests, uploads and results in it is in :mod:`n6link.link.exchange`, that of
-the frames in :mod:`n6link.link.frames`.
+The following table is that of the session. The table of requests, uploads and results is in :mod:`n6link.link.exchange`, the
+table of frames in :mod:`n6link.link.frames`.
 
 ========  ==========================================  ===============================================  =======
 state     event                                       action                                           next
 ========  ==========================================  ===============================================  =======
-any       open()                                      forget everything; HELLO                         OPENING
-any       resume()                                    keep everything; HELLO that names the session    OPENING
-OPENING   HELLO reply, our version and nonce          Opened; what was held or kept is sent            OPEN
-OPENING   the same, resume(), another boot nonce      Lost: what was kept is forgotten                 OPEN
+any       open()                                      remove all exchanges; HELLO                      OPENING
+any       resume()                                    keep all exchanges; HELLO with the old nonce     OPENING
+OPENING   HELLO reply, our version and nonce          Opened; kept and held exchanges are sent         OPEN
+OPENING   the same, resume(), another boot nonce      Lost: the kept exchanges are removed             OPEN
 OPENING   the same, resume(), another board           Refused(WrongDevice): what was kept stays        CLOSED
 OPENING   HELLO reply, other version                  Refused(VersionMismatch)                         CLOSED
 OPENING   ERROR to our HELLO                          Refused(DeviceError)                             CLOSED
 OPENING   HELLO reply, impossible; or our own HELLO   Refused(RemoteProtocolError)                     CLOSED
-OPENING   anything else                               drop                                             OPENING
-OPEN      DATA                                        grant, when half of the window is used           OPEN
+OPENING   other frames                                drop                                             OPENING
+OPEN      DATA                                        grant, if half of the window is used             OPEN
 OPEN      CREDIT                                      send up to the new limit                         OPEN
 OPEN      PING reply                                  the same; as the answer to probe(): grant again  OPEN
 OPEN      ERROR NO_SESSION                            Lost                                             CLOSED
@@ -51,12 +51,12 @@ from n6link.protocol import Flag, InferState, Limit, MessageType, Status, record
 from n6link.protocol.codec import Buffer, printable
 
 WINDOW: Final = 1 << 20
-"""DATA bytes that the host takes in flight: a result of ordinary size never waits for a grant"""
+"""maximum DATA bytes in flight to the host: a result of usual size does not wait for a grant"""
 ATTEMPTS: Final = 3
-"""times that a whole upload is tried when only its digest is wrong"""
+"""number of times that a whole upload is sent if only its digest is wrong"""
 FLUSH: Final = bytes(int(Limit.MAX_CONTROL) + frames.HEADER_SIZE + frames.CRC_SIZE)
-"""zeros before the first HELLO, which complete a frame that an earlier program did not finish; a device ends an unfinished
-chunk itself after ``quiet_ms``, and more zeros would block a slow line for seconds"""
+"""zeros before the first HELLO, which complete an unfinished frame of an earlier program; the device itself ends an unfinished
+chunk after ``quiet_ms``, and more zeros would block a slow line for seconds"""
 ZEROS: Final = bytes(int(Limit.MAX_CHUNK) + frames.OVERHEAD)
 """zeros that complete any frame"""
 
@@ -65,7 +65,7 @@ _ERROR: Final = int(MessageType.ERROR)
 
 
 class State(enum.Enum):
-    """Of the session."""
+    """State of the session."""
 
     CLOSED = enum.auto()
     OPENING = enum.auto()
@@ -73,7 +73,7 @@ class State(enum.Enum):
 
 
 class Link:
-    """See the head of this module.
+    """See the top of this module.
 
     Attributes:
         state: of the session.
@@ -100,14 +100,14 @@ class Link:
         self._hello = self._probe = 0
         self._answered = self._flushed = False
 
-    # ---- what the owner wants
+    # ---- commands of the owner
 
     def open(self, greeting: Greeting, number: int, *, patience: float) -> Exchange:
-        """Begins a session; everything of an older one is forgotten. Opened or Refused follows.
+        """Opens a new session; all exchanges of an older one are removed. Opened or Refused follows.
 
         Args:
             greeting: with a new nonce.
-            number: a new random number of 32 bits, not 0: the id of the HELLO, from which the ids of the session go on.
+            number: a new random number of 32 bits, not 0: the id of the HELLO; the ids of the session increase from it.
             patience: see :class:`Exchange`.
         """
         self.forget()
@@ -115,15 +115,14 @@ class Link:
         return self._greet(replace(greeting, window=self.receiver.window), patience)
 
     def resume(self, nonce: int, *, max_chunk: int | None = None, patience: float) -> Exchange:
-        """Continues the session, over another stream or in smaller chunks; what is under way goes on. Opened or Refused follows.
-
-        A HELLO that had no answer may have arrived all the same, and so be the one that the session has now: it is sent again.
+        """Continues the session, over another stream or with smaller chunks; its exchanges continue. Opened or Refused follows.
 
         Args:
             nonce: a new random number of 64 bits.
-            max_chunk: the largest chunk that is wanted; None = as before.
+            max_chunk: the largest chunk; None = as before.
             patience: see :class:`Exchange`.
         """
+        # A HELLO without an answer may have arrived, and the session then has its nonce: the same HELLO is sent again.
         chunk = self._greeting.max_chunk if max_chunk is None else max_chunk
         greeting = replace(self._greeting, max_chunk=chunk)
         if self._answered:
@@ -131,11 +130,11 @@ class Link:
         return self._greet(greeting, patience)
 
     def farewell(self, nonce: int, *, flush: bool) -> bytes:
-        """The last bytes for a device that has a session, else none: a new session, in which nothing is at work, and nobody listens.
+        """The last bytes for a device with a session, else no bytes: they open a new session, without work and subscriptions.
 
         Args:
             nonce: a new random number of 64 bits.
-            flush: complete a frame that has left in part.
+            flush: complete a frame that was sent partly.
         """
         if self.state is not State.OPEN:
             return b""
@@ -144,34 +143,34 @@ class Link:
         return self._flush() * flush + frames.pack(MessageType.HELLO, self._new_id(), hello.pack())
 
     def stream_changed(self) -> None:
-        """The bytes that arrive from now on do not continue those before, and what was queued for them is not sent."""
+        """The following bytes are from another stream: an incomplete frame and the queue are removed."""
         self._reader.clear()
         self.sender.queue.clear()
         self._flushed = False
 
     def forget(self) -> None:
-        """Whatever is under way has ended without an answer: the device knows nothing of it."""
+        """Removes all exchanges without an answer: the device does not have them any more."""
         for exchange in self.exchanges.values():
             exchange.phase = Phase.GONE
         self.exchanges.clear()
         self.sender.forget_all()
 
     def request(self, kind: MessageType, body: bytes = b"", *, patience: float) -> Exchange:
-        """Asks the device; a Reply or Failed event follows."""
+        """Sends a request; a Reply or Failed event follows."""
         exchange = self._new(kind, body, Phase.HELD, patience)
         self.sender.hold(exchange)
         return exchange
 
     def infer(self, data: memoryview, inference: Inference, *, patience: float) -> tuple[Exchange, Exchange]:
-        """Sends an image of a network's inputs, and the request to run it right after; Begun and Received follow, or Failed.
+        """Sends an image of a network's inputs, and directly after it the INFER; Begun and Received follow, or Failed.
 
         Args:
-            data: as of :meth:`upload`.
-            inference: what the device is to do with it.
+            data: as for :meth:`upload`.
+            inference: the inference of this image.
             patience: see :class:`Exchange`.
 
         Returns:
-            The upload and the INFER. The latter is under way when the former has left.
+            The upload and the INFER. The INFER is in :attr:`exchanges` after the upload was sent.
         """
         upload = self.upload(
             data, network=inference.network, slot=inference.slot, priority=inference.priority, patience=patience
@@ -199,55 +198,55 @@ class Link:
         return exchange
 
     def withdraw(self, number: int) -> None:
-        """Forgets an exchange; what still comes for it is dropped."""
+        """Removes an exchange; later frames for it are dropped."""
         exchange = self.exchanges.pop(number, None)
         if exchange:
             self.sender.forget(exchange)
 
-    # ---- what silence calls for
+    # ---- commands of the time-outs
 
     def repeat(self, number: int, *, flush: bool = False) -> None:
         """Sends a request again.
 
         Args:
             number: its id.
-            flush: send as many zeros before it as complete any frame that the device may still be waiting for.
+            flush: first send zeros that complete a frame that the device may be waiting for.
         """
         if flush:
             self.sender.queue_frame(self._flush())
         self.counters.repeats += self.sender.again(self.exchanges[number])
 
     def complain(self, number: int) -> None:
-        """Asks for every chunk that a result lacks."""
+        """Requests every missing chunk of a result."""
         self.receiver.complain(self.exchanges[number])
 
     def probe(self, patience: float) -> None:
-        """Asks the device for its limit and position, and grants it anew: a grant may have been lost."""
+        """Requests the device's limit and position, and grants again: a grant may have been lost."""
         if self._probe not in self.exchanges:
             self._probe = self.request(MessageType.PING, patience=patience).id
 
     @property
     def half_frame(self) -> bool:
-        """Whether a frame has begun to arrive and is not complete."""
+        """Whether a frame has started to arrive and is not complete."""
         return self._reader.waiting
 
     def search_again(self, now: float) -> None:
-        """Looks for frames in the bytes of one whose end does not come."""
+        """Aborts the incomplete frame, and searches its bytes for other frames."""
         self._take(self._reader.search_again(), now)
 
     # ---- bytes and events
 
     def receive_data(self, data: Buffer, now: float) -> None:
-        """Takes bytes that have arrived; events may follow, and something to send."""
+        """Processes received bytes; events and bytes to send may follow."""
         self._take(self._reader.feed(data), now)
 
     def events(self) -> Iterator[Event]:
-        """Takes what has happened, oldest first."""
+        """Removes and returns the events, oldest first."""
         while self._events:
             yield self._events.popleft()
 
     def data_to_send(self, now: float, budget: int = BATCH) -> list[Buffer]:
-        """Takes buffers to be written next, in order: requests first, then chunks of about ``budget`` bytes."""
+        """Removes and returns the buffers to write next, in order: requests first, then chunks of about ``budget`` bytes."""
         if self.state is State.OPENING:
             return self.sender.take_small(now)
         buffers, begun = self.sender.take(now, budget)
@@ -256,7 +255,7 @@ class Link:
 
     @property
     def pending(self) -> list[Exchange]:
-        """The exchanges that can get on: until HELLO is answered it alone, and without a session none."""
+        """The exchanges that can make progress: before the answer to HELLO only this one, and without a session none."""
         if self.state is State.OPEN:
             return list(self.exchanges.values())
         hello = self.exchanges.get(self._hello)
@@ -264,7 +263,7 @@ class Link:
 
     @property
     def wants_to_send(self) -> bool:
-        """Whether :meth:`data_to_send` has something."""
+        """Whether :meth:`data_to_send` has bytes."""
         return self.sender.ready if self.state is State.OPEN else bool(self.sender.queue)
 
     @property
@@ -273,7 +272,7 @@ class Link:
         return self.state is State.OPEN and self.sender.blocked
 
     def better_chunk(self) -> int | None:
-        """The chunk size with which :meth:`resume` would make more of a line that damages chunks; None = stay."""
+        """A better chunk size for :meth:`resume`, if the line damages chunks; None = keep the present one."""
         return self._damage.better(self.session.chunk) if self.session and self.state is State.OPEN else None
 
     @property
@@ -283,7 +282,7 @@ class Link:
 
     @property
     def heard(self) -> bytes:
-        """The first bytes that belonged to no frame, to show what a peer says that speaks something else."""
+        """The first bytes outside of frames, to show the data of a peer with another protocol."""
         return self._reader.stray.first
 
     # ---- inside
@@ -302,7 +301,7 @@ class Link:
         return exchange
 
     def _flush(self) -> bytes:
-        """Zeros that complete any frame whose end a device may still wait for."""
+        """Zeros that complete a frame that the device may be waiting for."""
         return ZEROS[: self.session.chunk + frames.OVERHEAD] if self.session else FLUSH
 
     def _new(self, kind: MessageType, body: bytes, phase: Phase, patience: float) -> Exchange:
@@ -341,14 +340,16 @@ class Link:
     # ---- the session
 
     def _on_hello(self, kind: int, flags: int, payload: memoryview, now: float) -> None:
-        """Anything with the id of our HELLO."""
+        """Any frame with the id of our HELLO."""
         try:
             if kind == _ERROR and records.ErrorReply.unpack(payload).type == MessageType.HELLO:
                 raise refusal(payload)
             if kind != _HELLO:
                 return
             if not flags & Flag.REPLY:
-                raise RemoteProtocolError("the line sends back what this program sends: there is no device on it")
+                raise RemoteProtocolError(
+                    "the line returns the bytes that this program sends; connect a device, and switch off the echo of the line"
+                )
             opened = self._greeting.answered(payload)
         except N6Error as error:
             self.state = State.CLOSED
@@ -377,7 +378,7 @@ class Link:
         self._events.append(opened)
 
     def _again(self, chunk: int, *, resumed: bool) -> None:
-        """What was under way goes on in a session that was resumed, or that was opened again on a device that has not restarted."""
+        """The exchanges continue in a session that was resumed, or opened again on a device that has not restarted."""
         for exchange in list(self.exchanges.values()):
             exchange.progress += 1
             if exchange.upload:
@@ -387,7 +388,7 @@ class Link:
                 exchange.phase = Phase.ASKED
                 self.sender.ask_again(exchange)
                 upload = exchange.needs
-                if upload and not resumed and upload.id not in self.exchanges:  # the device has forgotten it
+                if upload and not resumed and upload.id not in self.exchanges:  # a new session does not have the upload
                     self.exchanges[upload.id] = upload
                     self._upload_again(upload, chunk)
 
@@ -430,7 +431,7 @@ class Link:
         self.sender.answered(exchange)
 
     def _on_reset(self, reset: Exchange) -> None:
-        """The device has dropped the inferences that were asked for before, and their results, also those that are arriving."""
+        """The device has dropped all inferences before the RESET, and their results, also those that are arriving."""
         for exchange in list(self.exchanges.values()):
             if exchange.type is MessageType.INFER and distance(reset.id, exchange.id) > 0:
                 exchange.phase = Phase.GONE
@@ -438,7 +439,7 @@ class Link:
                 self._fail(exchange, error)
 
     def _on_state(self, exchange: Exchange, reply: records.InferReply) -> None:
-        """Where an inference is: progress only if that is nearer to its end than before."""
+        """The state of an inference: progress only if it is later than before."""
         state = (int(reply.state), -reply.depth if reply.state != InferState.RUNNING else 0)
         exchange.phase = Phase.ACCEPTED
         if state > exchange.state:
@@ -491,7 +492,7 @@ class Link:
             self.repeat(number)  # its RESULT was lost
 
     def _settle(self, exchange: Exchange, event: Event) -> None:
-        """Hands out what a result has come to."""
+        """Adds the event of a result."""
         if isinstance(event, Failed):
             self._fail(exchange, event.error)
             return
@@ -508,7 +509,7 @@ class Link:
         self.withdraw(exchange.id)
         self._events.append(Failed(exchange.id, error))
 
-    # ---- what comes unasked
+    # ---- events without a request
 
     def _on_event(self, kind: MessageType | int, number: int, payload: memoryview, now: float) -> None:
         if kind == MessageType.CREDIT:

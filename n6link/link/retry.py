@@ -1,24 +1,24 @@
-"""What silence means: when to repeat a request, to ask for missing chunks, to probe for credits, and when to give up.
+"""Time-outs: when to repeat a request, to request missing chunks, to probe for credits, and when an exchange fails.
 
-The rules look at each exchange of a :class:`n6link.link.link.Link` every :data:`TICK` seconds. They know no deadline of a
-caller; what they measure is lack of progress, so that a slow upload may take as long as it needs.
+The rules check each exchange of a :class:`n6link.link.link.Link` every :data:`TICK` seconds. They measure the time without
+progress, not the deadline of a caller: a slow upload does not fail.
 
 =========  ============================================  =====================================================
-phase      nothing has happened for                      then
+phase      time without progress                         action
 =========  ============================================  =====================================================
 ASKED      the path's time-out, doubled each time        repeat; the third time after a flush
-ACCEPTED   at least :data:`POLL`, doubled each time      repeat: the reply says how far it is, or the result comes
-RECEIVING  the path's time-out, doubled each time        ask for every missing chunk, and probe; the third time
+ACCEPTED   at least :data:`POLL`, doubled each time      repeat: the reply has its state, or the result arrives
+RECEIVING  the path's time-out, doubled each time        request every missing chunk, and probe; the third time
                                                          repeat the INFER too
-any        its patience, besides what the bytes ahead    give up
-           of it need
+any        its patience, plus the transmission time of   the exchange fails
+           the bytes before it
 =========  ============================================  =====================================================
 
-An upload that has something to send and no credit for it is none of these: whatever phase it is in, the device is probed
-after the path's time-out, doubled each time, until credits come.
+If an upload has bytes to send and no credit, in any phase, the device is probed after the path's time-out, doubled each time,
+until there are credits.
 
-Half a frame whose rest does not come for a time-out is searched for others. Time during which this process did not run
-(it was suspended, or blocked) is not silence of the device, and is not counted. A tick costs the same for each exchange.
+If no byte of an incomplete frame arrives for a time-out, its bytes are searched for other frames. Time in which this process did
+not run (it was suspended, or blocked) is not counted. The time of a tick is proportional to the number of exchanges.
 """
 
 from __future__ import annotations
@@ -31,31 +31,31 @@ from n6link.link.link import Link
 from n6link.protocol import Limit
 
 TICK: Final = 0.02
-"""seconds between two looks"""
+"""seconds between two checks"""
 PAUSE: Final = 5 * TICK
-"""a longer time between two looks means that this process did not run"""
+"""a longer time between two checks means that this process did not run"""
 POLL: Final = 0.5
-"""seconds after which a running inference is asked for at the earliest"""
+"""minimum seconds before the INFER of a running inference is repeated"""
 ASK_AGAIN: Final = 2
-"""the complaint, of each four, with which the INFER is repeated too"""
+"""in each series of four requests for missing chunks, the one after which the INFER is also repeated"""
 FLUSH: Final = 2
-"""the repetition, of each eight, before which any frame whose end the device may still wait for is filled up"""
+"""in each series of eight repetitions, the one before which zeros are sent: the device may wait for the rest of a damaged frame"""
 LONGEST: Final = int(Limit.RETRY_MAX_MS) / 1000
-"""seconds to which repetitions are spread out at most"""
+"""maximum seconds between two repetitions"""
 
 
 @dataclass(slots=True)
 class _Watch:
-    """How long an exchange has been silent."""
+    """The time without progress of an exchange."""
 
     progress: int
     tries: int
     quiet: float = 0.0
-    """since something came or was sent"""
+    """seconds since the last progress or transmission"""
     idle: float = 0.0
-    """since something came"""
+    """seconds since the last progress"""
     level: int = 0
-    """repetitions since something came"""
+    """number of repetitions since the last progress"""
 
 
 class Retry:
@@ -70,7 +70,7 @@ class Retry:
         self._blocked = _Watch(0, 0)
 
     def tick(self, now: float) -> list[Exchange]:
-        """Repeats what is due; returns the exchanges that have run out of patience, which are not withdrawn."""
+        """Repeats what is due; returns the exchanges whose patience is over. They are not withdrawn."""
         link = self._link
         passed = 0.0 if self._time is None else min(now - self._time, PAUSE)
         self._time = now
@@ -100,16 +100,16 @@ class Retry:
 
     @property
     def silence(self) -> float:
-        """Seconds for which nothing at all has arrived, while this process ran and something was under way."""
+        """Seconds without any received byte, while this process ran and there were exchanges."""
         return self._silence
 
     def rest(self) -> None:
-        """Nothing is under way: the time until the next tick is not silence."""
+        """There are no exchanges: the time until the next tick is not counted."""
         self._time = None
         self._silence = 0.0
 
     def _progress(self, exchange: Exchange) -> int:
-        """How far an exchange is; an INFER is further when the upload is that it waits for."""
+        """The progress of an exchange; progress of an upload is also progress of the INFER that waits for it."""
         upload = exchange.needs
         return exchange.progress + (upload.progress if upload and upload.id in self._link.exchanges else 0)
 
@@ -122,7 +122,7 @@ class Retry:
             link.search_again(now)
 
     def _probe(self, passed: float) -> None:
-        """Asks for credits where something waits for them."""
+        """Probes the device if an upload waits for credits."""
         link, watch = self._link, self._blocked
         if not link.blocked or watch.progress != link.sender.acknowledged:
             self._blocked = _Watch(link.sender.acknowledged, 0)
@@ -139,7 +139,7 @@ class Retry:
         return self._link.session.chunk if self._link.session else int(Limit.MAX_CONTROL)
 
     def _answers(self) -> int:
-        """Bytes of other answers that may have to pass before one that is waited for."""
+        """Bytes of other answers that may be transferred before the expected one."""
         exchanges = self._link.exchanges
         answers = len(exchanges) * int(Limit.MAX_CONTROL)
         if any(exchange.phase in (Phase.ACCEPTED, Phase.RECEIVING) for exchange in exchanges.values()):

@@ -1,12 +1,12 @@
-"""A link in the world: tasks that read, write and wait, and a mailbox for each call. Nothing here knows networks.
+"""Runs a Link over byte streams: its tasks, and a mailbox for each call. Independent of networks.
 
-Reading and writing belongs to a :class:`~n6link.session.line.Line`, of which there may be several one after the other. The *keeper* looks
-every few milliseconds, while something is under way, at what silence means. What has happened goes to the mailboxes.
+A :class:`~n6link.session.line.Line` reads and writes one stream; the channel may use several streams, one after the other. The *keeper*
+checks the time-outs every few milliseconds, while there are exchanges. Events are put into the mailboxes of their calls.
 
-A call puts requests into the link, wakes the writer, and waits for its mailbox; it may be cancelled at any time, and a
-late answer is dropped by the link. When the stream breaks, the device forgets the session, or falls silent, the dialogue is interrupted.
-Then every waiting call gets the error at once, and so does every later one; or, where the owner of the channel continues the dialogue over
-another stream, they wait and go on there.
+A call adds requests to the link, wakes the writer, and waits for its mailbox. It may be cancelled at any time; the link drops a
+late answer. If the stream breaks, the device loses the session, or does not answer, the dialogue is interrupted.
+Then every waiting call, and every later one, fails immediately with the error; or, if the owner of the channel continues the dialogue over
+another stream, the calls wait and continue there.
 """
 
 from __future__ import annotations
@@ -46,23 +46,24 @@ from n6link.session.tasks import Background
 _logger = logging.getLogger("n6link.device")
 
 SILENT: Final = 0.9
-"""share of the time-out of a device without a byte from it, above which it is not the fault of one call that it has no answer"""
+"""share of the time-out; if no byte has arrived for a longer time, the device is silent, and a missing answer is not the problem of one
+call"""
 
 
 class Channel:
-    """See the head of this module.
+    """See the top of this module.
 
     Args:
         name: of the device, for messages.
         timeout: seconds without progress after which a call fails.
-        notify: gets what belongs to no call: log lines, stray text, statistics, and at last the failure.
-        survives: whether calls wait while the dialogue is interrupted, because its owner will continue it; else they fail at once.
+        notify: receives events that are not for a call: log lines, stray text, statistics, and the failure as the last one.
+        survives: whether calls wait during an interruption, because the owner will continue the dialogue; else they fail immediately.
 
     Attributes:
         link: the protocol.
-        tasks: for work that goes on after the call that started it.
-        failure: why nothing works any more; None while it does.
-        interruption: why the dialogue cannot go on at present; None while it does.
+        tasks: for work that continues after the call that started it.
+        failure: the error that ended the channel; None while it works.
+        interruption: the error that interrupted the dialogue; None while it works.
     """
 
     def __init__(
@@ -85,7 +86,7 @@ class Channel:
         self._heard = float("-inf")
         self._busy: anyio.Event | None = None
 
-    # ---- life
+    # ---- open and close
 
     async def open(self) -> None:
         """Starts the tasks."""
@@ -98,7 +99,7 @@ class Channel:
         await self._background.__aexit__(None, None, None)
 
     async def attach(self, stream: ByteStream) -> None:
-        """Begins to use a stream, which then belongs to the channel; :meth:`greet` comes next.
+        """Starts to use a stream, and takes ownership of it; call :meth:`greet` next.
 
         Raises:
             N6Error: the channel has failed; the stream is closed.
@@ -112,28 +113,28 @@ class Channel:
         self.tasks.start_soon(line.serve, name=f"n6link {self.name}")
 
     async def detach(self) -> None:
-        """Closes the stream, without a word to the device; what is under way waits for another one."""
+        """Closes the stream without a message to the device; exchanges wait for another stream."""
         if line := self._line:
             self._line, self._heard = None, self.heard
             await line.detach()
 
     def rebooted(self) -> DeviceRebooted:
-        """What a call gets that the device has forgotten."""
-        hint = "run it again, or allow that with rerun=True" if self._survives else "open it again"
-        return DeviceRebooted(f"{self.name} was restarted: what was under way is lost; {hint}")
+        """The error of a call that the device has lost."""
+        hint = "run it again, or allow this with rerun=True" if self._survives else "open it again"
+        return DeviceRebooted(f"{self.name} was restarted, and requests in progress are lost; {hint}")
 
     def closed(self) -> TransportError:
-        """What a call gets that the program itself has ended by closing the device."""
+        """The error of a call that ended because this program has closed the device."""
         return TransportError(f"the device {self.name} was closed by this program")
 
     @property
     def over(self) -> bool:
-        """Whether it has ended; also because its event loop has."""
+        """Whether it has ended; also if its event loop has ended."""
         return self._background.over
 
     @property
     def broken(self) -> bool:
-        """Whether there is no stream, or none that works."""
+        """Whether there is no working stream."""
         return self._line is None or self._line.broken is not None
 
     @property
@@ -151,17 +152,17 @@ class Channel:
     # ---- interruptions
 
     async def interrupted(self) -> N6Error:
-        """Waits until the dialogue is interrupted; returns why."""
+        """Waits until the dialogue is interrupted; returns the error."""
         while self.interruption is None:
             await self._interrupted.wait()
         return self.interruption
 
     def interrupt(self, error: N6Error, *, survives: bool = False) -> None:
-        """The dialogue cannot go on: calls wait until :meth:`greet` continues it, or fail if nobody will do that.
+        """The dialogue is interrupted: calls wait until :meth:`greet` continues it, or fail if it will not be continued.
 
         Args:
-            error: why.
-            survives: somebody will, this time.
+            error: the reason.
+            survives: it will be continued, this time.
         """
         if self._opening:
             self._opening.put(error)
@@ -177,7 +178,7 @@ class Channel:
             self.fail(error)
 
     def abort(self, error: N6Error) -> None:
-        """Ends every waiting call with an error: the device has forgotten them."""
+        """Ends every waiting call with an error: the device does not have them any more."""
         self.link.forget()
         self._tell_all(error)
 
@@ -209,16 +210,16 @@ class Channel:
 
         Args:
             host: name and version of this program, for the device and its other users.
-            resume: continue the one before, with all that is under way; else that is forgotten.
+            resume: continue the previous session with its exchanges; else they are removed.
             patience: seconds without an answer; None = the time-out of the channel.
 
         Raises:
-            VersionMismatch: the firmware speaks another version of the protocol.
-            RemoteProtocolError: the peer speaks something else.
-            DeviceError: BUSY: another program holds the device.
-            WrongDevice: it is another device; what is under way still waits for the first one.
-            N6Timeout: nothing was answered.
-            TransportError: there is no stream, or it broke.
+            VersionMismatch: the firmware uses another version of the protocol.
+            RemoteProtocolError: the peer uses another protocol.
+            DeviceError: BUSY: another program uses the device.
+            WrongDevice: it is another device; exchanges still wait for the first one.
+            N6Timeout: there was no answer.
+            TransportError: there is no stream, or it is broken.
         """
         if self._line and self._line.broken:
             raise _renewed(self._line.broken) from self._line.broken
@@ -237,10 +238,12 @@ class Channel:
             event = await self._opening.get()
         except N6Timeout:
             if heard := self.link.heard:
-                raise RemoteProtocolError(f"{self.name} does not speak n6link; it sends {repr(heard)[1:]}") from None
-            hint = "is the board powered, and does it run n6link's firmware?"
+                raise RemoteProtocolError(
+                    f"{self.name} does not use the n6link protocol: it sends {repr(heard)[1:]}; check the port and the firmware"
+                ) from None
+            hint = "check the power of the board, and that n6link's firmware is on it"
             if self.link.counters.rx_frames:
-                hint = "it sends frames, but no valid answer to HELLO"
+                hint = "it sends frames, but not a valid answer to HELLO"
             raise N6Timeout(f"{self.name} has not answered for {patience:g} s; {hint}") from None
         finally:
             self.forget(exchange)
@@ -253,7 +256,7 @@ class Channel:
     def send(
         self, kind: MessageType, body: bytes = b"", *, box: Mailbox | None = None, timeout: float | None = None
     ) -> Exchange:
-        """Sends a request without waiting; its events come to the mailbox, or are dropped.
+        """Sends a request without waiting; its events are put into the mailbox, or dropped.
 
         Raises:
             N6Error: the channel has failed.
@@ -266,7 +269,7 @@ class Channel:
         return exchange
 
     def infer(self, data: memoryview, inference: Inference, box: Mailbox) -> tuple[Exchange, Exchange]:
-        """Sends an image of a network's inputs, and has it run, without waiting; see :meth:`Link.infer`.
+        """Sends an image of a network's inputs and the INFER, without waiting; see :meth:`Link.infer`.
 
         Raises:
             N6Error: the channel has failed.
@@ -280,7 +283,7 @@ class Channel:
         return upload, infer
 
     def forget(self, exchange: Exchange) -> None:
-        """Drops whatever still comes for an exchange."""
+        """Removes an exchange; later events of it are dropped."""
         self.link.withdraw(exchange.id)
         self._boxes.pop(exchange.id, None)
 
@@ -291,7 +294,7 @@ class Channel:
         *,
         timeout: float | None = None,  # noqa: ASYNC109
     ) -> Reply:
-        """Asks the device and waits for the answer.
+        """Sends a request and waits for the answer.
 
         Raises:
             DeviceError: the device refused.
@@ -301,7 +304,7 @@ class Channel:
         return (await self.ask_all([(kind, body)], timeout=timeout))[0]
 
     async def ask_now(self, questions: Sequence[tuple[MessageType, bytes]]) -> list[Reply]:
-        """The same as :meth:`ask_all`, but an interruption ends it with its error: for what belongs to the opening of a session."""
+        """Like :meth:`ask_all`, but fails if the dialogue is interrupted: for requests during the opening of a session."""
         return await self.ask_all(questions, fragile=True)
 
     async def ask_all(
@@ -311,7 +314,7 @@ class Channel:
         timeout: float | None = None,  # noqa: ASYNC109
         fragile: bool = False,
     ) -> list[Reply]:
-        """Asks several things at once; see :meth:`ask`."""
+        """Sends several requests at the same time; see :meth:`ask`."""
         if fragile and self.interruption:
             raise _renewed(self.interruption) from self.interruption
         asked: list[tuple[Exchange, Mailbox]] = []
@@ -331,7 +334,7 @@ class Channel:
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is under way and no call waits."""
+        """Whether there are no exchanges and no waiting calls."""
         return not self.link.exchanges and not self._boxes
 
     def check(self) -> None:
@@ -340,7 +343,7 @@ class Channel:
             raise _renewed(self.failure) from self.failure
 
     def wake(self) -> None:
-        """There may be something to write, and something to wait for."""
+        """Wakes the writer and the keeper: there may be bytes to write, and answers to wait for."""
         if self._busy:
             self._busy.set()
         if self._line:
@@ -359,14 +362,14 @@ class Channel:
             for exchange in self._retry.tick(ambient.monotonic()):
                 self._give_up(exchange)
             if chunk := self.link.better_chunk():
-                _logger.info("%s: the line damages chunks; they have %d bytes from now on", self.name, chunk)
+                _logger.info("%s: the line damages chunks; the chunk size is now %d bytes", self.name, chunk)
                 self.link.resume(ambient.randbits(64), max_chunk=chunk, patience=self.timeout)
             self._deliver()
 
     def _give_up(self, exchange: Exchange) -> None:
-        """Ends a call that got no further for too long; where nothing at all has come meanwhile, the dialogue."""
+        """Ends a call without progress; if no byte has arrived at all, interrupts the dialogue."""
         reason = diagnosis.why(exchange, self.link.counters)
-        error = N6Timeout(f"{self.name} gave no answer to {exchange.type.name} for {exchange.patience:g} s: {reason}")
+        error = N6Timeout(f"{self.name} did not answer {exchange.type.name} for {exchange.patience:g} s: {reason}")
         hello = exchange.type is MessageType.HELLO
         if not hello and self._survives and self._retry.silence > SILENT * self.timeout:
             self.interrupt(error)
@@ -376,7 +379,7 @@ class Channel:
                 self.interrupt(error)
 
     def _deliver(self) -> None:
-        """Hands out what has happened, and has the writer go on if there is something to write."""
+        """Passes events to their mailboxes, and wakes the writer if there are bytes to write."""
         for event in self.link.events():
             match event:
                 case Reply() | Failed() | Begun() | Received():
@@ -398,7 +401,7 @@ class Channel:
 
 
 def _renewed(error: N6Error) -> N6Error:
-    """The same error once more, for another call: an exception that is raised twice mixes up two tracebacks."""
+    """A copy of the error for another call: raising one exception twice would mix two tracebacks."""
     renewed = type(error).__new__(type(error), *error.args)
     renewed.args = error.args
     vars(renewed).update(vars(error))

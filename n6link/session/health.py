@@ -1,7 +1,7 @@
-"""How a device and its link do: the last sign of life, the round trip, what the line damages, how much it carries.
+"""The health of a device and its link: time of the last frame, round trip, damaged chunks, rates.
 
-A device that has said nothing for a *heartbeat* is pinged, so that silence means something: its age (seconds since the last good frame)
-stays below two heartbeats and a round trip while all is well. Rates are those of the last :data:`SPAN` seconds.
+If no frame has arrived for a *heartbeat*, the device is pinged. While it works, its age (seconds since the last good frame) is therefore
+less than two heartbeats plus a round trip. Rates are those of the last :data:`SPAN` seconds.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from n6link.link.link import Link
 from n6link.session.state import State
 
 SPAN: Final = 10.0
-"""seconds over which rates are taken"""
+"""time window of the rates, seconds"""
 STALE: Final = 3.0
-"""heartbeats without a sign of life after which a device is stale: one ping may be lost, and the next one is on its way"""
+"""number of heartbeats without a frame after which a device is stale: one ping may be lost, and the next must be answered"""
 
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """Whether a device is there."""
+    """Whether a device is connected and answers."""
 
     state: State
     age: float
     """seconds since its last good frame; infinite before the first one"""
     limit: float
-    """seconds above which that is too long"""
+    """maximum age, seconds"""
     departures: int
-    """times that it went, or said nothing for too long, since it was opened"""
+    """number of lost connections since it was opened, also because it did not answer"""
 
     @property
     def open(self) -> bool:
@@ -40,28 +40,28 @@ class Life:
 
     @property
     def stale(self) -> bool:
-        """Whether it cannot be used, or its last sign of life is too old."""
+        """Whether it cannot be used, or its last frame is too old."""
         return not self.open or self.age > self.limit
 
 
 @dataclass(frozen=True, slots=True)
 class Health(Life):
-    """The same, and how its link does; times are seconds."""
+    """The same, with figures of the link; times are in seconds."""
 
     round_trip: float
-    """smoothed; 0 = not measured yet"""
+    """smoothed; 0 = not yet measured"""
     damage: float
-    """share of the chunks, in both directions, that did not arrive whole"""
+    """share of damaged or lost chunks, in both directions"""
     repeats: float
-    """requests per second that were sent again"""
+    """repeated requests per second"""
     up: float
-    """bytes per second of whole inputs that have reached the device"""
+    """bytes per second of complete inputs to the device"""
     down: float
-    """bytes per second of whole results that have come from it"""
+    """bytes per second of complete results from the device"""
     returns: int
-    """times that the device came back since it was opened"""
+    """number of reconnections since it was opened"""
     reboots: int
-    """of these, how often it had been restarted"""
+    """number of reconnections after a restart of the device"""
 
     def to_dict(self) -> Plain:
         """Plain values, for JSON."""
@@ -69,15 +69,15 @@ class Health(Life):
 
 
 class Vitals:
-    """What is known of the life of one device, since it was opened.
+    """Collects figures of one device since it was opened.
 
     Args:
-        heartbeat: seconds of silence after which the device is pinged.
+        heartbeat: seconds without a frame after which the device is pinged.
 
     Attributes:
-        departures: times that it went.
-        returns: times that it came back.
-        reboots: of these, how often it had been restarted.
+        departures: number of lost connections.
+        returns: number of reconnections.
+        reboots: number of reconnections after a restart of the device.
     """
 
     def __init__(self, heartbeat: float) -> None:
@@ -86,17 +86,17 @@ class Vitals:
         self._samples: deque[tuple[float, Counters]] = deque()
 
     def sample(self, counters: Counters, now: float) -> None:
-        """Looks at the counters of the link, at least twice in a span."""
+        """Stores the counters of the link; called at least twice per span."""
         self._samples.append((now, replace(counters)))
         while len(self._samples) > 2 and now - self._samples[1][0] >= SPAN:
             self._samples.popleft()
 
     def life(self, state: State, heard: float, now: float) -> Life:
-        """Whether the device is there, if it was heard last at a time."""
+        """Whether the device is connected and answers; ``heard`` is the time of its last good frame."""
         return Life(state, now - heard, STALE * self.heartbeat, self.departures)
 
     def health(self, life: Life, link: Link, now: float) -> Health:
-        """The same, and how its link does."""
+        """The same, with figures of the link."""
         counters = link.counters
         begin, first = self._samples[0] if self._samples else (now, counters)
         span = max(now - begin, 1e-3)

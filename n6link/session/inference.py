@@ -1,12 +1,12 @@
-"""One inference as a dialogue: a slot, an upload, INFER, the result, RELEASE; and what happens when it does not go well.
+"""One inference as a dialogue: a slot, an upload, INFER, the result, RELEASE; and its errors.
 
 ::
 
-    wait for a slot -> upload -> INFER right behind COMMIT -> RESULT: the slot is free -> last chunk: RELEASE
+    wait for a slot -> upload -> INFER directly after COMMIT -> RESULT: the slot is free -> last chunk: RELEASE
 
-BUSY and NO_INPUT are answers of a device that is still busy with something that was cancelled, or that has lost an
-upload: the dialogue begins again after a pause, with the same key, so that nothing runs twice. Whoever is cancelled, or
-fails, once INFER has left, leaves CANCEL to a task in the background; until that is answered the slot stays his.
+A device answers BUSY or NO_INPUT if it still works on a cancelled inference, or has lost an upload. Then the dialogue starts again
+after a pause, with the same key, so that the inference does not run twice. If a call is cancelled, or fails, after INFER was sent, a
+background task sends CANCEL; the slot is not free before the answer.
 """
 
 from __future__ import annotations
@@ -32,48 +32,48 @@ from n6link.session.slots import SlotPool
 FIRST_PAUSE: Final = 0.005
 LONGEST_PAUSE: Final = 0.2
 FOREVER: Final = math.inf
-"""seconds: RELEASE and CANCEL are repeated as long as the session lasts, because a device whose buffers nobody frees can run
-nothing more, and no call waits for their answers"""
+"""seconds: RELEASE and CANCEL are repeated until the session ends. If the buffers of a device are not freed, it cannot run further
+inferences, and no call waits for these answers"""
 _RETRIED: Final = frozenset({Status.BUSY, Status.NO_INPUT})
 _logger = logging.getLogger("n6link.device")
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What to run."""
+    """An inference to run."""
 
     network: int
     image: memoryview
-    """all inputs as they lie in the slot"""
+    """all inputs, in the layout of a slot"""
     returns: bytes
     """packed Return records; empty = all outputs whole"""
     timers: bool
     priority: int
     deadline: float | None
-    """host time after which nobody wants the result"""
+    """host time after which the result is not used"""
     computed: Callable[[], None] | None = None
-    """called when the device has computed it, and its slot is free"""
+    """called when the device has computed the result, and the slot is free"""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of it; times are of the host."""
+    """The result of a job; times are those of the host."""
 
     header: Result
     records: tuple[ResultRecord, ...]
     data: bytearray
     begun: float
-    """the first chunk left"""
+    """transmission of the first chunk"""
     received: float
-    """the last chunk was here"""
+    """arrival of the last chunk"""
 
 
 class Runner:
-    """Runs jobs on a device, for as long as its slots and networks have the same numbers.
+    """Runs jobs on a device, as long as the numbers of its slots and networks do not change.
 
     Args:
-        channel: the dialogue with it.
-        slots: how many input slots it has.
+        channel: the dialogue with the device.
+        slots: its number of input slots.
         ready: waits until the device can be used.
     """
 
@@ -85,20 +85,20 @@ class Runner:
         self._over: N6Error | None = None
 
     def serves(self, channel: Channel, slots: int) -> bool:
-        """Whether it runs jobs on this channel, with so many slots."""
+        """Whether it runs jobs on this channel, with this number of slots."""
         return self._channel is channel and self._count == slots
 
     def end(self, error: N6Error) -> None:
-        """Jobs that wait for a slot fail: the device came back with other networks."""
+        """Jobs that wait for a slot fail: after the reconnection the device has other networks."""
         self._over = error
 
     async def run(self, job: Job) -> Outcome:
         """Runs a job; may be cancelled at any time, which leaves the device usable.
 
         Raises:
-            DeviceError: the device refused or failed it.
-            N6Timeout: its deadline passed on the device, or nothing moved for too long.
-            N6Error: the channel failed.
+            DeviceError: the device refused the job, or could not execute it.
+            N6Timeout: its deadline has passed on the device, or there was no progress for too long.
+            N6Error: the channel has failed.
         """
         key, pause, refused_since = ambient.randbits(64), FIRST_PAUSE, 0.0
         while True:
@@ -115,7 +115,7 @@ class Runner:
             except DeviceError as error:
                 if error.status == Status.DEADLINE:
                     raise N6Timeout(
-                        "the deadline passed before the device had finished; it dropped the work"
+                        "the deadline has passed before the inference was finished; the device dropped it"
                     ) from error
                 refused_since = refused_since or ambient.monotonic()
                 if error.status not in _RETRIED or ambient.monotonic() > refused_since + self._channel.timeout:
@@ -129,7 +129,7 @@ def _inference(job: Job, slot: int, key: int) -> Inference:
 
 
 class _Dialogue:
-    """One attempt; owns its slot until it gives it back."""
+    """One attempt; owns its slot until it releases it."""
 
     def __init__(self, channel: Channel, slots: SlotPool, slot: int) -> None:
         self._channel = channel
@@ -137,7 +137,7 @@ class _Dialogue:
         self._slot: int | None = slot
 
     async def run(self, job: Job, inference: Inference) -> Outcome:
-        """Goes through it; gives everything back, however it ends."""
+        """Runs it; releases slot and result at the end, also after an error."""
         channel, box = self._channel, Mailbox()
         try:
             upload, infer = channel.infer(job.image, inference, box)
@@ -164,13 +164,13 @@ class _Dialogue:
             self._slot = None
 
     def _end(self, infer: Exchange) -> None:
-        """Gives the result's buffer and the slot back; if the device may still be at work, once it has answered CANCEL."""
+        """Releases the result buffer and the slot; if the device may still work on it, after its answer to CANCEL."""
         channel = self._channel
         channel.forget(infer)
         if infer.phase is not Phase.GONE and infer.tries and not channel.failure:
             channel.tasks.start_soon(self._cancel, infer.id)
             return
-        if infer.result and not channel.failure:  # also where the call was cancelled before it saw the last chunk
+        if infer.result and not channel.failure:  # also if the call was cancelled before it read the last event
             channel.send(MessageType.RELEASE, Release(target=infer.id).pack(), timeout=FOREVER)
         self._release_slot()
 

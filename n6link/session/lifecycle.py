@@ -1,4 +1,4 @@
-"""What is opened and closed: by methods, or by an ``async with`` block; by any task, in any order."""
+"""Base class of objects that are opened and closed: by methods, or by an ``async with`` block; by any task."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Self
 
 
 class Lifecycle(ABC):
-    """Has ``open()`` and ``aclose()``, and so an ``async with`` block.
+    """An ``async with`` block from ``open()`` and ``aclose()``.
 
-    The task that closes need not be the one that opened: fixtures, exit stacks, generators, start-up and shut-down handlers and the cells of
-    a notebook may share one. No cancel scope is held in between.
+    One task may open the object and another task may close it, such as in fixtures, exit stacks, generators, start-up and shut-down
+    handlers, and the cells of a notebook: no cancel scope is active in between.
     """
 
     @abstractmethod
@@ -20,7 +20,7 @@ class Lifecycle(ABC):
 
     @abstractmethod
     async def aclose(self) -> None:
-        """Closes it. Closing again does nothing."""
+        """Closes it. A second call does nothing."""
 
     async def __aenter__(self) -> Self:
         return await self.open()

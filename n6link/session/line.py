@@ -1,7 +1,7 @@
-"""One byte stream of a channel: the task that reads it into the link, and the one that writes what the link has to send.
+"""One byte stream of a channel: a task that passes received bytes to the link, and a task that writes the link's frames.
 
-The reader never writes, so that two full pipes cannot lock each other up. The writer is the only one that writes, whole frames, and is never
-cancelled by a call: no frame is ever cut in two while the stream is in use.
+The reader never writes, so that two full pipes cannot cause a deadlock. The writer is the only task that writes. It writes whole frames
+and is never cancelled by a call, so that frames are never truncated while the stream is in use.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from n6link.link.sender import BATCH
 
 READ_SIZE: Final = 256 * 1024
 FAREWELL: Final = 0.25
-"""seconds that the last frame of a session may take to leave"""
+"""maximum seconds for the transmission of the last frame of a session"""
 BATCH_SECONDS: Final = 0.02
-"""time that one write should take at most, so that a small frame need not wait long behind chunks"""
+"""maximum duration of one write, so that a small frame does not wait long for chunks before it"""
 
 
 class Line:
-    """See the head of this module.
+    """See the top of this module.
 
     Args:
-        stream: to the device; closed when :meth:`serve` ends.
+        stream: stream to the device; closed when :meth:`serve` ends.
         link: the protocol.
-        arrived: called when the link has got something.
-        broke: called when the stream has gone.
+        arrived: called after the link has received bytes.
+        broke: called when the stream was lost.
 
     Attributes:
-        broken: why the stream does not work any more; None while it does.
+        broken: the error that ended the stream; None while it works.
         heard: time of the last good frame.
     """
 
@@ -55,13 +55,13 @@ class Line:
         self._sending = False
 
     async def serve(self) -> None:
-        """Reads and writes until it is cancelled, and then closes the stream; unless it was detached nothing is left at work on the device."""
+        """Reads and writes until it is cancelled, and closes the stream. Unless it was detached, first stops all work on the device."""
         try:
             with self._scope:
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(self._read)
                     tasks.start_soon(self._write)
-                    await anyio.sleep_forever()  # a stream that broke stays until it is detached
+                    await anyio.sleep_forever()  # a broken stream stays attached until the owner detaches it
         finally:
             with anyio.CancelScope(shield=True):
                 await self._leave()
@@ -69,18 +69,18 @@ class Line:
             self._closed.set()
 
     async def detach(self) -> None:
-        """Ends :meth:`serve` without a word to the device."""
+        """Ends :meth:`serve` without a message to the device."""
         self._detached = True
         self._scope.cancel()
         await self._closed.wait()
 
     def wake(self) -> None:
-        """There may be something to write."""
+        """Wakes the writer: there may be bytes to write."""
         if self._writable:
             self._writable.set()
 
     def write_now(self) -> None:
-        """Writes what the stream takes at once, if the writer has nothing to do: an upload need not wait for it to wake up."""
+        """Writes the first bytes immediately, if the writer is idle: this saves the time to wake it up."""
         if self._writable and not self._unsent and self._send_nowait:
             batch = self._batch()
             self._unsent = batch[self._send_nowait(batch) :]
@@ -122,7 +122,8 @@ class Line:
             self._end(error)
 
     def _batch(self) -> bytes:
-        """What is written next, in one piece."""
+        """The bytes to write next."""
+        # Joined to one write: many small writes would cost more CPU time than this copy.
         link = self._link
         budget = min(max(int(link.path.rate * BATCH_SECONDS), 1), BATCH)
         return b"".join(link.data_to_send(ambient.monotonic(), budget))

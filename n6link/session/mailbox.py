@@ -1,4 +1,4 @@
-"""What has happened to one call, for the task that made it."""
+"""The events of one call, for the task that waits for them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Mailbox:
     """Events for one call, in order.
 
     Attributes:
-        fragile: the call does not outlive an interruption: it is part of opening a session.
+        fragile: an interruption ends the call, because it is part of the opening of a session.
     """
 
     __slots__ = ("_events", "_filled", "fragile")
@@ -34,7 +34,7 @@ class Mailbox:
         """The next event.
 
         Raises:
-            N6Error: that was put, or that a Failed event carries.
+            N6Error: it was put, or it is the error of a Failed event.
         """
         while not self._events:
             self._filled = anyio.Event()

@@ -1,8 +1,8 @@
-"""Brings a device back that has gone: opens its stream again, with pauses that grow, until it answers or the time is over.
+"""Reconnects a lost device: opens its stream again, with increasing pauses, until it answers or a time limit.
 
-A stream that still works is tried first: a board that was reset behind a UART answers there, and one that was only silent goes on. After that it is
-opened again, under the URL that it had and then under those where the same board may be now; the unique id in the answer to HELLO decides
-whether it is the same board. A virtual board that still runs is never started again: it would forget what it knows.
+A stream that still works is tried first: a board on a UART answers there after a reset, and a board that was only silent continues.
+Then the stream is opened again, with the same URL and with other URLs where the same board may be now. The unique id in the answer to
+HELLO identifies the board. A virtual board that still runs is never started again: it would lose its state.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from n6link.transport.url import Stream
 T = TypeVar("T")
 
 ATTEMPT: Final = 2.0
-"""seconds for the answer to HELLO: a board that starts needs less than one"""
+"""time-out of HELLO, seconds: the start of a board takes less than one second"""
 FIRST_PAUSE: Final = 0.05
 LONGEST_PAUSE: Final = 1.0
 OWN: Final = ("sim:", "qemu:")
-"""what starts with the stream and ends with it"""
+"""devices that start and end with their stream"""
 
 
 async def bring_back(
@@ -35,19 +35,22 @@ async def bring_back(
     resume: Callable[[float], Awaitable[T]],
     bound: float,
 ) -> T:
-    """See the head of this module.
+    """See the top of this module.
 
     Args:
-        channel: whose dialogue is interrupted.
-        urls: where the device may be now, most likely first.
+        channel: the channel with the interrupted dialogue.
+        urls: possible URLs of the device, most likely first.
         connect: opens a stream.
-        resume: continues the dialogue over the stream that is attached, given the seconds to wait for an answer; returns what came of it.
-        bound: seconds after which no other attempt is made.
+        resume: continues the dialogue over the attached stream; its argument is the maximum seconds without an answer.
+        bound: seconds after which no further attempt is made.
+
+    Returns:
+        The result of ``resume``.
 
     Raises:
-        WrongDevice: another board is there.
-        VersionMismatch: it came back with another protocol.
-        TransportError: it did not come back.
+        WrongDevice: another board answers.
+        VersionMismatch: the device now has another protocol.
+        TransportError: the device did not answer in time.
     """
     until, pause = ambient.monotonic() + bound, FIRST_PAUSE
     last: N6Error | None = None
@@ -70,7 +73,7 @@ async def bring_back(
         await anyio.sleep(pause)
         pause = min(2 * pause, LONGEST_PAUSE)
     kind = WrongDevice if isinstance(last, WrongDevice) else TransportError
-    raise kind(f"{channel.name} has not come back within {bound:g} s: {last}") from last
+    raise kind(f"{channel.name} was not connected again within {bound:g} s: {last}") from last
 
 
 async def _within(seconds: float, url: str, connect: Callable[[str], Awaitable[Stream]]) -> Stream:

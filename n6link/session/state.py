@@ -1,4 +1,4 @@
-"""Whether a device is there: its state, and who is told when that changes."""
+"""The state of a device and its changes."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Final
 
 
 class State(enum.Enum):
-    """Of a device.
+    """State of a device.
 
     ::
 
     CLOSED --open()--> OPENING --> OPEN --aclose()--> CLOSED
                                     |  ^
-    it went, or restart() was asked |  |it is there again
+    it was lost, or restart()       |  | it is connected again
                                     v  |
-                        RECONNECTING, RESTARTING --it does not come back--> LOST --aclose(), open()-->
+                        RECONNECTING, RESTARTING --it is not connected in time--> LOST --aclose(), open()-->
     """
 
     CLOSED = "closed"
@@ -25,27 +25,27 @@ class State(enum.Enum):
     RESTARTING = "restarting"
     """this program has restarted it"""
     RECONNECTING = "reconnecting"
-    """it has gone, or says nothing; it is looked for, and calls wait"""
+    """the connection was lost, or it does not answer; reconnection attempts are made, and calls wait"""
     LOST = "lost"
-    """it did not come back; every call fails until it is opened again"""
+    """the reconnection has failed; every call fails until the device is opened again"""
 
 
 AWAY: Final = frozenset({State.RESTARTING, State.RECONNECTING})
-"""the device is expected to be there again"""
+"""states in which a reconnection is expected"""
 
 
 @dataclass(frozen=True, slots=True)
 class StateChange:
-    """A device has another state."""
+    """A change of a device's state."""
 
     time: float
     """``time.monotonic()``"""
     state: State
     reason: str = ""
-    """why it went, or did not come back; empty where nothing is wrong"""
+    """why it was lost, or the reconnection has failed; empty without an error"""
     away: float = 0.0
-    """seconds for which it was not usable, once it is OPEN again"""
+    """after a reconnection: seconds without a connection"""
     rebooted: bool = False
-    """it was restarted meanwhile: what was under way is lost"""
+    """whether it was restarted: requests in progress are lost"""
     changed: tuple[str, ...] = ()
-    """networks that are not what they were, or not there any more; their :class:`~n6link.Network` objects say so"""
+    """networks that have changed, or do not exist any more; calls of their :class:`~n6link.Network` objects fail"""

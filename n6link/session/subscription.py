@@ -1,4 +1,4 @@
-"""What a device says unasked, for a task that listens: log lines and statistics."""
+"""Events of a device for tasks that listen: log lines, statistics, changes of state."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ from n6link.session.state import StateChange
 from n6link.session.stats import Stats
 
 KEPT: Final = 1000
-"""items that wait for a slow listener; older ones are dropped and counted"""
+"""maximum number of waiting items for a slow listener; older ones are dropped and counted"""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class LogRecord:
-    """A line that a device has logged, or that was on the wire between the frames."""
+    """A log line of a device, or text between the frames on the line."""
 
     level: int
     """as in :mod:`logging`"""
     text: str
     time: float | None
-    """seconds of the device's clock; None if the line came without a time"""
+    """seconds of the device's clock; None = unknown"""
 
 
 class Subscription(Lifecycle, Generic[T]):
-    """An async iterator over what comes while it is open; see :data:`KEPT`. It may be opened again after it was closed.
+    """An async iterator over the items that arrive while it is open; see :data:`KEPT`. It may be opened again after it was closed.
 
     Args:
-        begin: has the subscription get items; called by :meth:`open`.
-        end: the opposite; called by :meth:`aclose`.
+        begin: starts the delivery of items; called by :meth:`open`.
+        end: stops the delivery; called by :meth:`aclose`.
 
     Attributes:
-        dropped: items that the listener was too slow for.
-        gaps: times that the device was away meanwhile, and nothing came.
+        dropped: number of items that were dropped because the listener was too slow.
+        gaps: number of interruptions of the connection; items are missing during an interruption.
     """
 
     def __init__(
@@ -55,14 +55,14 @@ class Subscription(Lifecycle, Generic[T]):
         self._open = self._opened = False
 
     async def open(self) -> Self:
-        """Begins to listen.
+        """Starts to listen.
 
         Raises:
-            LocalProtocolError: it is open already, or the device is not.
+            LocalProtocolError: it is already open, or the device is not open.
             N6Error: the device does not answer.
         """
         if self._open:
-            raise LocalProtocolError("this subscription is open already; make another one for a second listener")
+            raise LocalProtocolError("this subscription is already open; create another one for a second listener")
         self._open, self._failure = True, None
         self._items.clear()
         try:
@@ -89,7 +89,7 @@ class Subscription(Lifecycle, Generic[T]):
         self._filled.set()
 
     def fail(self, error: N6Error, *, final: bool) -> None:
-        """After the items that are there, the error is raised: once, or, if it is final, for ever."""
+        """The iteration raises the error after the waiting items: once, or, if it is final, at each further step."""
         self._failure, self._final = error, final
         self._filled.set()
 
@@ -97,13 +97,13 @@ class Subscription(Lifecycle, Generic[T]):
         return self
 
     async def __anext__(self) -> T:
-        """The next item; after :meth:`aclose` those that are left.
+        """The next item; after :meth:`aclose` the remaining ones.
 
         Raises:
-            N6Error: nothing will come any more, because of this.
+            N6Error: the error that ended the delivery.
         """
         if not self._opened:
-            raise LocalProtocolError("a subscription has to be opened: async with dev.subscribe(...) as readings")
+            raise LocalProtocolError("the subscription is not open; use: async with dev.subscribe(...) as readings")
         while not self._items:
             if failure := self._failure:
                 self._failure = failure if self._final else None
@@ -116,12 +116,12 @@ class Subscription(Lifecycle, Generic[T]):
 
 
 class Listeners:
-    """Who gets what a device says unasked.
+    """The subscriptions of a device.
 
     Attributes:
-        logs: get log lines and stray text.
-        stats: get statistics; the seconds between two readings that each wants.
-        events: get the changes of the device's state; they outlast its closing.
+        logs: receive log lines and stray text.
+        stats: receive statistics, with the seconds between two readings of each.
+        events: receive changes of the device's state; they are kept when the device is closed.
     """
 
     def __init__(self) -> None:

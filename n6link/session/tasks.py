@@ -1,8 +1,8 @@
-"""Background work that belongs to no task of the caller.
+"""Background work that is independent of the caller's tasks.
 
-The task group runs in a task of its own: a task of the event loop under asyncio, a system task under trio. So it may be
-started by one task and ended by another, and none of its cancel scopes ever spans code of the caller. A cancel scope that
-is entered in one task and left in another would cancel the wrong one.
+The task group runs in a separate task: a task of the event loop with asyncio, a system task with trio. One task may therefore start
+it and another task may end it, and its cancel scopes do not include code of the caller. A cancel scope that is entered in one task
+and left in another would cancel the wrong task.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from n6link.errors import LocalProtocolError
 
 
 class Background:
-    """A task group that any task may enter, and any other task leave; leaving it cancels its tasks.
+    """A task group that one task may enter and another task may leave; leaving it cancels its tasks.
 
     Args:
-        crashed: called when a task has raised, which is a defect and ends all of them: whoever waits for them must be told.
+        crashed: called if a task raises an exception. This is a bug and ends all tasks: it must wake the callers that wait for them.
     """
 
     def __init__(self, crashed: Callable[[Exception], None]) -> None:
@@ -47,17 +47,17 @@ class Background:
 
     @property
     def over(self) -> bool:
-        """Whether all tasks have ended, be it because the event loop did."""
+        """Whether all tasks have ended; also if the event loop has ended."""
         return self._over.is_set()
 
     def check_home(self, what: str) -> None:
-        """Checks that the tasks run in the present event loop, or not at all any more.
+        """Checks that the tasks run in the present event loop, or have ended.
 
         Raises:
-            LocalProtocolError: they run in another one; ``what`` names what they belong to.
+            LocalProtocolError: they run in another event loop; ``what`` is the name of their owner.
         """
         if not self.over and self._home != anyio.lowlevel.current_token():
-            raise LocalProtocolError(f"{what} was opened in another event loop, which still runs; close it there")
+            raise LocalProtocolError(f"{what} was opened in another event loop that still runs; close it there")
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -65,7 +65,7 @@ class Background:
         """Ends the tasks.
 
         Raises:
-            Exception: that a task has raised, which is a defect: tasks handle what they expect.
+            Exception: the exception of a task, which is a bug: tasks handle expected errors.
         """
         if self.over:
             if self._error:
@@ -83,7 +83,7 @@ class Background:
             async with self._group:
                 self._ready.set()
                 await anyio.sleep_forever()
-        except Exception as error:  # noqa: BLE001  raised again where the group is left; a system task of trio must not raise
+        except Exception as error:  # noqa: BLE001  raised again by __aexit__(); a system task of trio must not raise
             self._error = error
             self._crashed(error)
         finally:
@@ -92,7 +92,7 @@ class Background:
 
 
 def _spawn(function: Callable[[], Coroutine[object, object, None]]) -> object:
-    """Starts a task that is nobody's child, in a copy of this context."""
+    """Starts a task without a parent, in a copy of this context."""
     if "trio" in sys.modules:
         import trio.lowlevel
 
