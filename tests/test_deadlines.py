@@ -32,7 +32,7 @@ async def test_the_device_drops_what_has_waited_too_long() -> None:
         network = device["reference"]
         async with held(device, network):
             before = await device.stats()
-            with pytest.raises(N6Timeout, match="dropped the work") as caught:
+            with pytest.raises(N6Timeout, match="the device dropped it") as caught:
                 await device.connection.infer(job(network, time.monotonic() + 0.02))
             assert isinstance(caught.value.__cause__, DeviceError)
             assert caught.value.__cause__.status is Status.DEADLINE
@@ -68,7 +68,7 @@ async def test_the_device_stops_a_running_network_that_is_late(virtual_board: No
     async with N6Device(f"sim:slow={model}") as device:
         network = device["slow"]
         whole = min([(await network.run(noise(network))).timing.npu for _ in range(3)])
-        with pytest.raises(N6Timeout, match="dropped the work"):
+        with pytest.raises(N6Timeout, match="the device dropped it"):
             await device.connection.infer(job(network, time.monotonic() + whole / 5))
         stats = await device.stats()
         assert (stats.queue, stats.networks[0].late, stats.networks[0].runs) == (0, 1, 3)

@@ -141,7 +141,7 @@ async def test_streams_and_subscriptions_of_other_tasks() -> None:
     assert [stats async for stats in readings] != None, "it has ended"
     await readings.open()
     assert (await anext(readings)).time > first.time
-    with pytest.raises(LocalProtocolError, match="open already"):
+    with pytest.raises(LocalProtocolError, match="already open"):
         await readings.open()
     await dev.aclose()
     with pytest.raises(TransportError, match="closed by this program"):
@@ -288,7 +288,7 @@ def test_another_event_loop_cannot_close_it() -> None:
     async def body() -> None:
         async with N6Device(sim_url()) as dev, dev["reference"].stream() as stream:
             for close in (dev.aclose, stream.aclose):
-                with pytest.raises(LocalProtocolError, match="opened in another event loop, which still runs"):
+                with pytest.raises(LocalProtocolError, match="opened in another event loop that still runs"):
                     await anyio.to_thread.run_sync(anyio.run, close)
             await use(dev)
 

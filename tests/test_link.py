@@ -204,7 +204,7 @@ def test_an_echo_is_no_device() -> None:
     feed(link, b"".join(link.data_to_send(0.0)))
     error = refusal(link)
     assert isinstance(error, RemoteProtocolError)
-    assert "sends back" in str(error)
+    assert "returns the bytes" in str(error)
 
 
 def test_until_our_own_hello_is_answered_everything_else_is_dropped() -> None:

@@ -123,7 +123,7 @@ class Connection:
         if self.state is State.LOST:
             await self.aclose()
         if self.state is not State.CLOSED and not (self._channel and self._channel.over):
-            raise LocalProtocolError("this N6Device is open already; make another one for a second connection")
+            raise LocalProtocolError("this N6Device is already open; create another one for a second connection")
         self._cards = tuple(given if isinstance(given, Card) else cards_.read(given) for given in self._wanted_cards)
         self._channel, self._info, self._log_level = None, None, None
         self.vitals = Vitals(self.vitals.heartbeat)
@@ -203,7 +203,7 @@ class Connection:
         try:
             self._info = DeviceInfo.parse(opened, reply.payload)
         except ValueError as error:
-            raise RemoteProtocolError(f"the device tells too little of itself: {error}") from error
+            raise RemoteProtocolError(f"the device's reply to INFO cannot be used: {error}") from error
         channel.link.path.set_baud(self._info.baud)
         await self._compare_clocks(channel)
         described, self.rejected = await describe.read(channel.ask_now, opened.hello.networks, self._info)
@@ -279,7 +279,7 @@ class Connection:
             changed = await self._read_device(channel, opened)
         elif restarting:
             await anyio.sleep(reunion.FIRST_PAUSE)
-            raise TransportError("the device has answered, and not restarted yet")
+            raise TransportError("the device answers, but has not restarted yet")
         else:
             await self._compare_clocks(channel)
         if not opened.resumed:
