@@ -68,7 +68,7 @@ T_co = TypeVar("T_co", covariant=True)
 EXIT: Final = 10.0
 """seconds that closing forgotten devices may take when the program ends"""
 WORKER: Final = "AnyIO worker thread"
-"""name of the threads in which anyio runs what would block its event loop"""
+"""name of the threads in which anyio runs calls that would block its event loop"""
 
 Made = TypeVar("Made")
 Own = TypeVar("Own", bound="Blocking[Any]")
@@ -116,7 +116,7 @@ class _Portal:
 
 
 class _Open:
-    """Devices that are open. Those that a program forgets are closed when its last thread has ended."""
+    """Open devices. If the program does not close them, they are closed when its last thread has ended."""
 
     def __init__(self) -> None:
         self._devices: set[N6Device] = set()
@@ -138,7 +138,7 @@ class _Open:
             self._devices.discard(device)
 
     def _close(self) -> None:
-        """Waits for all threads that may use a device. Those of anyio end when the event loops do, which is what this is for."""
+        """Waits for all threads that may use a device. anyio's own threads end only with the event loops that this closes."""
         main: threading.Thread | None = threading.main_thread()
         while main:
             main.join()
@@ -232,7 +232,7 @@ def holds(
 
 
 class _Opens(Protocol[T_co]):
-    """A :class:`Lifecycle` that is the iterator of what it gives."""
+    """A :class:`Lifecycle` that is its own iterator."""
 
     async def open(self) -> AsyncIterator[T_co]: ...
     async def aclose(self) -> None: ...
@@ -270,7 +270,7 @@ class Block(Steps[T]):
         return self
 
     def close(self) -> None:
-        """Closes it. Closing again does nothing, and so it does once the device was closed."""
+        """Closes it. Does nothing if it, or the device, is closed."""
         if not self._portal.closed:
             with suppress(TransportError):  # the device was closed meanwhile
                 self._portal.call(self._block.aclose)
@@ -437,7 +437,7 @@ class N6Device:
         return self
 
     def close(self) -> None:
-        """Closes the device: calls and blocks of other threads end with TransportError. Closing again does nothing."""
+        """Closes the device; calls and blocks of other threads end with TransportError. A second call does nothing."""
         with self._lock:
             portal, self._opened = self._opened, None
         if portal:
@@ -483,12 +483,12 @@ class N6Device:
 
     @property
     def state(self) -> State:
-        """Whether the device is there. Never waits."""
+        """State of the device. Returns immediately."""
         return self._inner.state
 
     @property
     def health(self) -> Health:
-        """Its last sign of life, and how its link does. Never waits."""
+        """The last sign of life, and the quality of the link. Returns immediately."""
         return self._inner.health
 
     @property

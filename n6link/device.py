@@ -101,17 +101,17 @@ class N6Device(Lifecycle):
         """Opens the device, and returns it.
 
         Raises:
-            LocalProtocolError: it is open already.
+            LocalProtocolError: it is already open.
             N6Error: see :class:`N6Device`.
         """
         await self.connection.open()
         return self
 
     async def aclose(self) -> None:
-        """Closes the device: whatever is under way fails with TransportError. Closing again does nothing.
+        """Closes the device; calls in progress fail with TransportError. A second call does nothing.
 
         Raises:
-            LocalProtocolError: it was opened in another event loop, which still runs.
+            LocalProtocolError: it was opened in another event loop that still runs.
         """
         await self.connection.aclose()
 
@@ -203,23 +203,23 @@ class N6Device(Lifecycle):
         return Ping(received - sent, ticks / self.info.tick_hz, (sent + received) / 2)
 
     async def stats(self) -> Stats:
-        """What the device counts: its end of the link, and every network."""
+        """The device's statistics: its side of the link, and every network."""
         pages = StatsPages(self.info.tick_hz)
         for _ in range(MAX_PAGES):
             request = records.StatsRequest(first=pages.known).pack()
             if reading := pages.add(await self.connection.ask(MessageType.STATS, request)):
                 return reading
-        raise RemoteProtocolError(f"the device sends statistics of {pages.known} networks, and no last page")
+        raise RemoteProtocolError(f"the device sends statistics of {pages.known} networks without a last page")
 
     async def reset_stats(self) -> None:
-        """Zeroes statistics, those of the epochs too."""
+        """Resets all statistics to zero, also those of the epochs."""
         await self.connection.ask(MessageType.RESET_STATS)
 
     async def epoch_stats(self, name: str) -> EpochStats:
-        """What the device has summed up of a network's epoch blocks since the statistics were reset.
+        """Sums of the times of a network's epoch blocks since the statistics were reset.
 
         Raises:
-            UnknownName: there is no such network.
+            UnknownName: the network does not exist.
         """
         network = self[name].info
         total = len(network.epochs)

@@ -207,7 +207,7 @@ class Network:
             reduce: as in :meth:`run`.
             priority: as in :meth:`run`.
             options: as in :meth:`run`.
-            rerun: run frames again that were under way when the device was restarted; else they are lost, and counted. None = with
+            rerun: run frames again that were in progress when the device was restarted; else they are lost, and counted. None = with
                 ``"all"``, which promises a result for every frame.
 
         Raises:

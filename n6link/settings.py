@@ -1,23 +1,23 @@
-"""The settings file: what a user has named, and what n6link has learnt of boards.
+"""The settings file: names of boards, defaults, and what n6link has learnt about boards.
 
 ::
 
     version = 1
 
     [defaults]
-    url = "board:arm"                      # for programs and commands that name none, after N6LINK_URL
+    url = "board:arm"                      # used if a program or command does not specify a URL and N6LINK_URL is not set
 
     [boards]                               # names of boards: N6Device("board:arm"), --url board:arm, N6LINK_URL=board:arm
     arm = "serial:0039002B3433510A"
     bench = "tcp:bench.local:6006"
 
     [learnt.3b0036001151333032393530]      # by the unique id of the chip, hexadecimal; written by n6link
-    ports = ["0039002B3433510A"]           # USB serial numbers of ports that the board has answered at
+    ports = ["0039002B3433510A"]           # USB serial numbers of ports on which the board has answered
     rate = 3000000                         # baud: the fastest rate that its line has carried without damage
 
-The file is ``settings.toml`` in the user's configuration folder (Linux: ``$XDG_CONFIG_HOME/n6link`` or ``~/.config/n6link``), or the one that
-N6LINK_CONFIG names. A file that does not exist is empty. Comments are kept when n6link writes. A reader always sees a whole file, and
-two writers wait for each other.
+The file is ``settings.toml`` in the user's configuration folder (Linux: ``$XDG_CONFIG_HOME/n6link`` or ``~/.config/n6link``), or the file in
+the variable N6LINK_CONFIG. A file that does not exist counts as empty. n6link keeps the comments when it writes the file. A reader
+never sees an incomplete file, and only one writer at a time changes it.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ from n6link.json_types import Json, JsonObject, mapping
 
 VERSION: Final = 1
 LOCK_TIMEOUT: float = 10.0
-"""seconds that a writer waits for another one"""
+"""maximum seconds that a writer waits for another one"""
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """Of a value: what it is, whether it is one, and how it is read from the command line."""
+    """Kind of a value: its name in messages, a check, and the conversion from the command line."""
 
     what: str
     fits: Callable[[Json], bool]
@@ -58,7 +58,7 @@ _BOARD: Final = _Kind(
     str,
 )
 _TEXTS: Final = _Kind(
-    "a list of texts",
+    "a list of strings",
     lambda value: isinstance(value, list) and all(isinstance(item, str) for item in value),
     lambda text: [item.strip() for item in text.split(",") if item.strip()],
 )
@@ -81,8 +81,8 @@ class Settings:
     """What the settings file contained when it was read.
 
     Attributes:
-        file: the file, which may not exist.
-        values: all of it, by table.
+        file: the file; it may not exist.
+        values: all tables and values.
     """
 
     file: Path
@@ -90,7 +90,7 @@ class Settings:
 
     @property
     def default_url(self) -> str | None:
-        """URL for programs that name none."""
+        """URL for programs that do not specify one."""
         url = _table(self.values, "defaults").get("url")
         return url if isinstance(url, str) else None
 
@@ -100,12 +100,12 @@ class Settings:
         return {name: str(url) for name, url in _table(self.values, "boards").items()}
 
     def learnt(self, unique_id: str) -> JsonObject:
-        """What is known of a board; empty if nothing is."""
+        """What n6link has learnt about a board; may be empty."""
         return _table(_table(self.values, "learnt"), unique_id)
 
     @property
     def ports(self) -> Mapping[str, tuple[str, ...]]:
-        """USB serial numbers of ports that a board has answered at, by its unique id."""
+        """USB serial numbers of ports on which a board has answered, by its unique id."""
         return {
             unique_id: tuple(map(str, cast("list[str]", self.learnt(unique_id).get("ports", []))))
             for unique_id in _table(self.values, "learnt")
@@ -115,7 +115,7 @@ class Settings:
         """A value by its key, such as ``boards.arm``.
 
         Raises:
-            BadInput: there is no such setting.
+            BadInput: the setting does not exist.
             UnknownName: it is not set.
         """
         _kind(key)
@@ -137,7 +137,7 @@ def path() -> Path:
 
 
 def load() -> Settings:
-    """Reads the settings file; one that does not exist is empty.
+    """Reads the settings file; a file that does not exist counts as empty.
 
     Raises:
         SettingsError: it cannot be read, is damaged, or was written by another version.
@@ -150,22 +150,22 @@ def is_url(key: str) -> bool:
     """Whether a setting is a URL.
 
     Raises:
-        BadInput: there is no such setting.
+        BadInput: the setting does not exist.
     """
     return _kind(key) in (_URL, _BOARD)
 
 
 def change(key: str, text: str) -> None:
-    """Sets a value, which is given as on the command line.
+    """Sets a value, in the form of the command line.
 
     Raises:
-        BadInput: there is no such setting, or the value does not fit it.
+        BadInput: the setting does not exist, or the value has the wrong type.
         SettingsError: as for :func:`load`, or the file cannot be written.
     """
     kind = _kind(key)
     value = kind.read(text)
     if not kind.fits(value):
-        raise BadInput(f"{key}={text!r} cannot be set; give {kind.what}")
+        raise BadInput(f"{key}={text!r} cannot be set; it must be {kind.what}")
     _edit(lambda document: _put(document, key, value))
 
 
@@ -181,19 +181,19 @@ def remove(key: str) -> None:
 
 
 def learn(unique_id: str, **values: Json) -> None:
-    """Keeps what has been found out about a board; writes nothing if all of it is known.
+    """Stores what n6link has learnt about a board; does not write the file if nothing is new.
 
     Args:
-        unique_id: of the chip, hexadecimal.
-        values: by the names below ``learnt.ID`` at the head of this module.
+        unique_id: unique id of the chip, hexadecimal.
+        values: by their names in the table ``learnt.ID``, see the top of this module.
 
     Raises:
-        BadInput: there is no such setting, or a value does not fit it.
+        BadInput: the setting does not exist, or a value has the wrong type.
         SettingsError: as for :func:`change`.
     """
     for name, value in values.items():
         if not _kind(f"learnt.{unique_id}.{name}").fits(value):
-            raise BadInput(f"learnt.{unique_id}.{name}={value!r} cannot be kept")
+            raise BadInput(f"learnt.{unique_id}.{name}={value!r} cannot be stored")
     known = load().learnt(unique_id)
     new = {name: value for name, value in values.items() if known.get(name) != value}
     if new:
@@ -227,8 +227,8 @@ def _parse(file: Path, text: str) -> JsonObject:
     version = values.get("version", VERSION)
     if version != VERSION:
         raise SettingsError(
-            f"the settings file {file} has version = {version!r}, and this n6link reads version {VERSION}; "
-            "update n6link, or name another file by N6LINK_CONFIG"
+            f"the settings file {file} has version = {version!r}, but this n6link reads version {VERSION}; "
+            "update n6link, or set N6LINK_CONFIG to another file"
         )
     for key, value in _flat(values, ()):
         if key == ("version",):
@@ -237,10 +237,10 @@ def _parse(file: Path, text: str) -> JsonObject:
             kind = _kind(".".join(key))
         except BadInput as error:
             if key[0] == "learnt" and len(key) == 3:
-                continue  # a later n6link has learnt it
+                continue  # written by a later n6link: both can use the file
             raise _damaged(file, _line(text, key), str(error)) from error
         if not kind.fits(value):
-            raise _damaged(file, _line(text, key), f"{'.'.join(key)} is {value!r}, and must be {kind.what}")
+            raise _damaged(file, _line(text, key), f"{'.'.join(key)} is {value!r}; it must be {kind.what}")
     return values
 
 
@@ -254,7 +254,7 @@ def _flat(values: JsonObject, above: tuple[str, ...]) -> list[tuple[tuple[str, .
 
 
 def _line(text: str, key: tuple[str, ...]) -> int:
-    """The line that ends a value: the first one up to which the file has it."""
+    """The line of a value: the first line after which the parsed text contains it; tomllib does not report lines."""
     import tomllib
 
     lines = text.split("\n")
@@ -280,7 +280,7 @@ def _kind(key: str) -> _Kind:
             _NAME.fullmatch(part) if want.isupper() else part == want for want, part in zip(wanted, parts, strict=True)
         ):
             return kind
-    raise BadInput(f"there is no setting {key!r}; there are {', '.join(_KEYS)}")
+    raise BadInput(f"unknown setting {key!r}; choose {', '.join(_KEYS)}")
 
 
 def _table(values: JsonObject, name: str) -> JsonObject:
@@ -295,11 +295,11 @@ _Document = MutableMapping[str, Any]
 
 
 def _edit(how: Callable[[_Document], object]) -> None:
-    """Reads the file, changes it, and puts it in its place in one step, while no other writer does."""
+    """Reads the file, changes it, and replaces it in one step, under a lock against other writers."""
     import filelock
     import tomlkit
 
-    file = path().resolve()  # a link to a file elsewhere stays one
+    file = path().resolve()  # replace the target of a symbolic link, not the link
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(f"{file}.lock", timeout=LOCK_TIMEOUT):
@@ -310,7 +310,7 @@ def _edit(how: Callable[[_Document], object]) -> None:
             _replace(file, tomlkit.dumps(document))
     except filelock.Timeout as error:
         raise SettingsError(
-            f"the settings file {file} is being written by another program for more than {LOCK_TIMEOUT:g} s; try again"
+            f"another program has locked the settings file {file} for more than {LOCK_TIMEOUT:g} s; try again"
         ) from error
     except OSError as error:
         raise SettingsError(f"the settings file {file} cannot be written ({error.strerror})") from error
@@ -326,7 +326,7 @@ def _replace(file: Path, text: str) -> None:
         try:
             new.write(text)
             new.flush()
-            os.fsync(new.fileno())
+            os.fsync(new.fileno())  # else a power failure after the replacement can leave an empty file
             if file.exists():
                 shutil.copymode(file, new.name)
             os.replace(new.name, file)

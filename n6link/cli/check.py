@@ -1,4 +1,4 @@
-"""``n6link check``: whether a board computes what the reference computes."""
+"""``n6link check``: compares the outputs of a board with reference outputs."""
 
 from __future__ import annotations
 
@@ -63,9 +63,7 @@ async def _check(
                 markup=False,
                 soft_wrap=True,
             )
-        verdict = (
-            "this board computes what the reference computes" if good else "this board does not compute the reference"
-        )
+        verdict = "the outputs are correct" if good else "the outputs are wrong"
         out.print(f"{verdict}{': ' + cause if cause else ''}; digest {value:#010x}", markup=False, soft_wrap=True)
     if not good:
         raise typer.Exit(FAILED)
@@ -76,7 +74,7 @@ def _file() -> Path:
 
 
 def _known() -> dict[str, int]:
-    """Digests of boards that were right, by board, build, weights and network; a damaged file counts as none."""
+    """Digests of correct outputs, by board, build, weights and network; a damaged file counts as empty."""
     try:
         return {str(key): int(value) for key, value in json.loads(_file().read_text(encoding="utf-8")).items()}
     except (OSError, ValueError, AttributeError, TypeError):

@@ -17,7 +17,7 @@ _Key = Annotated[str, typer.Argument(help="defaults.url, boards.NAME, learnt.ID.
 
 @app.callback(invoke_without_command=True)
 def show(context: typer.Context, as_json: Json = False) -> None:
-    """Show and edit the settings file: names of boards, defaults, and what n6link has learnt of boards."""
+    """Show and edit the settings file: names of boards, defaults, and what n6link has learnt about boards."""
     if context.invoked_subcommand is not None:
         return
     known = settings.load()
@@ -27,12 +27,12 @@ def show(context: typer.Context, as_json: Json = False) -> None:
         out.print(f"# {known.file}", markup=False, style="dim", soft_wrap=True)
         out.print(known.file.read_text(encoding="utf-8-sig").rstrip(), markup=False, soft_wrap=True)
     else:
-        out.print(f"{known.file} has no settings. To name a board: n6link config set boards.NAME URL", markup=False)
+        out.print(f"{known.file} is empty. To name a board: n6link config set boards.NAME URL", markup=False)
 
 
 @app.command()
 def path() -> None:
-    """Print the name of the settings file."""
+    """Print the path of the settings file."""
     print(settings.path())
 
 
@@ -47,7 +47,7 @@ def get(key: _Key, as_json: Json = False) -> None:
 
 
 @app.command("set")
-def set_(key: _Key, value: Annotated[str, typer.Argument(help="Several values are separated by commas.")]) -> None:
+def set_(key: _Key, value: Annotated[str, typer.Argument(help="Separate several values by commas.")]) -> None:
     """Change a setting."""
     if settings.is_url(key):
         check_url(value)

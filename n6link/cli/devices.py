@@ -12,8 +12,12 @@ from n6link.cli.common import Json, emit, out, start
 from n6link.json_types import Plain
 from n6link.transport.ports import Port
 
-_Watch = Annotated[bool, typer.Option("--watch", "-w", help="Report ports that come and go, until Ctrl-C.")]
-_Udev = Annotated[bool, typer.Option("--udev", help="Print udev rules for boards (Linux): rights, no ModemManager.")]
+_Watch = Annotated[
+    bool, typer.Option("--watch", "-w", help="Report ports that are connected or disconnected, until Ctrl-C.")
+]
+_Udev = Annotated[
+    bool, typer.Option("--udev", help="Print udev rules for boards (Linux): permissions, and no ModemManager.")
+]
 _MARKS: Final = {True: "[green]+[/]", False: "[red]-[/]"}
 
 

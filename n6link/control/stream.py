@@ -75,7 +75,7 @@ class StreamStats:
     late: int = 0
     """dropped because of max_age"""
     lost: int = 0
-    """that were under way when the device was restarted"""
+    """in progress when the device was restarted"""
     failed: int = 0
     """the frame could not be used, or its inference failed"""
     wait: Histogram = field(default_factory=Histogram)
@@ -200,7 +200,7 @@ class Stream(Lifecycle):
         """Ends it: stops the work on the device, and drops what was not delivered. Closing again does nothing.
 
         Raises:
-            LocalProtocolError: it was opened in another event loop, which still runs.
+            LocalProtocolError: it was opened in another event loop that still runs.
         """
         if not self._background:
             return

@@ -78,7 +78,7 @@ class Link:
     Attributes:
         state: of the session.
         session: what the device announced; None before.
-        exchanges: what is under way, by id, oldest first.
+        exchanges: requests in progress, by id, oldest first.
         counters: of this end, since it was made.
         sender: the sending half.
         receiver: the receiving half.

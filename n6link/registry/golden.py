@@ -1,11 +1,11 @@
-"""A golden input: what a network must give for it, and how far a board may be off.
+"""Golden inputs: an input of a network, its reference outputs, and the permitted differences.
 
-A file ``NAME.golden.npz`` holds arrays ``input:<tensor>``, ``output:<tensor>`` and, for each output, ``tolerance:<tensor>``, the largest
-absolute difference in real values that is still right. Engines round differently: two correct ones differed by up to 0.49 in one cell
-of a pose heatmap, so the tolerance belongs to the network and is not a constant.
+A file ``NAME.golden.npz`` contains arrays ``input:<tensor>``, ``output:<tensor>`` and, for each output, ``tolerance:<tensor>``, the largest
+permitted absolute difference in real values. Engines round differently: two correct engines differed by up to 0.49 in one cell
+of a pose heatmap. The tolerance therefore depends on the network and is not a constant.
 
-The three figures are those of ST's validation report: cosine similarity, Nash-Sutcliffe efficiency (nse, 1 = equal, 0 = no better than
-the reference's mean), and the largest absolute error.
+The three figures are those of ST's validation report: cosine similarity, Nash-Sutcliffe efficiency (nse; 1 = equal, 0 = as good as
+the mean of the reference), and the largest absolute error.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Golden:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How far an output is from its reference."""
+    """Difference between an output and its reference."""
 
     name: str
     nse: float
@@ -47,7 +47,7 @@ class Difference:
 
     @property
     def good(self) -> bool:
-        """Within the tolerance; NaN is not."""
+        """Whether it is within the tolerance; False for NaN."""
         return self.largest <= self.tolerance
 
 
@@ -76,24 +76,24 @@ def read_golden(path: str | os.PathLike[str]) -> Golden:
         kind, _, name = key.partition(":")
         if kind not in found or not name:
             raise BadInput(
-                f"{str(path)!r} has an array {key!r}; a golden file has input:, output: and tolerance: arrays"
+                f"{str(path)!r} contains an unknown array {key!r}; use input:NAME, output:NAME and tolerance:NAME"
             )
         found[kind][name] = array
     if not found["input"] or not found["output"] or found["output"].keys() != found["tolerance"].keys():
-        raise BadInput(f"{str(path)!r} must hold inputs, outputs, and one tolerance for each output")
+        raise BadInput(f"{str(path)!r} must contain inputs, outputs, and one tolerance for each output")
     tolerances = {name: float(array) for name, array in found["tolerance"].items()}
     return Golden(found["input"], found["output"], tolerances)
 
 
 def compare(name: str, reference: Array, got: Array, tolerance: float) -> Difference:
-    """The three figures of an output, in float64.
+    """Computes the three figures of an output, in float64.
 
     Raises:
         BadInput: the shapes differ.
     """
     if reference.shape != got.shape:
         raise BadInput(
-            f"{name} has shape {got.shape}, and its reference {reference.shape}; the golden file is of another network"
+            f"{name} has shape {got.shape}, but its reference has {reference.shape}; use the golden file of this network"
         )
     one, other = reference.astype(np.float64).ravel(), got.astype(np.float64).ravel()
     error = float(((one - other) ** 2).sum())
@@ -117,19 +117,19 @@ def digest(outputs: Mapping[str, Array]) -> int:
 
 
 def likely_cause(first: Mapping[str, Array], second: Mapping[str, Array], known: int | None) -> str:
-    """Why outputs of two runs with the golden input are wrong, as a sentence.
+    """The likely cause of wrong outputs, from two runs with the golden input.
 
     Args:
-        first: raw outputs of one run.
-        second: of another one.
-        known: digest of this board, build and weights when it was right; None = it was never.
+        first: raw outputs of the first run.
+        second: raw outputs of the second run.
+        known: digest of correct outputs of this board with this build and weights; None = unknown.
     """
     if digest(first) != digest(second):
-        return "two runs differ: likely the cache maintenance of the build, or a clock or voltage that is too high"
+        return (
+            "two runs differ; likely causes: cache maintenance in the firmware, or a clock or voltage that is too high"
+        )
     if all(array.size and (array == array.flat[0]).all() for array in first.values()):
-        return "all values are equal: likely weights are missing, or the NPU may not write (isolation)"
+        return "all values are equal; likely causes: missing weights, or no write permission of the NPU (isolation)"
     if known is not None:
-        return "it was right with this build and these weights: likely the weights in flash have changed, or a clock or voltage"
-    return (
-        "likely weights of another build, or a golden file of another network; program the weights of this build again"
-    )
+        return "the outputs of this build and weights were correct before; likely causes: changed weights in flash, or a clock or voltage"
+    return "likely causes: weights of another build, or the golden file of another network; program the weights of this build"

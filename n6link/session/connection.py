@@ -1,9 +1,9 @@
-"""The connection to one device, from opening to closing: its channel, its clock, what it says of itself, and who listens.
+"""The connection to one device, from opening to closing: its channel, clock, description and listeners.
 
-Opening is: the byte stream, HELLO, INFO, a comparison of the clocks, and the description of every network. When the dialogue is interrupted
-:mod:`n6link.session.reunion` brings the device back; calls wait meanwhile. A device that was not restarted goes on where it was; of one
-that was restarted all of that is read again, and what was under way has failed with :class:`~n6link.errors.DeviceRebooted`. The states
-are those of :class:`n6link.session.state.State`.
+Opening consists of these steps: open the byte stream, HELLO, INFO, a comparison of the clocks, and the description of every network. If
+the dialogue is interrupted, :mod:`n6link.session.reunion` connects the device again; calls wait meanwhile. A device that was not
+restarted continues. If it was restarted, INFO, clock and descriptions are read again, and requests in progress have failed with
+:class:`~n6link.errors.DeviceRebooted`. The states are those of :class:`n6link.session.state.State`.
 """
 
 from __future__ import annotations
@@ -51,30 +51,30 @@ from n6link.version import __version__
 
 NOT_OPEN: Final = "this N6Device is not open; use it in a `with` block (`async with` in async code), or call its open()"
 HOST: Final = f"n6link {__version__}"
-"""how this program calls itself"""
+"""name of this program in HELLO"""
 PINGS: Final = 4
-"""round trips of a comparison of the clocks, of which the quickest counts"""
+"""round trips of a comparison of the clocks; the fastest one is used"""
 RESTART: Final = 10.0
-"""seconds within which a device must be there again that this program has restarted"""
+"""maximum seconds until a device is connected again that this program has restarted"""
 
 _logger = logging.getLogger("n6link.device")
 
 
 class Connection:
-    """See the head of this module.
+    """See the top of this module.
 
     Args:
-        url: as for :class:`n6link.N6Device`, like the others.
-        networks_changed: called when the device has other networks than before, and at opening.
+        url: as for :class:`n6link.N6Device`, like the other arguments.
+        networks_changed: called at opening, and when the device has other networks than before.
 
     Attributes:
-        state: of the device.
-        url: what was opened; before that what is to be.
-        networks: those that the device has loaded, in its order.
-        rejected: names of those that cannot be used, and why: the device could not start them, or its description of them is impossible.
-        clock: the device's, on ``time.monotonic()``.
-        listeners: to what the device says unasked, and to its state.
-        vitals: signs of life.
+        state: state of the device.
+        url: the URL that was opened, or will be.
+        networks: the networks that the device has loaded, in its order.
+        rejected: networks that cannot be used, with reasons: the device could not start them, or their descriptions are invalid.
+        clock: converts times of the device to ``time.monotonic()``.
+        listeners: subscriptions to statistics, log lines and changes of the state.
+        vitals: times and counts for :attr:`health`.
     """
 
     def __init__(
@@ -118,7 +118,7 @@ class Connection:
         """Opens it.
 
         Raises:
-            as opening :class:`n6link.N6Device`.
+            N6Error: see :class:`n6link.N6Device`.
         """
         if self.state is State.LOST:
             await self.aclose()
@@ -154,7 +154,7 @@ class Connection:
             raise
 
     async def aclose(self) -> None:
-        """Closes it: whatever is under way fails with TransportError. Closing again does nothing.
+        """Closes it; calls in progress fail with TransportError. A second call does nothing.
 
         Raises:
             LocalProtocolError: it was opened in another event loop, which still runs.
@@ -169,10 +169,10 @@ class Connection:
             _logger.info("%s: %s", self.url, said)
 
     async def restart(self) -> None:
-        """Restarts the device and waits until it is there again; what was under way fails with DeviceRebooted.
+        """Restarts the device and waits until it is connected again; calls in progress fail with DeviceRebooted.
 
         Raises:
-            N6Error: it refused, in which case nothing has changed, or it does not come back.
+            N6Error: it refused, and nothing has changed; or it was not connected again in time.
         """
         channel = await self.usable()
         self._change(State.RESTARTING)
@@ -192,10 +192,10 @@ class Connection:
         return DeviceRebooted(f"{self.url} was restarted by this program: requests in progress are lost")
 
     async def _read_device(self, channel: Channel, opened: Opened) -> tuple[str, ...]:
-        """Reads what a device has that was started since, or that is met for the first time.
+        """Reads the description of a device at opening, or after its restart.
 
         Returns:
-            Names of the networks that are not what they were.
+            Names of the networks that have changed or do not exist any more.
         """
         self.clock = ClockMap(opened.hello.tick_hz, floor=self.clock.newest)
         self._pages = StatsPages(opened.hello.tick_hz)
@@ -217,7 +217,7 @@ class Connection:
         return tuple(network.name for network in before if now.get(network.name) != network.digest)
 
     def _choose_runner(self, channel: Channel, slots: int, *, same: bool) -> None:
-        """Inferences that wait for a slot go on if slots and networks have the numbers that they had."""
+        """Keeps the runner, and so the inferences that wait for a slot, if the numbers of slots and networks are unchanged."""
         if self._runner and self._runner.serves(channel, slots) and same:
             return
         if self._runner:
@@ -225,17 +225,17 @@ class Connection:
         self._runner = Runner(channel, slots, self.usable)
 
     def _with_card(self, network: NetworkInfo) -> NetworkInfo:
-        """The same network with its card, or with what is wrong with that of its firmware."""
+        """The same network with its card, or with the error in the card of its firmware."""
         try:
             file = self._card_files.get(network.name)
             return replace(network, card=cards_.find(network.name, network.card_text, self._cards, file=file))
         except CardError as error:
             return replace(network, card_problem=str(error))
 
-    # ---- when it goes, and comes back
+    # ---- reconnection
 
     async def _supervise(self, channel: Channel) -> None:
-        """Brings the device back whenever the dialogue is interrupted, until it does not come back in time."""
+        """Connects the device again after each interruption of the dialogue; ends if this fails."""
         while True:
             reason = await channel.interrupted()
             begun, restarting = ambient.monotonic(), self._restarts
@@ -260,8 +260,9 @@ class Connection:
             self._change(State.OPEN, away=ambient.monotonic() - begun, rebooted=rebooted, changed=changed)
 
     def _urls(self) -> list[str]:
-        """Where the device may be now."""
+        """Possible URLs of the device now."""
         known = self.info.unique_id
+        # A board that was unplugged may get another port name; its unique id does not change.
         other = [f"serial:{known}"] if known and self._stable_url.startswith("serial:") else []
         return list(dict.fromkeys([self._stable_url, self.url, *other]))
 
@@ -271,13 +272,14 @@ class Connection:
         return stream
 
     async def _resume(self, channel: Channel, restarting: bool, patience: float) -> tuple[bool, tuple[str, ...]]:
-        """Continues the dialogue; returns whether the device was restarted, and which networks are not what they were."""
+        """Continues the dialogue; returns whether the device was restarted, and the names of changed networks."""
         opened = await channel.greet(HOST, resume=True, patience=patience)
         changed: tuple[str, ...] = ()
         rebooted = opened.hello.boot_nonce != self._boot
         if rebooted:
             changed = await self._read_device(channel, opened)
         elif restarting:
+            # The old program answers HELLO until the reset happens; reunion tries again.
             await anyio.sleep(reunion.FIRST_PAUSE)
             raise TransportError("the device answers, but has not restarted yet")
         else:
@@ -287,14 +289,14 @@ class Connection:
         return rebooted, changed
 
     def _restore(self, channel: Channel) -> None:
-        """What a new session of a device does not know: who listens."""
+        """Sends the settings that a new session of the device does not have: log level and subscription."""
         if self._log_level is not None:
             channel.send(MessageType.LOG_LEVEL, records.LogLevelRequest(level=self._log_level).pack())
         if self.listeners.stats:
             channel.send(MessageType.SUBSCRIBE, self._rate())
 
     async def _beat(self, channel: Channel) -> None:
-        """Asks a device that says nothing, so that its silence means something; looks at the link from time to time."""
+        """Pings a device that has not sent a frame for a heartbeat, so that its silence has a cause; samples the link."""
         while True:
             await anyio.sleep(self.vitals.heartbeat)
             now = ambient.monotonic()
@@ -302,23 +304,23 @@ class Connection:
             if self.state is State.OPEN and now - channel.heard >= self.vitals.heartbeat:
                 try:
                     await channel.ask(MessageType.PING)
-                except N6Timeout as error:  # without reconnection: it may speak again
+                except N6Timeout as error:  # without reconnection; the device may still answer later
                     self.listeners.fail(error, final=False)
                 except N6Error:
                     pass
 
     def _change(self, state: State, reason: str = "", **more: Any) -> None:
-        """The device has another state: those who wait for that look, and those who listen are told."""
+        """Changes the state of the device, wakes calls that wait for it, and notifies subscriptions."""
         self.vitals.departures += self.state is State.OPEN
         self.state = state
         self._settled.set()
         self._settled = anyio.Event()
         self.listeners.change(StateChange(ambient.monotonic(), state, reason, **more))
 
-    # ---- what can be asked
+    # ---- requests
 
     def check(self) -> None:
-        """Raises LocalProtocolError if it is not open, or not any more because its event loop has ended."""
+        """Raises LocalProtocolError if it is not open, or its event loop has ended."""
         if self.state is State.CLOSED or (self._channel and self._channel.over):
             raise LocalProtocolError(NOT_OPEN)
 
@@ -336,15 +338,15 @@ class Connection:
 
     @property
     def alive(self) -> bool:
-        """Whether the device is there, or expected to be there again."""
+        """Whether the device is connected, or a reconnection is expected."""
         return self.state is State.OPEN or self.state in AWAY
 
     async def usable(self) -> Channel:
-        """The dialogue, once the device is there; waits while it is expected back.
+        """The dialogue with a connected device; waits during a reconnection.
 
         Raises:
             LocalProtocolError: it is not open.
-            N6Error: it has not come back.
+            N6Error: the reconnection has failed.
         """
         channel = self.channel
         while self.state in AWAY and not channel.failure:
@@ -354,7 +356,7 @@ class Connection:
 
     @property
     def info(self) -> DeviceInfo:
-        """Board, firmware and limits, as they were at connecting.
+        """Board, firmware and limits, read at opening or after a restart.
 
         Raises:
             LocalProtocolError: it is not open.
@@ -366,13 +368,13 @@ class Connection:
 
     @property
     def life(self) -> Life:
-        """Whether the device is there. Never waits, in no thread."""
+        """Whether the device is connected and answers. Returns immediately, in any thread."""
         heard = self._channel.heard if self._channel else float("-inf")
         return self.vitals.life(self.state, heard, ambient.monotonic())
 
     @property
     def health(self) -> Health:
-        """The same, and how its link does."""
+        """The same, with figures of the link."""
         link = self._channel.link if self._channel else Link()
         return self.vitals.health(self.life, link, ambient.monotonic())
 
@@ -383,35 +385,35 @@ class Connection:
         *,
         timeout: float | None = None,  # noqa: ASYNC109
     ) -> bytes:
-        """Asks the device something of the protocol and returns the payload of the answer.
+        """Sends a request of the protocol and returns the payload of the answer.
 
         Args:
-            kind: of the request.
-            body: its payload, see ``protocol.md``.
-            timeout: seconds without an answer; None = that of the device.
+            kind: type of the request.
+            body: payload of the request, see ``protocol.md``.
+            timeout: maximum seconds without an answer; None = the device's time-out.
 
         Raises:
             DeviceError: the device refused.
-            DeviceRebooted: it was restarted meanwhile.
+            DeviceRebooted: the device was restarted meanwhile.
             N6Timeout: no answer.
-            TransportError: the device has gone.
+            TransportError: the device was lost.
         """
         return (await (await self.usable()).ask(kind, body, timeout=timeout)).payload
 
     async def ping(self) -> tuple[float, int, float]:
-        """A round trip as the clock takes it: host time at which it left, ticks of the device, host time of the answer."""
+        """A round trip, for the clock: host time of sending, ticks of the device, host time of the answer."""
         return _trip(await (await self.usable()).ask(MessageType.PING))
 
     async def set_log_level(self, level: int) -> None:
-        """The least severe level of log lines that the device sends, also when it comes back."""
+        """Sets the minimum level of the device's log lines, also for the time after a reconnection."""
         self._log_level = level
         await self.ask(MessageType.LOG_LEVEL, records.LogLevelRequest(level=level).pack())
 
     async def infer(self, job: Job) -> Outcome:
-        """Runs a job that is prepared down to its bytes; :meth:`n6link.Network.run` is what users call.
+        """Runs a job whose inputs are bytes; users call :meth:`n6link.Network.run`.
 
         Raises:
-            as :meth:`n6link.Network.run`.
+            N6Error: see :meth:`n6link.Network.run`.
         """
         channel = await self.usable()
         if self.clock.claim(ambient.monotonic()):
@@ -420,6 +422,7 @@ class Connection:
         try:
             outcome = await self._runner.run(job)
         except DeviceError as error:
+            # A device that restarts cancels its work first; the cause for the caller is the restart.
             if error.status == Status.CANCELLED and self.state is State.RESTARTING:
                 raise self._restarted() from error
             raise
@@ -428,40 +431,40 @@ class Connection:
             self.clock.add(*moment)
         return outcome
 
-    # ---- who listens
+    # ---- subscriptions
 
     async def listen(self, readings: Subscription[Stats], interval: float) -> None:
-        """Has the device send statistics, and a subscription get them, until :meth:`unlisten`."""
+        """Delivers statistics to a subscription, until :meth:`unlisten`."""
         self.listeners.stats[readings] = interval
         await self.ask(MessageType.SUBSCRIBE, self._rate())
 
     def unlisten(self, readings: Subscription[Stats]) -> None:
-        """A subscription gets no more statistics."""
+        """Ends the delivery of statistics to a subscription."""
         if self.listeners.stats.pop(readings, None) and self._channel and not self._channel.failure:
             self._channel.send(MessageType.SUBSCRIBE, self._rate())
 
     async def hear(self, lines: Subscription[LogRecord]) -> None:
-        """A subscription gets log lines, until :meth:`unhear`."""
+        """Delivers log lines to a subscription, until :meth:`unhear`."""
         self.channel.check()
         self.listeners.logs.add(lines)
 
     def unhear(self, lines: Subscription[LogRecord]) -> None:
-        """A subscription gets no more log lines."""
+        """Ends the delivery of log lines to a subscription."""
         self.listeners.logs.discard(lines)
 
     async def follow(self, changes: Subscription[StateChange]) -> None:
-        """A subscription gets the changes of the state, until :meth:`unfollow`."""
+        """Delivers changes of the state to a subscription, until :meth:`unfollow`."""
         self.listeners.events.add(changes)
 
     def unfollow(self, changes: Subscription[StateChange]) -> None:
-        """A subscription gets no more changes of the state."""
+        """Ends the delivery of changes of the state to a subscription."""
         self.listeners.events.discard(changes)
 
     def _rate(self) -> bytes:
         return records.Subscribe(interval_ms=round(self.listeners.interval * 1000)).pack()
 
     def _notice(self, event: Unasked | N6Error) -> None:
-        """What came unasked, or that nothing will come any more."""
+        """Handles an event that is not an answer to a request, or the error that ended the dialogue."""
         match event:
             case N6Error():
                 self.listeners.fail(event, final=True)

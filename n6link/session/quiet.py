@@ -1,4 +1,4 @@
-"""Says a repeated condition once, and how often it was repeated: a board that logs each damaged chunk would fill a disk."""
+"""Logs a repeated line once, with the number of repetitions: a board that logs each damaged chunk would fill a disk."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import re
 from typing import Final
 
 SPAN: Final = 10.0
-"""seconds in which a repetition is counted instead of said"""
+"""seconds for which repetitions are counted instead of logged"""
 MOST: Final = 100
-"""conditions that are remembered"""
+"""maximum number of different lines that are stored"""
 _NUMBER: Final = re.compile(r"\d+")
 
 
 class Repeats:
-    """Of one device. Lines that differ in nothing but numbers are one condition."""
+    """Counts repeated log lines of one device. Lines that differ only in numbers are equal."""
 
     def __init__(self) -> None:
         self._seen: dict[str, tuple[float, int]] = {}
 
     def add(self, text: str, now: float) -> str | None:
-        """What to say of a line; None = nothing, it is counted."""
+        """The text to log for a line; None = the line is only counted."""
         key = _NUMBER.sub("#", text)
         begun, count = self._seen.pop(key, (float("-inf"), 0))
         if now < begun + SPAN:
@@ -31,7 +31,7 @@ class Repeats:
         return f"{text}{_more(count)}"
 
     def rest(self) -> list[str]:
-        """What is counted and not said yet; said when the device is closed."""
+        """The repetitions that were counted but not logged; they are logged when the device is closed."""
         rest = [f"{key}{_more(count)}" for key, (_, count) in self._seen.items() if count]
         self._seen.clear()
         return rest

@@ -1,16 +1,15 @@
 """A program that runs one network in LiteRT's Interpreter, for networks that the CompiledModel in n6sim does not run.
 
-n6sim starts it as ``python -P interpreter.py NETWORK.tflite`` and speaks with it over its standard input, which is a socket;
-the other side is ``firmware/npu/litert_interpreter.c``. Numbers are in the order of this machine's bytes:
+n6sim starts it as ``python -P interpreter.py NETWORK.tflite`` and communicates with it over its standard input, which is a socket;
+the other side is ``firmware/npu/litert_interpreter.c``. Numbers have the byte order of this machine:
 
-1. the program sends an answer with the description of all inputs, then of all outputs: their number (u32), and for each
-   one the fields of ``TENSOR``, its scales (float32), its zero points (int32) and its name, padded with zeros to four bytes;
-2. for each run n6sim sends the values of all inputs, one after the other, and the program sends an answer with the
-   nanoseconds (u64) and the values of all outputs.
+1. The program sends an answer with the description of all inputs, then of all outputs: their number (u32), and for each
+   tensor the fields of ``TENSOR``, its scales (float32), its zero points (int32) and its name, padded with zeros to four bytes.
+2. For each run, n6sim sends the values of all inputs, and the program sends an answer with the duration in nanoseconds (u64)
+   and the values of all outputs.
 
-An answer is a status (i32) and a length (u32), and that many bytes. If the status is not 0 they are a reason in UTF-8. The
-program ends when n6sim closes the socket. It has to work without the rest of the package, which is why it imports nothing
-of it.
+An answer is a status (i32), a length (u32) and this number of bytes. If the status is not 0, the bytes are the reason in UTF-8.
+The program ends when n6sim closes the socket. It does not import the rest of the package, because it must run without it.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ ANSWER: Final = struct.Struct("=iI")
 TENSOR: Final = struct.Struct("=iI8ifiIII")
 """element type of TensorFlow Lite, number of dimensions, dimensions, scale, zero point, axis, channels, bytes of the name"""
 MAX_DIMS: Final = 8
-"""dimensions that are sent; n6sim refuses tensors that have more"""
+"""number of dimensions that are sent; n6sim refuses tensors with more"""
 ELEMENTS: Final = {
     "float32": 1,
     "int32": 2,
@@ -49,20 +48,20 @@ ELEMENTS: Final = {
 """TensorFlow Lite's element types by their names in numpy"""
 
 ERRORS: Final = (RuntimeError, ValueError, TypeError, OSError, ImportError, MemoryError)
-"""what LiteRT and its Python raise"""
+"""exceptions of LiteRT and its Python wrapper"""
 
 Tensor = dict[str, Any]
 """as the Interpreter describes it"""
 
 
 class Network:
-    """A network in the Interpreter, which has run once: on zeros, or on ones if it does not run on zeros.
+    """A network in the Interpreter. It was run once: with zeros, or with ones if it fails with zeros.
 
     Args:
-        path: of a .tflite file.
+        path: a .tflite file.
 
     Raises:
-        ERRORS: LiteRT does not run it.
+        ERRORS: LiteRT cannot run it.
     """
 
     def __init__(self, path: str) -> None:
@@ -73,7 +72,7 @@ class Network:
         except RuntimeError:  # a network may divide by its input
             self._fill(1)
         self.shapes = [values.shape for values in self._values()]
-        self._start()  # again: the run has changed the variables
+        self._start()  # again, because the run has changed the network's variables
 
     def _start(self) -> None:
         self._interpreter: Any = import_module("ai_edge_litert.interpreter").Interpreter(self._path, num_threads=1)
@@ -101,14 +100,14 @@ class Network:
         return b"".join(struct.pack("=I", len(side)) + b"".join(side) for side in (inputs, outputs))
 
     def size(self) -> int:
-        """Bytes of all inputs."""
+        """Size of all inputs, in bytes."""
         return sum(math.prod(tensor["shape"]) * np.dtype(tensor["dtype"]).itemsize for tensor in self.inputs)
 
     def run(self, values: bytearray) -> bytes:
-        """Nanoseconds and the values of all outputs.
+        """Runs the network; returns the duration in nanoseconds and the values of all outputs.
 
         Args:
-            values: of all inputs.
+            values: the values of all inputs.
 
         Raises:
             ValueError: an output has another shape than in the first run.
@@ -137,7 +136,7 @@ class Network:
         for key in list(self._interpreter.get_signature_list())[:1]:
             try:
                 runner = self._interpreter.get_signature_runner(key)
-            except (RuntimeError, ValueError):  # it does not belong to this network
+            except (RuntimeError, ValueError):  # the signature does not fit this network
                 break
             inputs = _renamed(self.inputs, inputs, runner.get_input_details())
             outputs = _renamed(self.outputs, outputs, runner.get_output_details())
@@ -145,7 +144,7 @@ class Network:
 
 
 def _renamed(tensors: Sequence[Tensor], names: Sequence[str], signature: dict[str, Tensor]) -> list[str]:
-    """The names that a signature has for tensors; two of them may be one tensor."""
+    """The names of tensors in a signature; two names may be the same tensor."""
     left = {name: tensor["index"] for name, tensor in signature.items()}
     renamed: list[str] = []
     for tensor, name in zip(tensors, names, strict=True):
@@ -173,7 +172,7 @@ def _pack(tensor: Tensor, shape: Sequence[int], name: str) -> bytes:
 
 
 def serve(connection: socket.socket, path: str) -> None:
-    """Loads a network and runs it as often as the other side asks, until that closes the connection."""
+    """Loads a network and runs it for each request, until the other side closes the connection."""
     try:
         network = Network(path)
     except ERRORS as error:

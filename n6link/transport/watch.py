@@ -47,7 +47,7 @@ async def watch(interval: float = 0.5, *, all_ports: bool = False) -> AsyncGener
         BadInput: the interval is out of range.
     """
     if not 0.01 <= interval <= 3600:
-        raise BadInput(f"interval={interval} cannot be used; give 0.01 to 3600 seconds")
+        raise BadInput(f"interval={interval} is out of range; use 0.01 to 3600 seconds")
     seen: dict[Port, None] = {}  # keeps the order
     while True:
         now = dict.fromkeys(port for port in await anyio.to_thread.run_sync(devices) if port.kind or all_ports)
