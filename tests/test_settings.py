@@ -157,7 +157,10 @@ def test_what_is_known_is_not_written_again(file: Path) -> None:
     [
         (lambda: settings.change("boards.arm", "nowhere"), "boards.arm='nowhere' cannot be set; it must be a URL"),
         (lambda: settings.change("boards.arm", "board:arm"), "it must be a URL other than board:NAME"),
-        (lambda: settings.change("learnt.ab.rate", "fast"), "learnt.ab.rate='fast' cannot be set; it must be a whole number"),
+        (
+            lambda: settings.change("learnt.ab.rate", "fast"),
+            "learnt.ab.rate='fast' cannot be set; it must be a whole number",
+        ),
         (lambda: settings.change("learnt.ab.rate", "0"), "it must be a whole number above 0"),
         (lambda: settings.change("learnt.a b.rate", "1"), "unknown setting 'learnt.a b.rate'"),
         (lambda: settings.change("boards", "1"), "unknown setting 'boards'"),
