@@ -296,7 +296,7 @@ class Connection:
             channel.send(MessageType.SUBSCRIBE, self._rate())
 
     async def _beat(self, channel: Channel) -> None:
-        """Pings a device that has not sent a frame for a heartbeat, so that its silence has a cause; samples the link."""
+        """Pings a device that has not sent a frame for a heartbeat, so that a lost device is detected; samples the link."""
         while True:
             await anyio.sleep(self.vitals.heartbeat)
             now = ambient.monotonic()
