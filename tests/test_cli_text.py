@@ -77,7 +77,7 @@ def test_generate_draws() -> None:
         ),
         (
             ["It is", "--network", "movenet13", "--url", "sim:"],
-            "'movenet13' is for pose-heatmap, as card 'movenet13' says, not for text-generation",
+            "'movenet13' has card 'movenet13' with the task pose-heatmap; text-generation is not possible",
         ),
         ([], "Missing argument"),
     ],

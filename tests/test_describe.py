@@ -173,7 +173,7 @@ async def test_a_network_that_failed_to_start_says_why(text: str) -> None:
     board.sections[Section.REASON] = [bytes([byte]) for byte in text.encode()]
     networks, rejected = await board.read_all()
     assert [network.name for network in networks] == ["net1"]
-    assert rejected == {"net0": text or "the device does not say why it cannot run"}
+    assert rejected == {"net0": text or "the device did not send the reason"}
 
 
 async def test_a_page_with_a_hole() -> None:

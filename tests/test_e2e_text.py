@@ -326,7 +326,8 @@ async def test_reference_sentiments() -> None:
         with pytest.raises(BadInput, match="the text must be a str, not bytes"):
             await net.classify(b"good")  # type: ignore[arg-type]
         with pytest.raises(
-            CardError, match="'sentiment_bert_48' is for text-classification, as card .* says, not for text-generation"
+            CardError,
+            match="'sentiment_bert_48' has card .* with the task text-classification; text-generation is not possible",
         ):
             await written(net.generate("A film"))
 
@@ -358,11 +359,11 @@ def elsewhere(toml: Path) -> Iterator[str]:
 async def test_the_wrong_network() -> None:
     async with N6Device("sim:movenet13") as dev:
         with pytest.raises(
-            CardError, match="'movenet13' is for pose-heatmap, as card .* says, not for text-generation"
+            CardError, match="'movenet13' has card .* with the task pose-heatmap; text-generation is not possible"
         ):
             await written(dev["movenet13"].generate("It is"))
         with pytest.raises(
-            CardError, match="'movenet13' is for pose-heatmap, as card .* says, not for text-classification"
+            CardError, match="'movenet13' has card .* with the task pose-heatmap; text-classification is not possible"
         ):
             await dev["movenet13"].classify("It is")
 

@@ -56,7 +56,9 @@ def registry(
         for name, path in (_pair(text, "--network") for text in network or ())
     ]
     if cards:
-        raise BadInput(f"--card is for {next(iter(cards))!r}, but there is no --network with this name")
+        raise BadInput(
+            f"--card is for {next(iter(cards))!r}, but no --network has this name; add --network {next(iter(cards))}=PATH"
+        )
     check_together(networks, board=board, runtime=runtime_version(runtime) if runtime else None)
     try:
         output.write_text(write_c(networks), encoding="utf-8")

@@ -1,15 +1,15 @@
-"""A watchdog for control programs: trips when the device or its results can no longer be trusted, and stays tripped until it is reset.
+"""A watchdog for control programs: trips when the device or its results are too old, and stays tripped until it is reset.
 
 ::
 
     dog = dev.watchdog(silence=0.5, results={net: 0.2})
     async for tick in loop:
         if dog.tripped:
-            motors.stop()                    # until somebody has looked: dog.reason, dog.reset()
+            motors.stop()                    # until a person has read dog.reason and called dog.reset()
         else:
             steer(tick.latest(net).result)
 
-It looks when it is asked, which costs microseconds, and remembers: a device that went and came back between two looks has tripped it as well.
+It checks when ``tripped`` is read, which takes microseconds. A device that was lost and connected again between two checks trips it too.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from n6link.session.health import Life
 
 
 class Watchdog:
-    """Made by ``N6Device.watchdog``; may be asked from any thread.
+    """Made by ``N6Device.watchdog``; may be used in any thread.
 
     Args:
-        life: of the device, now.
-        silence: seconds without a sign of life from the device that trip it.
-        results: networks, and the age in seconds of their newest result that trips it; no result at all trips it too.
+        life: returns the present state of the device.
+        silence: maximum seconds without a frame from the device.
+        results: networks, with the maximum age of their newest result in seconds. A network without a result trips it too.
 
     Attributes:
-        reason: why it has tripped; empty = it has not, as far as it has looked.
+        reason: why it has tripped; empty = it had not tripped at the last check.
     """
 
     def __init__(self, life: Callable[[], Life], *, silence: float, results: Mapping[HasNewest, float]) -> None:
         for name, seconds in (("silence", silence), *(("a limit of results", limit) for limit in results.values())):
             if not 0 < seconds < math.inf:
-                raise BadInput(f"{name}={seconds} is not a time; give seconds above 0")
+                raise BadInput(f"{name}={seconds} must be a positive, finite number of seconds")
         self.reason = ""
         self._life = life
         self._silence = silence
@@ -46,12 +46,12 @@ class Watchdog:
 
     @property
     def tripped(self) -> bool:
-        """Looks; whether it has tripped, now or since the last :meth:`reset`."""
+        """Checks; whether it has tripped now or after the last :meth:`reset`."""
         self.reason = self.reason or self._look()
         return bool(self.reason)
 
     def reset(self) -> None:
-        """Begins again. What is still wrong trips it at the next look."""
+        """Starts again. A cause that still exists trips it at the next check."""
         self.reason, self._departures = "", self._life().departures
 
     def _look(self) -> str:
@@ -59,9 +59,9 @@ class Watchdog:
         if not life.open:
             return f"the device is {life.state.value}"
         if life.departures != self._departures:
-            return f"the device has gone and come back {life.departures - self._departures} times"
+            return f"the device was lost and connected again {life.departures - self._departures} times"
         if life.age > self._silence:
-            return f"the device has said nothing for {life.age:.3g} s"
+            return f"the device has sent nothing for {life.age:.3g} s"
         for network, limit in self._results.items():
             newest = latest(network)
             if newest is None:

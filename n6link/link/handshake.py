@@ -67,7 +67,7 @@ class Greeting:
         return fixed.pack() + pack_fields([(FieldTag.HOST_NAME, self.host)] if self.host else [])
 
     def answered(self, payload: memoryview) -> Opened | None:
-        """What a HelloReply says that opens a session; None if it answers another HELLO.
+        """The contents of a HelloReply that opens a session; None if it answers another HELLO.
 
         Raises:
             VersionMismatch: the device uses another version of the protocol.

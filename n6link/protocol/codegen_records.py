@@ -147,7 +147,7 @@ def _default(m: Member) -> str:
 
 
 def _size(layout: Layout, m: Member) -> int:
-    """What ``head`` and ``record`` say where this version is the sender; 0 for other fields."""
+    """The values of ``head`` and ``record`` if this version is the sender; 0 for other fields."""
     if m.name == "head":
         return layout.size
     if m.name != "record":

@@ -580,7 +580,7 @@ class TensorRecord(Record):
     dtype: DType | int = 0
     """DType"""
     ndim: int = 0
-    """number of dimensions"""
+    """number of dimensions; 0 = a single value"""
     scales: int = 0
     """number of per-channel ScaleRecords; 0 = per tensor"""
     shape: tuple[int, ...] = (0, 0, 0, 0, 0, 0)

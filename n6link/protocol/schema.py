@@ -245,7 +245,7 @@ DescribeReply: Final = cs.Struct(
 TensorRecord: Final = cs.Struct(
     "name" / Text(32) * "name, UTF-8, zero padded",
     "dtype" / Coding(_u8, DType) * "DType",
-    "ndim" / _u8 * "number of dimensions",
+    "ndim" / _u8 * "number of dimensions; 0 = a single value",
     "scales" / _u16 * "number of per-channel ScaleRecords; 0 = per tensor",
     "shape" / cs.Array(6, _u32) * "dimensions in memory order, outermost first",
     "size" / _u32 * "bytes",

@@ -137,7 +137,7 @@ def check_together(networks: Sequence[Network], *, board: str | None = None, run
         runtime: version of the LL_ATON of the build; None = not checked.
 
     Raises:
-        ReportError: they cannot; the message says which and why.
+        ReportError: they cannot; the message has the names and the reason.
     """
     for one, other in combinations(networks, 2):
         if one.name == other.name:

@@ -136,7 +136,7 @@ class _Found:
 async def _reason(ask: Ask, network: records.NetworkRecord) -> str:
     """Why a network cannot run."""
     found = (await _sections(ask, network, {Section.REASON: None}))[Section.REASON]
-    return printable(bytes(found.text)) or "the device does not say why it cannot run"
+    return printable(bytes(found.text)) or "the device did not send the reason"
 
 
 async def _sections(

@@ -136,33 +136,33 @@ class Listeners:
 
     @property
     def interval(self) -> float:
-        """Seconds between two readings, as the most demanding one wants it; 0 = nobody wants any."""
+        """Seconds between two readings: the shortest requested interval; 0 = there is no subscription."""
         return min(self.stats.values(), default=0.0)
 
     def log(self, record: LogRecord) -> None:
-        """Passes on a log line."""
+        """Delivers a log line."""
         for lines in self.logs:
             lines.put(record)
 
     def read(self, stats: Stats) -> None:
-        """Passes on statistics."""
+        """Delivers statistics."""
         for readings in self.stats:
             readings.put(stats)
 
     def interrupted(self) -> None:
-        """The device was away, and is there again."""
+        """Counts a gap: the device was lost and is connected again."""
         for lines in self.logs:
             lines.gaps += 1
         for readings in self.stats:
             readings.gaps += 1
 
     def change(self, change: StateChange) -> None:
-        """Passes on another state of the device."""
+        """Delivers a change of the device's state."""
         for events in self.events:
             events.put(change)
 
     def fail(self, error: N6Error, *, final: bool) -> None:
-        """Nothing comes because of this, at present or for ever."""
+        """Delivers the error because of which no more items arrive, at present or (``final``) at all."""
         for lines in self.logs:
             lines.fail(error, final=final)
         for readings in self.stats:

@@ -92,7 +92,7 @@ class Inputs:
                 return await anyio.to_thread.run_sync(_own_values, array, spec, abandon_on_cancel=True), None
         if self._problem:
             raise CardError(self._problem)
-        picture = picture or PictureInput(spec, self._card)  # raises the error that says why it is not a picture
+        picture = picture or PictureInput(spec, self._card)  # raises an error with the reason if it is not a picture
         if is_array(value) and value.size < LARGE:
             return picture.prepare(value)
         return await anyio.to_thread.run_sync(picture.prepare, value, abandon_on_cancel=True)

@@ -68,7 +68,9 @@ class Tokenizer(Protocol):
 def _card_for(network: NetworkLike, task: str) -> Card:
     card = card_of(network)
     if card.task != task:
-        raise CardError(f"network {network.name!r} is for {card.task}, as card {card.name!r} says, not for {task}")
+        raise CardError(
+            f"network {network.name!r} has card {card.name!r} with the task {card.task}; {task} is not possible"
+        )
     return card
 
 

@@ -216,7 +216,7 @@ def _exclude(device: Device, others: bool) -> None:
 
 
 def _refusal(port: str, baud: int, exc: Exception) -> TransportError:
-    """The error that says why a port could not be opened, and what to do."""
+    """The error for a port that could not be opened: the reason and the remedy."""
     number = _error_number(exc)
     # On Windows, pyserial's exception contains only the text of the original exception.
     windows = re.search(r"(FileNotFound|Permission)Error", str(exc))

@@ -11,7 +11,7 @@
     qemu:[ELF]                        starts the firmware in QEMU; see n6link.transport.qemu
 
 :func:`open_stream` returns an :class:`anyio.abc.ByteStream` for any URL. The exceptions of sockets, serial ports and child processes
-are handled only here: every error of a stream is a :class:`TransportError` that says what happened to which port, and what to do.
+are handled only here: every error of a stream is a :class:`TransportError` with the port, the reason and the remedy.
 Sockets and child processes work with asyncio and trio; serial ports require asyncio, which pyserial-asyncio uses.
 
 One task may read a stream while another task writes. ``send`` returns when all but a few kilobytes have left the process: a sender

@@ -566,7 +566,7 @@ _Static_assert(offsetof(n6_describe_reply_t, record) == 18, "n6_describe_reply_t
 typedef struct {
     char name[32]; /* name, UTF-8, zero padded */
     uint8_t dtype; /* n6_dtype_t: DType */
-    uint8_t ndim; /* number of dimensions */
+    uint8_t ndim; /* number of dimensions; 0 = a single value */
     uint16_t scales; /* number of per-channel ScaleRecords; 0 = per tensor */
     uint32_t shape[6]; /* dimensions in memory order, outermost first */
     uint32_t size; /* bytes */
