@@ -69,7 +69,7 @@ def text_of(node: ast.expr) -> str | None:
         case ast.Constant(value=str(text)):
             return text
         case ast.JoinedStr(values=parts):
-            return "".join(part.value if isinstance(part, ast.Constant) else "{}" for part in parts)
+            return "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in parts)
         case ast.BinOp(left=left, op=ast.Add(), right=right):
             return (text_of(left) or "{}") + (text_of(right) or "{}")
     return None
