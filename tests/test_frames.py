@@ -189,6 +189,27 @@ def test_endless_lines_are_cut() -> None:
     assert all(len(line) <= frames.StrayText.MAX_LINE + 100 for line in lines)
 
 
+@pytest.mark.parametrize("text", [b"on", b"n", b"boot: n\n6"])
+def test_half_a_magic_at_the_end_of_a_text_belongs_to_it(text: bytes) -> None:
+    reader = FrameReader(Counters())
+    assert read(reader, text, b"ext\n") == []
+    assert not reader.waiting
+    assert reader.stray.first == text + b"ext\n"
+
+
+def test_half_a_magic_that_stays_alone_is_text() -> None:
+    reader = FrameReader(Counters())
+    assert read(reader, b"on") == []
+    assert list(reader.search_again()) == []
+    assert reader.stray.first == b"on"
+
+
+@pytest.mark.parametrize("size", [1, 100, 5000])
+def test_the_length_of_a_line_does_not_depend_on_the_reads(size: int) -> None:
+    text = b"a" * 1200 + b"\n"
+    assert [len(line) for line in stray(*(text[at : at + size] for at in range(0, len(text), size)))] == [513, 513, 174]
+
+
 def test_the_first_stray_bytes_are_kept_for_messages() -> None:
     reader = FrameReader(Counters())
     read(reader, b"\xff" * 50, b"login: " * 20)

@@ -248,6 +248,19 @@ def test_an_upload_without_credits_probes() -> None:
     assert clock.times(TICK, "DATA 256") != []
 
 
+def test_an_upload_that_has_ended_waits_for_no_credits() -> None:
+    """A NAK has opened a chunk again for which there are no credits, and then the device has all of it."""
+    link = opened(window=256)
+    upload = link.upload(memoryview(bytes(256)), network=0, slot=0, patience=1.0)
+    assert kinds(link) == ["DATA 0", "COMMIT"]
+    link.receive_data(wire.event(MessageType.NAK, records.Nak(offset=0, length=256).pack(), upload.id), 0.0)
+    assert link.blocked
+    link.receive_data(wire.reply(MessageType.COMMIT, upload.id), 0.0)
+    assert not link.exchanges
+    assert not link.blocked
+    assert Clock(link).run(10.0) == []
+
+
 def test_an_upload_that_gets_on_is_never_given_up() -> None:
     link = opened(window=256)
     upload = link.upload(memoryview(bytes(256 * 50)), network=0, slot=0, patience=1.0)

@@ -193,7 +193,7 @@ class FrameReader:
         view, size = memoryview(data), len(data)
         at = min(at, size)
         if at:
-            self._skip(b"", at)
+            self._skip(b"" if at == len(MAGIC) else view[:at], at)  # half of a magic may be text
         while True:
             start = data.find(MAGIC, at)
             if start < 0:
@@ -202,7 +202,7 @@ class FrameReader:
                 self._skip(view[at:start], start - at)
                 at = start
             if size - at < HEADER_SIZE:
-                self._need = HEADER_SIZE
+                self._need = HEADER_SIZE if size - at >= len(MAGIC) else len(MAGIC)
                 break
             _, kind, flags, number, length, crc = _HEADER.unpack_from(data, at)
             body = at + HEADER_SIZE
@@ -267,13 +267,16 @@ class StrayText:
         """Adds bytes outside of frames."""
         if len(self.first) < self.KEPT:
             self.first = (self.first + stray)[: self.KEPT]
-        self._line += stray
-        if b"\n" in stray or len(self._line) > self.MAX_LINE:
-            *lines, rest = self._line.split(b"\n")
-            for line in lines:
-                self._add(line)
-            self._line = bytearray(rest)
-            if len(rest) > self.MAX_LINE:
+        while stray:
+            room = self.MAX_LINE + 1 - len(self._line)
+            part, stray = stray[:room], stray[room:]
+            self._line += part
+            if b"\n" in part:
+                *lines, rest = self._line.split(b"\n")
+                for line in lines:
+                    self._add(line)
+                self._line = bytearray(rest)
+            elif len(self._line) > self.MAX_LINE:
                 self.end_line()
 
     def end_line(self) -> None:

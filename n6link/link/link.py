@@ -428,7 +428,7 @@ class Link:
             self.sender.acknowledge(exchange.position, now)
         else:
             self._events.append(Reply(exchange.id, exchange.type, bytes(payload), exchange.sent, now))
-        self.sender.answered(exchange)
+        self.sender.forget(exchange)  # also chunks of it that a NAK has opened again
 
     def _on_reset(self, reset: Exchange) -> None:
         """The device has dropped all inferences before the RESET, and their results, also those that are arriving."""
