@@ -7,12 +7,13 @@ SOURCES := $(shell find firmware -path firmware/test -prune -o -type f \( -name 
 # Options of pytest, such as TESTS='tests/test_link.py -x'.
 TESTS ?=
 
-.PHONY: help demo check lint-c test simulate verify sanitize coverage ci hooks fresh release gen format bench firmware emulate clean
+.PHONY: help demo check lint-c test simulate verify fuzz sanitize coverage ci hooks fresh release gen format bench firmware emulate clean
 help:
 	@echo 'make demo      run a network on a photograph, on the virtual board'
 	@echo 'make test      run all tests; make test TESTS=tests/test_link.py: some of them'
 	@echo 'make simulate  test the link on a faulty line, in virtual time: SEEDS=FIRST:LAST [KIND=] [WORKLOAD=] [CONFIG=] [JOBS=]'
 	@echo 'make verify    check the model of the transfer with spin: RUNS=, or all'
+	@echo 'make fuzz      search for inputs that break the link or the server: TIME=60 seconds for each of [TARGET="link host"]'
 	@echo 'make check     check style, types, generated files, C code'
 	@echo 'make lint-c    only clang-tidy and the analyzer of GCC on the C code; a part of make check'
 	@echo 'make sanitize  run the end-to-end tests with sanitizers in the virtual board'
@@ -28,7 +29,7 @@ help:
 	@echo 'make firmware  build the virtual board, the QEMU image and the compile check of the boards'
 
 # ---- first: a missing program is printed with the command that installs it
-NEEDS := need-run need-test need-check need-fresh
+NEEDS := need-run need-test need-check need-fuzz need-fresh
 .PHONY: $(NEEDS) FORCE
 $(NEEDS): need-%:
 	@tools/need $* $(firstword $(wildcard $(BIN)/python) $(PYTHON))
@@ -67,6 +68,17 @@ simulate: need-test $(VENV)/.dev
 RUNS ?=
 verify: need-test $(VENV)/.dev
 	$(BIN)/python tests/verify.py $(RUNS)
+
+# The last line of the output is the result. Merge found inputs into the corpora with MERGE=--merge.
+TIME ?= 60
+TARGET ?=
+MERGE ?=
+export CLANG ?= $(firstword $(shell command -v clang-19) clang)
+fuzz: need-fuzz $(VENV)/.dev
+	$(BIN)/pip install --quiet --group fuzz
+	cd firmware && PATH="$(CURDIR)/$(BIN):$$PATH" && for p in fuzz fuzz-coverage; do \
+	  cmake --preset $$p >/dev/null && cmake --build --preset $$p || exit 1; done
+	PYTHONPATH=tests $(BIN)/python -m fuzzing --time $(TIME) $(MERGE) $(TARGET)
 
 check: need-check $(VENV)/.dev lint-c
 	$(BIN)/ruff check

@@ -1,266 +1,30 @@
-"""State machines of the link: Hypothesis chooses what happens next, and shrinks what fails.
+"""A state machine: the host's link, and a device that may do all that protocol.md allows, in any order.
 
-:class:`HostAndCore` has the real core on the other end of a line that loses, damages, doubles and delays frames and is cut.
-:class:`HostAndScript` has a script that may do all that protocol.md allows a device, in any order: grants of any size, NAKs of
-any chunk, answers late or twice, chunks of a result in any order.
-
-In both, when the faults have ended, every inference ends with its right result, after one run.
+It makes grants of any size and NAKs of any chunk, answers late or twice, and sends the chunks of a result in any order. Nothing is
+damaged here.
 """
 
 from __future__ import annotations
 
-import struct
-from collections import deque
-from typing import Any, Final
+from typing import Any
 from zlib import crc32
 
 import numpy as np
-import pytest
 import wire
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    precondition,
-    rule,
-)
-from simulation.board import Board, compute
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from link_host import CHUNK, INPUTS, LONGEST, OUTPUTS, SETTINGS, Host
+from simulation.board import compute
 
 from n6link.link import frames
-from n6link.link.events import Begun, Failed, Lost, Opened, Received, Refused, Reply
-from n6link.link.exchange import Exchange, Inference
-from n6link.link.handshake import Greeting
-from n6link.link.link import Link, State
+from n6link.link.link import State
 from n6link.link.numbers import distance
-from n6link.link.retry import TICK, Retry
-from n6link.protocol import Flag, InferState, MessageType, records
-
-PATIENCE: Final = 1e6
-"""seconds: nothing is given up here"""
-CHUNK: Final = 256
-SLOTS: Final = 2
-INPUTS: Final = (64, 4096)
-OUTPUTS: Final = (32, 1024)
-"""bytes of the networks tiny and fold of the simulator's board"""
-OPEN: Final = 3
-"""inferences at once"""
-LONGEST: Final = 120.0
-"""seconds after which everything has ended on a line without faults"""
-
-
-class Host:
-    """A link with its rules of silence, and the calls of a program.
-
-    Attributes:
-        wanted: what each INFER is to bring, by its id.
-        done: inferences that have ended well.
-    """
-
-    def __init__(self, *, window: int) -> None:
-        self.link = Link(window=window)
-        self.retry = Retry(self.link)
-        self.now = 0.0
-        self.tag = 0
-        self.nonce = 1
-        self.wanted: dict[int, bytes] = {}
-        self.slots = set(range(SLOTS))
-        self.in_slot: dict[int, int] = {}
-        self.tags: dict[int, int] = {}
-        self.done = 0
-        self.link.open(Greeting(self.nonce, max_chunk=CHUNK), 1, patience=PATIENCE)
-
-    @property
-    def may_ask(self) -> bool:
-        return bool(self.slots) and len(self.wanted) < OPEN
-
-    def infer(self, network: int, priority: int) -> int:
-        """Asks for a run; returns the tag of its input."""
-        self.tag += 1
-        image = np.frombuffer(struct.pack("<Q", self.tag) + bytes([self.tag % 256]) * (INPUTS[network] - 8), np.uint8)
-        slot = self.slots.pop()
-        inference = Inference(0xABC0 + self.tag, network, slot, priority, False, None, b"")
-        _, exchange = self.link.infer(memoryview(image.tobytes()), inference, patience=PATIENCE)
-        self.wanted[exchange.id] = compute(network, image, OUTPUTS[network])
-        self.in_slot[exchange.id] = slot
-        self.tags[exchange.id] = self.tag
-        return self.tag
-
-    def write(self) -> list[bytes]:
-        """Frames that leave."""
-        whole: list[bytes] = []
-        while buffers := self.link.data_to_send(self.now, 2 * CHUNK):
-            whole += split(b"".join(buffers))
-        return whole
-
-    def read(self, data: bytes) -> None:
-        self.link.receive_data(data, self.now)
-        for event in self.link.events():
-            self.take(event)
-
-    def take(self, event: object) -> None:
-        if isinstance(event, Begun):
-            self.slots.add(self.in_slot.pop(event.id))
-        elif isinstance(event, Received):
-            assert bytes(event.data) == self.wanted.pop(event.id)
-            self.done += 1
-            self.link.request(MessageType.RELEASE, records.Release(target=event.id).pack(), patience=PATIENCE)
-        else:
-            assert not isinstance(event, Failed | Refused | Lost), event
-
-    def wait(self, seconds: float) -> None:
-        for _ in range(round(seconds / TICK)):
-            self.now += TICK
-            assert self.retry.tick(self.now) == []
-
-
-def split(data: bytes) -> list[bytes]:
-    """Frames, one by one; zeros that flush the line are a piece of their own."""
-    pieces: list[bytes] = []
-    while data:
-        at = data.find(frames.MAGIC)
-        if at != 0:
-            pieces.append(data if at < 0 else data[:at])
-        else:
-            length = int.from_bytes(data[8:10], "little")
-            pieces.append(data[: frames.HEADER_SIZE + length + (frames.CRC_SIZE if length else 0)])
-        data = data[len(pieces[-1]) :]
-    return pieces
-
-
-def damage(data: bytes, place: int) -> bytes:
-    at = place % len(data)
-    return data[:at] + bytes([data[at] ^ 0x10]) + data[at + 1 :]
-
-
-class HostAndCore(RuleBasedStateMachine):
-    """See the head of this module."""
-
-    @initialize(
-        window=st.sampled_from([CHUNK, 4 * CHUNK]), host=st.sampled_from([CHUNK, 8 * CHUNK]), consumes=st.booleans()
-    )
-    def start(self, window: int, host: int, consumes: bool) -> None:
-        features = 64 if consumes else 0
-        self.board = Board(
-            window=window, chunk=CHUNK, buffers=SLOTS, networks=2, features=features, baud=0, boot_nonce=9
-        )
-        self.host = Host(window=host)
-        self.up: deque[bytes] = deque()
-        self.down: deque[bytes] = deque()
-        self.rest = b""
-        self.settle()
-
-    def teardown(self) -> None:
-        if not hasattr(self, "board"):
-            return
-        try:
-            end = self.host.now + LONGEST
-            while self.host.wanted or self.host.link.exchanges or self.host.link.state is not State.OPEN:
-                assert self.host.now < end, (self.host.wanted.keys(), self.host.link.exchanges)
-                self.settle()
-                self.host.wait(TICK)
-            assert sorted(self.board.runs) == list(range(1, self.host.tag + 1))
-        finally:
-            self.board.close()
-
-    def work(self, data: bytes = b"") -> None:
-        """The board has a turn."""
-        while True:
-            turn = self.board.turn(self.host.now, data, 1 << 16)
-            data = data[turn.taken :]
-            self.rest += turn.sent
-            if not data and not turn.sent:
-                break
-        *whole, last = [*split(self.rest), b""]
-        assert not last
-        self.rest = b""
-        self.down += whole
-
-    def settle(self) -> None:
-        """Everything arrives, until nothing is on the line."""
-        while True:
-            self.up += self.host.write()
-            self.work()
-            if not self.up and not self.down:
-                return
-            while self.up:
-                self.work(self.up.popleft())
-            while self.down:
-                self.host.read(self.down.popleft())
-
-    @precondition(lambda self: self.host.may_ask and self.host.link.state is State.OPEN)
-    @rule(network=st.integers(0, 1), priority=st.integers(0, 1), more=st.booleans())
-    def infer(self, network: int, priority: int, more: bool) -> None:
-        self.host.infer(network, priority)
-        if more and self.host.may_ask:
-            self.host.infer(1 - network, priority)
-        self.up += self.host.write()
-
-    @precondition(lambda self: self.host.link.state is State.OPEN and len(self.host.link.exchanges) < 8)
-    @rule(kind=st.sampled_from([MessageType.PING, MessageType.INFO, MessageType.STATS]))
-    def request(self, kind: MessageType) -> None:
-        self.host.link.request(kind, bytes(4) if kind is MessageType.STATS else b"", patience=PATIENCE)
-        self.up += self.host.write()
-
-    @precondition(lambda self: self.up)
-    @rule(count=st.integers(1, 12))
-    def send(self, count: int) -> None:
-        for _ in range(min(count, len(self.up))):
-            self.work(self.up.popleft())
-
-    @precondition(lambda self: self.down)
-    @rule(count=st.integers(1, 12))
-    def receive(self, count: int) -> None:
-        for _ in range(min(count, len(self.down))):
-            self.host.read(self.down.popleft())
-        self.up += self.host.write()
-
-    @precondition(lambda self: self.up or self.down)
-    @rule(down=st.booleans(), index=st.integers(0, 7), what=st.sampled_from(["lose", "double", "damage"]), place=st.integers())
-    def fault(self, down: bool, index: int, what: str, place: int) -> None:
-        line = self.down if (down and self.down) or not self.up else self.up
-        index %= len(line)
-        if what == "lose":
-            del line[index]
-        elif what == "double":
-            line.insert(index, line[index])
-        else:
-            line[index] = damage(line[index], place)
-
-    @precondition(lambda self: self.up or self.down)
-    @rule(down=st.booleans())
-    def lose_all(self, down: bool) -> None:
-        """What is on the line in one direction."""
-        (self.down if down else self.up).clear()
-
-    @rule(seconds=st.sampled_from([TICK, 0.1, 0.6, 2.0]))
-    def wait(self, seconds: float) -> None:
-        self.host.wait(seconds)
-        self.up += self.host.write()
-        self.work()
-
-    @precondition(lambda self: self.host.nonce < 4 and self.host.link.session and self.host.wanted)
-    @rule(chunk=st.sampled_from([None, CHUNK]))
-    def cut(self, chunk: int | None) -> None:
-        """The connection is cut, and the host comes back."""
-        self.up.clear()
-        self.down.clear()
-        self.board.relink()
-        self.host.nonce += 1
-        self.host.link.stream_changed()
-        self.host.link.resume(self.host.nonce, max_chunk=chunk, patience=PATIENCE)
-        self.up += self.host.write()
-
-    @invariant()
-    def nothing_runs_twice(self) -> None:
-        if hasattr(self, "board"):
-            assert len(set(self.board.runs)) == len(self.board.runs)
-            assert self.board.intact
+from n6link.link.retry import TICK
+from n6link.protocol import InferState, MessageType, records
 
 
 class HostAndScript(RuleBasedStateMachine):
-    """See the head of this module. The script knows nothing of damage: its frames arrive."""
+    """See the head of this module."""
 
     @initialize(window=st.sampled_from([CHUNK, 2 * CHUNK, 8 * CHUNK]), requests=st.integers(1, 4))
     def start(self, window: int, requests: int) -> None:
@@ -435,20 +199,5 @@ class _Infer:
         self.upload, self.network, self.digest, self.said = upload, network, digest, said
 
 
-SETTINGS: Final = settings(
-    derandomize=True,
-    deadline=None,
-    max_examples=150,
-    stateful_step_count=80,
-    suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
-)
-
-
-@pytest.mark.gcc
-class TestHostAndCore(HostAndCore.TestCase):  # type: ignore[name-defined, misc]
-    settings = SETTINGS
-
-
-@pytest.mark.gcc
-class TestHostAndScript(HostAndScript.TestCase):  # type: ignore[name-defined, misc]
-    settings = SETTINGS
+TestLinkMachine = HostAndScript.TestCase
+TestLinkMachine.settings = SETTINGS

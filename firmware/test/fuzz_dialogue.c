@@ -146,7 +146,7 @@ static void chunk(host_t *host)
     uint8_t frame[RIG_CHUNK + 28];
 
     if (choice & 4) {
-        part = fuzz_take(&host->input) % RIG_CHUNK + 1u;
+        part = 1u + fuzz_take(&host->input) % (uint32_t)RIG_CHUNK;
     }
     if (!(choice & 8) && rig->position + part - host->granted - 1 < 0x80000000u) {
         ping(host); /* no credit */
@@ -309,7 +309,8 @@ static void intrude(host_t *host)
         bytes[i] = fuzz_take(&host->input);
     }
     if (size < 128) {
-        size = rig_frame(bytes, N6_MESSAGE_TYPE_HELLO, 0, 5, &body, sizeof body - size % sizeof body);
+        size =
+            rig_frame(bytes, N6_MESSAGE_TYPE_HELLO, 0, 5, &body, sizeof body - size % sizeof body);
     }
     n6_busy_init(&busy, &host->rig->server);
     for (size_t at = 0; at < size && !answered; at++) {

@@ -7,7 +7,10 @@
  * bytes sent. What is sent is what was queued, and chunks are written to their place alone.
  */
 #include "fuzz.h"
-#include "n6_rig.h"
+#include "n6_crc.h"
+#include "n6_frames.h"
+#include "n6_link.h"
+#include "n6_test.h"
 
 enum {
     CHUNK = 512,

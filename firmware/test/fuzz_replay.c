@@ -1,4 +1,4 @@
-/* See fuzz.h. With libFuzzer, N6_LIBFUZZER leaves out the program, and libFuzzer's is used. */
+/* See fuzz.h. With libFuzzer, N6_FUZZ leaves out the program, and libFuzzer's is used. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -12,7 +12,7 @@ _Noreturn void n6_test_fail(const char *file, int line, const char *what, long l
     abort();
 }
 
-#ifndef N6_LIBFUZZER
+#ifndef N6_FUZZ
 
 int main(int count, char **names)
 {

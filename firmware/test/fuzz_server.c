@@ -5,33 +5,13 @@
  * same bytes skipped; everything that the device sends is a good frame; nothing is written outside
  * its buffers; and after a silence it opens a session and answers a PING. The rig checks the frames
  * and the buffers, the sanitizers the rest.
- *
- * With libFuzzer, in firmware/:
- *
- *     clang -fsanitize=fuzzer,address,undefined -Itest $(find core -type d -printf '-I%p ') \
- *           $(find core -name '*.c') test/n6_rig.c test/fuzz_server.c
- *
- * Without, add -DN6_FUZZ_MAIN and leave out "fuzzer,". The program then runs the files it is given;
- * or, given a number, so many mutations of the golden frames, from that number as the seed.
  */
-#include <stdio.h>
-#include <stdlib.h>
-
+#include "fuzz.h"
 #include "n6_rig.h"
-#include "n6_vectors.h"
 
 enum {
     MOST = 1 << 14,
 };
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
-
-_Noreturn void n6_test_fail(const char *file, int line, const char *what, long long got,
-                            long long wanted)
-{
-    (void)fprintf(stderr, "%s:%d: %s: got %lld, wanted %lld\n", file, line, what, got, wanted);
-    abort();
-}
 
 /* The first byte sets how the runtime behaves, and whether the checksums are mended. */
 static n6_link_counts_t feed(const uint8_t *bytes, size_t size, size_t read_size, bool vectors)
@@ -111,57 +91,3 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     }
     return 0;
 }
-
-#ifdef N6_FUZZ_MAIN
-
-static uint8_t input[MOST];
-
-static size_t mutate(uint32_t *seed)
-{
-    size_t size = 1;
-
-    input[0] = (uint8_t)rig_random(seed);
-    for (uint32_t frames = rig_random(seed) % 8; frames > 0; frames--) {
-        const n6_vector_t *vector =
-            &n6_vectors[rig_random(seed) % (sizeof n6_vectors / sizeof *n6_vectors)];
-        memcpy(input + size, vector->bytes, vector->size);
-        for (uint32_t flips = rig_random(seed) % 3; flips > 0 && vector->size > 16; flips--) {
-            input[size + 12 + rig_random(seed) % (vector->size - 16)] ^=
-                (uint8_t)(1u << (rig_random(seed) % 8));
-        }
-        size += vector->size;
-    }
-    return size;
-}
-
-static int run_file(const char *name)
-{
-    FILE *file = fopen(name, "rb");
-    size_t size = 0;
-
-    if (!file) {
-        perror(name);
-        return 1;
-    }
-    size = fread(input, 1, sizeof input, file);
-    (void)fclose(file);
-    return LLVMFuzzerTestOneInput(input, size);
-}
-
-int main(int count, char **arguments)
-{
-    for (int i = 1; i < count; i++) {
-        char *end = NULL;
-        const unsigned long rounds = strtoul(arguments[i], &end, 10);
-        uint32_t seed = (uint32_t)rounds * 2654435761u + 1u;
-        if (*end != '\0' && run_file(arguments[i]) != 0) {
-            return 1;
-        }
-        for (unsigned long round = 0; *end == '\0' && round < rounds; round++) {
-            (void)LLVMFuzzerTestOneInput(input, mutate(&seed));
-        }
-    }
-    return 0;
-}
-
-#endif

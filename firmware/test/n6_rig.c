@@ -306,129 +306,34 @@ void rig_check_guards(const rig_t *rig)
     }
 }
 
-/* ---- the host's end, by hand ---- */
-
-uint32_t rig_crc32(const void *data, size_t size)
-{
-    const uint8_t *at = data;
-    uint32_t crc = 0xffffffffu;
-
-    for (; size > 0; size--) {
-        crc ^= *at++;
-        for (int bit = 0; bit < 8; bit++) {
-            crc = (crc >> 1) ^ (crc & 1u ? 0xedb88320u : 0u);
-        }
-    }
-    return ~crc;
-}
-
-uint16_t rig_crc16(const void *data, size_t size)
-{
-    const uint8_t *at = data;
-    uint32_t crc = 0xffffu;
-
-    for (; size > 0; size--) {
-        crc ^= (uint32_t)*at++ << 8;
-        for (int bit = 0; bit < 8; bit++) {
-            crc = (crc << 1) ^ (crc & 0x8000u ? 0x1021u : 0u);
-        }
-    }
-    return (uint16_t)crc;
-}
-
-uint32_t rig_random(uint32_t *seed)
-{
-    *seed ^= *seed << 13;
-    *seed ^= *seed >> 17;
-    *seed ^= *seed << 5;
-    return *seed;
-}
-
-static uint8_t *put16(uint8_t *at, uint16_t value)
-{
-    at[0] = (uint8_t)value;
-    at[1] = (uint8_t)(value >> 8);
-    return at + 2;
-}
-
-static uint8_t *put32(uint8_t *at, uint32_t value)
-{
-    return put16(put16(at, (uint16_t)value), (uint16_t)(value >> 16));
-}
-
-static uint32_t get16(const uint8_t *at)
-{
-    return at[0] | (uint32_t)at[1] << 8;
-}
-
-static uint32_t get32(const uint8_t *at)
-{
-    return get16(at) | get16(at + 2) << 16;
-}
-
-static size_t seal(uint8_t *frame, uint8_t type, uint8_t flags, uint32_t id, size_t size)
-{
-    frame[0] = 'n';
-    frame[1] = '6';
-    frame[2] = type;
-    frame[3] = flags;
-    put32(frame + 4, id);
-    put16(frame + 8, (uint16_t)size);
-    put16(frame + 10, rig_crc16(frame, 10));
-    if (size == 0) {
-        return 12;
-    }
-    put32(frame + 12 + size, rig_crc32(frame + 12, size));
-    return 16 + size;
-}
-
-size_t rig_frame(uint8_t *to, uint8_t type, uint8_t flags, uint32_t id, const void *payload,
-                 size_t size)
-{
-    if (size > 0) {
-        memmove(to + 12, payload, size);
-    }
-    return seal(to, type, flags, id, size);
-}
-
-size_t rig_data(uint8_t *to, uint32_t id, uint32_t position, uint32_t offset, uint8_t slot,
-                const void *bytes, size_t size)
-{
-    put32(to + 12, position);
-    put32(to + 16, offset);
-    to[20] = slot;
-    to[21] = 0;
-    put16(to + 22, rig_crc16(to + 12, 10));
-    memcpy(to + 24, bytes, size);
-    return seal(to, N6_MESSAGE_TYPE_DATA, 0, id, 12 + size);
-}
+/* ---- the host's end ---- */
 
 /* Everything that the device sends must be whole frames, each of them right. */
 static void parse_line(rig_t *rig)
 {
     while (rig->line_size - rig->parsed >= 12) {
         const uint8_t *at = rig->line + rig->parsed;
-        const uint32_t length = get16(at + 8);
+        const uint32_t length = rig_get16(at + 8);
         rig_frame_t *frame = &rig->frame[rig->frames];
 
         EQUAL(at[0], 'n');
         EQUAL(at[1], '6');
-        EQUAL(get16(at + 10), rig_crc16(at, 10));
+        EQUAL(rig_get16(at + 10), rig_crc16(at, 10));
         if (rig->line_size - rig->parsed < 12 + length + (length ? 4u : 0u)) {
             return;
         }
         if (length > 0) {
-            EQUAL(get32(at + 12 + length), rig_crc32(at + 12, length));
+            EQUAL(rig_get32(at + 12 + length), rig_crc32(at + 12, length));
         }
         if (at[2] == N6_MESSAGE_TYPE_DATA) {
-            EQUAL(get16(at + 22), rig_crc16(at + 12, 10));
+            EQUAL(rig_get16(at + 22), rig_crc16(at + 12, 10));
         }
         rig->parsed += 12 + length + (length ? 4u : 0u);
         if (rig->forgetful) {
             continue;
         }
         CHECK(rig->frames < RIG_FRAMES);
-        *frame = (rig_frame_t){at[2], at[3], get32(at + 4), (uint16_t)length, at + 12};
+        *frame = (rig_frame_t){at[2], at[3], rig_get32(at + 4), (uint16_t)length, at + 12};
         rig->frames++;
     }
 }

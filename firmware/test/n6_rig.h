@@ -2,13 +2,13 @@
  * n6_rig.h - a whole device in memory: the server, a port, a fake runtime, and the host's end of
  * the line.
  *
- * The host's end is written for itself, bit by bit from protocol.md, and shares no code with the
- * core. The runtime adds one to every input byte; how long it takes, and how it fails, is set by
+ * The runtime adds one to every input byte; how long it takes, and how it fails, is set by
  * the test. Time moves only when a test moves it.
  */
 #ifndef N6_RIG_H
 #define N6_RIG_H
 
+#include "n6_frames.h"
 #include "n6_server.h"
 #include "n6_test.h"
 
@@ -103,16 +103,6 @@ rig_t *rig_session(void);
 n6_hello_t rig_hello(uint64_t nonce);
 /* Sends it with an id of its own, and takes the answer. Positions are 0 after it. */
 n6_hello_reply_t rig_open(rig_t *rig, const n6_hello_t *hello);
-
-uint32_t rig_crc32(const void *data, size_t size);
-uint16_t rig_crc16(const void *data, size_t size);
-uint32_t rig_random(uint32_t *seed);
-
-/* Writes a frame; returns its size. */
-size_t rig_frame(uint8_t *to, uint8_t type, uint8_t flags, uint32_t id, const void *payload,
-                 size_t size);
-size_t rig_data(uint8_t *to, uint32_t id, uint32_t position, uint32_t offset, uint8_t slot,
-                const void *bytes, size_t size);
 
 /* Puts bytes on the line, and lets the device work until it is idle. */
 void rig_feed(rig_t *rig, const void *bytes, size_t size);

@@ -1,12 +1,13 @@
-"""Coverage-guided fuzzing: ``make fuzz TIME=60``. Corpora are replayed by the tests.
+"""Coverage-guided fuzzing: ``make fuzz TIME=60``. The tests replay the inputs in ``corpus/``.
 
-=====================  ========================================================================================
-module                 what it is
-=====================  ========================================================================================
-:mod:`.source`         the bytes of an input, taken in turn
-:mod:`.reader`         target: the frame reader of the host
-:mod:`.host`           target: a host's link, and a device that may say anything at any time
-:mod:`.python_target`  runs a target of these two under atheris
-:mod:`.__main__`       builds and runs all targets, those in C (``firmware/test/fuzz_*.c``) included; keeps corpora small
-=====================  ========================================================================================
+=====================  =======================================================================================
+module                 what it does
+=====================  =======================================================================================
+:mod:`.source`         takes the bytes of an input one after the other
+:mod:`.reader`         a target: the frame reader of the host
+:mod:`.host`           a target: a host's link, and a device that may send anything at any time
+:mod:`.replay`         runs one of these two targets on files, and measures which lines and branches are reached
+:mod:`.run_python`     fuzzes one of these two targets, with atheris
+:mod:`.__main__`       runs all targets, those in C (``firmware/test/fuzz_*.c``) included; keeps the corpora small
+=====================  =======================================================================================
 """

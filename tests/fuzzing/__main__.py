@@ -1,29 +1,32 @@
-"""Builds and runs all targets for some time: ``python -m fuzzing --time 60`` in ``tests``.
+"""Runs fuzz targets for some time each: ``make fuzz TIME=60 TARGET="link server"``.
 
-Inputs that reach something new are merged into the corpora if ``--merge`` is given; an input that fails is left in the folder
-``firmware/build/fuzz``, and its name is printed.
+For each target the output has the number of executions, the coverage of what the target tests, and the size of its corpus.
+The exit status is 1 if a fault was found. The input that causes it is kept in ``firmware/build/fuzz/found``, and its path is printed.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-FIRMWARE: Final = ROOT / "firmware"
-BUILD: Final = FIRMWARE / "build" / "fuzz"
+BUILD: Final = ROOT / "firmware" / "build" / "fuzz"
+COUNTED: Final = ROOT / "firmware" / "build" / "fuzz-coverage"
+CORPUS: Final = Path(__file__).with_name("corpus")
 LIMIT: Final = 512
 """bytes of an input"""
-SANITIZERS: Final = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer")
-FLAGS: Final = ("-std=c11", "-g", "-O1", *SANITIZERS)
+GRACE: Final = 120
+"""seconds after the end of its time, after which a target is stopped"""
 
 
 @dataclass(frozen=True)
@@ -31,146 +34,156 @@ class Target:
     """What is fuzzed.
 
     Attributes:
-        name: of the target.
-        sources: of one in C, in ``firmware/test``; empty = one in Python.
-        corpus: inputs that are kept; the tests replay them.
+        name: of the target, and of the folder of its inputs.
+        sources: what it tests, and of which the coverage is measured: a pattern of files for Python, a regular expression for C.
     """
 
     name: str
-    sources: tuple[str, ...] = field(default=())
+    sources: str
+
+    @property
+    def in_python(self) -> bool:
+        return self.sources.endswith(".py")
 
     @property
     def corpus(self) -> Path:
-        return (FIRMWARE / "test" if self.sources else Path(__file__).parent) / "corpus" / self.name
+        """Inputs that are part of the project."""
+        return CORPUS / self.name
+
+    @property
+    def found(self) -> Path:
+        """Inputs that were found by earlier runs on this machine."""
+        return BUILD / "found" / self.name
+
+    @property
+    def command(self) -> list[str]:
+        """What takes options and folders of libFuzzer."""
+        if self.in_python:
+            return [sys.executable, "-m", "fuzzing.run_python", self.name]
+        return [str(BUILD / "test" / f"n6_fuzz_{self.name}")]
 
 
 TARGETS: Final = (
-    Target("link", ("fuzz_link.c", "fuzz_replay.c", "n6_rig.c")),
-    Target("server", ("fuzz_server.c", "n6_rig.c")),
-    Target("dialogue", ("fuzz_dialogue.c", "fuzz_replay.c", "n6_rig.c")),
-    Target("reader"),
-    Target("host"),
+    Target("link", "firmware/core/link/"),
+    Target("server", "firmware/core/"),
+    Target("dialogue", "firmware/core/"),
+    Target("reader", "n6link/link/frames.py"),
+    Target("host", "n6link/link/*.py"),
 )
 
 
-def compiler() -> str:
-    """The clang that has libFuzzer.
-
-    Raises:
-        SystemExit: there is none.
-    """
-    for name in (os.environ.get("CLANG", ""), "clang-19", "clang"):
-        if name and shutil.which(name):
-            return name
-    raise SystemExit("no clang was found: install clang-19, or name one in CLANG")
-
-
-def build(target: Target) -> list[str]:
-    """The command that runs a target. Only the core is counted, not what plays the host."""
-    if not target.sources:
-        return [sys.executable, "-m", "fuzzing.python_target", target.name]
-    folder = BUILD / target.name
-    folder.mkdir(parents=True, exist_ok=True)
-    clang = compiler()
-    include = [f"-I{path}" for path in sorted({header.parent for header in (FIRMWARE / "core").rglob("*.h")})]
-    include.append(f"-I{FIRMWARE / 'test'}")
-    objects: list[str] = []
-    for source in [*sorted((FIRMWARE / "core").rglob("*.c")), *(FIRMWARE / "test" / name for name in target.sources)]:
-        counted = ["-fsanitize=fuzzer-no-link"] if "core" in source.parts else []
-        out = str(folder / f"{source.stem}.o")
-        subprocess.run([clang, *FLAGS, *counted, *include, "-DN6_LIBFUZZER", "-c", str(source), "-o", out], check=True)
-        objects.append(out)
-    program = str(folder / "fuzz")
-    subprocess.run([clang, *FLAGS, "-fsanitize=fuzzer", *objects, "-o", program], check=True)
-    return [program]
-
-
 @dataclass(frozen=True)
-class Verdict:
-    """What came of a target."""
+class Outcome:
+    """What a target did.
+
+    Attributes:
+        failed: it found a fault, or could not run.
+        runs: executions.
+        output: of libFuzzer.
+    """
 
     failed: bool
     runs: int
-    covered: int
-    counters: int
-    """of which covered are hit; 0 = not known, in Python"""
-    features: int
-    inputs: int
-    size: int
-    said: str
+    output: str
 
 
-def fuzz(target: Target, seconds: int, *, merge: bool) -> Verdict:
-    """Runs a target for some seconds, from its corpus on."""
-    command = build(target)
-    found = BUILD / target.name / "corpus"
-    found.mkdir(parents=True, exist_ok=True)
-    target.corpus.mkdir(parents=True, exist_ok=True)
-    artifacts = BUILD / target.name / "failed-"
-    options = [f"-max_total_time={seconds}", f"-max_len={LIMIT}", "-timeout=25", "-print_final_stats=1"]
-    options += [f"-artifact_prefix={artifacts}", str(found), str(target.corpus)]
-    failed, said = _run([*command, *options])
-    if merge and not failed:
-        _merge(command, target, found)
-    covered = re.findall(r"cov: (\d+) ft: (\d+)", said) or [(0, 0)]
-    files = [path.stat().st_size for path in target.corpus.iterdir()]
-    return Verdict(
-        failed=failed,
-        runs=max((int(number) for number in re.findall(r"^#(\d+)\t", said, re.MULTILINE)), default=0),
-        covered=int(covered[-1][0]),
-        counters=sum(int(number) for number in re.findall(r"\((\d+) inline 8-bit counters\)", said)),
-        features=int(covered[-1][1]),
-        inputs=len(files),
-        size=sum(files),
-        said=said,
-    )
+def fuzz(target: Target, seconds: int) -> Outcome:
+    """Runs a target, starting from its corpus."""
+    target.found.mkdir(parents=True, exist_ok=True)
+    options = [
+        f"-max_total_time={seconds}",
+        f"-max_len={LIMIT}",
+        "-timeout=25",
+        f"-artifact_prefix={target.found}-failed-",
+    ]
+    code, output = _run([*target.command, *options, str(target.found), str(target.corpus)], seconds + GRACE)
+    runs = max((int(number) for number in re.findall(r"^#(\d+)\t", output, re.MULTILINE)), default=0)
+    return Outcome(code != 0 or not runs, runs, output)
 
 
-def _run(command: list[str]) -> tuple[bool, str]:
-    path = os.pathsep.join([str(ROOT / "tests"), os.environ.get("PYTHONPATH", "")])
-    environment = os.environ | {"PYTHONPATH": path}
-    done = subprocess.run(
-        command, capture_output=True, text=True, errors="replace", check=False, env=environment, cwd=ROOT
-    )
-    return done.returncode != 0, done.stdout + done.stderr
+def coverage(target: Target) -> str:
+    """What all inputs of a target reach of its sources: lines and branches in percent."""
+    inputs = [str(path) for folder in (target.corpus, target.found) for path in folder.iterdir()]
+    if target.in_python:
+        return _run([sys.executable, "-m", "fuzzing.replay", target.name, target.sources, *inputs], GRACE)[1].strip()
+    for counts in COUNTED.rglob("*.gcda"):
+        counts.unlink()
+    _run([str(COUNTED / "test" / f"n6_fuzz_{target.name}"), *inputs], GRACE)
+    report = [sys.executable, "-m", "gcovr", "--config", os.devnull, "--root", str(ROOT), "--filter", target.sources]
+    _, output = _run([*report, "--json-summary", "-", str(COUNTED)], GRACE)
+    total = json.loads(output)
+    return f"{total['line_percent']:.1f} % of lines, {total['branch_percent']:.1f} % of branches"
 
 
-def _merge(command: list[str], target: Target, found: Path) -> None:
-    """The fewest inputs that reach all that both corpora reach."""
-    kept = BUILD / target.name / "kept"
+def merge(target: Target) -> None:
+    """Replaces a corpus by the fewest inputs that reach as much as it and those that were found.
+
+    Raises:
+        SystemExit: libFuzzer failed.
+    """
+    kept = BUILD / "kept" / target.name
     shutil.rmtree(kept, ignore_errors=True)
-    kept.mkdir()
-    failed, said = _run([*command, "-set_cover_merge=1", "-use_counters=0", f"-max_len={LIMIT}", str(kept), str(target.corpus), str(found)])
-    if failed or not any(kept.iterdir()):
-        raise SystemExit(f"the corpus of {target.name} cannot be merged:\n{said[-2000:]}")
+    kept.mkdir(parents=True)
+    options = ["-set_cover_merge=1", f"-max_len={LIMIT}", str(kept), str(target.corpus), str(target.found)]
+    code, output = _run([*target.command, *options], 10 * GRACE)
+    if code != 0 or not any(kept.iterdir()):
+        raise SystemExit(f"the corpus of {target.name} cannot be merged:\n{output[-2000:]}")
     shutil.rmtree(target.corpus)
     shutil.copytree(kept, target.corpus)
 
 
+def _run(command: list[str], seconds: int) -> tuple[int, str]:
+    """The exit status and the output of a command; it is stopped after some seconds."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "tests")}
+    try:
+        done = subprocess.run(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            check=False,
+            env=environment,
+            cwd=ROOT,
+            timeout=seconds,
+        )
+    except subprocess.TimeoutExpired as error:
+        return 1, f"stopped after {seconds} s: {' '.join(command)}\n{error.output or ''}"
+    return done.returncode, done.stdout
+
+
 def main() -> int:
-    """Returns the exit status: 1 if a target failed."""
+    """Returns the exit status."""
+    names = [target.name for target in TARGETS]
     parser = argparse.ArgumentParser(prog="python -m fuzzing", description=__doc__)
-    parser.add_argument("targets", nargs="*", help="of " + ", ".join(target.name for target in TARGETS) + "; none = all")
-    parser.add_argument("--time", type=int, default=60, help="seconds for all targets together, without the build")
+    parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"of {', '.join(names)}; none = all")
+    parser.add_argument("--time", type=int, default=60, help="seconds for each target")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="targets at once")
     parser.add_argument("--merge", action="store_true", help="keep in the corpora what was found")
     options = parser.parse_args()
+    if unknown := set(options.targets) - set(names):
+        parser.error(f"unknown target: {', '.join(sorted(unknown))}; there are {', '.join(names)}")
     targets = [target for target in TARGETS if not options.targets or target.name in options.targets]
-    seconds = max(options.time // len(targets), 1)
+    python = [target.name for target in targets if target.in_python]
+    if python and importlib.util.find_spec("atheris") is None:
+        parser.error(
+            f"atheris is not installed (it exists for Linux on x86-64); leave out {', '.join(python)} with TARGET="
+        )
     bad: list[str] = []
     with ThreadPoolExecutor(options.jobs) as pool:
-        verdicts = pool.map(lambda target: fuzz(target, seconds, merge=options.merge), targets)
-        for target, verdict in zip(targets, verdicts, strict=True):
-            of = f" of {verdict.counters:,}" if verdict.counters else ""
+        for target, outcome in zip(targets, pool.map(lambda target: fuzz(target, options.time), targets), strict=True):
+            if outcome.failed:
+                bad.append(target.name)
+                print(outcome.output[-4000:])
+            elif options.merge:
+                merge(target)
+            sizes = [path.stat().st_size for path in target.corpus.iterdir()]
             print(
-                f"{target.name:9} {verdict.runs:9,} executions, coverage {verdict.covered:,}{of}, {verdict.features:,} features, "
-                f"corpus of {verdict.inputs} inputs, {verdict.size:,} bytes: {'FAILED' if verdict.failed else 'nothing found'}",
+                f"{target.name:8} {outcome.runs:9,} executions; coverage {coverage(target)}; "
+                f"corpus of {len(sizes)} inputs with {sum(sizes):,} bytes: {'FAILED' if outcome.failed else 'no fault found'}",
                 flush=True,
             )
-            if verdict.failed:
-                bad.append(target.name)
-                print(verdict.said[-4000:], flush=True)
-    print(f"{len(targets)} targets: {'failed: ' + ', '.join(bad) if bad else 'nothing found'}")
+    print(f"{len(targets)} targets: {'failed: ' + ', '.join(bad) if bad else 'no fault found'}")
     return bool(bad)
 
 

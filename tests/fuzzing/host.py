@@ -76,7 +76,17 @@ class _Play:
         deeds = (
             *(self.say_hello, self.say_credit, self.say_pong, self.say_nak, self.say_answer, self.say_error),
             *(self.say_result, self.say_data, self.say_data, self.say_event, self.say_anything, self.say_bytes),
-            *(self.infer, self.infer, self.request, self.withdraw, self.resume, self.wait, self.wait, self.write, self.spoil),
+            *(
+                self.infer,
+                self.infer,
+                self.request,
+                self.withdraw,
+                self.resume,
+                self.wait,
+                self.wait,
+                self.write,
+                self.spoil,
+            ),
         )
         while self.source.left:
             deeds[self.source.byte() % len(deeds)]()
@@ -197,7 +207,9 @@ class _Play:
         )
         hello = [item.id for item in self.link.exchanges.values() if item.type is MessageType.HELLO]
         before = self.link.state
-        self.say(MessageType.HELLO, hello[0] if hello else self.some_id(), reply.pack() + self.source.bytes(choice & 15))
+        self.say(
+            MessageType.HELLO, hello[0] if hello else self.some_id(), reply.pack() + self.source.bytes(choice & 15)
+        )
         if before is not State.OPEN and self.link.state is State.OPEN:
             self.granted = [window]
 

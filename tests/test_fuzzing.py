@@ -1,0 +1,32 @@
+"""The fuzz targets on the inputs that are kept. Those of the targets in C are replayed by ctest: ``test_ctests.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from fuzzing import host, reader
+from fuzzing.__main__ import CORPUS, ROOT, TARGETS
+
+MOST = 200_000
+"""bytes of all corpora"""
+
+
+@pytest.mark.parametrize(("name", "one_input"), [("host", host.one_input), ("reader", reader.one_input)])
+def test_no_kept_input_finds_a_fault(name: str, one_input: Callable[[bytes], None]) -> None:
+    inputs = sorted((CORPUS / name).iterdir())
+    assert inputs
+    for path in inputs:
+        try:
+            one_input(path.read_bytes())
+        except Exception as error:
+            raise AssertionError(f"{path.name}: {error!r}") from error
+
+
+def test_each_target_has_a_small_corpus() -> None:
+    targets = {target.name for target in TARGETS}
+    assert {path.name for path in CORPUS.iterdir()} == targets
+    assert {path.stem.removeprefix("fuzz_") for path in (ROOT / "firmware" / "test").glob("fuzz_*.c")} - {
+        "replay"
+    } < targets
+    assert sum(path.stat().st_size for path in CORPUS.rglob("*")) < MOST
