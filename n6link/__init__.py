@@ -20,6 +20,7 @@ from n6link.errors import (
     NetworkChanged,
     NoDeviceError,
     ProtocolError,
+    RecordingError,
     RemoteProtocolError,
     ReportError,
     SettingsError,
@@ -30,6 +31,7 @@ from n6link.errors import (
 )
 from n6link.network import Network
 from n6link.protocol.records import Return
+from n6link.recorder.recorder import Recorder
 from n6link.result import Result, Timing
 from n6link.tensors.card import Card
 from n6link.tensors.tensor import TensorSpec
@@ -60,6 +62,8 @@ __all__ = [
     "Pose",
     "Profile",
     "ProtocolError",
+    "Recorder",
+    "RecordingError",
     "RemoteProtocolError",
     "ReportError",
     "Result",

@@ -453,6 +453,8 @@ class N6Device:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if isinstance(error, Exception):
+            self._inner.connection.journal.failed(error, "the program")
         self.close()
 
     @property

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from types import MappingProxyType
+from types import MappingProxyType, TracebackType
 from typing import Final, Self
 
 import numpy as np
@@ -19,6 +19,7 @@ from n6link.errors import BadInput, RemoteProtocolError, UnknownName
 from n6link.link.frames import Counters
 from n6link.network import Network
 from n6link.protocol import LogLevel, MessageType, ResetKind, records
+from n6link.recorder.recorder import Recorder
 from n6link.session.clock import ClockMap
 from n6link.session.connection import Connection
 from n6link.session.health import Health
@@ -59,6 +60,8 @@ class N6Device(Lifecycle):
             unattended, with a ``timeout`` for calls that must end. Use 0 in commands that run once, as the commands of ``n6link``
             do: all calls fail immediately, and the script that started the command decides.
         heartbeat: seconds without a frame from the device after which it gets a ping; see :attr:`health`.
+        record: file for a recording of all bytes on the line and of all states, ``FILE?ring=4M`` for the last 4 MB before a
+            failure, or a recorder; see :class:`n6link.Recorder`. None = the variable N6LINK_RECORD, else no recording.
 
     Raises, on opening:
         NoDeviceError: no URL, and not exactly one board.
@@ -67,6 +70,7 @@ class N6Device(Lifecycle):
         VersionMismatch: the firmware uses another protocol version.
         N6Timeout: the peer does not answer.
         CardError: a card in ``cards`` cannot be used.
+        BadInput: the file for the recording cannot be written.
 
     Attributes:
         connection: the open connection, for requests that do not have a method here.
@@ -80,6 +84,7 @@ class N6Device(Lifecycle):
         timeout: float = 5.0,
         reconnect: float = 10.0,
         heartbeat: float = 1.0,
+        record: str | os.PathLike[str] | Recorder | None = None,
     ) -> None:
         if not 0 < timeout < math.inf:
             raise BadInput(f"timeout={timeout} must be a positive, finite number of seconds")
@@ -94,6 +99,7 @@ class N6Device(Lifecycle):
             reconnect=reconnect,
             heartbeat=heartbeat,
             networks_changed=self._take_networks,
+            recorder=Recorder.from_environment() if record is None else Recorder.read(record),
         )
         self._networks: Mapping[str, Network] = MappingProxyType({})
 
@@ -114,6 +120,13 @@ class N6Device(Lifecycle):
             LocalProtocolError: it was opened in another event loop that still runs.
         """
         await self.connection.aclose()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, Exception):
+            self.connection.journal.failed(error, "the program")
+        await super().__aexit__(kind, error, trace)
 
     def __repr__(self) -> str:
         names = ", ".join(self._networks) or "no networks"

@@ -18,7 +18,8 @@
     ├── BadInput                  (also a ValueError) an array, image, text or option cannot be used
     ├── SettingsError             the settings file cannot be read or written, is damaged, or of another version
     ├── CardError                 a network card is missing, wrong, or does not fit its network
-    └── ReportError               a report of ST's tools cannot be read
+    ├── ReportError               a report of ST's tools cannot be read
+    └── RecordingError            a recording cannot be read, is damaged, of another version, or lacks what is needed
 
 A message says what is wrong, with the value, and then, after a semicolon, what to do. It starts in lower case and does not end
 with a period, so that programs can put it into their own sentences. Any other exception from n6link is a bug.
@@ -109,6 +110,10 @@ class CardError(N6Error):
 
 class ReportError(N6Error):
     """A report of ST Edge AI Core cannot be read."""
+
+
+class RecordingError(N6Error):
+    """A recording cannot be read, is damaged, belongs to another version, or lacks what is needed."""
 
 
 def innermost(error: BaseException) -> BaseException:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import anyio
+from anyio.abc import ByteStream
 
 from n6link import ambient
 from n6link.errors import (
@@ -33,12 +34,14 @@ from n6link.errors import (
 from n6link.link.events import LogLine, Opened, Reply, StatsPushed, Stray, Unasked
 from n6link.link.link import Link
 from n6link.protocol import MessageType, ResetKind, Status, records
+from n6link.recorder.recorder import Recorder
 from n6link.session import describe, reunion
 from n6link.session.channel import Channel
 from n6link.session.clock import ClockMap
 from n6link.session.health import Health, Life, Vitals
 from n6link.session.inference import Job, Outcome, Runner
 from n6link.session.info import DeviceInfo, NetworkInfo
+from n6link.session.journal import Journal
 from n6link.session.quiet import Repeats
 from n6link.session.state import AWAY, State, StateChange
 from n6link.session.stats import Stats, StatsPages
@@ -46,7 +49,7 @@ from n6link.session.subscription import Listeners, LogRecord, Subscription
 from n6link.tensors import card as cards_
 from n6link.tensors.card import Card
 from n6link.transport import discovery
-from n6link.transport.url import Stream, open_stream
+from n6link.transport.url import open_stream
 from n6link.version import __version__
 
 NOT_OPEN: Final = "this N6Device is not open; use it in a `with` block (`async with` in async code), or call its open()"
@@ -66,6 +69,7 @@ class Connection:
     Args:
         url: as for :class:`n6link.N6Device`, like the other arguments.
         networks_changed: called at opening, and when the device has other networks than before.
+        recorder: records the bytes on the line and the states of the device.
 
     Attributes:
         state: state of the device.
@@ -75,6 +79,7 @@ class Connection:
         clock: converts times of the device to ``time.monotonic()``.
         listeners: subscriptions to statistics, log lines and changes of the state.
         vitals: times and counts for :attr:`health`.
+        journal: passes events to the recorder.
     """
 
     def __init__(
@@ -86,6 +91,7 @@ class Connection:
         reconnect: float = 0.0,
         heartbeat: float = 1.0,
         networks_changed: Callable[[], None] = lambda: None,
+        recorder: Recorder | None = None,
     ) -> None:
         self.state = State.CLOSED
         self.url = url or ""
@@ -94,6 +100,7 @@ class Connection:
         self.rejected: Mapping[str, str] = {}
         self.listeners = Listeners()
         self.vitals = Vitals(heartbeat)
+        self.journal = Journal(recorder)
         self._pages = StatsPages(1)
         self._repeats = Repeats()
         self._wanted = url
@@ -129,6 +136,7 @@ class Connection:
         self.vitals = Vitals(self.vitals.heartbeat)
         self._change(State.OPENING)
         try:
+            await self.journal.open()
             stream = await open_stream(self._wanted)
             self.url, self._stable_url, self._card_files = stream.url, stream.stable_url, stream.card_files
             channel = Channel(name=self.url, timeout=self._timeout, notify=self._notice, survives=self._reconnect > 0)
@@ -142,8 +150,10 @@ class Connection:
                 with anyio.CancelScope(shield=True):
                     await stream.aclose()
                 raise
-            await channel.attach(stream)
-            await self._read_device(channel, await channel.greet(HOST))
+            await channel.attach(self.journal.tap(stream))
+            opened = await channel.greet(HOST)
+            self.journal.greeted(opened)
+            await self._read_device(channel, opened)
             await discovery.confirm(stream.port, stream.expected, self.info.unique_id)
             channel.check()
             channel.tasks.start_soon(self._supervise, channel)
@@ -167,6 +177,7 @@ class Connection:
             await self._channel.aclose()
         for said in self._repeats.rest():
             _logger.info("%s: %s", self.url, said)
+        await self.journal.aclose()
 
     async def restart(self) -> None:
         """Restarts the device and waits until it is connected again; calls in progress fail with DeviceRebooted.
@@ -266,14 +277,15 @@ class Connection:
         other = [f"serial:{known}"] if known and self._stable_url.startswith("serial:") else []
         return list(dict.fromkeys([self._stable_url, self.url, *other]))
 
-    async def _connect(self, url: str) -> Stream:
+    async def _connect(self, url: str) -> ByteStream:
         stream = await open_stream(url)
         self._card_files = stream.card_files
-        return stream
+        return self.journal.tap(stream)
 
     async def _resume(self, channel: Channel, restarting: bool, patience: float) -> tuple[bool, tuple[str, ...]]:
         """Continues the dialogue; returns whether the device was restarted, and the names of changed networks."""
         opened = await channel.greet(HOST, resume=True, patience=patience)
+        self.journal.greeted(opened)
         changed: tuple[str, ...] = ()
         rebooted = opened.hello.boot_nonce != self._boot
         if rebooted:
@@ -315,7 +327,9 @@ class Connection:
         self.state = state
         self._settled.set()
         self._settled = anyio.Event()
-        self.listeners.change(StateChange(ambient.monotonic(), state, reason, **more))
+        change = StateChange(ambient.monotonic(), state, reason, **more)
+        self.journal.changed(change)
+        self.listeners.change(change)
 
     # ---- requests
 
@@ -398,11 +412,13 @@ class Connection:
             N6Timeout: no answer.
             TransportError: the device was lost.
         """
-        return (await (await self.usable()).ask(kind, body, timeout=timeout)).payload
+        with self.journal.watching(kind.name):
+            return (await (await self.usable()).ask(kind, body, timeout=timeout)).payload
 
     async def ping(self) -> tuple[float, int, float]:
         """A round trip, for the clock: host time of sending, ticks of the device, host time of the answer."""
-        return _trip(await (await self.usable()).ask(MessageType.PING))
+        with self.journal.watching("PING"):
+            return _trip(await (await self.usable()).ask(MessageType.PING))
 
     async def set_log_level(self, level: int) -> None:
         """Sets the minimum level of the device's log lines, also for the time after a reconnection."""
@@ -415,6 +431,10 @@ class Connection:
         Raises:
             N6Error: see :meth:`n6link.Network.run`.
         """
+        with self.journal.watching("inference"):
+            return await self._infer(job)
+
+    async def _infer(self, job: Job) -> Outcome:
         channel = await self.usable()
         if self.clock.claim(ambient.monotonic()):
             channel.tasks.start_soon(self._compare_in_background)
@@ -491,7 +511,9 @@ class Connection:
 
     async def _compare_clocks(self, channel: Channel) -> None:
         trips = [_trip((await channel.ask_now([(MessageType.PING, b"")]))[0]) for _ in range(PINGS)]
-        self.clock.add(*min(trips, key=lambda trip: trip[2] - trip[0]))
+        best = min(trips, key=lambda trip: trip[2] - trip[0])
+        self.clock.add(*best)
+        self.journal.compared(self.clock, best[2])
 
 
 def _numbers(networks: Sequence[NetworkInfo]) -> list[tuple[str, int, int]]:

@@ -11,11 +11,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeVar
 
 import anyio
+from anyio.abc import ByteStream
 
 from n6link import ambient
 from n6link.errors import N6Error, N6Timeout, TransportError, VersionMismatch, WrongDevice
 from n6link.session.channel import Channel
-from n6link.transport.url import Stream
 
 T = TypeVar("T")
 
@@ -31,7 +31,7 @@ async def bring_back(
     channel: Channel,
     *,
     urls: Callable[[], Sequence[str]],
-    connect: Callable[[str], Awaitable[Stream]],
+    connect: Callable[[str], Awaitable[ByteStream]],
     resume: Callable[[float], Awaitable[T]],
     bound: float,
 ) -> T:
@@ -76,7 +76,7 @@ async def bring_back(
     raise kind(f"{channel.name} was not connected again within {bound:g} s: {last}") from last
 
 
-async def _within(seconds: float, url: str, connect: Callable[[str], Awaitable[Stream]]) -> Stream:
+async def _within(seconds: float, url: str, connect: Callable[[str], Awaitable[ByteStream]]) -> ByteStream:
     with anyio.move_on_after(seconds):
         return await connect(url)
     raise N6Timeout(f"{url} could not be opened within {seconds:g} s")
