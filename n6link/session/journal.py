@@ -1,4 +1,4 @@
-"""What a connection tells the flight recorder, if there is one."""
+"""Reports events of a connection to the flight recorder, if there is one."""
 
 from __future__ import annotations
 
