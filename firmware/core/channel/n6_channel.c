@@ -4,7 +4,7 @@
 #include <string.h>
 
 enum {
-    /* A log line is sent only if so much of the queue stays free: it never costs an answer. */
+    /* Minimum free bytes of the queue after a log line: log lines never prevent an answer. */
     LOG_RESERVE = N6_LINK_FRAME_MAX,
 };
 

@@ -1,9 +1,10 @@
 /*
- * n6_channel.h - what every part of the server uses: the configuration, the clock, the session, and
- * the ways to answer the host. The lowest part of the server: it knows no other.
+ * n6_channel.h - used by all parts of the server: configuration, clock, session, and functions to
+ * answer the host. It is the lowest part and does not use the others.
  *
- * Answers go into the send queue of the link, which has room for the largest one before a request is
- * handed over (n6_link.h). Each request gets one of n6_reply(), n6_end_reply(), n6_refuse(), n6_error().
+ * Answers are written to the send queue of the link. Before a request is delivered, the queue has
+ * room for the largest answer (n6_link.h). Each request is answered by exactly one of n6_reply(),
+ * n6_end_reply(), n6_refuse(), n6_error().
  */
 #ifndef N6_CHANNEL_H
 #define N6_CHANNEL_H
@@ -16,25 +17,27 @@
 extern "C" {
 #endif
 
-/* Index of no job, no buffer. */
+/* Index: no job, no buffer. */
 enum {
     N6_NONE = 0xff,
 };
 
 /*
- * A control frame of the host. What a struct of an older minor lacks is 0 in body. What follows the
- * struct (records, bytes, fields) is at payload + head.
+ * A control frame from the host. Fields that an older minor does not have are 0 in body. The data
+ * after the struct (records, bytes, fields) start at payload + head.
  */
 typedef struct {
     uint32_t id;
     uint8_t type;           /* n6_message_type_t */
-    uint16_t length;        /* of the payload */
-    uint16_t head;          /* bytes of the struct, as the host knows it */
+    uint16_t length;        /* size of payload */
+    uint16_t head;          /* size of the struct in the host's version */
     const uint8_t *payload; /* not aligned */
-    const void *body;       /* the struct, aligned and whole */
+    const void *body;       /* complete struct, aligned */
 } n6_request_t;
 
-/* Counted by the parts, sent by STATS in this order; the last one apart. */
+/*
+ * Counters of the parts, in the order in which STATS sends them; refused is sent at another place.
+ */
 typedef struct {
     uint32_t naks_sent;     /* n6_upload.c */
     uint32_t naks_received; /* n6_result.c */
@@ -43,36 +46,38 @@ typedef struct {
     uint32_t refused;       /* chunks that were dropped: n6_upload.c */
 } n6_counts_t;
 
-/* What a HELLO agreed on. */
+/* Parameters of the session, from HELLO. */
 typedef struct {
-    bool known;         /* there is one; it may be resumed when the line was lost */
-    bool open;          /* requests are served, and events sent */
-    bool resumed;       /* the last HELLO has continued it */
+    bool known;         /* a session exists; it can be resumed after the line was lost */
+    bool open;          /* requests are executed and events are sent */
+    bool resumed;       /* the last HELLO has resumed it */
     uint8_t role;       /* n6_role_t */
-    uint8_t log_level;  /* least severe level that is sent */
+    uint8_t log_level;  /* minimum level of log events */
     uint16_t chunk;     /* bytes of a chunk, in both directions */
-    uint64_t nonce;     /* of the last HELLO: its name */
+    uint64_t nonce;     /* nonce of the last HELLO */
     uint64_t opened_at; /* device time */
-    char host[48];      /* as the host names itself, ended with a zero */
+    char host[48];      /* name of the host, zero-terminated */
 } n6_session_t;
 
 /*
- * Parts read config and session, increment their counts, and build frames in link by its functions.
- * The rest is n6_channel.c's own.
+ * Parts read config and session, increment their counters, and build frames in link with its
+ * functions. All other members are used only by n6_channel.c.
  */
 typedef struct {
     n6_config_t config;
-    n6_session_t session; /* changed by n6_session.c */
+    n6_session_t session; /* changed only by n6_session.c */
     n6_counts_t counts;
-    uint32_t log_dropped; /* lines, since start-up */
+    uint32_t log_dropped; /* number of lines, since start-up */
     n6_link_t link;
 } n6_channel_t;
 
-/* calls are what the link does with received frames. */
+/* calls: functions that the link calls for received frames. */
 void n6_channel_init(n6_channel_t *channel, const n6_config_t *config,
                      const n6_link_calls_t *calls);
 
-/* The line was lost: drops half-received frames and unsent bytes. The session can be resumed. */
+/*
+ * The line was lost: drops incomplete received frames and unsent bytes. The session can be resumed.
+ */
 static inline void n6_channel_close(n6_channel_t *channel)
 {
     n6_link_clear(&channel->link);
@@ -81,7 +86,7 @@ static inline void n6_channel_close(n6_channel_t *channel)
 
 /* ---- numbers ---- */
 
-/* a comes after b, modulo 2^32: ids, positions and credits may wrap. */
+/* a is after b, modulo 2^32: ids, positions and credits may wrap. */
 static inline bool n6_newer(uint32_t a, uint32_t b)
 {
     return (int32_t)(a - b) > 0;
@@ -90,10 +95,10 @@ static inline bool n6_newer(uint32_t a, uint32_t b)
 /* Device time in ticks. */
 uint64_t n6_now(const n6_channel_t *channel);
 
-/* A duration in ticks: count units, of which one second has per_second. */
+/* Converts a duration to ticks: count units, per_second of them in one second. */
 uint64_t n6_ticks(const n6_channel_t *channel, uint32_t count, uint32_t per_second);
 
-/* The network with this index, which has been checked. */
+/* The network with this index. The index must be valid. */
 static inline const n6_network_t *n6_network(const n6_channel_t *channel, uint32_t index)
 {
     return &channel->config.npu->network[index];
@@ -101,32 +106,37 @@ static inline const n6_network_t *n6_network(const n6_channel_t *channel, uint32
 
 /* ---- answers ---- */
 
-/* The reply to a request. */
+/* Sends the reply to a request. */
 void n6_reply(n6_channel_t *channel, const n6_request_t *request, const void *payload, size_t size);
 
-/* The same after n6_link_begin(), with a payload that was built in place. */
+/* Sends the reply whose payload was built in place after n6_link_begin(). */
 void n6_end_reply(n6_channel_t *channel, const n6_request_t *request, size_t size);
 
 /*
- * The ERROR for a request: value is that of the refused field, or the payload's length if none is to
- * blame. at is where the field's struct is in the payload: 0, or the offset of a record.
+ * Sends the ERROR for a request. value is the value of the refused field, or the length of the
+ * payload if no field is wrong. at is the offset in the payload of the struct with the field: 0, or
+ * the offset of a record.
  */
 void n6_refuse(n6_channel_t *channel, const n6_request_t *request, n6_mistake_t mistake, size_t at);
 
-/* The same with another value, or for a request whose frame has gone: by its id and type. */
+/*
+ * The same with another value, or for a request whose frame is not stored any more: with its id and
+ * type.
+ */
 void n6_error(n6_channel_t *channel, uint32_t id, uint8_t type, n6_mistake_t mistake,
               uint32_t value);
 
-/* A frame that is not a reply: CREDIT, NAK. */
+/* Sends a frame that is not a reply: CREDIT, NAK. */
 void n6_event(n6_channel_t *channel, uint8_t type, uint32_t id, const void *payload, size_t size);
 
 /*
- * A LOG event with the text as it is (no formatting), if the session is open and level
- * (n6_log_level_t) severe enough. Dropped and counted when an answer could want its room.
+ * Sends a LOG event, if the session is open and level (n6_log_level_t) is not below the session's
+ * level. text is not a format string. The event is dropped and counted if an answer might require
+ * its room in the queue.
  */
 void n6_log(n6_channel_t *channel, uint8_t level, const char *text);
 
-/* LOG_LEVEL: the least severe level from now on. */
+/* LOG_LEVEL: sets the minimum level. */
 void n6_log_level(n6_channel_t *channel, const n6_request_t *request);
 
 #ifdef __cplusplus

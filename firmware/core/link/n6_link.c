@@ -71,7 +71,7 @@ static bool permitted(const n6_link_t *link, const n6_frame_header_t *header)
     return header->length > HEADER && header->length <= HEADER + link->chunk_size;
 }
 
-/* Skips to the next good FrameHeader. false = more bytes are needed. */
+/* Skips to the next good FrameHeader. false = more bytes are required. */
 static bool find_header(n6_link_t *link, n6_frame_header_t *header)
 {
     while (held(link) > 0) {
@@ -259,7 +259,7 @@ void n6_link_give_up(n6_link_t *link)
 
 /* ---- sending ---- */
 
-/* Where a frame can be put: at the tail, or at the begin of the memory when that has been sent. */
+/* Start of a frame: the tail, or the start of the memory if that part was sent. */
 static bool find_room(const n6_link_t *link, size_t frame, uint32_t *at)
 {
     if (link->tx_tail < link->tx_head) {

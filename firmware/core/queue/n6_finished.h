@@ -1,6 +1,6 @@
 /*
- * n6_finished.h - the keys of inferences that have ended, and how: what has run under a key never
- * runs again under it (protocol.md section 6). The last FINISHED_KEYS are remembered.
+ * n6_finished.h - keys of finished inferences, and how they ended: an inference with the same key
+ * is never executed again (protocol.md section 6). The last FINISHED_KEYS are stored.
  */
 #ifndef N6_FINISHED_H
 #define N6_FINISHED_H
@@ -13,13 +13,13 @@ extern "C" {
 
 typedef struct {
     uint64_t key;
-    uint32_t body;   /* CRC-32 of what the key is bound to */
-    uint32_t value;  /* that of its ERROR */
-    uint8_t mistake; /* n6_mistake_t: why it failed; NONE = it ended well */
+    uint32_t body;   /* CRC-32 of the body that the key is bound to */
+    uint32_t value;  /* value of its ERROR */
+    uint8_t mistake; /* n6_mistake_t: the reason of its failure; NONE = success */
 } n6_end_t;
 
 typedef struct {
-    uint32_t count; /* counts up: where the next one is put */
+    uint32_t count; /* number of the next entry, increases */
     n6_end_t end[N6_LIMIT_FINISHED_KEYS];
 } n6_finished_t;
 
@@ -28,7 +28,7 @@ static inline void n6_finished_add(n6_finished_t *finished, n6_end_t end)
     finished->end[finished->count++ % N6_LIMIT_FINISHED_KEYS] = end;
 }
 
-/* NULL = not remembered. */
+/* NULL = not stored. */
 static inline const n6_end_t *n6_finished_find(const n6_finished_t *finished, uint64_t key)
 {
     for (uint32_t i = 0; i < finished->count && i < N6_LIMIT_FINISHED_KEYS; i++) {

@@ -41,16 +41,16 @@ static void remove_job(n6_queue_t *queue, uint32_t index)
     }
 }
 
-/* ---- jobs that end ---- */
+/* ---- ends of jobs ---- */
 
-/* A job that is not on the NPU leaves the queue without an answer. */
+/* Removes a job that is not on the NPU, without an answer. */
 static void drop_job(n6_queue_t *queue, uint32_t index, n6_mistake_t why)
 {
     n6_runs_fail(queue->runs, queue->job[index].run.network, n6_mistake(why)->status);
     remove_job(queue, index);
 }
 
-/* What has run, or was ended on purpose, does not run under the same key again. */
+/* Stores the key of a job that has run, or was ended on purpose: it is not executed again. */
 static bool is_final(const n6_job_t *job, n6_mistake_t why)
 {
     return job->state == N6_INFER_STATE_RUNNING || why == N6_MISTAKE_CANCELLED ||
@@ -62,7 +62,7 @@ static void remember(n6_queue_t *queue, const n6_run_t *run, n6_mistake_t why, u
     n6_finished_add(&queue->finished, (n6_end_t){run->key, run->body, value, (uint8_t)why});
 }
 
-/* It leaves with an ERROR. */
+/* Removes a job with an ERROR. */
 static void refuse_job(n6_queue_t *queue, uint32_t index, n6_mistake_t why, uint32_t value)
 {
     const n6_job_t *job = &queue->job[index];
@@ -77,7 +77,7 @@ static void refuse_job(n6_queue_t *queue, uint32_t index, n6_mistake_t why, uint
     }
 }
 
-/* The running job leaves the NPU, for good or bad. true = its input has been overwritten. */
+/* The running job leaves the NPU. true = its input was overwritten. */
 static bool free_npu(n6_queue_t *queue)
 {
     const n6_job_t *job = &queue->job[queue->running];
@@ -92,7 +92,7 @@ static bool free_npu(n6_queue_t *queue)
     return true;
 }
 
-/* The running job is stopped; a runtime that has failed has stopped by itself. As free_npu(). */
+/* Stops the running job; a runtime that has failed is already stopped. Returns as free_npu(). */
 static bool stop(n6_queue_t *queue, n6_mistake_t why)
 {
     const n6_npu_t *npu = queue->channel->config.npu;
@@ -104,7 +104,10 @@ static bool stop(n6_queue_t *queue, n6_mistake_t why)
     return free_npu(queue);
 }
 
-/* Any job: the one on the NPU takes those with it that wanted the same, now overwritten, input. */
+/*
+ * Ends any job. If it was on the NPU and its input is now overwritten, jobs with the same input end
+ * too.
+ */
 static void fail(n6_queue_t *queue, uint32_t index, n6_mistake_t why, uint32_t value)
 {
     const uint32_t slot = queue->job[index].slot;
@@ -144,7 +147,7 @@ uint32_t n6_queue_free_bytes(const n6_queue_t *queue)
     return bytes;
 }
 
-/* What is wrong with a committed upload as the input of an inference. */
+/* Checks a committed upload as the input of an inference. */
 static n6_mistake_t check_input(const n6_slot_t *input, uint16_t network, uint32_t digest)
 {
     if (input->network != network) {
@@ -196,7 +199,7 @@ static void answer(n6_queue_t *queue, const n6_request_t *request, uint8_t state
     n6_reply(queue->channel, request, &reply, sizeof reply);
 }
 
-/* Reads the Return records, which may be longer than they are known here. */
+/* Reads the Return records, which may be longer than in this version. */
 static n6_mistake_t read_returns(const n6_request_t *request, n6_return_t *what)
 {
     const n6_infer_t *infer = request->body;
@@ -222,7 +225,7 @@ static n6_mistake_t read_returns(const n6_request_t *request, n6_return_t *what)
     return N6_MISTAKE_NONE;
 }
 
-/* CRC-32 of what a key is bound to. */
+/* CRC-32 of the body that a key is bound to. */
 static uint32_t body_of(const n6_channel_t *channel, const n6_infer_t *infer,
                         const n6_return_t *what)
 {
@@ -238,7 +241,7 @@ static bool is_full(const n6_queue_t *queue, uint32_t returns)
            first_return(queue, queue->jobs) + returns > N6_SERVER_MAX_RETURNS;
 }
 
-/* The state in which a job with this input begins, or what is wrong with it. */
+/* Initial state of a job with this input, or the reason to refuse it. */
 static n6_mistake_t find_input(const n6_slots_t *slots, const n6_infer_t *infer, uint8_t *state)
 {
     const n6_slot_t *slot = n6_slot(slots, infer->slot);
@@ -266,7 +269,9 @@ static n6_mistake_t find_input(const n6_slots_t *slots, const n6_infer_t *infer,
     }
 }
 
-/* A new INFER, in the order of protocol.md section 6. at is where a refused Return record is. */
+/*
+ * A new INFER, in the order of protocol.md section 6. at is the offset of a refused Return record.
+ */
 static n6_mistake_t check_infer(const n6_queue_t *queue, const n6_request_t *request,
                                 const n6_return_t *what, uint8_t *state, size_t *at)
 {
@@ -297,7 +302,7 @@ static n6_mistake_t check_infer(const n6_queue_t *queue, const n6_request_t *req
     return find_input(queue->slots, infer, state);
 }
 
-/* Its Return records are in their place already. */
+/* Its Return records are already in place. */
 static void add_job(n6_queue_t *queue, const n6_request_t *request, uint32_t body, uint8_t state)
 {
     const n6_infer_t *infer = request->body;
@@ -334,8 +339,8 @@ static uint32_t find_key(const n6_queue_t *queue, uint64_t key)
 }
 
 /*
- * An INFER with a key that is known: its result or its job takes the new id; a result that is gone
- * stays gone, and a failure is told again. false = a new key.
+ * An INFER with a known key: its result or job gets the new id. If the result was removed, or the
+ * job has failed, the same ERROR is sent again. false = the key is new.
  */
 static bool repeat(n6_queue_t *queue, const n6_request_t *request, uint64_t key, uint32_t body)
 {
@@ -396,7 +401,7 @@ void n6_queue_infer(n6_queue_t *queue, const n6_request_t *request)
     }
 }
 
-/* ---- departure ---- */
+/* ---- ends by time ---- */
 
 void n6_queue_cancel(n6_queue_t *queue, const n6_request_t *request)
 {
@@ -418,7 +423,7 @@ void n6_queue_cancel(n6_queue_t *queue, const n6_request_t *request)
 
 void n6_queue_clear(n6_queue_t *queue)
 {
-    while (queue->jobs > 0) { /* the running one last: others may want its input */
+    while (queue->jobs > 0) { /* the running job last: other jobs may use its input */
         fail(queue, queue->running == 0 ? queue->jobs - 1u : 0, N6_MISTAKE_CANCELLED, 0);
     }
 }
@@ -433,7 +438,7 @@ void n6_queue_forget(n6_queue_t *queue)
     }
 }
 
-/* When its time to live ends. */
+/* End of its time to live. */
 static uint64_t deadline_of(const n6_job_t *job)
 {
     return job->state != N6_INFER_STATE_RUNNING || (job->run.flags & N6_INFER_FLAG_ABORT_LATE)
@@ -441,7 +446,7 @@ static uint64_t deadline_of(const n6_job_t *job)
                : UINT64_MAX;
 }
 
-/* When a job whose upload makes no progress has waited for too long. */
+/* Time at which a job has waited too long for an upload without progress. */
 static uint64_t starves_at(const n6_queue_t *queue, const n6_job_t *job)
 {
     const n6_slot_t *slot = n6_slot(queue->slots, job->slot);
@@ -459,7 +464,7 @@ static uint64_t starves_at(const n6_queue_t *queue, const n6_job_t *job)
 void n6_queue_expire(n6_queue_t *queue, uint64_t now)
 {
     for (uint32_t i = queue->jobs; i-- > 0;) {
-        if (i >= queue->jobs) { /* others have gone with the last one */
+        if (i >= queue->jobs) { /* the last one may have ended others too */
             continue;
         }
         const n6_job_t *job = &queue->job[i];
@@ -487,7 +492,7 @@ uint64_t n6_queue_deadline(const n6_queue_t *queue)
 
 /* ---- NPU ---- */
 
-/* Larger priority; then the network that was started longest ago; then the older one. */
+/* Larger priority; then the network that was started longest ago; then the older job. */
 static bool goes_first(const n6_queue_t *queue, const n6_job_t *job, const n6_job_t *than)
 {
     if (job->priority != than->priority) {
@@ -515,7 +520,7 @@ static uint32_t code_of(int failure)
     return 0u - (uint32_t)failure;
 }
 
-/* false = there is nothing to run, or no buffer for its result. */
+/* false = there is no job to run, or no buffer for its result. */
 static bool start(n6_queue_t *queue, uint64_t now)
 {
     const n6_config_t *config = &queue->channel->config;

@@ -1,5 +1,5 @@
 /*
- * n6_slots.h - what each input slot holds (protocol.md section 4).
+ * n6_slots.h - states of the input slots (protocol.md section 4).
  *
  *     state        event                                                     next
  *     any          newer upload, slot not in use                             FILLING
@@ -8,7 +8,7 @@
  *     COMMITTED    a run has overwritten it (Feature CONSUMES_INPUT)         CONSUMED
  *     FILLING      the session is resumed                                    EMPTY, without an id
  *
- * Uploads fill slots and inferences read them; both change a slot by the functions below alone.
+ * Uploads fill slots and inferences read them. Both change a slot only with the functions below.
  */
 #ifndef N6_SLOTS_H
 #define N6_SLOTS_H
@@ -22,20 +22,20 @@ extern "C" {
 #endif
 
 typedef enum {
-    N6_SLOT_EMPTY = 0, /* nothing, or an upload that was refused at its COMMIT */
+    N6_SLOT_EMPTY = 0, /* no upload, or an upload that was refused at its COMMIT */
     N6_SLOT_FILLING = 1,
     N6_SLOT_COMMITTED = 2,
     N6_SLOT_CONSUMED = 3, /* committed, and overwritten by its run */
 } n6_slot_state_t;
 
-/* To be read by other parts. */
+/* Other parts may read the members. */
 typedef struct {
-    uint64_t touched_at;   /* device time: DATA or COMMIT of its upload came last */
-    uint64_t committed_at; /* device time */
+    uint64_t touched_at;   /* device time of the last DATA or COMMIT of its upload */
+    uint64_t committed_at; /* device time of the COMMIT */
     uint32_t upload;       /* id of the newest upload; 0 = none in this session */
-    uint32_t refused;      /* id of the last upload whose COMMIT was refused */
-    uint32_t digest;       /* of a committed upload */
-    uint16_t network;      /* of a committed upload */
+    uint32_t refused;      /* id of the last upload with a refused COMMIT */
+    uint32_t digest;       /* network of a committed upload */
+    uint16_t network;      /* digest of a committed upload */
     uint8_t state;         /* n6_slot_state_t */
 } n6_slot_t;
 
@@ -43,13 +43,16 @@ typedef struct {
     n6_slot_t slot[N6_SERVER_MAX_SLOTS];
 } n6_slots_t;
 
-/* A new session: upload ids begin again. */
+/* A new session: upload ids start again. */
 static inline void n6_slots_forget(n6_slots_t *slots)
 {
     memset(slots, 0, sizeof *slots);
 }
 
-/* The session is resumed: what was not committed is sent again, maybe under the same id. */
+/*
+ * The session is resumed: uploads that were not committed are sent again, possibly with the same
+ * id.
+ */
 static inline void n6_slots_resume(n6_slots_t *slots)
 {
     for (uint32_t i = 0; i < N6_SERVER_MAX_SLOTS; i++) {
@@ -64,14 +67,14 @@ static inline const n6_slot_t *n6_slot(const n6_slots_t *slots, uint32_t index)
     return &slots->slot[index];
 }
 
-/* The upload is newer than what the slot holds. */
+/* The upload is newer than that of the slot. */
 static inline bool n6_slot_is_older(const n6_slots_t *slots, uint32_t index, uint32_t upload)
 {
     const n6_slot_t *slot = &slots->slot[index];
     return slot->upload == 0 || n6_newer(upload, slot->upload);
 }
 
-/* An upload begins, or begins again after a bad digest. */
+/* An upload starts, or starts again after a bad digest. */
 static inline void n6_slot_fill(n6_slots_t *slots, uint32_t index, uint32_t upload)
 {
     slots->slot[index].upload = upload;
@@ -79,13 +82,13 @@ static inline void n6_slot_fill(n6_slots_t *slots, uint32_t index, uint32_t uplo
     slots->slot[index].state = N6_SLOT_FILLING;
 }
 
-/* DATA or COMMIT of its upload has come. */
+/* DATA or COMMIT of its upload has arrived. */
 static inline void n6_slot_touch(n6_slots_t *slots, uint32_t index, uint64_t now)
 {
     slots->slot[index].touched_at = now;
 }
 
-/* It is complete. */
+/* The upload is complete. */
 static inline void n6_slot_commit(n6_slots_t *slots, uint32_t index, uint16_t network,
                                   uint32_t digest, uint64_t now)
 {
@@ -97,19 +100,19 @@ static inline void n6_slot_commit(n6_slots_t *slots, uint32_t index, uint16_t ne
     slot->state = N6_SLOT_COMMITTED;
 }
 
-/* Its COMMIT was refused for good. */
+/* Its COMMIT was refused, and the upload is removed. */
 static inline void n6_slot_empty(n6_slots_t *slots, uint32_t index)
 {
     slots->slot[index].state = N6_SLOT_EMPTY;
 }
 
-/* A COMMIT was refused: who names its upload from now on waits in vain, unless it is sent again. */
+/* A COMMIT was refused: INFERs with this upload are refused until it is sent again. */
 static inline void n6_slot_refuse(n6_slots_t *slots, uint32_t index, uint32_t upload)
 {
     slots->slot[index].refused = upload;
 }
 
-/* A run has overwritten it. */
+/* A run has overwritten the input. */
 static inline void n6_slot_consume(n6_slots_t *slots, uint32_t index)
 {
     slots->slot[index].state = N6_SLOT_CONSUMED;

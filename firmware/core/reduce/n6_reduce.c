@@ -1,7 +1,8 @@
 /*
- * Two kernels read tensors: raise() compares a row of ARGMAX, scan() looks for the next value that is large enough. Each is
- * written once, for a type that is constant where it is inlined, and compiled for each type. n6_reduce_mve.h does most of
- * their work where there is a vector unit, and gives the same bytes.
+ * Two kernels read tensors: raise() compares a row of ARGMAX, scan() searches the next value that
+ * is large enough. Each is written once, with the element type as an argument that is constant
+ * after inlining, and compiled for each type. With a vector unit n6_reduce_mve.h does most of their
+ * work, with the same results byte for byte.
  */
 #include "n6_reduce.h"
 
@@ -25,7 +26,7 @@ static uint32_t element_size(uint8_t dtype)
         return 1;
     case N6_DTYPE_INT16:
         return 2;
-    default: /* FLOAT32; no others are reduced */
+    default: /* FLOAT32; other types are not reduced */
         return 4;
     }
 }
@@ -84,7 +85,7 @@ INLINE void raise_peak(uint8_t *at, n6_peak_t peak)
     }
 }
 
-/* One row of ARGMAX: peaks hold keys, until all rows have been seen. */
+/* One row of ARGMAX: peaks contain keys until all rows are processed. */
 INLINE void raise(uint8_t dtype, const uint8_t *data, uint32_t at, uint32_t row, uint32_t channels,
                   uint8_t *peaks)
 {
@@ -93,7 +94,10 @@ INLINE void raise(uint8_t dtype, const uint8_t *data, uint32_t at, uint32_t row,
     }
 }
 
-/* The first of the elements first, first + step, ... whose key is at least limit; end or more = none. */
+/*
+ * The first of the elements first, first + step, ... whose key is at least limit; end or more =
+ * none.
+ */
 INLINE uint32_t scan(uint8_t dtype, const uint8_t *data, uint32_t first, uint32_t end,
                      uint32_t step, int32_t limit)
 {
@@ -108,7 +112,7 @@ INLINE uint32_t scan(uint8_t dtype, const uint8_t *data, uint32_t first, uint32_
 #include "n6_reduce_mve.h"
 #endif
 
-/* Calls a kernel with a type that is constant. */
+/* Calls a kernel with a constant type. */
 #define FOR_TYPE(dtype, kernel, ...)                                                               \
     ((dtype) == N6_DTYPE_INT8    ? kernel(N6_DTYPE_INT8, __VA_ARGS__)                              \
      : (dtype) == N6_DTYPE_UINT8 ? kernel(N6_DTYPE_UINT8, __VA_ARGS__)                             \
@@ -146,7 +150,7 @@ INLINE void store_peak(uint8_t *out, uint32_t index, n6_peak_t peak)
     memcpy(out + (size_t)index * sizeof peak, &peak, sizeof peak);
 }
 
-/* Keys become values: element peak.index * step + i * shift. */
+/* Converts keys to values: element peak.index * step + i * shift. */
 static void settle(uint8_t dtype, const uint8_t *data, uint32_t peaks, uint32_t step,
                    uint32_t shift, uint8_t *out)
 {
@@ -195,7 +199,7 @@ static void topk(uint8_t dtype, const uint8_t *row, uint32_t length, uint32_t k,
     settle(dtype, row, have, 1, 0, out);
 }
 
-/* Rows are laid out as [rows, channels], or channel-major [channels, rows]. */
+/* Layout of the rows: [rows, channels], or channel-major [channels, rows]. */
 static int32_t select(const n6_tensor_t *tensor, const n6_return_t *what, const uint8_t *data,
                       uint8_t *out, uint32_t room, uint32_t *count)
 {
@@ -237,7 +241,7 @@ static bool is_threshold(uint8_t reduction)
     return reduction == N6_REDUCTION_THRESHOLD || reduction == N6_REDUCTION_THRESHOLD_COLUMNS;
 }
 
-/* [offset, offset + length) of so many; length 0 = to the end. */
+/* The range [offset, offset + length) of count bytes; length 0 = to the end. */
 static n6_mistake_t check_range(const n6_return_t *what, uint32_t total)
 {
     if (what->offset >= total) {
@@ -246,7 +250,7 @@ static n6_mistake_t check_range(const n6_return_t *what, uint32_t total)
     return what->length <= total - what->offset ? N6_MISTAKE_NONE : N6_MISTAKE_LENGTH;
 }
 
-/* The size of the axis that channels counts; 0 = the tensor has none. */
+/* Size of the axis that channels counts; 0 = the tensor does not have one. */
 static uint32_t axis_of(const n6_tensor_t *tensor, uint8_t reduction)
 {
     uint32_t last = tensor->ndim;

@@ -1,10 +1,10 @@
 /*
- * n6_reduce_mve.h - the bulk of n6_reduce.c's work in Helium (MVE): whole vectors of 16 bytes. What
- * is left, and data that are not at a multiple of their element's size, is done by the scalar
- * kernels. Only n6_reduce.c includes this, where the compiler knows the instructions.
+ * n6_reduce_mve.h - most of n6_reduce.c's work in Helium (MVE): whole vectors of 16 bytes. The
+ * scalar kernels process the remaining elements, and data that are not aligned to the element's
+ * size. Only n6_reduce.c includes this file, if the compiler supports the instructions.
  *
- * Vectors hold keys (n6_reduce.h says what a key is) in lanes of the element's width, and every
- * comparison is that of the scalar kernels, so that each byte of the answer is the same.
+ * Vectors contain keys (see n6_reduce.h) in lanes of the element's width. Every comparison is the
+ * same as in the scalar kernels, so that the results are equal byte for byte.
  */
 #ifndef N6_REDUCE_MVE_H
 #define N6_REDUCE_MVE_H
@@ -31,8 +31,9 @@ INLINE int32x4_t load_float_keys(const int32_t *at)
  * For one type of element:
  *
  * largest_T   the largest key of a vector.
- * best_T      raises the peaks of all channels by rows that begin at data, at most BLOCK of them,
- *             whose numbers begin at first. It reads whole vectors, beyond the channels of a row.
+ * best_T      updates the peaks of all channels with the rows from data on, at most BLOCK of them;
+ *             the number of the first row is first. It reads whole vectors, beyond the channels of
+ *             a row.
  */
 #define KERNELS(T, element, vector, rows_vector, row_type, row_suffix, load, greater, lowest)      \
     INLINE int32_t largest_##T(const uint8_t *data)                                                \
@@ -79,7 +80,7 @@ INLINE int32_t mve_largest(uint8_t dtype, const uint8_t *data)
                                      : largest_s32(data);
 }
 
-/* Elements first, first + 1, ... without those vectors that hold no key of at least limit. */
+/* Elements first, first + 1, ... without the vectors that have no key of limit or more. */
 INLINE uint32_t mve_skip(uint8_t dtype, const uint8_t *data, uint32_t first, uint32_t end,
                          int32_t limit)
 {
@@ -92,7 +93,10 @@ INLINE uint32_t mve_skip(uint8_t dtype, const uint8_t *data, uint32_t first, uin
     return first;
 }
 
-/* Raises the peaks by all rows from which whole vectors can be read; returns how many these are. */
+/*
+ * Updates the peaks with all rows from which whole vectors can be read. Returns the number of these
+ * rows.
+ */
 INLINE uint32_t mve_argmax(uint8_t dtype, const uint8_t *data, uint32_t elements, uint32_t channels,
                            uint8_t *peaks)
 {

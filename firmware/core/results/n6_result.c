@@ -16,13 +16,13 @@ static uint32_t count_of(const n6_results_t *results)
     return results->channel->config.results;
 }
 
-/* It has a result. */
+/* It contains a result. */
 static bool is_kept(const n6_buffer_t *buffer)
 {
     return buffer->state >= N6_BUFFER_HELD;
 }
 
-/* Free, or cached for longer. */
+/* Free, or cached earlier. */
 static bool is_better(const n6_buffer_t *buffer, const n6_buffer_t *than)
 {
     return than->state == N6_BUFFER_CACHED &&
@@ -145,7 +145,7 @@ typedef struct {
     uint32_t end;
 } stage_t;
 
-/* Goes to the next multiple of four, and zeroes what that skips. false = too few bytes are left. */
+/* Advances to the next multiple of four, and writes zeros. false = not enough bytes left. */
 static bool align(stage_t *stage, uint32_t size)
 {
     while (stage->end % ALIGN != 0) {
@@ -285,8 +285,8 @@ bool n6_result_drop(n6_results_t *results, uint32_t id)
 }
 
 /*
- * When a RELEASE is repeated because its answer was lost, its buffer may have another result by now:
- * there is nothing to refuse.
+ * If the answer to a RELEASE was lost and the RELEASE is repeated, the buffer may already contain
+ * another result: this is not an error.
  */
 void n6_result_release(n6_results_t *results, const n6_request_t *request)
 {

@@ -3,15 +3,15 @@
  *
  *     state     event                                                     next
  *     FREE      a job is started                                          FILLING
- *     CACHED    the same, none is FREE, this one was cached longest ago   FILLING
+ *     CACHED    the same, none is FREE, this one was cached first         FILLING
  *     FILLING   done: RESULT and DATA follow                              HELD
  *     FILLING   fault, CANCEL, time to live, TOO_LARGE                    FREE
  *     HELD      RELEASE, CANCEL, RESET                                    FREE
  *     HELD      a new session                                             CACHED
  *     both      INFER with its key: RESULT and DATA again                 HELD
  *
- * A buffer holds outputs and reductions, then epoch timers; and at its very end the payload of
- * RESULT (meta), ready to be sent again. A buffer of which something is being sent is not used for
+ * A buffer contains outputs and reductions, then epoch timers, and at its end the payload of RESULT
+ * (meta), so that it can be sent again. While data of a buffer are being sent, it is not used for
  * another result.
  */
 #ifndef N6_RESULT_H
@@ -34,11 +34,11 @@ typedef enum {
 
 typedef struct {
     uint8_t state;   /* n6_buffer_state_t */
-    uint16_t meta;   /* bytes of Result and ResultRecords, which end the buffer */
+    uint16_t meta;   /* bytes of Result and ResultRecords, at the end of the buffer */
     uint32_t length; /* bytes of outputs, reductions and timers */
-    uint32_t id;     /* of the INFER; 0 = of an older session */
-    uint32_t stamp;  /* grows: the smallest has been cached longest */
-    uint32_t body;   /* of the run: CRC-32 of what the key is bound to */
+    uint32_t id;     /* id of the INFER; 0 = of an older session */
+    uint32_t stamp;  /* increases: the smallest one was cached first */
+    uint32_t body;   /* CRC-32 of the body that the key of the run is bound to */
     uint64_t key;
 } n6_buffer_t;
 
@@ -46,8 +46,8 @@ typedef struct {
     n6_channel_t *channel;
     n6_sends_t *sends;
     const n6_runs_t *runs;
-    uint32_t stamp;  /* of the result that was cached last */
-    uint8_t filling; /* the buffer that is reserved */
+    uint32_t stamp;  /* order of the result that was cached last */
+    uint8_t filling; /* index of the reserved buffer */
     n6_buffer_t buffer[N6_SERVER_MAX_RESULTS];
 } n6_results_t;
 
@@ -59,49 +59,54 @@ static inline void n6_result_init(n6_results_t *results, n6_channel_t *channel, 
     results->runs = runs;
 }
 
-/* A new session: held results become cached, and answer to their key alone. */
+/* A new session: held results become CACHED, and only their keys find them. */
 void n6_result_forget(n6_results_t *results);
 
-/* RESET: all results are gone. */
+/* RESET: frees all buffers. */
 void n6_result_clear(n6_results_t *results);
 
-/* Bytes of the buffers that a run could fill at once. */
+/* Bytes of the buffers that a run can use immediately. */
 uint32_t n6_result_free_bytes(const n6_results_t *results);
 
 /* ---- for the queue ---- */
 
-/* What is wrong with a Return record for this network. */
+/* Checks a Return record for this network. */
 n6_mistake_t n6_result_check(const n6_network_t *network, const n6_return_t *what);
 
-/* Reserves a buffer for a run that starts, until _abandon() or _finish(). false = all are in use. */
+/*
+ * Reserves a buffer for a run that starts, until _abandon() or _finish(). false = all are in use.
+ */
 bool n6_result_reserve(n6_results_t *results);
 
-/* The run failed. */
+/* The run has failed: frees the reserved buffer. */
 static inline void n6_result_abandon(n6_results_t *results)
 {
     results->buffer[results->filling].state = N6_BUFFER_FREE;
 }
 
 /*
- * The run is done: fills the reserved buffer with what was asked for (run->returns records from
+ * The run is done: fills the reserved buffer with the requested outputs (run->returns records of
  * what), and sends it if the session is open. false = it is too large: the buffer is free again.
  */
 bool n6_result_finish(n6_results_t *results, const n6_run_t *run, const n6_return_t *what,
                       uint64_t ended_at);
 
-/* The buffer that holds the result with this key; N6_NONE = there is none. */
+/* The buffer with the result of this key; N6_NONE = none. */
 uint32_t n6_result_find(const n6_results_t *results, uint64_t key);
 
-/* What its key is bound to. */
+/* CRC-32 of the body that its key is bound to. */
 static inline uint32_t n6_result_body(const n6_results_t *results, uint32_t index)
 {
     return results->buffer[index].body;
 }
 
-/* Sends it (again): RESULT, then its DATA, under the id of an INFER, which holds it from now on. */
+/*
+ * Sends RESULT and its DATA, maybe again, with the id of an INFER; the buffer is now HELD under
+ * this id.
+ */
 void n6_result_send(n6_results_t *results, uint32_t index, uint32_t id);
 
-/* The host has the result of this INFER, or does not want it. false = it is not held. */
+/* The host has the result of this INFER, or does not need it. false = it is not held. */
 bool n6_result_drop(n6_results_t *results, uint32_t id);
 
 /* ---- requests ---- */

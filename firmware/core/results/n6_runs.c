@@ -109,7 +109,7 @@ void n6_runs_fail(n6_runs_t *runs, uint32_t network, uint8_t status)
     case N6_STATUS_TOO_LARGE:
         stats->errors++;
         break;
-    default: /* of the request, not of the network */
+    default: /* status of the request, not of the network */
         break;
     }
 }

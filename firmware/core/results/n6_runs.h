@@ -1,6 +1,6 @@
 /*
- * n6_runs.h - what the runs of each network took, in total and block by block (protocol.md
- * section 8). Times are ticks of the device clock. Records are kept as they are sent.
+ * n6_runs.h - times of the runs of each network, in total and for each block (protocol.md section
+ * 8). Times are ticks of the device clock. Records are stored in the format in which they are sent.
  */
 #ifndef N6_RUNS_H
 #define N6_RUNS_H
@@ -11,17 +11,17 @@
 extern "C" {
 #endif
 
-/* One inference: what was asked for, and when it went through which stage. */
+/* One inference: the requested outputs, and the times of its stages. */
 typedef struct {
-    uint32_t id; /* of the last INFER with this key */
+    uint32_t id; /* id of the last INFER with this key */
     uint16_t network;
     uint8_t flags;         /* n6_infer_flag_t */
-    uint8_t returns;       /* Return records; 0 = all outputs, whole */
-    uint32_t body;         /* CRC-32 of what the key is bound to */
+    uint8_t returns;       /* number of Return records; 0 = all outputs, whole */
+    uint32_t body;         /* CRC-32 of the body that the key is bound to */
     uint64_t key;          /* idempotency key */
-    uint64_t queued_at;    /* device time, as the next two */
+    uint64_t queued_at;    /* device time, like the next two */
     uint64_t committed_at; /* its upload was complete */
-    uint64_t started_at;   /* the NPU began */
+    uint64_t started_at;   /* start on the NPU */
 } n6_run_t;
 
 typedef struct {
@@ -40,22 +40,22 @@ void n6_runs_reset(n6_runs_t *runs);
 /* Runs of this network measure their epoch blocks. */
 bool n6_runs_timed(const n6_runs_t *runs, uint32_t network);
 
-/* Zeroed memory for the block times of the next run; NULL = it is not timed. */
+/* Zeroed memory for the block times of the next run; NULL = they are not measured. */
 n6_block_time_t *n6_runs_times(const n6_runs_t *runs, uint32_t network);
 
-/* A run has ended well; its block times are in the memory of n6_runs_times(). */
+/* A run has succeeded; its block times are in the memory of n6_runs_times(). */
 void n6_runs_add(n6_runs_t *runs, const n6_run_t *run, uint64_t ended_at);
 
-/* An inference has ended otherwise. */
+/* An inference has ended in another way. */
 void n6_runs_fail(n6_runs_t *runs, uint32_t network, uint8_t status);
 
-/* The totals of a network. index and queued are for the caller to fill in. */
+/* The totals of a network. The caller sets index and queued. */
 static inline n6_network_stats_t *n6_runs_record(n6_runs_t *runs, uint32_t network)
 {
     return &runs->network[network];
 }
 
-/* EPOCH_STATS: a page of the sums of a network's epoch blocks. */
+/* EPOCH_STATS: one page of the sums of a network's epoch blocks. */
 void n6_runs_epochs(const n6_runs_t *runs, const n6_request_t *request);
 
 #ifdef __cplusplus

@@ -22,7 +22,7 @@ void n6_send_add(n6_sends_t *sends, n6_send_t send)
     }
 }
 
-/* Repairs go first. */
+/* Repairs are first. */
 static void add_repair(n6_sends_t *sends, n6_send_t repair)
 {
     if (repair.next >= repair.end || sends->count >= N6_SERVER_MAX_SENDS - N6_SERVER_MAX_RESULTS) {
@@ -70,7 +70,7 @@ void n6_send_next(n6_sends_t *sends)
     }
 }
 
-/* Joins the repair with another one of the same transfer that touches it. */
+/* Joins the repair with an adjacent or overlapping one of the same transfer. */
 static bool join(n6_sends_t *sends, const n6_send_t *repair)
 {
     for (uint32_t i = 0; i < sends->count; i++) {
@@ -86,7 +86,7 @@ static bool join(n6_sends_t *sends, const n6_send_t *repair)
     return false;
 }
 
-/* Only what has been sent before needs a repair. Whole chunks are sent. */
+/* Only data that were sent before are repairs. Whole chunks are sent. */
 void n6_send_repair(n6_sends_t *sends, n6_send_t transfer, const n6_nak_t *nak)
 {
     const uint32_t chunk = sends->channel->session.chunk;

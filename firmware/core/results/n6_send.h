@@ -1,9 +1,9 @@
 /*
- * n6_send.h - DATA to the host, under the credits that it grants (protocol.md section 5), and
- * repairs of it (section 7).
+ * n6_send.h - DATA to the host, limited by its credits (protocol.md section 5), and repeated chunks
+ * (repairs, section 7).
  *
- * What has to be sent is in send[]: repairs first, everything else in the order of arrival. A frame
- * is made when the send queue of control frames is empty, out of the result buffer itself.
+ * send[] is the list of data to send: repairs first, then results in the order of arrival. A frame
+ * is built directly from the result buffer, while the send queue of control frames is empty.
  */
 #ifndef N6_SEND_H
 #define N6_SEND_H
@@ -14,20 +14,20 @@
 extern "C" {
 #endif
 
-/* The bytes [next, end) of a result buffer, to be sent under this id. */
+/* The bytes [next, end) of a result buffer, to be sent with this id. */
 typedef struct {
     uint32_t id;
     uint32_t next; /* a multiple of the chunk size */
     uint32_t end;
     uint8_t result; /* index of the buffer */
-    bool repair;    /* has been sent before */
+    bool repair;    /* a repair: was sent before */
 } n6_send_t;
 
 typedef struct {
     n6_channel_t *channel;
     uint32_t position; /* DATA bytes sent in this session, */
-    uint32_t limit;    /* how far that may go, */
-    uint32_t window;   /* and what was granted at first */
+    uint32_t limit;    /* the host's limit, */
+    uint32_t window;   /* and its first grant */
     uint8_t count;
     uint8_t sending; /* result buffer of the DATA frame that is being sent */
     n6_send_t send[N6_SERVER_MAX_SENDS];
@@ -38,7 +38,10 @@ static inline void n6_send_init(n6_sends_t *sends, n6_channel_t *channel)
     sends->channel = channel;
 }
 
-/* A HELLO was accepted: the host takes window bytes, and has to ask again for what waits. */
+/*
+ * A HELLO was accepted: the host grants window bytes. Removes the list; the host requests results
+ * again.
+ */
 static inline void n6_send_open(n6_sends_t *sends, uint32_t window)
 {
     sends->count = 0;
@@ -47,43 +50,43 @@ static inline void n6_send_open(n6_sends_t *sends, uint32_t window)
     sends->window = window;
 }
 
-/* Forgets everything that waits. */
+/* Removes the whole list. */
 static inline void n6_send_clear(n6_sends_t *sends)
 {
     sends->count = 0;
 }
 
-/* Adds a whole result. There is room for it: there are no more of them than buffers. */
+/* Adds a whole result. There is always room: at most one per buffer. */
 void n6_send_add(n6_sends_t *sends, n6_send_t send);
 
 /*
- * Adds what a NAK asks for of a transfer that ends at end, as far as it was sent before. Nothing is
- * added when too many repairs wait: the host asks again.
+ * Adds the range of a NAK, of a transfer that ends at end, as far as it was sent before. If there
+ * are too many repairs, nothing is added: the host repeats the NAK.
  */
 void n6_send_repair(n6_sends_t *sends, n6_send_t transfer, const n6_nak_t *nak);
 
-/* Forgets what is to be sent of a result. */
+/* Removes all data of a result from the list. */
 void n6_send_remove(n6_sends_t *sends, uint32_t result);
 
-/* Something of the buffer waits, or is being sent. */
+/* Data of the buffer are in the list, or are being sent. */
 bool n6_send_needs(const n6_sends_t *sends, uint32_t result);
 
-/* Begins the next DATA frame, if there is one, and credit for it. */
+/* Starts the next DATA frame, if there is one and credit for it. */
 void n6_send_next(n6_sends_t *sends);
 
-/* DATA bytes sent that the host has not granted again. */
+/* DATA bytes that were sent and that the host has not yet granted again. */
 static inline uint32_t n6_send_credits_used(const n6_sends_t *sends)
 {
     return sends->position - (sends->limit - sends->window);
 }
 
-/* Where the stream of DATA bytes is: what PING compares. */
+/* Position of the stream of DATA bytes, for PING. */
 static inline uint32_t n6_send_position(const n6_sends_t *sends)
 {
     return sends->position;
 }
 
-/* CREDIT: how far the host may be sent DATA. It is not believed if it exceeds the window. */
+/* CREDIT: sets the limit of DATA bytes. It is ignored if it exceeds the window. */
 void n6_send_credit(n6_sends_t *sends, const n6_request_t *request);
 
 #ifdef __cplusplus

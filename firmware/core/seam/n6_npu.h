@@ -1,15 +1,14 @@
 /*
- * n6_npu.h - what the core asks of a network runtime. One half of the whole seam; the other is
- * n6_port.h.
+ * n6_npu.h - the interface of a network runtime to the core. n6_port.h is the interface of a board.
  *
- * A runtime owns a table of networks and runs one of them at a time:
+ * A runtime has a table of networks and runs one of them at a time:
  *
  *     start(network, input, times) -> step() ... step() -> output(i)
  *
- * step() does a bounded piece of work and returns: on a board one call of LL_ATON_RT_RunEpochBlock,
- * on the host a look at the worker thread. The core calls it between two looks at the link, so that
- * uploads, logs and CANCEL go on while a network runs. Descriptions are constant while the firmware
- * runs.
+ * step() does a limited part of the work and returns: on a board one call of
+ * LL_ATON_RT_RunEpochBlock, on the host a check of the worker thread. The core calls it alternately
+ * with the link, so that uploads, logs and CANCEL continue while a network runs. Descriptions are
+ * constant while the firmware runs.
  */
 #ifndef N6_NPU_H
 #define N6_NPU_H
@@ -60,7 +59,7 @@ typedef struct {
 typedef struct {
     const char *name;
     const char *card;   /* TOML text, NULL = none */
-    const char *reason; /* why it is not READY, or NULL */
+    const char *reason; /* reason if it is not READY, else NULL */
     uint16_t card_bytes;
     uint8_t inputs;
     uint8_t outputs;
@@ -87,11 +86,11 @@ typedef struct {
 } n6_block_time_t;
 
 enum {
-    N6_NPU_DONE = 0,    /* outputs are there */
+    N6_NPU_DONE = 0,    /* outputs are available */
     N6_NPU_RUNNING = 1, /* call step() again soon */
     N6_NPU_WAITING =
-        2, /* hardware or a thread is at work; the port may sleep until its interrupt */
-    /* negative: the runtime failed; the absolute value goes into ErrorReply.value */
+        2, /* hardware or a thread is running; the port may sleep until its interrupt */
+    /* negative: the runtime has failed; ErrorReply.value is the absolute value */
 };
 
 typedef struct {
@@ -100,13 +99,17 @@ typedef struct {
     uint16_t networks;
     uint32_t features; /* N6_FEATURE_SIMULATED, _ZERO_COPY, _CONSUMES_INPUT */
 
-    /* Binds the input slot and begins. Fills times[0..blocks) while it runs, if times is not NULL.
-     * 0 or negative. */
+    /*
+     * Starts a network with the input slot. Fills times[0..blocks) during the run, if times is not
+     * NULL. Returns 0 or a negative value.
+     */
     int (*start)(void *context, uint16_t network, const void *input, n6_block_time_t *times);
     /* N6_NPU_DONE, _RUNNING, _WAITING, or negative. */
     int (*step)(void *context);
-    /* Ends a running network. May block until the running epoch block has ended. The core calls it
-     * once, at CANCEL. */
+    /*
+     * Stops the running network. May wait for the end of the running epoch block. The core calls it
+     * once, at CANCEL.
+     */
     void (*stop)(void *context);
     /* Bytes of an output after N6_NPU_DONE, valid until the next start(). */
     const void *(*output)(void *context, uint8_t index);

@@ -1,6 +1,6 @@
 /*
- * n6_port.h - what the core asks of a board. Together with n6_npu.h (the network runtime) and
- * n6_config.h (the memory) it is the whole seam between the core and everything else.
+ * n6_port.h - the interface of a board to the core. Together with n6_npu.h (the network runtime)
+ * and n6_config.h (the memory) it is the complete interface of the core.
  *
  * A port owns the byte stream and the memory. Its main loop is
  *
@@ -16,8 +16,9 @@
  *             my_sleep_until_interrupt();
  *     }
  *
- * rx_space() points into an input slot while tensor bytes arrive: reading there (or pointing the
- * DMA there) makes the upload zero-copy. Nothing of the core may be called from an interrupt.
+ * While tensor bytes arrive, rx_space() returns memory of an input slot: if the port reads into
+ * this memory, or a DMA writes to it, the upload is not copied. No function of the core may be
+ * called from an interrupt.
  */
 #ifndef N6_PORT_H
 #define N6_PORT_H
@@ -31,39 +32,39 @@
 extern "C" {
 #endif
 
-/* What n6_server_poll() reports to the port's main loop. */
+/* Result of n6_server_poll() for the port's main loop. */
 enum {
-    N6_SERVER_IDLE = 0,    /* nothing to do before a byte comes or leaves, or n6_server_due() */
-    N6_SERVER_WAITING = 1, /* the NPU is at work: sleep until its interrupt, or as for IDLE */
-    N6_SERVER_BUSY = 2,    /* poll again at once */
+    N6_SERVER_IDLE = 0,    /* nothing to do until a byte arrives or leaves, or n6_server_due() */
+    N6_SERVER_WAITING = 1, /* the NPU is running: sleep until its interrupt, or as for IDLE */
+    N6_SERVER_BUSY = 2,    /* call poll() again immediately */
 };
 
-/* The functions and constants of a board. The core keeps a pointer to it. */
+/* Functions and constants of a board. The core stores a pointer to it. */
 typedef struct {
-    void *context;    /* handed to each of the functions */
+    void *context;    /* argument of each function */
     uint64_t tick_hz; /* ticks of now() per second; not 0 */
     /* The device clock in ticks: monotonic, 64 bits, never wraps. */
     uint64_t (*now)(void *context);
     /*
-     * Fills what the port knows of board, clocks, voltage, baud, memory, temperature and
-     * reset_cause. The rest is 0, and temperature_dc is N6_LIMIT_NO_TEMPERATURE.
+     * Fills the fields on board, clocks, voltage, baud, memory, temperature and reset_cause that
+     * the port can determine. Other fields are 0, and temperature_dc is N6_LIMIT_NO_TEMPERATURE.
      */
     void (*info)(void *context, n6_info_reply_t *info);
     /*
-     * Writes at most size bytes of FieldTag.MEMORY text, one "name used total" line per region;
-     * returns its length. NULL = none.
+     * Writes at most size bytes of FieldTag.MEMORY text, one line "name used total" per region.
+     * Returns its length. NULL = no such text.
      */
     size_t (*memory)(void *context, char *text, size_t size);
-    /* Restarts the device. Called when the answer to RESET has left. NULL = not possible. */
+    /* Restarts the device. Called after the answer to RESET was sent. NULL = not possible. */
     void (*restart)(void *context);
-    /* zlib's crc32(crc, data, size), by hardware. NULL = the core's own. */
+    /* zlib's crc32(crc, data, size), in hardware. NULL = the core's own function. */
     uint32_t (*crc32)(uint32_t crc, const void *data, size_t size);
     const char *build;        /* build id */
     const char *firmware;     /* version */
     const char *runtime;      /* name and version of the network runtime, or NULL */
     const char *fault_record; /* text of the last hard fault, or NULL */
-    uint64_t boot_nonce;      /* random, drawn at start-up: a host recognises a restart by it */
-    uint8_t unique_id[16];    /* of the chip; all 0 = unknown */
+    uint64_t boot_nonce;      /* random number, new at each start: hosts detect a restart by it */
+    uint8_t unique_id[16];    /* unique id of the chip; all 0 = unknown */
 } n6_port_t;
 
 #ifdef __cplusplus

@@ -1,13 +1,14 @@
 /*
- * n6_busy.h - the end of a connection that comes while another one holds the device (protocol.md
- * section 2). It answers a HELLO with ERROR BUSY, which names the host that holds the device and for
- * how long, and drops all else. For ports whose line is a listener; it needs no memory of the device.
+ * n6_busy.h - a connection that is opened while another client uses the device (protocol.md section
+ * 2). A HELLO is answered with ERROR BUSY, with the name of the client and the time since it
+ * connected; other frames are dropped. For ports that listen for connections. It does not use the
+ * device's buffers.
  *
  *     n6_busy_init(&busy, &server);
  *     count = n6_link_rx_windows(&busy.link, window);     as for a server
  *     n6_link_rx_done(&busy.link, got);
  *     n6_busy_poll(&busy);                                true = it has answered
- *     count = n6_link_tx_spans(&busy.link, span);         then the connection can be closed
+ *     count = n6_link_tx_spans(&busy.link, span);         then close the connection
  */
 #ifndef N6_BUSY_H
 #define N6_BUSY_H
@@ -27,7 +28,7 @@ typedef struct {
 
 void n6_busy_init(n6_busy_t *busy, const n6_server_t *server);
 
-/* Handles the frames that have come. true = a HELLO has been answered. */
+/* Handles received frames. true = a HELLO was answered. */
 bool n6_busy_poll(n6_busy_t *busy);
 
 #ifdef __cplusplus

@@ -6,7 +6,7 @@
 #include "n6_fields.h"
 
 enum {
-    MEMORY_TEXT = 512, /* bytes of the port's text on memory regions */
+    MEMORY_TEXT = 512, /* maximum bytes of the port's text on memory regions */
 };
 
 void n6_describe_info(n6_channel_t *channel, const n6_request_t *request)
@@ -101,7 +101,7 @@ static uint32_t scales_of(const n6_tensor_t *tensor, uint32_t tensors)
     return scales;
 }
 
-/* The records of a section, and the size of one. */
+/* The records of a section, and their size. */
 static uint32_t count_section(const n6_network_t *network, uint8_t section, uint32_t *size)
 {
     switch (section) {
@@ -129,7 +129,7 @@ static uint32_t count_section(const n6_network_t *network, uint8_t section, uint
     case N6_SECTION_REASON:
         *size = 1;
         return network->reason ? (uint32_t)strlen(network->reason) : 0;
-    default: /* INTERMEDIATES: there are none */
+    default: /* INTERMEDIATES: none */
         *size = sizeof(n6_tensor_record_t);
         return 0;
     }

@@ -1,23 +1,23 @@
 /*
- * n6_device.h - the parts that make up a device, from the highest to the lowest. Each part has its
- * own header, which says what it does and what its members mean, and uses only parts of lower layers:
+ * n6_device.h - the parts of a device, from the highest to the lowest layer. The header of each
+ * part describes its function and its members. A part uses only parts of lower layers:
  *
- *     n6_busy.c       the end of a connection that comes while another one holds the device
- *     n6_server.c     the port's end: bytes in and out, the loop
- *     n6_dispatch.c   which part handles which request, and what is refused at once
- *     n6_session.c    HELLO, PING, RESET: what concerns all parts
+ *     n6_busy.c       a connection that is opened while another client uses the device
+ *     n6_server.c     the interface for the port: bytes in and out, the loop
+ *     n6_dispatch.c   passes each request to its part, or refuses it
+ *     n6_session.c    HELLO, PING, RESET: requests that concern all parts
  *     n6_stats.c      the counters of all parts
- *     n6_describe.c   what the device and its networks are
+ *     n6_describe.c   description of the device and its networks
  *     n6_upload.c     DATA and COMMIT into input slots, credits for the host
  *     n6_queue.c      INFER, CANCEL, priorities, deadlines, and the NPU
- *     n6_slots.h      what each input slot holds
- *     n6_finished.h   keys of inferences that have ended
+ *     n6_slots.h      states of the input slots
+ *     n6_finished.h   keys of finished inferences
  *     n6_result.c     result buffers: outputs and reductions, RELEASE, NAK
  *     n6_runs.c       times and totals of each network
- *     n6_send.c       DATA to the host under its credits
+ *     n6_send.c       DATA to the host, limited by its credits
  *     n6_channel.c    configuration, clock, session, answers, LOG_LEVEL
  *     n6_link.c       frames
- *     n6_mistakes.c   every way in which the device refuses something
+ *     n6_mistakes.c   table of all errors of requests
  */
 #ifndef N6_DEVICE_H
 #define N6_DEVICE_H
@@ -36,19 +36,19 @@ extern "C" {
 #endif
 
 enum {
-    N6_SERVER_QUIET_MS = 250, /* a frame whose bytes stop coming for so long is given up */
+    N6_SERVER_QUIET_MS = 250, /* a frame is aborted if no byte arrives for this time */
 };
 
-/* Watches for a frame whose bytes stop coming. */
+/* Detects an incomplete frame whose bytes have stopped. */
 typedef struct {
     uint64_t heard; /* bytes received at the last poll */
     uint64_t ticks; /* N6_SERVER_QUIET_MS */
-    uint64_t at;    /* device time at which an unfinished frame is given up */
+    uint64_t at;    /* device time at which an incomplete frame is aborted */
 } n6_silence_t;
 
 struct n6_server {
     bool stalled;    /* poll() waits for room in the send queue */
-    bool restarting; /* the device restarts when the answer to RESET has left */
+    bool restarting; /* the device restarts after the answer to RESET was sent */
     n6_silence_t silence;
     n6_stats_t stats;
     n6_uploads_t uploads;

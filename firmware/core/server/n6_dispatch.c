@@ -10,7 +10,7 @@
 
 typedef void handler_t(n6_server_t *server, const n6_request_t *request);
 
-/* A handler that hands the request to one part. */
+/* A handler that passes the request to one part. */
 #define FORWARD(name, function, part)                                                              \
     static void name(n6_server_t *server, const n6_request_t *request)                             \
     {                                                                                              \
@@ -32,18 +32,17 @@ FORWARD(release, n6_result_release, results)
 FORWARD(nak, n6_result_nak, results)
 FORWARD(credit, n6_send_credit, sends)
 
-/* Whom a request is for. */
+/* Role and session that a request requires. */
 enum {
     ALL = 0,
-    CONTROL = 1, /* not for a host with the role READ_ONLY */
+    CONTROL = 1, /* not permitted for the role READ_ONLY */
 };
 
 typedef struct {
     uint8_t type;
     uint8_t least; /* bytes of the struct in minor 0, */
-    uint8_t size;  /* and as it is known here */
-    uint8_t
-        head; /* n6_mistake_t of the field that says where the struct ends; NONE = no such field */
+    uint8_t size;  /* and in this version */
+    uint8_t head;  /* n6_mistake_t of the field with the struct's size; NONE = no field */
     uint8_t role;
     const char *name;
     handler_t *handle; /* NULL = not possible on this device */
@@ -91,7 +90,7 @@ static const entry_t *find_entry(uint8_t type)
 
 /* ---- the dispatcher ---- */
 
-/* Whether a request may be handed to its part. It is known: entry is not NULL. */
+/* Whether a request may be passed to its part. It is known: entry is not NULL. */
 static n6_mistake_t check(const n6_session_t *session, const n6_request_t *request,
                           const entry_t *entry)
 {
@@ -107,7 +106,7 @@ static n6_mistake_t check(const n6_session_t *session, const n6_request_t *reque
     return request->length < entry->least ? N6_MISTAKE_TOO_SHORT : N6_MISTAKE_NONE;
 }
 
-/* Where the struct of the request ends, as the host knows it. */
+/* End of the request's struct in the host's version. */
 static n6_mistake_t find_head(const entry_t *entry, n6_request_t *request)
 {
     const n6_mistake_row_t *row = n6_mistake((n6_mistake_t)entry->head);
@@ -123,9 +122,9 @@ static n6_mistake_t find_head(const entry_t *entry, n6_request_t *request)
 }
 
 /*
- * NAK and CREDIT are not requests: they are not answered, nor logged. Nor are frames that a device
- * sends, which only an echo can bring. A HELLO of another version is answered by what all versions
- * have.
+ * NAK and CREDIT are not requests: they are neither answered nor logged. Frames that only a device
+ * sends are ignored: they can only be an echo. A HELLO of another version is answered with the part
+ * that all versions have.
  */
 void n6_dispatch(n6_server_t *server, const n6_frame_header_t *header, const uint8_t *payload)
 {

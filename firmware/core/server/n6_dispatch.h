@@ -1,10 +1,10 @@
 /*
- * n6_dispatch.h - which part handles which request. Every control frame passes here, the only place
- * that refuses requests which are unknown, too short, without a session, or not for the host's role.
- * So a part may read the struct of its requests without a check; what an older host does not send of
- * it is 0.
+ * n6_dispatch.h - passes each request to its part. This is the only place that refuses requests
+ * that are unknown, too short, without a session, or not permitted for the host's role. A part can
+ * therefore read the struct of its requests without a check; fields that an older host does not
+ * send are 0.
  *
- * A new request: a row in the table of n6_dispatch.c.
+ * To add a request, add a row to the table in n6_dispatch.c.
  */
 #ifndef N6_DISPATCH_H
 #define N6_DISPATCH_H

@@ -109,15 +109,16 @@ static bool has_room(const n6_server_t *server)
     return n6_link_room(&server->channel.link, N6_LINK_FRAME_MAX);
 }
 
-/* The answer to RESET has left. */
+/* The answer to RESET was sent. */
 static bool is_drained(const n6_server_t *server)
 {
     return server->restarting && n6_link_ready_for_data(&server->channel.link);
 }
 
 /*
- * A frame that was begun and is not continued: what it holds is searched, so that the next one is
- * understood. While frames wait for room to be answered, it is not the host that is silent.
+ * An incomplete frame whose bytes have stopped is aborted, and its bytes are searched for the next
+ * frame. This does not apply while frames wait for room for their answers: then the host is not
+ * silent.
  */
 static void watch_silence(n6_server_t *server, uint64_t now)
 {

@@ -5,7 +5,7 @@
 
 #include "n6_fields.h"
 
-/* What no version changes: of Hello and of HelloReply. */
+/* The parts of Hello and HelloReply that are equal in all versions. */
 enum {
     FROZEN = offsetof(n6_hello_t, head),
 };
@@ -77,7 +77,7 @@ static n6_mistake_t check_hello(const n6_hello_t *hello)
     return hello->role > N6_ROLE_READ_ONLY ? N6_MISTAKE_ROLE : N6_MISTAKE_NONE;
 }
 
-/* What an older session asked for ends unanswered: its ids mean nothing to this one. */
+/* Work of an older session ends without an answer: its ids are not valid in this session. */
 static void replace_session(n6_server_t *server)
 {
     n6_session_t *session = &server->channel.session;
@@ -91,7 +91,7 @@ static void replace_session(n6_server_t *server)
     session->resumed = false;
 }
 
-/* A power of two that is not larger than what both sides take. */
+/* The largest power of two that both sides accept. */
 static uint16_t choose_chunk(const n6_config_t *config, const n6_hello_t *hello)
 {
     uint32_t chunk = config->chunk;
@@ -102,7 +102,7 @@ static uint16_t choose_chunk(const n6_config_t *config, const n6_hello_t *hello)
     return (uint16_t)chunk;
 }
 
-/* Both streams of DATA begin at 0. */
+/* The positions of both directions start at 0. */
 static void begin(n6_server_t *server, const n6_request_t *request)
 {
     const n6_hello_t *hello = request->body;
@@ -120,7 +120,7 @@ static void begin(n6_server_t *server, const n6_request_t *request)
     n6_send_open(&server->sends, hello->window);
 }
 
-/* A repeated HELLO, whose answer was lost, has the same answer. */
+/* A repeated HELLO, whose answer was lost, gets the same answer. */
 void n6_session_hello(n6_server_t *server, const n6_request_t *request)
 {
     const n6_hello_t *hello = request->body;
@@ -172,7 +172,7 @@ void n6_session_ping(n6_server_t *server, const n6_request_t *request)
     n6_end_reply(channel, request, sizeof reply + tail);
 }
 
-/* A device whose boot nonce is another one has restarted already: the host repeats its request. */
+/* A device with another boot nonce has already restarted: the host repeats its request. */
 void n6_session_reset(n6_server_t *server, const n6_request_t *request)
 {
     const n6_reset_t *reset = request->body;

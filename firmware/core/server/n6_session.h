@@ -1,11 +1,11 @@
 /*
- * n6_session.h - the requests that concern all parts of a device (protocol.md sections 2 and 3): HELLO
- * begins or continues a session, RESET ends all work, PING compares the streams of both directions.
+ * n6_session.h - requests that concern all parts of a device (protocol.md sections 2 and 3): HELLO
+ * starts or resumes a session, RESET ends all work, PING compares the positions of both directions.
  *
  *     session     event                                            next
  *     none        HELLO                                            open
  *     open        the line is lost                                 kept
- *     open, kept  HELLO that resumes it, or that is repeated       open
+ *     open, kept  HELLO that resumes it, or is repeated            open
  *     open, kept  any other HELLO: all work ends, silently         open (a new one)
  */
 #ifndef N6_SESSION_H
@@ -17,7 +17,7 @@
 extern "C" {
 #endif
 
-/* A HELLO of another version of the protocol, or of none, needs nothing more: it is answered here. */
+/* Answers a HELLO of another or an unknown version of the protocol. */
 bool n6_session_is_foreign(n6_channel_t *channel, const n6_request_t *request);
 
 void n6_session_hello(n6_server_t *server, const n6_request_t *request);

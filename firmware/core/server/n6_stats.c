@@ -36,7 +36,7 @@ static void fill_totals(const n6_stats_t *stats, n6_stats_reply_t *reply)
     reply->total = channel->config.npu->networks;
 }
 
-/* A page from this network on. Returns the first network after it. */
+/* One page, starting at this network. Returns the first network after it. */
 static uint16_t send_page(const n6_stats_t *stats, uint8_t flags, uint32_t id, uint64_t time,
                           uint16_t first)
 {
@@ -95,7 +95,7 @@ void n6_stats_subscribe(n6_stats_t *stats, const n6_request_t *request)
     n6_reply(stats->channel, request, NULL, 0);
 }
 
-/* After a late event the rhythm begins again from now. */
+/* After a late event the interval starts again. */
 void n6_stats_push(n6_stats_t *stats, uint64_t now)
 {
     if (now < n6_stats_due(stats)) {

@@ -1,6 +1,6 @@
 /*
- * n6_stats.h - the counters of the whole device (protocol.md section 8): STATS on request and as an
- * event at a fixed rate. Each part counts for itself; here the counts are put together.
+ * n6_stats.h - the counters of the whole device (protocol.md section 8): STATS on request and as
+ * periodic events. The parts count; this module collects the counters.
  */
 #ifndef N6_STATS_H
 #define N6_STATS_H
@@ -52,8 +52,8 @@ static inline void n6_stats_unsubscribe(n6_stats_t *stats)
 }
 
 /*
- * Sends a page of the STATS event when it is due; the next page is due at once. Events that could not
- * be sent in time are left out, and all of them while the line is lost.
+ * Sends a page of the STATS event if it is due; the next page is due immediately. Events that could
+ * not be sent in time are omitted, and all events while the line is lost.
  */
 void n6_stats_push(n6_stats_t *stats, uint64_t now);
 

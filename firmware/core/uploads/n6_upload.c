@@ -3,18 +3,18 @@
 
 #include <string.h>
 
-/* What becomes of a chunk. */
+/* Destination of a chunk. */
 enum {
     WANTED,
     DUPLICATE,
-    OLD,        /* of an upload that the slot has turned away from */
-    REFUSED,    /* the slot is in use, or the host may only read */
-    IMPOSSIBLE, /* the host does not keep to the protocol: its numbers are not believed */
+    OLD,        /* of an upload older than that of the slot */
+    REFUSED,    /* the slot is in use, or the role is READ_ONLY */
+    IMPOSSIBLE, /* the host violates the protocol: its numbers are not used */
     UNASKED,    /* no session is open */
 };
 
 enum {
-    MAX_GAPS = 32, /* NAKs for one COMMIT; its repetition asks for the next gaps */
+    MAX_GAPS = 32, /* NAKs per COMMIT; a repeated COMMIT requests the next gaps */
 };
 
 void n6_upload_open(n6_uploads_t *uploads)
@@ -42,7 +42,7 @@ static bool is_marked(const uint32_t *bitmap, uint32_t chunk)
     return (bitmap[chunk / 32] >> (chunk % 32)) & 1u;
 }
 
-/* The first chunk of [first, end) that is marked, or is not; end = none. */
+/* The first chunk of [first, end) that is marked, or not marked; end = none. */
 static uint32_t find(const uint32_t *bitmap, uint32_t first, uint32_t end, bool marked)
 {
     while (first < end && is_marked(bitmap, first) != marked) {
@@ -63,7 +63,7 @@ static uint32_t chunks_of(const n6_uploads_t *uploads, uint32_t bytes)
 
 /* ---- slots ---- */
 
-/* The upload begins, or begins again. */
+/* The upload starts, or starts again. */
 static void clear(n6_uploads_t *uploads, uint32_t index, uint32_t id)
 {
     const n6_config_t *config = &uploads->channel->config;
@@ -76,7 +76,7 @@ static void clear(n6_uploads_t *uploads, uint32_t index, uint32_t id)
     n6_slot_fill(uploads->slots, index, id);
 }
 
-/* The slot turns to a newer upload. false = it is in use. */
+/* Changes the slot to a newer upload. false = it is in use. */
 static bool turn_to(n6_uploads_t *uploads, uint32_t index, uint32_t id)
 {
     if (n6_queue_uses(uploads->queue, index, id)) {
@@ -102,7 +102,7 @@ uint32_t n6_upload_sync(n6_uploads_t *uploads, uint32_t position)
     return uploads->granted;
 }
 
-/* A CREDIT for each half window. */
+/* Sends CREDIT after each half window. */
 static void grant(n6_uploads_t *uploads)
 {
     const uint32_t window = uploads->channel->config.window;
@@ -117,7 +117,7 @@ static void grant(n6_uploads_t *uploads)
 
 /* ---- chunks ---- */
 
-/* NAK of the chunks [first, end), whose last byte is before bytes. */
+/* NAK of the chunks [first, end); the upload ends at bytes. */
 static void ask(const n6_uploads_t *uploads, uint32_t id, uint32_t first, uint32_t end,
                 uint32_t bytes)
 {
@@ -130,7 +130,7 @@ static void ask(const n6_uploads_t *uploads, uint32_t id, uint32_t first, uint32
     n6_event(channel, N6_MESSAGE_TYPE_NAK, id, &nak, sizeof nak);
 }
 
-/* Whether offset, size and slot can be those of a chunk, within the grant. */
+/* Whether offset, size and slot are possible for a chunk within the grant. */
 static bool is_possible(const n6_uploads_t *uploads, const n6_chunk_t *chunk)
 {
     const n6_config_t *config = &uploads->channel->config;
@@ -188,8 +188,9 @@ static uint32_t crc_of_chunk(const n6_uploads_t *uploads, const n6_chunk_t *chun
 }
 
 /*
- * Of the whole upload, from those of its chunks: each was computed from the bytes in the slot. It is
- * wrong when a chunk is shorter or longer than its place: such an upload is sent again.
+ * The CRC-32 of the whole upload, from those of its chunks, which were computed from the bytes in
+ * the slot. It is wrong if a chunk is shorter or longer than its place; the upload is then sent
+ * again.
  */
 static uint32_t digest(const n6_uploads_t *uploads, uint32_t index, uint32_t length)
 {
@@ -207,7 +208,7 @@ static uint32_t length_of(const n6_uploads_t *uploads, uint32_t index)
     return n6_network(uploads->channel, uploads->upload[index].network)->input_bytes;
 }
 
-/* All chunks are there. */
+/* All chunks were received. */
 static void finish(n6_uploads_t *uploads, uint32_t index)
 {
     n6_channel_t *channel = uploads->channel;
@@ -225,7 +226,7 @@ static void finish(n6_uploads_t *uploads, uint32_t index)
     n6_queue_feed(uploads->queue, index);
 }
 
-/* Finishes the COMMIT if nothing is missing. */
+/* Finishes the COMMIT if all chunks were received. */
 static bool try_to_finish(n6_uploads_t *uploads, uint32_t index)
 {
     const uint32_t end = chunks_of(uploads, length_of(uploads, index));
@@ -237,7 +238,7 @@ static bool try_to_finish(n6_uploads_t *uploads, uint32_t index)
     return true;
 }
 
-/* A gap before the chunk is asked for once, and a damaged chunk each time. */
+/* A gap before the chunk is requested once, a damaged chunk each time. */
 static void receive(n6_uploads_t *uploads, const n6_chunk_t *chunk, bool good)
 {
     n6_channel_t *channel = uploads->channel;
@@ -316,7 +317,7 @@ static void park(n6_uploads_t *uploads, uint32_t index, uint32_t id, uint32_t le
     upload->next = end;
 }
 
-/* What is wrong with the body of a COMMIT. */
+/* Checks the body of a COMMIT. */
 static n6_mistake_t check(const n6_npu_t *npu, const n6_commit_t *wanted)
 {
     if (wanted->network >= npu->networks) {

@@ -1,7 +1,8 @@
 /*
- * The CRC-32 is linear: what bytes do to the register is the exclusive or of what their bits do. So a table of 256
- * entries is spelled out by eight numbers, and those of all tables are one sequence: the polynomial, reflected, and what
- * its shift register holds after 1, 2, 3 ... 63 steps. The preprocessor makes the tables from them.
+ * The CRC-32 is linear: the effect of a byte on the register is the exclusive or of the effects of
+ * its bits. A table of 256 entries therefore follows from eight numbers, and those of all tables
+ * are one sequence: the polynomial, reflected, and its shift register after 1, 2, 3 ... 63 steps.
+ * The preprocessor builds the tables from them.
  */
 #include "n6_crc.h"
 
@@ -85,7 +86,7 @@ static uint32_t step_128(uint32_t crc, const uint8_t *at)
 #else
 /* clang-format off */
 
-/* Of the 16 bits that leave the register: the lowest six, the five in the middle, and the highest five. */
+/* The 16 processed bits: the lowest six, the middle five, and the highest five. */
 static const uint32_t low[64] = {
     TABLE_64(0, 0, 0x958424a2u, 0x4ac21251u, 0xc8d98a08u,
              0x646cc504u, 0x32366282u, 0x191b3141u)};
@@ -97,7 +98,7 @@ static const uint32_t high[32] = {
              0x3b6e20c8u, 0x1db71064u, 0x0edb8832u)};
 /* clang-format on */
 
-/* A byte leaves as the upper half of 16 bits. */
+/* A single byte is the upper half of 16 bits. */
 INLINE uint32_t step_8(uint32_t crc)
 {
     return middle[crc << 2 & 28] ^ high[crc >> 3 & 31] ^ crc >> 8;
@@ -174,7 +175,7 @@ uint32_t n6_crc32_past(const n6_crc32_shift_t *shift, uint32_t crc)
     return past;
 }
 
-/* Without a table: headers are ten bytes. */
+/* Without a table: headers have ten bytes. */
 uint16_t n6_crc16(const void *data, size_t size)
 {
     const uint8_t *at = data;

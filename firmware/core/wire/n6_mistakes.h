@@ -1,9 +1,9 @@
 /*
- * n6_mistakes.h - every way in which the device refuses something: one row each, with the status,
- * the field of the request that is to blame, and a text for people (protocol.md section 3).
+ * n6_mistakes.h - all errors of requests: one row each, with the status, the wrong field of the
+ * request, and a text for people (protocol.md section 3).
  *
- * A row belongs to one field of one struct, so that the host learns which byte was refused. Rows of
- * a Return name the field inside the record.
+ * Each row is for one field of one struct, so that the host learns which byte was refused. Rows for
+ * a Return name the field of the record.
  */
 #ifndef N6_MISTAKES_H
 #define N6_MISTAKES_H
@@ -26,7 +26,7 @@ extern "C" {
 #define N6_TURNED "the slot holds a later upload"
 #define N6_OTHER_CRC "the upload has another CRC-32"
 
-/* FIELD: name, status, struct and member that are to blame, text; PLAIN: name, status, text */
+/* FIELD: name, status, struct and member that are wrong, text; PLAIN: name, status, text */
 #define N6_MISTAKES(FIELD, PLAIN)                                                                  \
     PLAIN(NONE, OK, "")                                                                            \
     /* any request */                                                                              \
