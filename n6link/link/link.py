@@ -42,7 +42,7 @@ from n6link.link.damage import Damage
 from n6link.link.events import Event, Failed, LogLine, Lost, Opened, Received, Refused, Reply, StatsPushed, Stray
 from n6link.link.exchange import Exchange, Inference, Phase
 from n6link.link.handshake import Greeting, refusal, wrong_device
-from n6link.link.numbers import MASK, distance
+from n6link.link.numbers import MASK
 from n6link.link.rate import Path
 from n6link.link.receiver import Receiver
 from n6link.link.sender import BATCH, Sender
@@ -421,19 +421,18 @@ class Link:
         if exchange.type is MessageType.PING:
             self._on_pong(exchange, payload, now)
         elif exchange.type is MessageType.RESET:
-            self._on_reset(exchange)
+            self._on_reset()
         self._end(exchange)
         if exchange.upload:
             self.counters.uploaded += len(exchange.upload.data)
             self.sender.acknowledge(exchange.position, now)
         else:
             self._events.append(Reply(exchange.id, exchange.type, bytes(payload), exchange.sent, now))
-        self.sender.forget(exchange)  # also chunks of it that a NAK has opened again
 
-    def _on_reset(self, reset: Exchange) -> None:
-        """The device has dropped all inferences before the RESET, and their results, also those that are arriving."""
+    def _on_reset(self) -> None:
+        """The device has dropped all inferences that were sent before the RESET, and their results, also those that are arriving."""
         for exchange in list(self.exchanges.values()):
-            if exchange.type is MessageType.INFER and distance(reset.id, exchange.id) > 0:
+            if exchange.type is MessageType.INFER and exchange.tries:
                 exchange.phase = Phase.GONE
                 error = DeviceError(f"the device answers CANCELLED: {Status.CANCELLED.doc}", Status.CANCELLED, 0)
                 self._fail(exchange, error)
@@ -503,7 +502,7 @@ class Link:
 
     def _end(self, exchange: Exchange) -> None:
         exchange.phase = Phase.GONE
-        self.exchanges.pop(exchange.id, None)
+        self.withdraw(exchange.id)
 
     def _fail(self, exchange: Exchange, error: N6Error) -> None:
         self.withdraw(exchange.id)

@@ -8,8 +8,7 @@ phase      time without progress                         action
 =========  ============================================  =====================================================
 ASKED      the path's time-out, doubled each time        repeat; the third time after a flush
 ACCEPTED   at least :data:`POLL`, doubled each time      repeat: the reply has its state, or the result arrives
-RECEIVING  the path's time-out, doubled each time        request every missing chunk, and probe; the third time
-                                                         repeat the INFER too
+RECEIVING  the path's time-out, doubled each time        request every missing chunk, and probe
 any        its patience, plus the transmission time of   the exchange fails
            the bytes before it
 =========  ============================================  =====================================================
@@ -36,8 +35,6 @@ PAUSE: Final = 5 * TICK
 """a longer time between two checks means that this process did not run"""
 POLL: Final = 0.5
 """minimum seconds before the INFER of a running inference is repeated"""
-ASK_AGAIN: Final = 2
-"""in each series of four requests for missing chunks, the one after which the INFER is also repeated"""
 FLUSH: Final = 2
 """in each series of eight repetitions, the one before which zeros are sent: the device may wait for the rest of a damaged frame"""
 LONGEST: Final = int(Limit.RETRY_MAX_MS) / 1000
@@ -151,8 +148,6 @@ class Retry:
         if exchange.phase is Phase.RECEIVING:
             link.complain(exchange.id)
             link.probe(exchange.patience)
-            if watch.level % 4 == ASK_AGAIN:  # a device that has dropped the result ignores NAK, but answers INFER
-                link.repeat(exchange.id)
         elif exchange.phase in (Phase.ASKED, Phase.ACCEPTED) and exchange.tries:
             link.repeat(exchange.id, flush=watch.level % 8 == FLUSH)
         else:

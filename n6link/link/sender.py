@@ -5,6 +5,9 @@ credits, then its COMMIT, and directly after it its INFER. At most ``requests`` 
 
 Credits: ``position`` counts the DATA bytes that were sent in this session. It never exceeds ``limit``, which the device increases.
 ``limit`` minus the device's window is the number of bytes that it has received; the rate of the path is calculated from it.
+
+An INFER is not sent for the first time while a RESET has no answer, so that each INFER that was sent before the answer was also sent before the
+RESET; nor while :class:`~n6link.link.unfinished.Unfinished` is full, so that the device does not forget a key that the host may still repeat.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from n6link.link.exchange import Exchange, Phase
 from n6link.link.numbers import MASK, distance
 from n6link.link.rate import Path
 from n6link.link.transfer import Upload
+from n6link.link.unfinished import Unfinished
 from n6link.protocol import MessageType, records
 from n6link.protocol.codec import Buffer
 
@@ -39,6 +43,8 @@ class Sender:
         self.queue: list[bytes | Exchange] = []
         self._held: deque[Exchange] = deque()
         self._asked: set[int] = set()
+        self._resets: set[int] = set()
+        self._unfinished = Unfinished()
         self._uploads: list[Exchange] = []
         self._flying: dict[int, Exchange] = {}
         """uploads with sent bytes that the device has not yet acknowledged"""
@@ -49,12 +55,14 @@ class Sender:
         self.path = Path()
         self._held.clear()
         self._uploads.clear()
+        self._unfinished.clear()
         self.close()
 
     def close(self) -> None:
         """The session has ended, or waits for an answer to HELLO: nothing is sent; held and enqueued exchanges are kept."""
         self.queue.clear()
         self._asked.clear()
+        self._resets.clear()
         self._flying.clear()
         self._requests = self._window = self._limit = 0
         self.position = self.acknowledged = 0
@@ -85,6 +93,11 @@ class Sender:
     def answered(self, exchange: Exchange) -> None:
         """A request is not open any more."""
         self._asked.discard(exchange.id)
+        self._resets.discard(exchange.id)
+        if exchange.phase is Phase.ACCEPTED:
+            self._unfinished.reported(exchange)
+        elif exchange.type is MessageType.INFER:
+            self._unfinished.ended(exchange)
         self._release()
 
     def again(self, exchange: Exchange) -> bool:
@@ -96,7 +109,7 @@ class Sender:
 
     def ask_again(self, exchange: Exchange) -> None:
         """Sends a request in the new session, where it counts as open."""
-        self._asked.add(exchange.id)
+        self._open(exchange)
         self.again(exchange)
 
     def forget(self, exchange: Exchange) -> None:
@@ -106,7 +119,9 @@ class Sender:
             self._uploads.remove(exchange)
         if exchange in self._held:
             self._held.remove(exchange)
-        self.queue = [item for item in self.queue if item is not exchange]
+        if exchange in self.queue:
+            self.queue = [item for item in self.queue if item is not exchange]
+        self._unfinished.ended(exchange)
         self.answered(exchange)
 
     @property
@@ -114,13 +129,22 @@ class Sender:
         return len(self._asked) < self._requests
 
     def _release(self) -> None:
-        while self._held and self._room:
-            self._ask(self._held.popleft())
+        for exchange in list(self._held):
+            if not self._room:
+                break
+            if exchange.type is not MessageType.INFER or not (self._resets or self._unfinished.full):
+                self._held.remove(exchange)
+                self._ask(exchange)
 
     def _ask(self, exchange: Exchange) -> None:
         exchange.phase = Phase.ASKED
-        self._asked.add(exchange.id)
+        self._open(exchange)
         self.queue.append(exchange)
+
+    def _open(self, exchange: Exchange) -> None:
+        self._asked.add(exchange.id)
+        if exchange.type is MessageType.RESET:
+            self._resets.add(exchange.id)
 
     # ---- uploads
 
@@ -222,11 +246,19 @@ class Sender:
                 network=upload.network,
                 slot=upload.slot,
             ).pack()
+        if exchange.type is MessageType.INFER:
+            self._poll(self._unfinished.leaves(exchange))
         if not exchange.tries:
             exchange.ahead, exchange.position = self.path.pending, self.position
         exchange.sent = now
         exchange.tries += 1
         return frames.pack(exchange.type, exchange.id, body)
+
+    def _poll(self, infers: list[Exchange]) -> None:
+        """Asks for the state of inferences now: without an answer the next INFERs are held."""
+        for infer in infers:
+            infer.phase = Phase.ASKED
+            self._counters.repeats += self.again(infer)
 
     def _chunks(self, exchange: Exchange, upload: Upload, out: list[Buffer], budget: int, now: float) -> int:
         """Appends DATA frames within budget and credits; returns the number of tensor bytes."""

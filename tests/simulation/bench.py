@@ -118,9 +118,17 @@ class Bench:
         """The faults that have happened."""
         return [fault for line in self.lines.values() for fault in line.fired] + self.timed
 
-    def out(self, begin: float, end: float, margin: float) -> float:
-        """Seconds of a span, widened at its begin, in which nothing can be expected."""
-        return sum(max(min(end, last) - max(begin - margin, first), 0.0) for first, last in self.outages)
+    def out(self, begin: float, end: float) -> float:
+        """Seconds of a span in which nothing can be expected."""
+        seconds, done = 0.0, begin
+        for first, last in sorted(self.outages):
+            seconds += max(min(end, last) - max(first, done), 0.0)
+            done = max(done, last)
+        return seconds
+
+    def whole(self, now: float) -> float:
+        """Seconds since the last outage."""
+        return now - max((last for first, last in self.outages if first <= now), default=0.0)
 
     async def open(self) -> Connection:
         """A new connection of the host; an older one breaks."""
@@ -193,7 +201,7 @@ class Bench:
         excess = len(self._inbox) - self.port.receive
         if excess > 0 and not self.port.flow:
             self._inbox = self._inbox[:-excess]
-            if not self.out(now, now + 1e-6, 1.0):
+            if self.whole(now) > 1.0:
                 self.rules.broken(f"{excess} bytes found no room in the port's buffer of {self.port.receive}")
         self.turn()
 
@@ -277,12 +285,14 @@ class Bench:
             "unplug": self._unplug,
             "sleep": self._sleep_,
         }
-        if fault.kind not in ("reset", "sleep"):
+        if fault.kind not in ("stall", "reset", "sleep"):
             self.outages.append((now, now + fault.size))
         actions[fault.kind](fault)
 
     def _stall(self, fault: Fault) -> None:
-        self._free[fault.way] = max(self._loop.time(), self._free[fault.way]) + fault.size
+        begin = max(self._loop.time(), self._free[fault.way])
+        self._free[fault.way] = begin + fault.size
+        self.outages.append((begin, begin + fault.size))
 
     def _silence(self, fault: Fault) -> None:
         self._silent[fault.way] = self._loop.time() + fault.size

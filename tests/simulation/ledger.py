@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
-from n6link.errors import DeviceError, DeviceRebooted, N6Error, N6Timeout, TransportError
+from n6link.errors import DeviceError, DeviceRebooted, N6Timeout, TransportError
 from n6link.protocol import Status
 from simulation.bench import Bench
 
@@ -21,6 +21,8 @@ BOUND: Final = 1.0
 """seconds after its time-out at which a call must have ended"""
 LONGEST: Final = 5.0
 """seconds, besides what its bytes and those of others need, in which a call without a time-out must end"""
+MENDED: Final = 2.5
+"""seconds after the last outage, in which a call that still waits gets on: a repetition comes after :data:`Limit.RETRY_MAX_MS` at the latest"""
 
 
 @dataclass(eq=False, slots=True)
@@ -58,7 +60,8 @@ class Score:
         inferences: that were asked for.
         results: that came.
         hung: calls that did not end in time, and silence while something waited.
-        lost: calls that failed though nothing had happened that they must fail for.
+        lost: calls that failed, and should not have: with a time-out although they had none and the line was whole for
+            :data:`MENDED`, with the loss of a device that was there, or with any other error that the board or the program did not cause.
         doubled: inferences that ran more than once since the start of a board.
         wrong: results with a wrong byte, or from no run, and whatever else broke a rule.
         worst: the longest time of a call, as a multiple of what it needs on a line without faults.
@@ -172,7 +175,7 @@ class Ledger:
                 raise error
         elif error is not None:
             self._judge(call, error)
-        elif call.needs and not self._bench.out(call.begun, now, 0.0):
+        elif call.needs and not self._bench.out(call.begun, now):
             self.score.worst = max(self.score.worst, (now - call.begun) / call.load)
             self.score.slowest = max(self.score.slowest, now - call.begun)
 
@@ -213,14 +216,14 @@ class Ledger:
         """Looks for calls that should have ended, and for silence."""
         now = self._loop.time()
         for call in list(self._calls):
-            out = self._bench.out(call.begun, now, self._patience)
+            out = self._bench.out(call.begun - self._patience, now)
             if now > call.limit + (out + self._patience if out else 0.0):
                 call.limit, call.stopped = float("inf"), True
                 self.fault("hung", f"{call.name} has waited for {now - call.begun:.1f} s")
                 call.task.cancel()
         waits = [call for call in self._calls if now - call.begun > SILENCE]
         silent = now - self._bench.heard
-        if waits and silent > SILENCE and not self._bench.out(now - silent, now, 0.0):
+        if waits and silent > SILENCE and not self._bench.out(now - silent, now):
             self.fault("hung", f"silence for {silent:.1f} s while {waits[0].name} waits")
             self._bench.heard = now
 
@@ -254,12 +257,12 @@ class Ledger:
     def _judge(self, call: Call, error: BaseException) -> None:
         now = self._loop.time()
         bench, patience = self._bench, self._patience
-        out = bench.out(call.begun, now, patience + 1.0)
+        out = bench.out(call.begun - patience - 1.0, now)
         stopped = call.stopped or self._stopping
         lethal = any(time >= self.connected for time in bench.lethal)
         match error:
             case N6Timeout():
-                true = call.timed or out > 0
+                true = call.timed or bench.whole(now) < MENDED
             case DeviceRebooted() if self.reconnect:
                 true = stopped or any(time >= call.begun - 1.0 for time in bench.resets)
             case TransportError() if self.reconnect:
@@ -272,8 +275,6 @@ class Ledger:
                 true = (call.fails and error.status == Status.NPU_FAULT) or (
                     stopped and error.status in (Status.CANCELLED, Status.RESULT_GONE)
                 )
-            case N6Error():
-                true = out > 0
             case _:
                 true = False
         if not true:

@@ -18,7 +18,13 @@ from simulation.world import run
 
 pytestmark = pytest.mark.gcc
 
-CREDIT, DATA, COMMIT, NAK = MessageType.CREDIT, MessageType.DATA, MessageType.COMMIT, MessageType.NAK
+CREDIT, DATA, COMMIT, NAK, ERROR = (
+    MessageType.CREDIT,
+    MessageType.DATA,
+    MessageType.COMMIT,
+    MessageType.NAK,
+    MessageType.ERROR,
+)
 
 
 async def one_large(program: Program) -> None:
@@ -154,3 +160,65 @@ def test_a_reset_of_the_session_makes_nothing_run_again() -> None:
 
     report = run(Plan(1, "none", "resets", "usb"), [Fault("stall", "down", 1.0002, 3.0)], body=work)
     assert report.score.notes == []
+
+
+def test_a_lost_error_makes_nothing_run_again_however_many_others_run_meanwhile() -> None:
+    """The device forgets the keys of inferences that have ended; the host sends no more than it remembers."""
+
+    async def work(program: Program) -> None:
+        program.left = 0
+        failing = asyncio.ensure_future(program.infer(program.question(("tiny",), fails=1.0)))
+
+        async def others() -> None:
+            for _ in range(60):
+                await program.infer(program.question(("tiny",)))
+
+        await asyncio.gather(failing, others(), others())
+
+    report = run(Plan(1, "none", "failing", "sim"), [Fault("lose", "down", at, ERROR) for at in (0, 1)], body=work)
+    assert len(report.faults) == 2
+    assert report.score.notes == []
+    assert report.score.results == 120
+    assert report.score.slowest < 1.0
+
+
+def test_an_inference_that_waits_for_long_does_not_hold_up_the_others() -> None:
+    """It has a lower priority than all others, and so it is asked for now and then."""
+
+    async def work(program: Program) -> None:
+        program.left = 0
+        waits: list[asyncio.Task[None]] = []
+
+        async def others() -> None:
+            for _ in range(60):
+                await program.infer(program.question(("fold",)), priority=9)
+                if not waits:
+                    waits.append(asyncio.ensure_future(program.infer(program.question(("tiny",)))))
+
+        await asyncio.gather(others(), others(), others())
+        await waits[0]
+
+    report = run(Plan(1, "none", "priorities", "usb"), [], body=work)
+    assert report.score.notes == []
+    assert report.seconds < 2.0
+
+
+def test_what_is_sent_after_a_reset_is_not_ended_by_it() -> None:
+    """The upload begins before the RESET, and its INFER could leave before the answer."""
+
+    async def work(program: Program) -> None:
+        program.left = 0
+        await at(1.0)
+        asked = program.question(("large",))
+        running = asyncio.ensure_future(program.infer(asked))
+        await at(2.1)
+        await program.ledger.call("reset", program.device.reset)
+        await running
+        for _ in range(6):
+            await program.infer(program.question(("tiny",)))
+
+    faults = [Fault("lose", "down", at, MessageType.RESET) for at in range(3)]
+    report = run(Plan(1, "none", "resets", "uart"), faults, body=work)
+    assert len(report.faults) == 3
+    assert report.score.notes == []
+    assert report.score.results == 7

@@ -1,15 +1,20 @@
 /*
  * n6_finished.h - keys of finished inferences, and how they ended: an inference with the same key
- * is never executed again (protocol.md section 6). The last FINISHED_KEYS are stored.
+ * is never executed again (protocol.md section 6). The last FINISHED_KEYS are stored. This is enough:
+ * while a host does not know the end of an inference, it sends at most a quarter of them.
  */
 #ifndef N6_FINISHED_H
 #define N6_FINISHED_H
 
+#include "n6_config.h"
 #include "n6_mistakes.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+_Static_assert(N6_LIMIT_FINISHED_KEYS >= 3 * (N6_LIMIT_FINISHED_KEYS / 4) + N6_SERVER_MAX_QUEUE,
+               "keys that end while a host does not know of the end of one of them");
 
 typedef struct {
     uint64_t key;

@@ -1,0 +1,72 @@
+"""Inferences whose end the host does not know, and when no other one may be sent because of them.
+
+A device stores the keys of the last ``FINISHED_KEYS`` inferences that have ended. If the ERROR of an inference is lost, and so many others
+end before its INFER is repeated, the device does not know its key any more, and runs it again. Therefore the host counts the
+INFERs that it sends: when :data:`MOST` others have left since the device has reported the state of an inference, no further
+one leaves before the device reports it again; after half of them it is asked.
+
+After an inference has ended, the device can store at most these other keys until the host knows it: those in its queue at that time; those that left
+later than the last report, :data:`MOST`; those that left before and were lost, so that they arrive later, as many; and as many again if the report
+answered an earlier repetition than the last. ``n6_finished.h`` compares the sum with ``FINISHED_KEYS``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from n6link.link.exchange import Exchange
+from n6link.protocol import Limit
+
+MOST: Final = int(Limit.FINISHED_KEYS) // 4
+"""INFERs that may leave after the last report of an unfinished inference"""
+
+
+@dataclass(slots=True)
+class _Known:
+    """INFERs that had left before an inference was last known to be unfinished, and before the oldest request without an answer."""
+
+    since: int
+    asked: int | None
+
+
+class Unfinished:
+    """See the top of this module."""
+
+    def __init__(self) -> None:
+        self._left = 0
+        self._known: dict[Exchange, _Known] = {}
+
+    def clear(self) -> None:
+        """The device has forgotten all of them."""
+        self._known.clear()
+
+    def leaves(self, infer: Exchange) -> list[Exchange]:
+        """An INFER is sent, or sent again.
+
+        Returns:
+            The inferences whose state must be asked for.
+        """
+        known = self._known.get(infer)
+        if known:
+            known.asked = self._left if known.asked is None else known.asked
+            return []
+        self._left += 1
+        self._known[infer] = _Known(self._left, self._left)
+        oldest = self._left - MOST // 2
+        return [other for other, known in self._known.items() if known.since <= oldest and known.asked is None]
+
+    def reported(self, infer: Exchange) -> None:
+        """The device has reported that an inference waits, is queued or runs."""
+        known = self._known.get(infer)
+        if known and known.asked is not None:
+            known.since, known.asked = known.asked, None
+
+    def ended(self, infer: Exchange) -> None:
+        """Its end is known, or nobody asks for it any more."""
+        self._known.pop(infer, None)
+
+    @property
+    def full(self) -> bool:
+        """Whether no other INFER may leave."""
+        return any(self._left - known.since >= MOST for known in self._known.values())
