@@ -91,7 +91,7 @@ class FaultyStream(ByteStream):
     """A stream with faults in both directions. ``active`` turns them on and off."""
 
     def __init__(self, inner: Any, faults: Faults, seed: int) -> None:
-        self.url = inner.url
+        self.url, self.stable_url = inner.url, inner.stable_url
         self.card_files, self.port, self.expected = inner.card_files, inner.port, inner.expected
         self.active = True
         self._inner = inner

@@ -475,7 +475,7 @@ class Scripted(ByteStream):
     """A peer that answers each write with the bytes that a function gives."""
 
     def __init__(self, answer: Callable[[bytes], bytes]) -> None:
-        self.url = "test:peer"
+        self.url = self.stable_url = "test:peer"
         self.card_files: dict[str, Path] = {}
         self.port, self.expected = None, ""
         self._answer = answer
