@@ -313,6 +313,15 @@ static int describe(const n6_aton_network_t *network, n6_network_t *out, uint32_
     for (uint8_t i = 0; i < network->outputs; i++) {
         out->output_bytes += network->output[i].size;
     }
+    if (network->check_input != NULL) {
+        if (network->check_bytes != out->input_bytes) {
+            return -N6_ATON_MISMATCH;
+        }
+        out->check_input = network->check_input;
+        out->check_known = network->check_known;
+        out->check_digest = network->check_digest;
+        *features |= N6_FEATURE_CHECK;
+    }
     out->input = network->input;
     out->output = network->output;
     out->pool = network->pool;

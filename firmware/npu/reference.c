@@ -306,12 +306,30 @@ static uint32_t address(const void *memory)
     return sizeof memory == sizeof(uint32_t) ? (uint32_t)(uintptr_t)memory : 0;
 }
 
+/* CRC-32 of the outputs for the stored input. */
+static const uint32_t digests[N6_REFERENCE_NETWORKS] = {0x520aa14d, 0xcb69522c};
+
+/* Squares of colours with a slope, as an image of 48 pixels in a row. */
+static void draw_stored(int8_t *stored)
+{
+    enum { ROW = 48, SQUARE = 6, LIGHT = 100, SLOPE = 28 };
+
+    for (int32_t i = 0; i < N6_REFERENCE_MAX_INPUT; i++) {
+        const int32_t pixel = i / 3;
+        const int32_t colour = 1 + (pixel % ROW / SQUARE + pixel / ROW / SQUARE) % 7;
+        const int32_t value = LIGHT - pixel % SLOPE;
+
+        stored[i] = (int8_t)(((uint32_t)colour >> i % 3) & 1u ? value : -value);
+    }
+}
+
 int n6_reference_init(n6_reference_t *self, uint64_t (*now)(void *context), void *context,
                       uint8_t timer_source)
 {
     memset(self, 0, sizeof *self);
     self->now = now;
     self->now_context = context;
+    draw_stored(self->stored);
     for (uint32_t i = 0; i < N6_REFERENCE_NETWORKS; i++) {
         const network_t *network = &reference_networks[i];
         self->pool[i][0] = (n6_pool_t){
@@ -331,6 +349,9 @@ int n6_reference_init(n6_reference_t *self, uint64_t (*now)(void *context), void
         self->network[i] = network->network;
         self->network[i].pool = self->pool[i];
         self->network[i].timer_source = timer_source;
+        self->network[i].check_input = self->stored;
+        self->network[i].check_known = 1;
+        self->network[i].check_digest = digests[i];
     }
     return 0;
 }
@@ -341,7 +362,7 @@ n6_npu_t n6_reference_npu(n6_reference_t *self)
         .context = self,
         .network = self->network,
         .networks = N6_REFERENCE_NETWORKS,
-        .features = N6_FEATURE_SIMULATED,
+        .features = N6_FEATURE_SIMULATED | N6_FEATURE_CHECK,
         .start = start,
         .step = step,
         .stop = stop,

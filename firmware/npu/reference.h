@@ -29,6 +29,9 @@
  *     pre    HW and EC: laying out the first layer's input with its border
  *     core   HW and EC: the layers
  *     post   SW: the layers
+ *
+ * CHECK runs a network with squares of colours, of which the definition of the networks gives the
+ * digest of the outputs (tests/test_reference.py).
  */
 #ifndef N6_REFERENCE_H
 #define N6_REFERENCE_H
@@ -63,6 +66,7 @@ typedef struct {
     uint16_t current; /* running or finished network */
     uint16_t block;   /* next block of it */
     uint8_t running;
+    _Alignas(64) int8_t stored[N6_REFERENCE_MAX_INPUT]; /* input of CHECK, for each network */
     _Alignas(32) int8_t arena[N6_REFERENCE_ARENA];
     _Alignas(32) int8_t scratch[N6_REFERENCE_SCRATCH];
 } n6_reference_t;

@@ -8,6 +8,7 @@ extern const n6_test_t n6_resume_tests[];
 extern const n6_test_t n6_busy_tests[];
 extern const n6_test_t n6_upload_tests[];
 extern const n6_test_t n6_queue_tests[];
+extern const n6_test_t n6_check_tests[];
 extern const n6_test_t n6_result_tests[];
 extern const n6_test_t n6_reduce_tests[];
 extern const n6_test_t n6_reduce_kernels_tests[];
@@ -24,6 +25,7 @@ const n6_suite_t n6_suites[] = {
     {"busy", n6_busy_tests},
     {"upload", n6_upload_tests},
     {"queue", n6_queue_tests},
+    {"check", n6_check_tests},
     {"result", n6_result_tests},
     {"reduce", n6_reduce_tests},
     {"reduce kernels", n6_reduce_kernels_tests},

@@ -71,6 +71,7 @@ def _tables(index: int, network: Network) -> str:
                 if not part.in_flash
             ),
             _array(f"const n6_aton_part_t part_{index}", _parts(index, network)),
+            f"static const _Alignas(64) uint8_t check_{index}[] = {{\n{_bytes(network.stored)}}};\n" if network.stored else "",
             f"static n6_tensor_t input_{index}[{len(source.inputs)}];\n",
             f"static n6_tensor_t output_{index}[{len(source.outputs)}];\n",
             f"static int32_t zero_point_{index}[{zero_points}];\n" if zero_points else "",
@@ -112,6 +113,10 @@ def _entry(index: int, network: Network) -> str:
         "block": f"block_{index}",
         "zero_point": f"zero_point_{index}" if _zero_points(network) else "NULL",
     }
+    if network.stored:
+        fields |= {"check_input": f"check_{index}", "check_bytes": str(len(network.stored))}
+    if network.stored and network.expected is not None:
+        fields |= {"check_known": "1", "check_digest": f"{network.expected:#x}u"}
     return "    {\n" + "".join(f"        .{name} = {value},\n" for name, value in fields.items()) + "    },\n"
 
 

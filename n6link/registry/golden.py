@@ -4,6 +4,9 @@ A file ``NAME.golden.npz`` contains arrays ``input:<tensor>``, ``output:<tensor>
 permitted absolute difference in real values. Engines round differently: two correct engines differed by up to 0.49 in one cell
 of a pose heatmap. The tolerance therefore depends on the network and is not a constant.
 
+It may also hold ``checked``: the digests of a network and of its outputs, which ``n6link check --store`` writes when a board computes
+what the reference computes. A firmware that is built with the file then compares its outputs with them at each start.
+
 The three figures are those of ST's validation report: cosine similarity, Nash-Sutcliffe efficiency (nse; 1 = equal, 0 = as good as
 the mean of the reference), and the largest absolute error.
 """
@@ -23,6 +26,8 @@ import numpy as np
 from n6link.errors import BadInput
 from n6link.tensors.tensor import Array
 
+SLOT_ALIGN: Final = 32
+"""Inputs begin at multiples of it, in bytes: every firmware of this project places them so (``TensorSpec.offset``)."""
 _KINDS: Final = ("input", "output", "tolerance")
 
 
@@ -33,6 +38,29 @@ class Golden:
     inputs: Mapping[str, Array]
     outputs: Mapping[str, Array]
     tolerances: Mapping[str, float]
+    checked: tuple[int, int] | None = None
+    """``NetworkInfo.digest`` of a board that was right, and the digest of its outputs"""
+
+    def slot(self, sizes: Mapping[str, int] | None = None) -> bytes:
+        """The inputs as in an input slot of a device.
+
+        Args:
+            sizes: bytes of the network's inputs by name, in its order; None = as in the file.
+
+        Raises:
+            BadInput: an input is missing, or has another size: it must hold the raw values of its tensor.
+        """
+        content = bytearray()
+        if sizes is None:
+            sizes = {name: array.nbytes for name, array in self.inputs.items()}
+        for name, size in sizes.items():
+            if name not in self.inputs:
+                raise BadInput(f"the golden file does not have the input {name!r}; it has {', '.join(self.inputs)}")
+            raw = np.ascontiguousarray(self.inputs[name]).tobytes()
+            if len(raw) != size:
+                raise BadInput(f"the golden input {name!r} has {len(raw)} bytes, but the tensor {size}; store raw values")
+            content += bytes(-len(content) % SLOT_ALIGN) + raw
+        return bytes(content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +84,8 @@ def write_golden(path: str | os.PathLike[str], golden: Golden) -> None:
     arrays: dict[str, Array] = {f"input:{name}": array for name, array in golden.inputs.items()}
     arrays |= {f"output:{name}": array for name, array in golden.outputs.items()}
     arrays |= {f"tolerance:{name}": np.asarray(value) for name, value in golden.tolerances.items()}
+    if golden.checked:
+        arrays["checked"] = np.array(golden.checked, np.uint32)
     with Path(path).open("wb") as file:
         np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
 
@@ -71,6 +101,9 @@ def read_golden(path: str | os.PathLike[str]) -> Golden:
             arrays: dict[str, Array] = dict(file)
     except (OSError, ValueError, EOFError, BadZipFile) as error:
         raise BadInput(f"{str(path)!r} cannot be read as a golden file: {error}") from error
+    checked = arrays.pop("checked", None)
+    if checked is not None and checked.shape != (2,):
+        raise BadInput(f"{str(path)!r} has an array 'checked' that is not two digests; run n6link check --store again")
     found: dict[str, dict[str, Array]] = {kind: {} for kind in _KINDS}
     for key, array in arrays.items():
         kind, _, name = key.partition(":")
@@ -82,7 +115,8 @@ def read_golden(path: str | os.PathLike[str]) -> Golden:
     if not found["input"] or not found["output"] or found["output"].keys() != found["tolerance"].keys():
         raise BadInput(f"{str(path)!r} must contain inputs, outputs, and one tolerance for each output")
     tolerances = {name: float(array) for name, array in found["tolerance"].items()}
-    return Golden(found["input"], found["output"], tolerances)
+    pair = None if checked is None else (int(checked[0]), int(checked[1]))
+    return Golden(found["input"], found["output"], tolerances, pair)
 
 
 def compare(name: str, reference: Array, got: Array, tolerance: float) -> Difference:
@@ -109,10 +143,10 @@ def compare(name: str, reference: Array, got: Array, tolerance: float) -> Differ
 
 
 def digest(outputs: Mapping[str, Array]) -> int:
-    """CRC-32 of raw outputs, in the order of their names."""
+    """CRC-32 of raw outputs in the network's order, as CHECK returns it."""
     value = 0
-    for name in sorted(outputs):
-        value = zlib.crc32(np.ascontiguousarray(outputs[name]).tobytes(), value)
+    for array in outputs.values():
+        value = zlib.crc32(np.ascontiguousarray(array).tobytes(), value)
     return value
 
 

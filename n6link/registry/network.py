@@ -20,8 +20,9 @@ from n6link.epochs.join import join
 from n6link.epochs.pools import Pool
 from n6link.epochs.st_report import Report
 from n6link.epochs.table import EpochBlock, EpochTable
-from n6link.errors import ReportError
+from n6link.errors import BadInput, ReportError
 from n6link.protocol import records
+from n6link.registry.golden import Golden, read_golden
 from n6link.registry.memory import EXTERNAL, Part, read_parts
 from n6link.registry.source import Source, read_source
 from n6link.tensors import card as cards
@@ -42,6 +43,8 @@ RESERVED: Final[dict[str, tuple[tuple[str, int, int], ...]]] = {
 }
 """Memory of each board that networks must not use: AXISRAM1, the upper half of the PSRAM (see the linker scripts)."""
 
+MAX_STORED: Final = 1 << 18
+"""Maximum bytes of a golden input in the image: AXISRAM1, which the image and its buffers share, has 1 MB."""
 _NAME_SIZE: Final = records.NetworkRecord.DTYPE["name"].itemsize
 
 
@@ -60,6 +63,17 @@ class Network:
     card: str
     """TOML text; empty = none"""
     digest: int
+    golden: Golden | None = None
+    """the golden file next to the source"""
+    stored: bytes = b""
+    """its input as in an input slot; empty = not in the firmware"""
+
+    @property
+    def expected(self) -> int | None:
+        """Digest of the outputs for the stored input; None = no board was checked with this network."""
+        if self.golden is None or self.golden.checked is None or self.golden.checked[0] != self.digest:
+            return None
+        return self.golden.checked[1]
 
     @property
     def epochs(self) -> int:
@@ -80,6 +94,8 @@ class Network:
             for pool in self.weights
             if pool.name not in known
         ]
+        if self.golden and not self.stored:
+            notes.append(f"{self.name}: its golden input is larger than {MAX_STORED} bytes and not in the firmware")
         if self.reports:
             return notes
         return [
@@ -125,7 +141,8 @@ def read_network(name: str, path: str | os.PathLike[str], *, card: str | os.Path
     memory = read_parts(source, pools)
     parts = [name.encode(), source.path.read_bytes(), text.encode(), repr((table, pools)).encode()]
     parts += [f"{part.address} {part.crc}".encode() for part in memory]
-    return Network(name, source, reports, table, pools, memory, text, zlib.crc32(b"\0".join(parts)))
+    golden, stored = _golden(source)
+    return Network(name, source, reports, table, pools, memory, text, zlib.crc32(b"\0".join(parts)), golden, stored)
 
 
 def check_together(networks: Sequence[Network], *, board: str | None = None, runtime: str | None = None) -> None:
@@ -248,6 +265,20 @@ def _pools(source: Source, reports: Sequence[Report]) -> tuple[Pool, ...]:
     """The existing pools, with the most exact sizes."""
     pools = next((report.pools for report in reversed(reports) if report.pools), source.pools)
     return tuple(pool for pool in pools if pool.total)
+
+
+def _golden(source: Source) -> tuple[Golden | None, bytes]:
+    """The golden file of the source, and its input as it is stored."""
+    folder = source.path.parent
+    found = sorted(folder.glob(f"{source.path.stem}.golden.npz")) or sorted(folder.glob("*.golden.npz"))
+    if len(found) != 1:
+        return None, b""
+    try:
+        golden = read_golden(found[0])
+        stored = golden.slot({tensor.name: tensor.size for tensor in source.inputs})
+    except BadInput as error:
+        raise ReportError(f"{found[0]} is not of {source.path}: {error}") from error
+    return golden, stored if len(stored) <= MAX_STORED else b""
 
 
 def _card(source: Source, path: str | os.PathLike[str] | None) -> str:

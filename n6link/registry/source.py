@@ -53,6 +53,8 @@ class Tensor:
     user_allocated: bool
     zero_points: int
     """per-channel zero points; 0 = quantised per tensor, or not at all"""
+    size: int
+    """bytes"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +189,13 @@ def _tensors(path: Path, text: str, function: str) -> tuple[Tensor, ...]:
             shape = [int(part) for part in re.findall(r"\d+", match[1])] if match else []
             if len(shape) > 1:
                 zero_points = shape[1] if entry.get("chpos") == "CHPos_First" else shape[-1]
-        tensors.append(Tensor(name.strip('"'), entry.get("is_user_allocated", "0") != "0", zero_points))
+        try:
+            size = int(entry["offset_end"]) - int(entry["offset_start"])
+        except (KeyError, ValueError) as error:
+            raise ReportError(
+                f"{path} has the tensor {name} without a size in {function}; generate the network again with a current version"
+            ) from error
+        tensors.append(Tensor(name.strip('"'), entry.get("is_user_allocated", "0") != "0", zero_points, size))
     if not tensors:
         raise ReportError(
             f"{path} does not list tensors in {function}; use a C file that ST Edge AI Core has generated"

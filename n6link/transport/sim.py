@@ -18,6 +18,8 @@ An option is for the network before it, or for the whole board:
     report=PATH   network   report of ST Edge AI Core about the real network (a report, c_info JSON, or their folder): the board
                             shows its epoch blocks and memory pools, and LiteRT's times are divided among the blocks
     card=FILE     network   the card (TOML) that describes the tensors; default: x.toml next to x.tflite, if it exists
+    golden=FILE   network   its golden input (n6link.registry.golden), which the board stores for checks; default: x.golden.npz
+                            next to x.tflite, if it exists
     baud=N        board     limits each direction to N bits per second, with ten bits per byte, like a UART
     slots=N       board     number of input slots
     chunk=N       board     maximum number of tensor bytes in one frame
@@ -37,6 +39,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+import struct
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -57,7 +60,7 @@ READY_TIMEOUT: Final = 30.0
 """seconds in which the virtual board must load its networks"""
 NAME: Final = "the virtual board"
 _BUILT_IN: Final = "reference:"
-_NETWORK_OPTIONS: Final = ("report", "card")
+_NETWORK_OPTIONS: Final = ("report", "card", "golden")
 _BOARD_OPTIONS: Final = ("baud", "slots", "chunk")
 _NETWORK_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,31}")
 _EXECUTABLE: Final = "n6sim.exe" if sys.platform == "win32" else "n6sim"
@@ -73,12 +76,14 @@ class SimNetwork:
         source: path of a .tflite file, or ``reference:NAME``.
         card: TOML file that the board reports.
         report: report of ST Edge AI Core.
+        golden: golden file.
     """
 
     name: str
     source: str
     card: Path | None = None
     report: Path | None = None
+    golden: Path | None = None
 
     @property
     def built_in(self) -> bool:
@@ -102,6 +107,7 @@ class SimBoard:
         Raises:
             TransportError: n6sim or LiteRT is not installed, or a path cannot be passed to it.
             ReportError: a report cannot be read.
+            BadInput: a golden file cannot be read.
         """
         command = [str(find_executable())]
         if not all(network.built_in for network in self.networks):
@@ -115,6 +121,10 @@ class SimBoard:
                 blocks = folder / f"{index}.blocks"
                 blocks.write_text(st_report.block_table(network.report), encoding="utf-8")
                 parts.append(f"blocks={blocks}")
+            if network.golden:
+                stored = folder / f"{index}.check"
+                stored.write_bytes(_stored(network.golden))
+                parts.append(f"check={stored}")
             if odd := next((part for part in parts if ";" in part), None):
                 # n6sim separates the parts of its option with semicolons, and does not have an escape for them.
                 raise TransportError(
@@ -190,6 +200,7 @@ async def open_sim(rest: str) -> ChildStream:
         TransportError: the URL is malformed, a part is not installed, or no network can be loaded.
         CardError: a card cannot be read.
         ReportError: a report cannot be read.
+        BadInput: a golden file cannot be read.
     """
     with tempfile.TemporaryDirectory(prefix="n6sim-") as folder:
         # Reports may have megabytes: reading them must not block the event loop.
@@ -214,6 +225,7 @@ def _network(text: str, options: Mapping[str, Path], rest: str) -> SimNetwork:
     named = bool(equals) and "/" not in name
     value = unquote(value if named else text)
     path = Path(value)
+    golden: Path | None = None
     known = networks.cards()
     if value.startswith(_BUILT_IN):
         source, stem, toml = value, value.removeprefix(_BUILT_IN) or "reference", None
@@ -221,6 +233,7 @@ def _network(text: str, options: Mapping[str, Path], rest: str) -> SimNetwork:
         source, stem, toml = str(card.read(known[value]).file("model")), value, known[value]
     elif path.is_file():
         source, stem, toml = value, path.stem, path.with_suffix(".toml")
+        golden = path.with_suffix(".golden.npz")
     else:
         what = "is not a file" if path.exists() else "does not exist"
         raise _error(rest, f"has the network {value!r}, which {what}; the bundled networks are {', '.join(known)}")
@@ -231,7 +244,16 @@ def _network(text: str, options: Mapping[str, Path], rest: str) -> SimNetwork:
         )
     if toml and not toml.is_file():
         toml = None
-    return SimNetwork(name, source, options.get("card", toml), options.get("report"))
+    if golden and not golden.is_file():
+        golden = None
+    return SimNetwork(name, source, options.get("card", toml), options.get("report"), options.get("golden", golden))
+
+
+def _stored(path: Path) -> bytes:
+    """A golden file as n6sim reads it: whether its digests are known, the digests, the input."""
+    golden = read_golden(path)
+    checked = golden.checked or (0, 0)
+    return struct.pack("<3I", golden.checked is not None, *checked) + golden.slot()
 
 
 def _options(query: str, rest: str, board: dict[str, int]) -> dict[str, Path]:
@@ -244,7 +266,7 @@ def _options(query: str, rest: str, board: dict[str, int]) -> dict[str, Path]:
             raise _error(rest, f"has the option {key!r} twice; remove one")
         if key in _NETWORK_OPTIONS:
             own[key] = Path(value)
-            if not own[key].exists() or (key == "card" and not own[key].is_file()):
+            if not own[key].exists() or (key != "report" and not own[key].is_file()):
                 raise _error(rest, f"has {key}={value!r}, which does not exist")
         elif key in _BOARD_OPTIONS:
             if not value.isdecimal() or not 0 < int(value) < 1 << 32:

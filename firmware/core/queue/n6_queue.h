@@ -96,6 +96,12 @@ void n6_queue_expire(n6_queue_t *queue, uint64_t now);
 /* Device time at which the next job ends for these reasons; UINT64_MAX = never. */
 uint64_t n6_queue_deadline(const n6_queue_t *queue);
 
+/* No job is on the NPU. */
+static inline bool n6_queue_is_off_npu(const n6_queue_t *queue)
+{
+    return queue->running == N6_NONE;
+}
+
 /*
  * Starts the first job in order, or executes one step of the running one. N6_SERVER_IDLE, _WAITING
  * or _BUSY.

@@ -64,8 +64,12 @@ typedef struct {
     uint8_t inputs;
     uint8_t outputs;
     uint8_t pools;
-    uint8_t timer_source; /* n6_timer_source_t */
-    uint8_t state;        /* n6_network_state_t */
+    uint8_t timer_source;  /* n6_timer_source_t */
+    uint8_t state;         /* n6_network_state_t */
+    uint8_t check_known;   /* check_digest is that of outputs that were found to be right */
+    uint32_t check_digest; /* CRC-32 of all outputs for check_input */
+    /* Input of CHECK, as in an input slot, aligned to 64 bytes; NULL = none. Not to be changed. */
+    const void *check_input;
     uint16_t blocks;
     uint16_t epochs;
     uint32_t digest;
@@ -97,7 +101,7 @@ typedef struct {
     void *context;
     const n6_network_t *network;
     uint16_t networks;
-    uint32_t features; /* N6_FEATURE_SIMULATED, _ZERO_COPY, _CONSUMES_INPUT */
+    uint32_t features; /* N6_FEATURE_SIMULATED, _ZERO_COPY, _CONSUMES_INPUT, _CHECK */
 
     /*
      * Starts a network with the input slot. Fills times[0..blocks) during the run, if times is not

@@ -10,6 +10,7 @@
  *     n6_describe.c   description of the device and its networks
  *     n6_upload.c     DATA and COMMIT into input slots, credits for the host
  *     n6_queue.c      INFER, CANCEL, priorities, deadlines, and the NPU
+ *     n6_check.c      CHECK
  *     n6_slots.h      states of the input slots
  *     n6_finished.h   keys of finished inferences
  *     n6_result.c     result buffers: outputs and reductions, RELEASE, NAK
@@ -23,6 +24,7 @@
 #define N6_DEVICE_H
 
 #include "n6_channel.h"
+#include "n6_check.h"
 #include "n6_queue.h"
 #include "n6_result.h"
 #include "n6_runs.h"
@@ -53,6 +55,7 @@ struct n6_server {
     n6_stats_t stats;
     n6_uploads_t uploads;
     n6_queue_t queue;
+    n6_checker_t check;
     n6_slots_t slots;
     n6_results_t results;
     n6_runs_t runs;

@@ -41,6 +41,7 @@ int n6_server_init(n6_server_t *server, const n6_config_t *config)
     n6_runs_init(&server->runs, channel);
     n6_result_init(&server->results, channel, &server->sends, &server->runs);
     n6_queue_init(&server->queue, channel, &server->slots, &server->results, &server->runs);
+    n6_check_init(&server->check, channel);
     n6_upload_init(&server->uploads, channel, &server->slots, &server->queue);
     n6_stats_init(&server->stats, channel, &server->sends, &server->results, &server->queue,
                   &server->runs);
@@ -140,6 +141,20 @@ static void watch_silence(n6_server_t *server, uint64_t now)
     }
 }
 
+static bool check_is_due(const n6_server_t *server)
+{
+    return n6_check_is_due(&server->check, n6_queue_is_off_npu(&server->queue));
+}
+
+static int run_npu(n6_server_t *server, uint64_t now)
+{
+    if (check_is_due(server)) {
+        return n6_check_run(&server->check, now);
+    }
+    const int state = n6_queue_run(&server->queue, now);
+    return check_is_due(server) ? N6_SERVER_BUSY : state;
+}
+
 int n6_server_poll(n6_server_t *server)
 {
     const n6_port_t *port = server->channel.config.port;
@@ -156,7 +171,7 @@ int n6_server_poll(n6_server_t *server)
         n6_queue_expire(&server->queue, now);
     }
     if (has_room(server)) {
-        state = n6_queue_run(&server->queue, now);
+        state = run_npu(server, now);
     }
     if (has_room(server)) {
         n6_stats_push(&server->stats, now);

@@ -83,6 +83,7 @@ static void replace_session(n6_server_t *server)
     n6_session_t *session = &server->channel.session;
 
     n6_queue_forget(&server->queue);
+    n6_check_forget(&server->check);
     n6_slots_forget(&server->slots);
     n6_result_forget(&server->results);
     n6_stats_unsubscribe(&server->stats);
@@ -190,6 +191,7 @@ void n6_session_reset(n6_server_t *server, const n6_request_t *request)
     }
     if (!device || reset->boot_nonce == port->boot_nonce) {
         n6_queue_clear(&server->queue);
+        n6_check_clear(&server->check);
         n6_result_clear(&server->results);
         server->restarting = device;
     }

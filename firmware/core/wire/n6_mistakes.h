@@ -24,6 +24,7 @@ extern "C" {
 #define N6_NOT_HERE "not possible on this device"
 #define N6_REFUSED "the upload was refused"
 #define N6_TURNED "the slot holds a later upload"
+#define N6_NOT_READY "the network cannot run: section REASON"
 #define N6_OTHER_CRC "the upload has another CRC-32"
 
 /* FIELD: name, status, struct and member that are wrong, text; PLAIN: name, status, text */
@@ -71,7 +72,7 @@ extern "C" {
     FIELD(NETWORK, UNKNOWN_NETWORK, n6_infer_t, network, N6_NO_NETWORK)                            \
     FIELD(SLOT, BAD_SLOT, n6_infer_t, slot, N6_NO_SLOT)                                            \
     FIELD(FLAGS, UNSUPPORTED, n6_infer_t, flags, "unknown flag")                                   \
-    FIELD(NOT_READY, NOT_READY, n6_infer_t, network, "the network cannot run: section REASON")     \
+    FIELD(NOT_READY, NOT_READY, n6_infer_t, network, N6_NOT_READY)                                 \
     FIELD(INPUT_LATER, NO_INPUT, n6_infer_t, upload, N6_TURNED)                                    \
     FIELD(INPUT_REFUSED, NO_INPUT, n6_infer_t, upload, N6_REFUSED)                                 \
     FIELD(INPUT_CONSUMED, NO_INPUT, n6_infer_t, upload, "a run has overwritten the upload")        \
@@ -89,6 +90,11 @@ extern "C" {
     FIELD(CHANNEL, BAD_REQUEST, n6_return_t, channel, "channel is not below channels")             \
     FIELD(K, BAD_REQUEST, n6_return_t, k, "k is out of range")                                     \
     FIELD(THRESHOLD, BAD_REQUEST, n6_return_t, threshold, "threshold is not a number")             \
+    /* CHECK */                                                                                    \
+    FIELD(CHECK_NETWORK, UNKNOWN_NETWORK, n6_check_t, network, N6_NO_NETWORK)                      \
+    FIELD(CHECK_NOT_READY, NOT_READY, n6_check_t, network, N6_NOT_READY)                           \
+    FIELD(CHECK_INPUT, UNSUPPORTED, n6_check_t, network, "the network has no stored input")        \
+    PLAIN(CHECK_BUSY, BUSY, "another check is under way")                                          \
     /* how an inference ends */                                                                    \
     PLAIN(STARVED, NO_INPUT, "its upload has not arrived")                                         \
     PLAIN(LATE, DEADLINE, "the time to live has passed")                                           \

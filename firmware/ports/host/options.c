@@ -25,7 +25,7 @@ static const char help[] =
     "  --pty             a pseudo terminal in raw mode, which clients may close and\n"
     "                    open again\n"
     "  --network SPEC    a network, at most 8 times. SPEC is\n"
-    "                    NAME=PATH[;card=FILE][;blocks=FILE]\n"
+    "                    NAME=PATH[;card=FILE][;blocks=FILE][;check=FILE]\n"
     "                      PATH    a .tflite file, or reference:[NETWORK] for a\n"
     "                              built-in one\n"
     "                      card    TOML text that says what the tensors mean\n"
@@ -33,6 +33,10 @@ static const char help[] =
     "                              operators, and memory pools, one per line:\n"
     "                                KIND FIRST LAST EST_NPU EST_TOTAL OPERATION\n"
     "                                pool NAME BASE TOTAL USED WEIGHTS ACTIVATIONS\n"
+    "                      check   input for CHECK: three 32-bit numbers (1 if the\n"
+    "                              next two are valid; a network's digest and the\n"
+    "                              CRC-32 of its right outputs), then the bytes of\n"
+    "                              an upload\n"
     "  --litert PATH     libLiteRt.so or .dylib of the Python package ai-edge-litert\n"
     "  --python PATH     a Python that has ai-edge-litert, and\n"
     "  --interpreter PATH\n"
@@ -135,8 +139,10 @@ static void add_network(n6_options_t *options, char *spec)
             network->card = part + 5;
         } else if (!strncmp(part, "blocks=", 7) && part[7]) {
             network->blocks = part + 7;
+        } else if (!strncmp(part, "check=", 6) && part[6]) {
+            network->check = part + 6;
         } else {
-            n6_report_failure("--network %s: %s is neither card=FILE nor blocks=FILE",
+            n6_report_failure("--network %s: %s is not card=FILE, blocks=FILE or check=FILE",
                               network->name, part);
         }
         part = next;

@@ -12,7 +12,10 @@
 #include "n6_crc.h"
 #include "report.h"
 
-enum { BLOCK = 4096 }; /* bytes that are read from a file at once */
+enum {
+    BLOCK = 4096, /* bytes that are read from a file at once */
+    ALIGN = 64,   /* of a stored input */
+};
 
 static const char reference_scheme[] = "reference:";
 
@@ -49,7 +52,7 @@ n6_npu_t n6_runtimes_npu(n6_runtimes_t *self)
         .context = self,
         .network = self->network,
         .networks = self->networks,
-        .features = N6_FEATURE_SIMULATED,
+        .features = N6_FEATURE_SIMULATED | N6_FEATURE_CHECK,
         .start = start,
         .step = step,
         .stop = stop,
@@ -59,15 +62,12 @@ n6_npu_t n6_runtimes_npu(n6_runtimes_t *self)
 
 /* ---- loading ---- */
 
-/* The text of a file; NULL for no path. */
-static const char *read_text(n6_runtimes_t *self, const char *network, const char *path)
+/* The bytes of a file, and a zero after them. */
+static char *read_file(const char *network, const char *path, size_t *size)
 {
     char *text = NULL;
     size_t used = 0;
     size_t got = BLOCK;
-    if (!path) {
-        return NULL;
-    }
     FILE *file = fopen(path, "rb");
     if (!file) {
         n6_report_failure("--network %s: %s: %s", network, path, strerror(errno));
@@ -86,8 +86,44 @@ static const char *read_text(n6_runtimes_t *self, const char *network, const cha
         n6_report_failure("--network %s: %s: %s", network, path, strerror(errno));
     }
     fclose(file);
-    self->text[self->texts++] = text;
+    *size = used;
     return text;
+}
+
+/* The text of a file; NULL for no path. */
+static const char *read_text(n6_runtimes_t *self, const char *network, const char *path)
+{
+    size_t size = 0;
+    if (!path) {
+        return NULL;
+    }
+    return self->text[self->texts++] = read_file(network, path, &size);
+}
+
+/* The input for CHECK of the network that was appended last. */
+static void read_check(n6_runtimes_t *self, const n6_network_option_t *option)
+{
+    n6_network_t *network = &self->network[self->networks - 1];
+    uint32_t head[3] = {0}; /* see options.c */
+    size_t size = 0;
+    if (!option->check) {
+        return;
+    }
+    char *bytes = read_file(option->name, option->check, &size);
+    if (size != sizeof(head) + network->input_bytes) {
+        n6_report_failure("--network %s: %s has %zu bytes, not %zu", option->name, option->check,
+                          size, sizeof(head) + network->input_bytes);
+    }
+    char *input = aligned_alloc(ALIGN, (size + ALIGN - 1) / ALIGN * ALIGN);
+    if (!input) {
+        abort();
+    }
+    memcpy(head, bytes, sizeof(head));
+    memcpy(input, bytes + sizeof(head), network->input_bytes);
+    free(bytes);
+    network->check_known = head[0] == 1 && head[1] == network->digest;
+    network->check_digest = head[2];
+    network->check_input = self->text[self->texts++] = input;
 }
 
 /* Appends a network that cannot run, so that a host learns why. */
@@ -146,6 +182,7 @@ static void add_litert(n6_runtimes_t *self, const n6_network_option_t *option,
     }
     self->litert_npu = n6_litert_npu(self->litert);
     append(self, &self->litert_npu, self->litert_npu.networks - 1);
+    read_check(self, option);
 }
 
 /* The built-in network of that name; the first one for no name. */
@@ -180,6 +217,7 @@ static void add_reference(n6_runtimes_t *self, const n6_network_option_t *option
         network->card_bytes = (uint16_t)size;
         network->digest = n6_crc32(network->digest, card, size);
     }
+    read_check(self, option);
 }
 
 void n6_runtimes_open(n6_runtimes_t *self, const n6_options_t *options,

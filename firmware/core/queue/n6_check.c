@@ -1,0 +1,122 @@
+/* See n6_check.h. */
+#include "n6_check.h"
+
+static n6_mistake_t find_mistake(const n6_checker_t *check, uint16_t index)
+{
+    const n6_npu_t *npu = check->channel->config.npu;
+
+    if (!(npu->features & N6_FEATURE_CHECK)) {
+        return N6_MISTAKE_NOT_BUILT;
+    }
+    if (index >= npu->networks) {
+        return N6_MISTAKE_CHECK_NETWORK;
+    }
+    if (npu->network[index].state != N6_NETWORK_STATE_READY) {
+        return N6_MISTAKE_CHECK_NOT_READY;
+    }
+    return npu->network[index].check_input ? N6_MISTAKE_NONE : N6_MISTAKE_CHECK_INPUT;
+}
+
+void n6_check_request(n6_checker_t *check, const n6_request_t *request)
+{
+    const n6_check_t *wanted = request->body;
+    n6_mistake_t mistake = find_mistake(check, wanted->network);
+
+    if (mistake == N6_MISTAKE_NONE && check->state != N6_CHECK_IDLE) {
+        if (check->id == request->id) {
+            return;
+        }
+        mistake = N6_MISTAKE_CHECK_BUSY;
+    }
+    if (mistake != N6_MISTAKE_NONE) {
+        n6_refuse(check->channel, request, mistake, 0);
+        return;
+    }
+    check->state = N6_CHECK_WANTED;
+    check->network = wanted->network;
+    check->id = request->id;
+}
+
+/* ---- the run ---- */
+
+static uint32_t digest_of(const n6_channel_t *channel, const n6_network_t *network)
+{
+    const n6_npu_t *npu = channel->config.npu;
+    uint32_t crc = 0;
+
+    for (uint8_t i = 0; i < network->outputs; i++) {
+        crc = n6_link_crc32(&channel->link, crc, npu->output(npu->context, i),
+                            network->output[i].size);
+    }
+    return crc;
+}
+
+static void answer(const n6_checker_t *check)
+{
+    n6_channel_t *channel = check->channel;
+    const n6_network_t *network = n6_network(channel, check->network);
+    const n6_request_t request = {.id = check->id, .type = N6_MESSAGE_TYPE_CHECK};
+    n6_check_reply_t reply = {.ticks = n6_now(channel) - check->started_at,
+                              .digest = digest_of(channel, network),
+                              .state = N6_CHECK_STATE_UNKNOWN};
+
+    if (network->check_known) {
+        reply.state =
+            reply.digest == network->check_digest ? N6_CHECK_STATE_SAME : N6_CHECK_STATE_DIFFERENT;
+    }
+    n6_reply(channel, &request, &reply, sizeof reply);
+}
+
+static int end(n6_checker_t *check, int status)
+{
+    n6_channel_t *channel = check->channel;
+
+    check->state = N6_CHECK_IDLE;
+    if (!channel->session.open) {
+        return N6_SERVER_BUSY;
+    }
+    if (status == N6_NPU_DONE) {
+        answer(check);
+    } else {
+        n6_error(channel, check->id, N6_MESSAGE_TYPE_CHECK, N6_MISTAKE_FAULT,
+                 0u - (uint32_t)status);
+    }
+    return N6_SERVER_BUSY;
+}
+
+int n6_check_run(n6_checker_t *check, uint64_t now)
+{
+    const n6_npu_t *npu = check->channel->config.npu;
+    int status = 0;
+
+    if (check->state == N6_CHECK_WANTED) {
+        check->state = N6_CHECK_RUNNING;
+        check->started_at = now;
+        status = npu->start(npu->context, check->network,
+                            n6_network(check->channel, check->network)->check_input, NULL);
+        return status < 0 ? end(check, status) : N6_SERVER_BUSY;
+    }
+    status = npu->step(npu->context);
+    if (status == N6_NPU_WAITING) {
+        return N6_SERVER_WAITING;
+    }
+    return status == N6_NPU_RUNNING ? N6_SERVER_BUSY : end(check, status);
+}
+
+void n6_check_clear(n6_checker_t *check)
+{
+    if (check->state != N6_CHECK_IDLE) {
+        n6_check_forget(check);
+        n6_error(check->channel, check->id, N6_MESSAGE_TYPE_CHECK, N6_MISTAKE_CANCELLED, 0);
+    }
+}
+
+void n6_check_forget(n6_checker_t *check)
+{
+    const n6_npu_t *npu = check->channel->config.npu;
+
+    if (check->state == N6_CHECK_RUNNING) {
+        npu->stop(npu->context);
+    }
+    check->state = N6_CHECK_IDLE;
+}
