@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from n6link.cli import app
 from n6link.device import N6Device
 from n6link.errors import BadInput
-from n6link.registry.golden import Golden, compare, digest, likely_cause, read_golden, write_golden
+from n6link.tensors.golden import Golden, compare, digest, likely_cause, read_golden, write_golden
 
 URL: Final = "sim:tiny=reference:reference_colour"
 

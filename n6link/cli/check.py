@@ -12,7 +12,7 @@ from n6link import settings
 from n6link.cli.common import FAILED, Cards, Json, Timeout, Url, connect, emit, out, start
 
 if TYPE_CHECKING:
-    from n6link.registry.golden import Golden
+    from n6link.tensors.golden import Golden
 
 
 def check(
@@ -24,7 +24,7 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Run a network on its golden input and compare the outputs with the reference."""
-    from n6link.registry.golden import read_golden
+    from n6link.tensors.golden import read_golden
 
     start(_check, network, read_golden(golden), url, cards, timeout, as_json)
 
@@ -37,7 +37,7 @@ async def _check(
     timeout: float,  # noqa: ASYNC109
     as_json: bool,
 ) -> None:
-    from n6link.registry.golden import compare, digest, likely_cause
+    from n6link.tensors.golden import compare, digest, likely_cause
 
     async with connect(url, cards, timeout) as device:
         network = device[name]

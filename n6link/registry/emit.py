@@ -71,7 +71,9 @@ def _tables(index: int, network: Network) -> str:
                 if not part.in_flash
             ),
             _array(f"const n6_aton_part_t part_{index}", _parts(index, network)),
-            f"static const _Alignas(64) uint8_t check_{index}[] = {{\n{_bytes(network.stored)}}};\n" if network.stored else "",
+            f"static const _Alignas(64) uint8_t check_{index}[] = {{\n{_bytes(network.stored)}}};\n"
+            if network.stored
+            else "",
             f"static n6_tensor_t input_{index}[{len(source.inputs)}];\n",
             f"static n6_tensor_t output_{index}[{len(source.outputs)}];\n",
             f"static int32_t zero_point_{index}[{zero_points}];\n" if zero_points else "",

@@ -22,10 +22,10 @@ from n6link.epochs.st_report import Report
 from n6link.epochs.table import EpochBlock, EpochTable
 from n6link.errors import BadInput, ReportError
 from n6link.protocol import records
-from n6link.registry.golden import Golden, read_golden
 from n6link.registry.memory import EXTERNAL, Part, read_parts
 from n6link.registry.source import Source, read_source
 from n6link.tensors import card as cards
+from n6link.tensors.golden import Golden, read_golden
 
 ROUNDING: Final = 0.01
 """Maximum relative difference of printed sizes: reports and sources round to two or three decimals."""

@@ -18,7 +18,7 @@ An option is for the network before it, or for the whole board:
     report=PATH   network   report of ST Edge AI Core about the real network (a report, c_info JSON, or their folder): the board
                             shows its epoch blocks and memory pools, and LiteRT's times are divided among the blocks
     card=FILE     network   the card (TOML) that describes the tensors; default: x.toml next to x.tflite, if it exists
-    golden=FILE   network   its golden input (n6link.registry.golden), which the board stores for checks; default: x.golden.npz
+    golden=FILE   network   its golden input (n6link.tensors.golden), which the board stores for checks; default: x.golden.npz
                             next to x.tflite, if it exists
     baud=N        board     limits each direction to N bits per second, with ten bits per byte, like a UART
     slots=N       board     number of input slots
@@ -54,6 +54,7 @@ from n6link import networks
 from n6link.epochs import st_report
 from n6link.errors import TransportError
 from n6link.tensors import card
+from n6link.tensors.golden import read_golden
 from n6link.transport.process import ChildStream, spawn
 
 READY_TIMEOUT: Final = 30.0
@@ -231,6 +232,7 @@ def _network(text: str, options: Mapping[str, Path], rest: str) -> SimNetwork:
         source, stem, toml = value, value.removeprefix(_BUILT_IN) or "reference", None
     elif value in known and not path.exists():
         source, stem, toml = str(card.read(known[value]).file("model")), value, known[value]
+        golden = toml.with_suffix(".golden.npz")
     elif path.is_file():
         source, stem, toml = value, path.stem, path.with_suffix(".toml")
         golden = path.with_suffix(".golden.npz")

@@ -58,7 +58,9 @@ class Golden:
                 raise BadInput(f"the golden file does not have the input {name!r}; it has {', '.join(self.inputs)}")
             raw = np.ascontiguousarray(self.inputs[name]).tobytes()
             if len(raw) != size:
-                raise BadInput(f"the golden input {name!r} has {len(raw)} bytes, but the tensor {size}; store raw values")
+                raise BadInput(
+                    f"the golden input {name!r} has {len(raw)} bytes, but the tensor {size}; store raw values"
+                )
             content += bytes(-len(content) % SLOT_ALIGN) + raw
         return bytes(content)
 
