@@ -358,6 +358,7 @@ class Network:
     stream = gives(network_.Network.stream, _stream)
     generate = gives(network_.Network.generate, _text)
     classify = waits(network_.Network.classify)
+    check = waits(network_.Network.check)
     profile = waits(network_.Network.profile)
 
     @property

@@ -18,10 +18,19 @@ from n6link.decoders.logits import Classification
 from n6link.epochs.pools import Pool
 from n6link.epochs.profile import Profile
 from n6link.epochs.timers import EpochTable
-from n6link.errors import BadInput, CardError, DeviceRebooted, N6Timeout, NetworkChanged, UnknownName
-from n6link.protocol import Limit, TimerSource
+from n6link.errors import (
+    BadInput,
+    CardError,
+    DeviceRebooted,
+    N6Timeout,
+    NetworkChanged,
+    RemoteProtocolError,
+    UnknownName,
+)
+from n6link.protocol import Limit, MessageType, TimerSource, records
 from n6link.protocol.records import Return
 from n6link.result import Result, Timing, check_returns
+from n6link.session.check import Check
 from n6link.session.connection import Connection
 from n6link.session.inference import Job, Outcome
 from n6link.session.info import NetworkInfo
@@ -299,6 +308,37 @@ class Network:
     def text_classifier(self) -> TextClassifier:
         """The card's tokenizer; read at first use."""
         return TextClassifier(self.info)
+
+    async def check(
+        self,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109
+    ) -> Check:
+        """Has the firmware run the network with the input that it stores, and returns the digest of the outputs.
+
+        A digest that differs from that of another time means that the board does not compute what it did: the weights have
+        changed, a clock or a voltage is too high, or cache maintenance is missing. Uploads are not needed; inferences of this and
+        of other networks may be under way, and wait during the run.
+
+        Args:
+            timeout: seconds without an answer; None = that of the device.
+
+        Raises:
+            DeviceError: UNSUPPORTED: the firmware does not store an input for this network; NOT_READY, NPU_FAULT; BUSY: another
+                check is under way.
+            N6Timeout: no answer.
+            DeviceRebooted: the device was restarted during the check.
+            NetworkChanged: the device came back without this network, or with another one of this name.
+            TransportError: the connection to the device was lost, and the device has not come back.
+        """
+        await self._check(None)
+        payload = await self._connection.ask(
+            MessageType.CHECK, records.Check(network=self.info.index).pack(), timeout=timeout
+        )
+        try:
+            return Check.parse(payload, self._connection.clock.tick_hz)
+        except ValueError as error:
+            raise RemoteProtocolError(f"the device's answer to CHECK is wrong: {error}") from error
 
     async def profile(self, *, inputs: Mapping[str, Array] | None = None, runs: int = 20, warmup: int = 3) -> Profile:
         """Runs the network several times and collects its epoch times; see :func:`n6link.control.profiling.collect`."""

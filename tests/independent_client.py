@@ -17,13 +17,13 @@ from typing import Any, Protocol
 MAGIC, VERSION, SCHEMA = b"n6", (2, 0), 0xF8DCCFC8
 MAX_CHUNK, MIN_CHUNK, MAX_WINDOW, MAX_CONTROL = 8192, 256, 1 << 30, 1024
 RETRY_FIRST, RETRY_MIN, RETRY_MAX = 0.5, 0.05, 1.0
-HELLO, PING, INFO, LIST, DESCRIBE, COMMIT, INFER, RESULT, RELEASE = 1, 2, 3, 4, 5, 16, 17, 18, 21
+HELLO, PING, INFO, LIST, DESCRIBE, CHECK, COMMIT, INFER, RESULT, RELEASE = 1, 2, 3, 4, 5, 13, 16, 17, 18, 21
 DATA, NAK, CREDIT, LOG, ERROR = 32, 33, 34, 48, 63
-BAD_REQUEST, BUSY, RESULT_GONE = 1, 10, 19
+BAD_REQUEST, UNKNOWN_NETWORK, BUSY, RESULT_GONE = 1, 5, 10, 19
 RAW, ARGMAX, TOPK = 0, 1, 2
 OPENED, RESUMED = 1, 2
-FEATURES = 1 | 2 | 4 | 8 | 64  # TIMERS, REDUCE, CANCEL, EVENTS, CONSUMES_INPUT
-CONSUMES_INPUT = 64
+FEATURES = 1 | 2 | 4 | 8 | 64 | 512  # TIMERS, REDUCE, CANCEL, EVENTS, CONSUMES_INPUT, CHECK
+CONSUMES_INPUT, CHECK_FEATURE = 64, 512
 
 SECTIONS = {  # number: (name, format, fields); texts have no format
     0: ("INPUTS", "<32sBBH6IIIfiIIHHH2x"),
@@ -455,6 +455,11 @@ class Client:
             first += count
             if not count or first >= total:
                 return records if form else text(data)
+
+    def check(self, network: int) -> tuple[int, int, int]:
+        """CHECK: ticks of the run, digest of the outputs, CheckState."""
+        ticks, digest, state = struct.unpack_from("<QIB", self.request(CHECK, struct.pack("<HH", network, 0)))
+        return ticks, digest, state
 
     def upload(self, network: int, data: bytes, slot: int = 0) -> Exchange:
         """Sends an input and its COMMIT, which is not waited for."""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import subprocess
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +21,9 @@ import pytest
 from n6link.device import N6Device
 from n6link.epochs.timers import EpochBlock
 from n6link.errors import DeviceError, N6Error
-from n6link.protocol import EpochKind, Feature, Status, TimerSource
+from n6link.protocol import CheckState, EpochKind, Feature, Status, TimerSource
+from n6link.registry import read_network, write_c
+from n6link.tensors.golden import Golden, write_golden
 
 pytestmark = [
     pytest.mark.gcc,
@@ -58,14 +63,19 @@ def test_networks_on_ll_aton(tmp_path: Path, runtime: int, blocks: int) -> None:
 # ------------------------------------------------------------------------------------------ main.c as well
 
 
-@pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def linked(folder: Path, registry: Path) -> Path:
     """The firmware of a board, with a unix socket as its link."""
     port = board_files.PORT
-    sources = [*sorted((FIRMWARE / "core").glob("*/*.c")), *RUNTIME, NETWORK / "network.c", NETWORK / "registry.c"]
+    sources = [*sorted((FIRMWARE / "core").glob("*/*.c")), *RUNTIME, NETWORK / "network.c", registry]
     sources += [port / "main.c", port / "text.c", port / "test" / "host_board.c"]
     options = (f"-I{port}", '-DN6_BUILD="build"', '-DN6_FIRMWARE="0.1.0"')
-    return compiled(tmp_path_factory.mktemp("host") / "board", sources, *options)
+    return compiled(folder / "board", sources, *options)
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The firmware with the registry of the stand-ins."""
+    return linked(tmp_path_factory.mktemp("host"), NETWORK / "registry.c")
 
 
 @contextmanager
@@ -170,6 +180,35 @@ async def test_an_npu_that_never_finishes_is_a_fault(program: Path, tmp_path: Pa
                     await dev["tiny"].run(INPUT, timeout=20)
                 assert (caught.value.status, caught.value.value) == (Status.NPU_FAULT, 4)
             await dev.ping()
+
+
+@pytest.mark.parametrize("right", [True, False])
+async def test_a_stored_input_is_checked_at_start_and_when_asked(tmp_path: Path, right: bool) -> None:
+    place = Path(shutil.copytree(NETWORK, tmp_path / "network"))
+    digest = zlib.crc32(OUTPUT.tobytes())
+    plain = read_network("tiny", place)
+    golden = Golden({plain.source.inputs[0].name: INPUT}, {"Dequantize_4_out_0": OUTPUT}, {"Dequantize_4_out_0": 0.0})
+    write_golden(place / "network.golden.npz", replace(golden, checked=(plain.digest, digest ^ (not right))))
+    registry = tmp_path / "registry.c"
+    registry.write_text(write_c([read_network("tiny", place)]))
+    with board(linked(tmp_path, registry), tmp_path) as url:
+        async with N6Device(url) as dev:
+            remark = "; tiny: not the outputs that a checked board gives" in dev.info.runtime
+            assert remark is not right
+            seen = await dev["tiny"].check()
+            assert seen.digest == digest
+            assert seen.state is (CheckState.SAME if right else CheckState.DIFFERENT)
+            result = await dev["tiny"].run(INPUT)
+            np.testing.assert_array_equal(result.outputs["Dequantize_4_out_0"], OUTPUT)
+
+
+async def test_a_network_without_a_stored_input_is_not_checked(program: Path, tmp_path: Path) -> None:
+    with board(program, tmp_path) as url:
+        async with N6Device(url) as dev:
+            assert Feature.CHECK not in dev.info.features
+            with pytest.raises(DeviceError) as caught:
+                await dev["tiny"].check()
+            assert caught.value.status == Status.UNSUPPORTED
 
 
 @pytest.mark.parametrize(

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
+import json
+import sys
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+import m55
 import numpy as np
 import pytest
-from typer.testing import CliRunner
+import tflite
+from typer.testing import CliRunner, Result
 
 from n6link.cli import app
 from n6link.device import N6Device
 from n6link.errors import BadInput
+from n6link.protocol import CheckState, Feature
 from n6link.tensors.golden import Golden, compare, digest, likely_cause, read_golden, write_golden
 
 URL: Final = "sim:tiny=reference:reference_colour"
+DIGESTS: Final = {"reference": 0x520A_A14D, "reference_colour": 0xCB69_522C}
+"""of the built-in networks' outputs for their stored input; test_reference.py computes them from the definition"""
+sys.path.insert(0, str(m55.FIRMWARE / "npu"))
+definition: Any = importlib.import_module("reference_networks")
 
 
 def test_figures_by_hand() -> None:
@@ -38,13 +48,20 @@ def test_causes() -> None:
     assert "all values are equal" in likely_cause(flat, flat, None)
     assert "weights of another build" in likely_cause(wrong, wrong, None)
     assert "were correct before" in likely_cause(wrong, wrong, digest(right))
+    assert "were correct in an earlier check" in likely_cause(right, right, digest(right))
 
 
 def test_files(tmp_path: Path) -> None:
-    golden = Golden({"in": np.arange(4, dtype=np.uint8)}, {"out": np.ones(2, np.float32)}, {"out": 0.5})
+    inputs = {"in": np.arange(4, dtype=np.uint8), "more": np.ones(2, np.int16)}
+    golden = Golden(inputs, {"out": np.ones(2, np.float32)}, {"out": 0.5}, (1, 0xFFFF_FFFE))
     write_golden(tmp_path / "a.golden.npz", golden)
     again = read_golden(tmp_path / "a.golden.npz")
-    assert again.tolerances == {"out": 0.5}
+    assert (again.tolerances, again.checked) == ({"out": 0.5}, (1, 0xFFFF_FFFE))
+    assert again.slot() == again.slot({"in": 4, "more": 4}) == bytes(range(4)) + bytes(28) + b"\1\0\1\0"
+    with pytest.raises(BadInput, match="'in' has 4 bytes, but the tensor 5; store raw values"):
+        again.slot({"in": 5})
+    with pytest.raises(BadInput, match="does not have the input 'other'; it has in, more"):
+        again.slot({"other": 5})
     np.testing.assert_array_equal(again.inputs["in"], golden.inputs["in"])
     np.savez(tmp_path / "b.npz", **{"input:in": np.ones(1), "output:out": np.ones(1)})  # type: ignore[arg-type]
     with pytest.raises(BadInput, match="one tolerance for each output"):
@@ -52,38 +69,53 @@ def test_files(tmp_path: Path) -> None:
     np.savez(tmp_path / "c.npz", other=np.ones(1))
     with pytest.raises(BadInput, match="contains an unknown array 'other'"):
         read_golden(tmp_path / "c.npz")
+    np.savez(tmp_path / "c.npz", checked=np.ones(1))
+    with pytest.raises(BadInput, match="'checked' that is not two digests"):
+        read_golden(tmp_path / "c.npz")
     (tmp_path / "d.npz").write_bytes(b"no zip")
     with pytest.raises(BadInput, match="cannot be read as a golden file"):
         read_golden(tmp_path / "d.npz")
 
 
+@pytest.fixture
+def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Settings of this test; the digests that were right are next to them."""
+    monkeypatch.setenv("N6LINK_CONFIG", str(tmp_path / "settings" / "settings.toml"))
+    return tmp_path / "settings" / "checked.json"
+
+
+def check(*arguments: object) -> Result:
+    return CliRunner().invoke(app, ["check", *map(str, arguments)])
+
+
 @pytest.mark.e2e
 def test_a_board_that_computes_what_the_reference_computes(
-    virtual_board: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    virtual_board: None, tmp_path: Path, own_settings: Path
 ) -> None:
-    monkeypatch.setenv("N6LINK_CONFIG", str(tmp_path / "settings" / "settings.toml"))
+    data = {
+        "image": np.arange(768).astype(np.uint8).view(np.int8).reshape(1, 16, 16, 3),
+        "prior": np.zeros((1, 7), np.int8),
+    }
+    np.savez(tmp_path / "data.npz", **data)  # type: ignore[arg-type]
+    path = tmp_path / "right.npz"
+    made = check("tiny", path, "--make", tmp_path / "data.npz", "--tolerance", 0.001, "--url", URL)
+    assert made.exit_code == 0, made.output
+    golden = read_golden(path)
+    for name, array in data.items():
+        np.testing.assert_array_equal(golden.inputs[name], array)
 
-    async def made() -> Golden:
-        async with N6Device(URL) as device:
-            network = device["tiny"]
-            data = {
-                name: np.arange(np.prod(spec.shape)).reshape(spec.shape).astype(np.uint8).view(spec.dtype)
-                for name, spec in network.inputs.items()
-            }
-            result = await network.run(data, reduce=False)
-            reference = {name: network.outputs[name].dequantize(raw) for name, raw in result.outputs.items()}
-            return Golden(data, reference, dict.fromkeys(reference, 0.001))
-
-    golden = asyncio.run(made())
-    write_golden(tmp_path / "right.npz", golden)
-    right = CliRunner().invoke(app, ["check", "tiny", str(tmp_path / "right.npz"), "--url", URL])
+    right = check("tiny", path, "--store", "--url", URL)
     assert right.exit_code == 0, right.output
-    assert "the outputs are correct" in right.output
-    assert (tmp_path / "settings" / "checked.json").exists()
+    assert "the outputs are correct; digest 0x" in right.output
+    assert f"stored input {DIGESTS['reference_colour']:#010x}" in right.output
+    kept = json.loads(own_settings.read_text())
+    assert sorted(kept.values()) == sorted([read_golden(path).checked[1], DIGESTS["reference_colour"]])  # type: ignore[index]
 
     name, reference = next(iter(golden.outputs.items()))
-    write_golden(tmp_path / "wrong.npz", Golden(golden.inputs, {name: reference + 1}, {name: 0.001}))
-    wrong = CliRunner().invoke(app, ["check", "tiny", str(tmp_path / "wrong.npz"), "--url", URL])
+    wrong_path = tmp_path / "wrong.npz"
+    write_golden(wrong_path, Golden(golden.inputs, {name: reference + 1}, {name: 0.001}))
+    wrong = check("tiny", wrong_path, "--url", URL)
     assert wrong.exit_code == 1
     assert "largest error 1 " in wrong.output
     assert "the outputs are wrong: the outputs of this build and weights were correct before" in wrong.output
+    assert "were correct in an earlier check" in likely_cause(right, right, digest(right))

@@ -17,6 +17,8 @@ from e2e_fixtures import board
 from independent_client import (
     ARGMAX,
     BAD_REQUEST,
+    CHECK,
+    CHECK_FEATURE,
     CONSUMES_INPUT,
     INFER,
     MIN_CHUNK,
@@ -26,6 +28,7 @@ from independent_client import (
     RESUMED,
     SECTIONS,
     TOPK,
+    UNKNOWN_NETWORK,
     Client,
     DeviceError,
     returns,
@@ -131,6 +134,17 @@ def run(client: Client, network: dict[str, Any], reconnect: Callable[[], None] |
             check_reduction(reduction, dtype, outputs[number], got, channels, k)
 
 
+def check_stored(client: Client, network: dict[str, Any]) -> None:
+    """CHECK gives the same digest again and again, and an unknown network is refused in its field."""
+    ticks, digest, state = client.check(network["index"])
+    assert ticks > 0
+    assert state == 0
+    assert client.check(network["index"])[1:] == (digest, state)
+    with pytest.raises(DeviceError) as caught:
+        client.check(client.networks)
+    assert (caught.value.status, caught.value.type, caught.value.field) == (UNKNOWN_NETWORK, CHECK, 0)
+
+
 def dialogue(client: Client, reconnect: Callable[[], None] | None = None) -> dict[int, dict[str, Any]]:
     """All of it, for every network."""
     assert client.hello(4096) == OPENED
@@ -140,6 +154,8 @@ def dialogue(client: Client, reconnect: Callable[[], None] | None = None) -> dic
     for network in networks.values():
         if network["state"] == 0:
             run(client, network, reconnect)
+        if client.features & CHECK_FEATURE:
+            check_stored(client, network)
     assert client.ping() == b""
 
     # More than the device's first grant, so that its CREDIT is needed.

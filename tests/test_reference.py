@@ -7,9 +7,11 @@ of the C code, its tables, its folded biases or its arena. Every build of the C 
 from __future__ import annotations
 
 import importlib
+import re
 import shutil
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -227,6 +229,21 @@ def check(run: Runner, name: str, samples: list[list[Array]]) -> None:
 @pytest.mark.parametrize("name", NETWORKS)
 def test_host_equals_the_definition(host: Runner, name: str) -> None:
     check(host, name, noise(NETWORKS[name][1], seed=1, count=24))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_digest_of_check_follows_from_the_definition(name: str) -> None:
+    """The stored input of reference.c, and the digest of the outputs that it has."""
+    network = NETWORKS[name][1]
+    pixel, channel = np.divmod(np.arange(6912), 3)
+    colour = 1 + (pixel % 48 // 6 + pixel // 48 // 6) % 7
+    stored = np.where(colour >> channel & 1, 100 - pixel % 28, pixel % 28 - 100)
+    places, _ = reference_weights.slot_offsets(network)
+    inputs = [stored[places[x] : places[x] + x.size].reshape(x.shape) for x in network.inputs]
+    digest = 0
+    for tensor, output in zip(network.outputs, evaluate(network, inputs), strict=True):
+        digest = zlib.crc32(output.astype(np.int8 if tensor.scale else np.int32).tobytes(), digest)
+    assert f"{digest:#x}" in re.findall(r"digests\[.*\] = {(\w+), (\w+)}", (NPU / "reference.c").read_text())[0]
 
 
 @settings(max_examples=25, deadline=None)

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,6 +28,7 @@ from n6link.protocol import EpochKind
 from n6link.protocol.records import BlockRecord
 from n6link.registry import check_together, read_network, read_source, runtime_version, write_c
 from n6link.registry.emit import quoted
+from n6link.tensors.golden import Golden, write_golden
 
 FIRMWARE: Final = Path(__file__).resolve().parents[1] / "firmware"
 STUBS: Final = FIRMWARE / "ports" / "stm32n6" / "stubs"
@@ -88,6 +90,8 @@ const LL_Buffer_InfoTypeDef *LL_ATON_Input_Buffers_Info_{name}(void)
   static const LL_Buffer_InfoTypeDef buff_info[] = {{
     {{
       .name = "Input_65_out_0",
+      .offset_start = 128,
+      .offset_end = 168,
       .is_user_allocated = 0,
       .is_param = 0,
       .per_channel = 0,
@@ -419,6 +423,44 @@ def test_ram_that_begins_with_content_is_carried_along(tmp_path: Path) -> None:
     assert "{0x34270000u, 10u, 0x456cd746u, content_0_0}" in text
 
 
+def test_a_golden_input_is_stored_with_the_digest_of_a_board_that_was_right(tmp_path: Path) -> None:
+    place = folder(tmp_path)
+    plain = read_network("bert", place)
+    assert (plain.stored, plain.expected) == (b"", None)
+    raw = np.arange(40, dtype=np.int8)
+    golden = Golden({"Input_65_out_0": raw}, {"out": np.ones(3)}, {"out": 0.1})
+    write_golden(place / "network.golden.npz", golden)
+    network = read_network("bert", place)
+    assert (network.stored, network.expected, network.digest) == (raw.tobytes(), None, plain.digest)
+    text = write_c([network])
+    assert "static const _Alignas(64) uint8_t check_0[] = {\n    0,1,2,3," in text
+    assert ".check_input = check_0,\n        .check_bytes = 40,\n    }" in text
+    write_golden(place / "network.golden.npz", replace(golden, checked=(network.digest ^ 1, 5)))
+    assert read_network("bert", place).expected is None  # of other weights
+    write_golden(place / "network.golden.npz", replace(golden, checked=(network.digest, 5)))
+    network = read_network("bert", place)
+    assert network.expected == 5
+    assert ".check_known = 1,\n        .check_digest = 0x5u,\n    }" in write_c([network])
+    write_golden(place / "network.golden.npz", replace(golden, inputs={"Input_65_out_0": raw[:39]}))
+    with pytest.raises(ReportError, match="has 39 bytes, but the tensor 40"):
+        read_network("bert", place)
+    (place / "network.golden.npz").write_bytes(b"")
+    with pytest.raises(ReportError, match=r"network.golden.npz is not of .*cannot be read as a golden file"):
+        read_network("bert", place)
+
+
+def test_a_golden_input_that_is_too_large_stays_with_the_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = folder(tmp_path)
+    write_golden(
+        place / "any.golden.npz", Golden({"Input_65_out_0": np.zeros(40, np.int8)}, {"out": np.ones(3)}, {"out": 0.1})
+    )
+    monkeypatch.setattr("n6link.registry.network.MAX_STORED", 39)
+    network = read_network("bert", place)
+    assert network.stored == b""
+    assert any("its golden input is larger than 39 bytes and not in the firmware" in note for note in network.notes)
+    assert "check_input" not in write_c([network])
+
+
 @pytest.mark.parametrize("name", ["", "two words", "ä", "x" * 33])
 def test_a_name_has_to_fit(name: str) -> None:
     with pytest.raises(ReportError, match="cannot be the name of a network"):
@@ -518,8 +560,12 @@ def test_the_digest_follows_the_description(tmp_path: Path) -> None:
 def test_what_is_written_compiles(tmp_path: Path, runtime: int) -> None:
     (tmp_path / "1").mkdir()
     (tmp_path / "1" / "card.toml").write_text('task = "x"\nname = "quote \\" ??/ umlaut ä"\n')
+    one = folder(tmp_path / "1", name="one")
+    golden = Golden({"Input_65_out_0": np.zeros(40, np.int8)}, {"out": np.ones(3)}, {"out": 0.1})
+    write_golden(one / "one.golden.npz", golden)
+    write_golden(one / "one.golden.npz", replace(golden, checked=(read_network("one", one).digest, 5)))
     networks = [
-        read_network("one", folder(tmp_path / "1", name="one")),
+        read_network("one", one),
         read_network("two", folder(tmp_path / "2", BLOCKS[:1], name="two", flash=0x72000000)),
     ]
     for count in range(3):

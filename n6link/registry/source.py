@@ -54,7 +54,7 @@ class Tensor:
     zero_points: int
     """per-channel zero points; 0 = quantised per tensor, or not at all"""
     size: int
-    """bytes"""
+    """bytes; 0 = the file does not contain it"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,12 +189,8 @@ def _tensors(path: Path, text: str, function: str) -> tuple[Tensor, ...]:
             shape = [int(part) for part in re.findall(r"\d+", match[1])] if match else []
             if len(shape) > 1:
                 zero_points = shape[1] if entry.get("chpos") == "CHPos_First" else shape[-1]
-        try:
-            size = int(entry["offset_end"]) - int(entry["offset_start"])
-        except (KeyError, ValueError) as error:
-            raise ReportError(
-                f"{path} has the tensor {name} without a size in {function}; generate the network again with a current version"
-            ) from error
+        places = [entry.get(f"offset_{end}", "0") for end in ("start", "end")]
+        size = int(places[1]) - int(places[0]) if all(map(str.isdecimal, places)) else 0
         tensors.append(Tensor(name.strip('"'), entry.get("is_user_allocated", "0") != "0", zero_points, size))
     if not tensors:
         raise ReportError(

@@ -45,7 +45,7 @@ class Golden:
         """The inputs as in an input slot of a device.
 
         Args:
-            sizes: bytes of the network's inputs by name, in its order; None = as in the file.
+            sizes: bytes of the network's inputs by name, in its order, 0 = unknown; None = as in the file.
 
         Raises:
             BadInput: an input is missing, or has another size: it must hold the raw values of its tensor.
@@ -57,7 +57,7 @@ class Golden:
             if name not in self.inputs:
                 raise BadInput(f"the golden file does not have the input {name!r}; it has {', '.join(self.inputs)}")
             raw = np.ascontiguousarray(self.inputs[name]).tobytes()
-            if len(raw) != size:
+            if size and len(raw) != size:
                 raise BadInput(
                     f"the golden input {name!r} has {len(raw)} bytes, but the tensor {size}; store raw values"
                 )
@@ -166,6 +166,8 @@ def likely_cause(first: Mapping[str, Array], second: Mapping[str, Array], known:
         )
     if all(array.size and (array == array.flat[0]).all() for array in first.values()):
         return "all values are equal; likely causes: missing weights, or no write permission of the NPU (isolation)"
+    if known == digest(first):
+        return "these outputs were correct in an earlier check; likely cause: a golden file with another reference or tolerance"
     if known is not None:
         return "the outputs of this build and weights were correct before; likely causes: changed weights in flash, or a clock or voltage"
     return "likely causes: weights of another build, or the golden file of another network; program the weights of this build"

@@ -23,6 +23,7 @@
 
 enum {
     BOARD_FAULT_TEXT = 192,
+    BOARD_STAGE_TEXT = 48,
     BOARD_CACHE_LINE = 32, /* of the CPU's data cache */
     BOARD_WATCHDOG_MS = 8000,
     BOARD_START_MS =

@@ -11,7 +11,9 @@
  * CPU waits for an event: a byte, the end of a transmission, the NPU, or the next millisecond. The
  * watchdog is fed here and nowhere else: an epoch block that holds the CPU for longer than
  * BOARD_WATCHDOG_MS counts as a failure. An NPU that does not finish a block is reported after
- * HUNG_S, and then refuses to work until a restart.
+ * HUNG_S, and then refuses to work until a restart. A network whose registry has an input with the
+ * digest of right outputs is run once before: an NPU that computes something else is reported in the
+ * line of the runtime, and may be used.
  *
  * What keeps the firmware from starting is sent as plain text on the link, every second. So is how
  * the last start ended, if the watchdog or a fault ended it: the same steps are not tried again before
@@ -47,6 +49,7 @@ static n6_aton_t aton;
 static arena_t inner, outer;
 static uint8_t *slots[MAX_PAIRS], *results[MAX_PAIRS];
 static char runtime[RUNTIME_TEXT];
+static uint32_t unlike; /* bit i: network i does not give the outputs that its registry knows */
 
 /* ---- refusal ---- */
 
@@ -147,6 +150,50 @@ static void give_memory(void)
     config.slots = config.results = pairs;
 }
 
+/* ---- check ---- */
+
+/* Runs a network with its stored input; returns whether the outputs are those of the registry. */
+static int gives_known_outputs(uint16_t index)
+{
+    const n6_network_t *network = &npu.network[index];
+    uint32_t digest = 0;
+
+    if (npu.start(npu.context, index, network->check_input, NULL) < 0) {
+        return 0;
+    }
+    for (int status = N6_NPU_RUNNING; status != N6_NPU_DONE;) {
+        status = npu.step(npu.context);
+        if (status < 0) {
+            return 0;
+        }
+        if (status == N6_NPU_WAITING) {
+            clock_wait();
+        }
+    }
+    for (uint8_t i = 0; i < network->outputs; i++) {
+        digest = aton.crc32(digest, npu.output(npu.context, i), network->output[i].size);
+    }
+    return digest == network->check_digest;
+}
+
+static void check_networks(void)
+{
+    char stage[BOARD_STAGE_TEXT] = {0};
+
+    for (uint16_t i = 0; i < npu.networks; i++) {
+        const n6_network_t *network = &npu.network[i];
+        if (!network->check_known || network->state != N6_NETWORK_STATE_READY) {
+            continue;
+        }
+        (void)text_put(text_put(stage, stage + sizeof stage - 1, "check of "),
+                       stage + sizeof stage - 1, network->name);
+        board_stage(stage);
+        if (!gives_known_outputs(i)) {
+            unlike |= 1u << i;
+        }
+    }
+}
+
 /* ---- port ---- */
 
 static uint64_t now(void *context)
@@ -197,6 +244,10 @@ static void describe_runtime(void)
         if (npu.network[i].reason != NULL) {
             at = text_put(text_put(at, end, "; "), end, npu.network[i].name);
             at = text_put(text_put(at, end, ": "), end, npu.network[i].reason);
+        }
+        if (unlike & 1u << i) {
+            at = text_put(text_put(at, end, "; "), end, npu.network[i].name);
+            at = text_put(at, end, ": not the outputs that a checked board gives");
         }
     }
     if (!clock_sleeps()) {
@@ -274,6 +325,7 @@ int main(void)
                network);
     }
     give_memory();
+    check_networks();
     make_port();
     config.port = &port;
     config.npu = &npu;

@@ -22,7 +22,6 @@
 enum {
     KEPT_MAGIC = 0x6E36FA17,
     STAGE_MAGIC = 0x6E365746,
-    STAGE_TEXT = 48,
     VECTORS = 16 + 195,
 };
 
@@ -34,12 +33,12 @@ typedef struct {
     uint32_t crc;
     char text[BOARD_FAULT_TEXT];
     uint32_t stage_magic;
-    char stage[STAGE_TEXT]; /* empty when start-up is over */
+    char stage[BOARD_STAGE_TEXT]; /* empty when start-up is over */
 } kept_t;
 
 static kept_t kept __attribute__((section(".noinit"), aligned(BOARD_CACHE_LINE)));
 static char fault_record[BOARD_FAULT_TEXT];
-static char last_stage[STAGE_TEXT]; /* of the start before, if it was not over */
+static char last_stage[BOARD_STAGE_TEXT]; /* of the start before, if it was not over */
 static n6_reset_cause_t cause = N6_RESET_CAUSE_UNKNOWN;
 
 extern uint32_t _estack[], _sstack[], _sbss[], _ebss[];

@@ -172,6 +172,7 @@ static int32_t wide_zero_points[3];
 
 /* Weights, and RAM that begins with content; the addresses are set by main(), which runs them. */
 static const uint8_t initial[4] = {1, 2, 3, 4};
+static const uint8_t stored[88] __attribute__((aligned(64))) = {40, [64] = 2};
 static n6_aton_part_t parts[2] = {{0, 64, 0, NULL}, {0, sizeof initial, 0, initial}};
 
 const n6_aton_network_t n6_aton_registry[] = {
@@ -186,6 +187,10 @@ const n6_aton_network_t n6_aton_registry[] = {
      .block = tiny_block},
     {.instance = &NN_Instance_wide,
      .name = "wide",
+     .check_input = stored,
+     .check_bytes = sizeof stored,
+     .check_digest = 7,
+     .check_known = 1,
      .part = parts,
      .parts = 2,
      .epochs = 2,
@@ -263,7 +268,7 @@ static void test_description(void)
 {
     const n6_network_t *tiny = &npu.network[0], *wide = &npu.network[1];
 
-    CHECK(npu.networks == 2 && npu.features == N6_FEATURE_ZERO_COPY);
+    CHECK(npu.networks == 2 && npu.features == (N6_FEATURE_ZERO_COPY | N6_FEATURE_CHECK));
     CHECK(strcmp(tiny->name, "tiny") == 0 && tiny->epochs == 7 && tiny->blocks == 5);
     CHECK(tiny->input_bytes == 192 && tiny->output_bytes == 128);
     CHECK(tiny->timer_source == N6_TIMER_SOURCE_DWT_CYCLES);
@@ -276,6 +281,8 @@ static void test_description(void)
     CHECK(wide->block[1].kind == N6_EPOCH_KIND_EXTRA);
     CHECK(wide->input[0].offset == 0 && wide->input[0].size == 35);
     CHECK(wide->input[1].offset == 64 && wide->input_bytes == 88);
+    CHECK(tiny->check_input == NULL && wide->check_input == stored);
+    CHECK(wide->check_known == 1 && wide->check_digest == 7);
     CHECK(strcmp(wide->input[1].name, "b") == 0 && wide->input[1].dtype == N6_DTYPE_UINT8);
     CHECK(wide->output[0].channels == 3 && wide->output[0].axis == 1);
     CHECK(wide->output[0].scales[2] == 0.125f && wide->output[0].zero_points[0] == -128);
