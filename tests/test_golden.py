@@ -20,6 +20,7 @@ from n6link.device import N6Device
 from n6link.errors import BadInput
 from n6link.protocol import CheckState, Feature
 from n6link.tensors.golden import Golden, compare, digest, likely_cause, read_golden, write_golden
+from n6link.tensors.tensor import Array
 
 URL: Final = "sim:tiny=reference:reference_colour"
 DIGESTS: Final = {"reference": 0x520A_A14D, "reference_colour": 0xCB69_522C}
@@ -52,7 +53,7 @@ def test_causes() -> None:
 
 
 def test_files(tmp_path: Path) -> None:
-    inputs = {"in": np.arange(4, dtype=np.uint8), "more": np.ones(2, np.int16)}
+    inputs: dict[str, Array] = {"in": np.arange(4, dtype=np.uint8), "more": np.ones(2, np.int16)}
     golden = Golden(inputs, {"out": np.ones(2, np.float32)}, {"out": 0.5}, (1, 0xFFFF_FFFE))
     write_golden(tmp_path / "a.golden.npz", golden)
     again = read_golden(tmp_path / "a.golden.npz")
