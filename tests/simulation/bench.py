@@ -18,9 +18,10 @@ from typing import Final
 from anyio.abc import ByteStream
 
 from n6link.transport import url
+from n6link.transport.faults import WAYS, Fault, Way
 from simulation.board import NEVER, Board, Turn
 from simulation.connection import Connection
-from simulation.faults import WAYS, Fault, Faults, Way
+from simulation.faults import Faults
 from simulation.line import Frames, Line
 from simulation.rules import Rules
 

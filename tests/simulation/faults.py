@@ -1,4 +1,20 @@
-"""What can go wrong on a line. Every fault is one record, so that a list of them can be replayed and shortened."""
+"""What can go wrong on a line. Every fault is one record, so that a list of them can be replayed and shortened.
+
+To the kinds of :class:`n6link.transport.faults.Fault` the simulation adds these:
+
+=========  =====================================================  ==================  ==========
+kind       what happens                                           at                  size
+=========  =====================================================  ==================  ==========
+lose       a frame is lost                                        of its type, from 0 its type
+silence    all bytes of one way are lost                          seconds             seconds
+slow       the host does not read (down)                          seconds             seconds
+freeze     the board does nothing                                 seconds             seconds
+unplug     the stream breaks, and cannot be opened for a time     seconds             seconds
+sleep      the host's clock stands still, the board's does not    seconds             seconds
+=========  =====================================================  ==================  ==========
+
+Here a cut lets the next stream be opened at once, and a reset takes a time.
+"""
 
 from __future__ import annotations
 
@@ -7,50 +23,13 @@ import random
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal, Protocol
+from typing import Final, Protocol
 
 from n6link.protocol import MessageType
+from n6link.transport.faults import OF_BYTES, WAYS, Fault, Way, of_bytes
 
-Way = Literal["up", "down"]
-"""up is from the host to the board"""
-WAYS: Final[tuple[Way, Way]] = ("up", "down")
 IN_A_ROW: Final = 2
-OF_BYTES: Final = ("flip", "drop", "double", "insert", "burst")
 IN_TIME: Final = ("stall", "silence", "slow", "freeze", "reset", "cut", "unplug", "sleep")
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One fault.
-
-    =========  =====================================================  ==================  ==========
-    kind       what happens                                           at                  size
-    =========  =====================================================  ==================  ==========
-    flip       a bit changes                                          byte of its way     the bit
-    drop       bytes are lost                                         byte                bytes
-    double     bytes come twice                                       byte                bytes
-    insert     bytes come that nobody sent                            byte                bytes
-    burst      bytes are replaced by others                           byte                bytes
-    lose       a frame is lost                                        of its type, from 0 its type
-    stall      bytes wait, and come later                             seconds             seconds
-    silence    all bytes of one way are lost                          seconds             seconds
-    slow       the host does not read (down)                          seconds             seconds
-    freeze     the board does nothing                                 seconds             seconds
-    reset      the board starts again, after a time                   seconds             seconds
-    cut        the stream breaks; the next one may be opened at once  seconds             -
-    unplug     the stream breaks, and cannot be opened for a time     seconds             seconds
-    sleep      the host's clock stands still, the board's does not    seconds             seconds
-    =========  =====================================================  ==================  ==========
-    """
-
-    kind: str
-    way: Way = "up"
-    at: float = 0
-    size: float = 0
-
-    def __repr__(self) -> str:
-        size = f"MessageType.{MessageType(int(self.size)).name}" if self.kind == "lose" else f"{self.size:g}"
-        return f"Fault({self.kind!r}, {self.way!r}, {self.at!r}, {size})"
 
 
 class Faults(Protocol):
@@ -108,15 +87,7 @@ class Drawn:
         }
 
     def of_bytes(self, way: Way) -> Iterator[Fault]:
-        rates, burst = self._recipe.rates, self._recipe.burst
-        if not (rate := sum(rates.values())):
-            return
-        draw = random.Random(f"{self._seed} {way}")
-        at = -1
-        while True:
-            at += 1 + int(draw.expovariate(rate))
-            kind = draw.choices(list(rates), list(rates.values()))[0]
-            yield Fault(kind, way, at, draw.randrange(8) if kind == "flip" else draw.randint(1, burst))
+        return of_bytes(self._recipe.rates, self._recipe.burst, way, f"{self._seed} {way}")
 
     def loses(self, way: Way, kind: int, index: int) -> bool:
         share, draw = self._losses.get((way, kind), (0.0, None))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import random
 from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
 from n6link.protocol import Limit
-from simulation.faults import Fault, Faults, Way
+from n6link.transport.faults import Fault, Way, Wire
+from simulation.faults import Faults
 
 _MAGIC: Final = int(Limit.MAGIC).to_bytes(2, "little")
 _HEADER: Final = int(Limit.HEADER_SIZE)
@@ -59,20 +59,18 @@ class Frames:
 
 
 class Line:
-    """One direction.
-
-    Attributes:
-        fired: the faults that have happened.
-    """
+    """One direction."""
 
     def __init__(self, faults: Faults, way: Way) -> None:
-        self.fired: list[Fault] = []
         self._faults = faults
         self._way = way
-        self._bytes = faults.of_bytes(way)
-        self._next = next(self._bytes, None)
-        self._at = 0
+        self._wire = Wire(faults.of_bytes(way))
         self._counts: Counter[int] = Counter()
+
+    @property
+    def fired(self) -> list[Fault]:
+        """The faults that have happened."""
+        return self._wire.fired
 
     def lose(self, frames: list[tuple[int, bytes]], now: float) -> bytes:
         """The bytes of the frames that are not lost."""
@@ -88,39 +86,4 @@ class Line:
 
     def carry(self, data: bytes, now: float) -> bytes:
         """What arrives of some bytes."""
-        begin = self._at
-        self._at += len(data)
-        fault = self._next
-        if fault is None or fault.at >= self._at or now >= self._faults.end:
-            return data
-        out, done = bytearray(), 0
-        while fault and fault.at < self._at:
-            at = max(int(fault.at) - begin, done)
-            out += data[done:at]
-            done = at + self._apply(fault, data[at:], out)
-            self.fired.append(fault)
-            fault = self._next = next(self._bytes, None)
-        return bytes(out + data[done:])
-
-    def _apply(self, fault: Fault, data: bytes, out: bytearray) -> int:
-        """Adds what arrives in place of the first bytes; returns how many of them it stands for."""
-        size = min(int(fault.size), len(data))
-        match fault.kind:
-            case "flip":
-                out += bytes([data[0] ^ 1 << int(fault.size)]) if data else b""
-                return min(1, len(data))
-            case "drop":
-                return size
-            case "double":
-                out += data[:size] * 2
-                return size
-            case "insert":
-                out += _noise(fault)
-                return 0
-            case _:
-                out += _noise(fault)[:size]
-                return size
-
-
-def _noise(fault: Fault) -> bytes:
-    return random.Random(fault.at).randbytes(int(fault.size))
+        return self._wire.carry(data, clean=now >= self._faults.end)

@@ -9,8 +9,9 @@ from functools import cached_property
 from typing import Final
 
 from n6link.protocol import MessageType
+from n6link.transport.faults import OF_BYTES, WAYS, Fault
 from simulation.bench import Port
-from simulation.faults import OF_BYTES, WAYS, Fault, Recipe
+from simulation.faults import Recipe
 
 CONFIGS: Final[Mapping[str, Port]] = {
     # The two ports of firmware/ports/stm32n6: USART1 on the ST-Link, and USB.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from simulation.faults import Fault
+from n6link.transport.faults import Fault
 from simulation.plan import Plan
 from simulation.world import run
 

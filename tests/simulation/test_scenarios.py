@@ -10,8 +10,9 @@ import pytest
 
 from n6link.errors import DeviceRebooted, TransportError
 from n6link.protocol import MessageType
+from n6link.transport.faults import Fault, Way
 from simulation.bench import Port
-from simulation.faults import Drawn, Fault, Recipe, Way
+from simulation.faults import Drawn, Recipe
 from simulation.plan import CONFIGS, Plan
 from simulation.workloads import Program, steady
 from simulation.world import run

@@ -13,9 +13,10 @@ import pytest
 from n6link.link import frames
 from n6link.protocol import Flag, MessageType
 from n6link.protocol.records import Credit, Hello, HelloReply
+from n6link.transport.faults import Fault
 from simulation import workloads
 from simulation.__main__ import main
-from simulation.faults import Drawn, Fault, Listed, Recipe
+from simulation.faults import Drawn, Listed, Recipe
 from simulation.line import Frames, Line
 from simulation.plan import KINDS, Plan
 from simulation.rules import Rules

@@ -14,9 +14,10 @@ from typing import Final
 
 from n6link import N6Device, ambient
 from n6link.errors import N6Error
+from n6link.transport.faults import Fault
 from simulation import workloads
 from simulation.bench import Bench, current
-from simulation.faults import Drawn, Fault, Faults, Listed
+from simulation.faults import Drawn, Faults, Listed
 from simulation.ledger import Ledger, Score
 from simulation.plan import Plan
 from simulation.virtual_time import VirtualLoop
