@@ -1,7 +1,6 @@
 """Breaks a byte stream reproducibly: every fault is drawn from a seed, which stands in the name of the test.
 
-A :class:`FaultyStream` stands between the host and a device. Each direction has a :class:`Line` of its own, which loses,
-changes and inserts bytes on their way, but never reorders them: what a UART, a loose plug or a full FIFO does.
+A :class:`FaultyStream` stands between the host and a device, in the event loop of the host, and may be cut at a byte.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ import anyio
 from anyio.abc import ByteStream
 
 from n6link.errors import TransportError
+from n6link.transport.faults import WAYS, Wire, of_bytes
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Faults:
     """one bit changes"""
     drop: float = 0.0
     """a run of up to ``burst`` bytes is lost"""
-    noise: float = 0.0
+    insert: float = 0.0
     """a run of up to ``burst`` random bytes is inserted"""
     double: float = 0.0
     """a run of up to ``burst`` bytes comes twice"""
@@ -40,64 +40,19 @@ class Faults:
     """the line breaks after so many bytes from the device"""
 
 
-class Line:
-    """One direction."""
-
-    def __init__(self, faults: Faults, seed: int) -> None:
-        self._faults = faults
-        self._random = random.Random(seed)
-        self._kinds = {kind: rate for kind in ("flip", "drop", "noise", "double") if (rate := getattr(faults, kind))}
-        self._rate = sum(self._kinds.values())
-        self._left = self._gap()
-        self.count = 0
-
-    def pass_on(self, data: bytes) -> bytes:
-        """What arrives of these bytes."""
-        if not self._rate:
-            return data
-        out = bytearray()
-        at = 0
-        while at + self._left < len(data):
-            out += data[at : at + self._left]
-            at += self._left
-            at += self._break(data, at, out)
-            self._left = self._gap()
-        self._left -= len(data) - at
-        return bytes(out + data[at:])
-
-    def _break(self, data: bytes, at: int, out: bytearray) -> int:
-        """One fault; returns how many bytes it takes."""
-        self.count += 1
-        run = min(self._random.randint(1, self._faults.burst), len(data) - at)
-        match self._random.choices(list(self._kinds), list(self._kinds.values()))[0]:
-            case "flip":
-                out.append(data[at] ^ (1 << self._random.randrange(8)))
-                return 1
-            case "drop":
-                return run
-            case "noise":
-                out += self._random.randbytes(run)
-                return 0
-            case _:
-                out += data[at : at + run] * 2
-                return run
-
-    def _gap(self) -> int:
-        """Bytes until the next fault."""
-        return int(self._random.expovariate(self._rate)) if self._rate else 0
-
-
 class FaultyStream(ByteStream):
     """A stream with faults in both directions. ``active`` turns them on and off."""
 
     def __init__(self, inner: Any, faults: Faults, seed: int) -> None:
-        self.url, self.stable_url = inner.url, inner.stable_url
+        self.url = inner.url
+        self.stable_url, self.rig = inner.stable_url, inner.rig
         self.card_files, self.port, self.expected = inner.card_files, inner.port, inner.expected
         self.active = True
         self._inner = inner
         self._faults = faults
         self._random = random.Random(seed)
-        self.up, self.down = Line(faults, 2 * seed), Line(faults, 2 * seed + 1)
+        rates = {kind: rate for kind in ("flip", "drop", "insert", "double") if (rate := getattr(faults, kind))}
+        self._up, self._down = (Wire(of_bytes(rates, faults.burst, way, f"{seed} {way}")) for way in WAYS)
         self._received = 0
 
     async def receive(self, max_bytes: int = 65536) -> bytes:
@@ -111,7 +66,7 @@ class FaultyStream(ByteStream):
                 await anyio.sleep(self._random.random() * 0.05)
             self._received += len(data)
             self._check()
-            data = self.down.pass_on(data) if self.active else data
+            data = self._down.carry(data, clean=not self.active)
             if data:
                 return data
 
@@ -123,7 +78,7 @@ class FaultyStream(ByteStream):
         self._check()
         if self._faults.delay:
             await anyio.sleep(self._faults.delay)
-        data = self.up.pass_on(bytes(item)) if self.active else bytes(item)
+        data = self._up.carry(bytes(item), clean=not self.active)
         step = self._random.choice([1, 3, 50, 3000]) if self._faults.dribble else len(data) or 1
         for at in range(0, len(data), step):
             await self._inner.send(data[at : at + step])

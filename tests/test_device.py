@@ -263,9 +263,9 @@ async def infer_once(url: str) -> None:
     [
         Faults(flip=3e-4),
         Faults(drop=2e-4),
-        Faults(noise=2e-4),
+        Faults(insert=2e-4),
         Faults(double=2e-4),
-        Faults(flip=1e-4, drop=1e-4, noise=1e-4, double=1e-4),
+        Faults(flip=1e-4, drop=1e-4, insert=1e-4, double=1e-4),
         Faults(dribble=True),
         Faults(stall=0.2),
     ],
@@ -371,7 +371,7 @@ async def test_cancelled_while_all_slots_are_taken() -> None:
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_cancelled_at_random_over_a_bad_line(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Five programs at once, a third of their calls cancelled; no result is wrong and nothing is left behind."""
-    faults, made = Faults(flip=5e-5, drop=5e-5, noise=5e-5, double=5e-5), list[FaultyStream]()
+    faults, made = Faults(flip=5e-5, drop=5e-5, insert=5e-5, double=5e-5), list[FaultyStream]()
     monkeypatch.setattr(connection, "open_stream", breaking(open_stream, faults, seed, made))
     chance = random.Random(seed)
     async with N6Device(sim_url(chunk=256), timeout=30) as dev:
@@ -477,7 +477,8 @@ class Scripted(ByteStream):
     def __init__(self, answer: Callable[[bytes], bytes]) -> None:
         self.url = self.stable_url = "test:peer"
         self.card_files: dict[str, Path] = {}
-        self.port, self.expected = None, ""
+        self.port = self.rig = None
+        self.expected = ""
         self._answer = answer
         self._send, self._receive = anyio.create_memory_object_stream[bytes](math.inf)
 
@@ -565,11 +566,10 @@ async def test_boot_messages_are_log_lines(monkeypatch: pytest.MonkeyPatch, capl
     class Booting(FaultyStream):
         async def receive(self, max_bytes: int = 65536) -> bytes:
             data = await super().receive(max_bytes)
-            return data if self.down.count else self._boot(data)
+            text, self.text = self.text, b""
+            return text + data
 
-        def _boot(self, data: bytes) -> bytes:
-            self.down.count = 1
-            return b"\r\nBoot ok, 800 MHz\r\n" + data
+        text = b"\r\nBoot ok, 800 MHz\r\n"
 
     async def booting(url: str | None = None) -> Booting:
         return Booting(await open_stream(url), Faults(), 0)

@@ -10,36 +10,35 @@ import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import anyio
 import anyio.lowlevel
 import numpy as np
 import pytest
-from cable import Cable
 from e2e_fixtures import REFERENCE, board, executable, noise, on_both_backends, sim_url
 from held import held, queued
 
 from n6link import N6Device, blocking
 from n6link.errors import BadInput, DeviceRebooted, N6Timeout, NetworkChanged, TransportError
 from n6link.session.state import State
+from n6link.transport.cable import Cable
 
 LONG: Final = 60.0
 """seconds in which a board is back for certain"""
-KINDS: Final = {"pty": "--pty", "tcp": "--tcp=0"}
 
 
 @pytest.fixture(params=["pty", "tcp"])
-def kind(request: pytest.FixtureRequest) -> str:
+def kind(request: pytest.FixtureRequest) -> Any:
     """How the board is connected; a serial one does not notice when its cable is unplugged."""
-    return str(request.param)
+    return request.param
 
 
 @contextmanager
-def on_a_cable(kind: str, folder: Path) -> Iterator[Cable]:
+def on_a_cable(kind: Literal["pty", "tcp"], folder: Path) -> Iterator[Cable]:
     """A board on a cable."""
     options = ["--pty"] if kind == "pty" else ["--tcp", "0"]
-    with board(*options) as stands_alone, Cable(stands_alone.url, folder) as cable:
+    with board(*options) as alone, Cable(lambda: alone.url, kind=kind, path=folder / "line") as cable:
         yield cable
 
 
@@ -68,7 +67,7 @@ def child() -> int:
 # ------------------------------------------------------------------------------------- what continues
 
 
-async def test_calls_streams_and_listeners_continue_after_the_cable_was_unplugged(kind: str, tmp_path: Path) -> None:
+async def test_calls_streams_and_listeners_continue_after_the_cable_was_unplugged(kind: Any, tmp_path: Path) -> None:
     with on_a_cable(kind, tmp_path) as cable:
         async with (
             N6Device(cable.url, reconnect=LONG) as dev,
@@ -117,7 +116,7 @@ async def test_calls_streams_and_listeners_continue_after_the_cable_was_unplugge
             assert (dev.health.returns, dev.health.reboots, dev.health.departures) == (1, 0, 1)
 
 
-async def test_a_result_that_was_computed_before_the_cut_is_delivered_after_it(kind: str, tmp_path: Path) -> None:
+async def test_a_result_that_was_computed_before_the_cut_is_delivered_after_it(kind: Any, tmp_path: Path) -> None:
     with on_a_cable(kind, tmp_path) as cable:
         async with N6Device(cable.url, reconnect=LONG) as dev:
             network = dev["reference"]
@@ -339,7 +338,7 @@ async def test_a_board_with_other_networks(tmp_path: Path) -> None:
             cable.unplug()
             await reached(dev, State.RECONNECTING)
             with board("--tcp", "0", networks=["other=reference:reference_colour", REFERENCE[0]]) as new:
-                cable.plug(new.url)
+                cable.plug(lambda: new.url)
                 assert await same.run(noise(same)), "it has another number, and is the same"
                 with pytest.raises(NetworkChanged, match="'reference_colour'"):
                     await gone.run(noise(gone))
@@ -436,7 +435,7 @@ async def test_a_board_that_another_program_holds_when_it_comes_back(tmp_path: P
 
             cable.unplug()
             await reached(dev, State.RECONNECTING)
-            cable.plug(other.url)
+            cable.plug(lambda: other.url)
             async with anyio.create_task_group() as tasks:
                 for _ in range(3):
                     tasks.start_soon(run)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import IO
 
 import pytest
-from cable import Cable
 from e2e_fixtures import board, noise, on_both_backends, sim_url
 
 from n6link import N6Device, Recorder, blocking
@@ -20,6 +19,7 @@ from n6link.link import frames
 from n6link.protocol import MessageType
 from n6link.recorder import pcapng, storage
 from n6link.recorder.recording import Bytes, Event, Item, Recording
+from n6link.transport.cable import Cable
 
 ENDS = 60
 """seconds in which a program must end"""
@@ -88,7 +88,7 @@ async def test_the_recording_goes_on_when_the_device_is_opened_again(tmp_path: P
 @on_both_backends
 async def test_a_reconnection_goes_on_in_the_same_file(tmp_path: Path) -> None:
     file = tmp_path / "cut.pcapng"
-    with board("--tcp", "0") as stands, Cable(stands.url, tmp_path) as cable:
+    with board("--tcp", "0") as stands, Cable(lambda: stands.url, kind="tcp", path=tmp_path / "line") as cable:
         async with N6Device(cable.url, record=file, reconnect=60) as dev, dev.events() as changes:
             cable.unplug()
             cable.plug()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import tempfile
+import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -44,22 +47,43 @@ def sim(
         int | None,
         typer.Option(min=256, max=8192, metavar="N", help="Maximum number of tensor bytes in one frame of the link."),
     ] = None,
+    faults: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FAULTS",
+            help="Faults of the line, as in a sim: URL, such as 'flip=1e-5&cut=3'; see n6link.transport.sim.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Run a virtual board until Ctrl-C; the first line of output is JSON with its URL."""
     from n6link.transport import sim as boards
     from n6link.transport.process import check_ready, how_ended
+    from n6link.transport.rig import NAME, Rig
 
     ends = [*(["--pty"] if pty else []), *(["--tcp", str(tcp)] if tcp is not None else [])]
     ends += ["--unix", str(unix)] if unix else []
     if (pty, tcp is not None, unix is not None).count(True) != 1:
         raise BadInput("the virtual board requires exactly one of --pty, --tcp PORT and --unix PATH")
+    url = ",".join(network or ())
+    if faults:
+        url += f"{'&' if '?' in url.rpartition(',')[2] else '?'}{faults}"
     try:
-        board = boards.parse(",".join(network or ()))
+        board = boards.parse(url)
     except TransportError as error:
         raise BadInput(str(error)) from error
     options = {key: value for key, value in (("baud", baud), ("slots", slots), ("chunk", chunk)) if value is not None}
-    board = boards.SimBoard(board.networks, {**board.options, **options})
+    board = replace(board, options={**board.options, **options})
+    if board.faults:
+        with Rig(
+            board.command,
+            link="pty" if pty else "unix" if unix else "tcp",
+            faults=board.faults,
+            port=tcp or 0,
+            path=unix,
+        ) as rig:
+            _announce(json.dumps({"url": rig.url, "pid": rig.pid}), rig.url)
+            threading.Event().wait()
     with tempfile.TemporaryDirectory(prefix="n6sim-") as folder:
         command = [*board.command(Path(folder)), *ends, "--parent-death"]
         with subprocess.Popen(
@@ -68,12 +92,15 @@ def sim(
             try:
                 assert process.stdout
                 line = process.stdout.readline()
-                url = check_ready(line, boards.NAME)
-                print(line.decode(), end="", flush=True)
-                if sys.stdout.isatty():
-                    err.print(f"[dim]In another terminal: n6link info --url {url}     Ctrl-C stops this board.[/]")
+                _announce(line.decode().rstrip(), check_ready(line, NAME))
                 code = process.wait()
             finally:
                 process.terminate()
     if code:
-        raise TransportError(f"{boards.NAME} {how_ended(code)}")
+        raise TransportError(f"{NAME} {how_ended(code)}")
+
+
+def _announce(line: str, url: str) -> None:
+    print(line, flush=True)
+    if sys.stdout.isatty():
+        err.print(f"[dim]In another terminal: n6link info --url {url}     Ctrl-C stops this board.[/]")

@@ -108,6 +108,7 @@ class Connection:
         self._cards: tuple[Card, ...] = ()
         self._card_files: Mapping[str, Path] = {}
         self._stable_url = self.url
+        self._own_board = False
         self._timeout = timeout
         self._reconnect = reconnect
         self._networks_changed = networks_changed
@@ -150,6 +151,9 @@ class Connection:
                 with anyio.CancelScope(shield=True):
                     await stream.aclose()
                 raise
+            self._own_board = stream.rig is not None
+            if stream.rig:
+                channel.tasks.start_soon(stream.rig.keep)
             await channel.attach(self.journal.tap(stream))
             opened = await channel.greet(HOST)
             self.journal.greeted(opened)
@@ -272,6 +276,8 @@ class Connection:
 
     def _urls(self) -> list[str]:
         """Possible URLs of the device now."""
+        if self._own_board:  # its first URL would start another board
+            return [self._stable_url]
         known = self.info.unique_id
         # A board that was unplugged may get another port name; its unique id does not change.
         other = [f"serial:{known}"] if known and self._stable_url.startswith("serial:") else []
@@ -279,7 +285,7 @@ class Connection:
 
     async def _connect(self, url: str) -> ByteStream:
         stream = await open_stream(url)
-        self._card_files = stream.card_files
+        self._card_files = stream.card_files or self._card_files
         return self.journal.tap(stream)
 
     async def _resume(self, channel: Channel, restarting: bool, patience: float) -> tuple[bool, tuple[str, ...]]:

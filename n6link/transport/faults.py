@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 import random
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Final, Literal, Self
 
 from n6link.errors import BadInput
@@ -26,7 +26,7 @@ HIGHEST_RATE: Final = 0.1
 """faults per byte: with more than this no frame arrives"""
 INTERVAL: Final = (0.01, 86400.0)
 """seconds between two faults in time"""
-LENGTHS: Final[Mapping[str, tuple[float, float]]] = {"stall": (0.05, 1.0), "cut": (0.05, 1.0), "reset": (0.0, 0.0)}
+LENGTHS: Final[Mapping[str, tuple[float, float]]] = {"stall": (0.05, 0.5), "cut": (0.05, 0.5), "reset": (0.0, 0.0)}
 """seconds that a fault in time lasts, from and to"""
 
 
@@ -126,12 +126,9 @@ class Faults:
         return any(getattr(self, kind) for kind in OF_BYTES + IN_TIME)
 
     def __str__(self) -> str:
-        """The options of a URL."""
-        return "&".join(
-            f"{field.name}={value:g}" if field.name != "seed" else f"seed={value}"
-            for field in fields(self)
-            if (value := getattr(self, field.name)) or (field.name == "seed" and self)
-        )
+        """The options of a URL; empty if there are no faults."""
+        rates = [f"{kind}={value:g}" for kind in OF_BYTES + IN_TIME if (value := getattr(self, kind))]
+        return "&".join([*rates, f"seed={self.seed}"]) if rates else ""
 
     def of_bytes(self, way: Way, number: int = 0) -> Iterator[Fault]:
         """The faults of bytes of one way, in order.

@@ -12,6 +12,7 @@
     sim:left=movenet13,right=nets/pose.tflite   two networks with other names
     sim:?baud=921600&slots=4                    the bundled networks, on a link with limited speed
     sim:pose.tflite?report=network_generate_report.txt,other.tflite?baud=921600
+    sim:movenet13?flip=1e-5&cut=3&seed=7        one network, on a line with faults; see n6link.transport.faults
 
 An option is for the network before it, or for the whole board:
 
@@ -23,6 +24,11 @@ An option is for the network before it, or for the whole board:
     baud=N        board     limits each direction to N bits per second, with ten bits per byte, like a UART
     slots=N       board     number of input slots
     chunk=N       board     maximum number of tensor bytes in one frame
+    flip=RATE     line      faults of the line, at RATE per byte of each way: a bit changes; drop=, double=, insert= and
+                            burst=: up to 40 bytes are lost, arrive twice, or arrive from nowhere; or are replaced by others
+    cut=SECONDS   line      the cable is unplugged for 0.05 to 0.5 s, on average every so many seconds; stall=: the bytes wait for as
+                            long; reset=: the board is killed and started again
+    seed=N        line      of the random numbers for all faults; the default is 0
 
 A comma, ``?``, ``&`` or ``%`` in a file name is written as %2C, %3F, %26 or %25. The executable ``n6sim`` is part of the
 installed package (``n6link/_bin``); the variable N6LINK_SIM selects another one. Times of a virtual board are those of this
@@ -39,6 +45,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+import socket
 import struct
 import sys
 import tempfile
@@ -52,17 +59,19 @@ import anyio.to_thread
 
 from n6link import networks
 from n6link.epochs import st_report
-from n6link.errors import TransportError
+from n6link.errors import BadInput, TransportError
 from n6link.tensors import card
 from n6link.tensors.golden import read_golden
+from n6link.transport.cable import LinkKind
+from n6link.transport.faults import IN_TIME, OF_BYTES, Faults
 from n6link.transport.process import ChildStream, spawn
+from n6link.transport.rig import NAME, READY_TIMEOUT, Rig
+from n6link.transport.socket_stream import SocketStream
 
-READY_TIMEOUT: Final = 30.0
-"""seconds in which the virtual board must load its networks"""
-NAME: Final = "the virtual board"
 _BUILT_IN: Final = "reference:"
 _NETWORK_OPTIONS: Final = ("report", "card", "golden")
 _BOARD_OPTIONS: Final = ("baud", "slots", "chunk")
+_LINE_OPTIONS: Final = (*OF_BYTES, *IN_TIME, "seed")
 _NETWORK_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,31}")
 _EXECUTABLE: Final = "n6sim.exe" if sys.platform == "win32" else "n6sim"
 _LITERT: Final = {"win32": "libLiteRt.dll", "darwin": "libLiteRt.dylib"}.get(sys.platform, "libLiteRt.so")
@@ -94,10 +103,16 @@ class SimNetwork:
 
 @dataclass(frozen=True, slots=True)
 class SimBoard:
-    """The content of a ``sim:`` URL: networks, and options of the whole board."""
+    """The content of a ``sim:`` URL: networks, options of the whole board, and faults of its line."""
 
     networks: Sequence[SimNetwork]
     options: Mapping[str, int] = field(default_factory=dict[str, int])
+    faults: Faults = field(default_factory=Faults)
+
+    @property
+    def card_files(self) -> dict[str, Path]:
+        """Files with the cards that the board reports, by network."""
+        return {network.name: network.card for network in self.networks if network.card}
 
     def command(self, folder: Path) -> list[str]:
         """The command line that runs this board, without the options for its link.
@@ -177,9 +192,10 @@ def parse(rest: str) -> SimBoard:
     """
     found: dict[str, SimNetwork] = {}
     board: dict[str, int] = {}
+    line: dict[str, str] = {}
     for part in rest.split(","):
         source, _, query = part.partition("?")
-        own = _options(query, rest, board)
+        own = _options(query, rest, board, line)
         if source:
             network = _network(source, own, rest)
             if network.name in found:
@@ -191,10 +207,52 @@ def parse(rest: str) -> SimBoard:
             raise _error(rest, "has an empty network between commas; remove a comma")
     if not found:
         found = {name: _network(name, {}, rest) for name in networks.cards()}
-    return SimBoard(tuple(found.values()), board)
+    try:
+        faults = Faults.parse(line)
+    except BadInput as error:
+        raise _error(rest, f"has a fault that is not possible: {error}") from error
+    return SimBoard(tuple(found.values()), board, faults)
 
 
-async def open_sim(rest: str) -> ChildStream:
+class RigStream(SocketStream):
+    """A connection to a board on a line with faults. It ends the board, unless somebody keeps that to open it again.
+
+    Attributes:
+        rig: the board and its line.
+        stable_url: opens another connection to the same board.
+        card_files: as of :class:`~n6link.transport.process.ChildStream`.
+    """
+
+    def __init__(self, connected: socket.socket, rig: Rig, card_files: Mapping[str, Path]) -> None:
+        super().__init__(connected)
+        self.rig = rig
+        self.stable_url = rig.url
+        self.card_files = card_files
+
+    async def aclose(self) -> None:
+        """Closes the connection."""
+        await super().aclose()
+        if not self.rig.kept:
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(self.rig.close)
+
+
+def rig(rest: str = "", *, link: LinkKind = "unix", port: int = 0) -> Rig:
+    """Starts a virtual board on a cable that can be unplugged; see :mod:`n6link.transport.rig`.
+
+    Args:
+        rest: the part of a ``sim:`` URL after the colon.
+        link: what the host opens.
+        port: for ``tcp``; 0 = any.
+
+    Raises:
+        as :func:`open_sim`.
+    """
+    board = parse(rest)
+    return Rig(board.command, link=link, faults=board.faults, port=port)
+
+
+async def open_sim(rest: str) -> ChildStream | RigStream:
     """Starts a virtual board and waits until it has loaded its networks.
 
     Raises:
@@ -206,14 +264,28 @@ async def open_sim(rest: str) -> ChildStream:
     with tempfile.TemporaryDirectory(prefix="n6sim-") as folder:
         # Reports may have megabytes: reading them must not block the event loop.
         board, command = await anyio.to_thread.run_sync(_prepared, rest, Path(folder))
+        if board.faults:
+            return await _open_rig(board)
         stream = await spawn(command, ["--fd", "{fd}", "--parent-death"], NAME)
-        stream.card_files = {network.name: network.card for network in board.networks if network.card}
+        stream.card_files = board.card_files
         try:
             await stream.wait_ready(READY_TIMEOUT)
         except BaseException:
             await stream.aclose()
             raise
     return stream
+
+
+async def _open_rig(board: SimBoard) -> RigStream:
+    started = await anyio.to_thread.run_sync(lambda: Rig(board.command, faults=board.faults))
+    connected = socket.socket(socket.AF_UNIX)
+    try:
+        connected.connect(started.url.removeprefix("unix:"))
+    except BaseException:
+        connected.close()
+        started.close()
+        raise
+    return RigStream(connected, started, board.card_files)
 
 
 def _prepared(rest: str, folder: Path) -> tuple[SimBoard, list[str]]:
@@ -258,13 +330,13 @@ def _stored(path: Path) -> bytes:
     return struct.pack("<3I", golden.checked is not None, *checked) + golden.slot()
 
 
-def _options(query: str, rest: str, board: dict[str, int]) -> dict[str, Path]:
-    """Reads the options of one query: those of the network are returned, those of the board are added to ``board``."""
+def _options(query: str, rest: str, board: dict[str, int], line: dict[str, str]) -> dict[str, Path]:
+    """Reads the options of one query: those of the network are returned, those of board and line are added to these."""
     own: dict[str, Path] = {}
     for option in query.split("&") if query else ():
         key, _, value = option.partition("=")
         value = unquote(value)
-        if key in own or key in board:
+        if key in own or key in board or key in line:
             raise _error(rest, f"has the option {key!r} twice; remove one")
         if key in _NETWORK_OPTIONS:
             own[key] = Path(value)
@@ -274,8 +346,10 @@ def _options(query: str, rest: str, board: dict[str, int]) -> dict[str, Path]:
             if not value.isdecimal() or not 0 < int(value) < 1 << 32:
                 raise _error(rest, f"has {key}={value!r}; it must be a whole number from 1 to 4294967295")
             board[key] = int(value)
+        elif key in _LINE_OPTIONS:
+            line[key] = value
         else:
-            known = ", ".join(_NETWORK_OPTIONS + _BOARD_OPTIONS)
+            known = ", ".join(_NETWORK_OPTIONS + _BOARD_OPTIONS + _LINE_OPTIONS)
             raise _error(rest, f"has the unknown option {key!r}; choose {known}")
     return own
 

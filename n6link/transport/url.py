@@ -27,7 +27,7 @@ from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import anyio.to_thread
 from anyio.abc import ByteStream
@@ -37,6 +37,9 @@ from n6link.errors import BadInput, TransportError, innermost
 from n6link.transport import discovery
 from n6link.transport.ports import Port
 from n6link.transport.socket_stream import SocketStream
+
+if TYPE_CHECKING:
+    from n6link.transport.rig import Rig
 
 RECEIVE_SIZE: Final = 256 * 1024
 CONNECT_TIMEOUT: Final = 10.0
@@ -54,6 +57,7 @@ class Stream(ByteStream):
         port: the serial port, if the operating system lists it.
         expected: unique id that the board must report, hexadecimal; empty = any.
         stable_url: finds the same board again, also if the name of its port has changed. Equal to ``url`` if there is no other way.
+        rig: a virtual board that was started for the stream, and ends with it unless ``rig.keep()`` runs.
     """
 
     def __init__(self, inner: ByteStream, url: str) -> None:
@@ -63,6 +67,7 @@ class Stream(ByteStream):
         self.port: Port | None = getattr(inner, "port", None)
         self.expected: str = getattr(inner, "expected", "")
         self.stable_url: str = getattr(inner, "stable_url", url)
+        self.rig: Rig | None = getattr(inner, "rig", None)
 
     async def receive(self, max_bytes: int = RECEIVE_SIZE) -> bytes:
         """Received bytes, at least one.
