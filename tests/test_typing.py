@@ -51,7 +51,7 @@ def test_mypy() -> None:
 
 def test_pyright() -> None:
     found: Found = defaultdict(set)
-    for fault in json.loads(run("basedpyright", "--outputjson"))["generalDiagnostics"]:
+    for fault in json.loads(run("basedpyright", "--outputjson", "--pythonpath", sys.executable))["generalDiagnostics"]:
         found[Path(fault["file"]).name, fault["range"]["start"]["line"] + 1].add(fault["rule"])
     wanted = expected(1)
     assert found.keys() == wanted.keys()
