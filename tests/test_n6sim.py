@@ -39,7 +39,7 @@ INPUT = bytes(range(256)) * 27
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ("", "one of --fd, --unix, --tcp and --pty is needed; see n6sim --help"),
+        ("", "one of --fd, --unix, --tcp and --pty is required; see n6sim --help"),
         ("--pty --tcp 0", "only one of --fd, --unix, --tcp and --pty can be served"),
         ("--fd 0", "--fd 0 is not an open socket"),
         ("--fd 999", "--fd 999 is not an open socket"),
@@ -53,8 +53,8 @@ INPUT = bytes(range(256)) * 27
         ("--pty --slots 9", "--slots 9 is not a number from 2 to 8"),
         ("--pty --chunk 128", "--chunk 128 is not a number from 256 to 8192"),
         ("--pty --chunk 768", "--chunk 768 is not a power of two"),
-        ("--pty --fast", "--fast is not an option, or lacks its value; see n6sim --help"),
-        ("--pty --baud", "--baud is not an option, or lacks its value"),
+        ("--pty --fast", "--fast is not an option, or has no value; see n6sim --help"),
+        ("--pty --baud", "--baud is not an option, or has no value"),
         ("--pty extra", "extra is not an option; see n6sim --help"),
         ("--pty --network plain", "--network plain is not NAME=PATH with a name of 1 to 31 bytes"),
         ("--pty --network =reference:", "--network =reference: is not NAME=PATH"),
@@ -72,7 +72,7 @@ INPUT = bytes(range(256)) * 27
         (f"--pty --network a=reference:;check={__file__}", " bytes, not 6924"),
         ("--pty --network a=reference:unknown", "no built-in network has this name; the first one is reference"),
         (f"--pty --network a=reference:;blocks={__file__}", "--network a: a built-in network has its own blocks"),
-        (f"--pty --network {HERE}", f"--network {HERE} needs LiteRT: say --litert PATH"),
+        (f"--pty --network {HERE}", f"--network {HERE} requires LiteRT; use --litert PATH"),
         (f"--pty --litert /nowhere/lib.so --network {HERE}", "LiteRT cannot be opened: /nowhere/lib.so: cannot open"),
     ],
 )

@@ -18,7 +18,7 @@ static const struct {
     {"HYBRID", N6_EPOCH_KIND_HYBRID}, {"EXTRA", N6_EPOCH_KIND_EXTRA},
 };
 
-/* Cuts the next word off the line; "" at its end. */
+/* Cuts the next word from the line; "" at its end. */
 static char *take_word(char **line)
 {
     char *word = *line + strspn(*line, blank);
@@ -28,7 +28,7 @@ static char *take_word(char **line)
     return word;
 }
 
-/* Takes a number, 0..most. */
+/* Reads a number, 0..most. */
 static int take_number(char **line, uint64_t most, uint64_t *value)
 {
     const char *word = take_word(line);
@@ -83,7 +83,7 @@ static int read_pool(char *line, n6_pool_t *pool)
     return *take_word(&line) ? -1 : 0;
 }
 
-/* NULL, or what is wrong with the line. */
+/* NULL, or the error of the line. */
 static const char *read_line(n6_block_table_t *table, char *line)
 {
     const char *word = take_word(&line);
@@ -121,7 +121,7 @@ size_t n6_block_table_lines(const char *text)
     return lines;
 }
 
-/* The numbers from the first epoch to the last. */
+/* Number of epochs from the first to the last one. */
 static uint16_t span(const n6_block_table_t *table)
 {
     uint16_t first = UINT16_MAX;

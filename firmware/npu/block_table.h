@@ -1,7 +1,7 @@
 /*
- * block_table.h - what ST's compiler made of a network, as text, so that a simulated network can
- * show it: its number of epochs, its epoch blocks in running order, and its memory pools. One a
- * line:
+ * block_table.h - the output of ST's compiler for a network, as text, so that a simulated network
+ * can show it: its number of epochs, its epoch blocks in order of execution, and its memory pools.
+ * One line each:
  *
  *     # epochs number
  *     epochs 13
@@ -11,11 +11,11 @@
  *     # pool name base total used weights activations
  *     pool cpuRAM2 0x34100000 1048576 884736 0 884736
  *
- * Numbers of epochs may have gaps, so that the blocks alone do not say how many epochs there are;
- * without the line on it there are none. kind is HW, EC, SW, HYBRID or EXTRA. first and last are
- * epoch numbers, the estimates are cycles (0 = unknown). The operation is the rest of the line; it
- * may be absent. Of a pool everything but the name is a number of bytes. Numbers are decimal, or
- * hexadecimal with 0x. Empty lines and lines that begin with # are skipped.
+ * Numbers of epochs may have gaps, so that the number of epochs does not follow from the blocks;
+ * without its line it is 0. kind is HW, EC, SW, HYBRID or EXTRA. first and last are epoch numbers,
+ * the estimates are cycles (0 = unknown). The operation is the rest of the line, and optional. All
+ * values of a pool except the name are bytes. Numbers are decimal, or hexadecimal with 0x. Empty
+ * lines and lines that start with # are skipped.
  */
 #ifndef N6_BLOCK_TABLE_H
 #define N6_BLOCK_TABLE_H
@@ -30,12 +30,12 @@ typedef struct {
     uint8_t pools;
 } n6_block_table_t;
 
-/* How many blocks or pools the text may have: its lines. */
+/* Maximum number of blocks or pools in the text: its lines. */
 size_t n6_block_table_lines(const char *text);
 
 /*
- * Reads text into table, whose arrays have room for all lines. Names point into text, which is
- * changed and has to stay. 0, or -1 with a sentence in error.
+ * Reads text into table. The arrays of table have room for all lines. Names point into text, which
+ * is changed and must exist as long as the table. Returns 0, or -1 and writes a sentence to error.
  */
 int n6_block_table_read(n6_block_table_t *table, char *text, char *error, size_t size);
 

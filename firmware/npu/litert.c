@@ -1,9 +1,9 @@
 /*
- * litert.c - the runtime that the core sees, and the thread that runs its networks. See litert.h.
+ * litert.c - the runtime for the core, and the thread that runs its networks. See litert.h.
  *
- * The core's side owns `current` and what belongs to it. The two sides share `job`: the core's side
- * sets it, the thread clears it when the run has ended. While `job` is set, LiteRT and its buffers
- * are the thread's; else they are the core's. So output() and the times are read without a lock.
+ * The core's side owns `current` and its data. Both sides share `job`: the core's side sets it, and
+ * the thread clears it at the end of the run. While `job` is set, the thread owns LiteRT and its
+ * buffers, else the core's side. Therefore output() and the times are read without a lock.
  */
 #include "litert.h"
 
@@ -27,15 +27,15 @@ struct n6_litert {
     litert_network_t *current; /* started by the core and not stopped */
     const void *input;
     n6_block_time_t *times;
-    bool launched; /* the thread has got current */
+    bool launched; /* current was passed to the thread */
 
     atomic_bool cancel;
     pthread_t thread;
-    pthread_mutex_t lock; /* of all below */
+    pthread_mutex_t lock; /* protects the members below */
     pthread_cond_t changed;
     bool quit;
     litert_network_t *job;
-    int status; /* of the last job */
+    int status; /* status of the last job */
     uint64_t begin;
 };
 
@@ -83,7 +83,7 @@ static void bind(litert_network_t *network, const void *input)
     }
 }
 
-/* Hands current to the thread, if that is free. */
+/* Passes current to the thread, if the thread is free. */
 static void launch(n6_litert_t *self)
 {
     pthread_mutex_lock(&self->lock);

@@ -1,19 +1,19 @@
 /*
- * litert.h - TensorFlow Lite networks on the host, as an n6_npu_t of the core.
+ * litert.h - TensorFlow Lite networks on the host, as an n6_npu_t for the core.
  *
- * LiteRT is opened from the shared library that the Python package ai-edge-litert brings; nothing
- * is linked. A network runs on a thread of its own, on one core, with XNNPACK. One that LiteRT's
- * CompiledModel refuses or crashes on runs in LiteRT's Interpreter, in a child process. The core polls:
- * step() says N6_NPU_WAITING until the run has ended, and wake() lets the port's main loop know
- * when to ask.
+ * LiteRT is the shared library of the Python package ai-edge-litert, opened at run time and not
+ * linked. Networks run on a thread, on one core, with XNNPACK. If LiteRT's CompiledModel refuses a
+ * network or crashes on it, the network runs in LiteRT's Interpreter, in a child process. The core
+ * polls: step() returns N6_NPU_WAITING until the end of the run, and wake() notifies the port's
+ * main loop.
  *
- * start() copies the input slot into LiteRT's buffers and hands the network to the thread. If that
- * still works off a run that was stopped, the new one begins when the old one has ended; nothing
- * ever blocks the link. stop() asks LiteRT to end the run before its next operator, and forgets it;
- * to LiteRT all that XNNPACK does in a row is one operator.
+ * start() copies the input slot into LiteRT's buffers and passes the network to the thread. If the
+ * thread still executes a stopped run, the new run starts after it. The link is never blocked.
+ * stop() requests that LiteRT ends the run before its next operator, and ignores its result;
+ * consecutive operators in XNNPACK are one operator for LiteRT.
  *
- * A run that fails gives LiteRT's status, and its reason goes to log(). litert_blocks.h says what
- * the epoch blocks are and what their times mean. Ticks are nanoseconds.
+ * A failed run has LiteRT's status, and its reason is passed to log(). litert_blocks.h describes
+ * the epoch blocks and their times. Ticks are nanoseconds.
  */
 #ifndef N6_LITERT_H
 #define N6_LITERT_H
@@ -30,33 +30,36 @@ typedef struct n6_litert n6_litert_t;
 
 typedef struct {
     const char *library; /* path of libLiteRt.so or .dylib */
-    /* A Python and the script that runs LiteRT's Interpreter in it, for networks that the
-     * CompiledModel does not run; NULL = there is none. */
+    /*
+     * A Python interpreter and the script that runs LiteRT's Interpreter in it, for networks that
+     * the CompiledModel does not run; NULL = not available.
+     */
     const char *python;
     const char *script;
-    int client;   /* a descriptor that the Interpreter's process must not have, or -1 */
+    int client;   /* a descriptor that the Interpreter's process must not inherit, or -1 */
     bool verbose; /* let LiteRT write to stderr while it loads */
-    /* The device clock, in nanoseconds. Called from the thread as well. */
+    /* The device clock, in nanoseconds. The thread calls it too. */
     uint64_t (*now)(void *context);
-    /* A run has ended. Called from the thread. */
+    /* A run has ended. Called in the thread. */
     void (*wake)(void *context);
-    /* Why a run has failed. Called from step(). */
+    /* The reason of a failed run. Called from step(). */
     void (*log)(void *context, const char *text);
     void *context;
 } n6_litert_config_t;
 
-/* Opens LiteRT and starts the thread. NULL with a sentence in error. Out of memory ends the
- * process. */
+/*
+ * Opens LiteRT and starts the thread. Returns NULL and writes a sentence to error. Exits the
+ * process if memory is exhausted.
+ */
 n6_litert_t *n6_litert_open(const n6_litert_config_t *config, char *error, size_t size);
 
-/* Loads a network. 0, or -1 with a sentence in error. */
+/* Loads a network. Returns 0, or -1 and writes a sentence to error. */
 int n6_litert_add(n6_litert_t *self, const n6_litert_source_t *source, char *error, size_t size);
 
-/* The runtime as the core wants it, with the networks that are loaded; valid until
- * n6_litert_close(). */
+/* The runtime for the core, with the loaded networks; valid until n6_litert_close(). */
 n6_npu_t n6_litert_npu(n6_litert_t *self);
 
-/* Ends the thread, waits for it, and frees everything. */
+/* Ends the thread, waits for it, and frees all memory. */
 void n6_litert_close(n6_litert_t *self);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * litert_api.c - finds LiteRT's calls in the shared library. See litert_api.h.
+ * litert_api.c - finds LiteRT's functions in the shared library. See litert_api.h.
  */
 #include "litert_api.h"
 
@@ -15,7 +15,9 @@ _Static_assert(sizeof(void *) != 8 || sizeof(lrt_per_channel_t) == 32,
                "LiteRtQuantizationPerChannel");
 _Static_assert(sizeof(void *) != 8 || sizeof(lrt_event_t) == 104, "ProfiledEventData");
 
-/* POSIX promises that a function pointer may be made of dlsym's answer; ISO C has no cast for it.
+/*
+ * POSIX permits the conversion of dlsym's result to a function pointer; ISO C does not have a cast
+ * for it.
  */
 static int find(void *library, const char *name, void *call)
 {

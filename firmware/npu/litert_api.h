@@ -1,10 +1,10 @@
 /*
  * litert_api.h - the part of LiteRT's C interface that litert.c uses, opened at run time.
  *
- * libLiteRt comes with the Python package ai-edge-litert (Apache-2.0) and has no stable header in
- * it, so the types and calls are declared here. They hold for 2.1.6 <= version < 2.4; a library
- * that lacks a call is refused with its name. Every call returns a status, 0 = good, unless it says
- * otherwise.
+ * The Python package ai-edge-litert (Apache-2.0) contains libLiteRt but no stable header, so types
+ * and functions are declared here. They are correct for 2.1.6 <= version < 2.4. A library without
+ * one of the functions is refused, with the name of the function. Each function returns a status, 0
+ * = success, unless its comment states otherwise.
  */
 #ifndef N6_LITERT_API_H
 #define N6_LITERT_API_H
@@ -14,16 +14,16 @@
 #include <stdint.h>
 
 enum {
-    LRT_CPU = 1,        /* the accelerator: XNNPACK, with LiteRT's own kernels where it has none */
+    LRT_CPU = 1,        /* the accelerator: XNNPACK, and LiteRT's own kernels for other operators */
     LRT_PER_TENSOR = 1, /* kinds of quantisation */
     LRT_PER_CHANNEL = 2,
-    LRT_MIN_SEVERITY = 25,    /* tag of an environment option: what the logger leaves out */
+    LRT_MIN_SEVERITY = 25,    /* tag of an environment option: the logger's minimum severity */
     LRT_INTEGER = 2,          /* type of its value */
-    LRT_SILENT = 4,           /* its value that leaves out everything */
+    LRT_SILENT = 4,           /* its value for no output */
     LRT_INVALID_ARGUMENT = 1, /* statuses */
     LRT_RUNTIME_FAILURE = 3,
     LRT_EVENT_OPERATOR = 2, /* types of profiler events: one of LiteRT's own kernels ran */
-    LRT_EVENT_DELEGATE = 8, /* an operator inside of XNNPACK ran; has a duration and no start */
+    LRT_EVENT_DELEGATE = 8, /* an operator in XNNPACK ran; has a duration and no start */
 };
 
 typedef struct lrt_environment lrt_environment_t;
@@ -68,7 +68,7 @@ typedef struct {
 } lrt_per_channel_t;
 
 typedef struct {
-    const char *name; /* the profiler's, until it is reset */
+    const char *name; /* memory of the profiler, valid until its reset */
     int32_t type;
     uint64_t start_us;
     uint64_t elapsed_us;
@@ -129,14 +129,14 @@ typedef struct {
     CALL(GetProfilerEvents, int, (lrt_profiler_t *, int count, lrt_event_t *))
 
 typedef struct {
-/* A declarator, which takes no parentheses. NOLINTNEXTLINE(bugprone-macro-parentheses) */
+/* A declarator, which must not have parentheses. NOLINTNEXTLINE(bugprone-macro-parentheses) */
 #define LRT_MEMBER(name, result, parameters) result(*name) parameters;
     LRT_CALLS(LRT_MEMBER)
 #undef LRT_MEMBER
     void *library;
 } lrt_api_t;
 
-/* Opens the library at path. 0, or -1 with a sentence in error. */
+/* Opens the library at path. Returns 0, or -1 and writes a sentence to error. */
 int n6_lrt_open(lrt_api_t *api, const char *path, char *error, size_t size);
 
 #endif

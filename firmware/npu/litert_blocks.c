@@ -7,7 +7,7 @@
 
 /* ---- times ---- */
 
-/* The block of an event is looked for from first on; -1 = none. */
+/* Searches the block of an event, starting with first; -1 = none. */
 static int find_block(const litert_network_t *self, const litert_event_t *event, int first)
 {
     for (int i = first; i < self->about.blocks; i++) {
@@ -23,7 +23,7 @@ static int find_block(const litert_network_t *self, const litert_event_t *event,
 static void time_operators(const litert_network_t *self, uint64_t begin, n6_block_time_t *times)
 {
     uint64_t now = begin;
-    int next = 0; /* blocks before this one have begun */
+    int next = 0; /* blocks before this one have started */
     for (int i = 0; i < self->events; i++) {
         const litert_event_t *event = &self->event[i];
         int block = find_block(self, event, next);
@@ -47,7 +47,7 @@ static unsigned epochs_of(const n6_block_t *block)
     return block->last - block->first + 1u;
 }
 
-/* What an epoch is estimated at, on the average of the blocks that have an estimate; 1 if none has. */
+/* The estimate for one epoch: the average of the blocks with an estimate; 1 if no block has one. */
 static double mean_estimate(const n6_network_t *about)
 {
     double cycles = 0;

@@ -17,7 +17,7 @@ static void drop_compiled(litert_network_t *self)
     }
 }
 
-/* LiteRT insists on somebody who frees its options. */
+/* LiteRT requires a function that frees its options. */
 static void keep_options(void *options)
 {
     (void)options;
@@ -46,8 +46,10 @@ static int compile(litert_network_t *self, char *runtime_options)
     return status;
 }
 
-/* Errors of a run are kept for _reason(). Those of a network that cannot be prepared are lost with
- * it, so the second try has them on stderr, where litert.c looks. */
+/*
+ * Errors of a run are stored for _reason(). Those of a network that cannot be prepared are lost
+ * with it. Therefore the second attempt writes them to stderr, which litert.c reads.
+ */
 int n6_litert_compiled_prepare(litert_network_t *self)
 {
     static char kept[] = "enable_profiling = true\nerror_reporter_mode = 2\n";
@@ -67,7 +69,7 @@ int n6_litert_compiled_prepare(litert_network_t *self)
 
 /* ---- runs ---- */
 
-/* Keeps the operators of the profiler's events, which hold other things as well. */
+/* Stores the operators among the profiler's events, which also contain other events. */
 static void read_events(litert_network_t *self)
 {
     int count = 0;
@@ -129,7 +131,7 @@ static bool is_shaped(const n6_tensor_t *tensor, const lrt_layout_t *layout)
     return same;
 }
 
-/* The first output whose shape is not the described one; -1 = none. */
+/* The first output with another shape than described; -1 = none. */
 static int find_other_shape(litert_network_t *self)
 {
     lrt_layout_t layout[LITERT_MAX_TENSORS];
@@ -144,7 +146,7 @@ static int find_other_shape(litert_network_t *self)
     return -1;
 }
 
-/* What a run with other shapes leaves is good for no other run. */
+/* After a run with other shapes, the model cannot be used for further runs. */
 static int run(litert_network_t *self)
 {
     int status = self->stale ? n6_litert_compiled_prepare(self) : 0;

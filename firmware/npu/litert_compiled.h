@@ -11,16 +11,16 @@
 
 extern const litert_engine_t n6_litert_compiled;
 
-/* Compiles self->model, again if need be. LiteRT's status. */
+/* Compiles self->model, also for a second time. LiteRT's status. */
 int n6_litert_compiled_prepare(litert_network_t *self);
 
-/* Runs once and keeps the events, whatever shapes the outputs get. LiteRT's status. */
+/* Runs once and stores the events, with any shapes of the outputs. LiteRT's status. */
 int n6_litert_compiled_invoke(litert_network_t *self, size_t outputs);
 
-/* What LiteRT has to say about a run that failed. */
+/* LiteRT's message about a failed run. */
 void n6_litert_compiled_reason(litert_network_t *self, char *text, size_t size);
 
-/* Gives back the buffers of a side. */
+/* Frees the buffers of the inputs or outputs. */
 void n6_litert_compiled_drop(litert_network_t *self, int side);
 
 #endif

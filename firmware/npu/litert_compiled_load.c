@@ -34,7 +34,7 @@ static int shape_inputs(litert_load_t *load, litert_signature_t *file)
     return 0;
 }
 
-/* Reads the shapes of the outputs as LiteRT has them at the moment. */
+/* Reads the present shapes of the outputs from LiteRT. */
 static int shape_outputs(litert_load_t *load, litert_signature_t *file, bool allocate,
                          bool *changed)
 {
@@ -115,7 +115,7 @@ static int prepare(litert_load_t *load)
     return status ? n6_litert_fail(load, "LiteRT cannot prepare it (status %d)", status) : 0;
 }
 
-/* The buffers of the outputs, whose sizes are what is known of them so far. */
+/* The buffers of the outputs, with the sizes that are known so far. */
 static int guess_outputs(litert_load_t *load, litert_signature_t *file)
 {
     n6_litert_compiled_drop(load->self, LITERT_OUTPUT);
@@ -129,7 +129,7 @@ static int guess_outputs(litert_load_t *load, litert_signature_t *file)
     return 0;
 }
 
-/* Runs, and finds out whether the outputs have been written. */
+/* Runs, and detects whether the outputs were written. */
 static int invoke(litert_load_t *load, const litert_signature_t *file, unsigned char mark)
 {
     litert_network_t *self = load->self;
@@ -157,9 +157,9 @@ static int invoke(litert_load_t *load, const litert_signature_t *file, unsigned 
 }
 
 /*
- * Runs on what is in the memory of the inputs. A run that meets an output of another size may write
- * it, or fail and know the new size. The run after the first one counts as well: CompiledModel
- * writes some outputs in one of them only.
+ * Runs with the present input memory. A run in which an output gets another size may write the
+ * output, or fail and report the new size. The second run is checked as well: CompiledModel writes
+ * some outputs in only one of the two.
  */
 static int try_once(litert_load_t *load, litert_signature_t *file)
 {
@@ -180,7 +180,7 @@ static int try_once(litert_load_t *load, litert_signature_t *file)
                : 0;
 }
 
-/* An integer network may divide by its input, or take a logarithm. */
+/* An integer network may divide by its input, or compute its logarithm. */
 static void fill_with_ones(litert_network_t *self)
 {
     for (size_t i = 0; i < self->about.inputs; i++) {
@@ -211,7 +211,7 @@ static int try_out(litert_load_t *load, litert_signature_t *file)
     if (!self->events) {
         return n6_litert_fail(load, "LiteRT's profiler reports no operator");
     }
-    for (int i = 0; i < self->events; i++) { /* the profiler's names end with it */
+    for (int i = 0; i < self->events; i++) { /* the names are in the profiler's memory */
         self->event[i].name = n6_litert_keep_text(self, self->event[i].name);
     }
     return 0;

@@ -7,7 +7,7 @@
 enum { ALIGNMENT = 32 };
 
 static const struct {
-    int32_t element; /* TensorFlow Lite's */
+    int32_t element; /* TensorFlow Lite's type */
     uint8_t dtype;
     uint8_t size;
 } elements[] = {
@@ -19,7 +19,7 @@ static const struct {
 
 /* ---- names ---- */
 
-/* The first or the last bytes of a text, never a part of a character. */
+/* The first or the last bytes of a text; does not divide a character. */
 static const char *last_bytes(const char *text, size_t most)
 {
     size_t length = strlen(text);

@@ -1,7 +1,7 @@
 /*
- * litert_hush.h - keeps LiteRT's words from stderr. LiteRT's logger is set to silence, but
- * TensorFlow Lite below it still writes there while it loads a network, and there alone it says
- * what is wrong with one.
+ * litert_hush.h - redirects LiteRT's messages on stderr. LiteRT's logger is silent, but TensorFlow
+ * Lite still writes to stderr while it loads a network, and only these messages contain the reason
+ * of a failure.
  */
 #ifndef N6_LITERT_HUSH_H
 #define N6_LITERT_HUSH_H
@@ -14,10 +14,13 @@ typedef struct {
     int stderr_;
 } litert_hush_t;
 
-/* Sends stderr to a file. */
+/* Redirects stderr to a file. */
 litert_hush_t n6_litert_hush(void);
 
-/* Ends that. The first error in the file, if there is one, becomes text; else text stays. */
+/*
+ * Ends the redirection. If the file contains an error, the first one is written to text; else text
+ * does not change.
+ */
 void n6_litert_speak(litert_hush_t *hush, char *text, size_t size);
 
 #endif

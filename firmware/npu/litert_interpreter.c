@@ -23,7 +23,7 @@ typedef struct {
     uint32_t size;
 } answer_t;
 
-/* As the child sends it; scales, zero points and the name follow. */
+/* As sent by the child process; followed by scales, zero points and the name. */
 typedef struct {
     int32_t element;
     uint32_t rank;
@@ -100,7 +100,7 @@ static int start_child(litert_load_t *load)
     }
     fcntl(ends[0], F_SETFD, FD_CLOEXEC);
     fcntl(ends[1], F_SETFD, FD_CLOEXEC);
-    signal(SIGPIPE, SIG_IGN); /* a child that has gone is an error of transmit() */
+    signal(SIGPIPE, SIG_IGN); /* a child process that has ended is an error of transmit() */
     int bad = spawn(load, ends[1]);
     close(ends[1]);
     load->self->link = ends[0];
@@ -111,7 +111,7 @@ static int start_child(litert_load_t *load)
     return 0;
 }
 
-/* The child has closed its end. */
+/* The child process has closed its end. */
 static void say_how_it_ended(litert_network_t *self)
 {
     int how = 0;
@@ -124,8 +124,10 @@ static void say_how_it_ended(litert_network_t *self)
              WIFSIGNALED(how) ? WTERMSIG(how) : WEXITSTATUS(how));
 }
 
-/* The head of an answer. If it is a reason, that is read as well. 0, or -1 with the reason in
- * failure. */
+/*
+ * Reads the header of an answer, and the reason of a failure. Returns 0, or -1 with the reason in
+ * failure.
+ */
 static int receive_answer(litert_network_t *self, uint32_t *size)
 {
     answer_t answer = {0};
@@ -201,7 +203,7 @@ static void end(litert_network_t *self)
 
 /* ---- loading ---- */
 
-/* One side of the description, which begins at at; gives where it ends, or NULL. */
+/* The description of the inputs or outputs, from at on. Returns its end, or NULL. */
 static const char *read_side(litert_load_t *load, int side, const char *at)
 {
     litert_network_t *self = load->self;

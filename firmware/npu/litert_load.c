@@ -11,7 +11,7 @@
 #include "litert_interpreter.h"
 #include "n6_crc.h"
 
-/* LiteRT does not say why it cannot read a file; the plain cases are found here. */
+/* LiteRT does not report why it cannot read a file; the frequent reasons are detected here. */
 static int check_file(litert_load_t *load, uint32_t *crc, uint32_t *bytes)
 {
     static const char identifier[] = "TFL3";
@@ -42,7 +42,7 @@ static int check_file(litert_load_t *load, uint32_t *crc, uint32_t *bytes)
     return 0;
 }
 
-/* Loads it into the CompiledModel. If that cannot be, LiteRT's own words belong to the reason. */
+/* Loads it into the CompiledModel. If this fails, LiteRT's own message is part of the reason. */
 static int load_compiled(litert_load_t *load)
 {
     char words[200] = "";
@@ -62,7 +62,7 @@ static int load_compiled(litert_load_t *load)
     return bad;
 }
 
-/* Loads it into an engine. The Interpreter comes second, because it does not say what it does. */
+/* Loads it into an engine. The Interpreter is second, because it does not report operators. */
 static int load_engine(litert_load_t *load, const lrt_api_t *api)
 {
     load->self->api = api;

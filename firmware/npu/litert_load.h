@@ -4,7 +4,9 @@
 
 #include "litert_network.h"
 
-/* Loads and describes load->source. 0 or -1; n6_litert_network_free() is due in both cases. */
+/*
+ * Loads and describes load->source. Returns 0 or -1; call n6_litert_network_free() in both cases.
+ */
 int n6_litert_network_load(litert_load_t *load, const lrt_api_t *api);
 
 #endif

@@ -34,7 +34,7 @@ void n6_litert_set_shape(litert_tensor_t *tensor, const lrt_layout_t *layout)
     memcpy(tensor->shape, layout->shape, sizeof(tensor->shape));
 }
 
-/* What the file says of a tensor. */
+/* The description of a tensor in the file. */
 static int read_tensor(litert_load_t *load, litert_signature_t *self, int side, size_t index)
 {
     const lrt_api_t *api = load->self->api;

@@ -1,6 +1,6 @@
 /*
- * litert_signature.h - what a .tflite file says of the inputs and outputs of its network, read with
- * LiteRT's calls. Shapes may have dimensions that are not known (-1).
+ * litert_signature.h - reads the description of a network's inputs and outputs from a .tflite file,
+ * with LiteRT's functions. Shapes may have unknown dimensions (-1).
  */
 #ifndef N6_LITERT_SIGNATURE_H
 #define N6_LITERT_SIGNATURE_H

@@ -1,40 +1,40 @@
 /*
- * ll_aton.c - n6_npu_t on ST's LL_ATON runtime.
+ * ll_aton.c - n6_npu_t with ST's LL_ATON runtime.
  *
- * Describing   LL_Buffer_InfoTypeDef becomes n6_tensor_t. mem_shape is the shape that is in
- *              memory. Element types are matched by name, since their numbers moved between
- *              runtimes 1.1.0 and 1.1.1. The list of inputs may also hold parameters; they are
- *              skipped. Epoch blocks are described by the registry, which has read the network's
- *              generated file and its reports; what is checked is that they are this network's.
+ * Describing   LL_Buffer_InfoTypeDef is converted to n6_tensor_t. mem_shape is the shape in memory.
+ *              Element types are compared by name, because their numbers differ between
+ *              runtimes 1.1.0 and 1.1.1. The list of inputs may also contain parameters; they are
+ *              skipped. The registry describes the epoch blocks, from the network's generated file
+ *              and its reports; it is checked that they are the blocks of this network.
  *
- * Running      start() resets the instance, hands it the input, and cleans the caches. Each step()
- *              is one call of LL_ATON_RT_RunEpochBlock, which starts a block, or ends it when its
- *              interrupt has come, and says whether there is anything to wait for. The runtime's
- *              own loop would sleep there; we return to the core. stop() lets the running block
- *              end, because a block cannot be abandoned, and resets the instance.
+ * Running      start() resets the instance, sets its input, and cleans the caches. Each step()
+ *              is one call of LL_ATON_RT_RunEpochBlock. It starts a block, or ends it after its
+ *              interrupt, and returns whether the NPU is still running. The runtime's own loop
+ *              would sleep in this case; step() returns to the core. stop() lets the running block
+ *              end, because a block cannot be aborted, and resets the instance.
  *
- * Times        The runtime calls on_block() at four moments of a block: before and after its start
- *              function, before and after its end function. The three distances are pre, core and
- *              post. A software block works in its end function: in post. Blocks that are inserted
- *              while a hybrid epoch runs are not in the network's list; their phases add to the
- *              block that they serve. core ends when the CPU notices the end, so it holds whatever
- *              the CPU did for the link meanwhile.
+ * Times        The runtime calls on_block() four times per block: before and after its start
+ *              function, before and after its end function. The three intervals are pre, core and
+ *              post. A software block does its work in its end function, in post. Blocks that a
+ *              hybrid epoch inserts are not in the network's list; their phases are added to the
+ *              block that inserted them. core ends when the CPU detects the end, so it includes
+ *              the time that the CPU used for the link.
  *
- * Caches       The NPU sees memory, the CPU its data cache (32-byte lines), and the NPU's accesses
- *              to external memory pass a cache of their own (CACHEAXI, 64-byte lines). An input is
+ * Caches       The NPU accesses memory, the CPU its data cache (32-byte lines). Accesses of the NPU
+ *              to external memory use another cache (CACHEAXI, 64-byte lines). An input is
  *              cleaned to memory after the CPU wrote it. Outputs are cleaned and invalidated before
- *              and after a run: the last epoch may be the CPU's, whose lines may be dirty, or the
- *              NPU's, whose bytes are only in memory.
+ *              and after a run: the last epoch may be on the CPU (its lines may be dirty), or on
+ *              the NPU (its bytes are only in memory).
  *
- * Weights      The registry knows size and CRC-32 of what has to be in flash. n6_aton_init() compares;
- *              a network whose weights are missing or of another build is listed and does not start.
- *              RAM that begins with content is filled before each run.
+ * Weights      The registry contains size and CRC-32 of the weights in flash, which n6_aton_init()
+ *              compares; a network whose weights are missing or of another build is listed and not
+ *              started. RAM with initial content is filled before each run.
  *
- * Outputs      What a network generated with --no-outputs-allocation leaves to us is in memory that
- *              the port gives, the same for all networks: one runs at a time.
+ * Outputs      The outputs of a network that was generated with --no-outputs-allocation are in
+ *              memory of the port, the same for all networks: one runs at a time.
  *
- * Inputs       A network that was generated with --no-inputs-allocation takes its input where it
- *              is: the core's input slot becomes the network's buffer. Otherwise the slot is copied
+ * Inputs       A network that was generated with --no-inputs-allocation reads its input directly:
+ *              the core's input slot becomes the network's buffer. Otherwise the slot is copied
  *              into the network's own input buffer, which is in a pool that is overwritten during
  *              the run.
  */
@@ -45,13 +45,13 @@
 #include "ll_aton_caches_interface.h"
 
 enum {
-    SLOT_ALIGN = 32,               /* the CPU's cache line; the runtime refuses less */
+    SLOT_ALIGN = 32,               /* the CPU's cache line, the runtime's minimum */
     OUTPUT_ALIGN = 64,             /* the NPU's cache line */
-    ERASED = 64,                   /* bytes that tell an erased flash from another content */
-    EXTERNAL_MEMORY = 0x60000000u, /* XSPI memories are mapped from here on */
+    ERASED = 64,                   /* bytes to distinguish erased flash from content */
+    EXTERNAL_MEMORY = 0x60000000u, /* first address of XSPI memories */
 };
 
-/* LL_ATON gives its callback no context: this is the NPU that n6_aton_init() was called for. */
+/* The callback of LL_ATON does not have a context argument: this is the NPU of n6_aton_init(). */
 static n6_aton_t *the_npu;
 
 static const LL_Buffer_InfoTypeDef *inputs_of(const NN_Instance_TypeDef *instance)
@@ -64,7 +64,7 @@ static const LL_Buffer_InfoTypeDef *outputs_of(const NN_Instance_TypeDef *instan
     return instance->network->output_buffers_info();
 }
 
-/* The next entry from info on that is a tensor and not a parameter; NULL at the end. */
+/* The next entry, from info on, that is a tensor and not a parameter; NULL at the end. */
 static const LL_Buffer_InfoTypeDef *tensor_at(const LL_Buffer_InfoTypeDef *info)
 {
     while (info->name != NULL && info->is_param) {
@@ -138,8 +138,10 @@ static uint8_t dtype_of(const LL_Buffer_InfoTypeDef *info)
     }
 }
 
-/* Per-channel scales are the network's own table; zero points are widened into *zero_point, which
- * moves on. */
+/*
+ * Per-channel scales are the network's own table. Zero points are converted to wider integers at
+ * *zero_point, which advances.
+ */
 static int quantisation(n6_tensor_t *tensor, const LL_Buffer_InfoTypeDef *info,
                         int32_t **zero_point, const int32_t *zero_point_end)
 {
@@ -195,7 +197,7 @@ static int describe_tensors(const LL_Buffer_InfoTypeDef *info, n6_tensor_t *tens
     return found == count ? 0 : -N6_ATON_MISMATCH;
 }
 
-/* The registry describes the blocks of the network that was built with it, and no other. */
+/* The blocks in the registry are only valid for the network that was built with it. */
 static int check_blocks(const n6_aton_network_t *network)
 {
     const EpochBlock_ItemTypeDef *item = network->instance->network->epoch_block_items();
@@ -208,7 +210,7 @@ static int check_blocks(const n6_aton_network_t *network)
     return i == network->blocks ? 0 : -N6_ATON_MISMATCH;
 }
 
-/* Places the inputs in the slot; returns the bytes of all. */
+/* Assigns offsets in the slot to the inputs. Returns the total bytes. */
 static uint32_t lay_out(n6_tensor_t *tensor, uint8_t count)
 {
     uint32_t end = 0;
@@ -229,7 +231,7 @@ static int any_user_allocated(const LL_Buffer_InfoTypeDef *info)
     return 0;
 }
 
-/* Room of an output that is left to us: the NPU may write beyond its end, up to a limit. */
+/* Room for an output in the port's memory: the NPU may write beyond its end, up to a limit. */
 static uint32_t room_of(const LL_Buffer_InfoTypeDef *info)
 {
     uint32_t size = LL_Buffer_len(info);
@@ -239,7 +241,7 @@ static uint32_t room_of(const LL_Buffer_InfoTypeDef *info)
     return (size + OUTPUT_ALIGN - 1u) / OUTPUT_ALIGN * OUTPUT_ALIGN;
 }
 
-/* Bytes of the outputs that the network leaves to us. */
+/* Bytes of the outputs that the network does not allocate. */
 static uint32_t own_outputs(const n6_aton_network_t *network)
 {
     const LL_Buffer_InfoTypeDef *info = tensor_at(outputs_of(network->instance));
@@ -252,7 +254,7 @@ static uint32_t own_outputs(const n6_aton_network_t *network)
     return total;
 }
 
-/* Whether flash holds the network's weights. */
+/* Whether the network's weights are in flash. */
 static void compare_weights(const n6_aton_t *aton, const n6_aton_network_t *network,
                             n6_network_t *out)
 {
@@ -420,7 +422,7 @@ static int bind_outputs(const n6_aton_t *aton, NN_Instance_TypeDef *instance)
     return 0;
 }
 
-/* RAM that has to begin with content. Another network may have used it since. */
+/* RAM with initial content. Another network may have overwritten it. */
 static void fill_parts(const n6_aton_network_t *network)
 {
     for (uint8_t i = 0; i < network->parts; i++) {

@@ -1,22 +1,22 @@
 /*
  * reference.c - the int8 runtime that reference.h describes.
  *
- * It walks over tables that reference_weights.py has compiled: a network is a list of layers, a
- * layer names its input and output by their place in the arena (or in the caller's input slot), and
- * an epoch block is a run of layers. The operators and their rounding are defined at the head of
- * reference_networks.py. Two facts keep this file small:
+ * It processes tables from reference_weights.py: a network is a list of layers, a layer contains
+ * the offsets of its input and output in the arena (or in the caller's input slot), and an epoch
+ * block consists of consecutive layers. The operators and their rounding are defined at the top of
+ * reference_networks.py. This file is small for two reasons:
  *
- *   - The zero point of a convolution's input is folded into its bias, and its border is laid out
- *     before it runs, so that a convolution is nothing but dot products over gathered patches.
+ *   - The zero point of a convolution's input is included in its bias, and its border is written
+ *     before it runs, so that a convolution consists only of dot products of patches.
  *   - Sums are exact int32 and every result is rounded once, from 64 bits, so that the order of
- *     summation, and with it the kernel (reference_kernels.h), does not matter.
+ *     summation, and with it the kernel (reference_kernels.h), does not change the result.
  */
 #include "reference.h"
 
 #include "reference_kernels.h"
 
 enum {
-    IN_SLOT = 0x8000, /* a place in the caller's input slot, not in the arena */
+    IN_SLOT = 0x8000, /* an offset in the caller's input slot, not in the arena */
     MAX_CHANNELS = 16,
     MAX_PATCH = 128,
     LARGEST = 127,
@@ -39,7 +39,7 @@ typedef struct {
     uint8_t height, width, channels;       /* of the input */
     uint8_t y_height, y_width, y_channels; /* of the output */
     uint8_t kernel, stride, pad;
-    uint16_t x, x2, y; /* places of the inputs and of the output */
+    uint16_t x, x2, y; /* offsets of the inputs and of the output */
     int16_t x_zero, x2_zero, y_zero, lowest;
     const int8_t *
         weights; /* [y_channels][kernel][kernel][channels], Depthwise: [kernel][kernel][channels] */
@@ -58,7 +58,7 @@ typedef struct {
 
 #include "reference_weights.h"
 
-/* floor(value / 2^shift): what >> does to negative numbers is the compiler's to say. */
+/* floor(value / 2^shift): in C the result of >> for negative numbers depends on the compiler. */
 static int64_t shifted(int64_t value, uint8_t shift)
 {
     return value < 0 ? ~(~value >> shift) : value >> shift;
@@ -76,8 +76,10 @@ static int8_t requantise(int64_t product, uint8_t shift, const layer_t *layer)
     return (int8_t)value;
 }
 
-/* Lays out the input with its border of zero points in the scratch, if it has one; returns where
- * the input is then. */
+/*
+ * Writes the input and its border of zero points to the scratch memory, if it has a border. Returns
+ * the input's address.
+ */
 static const int8_t *bordered(n6_reference_t *self, const layer_t *layer)
 {
     const int8_t *x =
@@ -300,7 +302,7 @@ static const void *output(void *context, uint8_t index)
     return self->arena + reference_networks[self->current].output_at[index];
 }
 
-/* The address of memory on a 32-bit machine; elsewhere it would mean nothing. */
+/* The address in memory on a 32-bit machine; 0 on other machines. */
 static uint32_t address(const void *memory)
 {
     return sizeof memory == sizeof(uint32_t) ? (uint32_t)(uintptr_t)memory : 0;

@@ -1,15 +1,16 @@
 /*
- * reference_kernels.h - the two inner loops of the reference NPU, for the instruction set of the target.
+ * reference_kernels.h - the two inner loops of the reference NPU, for the instruction set of the
+ * target.
  *
  *   dot(a, b, n, sum)          sum + a[0] * b[0] + ... + a[n-1] * b[n-1]
  *   accumulate(sums, a, b, n)  sums[i] += a[i] * b[i] for i < n
  *
- * Operands are int8, sums are exact int32, so every variant gives the same bits.
- * N6_REFERENCE_KERNELS chooses one; left alone it is the best that the compiler's target has:
+ * Operands are int8 and sums are exact int32, so all variants have the same results.
+ * N6_REFERENCE_KERNELS selects one; the default is the fastest one for the compiler's target:
  *
  *   0  plain C
- *   1  the DSP extension of Cortex-M4, M7, M33, M55: two products an instruction (smlad)
- *   2  Helium (MVE) of Cortex-M55: sixteen products an instruction, tails by predication
+ *   1  the DSP extension of Cortex-M4, M7, M33, M55: two products per instruction (smlad)
+ *   2  Helium (MVE) of Cortex-M55: sixteen products per instruction, the rest by predication
  */
 #ifndef N6_REFERENCE_KERNELS_H
 #define N6_REFERENCE_KERNELS_H

@@ -1,5 +1,5 @@
 /*
- * reference_run.c - runs the reference NPU alone, without core and link, over a file.
+ * reference_run.c - runs the reference NPU alone, without core and link, with data from a file.
  *
  * It is the same program on the host and, with files through semihosting, on an emulated board, so
  * that their results can be compared byte by byte. In the current folder it reads
@@ -8,8 +8,8 @@
  *
  * and writes, for each input,
  *
- *   reference.out  the outputs one after the other, then start, pre, core and post of every epoch
- *                  block (uint64 each) on a clock that counts how often it was read
+ *   reference.out  all outputs in order, then start, pre, core and post of every epoch
+ *                  block (uint64 each) on a clock that counts its readings
  */
 #include <stdio.h>
 

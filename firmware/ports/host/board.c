@@ -1,5 +1,5 @@
 /*
- * board.c - the port that the core sees, and its memory. See board.h.
+ * board.c - the port for the core, and its memory. See board.h.
  */
 #include "board.h"
 
@@ -16,11 +16,10 @@
 
 enum {
     RESULTS = 4,
-    WINDOW = 256 * 1024,     /* what the sockets of both ends hold */
-    UART_WINDOW = 32 * 1024, /* what is on a paced line delays everything after it */
+    WINDOW = 256 * 1024,     /* bytes that the sockets of both ends store */
+    UART_WINDOW = 32 * 1024, /* bytes before a frame on a slow line delay it */
     TX = 64 * 1024,
-    MARGIN = 64 *
-        1024, /* of a result buffer: indices of selected rows, several views of one output */
+    MARGIN = 64 * 1024, /* bytes of a result buffer for selected rows and several views */
     ALIGNMENT = 64,
 };
 
@@ -41,7 +40,7 @@ uint64_t n6_board_now(const n6_board_t *board)
 void n6_board_wake(const n6_board_t *board)
 {
     ssize_t written = write(board->wake[1], "", 1);
-    (void)written; /* a full pipe wakes as well */
+    (void)written; /* a full pipe ends the sleep as well */
 }
 
 static uint64_t now(void *context)
@@ -95,7 +94,7 @@ static void *reserve(n6_board_t *board, size_t size)
     void *memory_ = NULL;
     size = (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     if (posix_memalign(&memory_, ALIGNMENT, size ? size : ALIGNMENT)) {
-        n6_report_failure("there is no memory for %zu bytes", size);
+        n6_report_failure("not enough memory for %zu bytes", size);
     }
     memset(memory_, 0, size);
     board->reserved += (uint32_t)size;
@@ -181,7 +180,7 @@ n6_board_t *n6_board_open(const n6_options_t *options)
 {
     n6_board_t *board = calloc(1, sizeof(*board));
     if (!board || pipe(board->wake)) {
-        n6_report_failure("there is no memory for a board");
+        n6_report_failure("not enough memory for a board");
     }
     for (size_t i = 0; i < 2; i++) {
         fcntl(board->wake[i], F_SETFL, O_NONBLOCK);

@@ -10,10 +10,10 @@
 
 static const int crashes[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL};
 
-static char **command; /* with room for two arguments more */
-static char *words;    /* of the command */
+static char **command; /* the command line, with room for two more arguments */
+static char *words;    /* text of the command line */
 static int arguments;
-static char expected[32]; /* the network */
+static char expected[32]; /* name of the network */
 static int standard_error = -1;
 
 void n6_crash_keep(int argc, char **argv)
@@ -37,7 +37,7 @@ void n6_crash_keep(int argc, char **argv)
     standard_error = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 }
 
-/* Nothing but system calls: the heap may be broken. */
+/* Only system calls: the heap may be damaged. */
 static void on_crash(int number)
 {
     static const char failure[] =

@@ -17,8 +17,10 @@ static WITH_CLMUL __m128i load(const uint8_t *at)
     return _mm_loadu_si128((const void *)at);
 }
 
-/* Moves a lane over the distance for which `by` holds (x^(distance + 32), x^(distance - 32)) mod P,
- * reflected, and adds what is there. */
+/*
+ * Moves a lane by the distance of `by` (x^(distance + 32), x^(distance - 32)) mod P, reflected, and
+ * adds the data there.
+ */
 static WITH_CLMUL __m128i fold(__m128i lane, __m128i by, __m128i there)
 {
     const __m128i low = _mm_clmulepi64_si128(lane, by, 0x00);

@@ -38,7 +38,7 @@ static void open_fd(n6_endpoint_t *end, int fd)
     snprintf(end->url, sizeof(end->url), "fd:%d", fd);
 }
 
-/* A socket file that nobody listens at is left over from a process that was killed. */
+/* A socket file without a listener is a remainder of a process that was killed. */
 static bool is_left_over(const struct sockaddr_un *address)
 {
     struct stat about;

@@ -45,7 +45,7 @@ static bool listen_to(n6_guest_t *guest)
     return got < 0 && (errno == EAGAIN || errno == EINTR);
 }
 
-/* false = it does not take the answer, which is shorter than what any socket holds. */
+/* false = it does not accept the answer, which is shorter than the buffer of any socket. */
 static bool talk_to(n6_guest_t *guest)
 {
     n6_span_t span[N6_LINK_SPANS];
@@ -55,7 +55,10 @@ static bool talk_to(n6_guest_t *guest)
             return false;
         }
     }
-    /* A socket that is closed while bytes are unread may take the answer back: the guest goes first. */
+    /*
+     * If a socket is closed while it has unread bytes, the answer may be lost: the guest closes
+     * first.
+     */
     guest->answered = true;
     return shutdown(guest->fd, SHUT_WR) == 0;
 }

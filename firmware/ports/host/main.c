@@ -1,12 +1,12 @@
 /*
  * main.c - n6sim, the virtual board: the main loop between a client and the core.
  *
- * One turn of the loop takes in what has arrived, gives the core a look, sends what it has to say,
- * and sleeps in poll() until something happens: bytes, room for bytes, a connection, the end of an
- * NPU run or a signal (both through the board's pipe), or a moment that the core or a paced line
- * waits for. Bytes are read straight into the core's windows and written from its spans.
+ * Each pass of the loop reads received bytes, calls the core, sends its bytes, and sleeps in poll()
+ * until the next event: bytes, room for bytes, a connection, the end of an NPU run or a signal
+ * (both through the board's pipe), or a time for which the core or a slow line waits. Bytes are
+ * read directly into the core's windows and written from its spans.
  *
- * It ends when its only client closes (--fd), when its parent does (--parent-death), and at
+ * It ends when its only client closes (--fd), when its parent process ends (--parent-death), and at
  * SIGTERM, SIGINT or SIGHUP.
  */
 #include <errno.h>
@@ -29,7 +29,7 @@
 #include "line.h"
 #include "report.h"
 
-enum { TURN = 64 }; /* most reads and writes before the loop looks at other things */
+enum { TURN = 64 }; /* maximum reads and writes per pass of the loop */
 
 typedef struct {
     n6_board_t *board;
@@ -37,17 +37,17 @@ typedef struct {
     n6_line_t rx;
     n6_line_t tx;
     n6_guest_t guest;
-    bool signs; /* poll() has seen something at the client */
-    bool knock; /* poll() has seen a new connection */
-    bool stuck; /* the client takes no bytes at the moment */
-    bool gone;  /* the client has closed, and all that it sent has been read */
-    bool left;  /* it has closed, as a new connection has shown: that one is the next client */
+    bool signs; /* poll() has reported an event of the client */
+    bool knock; /* poll() has reported a new connection */
+    bool stuck; /* the client does not accept bytes at present */
+    bool gone;  /* the client has closed, and all its bytes were read */
+    bool left;  /* it has closed, because there is a new connection: the next client */
     pid_t parent;
 } n6_main_t;
 
 /* ---- signals ---- */
 
-static const n6_board_t *signalled; /* the board whose loop a signal wakes */
+static const n6_board_t *signalled; /* the board whose loop is woken by a signal */
 static volatile sig_atomic_t ended;
 
 static void on_end(int number)
@@ -59,7 +59,7 @@ static void on_end(int number)
     errno = saved;
 }
 
-/* A thread of the parent has ended, which may mean that the parent has. */
+/* A thread of the parent has ended; check if the parent has ended. */
 static void on_parent(int number)
 {
     (void)number;
@@ -97,7 +97,7 @@ static size_t readable(int fd)
     return ioctl(fd, FIONREAD, &count) || count < 0 ? 0 : (size_t)count;
 }
 
-/* Cuts the vector to at most that many bytes, which is what it returns. */
+/* Limits the vector to this number of bytes, and returns the actual number. */
 static size_t cut(struct iovec *vector, int *length, size_t most)
 {
     size_t bytes = 0;
@@ -111,7 +111,7 @@ static size_t cut(struct iovec *vector, int *length, size_t most)
     return bytes;
 }
 
-/* Reads at most that many bytes into the core. false = there is no more, for now. */
+/* Reads at most this number of bytes into the core. false = no more bytes at present. */
 static bool receive_some(n6_main_t *self, size_t most)
 {
     n6_server_t *server = &self->board->server;
@@ -147,7 +147,7 @@ static void receive(n6_main_t *self, uint64_t now)
     } else {
         n6_line_rest(&self->rx);
         if (self->signs) {
-            receive_some(self, 1); /* learns that the client has closed */
+            receive_some(self, 1); /* detects that the client has closed */
         }
     }
 }
@@ -164,7 +164,7 @@ static size_t waiting(n6_main_t *self, struct iovec *vector, int *count)
     return bytes;
 }
 
-/* Sends what the core has to send. true = all of it has left, and the core may have more. */
+/* Sends the core's bytes. true = all were sent, and the core may have more. */
 static bool transmit(n6_main_t *self, uint64_t now)
 {
     struct iovec vector[N6_LINK_SPANS];
@@ -193,7 +193,7 @@ static bool transmit(n6_main_t *self, uint64_t now)
 
 /* ---- loop ---- */
 
-/* Nanoseconds until something has to be done though nothing happens. */
+/* Nanoseconds until the next action without an event. */
 static uint64_t patience(n6_main_t *self)
 {
     struct iovec vector[N6_LINK_SPANS];
@@ -255,7 +255,7 @@ static void sleep_until_event(n6_main_t *self)
     self->knock = events > 0 && fd[2].revents;
 }
 
-/* It has closed, though some of what it sent may not have been read yet. */
+/* The client has closed, but some of its bytes may be unread. */
 static bool has_left(int client)
 {
 #ifdef POLLRDHUP
@@ -266,7 +266,7 @@ static bool has_left(int client)
     return poll(&fd, 1, 0) > 0;
 }
 
-/* A new client begins with a quiet line. */
+/* A new client starts with an idle line. */
 static void meet(n6_main_t *self, int fd)
 {
     self->end.client = fd;
@@ -276,7 +276,7 @@ static void meet(n6_main_t *self, int fd)
     n6_server_relink(&self->board->server);
 }
 
-/* Takes the next connection: as the client if there is none, otherwise as a guest. */
+/* Accepts the next connection: as the client if there is none, otherwise as a guest. */
 static void answer_door(n6_main_t *self)
 {
     const int client = self->end.client;
@@ -296,7 +296,7 @@ static void answer_door(n6_main_t *self)
     }
 }
 
-/* One turn. false = the last client has gone. */
+/* One pass. false = the last client has closed. */
 static bool turn(n6_main_t *self)
 {
     n6_board_t *board = self->board;
@@ -320,7 +320,7 @@ static bool turn(n6_main_t *self)
     if (n6_board_restart(board)) {
         n6_line_rest(&self->rx);
         n6_line_rest(&self->tx);
-        n6_guest_close(&self->guest); /* its time is that of the clock before */
+        n6_guest_close(&self->guest); /* its time is of the clock before the restart */
     } else if (state != N6_SERVER_BUSY && turns) {
         sleep_until_event(self);
     }
@@ -336,7 +336,7 @@ int main(int argc, char **argv)
     n6_line_init(&self.tx, options.baud);
 #ifdef __linux__
     if (options.baud) {
-        prctl(PR_SET_TIMERSLACK, 1); /* else every wait for the line lasts 50 us too long */
+        prctl(PR_SET_TIMERSLACK, 1); /* otherwise each wait for the line is 50 us too long */
     }
 #endif
     n6_guest_init(&self.guest);

@@ -28,7 +28,7 @@ static const char help[] =
     "                    NAME=PATH[;card=FILE][;blocks=FILE][;check=FILE]\n"
     "                      PATH    a .tflite file, or reference:[NETWORK] for a\n"
     "                              built-in one\n"
-    "                      card    TOML text that says what the tensors mean\n"
+    "                      card    TOML text that describes the tensors\n"
     "                      blocks  epoch blocks to show instead of LiteRT's\n"
     "                              operators, and memory pools, one per line:\n"
     "                                KIND FIRST LAST EST_NPU EST_TOTAL OPERATION\n"
@@ -219,7 +219,7 @@ n6_options_t n6_options_read(int argc, char **argv)
             fputs(help, stdout);
             exit(EXIT_SUCCESS);
         default:
-            n6_report_failure("%s is not an option, or lacks its value; see n6sim --help",
+            n6_report_failure("%s is not an option, or has no value; see n6sim --help",
                               argv[optind - 1]);
         }
     }
@@ -227,7 +227,7 @@ n6_options_t n6_options_read(int argc, char **argv)
         n6_report_failure("%s is not an option; see n6sim --help", argv[optind]);
     }
     if (options.end == N6_END_NONE) {
-        n6_report_failure("one of --fd, --unix, --tcp and --pty is needed; see n6sim --help");
+        n6_report_failure("one of --fd, --unix, --tcp and --pty is required; see n6sim --help");
     }
     return options;
 }

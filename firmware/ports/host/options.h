@@ -31,14 +31,14 @@ typedef struct {
     const char *litert;
     const char *python;
     const char *interpreter;
-    uint32_t baud; /* 0 = as fast as it goes */
+    uint32_t baud; /* 0 = no limit */
     uint32_t slots;
     uint32_t chunk;
     bool parent_death;
     bool verbose;
 } n6_options_t;
 
-/* Reads the command line, which is changed. Wrong ones end the process with a report. */
+/* Reads the command line, and changes it. If it is wrong, the process ends with a report. */
 n6_options_t n6_options_read(int argc, char **argv);
 
 #endif

@@ -10,10 +10,10 @@
 #include <unistd.h>
 
 #ifdef N6_COVERAGE
-void __gcov_dump(void); /* GCC's: writes the counters, which _exit() would lose */
+void __gcov_dump(void); /* GCC's function: writes the coverage counters, which _exit() would lose */
 #endif
 
-/* text as a JSON string, cut to what fits. */
+/* text as a JSON string, truncated to the available size. */
 static size_t quote(char *out, size_t size, const char *text)
 {
     size_t used = 0;
@@ -50,7 +50,7 @@ void n6_report_ready(const char *url)
     fflush(stdout);
 }
 
-/* Ends the process at once, whatever its threads and libraries are at. */
+/* Ends the process immediately, in any state of its threads and libraries. */
 __attribute__((noreturn)) static void leave(int code)
 {
 #ifdef N6_COVERAGE

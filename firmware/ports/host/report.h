@@ -1,11 +1,11 @@
 /*
- * report.h - what n6sim says to the program that started it: one line of JSON on standard output.
- * Either
+ * report.h - the message of n6sim to the program that started it: one line of JSON on standard
+ * output, either
  *
  *     {"url": "unix:/tmp/board", "pid": 4711}     it listens
- *     {"error": "..."}                            it does not, and ends with exit code 2
+ *     {"error": "..."}                            it cannot start, and ends with exit code 2
  *
- * Everything for people goes to standard error.
+ * Messages for people are on standard error.
  */
 #ifndef N6_HOST_REPORT_H
 #define N6_HOST_REPORT_H

@@ -1,5 +1,5 @@
 /*
- * runtimes.c - loads networks and hands calls to their runtimes. See runtimes.h.
+ * runtimes.c - loads networks and passes calls to their runtimes. See runtimes.h.
  */
 #include "runtimes.h"
 
@@ -13,8 +13,8 @@
 #include "report.h"
 
 enum {
-    BLOCK = 4096, /* bytes that are read from a file at once */
-    ALIGN = 64,   /* of a stored input */
+    BLOCK = 4096, /* bytes of one read from a file */
+    ALIGN = 64,   /* alignment of a stored input */
 };
 
 static const char reference_scheme[] = "reference:";
@@ -90,7 +90,7 @@ static char *read_file(const char *network, const char *path, size_t *size)
     return text;
 }
 
-/* The text of a file; NULL for no path. */
+/* The text of a file; NULL without a path. */
 static const char *read_text(n6_runtimes_t *self, const char *network, const char *path)
 {
     size_t size = 0;
@@ -126,7 +126,7 @@ static void read_check(n6_runtimes_t *self, const n6_network_option_t *option)
     network->check_input = self->text[self->texts++] = input;
 }
 
-/* Appends a network that cannot run, so that a host learns why. */
+/* Appends a network that cannot run, with the reason for the host. */
 static void append_failed(n6_runtimes_t *self, const n6_network_option_t *option,
                           const char *reason)
 {
@@ -157,7 +157,7 @@ static void add_litert(n6_runtimes_t *self, const n6_network_option_t *option,
 {
     char text[512];
     if (!config->library) {
-        n6_report_failure("--network %s=%s needs LiteRT: say --litert PATH", option->name,
+        n6_report_failure("--network %s=%s requires LiteRT; use --litert PATH", option->name,
                           option->path);
     }
     if (!self->litert) {
@@ -185,7 +185,7 @@ static void add_litert(n6_runtimes_t *self, const n6_network_option_t *option,
     read_check(self, option);
 }
 
-/* The built-in network of that name; the first one for no name. */
+/* The built-in network with this name; the first one if the name is empty. */
 static uint16_t find_reference(const n6_npu_t *npu, const n6_network_option_t *option)
 {
     const char *name = option->path + strlen(reference_scheme);

@@ -1,7 +1,6 @@
 /*
- * runtimes.h - all networks of the virtual board as one n6_npu_t, in the order of the command
- * line, whichever runtime runs them: LiteRT for .tflite files, the reference runtime for
- * `reference:`.
+ * runtimes.h - all networks of the virtual board as one n6_npu_t, in the order of the command line:
+ * LiteRT runs .tflite files, the reference runtime runs `reference:`.
  */
 #ifndef N6_HOST_RUNTIMES_H
 #define N6_HOST_RUNTIMES_H
@@ -23,18 +22,18 @@ typedef struct {
     } route[N6_SERVER_MAX_NETWORKS];
     char *text[3 * N6_SERVER_MAX_NETWORKS]; /* cards, block tables, stored inputs, reasons */
     size_t texts;
-    const n6_npu_t *active; /* of the network that was started last */
+    const n6_npu_t *active; /* runtime of the network that was started last */
 } n6_runtimes_t;
 
 /*
  * Loads all networks. now, wake and log of config are those of litert.h; now counts nanoseconds. A
- * network that does not load is FAILED, with the reason; if none does, that ends the process with a
- * report.
+ * network that cannot be loaded is FAILED, with the reason. If no network can be loaded, the
+ * process ends with a report.
  */
 void n6_runtimes_open(n6_runtimes_t *self, const n6_options_t *options,
                       const n6_litert_config_t *config);
 
-/* The networks as the core wants them; valid until n6_runtimes_close(). */
+/* The networks for the core; valid until n6_runtimes_close(). */
 n6_npu_t n6_runtimes_npu(n6_runtimes_t *self);
 
 void n6_runtimes_close(n6_runtimes_t *self);

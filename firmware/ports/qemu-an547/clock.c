@@ -1,10 +1,10 @@
 /*
  * clock.c - time and sleep.
  *
- * The SSE-300 system counter runs at 32 MHz of QEMU's virtual time. Under `-icount shift=5` an
- * instruction takes 32 ns of it: 1.024 ticks, whatever the instruction. Differences while the CPU
- * is awake are therefore instruction counts, the same in every run; they are not cycles of a real
- * Cortex-M55. While the CPU sleeps, virtual time follows real time.
+ * The SSE-300 system counter runs at 32 MHz of QEMU's virtual time. With `-icount shift=5` every
+ * instruction takes 32 ns of it: 1.024 ticks. Differences while the CPU is awake are therefore
+ * instruction counts, the same in every run; they are not cycles of a real Cortex-M55. While the
+ * CPU sleeps, virtual time follows real time.
  */
 #include "board.h"
 
@@ -56,7 +56,7 @@ void n6_clock_sleep(uint64_t ticks, int (*busy)(void))
             SYSTICK_VALUE = 0;
             SYSTICK_CONTROL = SYSTICK_ENABLE | SYSTICK_INTERRUPT | SYSTICK_CPU_CLOCK;
         }
-        __asm__ volatile("dsb\n wfi" ::: "memory"); /* a pending interrupt wakes it though masked */
+        __asm__ volatile("dsb\n wfi" ::: "memory"); /* a masked interrupt wakes it too */
     }
     __asm__ volatile("cpsie i\n isb" ::: "memory");
     SYSTICK_CONTROL = 0;

@@ -1,8 +1,8 @@
 /*
- * hosted.c - lets an ordinary C program with files, printf and an exit code run on the board.
+ * hosted.c - runs an ordinary C program with files, printf and an exit code on the board.
  *
- * Link with --specs=rdimon.specs (newlib's system calls by semihosting) and --wrap=main: before
- * main() the standard streams are opened, after it they are flushed.
+ * Link with --specs=rdimon.specs (newlib's system calls by semihosting) and --wrap=main: the
+ * standard streams are opened before main(), and flushed after it.
  */
 #include <stdio.h>
 

@@ -1,9 +1,8 @@
 /*
- * main.c - the firmware on QEMU's mps3-an547: the core, the reference NPU, and the memory between
- * them.
+ * main.c - the firmware on QEMU's mps3-an547: the core, the reference NPU, and their memory.
  *
- * The window that the host may send ahead is half of the UART's ring; headers and control frames
- * have the other half.
+ * The window that the host may send in advance is half of the UART's ring; the other half is for
+ * headers and control frames.
  */
 #include <string.h>
 
@@ -16,14 +15,14 @@ enum {
     RESULTS = 3,
     CHUNK = 1024,
     SLOT_SIZE = (N6_REFERENCE_MAX_INPUT + CHUNK - 1) / CHUNK * CHUNK,
-    RESULT_SIZE = 4096, /* twice what all outputs need, so that selected rows fit as well */
+    RESULT_SIZE = 4096, /* twice the size of all outputs, so that selected rows fit as well */
     TX_SIZE = 8192,
     WINDOW = N6_BOARD_UART_RING / 2,
     EXIT_CONFIGURATION = 78,
 };
 
 extern const uint8_t itcm_used[], itcm_total[], dtcm_used[],
-    dtcm_total[]; /* their addresses are the numbers */
+    dtcm_total[]; /* the addresses of these symbols are the values */
 
 static _Alignas(32) uint8_t slot_memory[SLOTS][SLOT_SIZE];
 static _Alignas(32) uint8_t result_memory[RESULTS][RESULT_SIZE];
@@ -62,7 +61,7 @@ static void info(void *context, n6_info_reply_t *reply)
     reply->timer_source = N6_TIMER_SOURCE_INSTRUCTION_COUNT;
 }
 
-/* Appends "name used total\n"; returns the new length. */
+/* Appends "name used total\n". Returns the new length. */
 static size_t region(char *text, size_t length, size_t size, const char *name, uint32_t used,
                      uint32_t total)
 {
@@ -104,7 +103,7 @@ static void restart(void *context)
     n6_board_restart();
 }
 
-/* Whether there is something to do that no interrupt will announce any more. */
+/* Whether there is work for which no interrupt will follow. */
 static int busy(void)
 {
     uint8_t *at = NULL;

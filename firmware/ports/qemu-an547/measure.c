@@ -1,10 +1,10 @@
 /*
- * measure.c - how many instructions the core spends on an upload.
+ * measure.c - number of instructions of the core for an upload.
  *
- * It plays a host that uploads tensors of two sizes in chunks of two sizes, puts the bytes where
- * the core wants them (as a DMA would, uncounted), and sums up the time inside the core's functions
- * on the clock that counts instructions. One line per run goes to standard output: chunk size, tensor
- * size, ticks. benchmarks/m55_size.py makes a table of them.
+ * It acts as a host that uploads tensors of two sizes in chunks of two sizes. It writes the bytes
+ * to the core's windows (as a DMA would, not counted), and adds up the time in the core's functions
+ * with the clock that counts instructions. Each run prints one line on standard output: chunk size,
+ * tensor size, ticks. benchmarks/m55_size.py prints them as a table.
  */
 #include <stdio.h>
 #include <string.h>
@@ -28,7 +28,7 @@ static uint8_t stream[N6_LIMIT_MAX_CHUNK + 64]; /* one frame */
 static uint32_t chunks[2 * N6_SERVER_CHUNK_WORDS(LARGEST)];
 static n6_server_t server;
 static uint64_t spent;
-static uint64_t overhead; /* of reading the clock twice */
+static uint64_t overhead; /* ticks for two readings of the clock */
 
 static uint64_t now(void *context)
 {
@@ -69,7 +69,10 @@ static const void *output(void *context, uint8_t index)
     return tensor;
 }
 
-/* A frame in the stream; a DATA frame's payload begins with its DataHeader. Returns its size. */
+/*
+ * Writes a frame to the stream; the payload of a DATA frame starts with its DataHeader. Returns its
+ * size.
+ */
 static size_t frame(uint8_t type, uint32_t id, const void *head, size_t head_size, const void *body,
                     size_t body_size)
 {
@@ -90,7 +93,7 @@ static size_t frame(uint8_t type, uint32_t id, const void *head, size_t head_siz
     return size + sizeof crc;
 }
 
-/* Gives the core the stream; whether it has sent an answer of this type. */
+/* Passes the stream to the core. Returns whether it has sent an answer of this type. */
 static int feed(size_t size, uint8_t answer)
 {
     int answered = 0;
@@ -120,7 +123,7 @@ static int feed(size_t size, uint8_t answer)
     return answered;
 }
 
-/* Ticks for one upload, or 0 if the core did not take it. */
+/* Ticks of one upload, or 0 if the core has refused it. */
 static uint64_t upload(uint16_t chunk, uint32_t size)
 {
     const n6_tensor_t input = {

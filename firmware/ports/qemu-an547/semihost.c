@@ -32,7 +32,9 @@ void n6_semihost_print(const char *text)
     call(SYS_WRITE0, text);
 }
 
-/* Wall time in seconds and nanoseconds since QEMU began, stirred (the finaliser of splitmix64). */
+/*
+ * Wall time in seconds and nanoseconds since QEMU was started, mixed (the finaliser of splitmix64).
+ */
 uint64_t n6_semihost_nonce(void)
 {
     uint32_t elapsed[2] = {0, 0};

@@ -1,10 +1,10 @@
 /*
- * startup.c - from reset to main(), and what happens when something goes wrong.
+ * startup.c - from reset to main(), and the handling of faults.
  *
- * A fault writes a line with the registers to QEMU's standard error, and into memory that a reset
- * leaves alone, and resets the machine. The firmware finds it there and reports it in its answer to
- * HELLO. Should it fault again before it has answered anybody, RETRIES times in a row, it cannot go
- * on: QEMU ends with N6_BOARD_EXIT_FAULT.
+ * A fault writes a line with the registers to QEMU's standard error, and to memory that is kept
+ * during a reset, and resets the machine. After the reset the firmware reports the line in its
+ * answer to HELLO. After RETRIES consecutive faults without an answer in between, it does not
+ * continue: QEMU ends with N6_BOARD_EXIT_FAULT.
  */
 #include <string.h>
 
@@ -22,17 +22,17 @@ enum {
     RETRIES = 3,
     VECTORS = 16 + 64,
     PAINT = 0x5AA55AA5,
-    FRAME = 64,                 /* of reset_handler(), at most */
+    FRAME = 64,                 /* maximum stack frame of reset_handler() */
     RESET_KEY = 0x05FA0004,     /* VECTKEY | SYSRESETREQ */
-    ENABLE_FAULTS = 7 << 16,    /* memory management, bus and usage faults as such */
+    ENABLE_FAULTS = 7 << 16,    /* memory management, bus and usage faults are separate */
     ENABLE_FPU_MVE = 0xF << 20, /* coprocessors 10 and 11 */
 };
 
-/* What survives a reset. */
+/* Memory that is kept during a reset. */
 static struct {
     uint32_t magic;
     uint32_t cause;  /* n6_board_reset_t */
-    uint32_t faults; /* in a row */
+    uint32_t faults; /* consecutive faults */
     char fault[N6_BOARD_FAULT_TEXT];
 } kept __attribute__((section(".noinit")));
 
@@ -127,8 +127,10 @@ __attribute__((used)) _Noreturn void fault(const uint32_t *frame, uint32_t excep
     reset(N6_BOARD_RESET_FAULT);
 }
 
-/* The stack may be the very thing that is broken: take the frame's address, and start at its top
- * again. */
+/*
+ * The stack itself may be damaged: save the frame's address, and start at the top of the stack
+ * again.
+ */
 __attribute__((naked)) static void fault_handler(void)
 {
     __asm__ volatile("mov r0, sp\n"

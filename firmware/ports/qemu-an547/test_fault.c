@@ -1,8 +1,8 @@
 /*
- * test_fault.c - makes the firmware fault, for the tests of what it does then.
+ * test_fault.c - causes a fault of the firmware, for tests of its handling.
  *
- * Linked with --wrap=n6_reference_npu, it lets an input that begins with 'F', 'A', 'U', 'L', 'T'
- * run into an undefined instruction. All other inputs run as ever.
+ * Linked with --wrap=n6_reference_npu. An input that starts with 'F', 'A', 'U', 'L', 'T' causes an
+ * undefined instruction. Other inputs run as usual.
  */
 #include <string.h>
 

@@ -1,13 +1,13 @@
 /*
  * uart.c - UART0, an APB UART of Arm's CMSDK.
  *
- * Receiving: the hardware holds one byte. Its interrupt moves it into a ring, from which the main
- * loop reads. When the ring is full the interrupt is masked and the byte stays where it is: QEMU
- * then stops reading its socket, so nothing is ever lost here. head is written by the interrupt
- * alone, tail by the main loop alone.
+ * Receiving: the hardware stores one byte. Its interrupt moves it into a ring, which the main loop
+ * reads. If the ring is full, the interrupt is masked and the byte remains in the hardware: QEMU
+ * then stops reading its socket, so no byte is lost. Only the interrupt writes head, only the main
+ * loop writes tail.
  *
- * Sending: bytes go into the data register as long as it takes them. The transmit interrupt does
- * nothing but end the sleep of a main loop that has more to send.
+ * Sending: bytes are written to the data register as long as it accepts them. The transmit
+ * interrupt only ends the sleep of a main loop that has more to send.
  */
 #include <string.h>
 
@@ -29,7 +29,7 @@ enum {
     CONTROL_RX_INTERRUPT = 8,
     INTERRUPT_TX = 1,
     INTERRUPT_RX = 2,
-    DIVIDER = 16, /* the smallest there is; QEMU does not pace bytes */
+    DIVIDER = 16, /* the smallest possible value; QEMU does not limit the rate */
     RING_MASK = N6_BOARD_UART_RING - 1,
 };
 _Static_assert((N6_BOARD_UART_RING & RING_MASK) == 0, "the ring's size has to be a power of two");
@@ -73,7 +73,7 @@ int n6_uart_can_send(void)
     return !(UART_STATE & STATE_TX_FULL);
 }
 
-/* Unmasks the interrupt, and fetches the byte that has waited meanwhile. */
+/* Unmasks the interrupt, and reads the byte that has waited in the hardware. */
 static void resume(void)
 {
     __asm__ volatile("cpsid i" ::: "memory");

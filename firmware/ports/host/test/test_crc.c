@@ -1,6 +1,6 @@
 /*
- * test_crc.c - the processor's checksum against the core's tables. Where the processor has none there is nothing to
- * compare: the core's own is used, which has tests of its own.
+ * test_crc.c - compares the processor's checksum with the core's tables. If the processor does not
+ * support it, the core's own is used, which has its own tests.
  */
 #include "crc.h"
 #include "n6_crc.h"
@@ -9,7 +9,7 @@
 enum { SIZE = 700 };
 static uint8_t bytes[SIZE + 16];
 
-/* The accelerated one, or the tables. */
+/* The accelerated function, or the tables. */
 static n6_crc32_t *fast(void)
 {
     n6_crc32_t *accelerated = n6_crc32_accelerated();
@@ -53,7 +53,7 @@ static void pieces_give_the_whole(void)
     }
 }
 
-/* Every bit of a message reaches the checksum: together they span all that the folding does. */
+/* Messages with a single bit: together they cover all steps of the folding. */
 static void every_bit_counts(void)
 {
     for (size_t bit = 0; bit < 8 * (size_t)320; bit++) {

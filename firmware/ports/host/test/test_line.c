@@ -1,6 +1,5 @@
 /*
- * test_line.c - the paced line on a clock of the test's own: when each byte has passed, to the
- * nanosecond.
+ * test_line.c - the slow line with a clock of the test: the time of each byte, in nanoseconds.
  */
 #include "line.h"
 #include "n6_test.h"
@@ -47,7 +46,7 @@ static void a_byte_has_passed_when_its_time_is_over(void)
     EQUAL(n6_line_passed(&line, start + 10 * MICROSECOND), 1);
     EQUAL(n6_line_passed(&line, start + 39 * MICROSECOND), 3);
     n6_line_moved(&line, 3);
-    n6_line_begin(&line, start + 39 * MICROSECOND); /* it is busy: nothing begins again */
+    n6_line_begin(&line, start + 39 * MICROSECOND); /* it is busy: nothing starts again */
     EQUAL(n6_line_passed(&line, start + 39 * MICROSECOND), 0);
     EQUAL(n6_line_passed(&line, start + 40 * MICROSECOND), 1);
 }
@@ -65,7 +64,7 @@ static void it_is_due_when_the_rest_has_passed(void)
     CHECK(due > start + 70 * MICROSECOND - 2 && due <= start + 70 * MICROSECOND + 1);
 }
 
-/* Long transfers are moved a millisecond at a time, slow lines byte by byte. */
+/* Bytes of long transfers are moved once per millisecond, those of slow lines one by one. */
 static void it_wakes_up_for_a_millisecond_or_a_byte(void)
 {
     n6_line_t line = paced();
@@ -76,8 +75,10 @@ static void it_wakes_up_for_a_millisecond_or_a_byte(void)
     EQUAL(n6_line_passed(&line, n6_line_due(&line, 100000)), 1);
 }
 
-/* However late the program wakes up, every byte is moved, none before its time, and the last one
- * when the line's rate says. */
+/*
+ * Also if the program wakes up late, each byte is moved, none before its time, and the last one at
+ * the time that follows from the rate.
+ */
 static void a_long_transfer_runs_at_the_rate_of_the_line(void)
 {
     enum { BYTES = 100000 };

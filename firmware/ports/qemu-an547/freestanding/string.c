@@ -1,5 +1,6 @@
 /*
- * string.c - see string.h. Compiled with -fno-builtin, so that no loop becomes a call of itself.
+ * string.c - see string.h. Compiled with -fno-builtin, so that the compiler does not replace a loop
+ * by a call of the same function.
  */
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /*
- * string.h - all that the firmware takes from a C library, for compilers that bring none.
+ * string.h - all functions of a C library that the firmware uses, for compilers without one.
  */
 #ifndef STRING_H
 #define STRING_H
