@@ -25,8 +25,9 @@ from n6link.cli import (
     report,
     run,
     sim,
+    trace,
 )
-from n6link.cli.common import Group
+from n6link.cli.common import Group, recordable
 from n6link.version import __version__
 
 app = typer.Typer(
@@ -50,17 +51,18 @@ def _root(
         typer.echo(context.get_help())
 
 
-app.command("demo")(demo.demo)
+app.command("demo")(recordable(demo.demo))
 app.command("devices")(devices.devices)
-app.command("info")(info.info)
-app.command("run")(run.run)
-app.command("generate")(generate.generate)
-app.command("classify")(classify.classify)
-app.command("check")(check.check)
-app.command("profile")(profile.profile)
+app.command("info")(recordable(info.info))
+app.command("run")(recordable(run.run))
+app.command("generate")(recordable(generate.generate))
+app.command("classify")(recordable(classify.classify))
+app.command("check")(recordable(check.check))
+app.command("profile")(recordable(profile.profile))
 app.command("report")(report.report)
-app.command("monitor")(monitor.monitor)
+app.command("monitor")(recordable(monitor.monitor))
 app.command("sim")(sim.sim)
+app.command("trace")(trace.trace)
 app.add_typer(config.app, name="config")
 app.add_typer(firmware.app, name="firmware")
 

@@ -30,6 +30,8 @@ from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import fields, is_dataclass
 from enum import Enum
+from functools import wraps
+from inspect import Parameter, signature
 from pathlib import Path
 from typing import Annotated, Final, ParamSpec, Protocol, cast
 
@@ -44,6 +46,7 @@ from n6link import errors, json_types
 from n6link.device import N6Device
 from n6link.json_types import Plain
 from n6link.network import Network
+from n6link.recorder.recorder import VARIABLE, Recorder
 from n6link.tensors.tensor import Array
 from n6link.transport import url as transport
 
@@ -59,6 +62,7 @@ _USER_ERRORS: Final = (
     errors.CardError,
     errors.ReportError,
     errors.SettingsError,
+    errors.RecordingError,
 )
 # Some versions of typer contain a copy of click's exceptions, others import click: this is the class that typer raises.
 _UsageError: Final[type[Exception]] = typer.BadParameter.__mro__[1]
@@ -98,6 +102,15 @@ Named = Annotated[
     str | None,
     typer.Option("--network", "-n", metavar="NAME", help="Name of the network; default: the first one for this task."),
 ]
+Record = Annotated[
+    str | None,
+    typer.Option(
+        "--record",
+        metavar="FILE",
+        help="Record all bytes on the line, for n6link trace and replay; FILE?ring=4M: the last 4 MB, when something fails. "
+        f"Default: {VARIABLE}.",
+    ),
+]
 Timeout = Annotated[
     float, typer.Option("--timeout", metavar="SECONDS", help="Maximum time without an answer of the board.")
 ]
@@ -130,6 +143,34 @@ class Group(TyperGroup):
         if standalone_mode:
             sys.exit(code)
         return code
+
+
+def recordable(command: Callable[..., None]) -> Callable[..., None]:
+    """A command that connects to a board, with the option --record, which sets N6LINK_RECORD for this command."""
+
+    @wraps(command)
+    def with_record(*args: object, record: str | None = None, **options: object) -> None:
+        if record is None:
+            command(*args, **options)
+            return
+        Recorder.read(record)  # reports a wrong value before anything else
+        before = os.environ.get(VARIABLE)
+        os.environ[VARIABLE] = record
+        try:
+            command(*args, **options)
+        finally:
+            if before is None:
+                del os.environ[VARIABLE]
+            else:
+                os.environ[VARIABLE] = before
+
+    own = signature(command, eval_str=True)
+    option = Parameter("record", Parameter.KEYWORD_ONLY, default=None, annotation=Record)
+    parameters = [each.replace(kind=Parameter.KEYWORD_ONLY) for each in own.parameters.values()]
+    whole = own.replace(parameters=[*parameters, option])
+    vars(with_record)["__signature__"] = whole
+    with_record.__annotations__ = {name: each.annotation for name, each in whole.parameters.items()}
+    return with_record
 
 
 class _Worded(Protocol):

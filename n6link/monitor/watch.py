@@ -25,6 +25,7 @@ from n6link.link.rate import BITS_PER_BYTE
 from n6link.monitor.model import Model
 from n6link.monitor.view import Identity, LogLine, PoolRow
 from n6link.protocol import LogLevel, records
+from n6link.recorder.recorder import Recorder
 from n6link.tensors.tensor import Array
 from n6link.transport.url import check_url
 
@@ -77,6 +78,7 @@ class Watcher:
         self._busy = busy
         self._changed = changed
         self._device: N6Device | None = None
+        self._recorder = Recorder.from_environment()  # one for all connections: they are recorded in the same file
         self._met = False
         self._due: dict[str, float] = {}
         self._reselected = anyio.Event()
@@ -163,7 +165,7 @@ class Watcher:
 
     @asynccontextmanager
     async def _connected(self) -> AsyncGenerator[N6Device, None]:
-        async with N6Device(self._url, cards=self._cards, reconnect=0) as device:
+        async with N6Device(self._url, cards=self._cards, reconnect=0, record=self._recorder) as device:
             # Only on the first connection: afterwards the user's selection is kept.
             if self._network:
                 self._model.selected, self._network = device[self._network].name, None

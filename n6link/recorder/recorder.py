@@ -178,7 +178,7 @@ class Recorder:
         return self._origin + _nanoseconds(ambient.monotonic())
 
     def _event(self, name: str, said: str, values: Mapping[str, Json]) -> Parts:
-        data = json.dumps({"event": name, **values}, ensure_ascii=False).encode()
+        data = json.dumps({"event": name, "said": said, **values}, ensure_ascii=False).encode()
         return pcapng.event_packet(self._now(), data, said)
 
     def _about(self) -> Parts:

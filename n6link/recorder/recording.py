@@ -33,6 +33,8 @@ class Event:
     time: float
     """seconds since 1970"""
     kind: str
+    said: str
+    """the same for people"""
     values: JsonObject
 
 
@@ -91,7 +93,7 @@ def _item(packet: pcapng.Packet, name: str) -> Item:
         return Bytes(time, packet.outbound, packet.data)
     try:
         values = mapping(json.loads(packet.data))
-        return Event(time, str(values["event"]), values)
+        return Event(time, str(values["event"]), str(values.get("said", "")), values)
     except (ValueError, TypeError, KeyError) as error:
         raise RecordingError(f"{name} is damaged: an event is not a JSON object with a name ({error})") from error
 
