@@ -19,7 +19,8 @@
     ├── SettingsError             the settings file cannot be read or written, is damaged, or of another version
     ├── CardError                 a network card is missing, wrong, or does not fit its network
     ├── ReportError               a report of ST's tools cannot be read
-    └── RecordingError            a recording cannot be read, is damaged, of another version, or lacks what is needed
+    ├── RecordingError            a recording cannot be read, is damaged, of another version, or lacks what is needed
+    └── ToolError                 a program that n6link runs, such as a compiler, is missing or has failed
 
 A message says what is wrong, with the value, and then, after a semicolon, what to do. It starts in lower case and does not end
 with a period, so that programs can put it into their own sentences. Any other exception from n6link is a bug.
@@ -114,6 +115,10 @@ class ReportError(N6Error):
 
 class RecordingError(N6Error):
     """A recording cannot be read, is damaged, belongs to another version, or lacks what is needed."""
+
+
+class ToolError(N6Error):
+    """A program that n6link runs (a compiler, or ST's signing tool, programmer or compiler of networks) is missing or has failed."""
 
 
 def innermost(error: BaseException) -> BaseException:

@@ -14,6 +14,10 @@ from typing import Final
 
 import board_files
 import pytest
+import st_tools
+from typer.testing import CliRunner
+
+from n6link.cli import app
 
 COMPILER: Final = "arm-none-eabi-gcc"
 pytestmark = pytest.mark.arm_gcc
@@ -117,16 +121,21 @@ def test_settings_that_do_not_add_up(tmp_path: Path, settings: tuple[str, ...], 
 
 @pytest.mark.parametrize("board", board_files.BOARDS)
 def test_an_image_from_packages_and_networks(tmp_path: Path, board: str) -> None:
-    settings = board_files.packages(tmp_path, board=board)
-    network = f"-DN6_NETWORKS=tiny={board_files.STUBS / 'network' / 'network.c'}"
-    folder, text = board_files.build(tmp_path / "build", board, *settings, network)
-    assert "not a board image" not in text
-    assert "tiny: 2048 bytes of weights at 0x70380000 (octoFlash)" in text
-    assert (folder / "registry.c").read_text() == (board_files.STUBS / "network" / "registry.c").read_text()
-    elf, raw = folder / f"n6link-{board}.elf", folder / f"n6link-{board}.bin"
+    """By `n6link firmware build`, whose other tests use a stand-in of CMake."""
+    board_files.packages(tmp_path, board=board)
+    generated = st_tools.network(tmp_path / "tiny", weights=True)
+    words = [f"tiny={generated}", "--board", board, "-o", str(tmp_path / "made")]
+    packages = ["--cube-n6", str(tmp_path / "cube"), "--edge-ai", str(tmp_path / "edgeai")]
+    result = CliRunner().invoke(app, ["firmware", "build", *words, *packages])
+    assert result.exit_code == 0, result.output
+    assert "0x70380000       2048 bytes  tiny-octoFlash-0x70380000.bin" in result.output
+    made = tmp_path / "made"
+    elf, raw = made / f"n6link-{board}.elf", made / f"n6link-{board}.bin"
     assert raw.read_bytes()[:4] == struct.pack("<I", 0x34100000)
-    assert (folder / f"n6link-{board}.hex").read_text().startswith(":02000004")
     assert "LL_ATON_RT_SetNetworkCallback" in symbols(elf)
+    inner = made / "build" / board / "ports" / "stm32n6"
+    assert (inner / f"n6link-{board}.hex").read_text().startswith(":02000004")
+    assert '"tiny"' in (inner / "registry.c").read_text()
 
 
 def test_a_folder_and_a_card_elsewhere(tmp_path: Path) -> None:

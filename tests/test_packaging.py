@@ -25,6 +25,10 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 LEFT_OUT: Final = (".ci/", "benchmarks/", "tests/")
 """folders of the repository that are not shipped"""
 BOARD: Final = "n6link/_bin/n6sim"
+NOT_FOR_BOARDS: Final = re.compile(
+    r"firmware/(emulation|verify|test|npu/(litert|reference)|ports/(host|qemu-an547)|ports/stm32n6/(test|stubs)|cmake/zig)|.*\.py$"
+)
+"""files of the firmware that `n6link firmware build` does not need"""
 DIST_INFO: Final = (
     "METADATA",
     "RECORD",
@@ -60,6 +64,12 @@ def tracked() -> frozenset[str]:
         pytest.skip("this is no git checkout")
     done = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
     return frozenset(name for name in done.stdout.split("\0") if name and (ROOT / name).is_file())
+
+
+def package_files() -> set[str]:
+    """The files of the wheel: the package, and the firmware's sources for the boards."""
+    firmware = {name for name in tracked() if name.startswith("firmware/") and not NOT_FOR_BOARDS.match(name)}
+    return {name for name in tracked() if name.startswith("n6link/")} | {f"n6link/_src/{name}" for name in firmware}
 
 
 def build(what: str, source: Path, target: Path, **environment: str) -> Path:
@@ -126,7 +136,7 @@ def test_the_source_distribution_holds_the_repository_without_its_tests(sdist: P
 def test_the_wheel_holds_the_package_and_a_virtual_board_that_runs(unpacked: Path, tmp_path: Path) -> None:
     wheel = build("build_wheel", unpacked, tmp_path)
     package, info = files_of(wheel)
-    assert package == {name for name in tracked() if name.startswith("n6link/")} | {BOARD}
+    assert package == package_files() | {BOARD}
     assert info == set(DIST_INFO)
     assert wheel.name.split("-")[2:4] == ["py3", "none"] and not wheel.name.endswith("-any.whl")
     with zipfile.ZipFile(wheel) as archive:
@@ -143,7 +153,8 @@ def test_the_wheel_holds_the_package_and_a_virtual_board_that_runs(unpacked: Pat
 def test_without_a_compiler_the_package_lacks_nothing_but_the_virtual_board(unpacked: Path, tmp_path: Path) -> None:
     wheel = build("build_wheel", unpacked, tmp_path, CC=str(tmp_path / "no-compiler"))
     package, info = files_of(wheel)
-    assert package == {name for name in tracked() if name.startswith("n6link/")}
+    assert package == package_files()
+    assert {"n6link/_src/firmware/CMakePresets.json", "n6link/_src/firmware/ports/stm32n6/vendor.cmake"} <= package
     assert info == set(DIST_INFO)
     assert wheel.name.endswith("-py3-none-any.whl")
     with zipfile.ZipFile(wheel) as archive:

@@ -258,6 +258,18 @@ def network_for(dev: N6Device, name: str | None, *tasks: str) -> Network:
     )
 
 
+def pair(text: str, option: str) -> tuple[str, str]:
+    """The two parts of NAME=PATH.
+
+    Raises:
+        BadInput: it does not have this form.
+    """
+    name, sign, value = text.partition("=")
+    if not (name and sign and value):
+        raise errors.BadInput(f"{option} {text!r} must have the form NAME=PATH")
+    return name, value
+
+
 def emit(value: object) -> None:
     """One line of JSON on standard output."""
     print(json.dumps(plain(value), ensure_ascii=False, allow_nan=False), flush=True)

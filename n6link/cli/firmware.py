@@ -1,4 +1,4 @@
-"""``n6link firmware``: source files for the firmware of a board."""
+"""``n6link firmware``: builds the firmware of a board, and programs it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from n6link.cli.common import Group, Json, emit, err, out
+from n6link.cli import firmware_build, firmware_flash
+from n6link.cli.common import Group, Json, emit, err, out, pair
 from n6link.errors import BadInput
 
 if TYPE_CHECKING:
@@ -18,7 +19,11 @@ app = typer.Typer(cls=Group, no_args_is_help=True)
 
 @app.callback()
 def firmware() -> None:
-    """Prepare networks that ST Edge AI Core has generated for the firmware of a board."""
+    """Build the firmware of a board with networks of ST Edge AI Core, and program it."""
+
+
+app.command("build")(firmware_build.build)
+app.command("flash")(firmware_flash.flash)
 
 
 @app.command()
@@ -50,10 +55,10 @@ def registry(
 
     if output.suffix != ".c":
         raise BadInput(f"the output file {str(output)!r} must end in .c; pass networks with --network NAME=PATH")
-    cards = dict(_pair(text, "--card") for text in card or ())
+    cards = dict(pair(text, "--card") for text in card or ())
     networks = [
         read_network(name, path, card=cards.pop(name, None))
-        for name, path in (_pair(text, "--network") for text in network or ())
+        for name, path in (pair(text, "--network") for text in network or ())
     ]
     if cards:
         raise BadInput(
@@ -87,10 +92,3 @@ def _summary(network: Network) -> dict[str, object]:
         "notes": network.notes,
         "weights": [{"pool": pool.name, "base": pool.base, "bytes": pool.weights} for pool in network.weights],
     }
-
-
-def _pair(text: str, option: str) -> tuple[str, str]:
-    name, sign, value = text.partition("=")
-    if not (name and sign and value):
-        raise BadInput(f"{option} {text!r} must have the form NAME=PATH")
-    return name, value

@@ -95,7 +95,7 @@ if(N6LINK)
   set(n6link ${N6LINK})
 else()
   find_package(Python3 3.11 REQUIRED COMPONENTS Interpreter)
-  cmake_path(GET PROJECT_SOURCE_DIR PARENT_PATH package)
+  cmake_path(GET n6_package PARENT_PATH package)
   set(n6link ${CMAKE_COMMAND} -E env PYTHONPATH=${package} ${Python3_EXECUTABLE} -c
       "__import__('n6link.cli').cli.main()")
 endif()
