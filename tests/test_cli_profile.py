@@ -217,7 +217,42 @@ def test_estimated_cycles_leave_room_for_the_names(tmp_path: Path, monkeypatch: 
 
 def test_what_falls_back_has_its_price(saved: tuple[Path, Path]) -> None:
     assert "on the CPU: 400 us in 1 Resize, 10.0 us in 1 Mul" in n6link("profile", "--load", saved[1]).stdout
-    assert "repeats" not in n6link("profile", "--load", saved[1]).stdout
+    assert "repeats:" not in n6link("profile", "--load", saved[1]).stdout
+
+
+def test_the_last_lines_of_a_profile_are_advice(saved: tuple[Path, Path]) -> None:
+    text = n6link("profile", "--load", saved[1]).stdout
+    advice = text[text.index("Why it is slow") :]
+    assert "Resize: 400 us, 20.6%, in 1 SW epoch (2)" in advice
+    assert "remedy: use nearest neighbour" in advice
+    assert "[1] ST, Neural-ART NPU: Supported operators and limitations (Core 2.1), TFlite operation mapping" in advice
+    (row, _) = json.loads(n6link("profile", "--load", saved[1], "--json").stdout)["profile"]["advice"]["rows"]
+    assert (row["operation"], row["epochs"]) == ("Resize", ["2"])
+
+
+def test_advice_about_a_report() -> None:
+    file = DATA / "reports" / "letters_network_c_info.json"
+    assert "Why it is slow" not in n6link("report", file).stdout
+    text = n6link("report", "--advice", file).stdout
+    assert "times: estimated by the compiler, too low for the CPU" in text
+    assert "(estimated), in" in text
+    (found,) = json.loads(n6link("report", "--advice", "--json", file).stdout)["reports"]
+    assert found["advice"]["estimated"] is True
+    assert sum(len(row["epochs"]) for row in found["advice"]["rows"]) == found["epochs"]["counts"]["SW"]
+
+
+def test_advice_about_a_measured_report() -> None:
+    (found,) = json.loads(n6link("report", "--advice", "--json", DATA / "tinybert").stdout)["reports"]
+    rows = found["advice"]["rows"]
+    assert found["advice"]["estimated"] is False
+    assert [row["seconds"] for row in rows] == sorted((row["seconds"] for row in rows), reverse=True)
+    assert sum(row["share"] for row in rows) == pytest.approx(found["timers"]["by_kind"]["SW"])
+
+
+def test_advice_about_a_build_for_the_cpu_has_no_rows() -> None:
+    file = DATA / "reports" / "cpu_network_analyze_report.txt"
+    (found,) = json.loads(n6link("report", "--advice", "--json", file).stdout)["reports"]
+    assert found["advice"] is None
 
 
 def test_profile_of_another_network(saved: tuple[Path, Path], tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from n6link.cli import (
     generate,
     info,
     monitor,
+    predict,
     profile,
     report,
     run,
@@ -60,6 +61,7 @@ app.command("classify")(recordable(classify.classify))
 app.command("check")(recordable(check.check))
 app.command("profile")(recordable(profile.profile))
 app.command("report")(report.report)
+app.command("predict")(predict.predict)
 app.command("monitor")(recordable(monitor.monitor))
 app.command("sim")(sim.sim)
 app.command("trace")(trace.trace)

@@ -67,9 +67,10 @@ _USER_ERRORS: Final = (
 # Some versions of typer contain a copy of click's exceptions, others import click: this is the class that typer raises.
 _UsageError: Final[type[Exception]] = typer.BadParameter.__mro__[1]
 
-out: Final = Console(highlight=False)
+# A file name or a message may contain ":x:", which is not the name of a picture.
+out: Final = Console(highlight=False, emoji=False)
 """for people, on standard output; commands print nothing here with --json"""
-err: Final = Console(stderr=True, highlight=False)
+err: Final = Console(stderr=True, highlight=False, emoji=False)
 """progress and errors"""
 
 

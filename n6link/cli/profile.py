@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 from rich.text import Text
 
-from n6link.cli import tables
+from n6link.cli import advice, tables
 from n6link.cli.arrays import read_arrays
 from n6link.cli.common import FAILED, Cards, Json, Timeout, Url, emit, err, listing, out, working
 from n6link.console import KIND_STYLES, bar, duration
@@ -32,6 +32,8 @@ SHOWN: Final = 12
 """Maximum number of blocks in the table, slowest first."""
 SHOWN_CHANGES: Final = 30
 """Maximum number of differences in the table, largest first."""
+SHOWN_ADVICE: Final = 3
+"""Maximum number of operations with advice, the most time first."""
 WIDE: Final = 105
 """Terminal width, in columns, for all columns of the table of blocks."""
 _BAR: Final = 24
@@ -114,7 +116,7 @@ def profile(
     if as_json:
         emit(
             {
-                "profile": measured.summary() | {"blocks": measured.rows()},
+                "profile": measured.summary() | {"blocks": measured.rows(), "advice": measured.advice.to_dict()},
                 "disagreements": disagreements,
                 "diff": compared.to_dict() if compared else None,
                 "violations": violations,
@@ -186,7 +188,10 @@ def show(measured: Profile) -> Iterator[RenderableType]:
         each = f"{duration(min(seconds))} to {duration(max(seconds))}"
         yield Text(f"repeats: {repeat}: {duration(sum(seconds))}, each {each}\n")
     stages = zip(STAGES, measured.stages.mean(axis=0).tolist(), strict=True)
-    yield Text(listing("stages", (f"{name} {duration(seconds)}" for name, seconds in stages if seconds)), style="dim")
+    yield Text(
+        listing("stages", (f"{name} {duration(seconds)}" for name, seconds in stages if seconds)) + "\n", style="dim"
+    )
+    yield from advice.show(measured.advice, at_most=SHOWN_ADVICE)
 
 
 def _kinds(measured: Profile) -> Table:

@@ -13,14 +13,16 @@ from rich.markup import escape
 from rich.table import Column, Table
 from rich.text import Text
 
-from n6link.cli import tables
+from n6link.cli import advice, tables
 from n6link.cli.common import FAILED, Json, emit, err, listing, out
 from n6link.console import duration
 from n6link.epochs import patterns
+from n6link.epochs.advice import Advice
 from n6link.epochs.pools import Pool
 from n6link.epochs.table import UNKNOWN
 from n6link.epochs.timers import EpochTable
 from n6link.errors import ReportError
+from n6link.json_types import Plain
 from n6link.protocol import EpochKind
 
 if TYPE_CHECKING:
@@ -46,16 +48,22 @@ def report(
             "--strict", help="Exit with 1 if lines were not understood, files were ignored, or a build failed."
         ),
     ] = False,
+    advise: Annotated[
+        bool,
+        typer.Option(
+            "--advice", help="For each operation on the CPU: its time, the reason, a remedy, and their sources."
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Show reports of ST Edge AI Core: memory pools, epochs, fallbacks to the CPU, and networks side by side."""
     found = _read(files)
     if as_json:
-        reports = [item.to_dict() for item in found.reports]
+        reports = [_plain(item, advise=advise) for item in found.reports]
         emit({"reports": reports, "ignored": found.ignored, "damaged": [str(error) for error in found.damaged]})
     else:
         for item in found.reports:
-            out.print(details(item))
+            out.print(details(item, advise=advise))
         for table in comparison([item for item in found.reports if item.formats not in (("failed",), ("mpool",))]):
             out.print(table)
     for sentence in found.ignored:
@@ -91,8 +99,20 @@ def _read(files: Iterable[Path]) -> Folder:
     return Folder(tuple(reports), tuple(ignored), tuple(damaged))
 
 
-def details(item: Report) -> RenderableType:
-    """All data of one report."""
+def _plain(item: Report, *, advise: bool) -> Plain:
+    found = advice_of(item) if advise else None
+    return item.to_dict() | ({"advice": found.to_dict() if found else None} if advise else {})
+
+
+def advice_of(item: Report) -> Advice | None:
+    """The advice for a network, with measured times if the report contains them; None if it does not list epochs."""
+    if timers := item.timers:
+        return Advice.of(timers.table, seconds=timers.total, inference=timers.duration, origin=timers.origin)
+    return Advice.of(item.table) if item.table else None
+
+
+def details(item: Report, *, advise: bool = False) -> RenderableType:
+    """All data of one report, and with ``advise`` what helps against its epochs on the CPU."""
     head = Text(item.network or item.source, style="bold")
     about = [f"ST Edge AI Core {item.tool}" if item.tool else "", f"compiler {item.compiler}" if item.compiler else ""]
     about += [item.created, f"{item.macc:,} MACs" if item.macc else "", " + ".join(item.formats)]
@@ -107,6 +127,8 @@ def details(item: Report) -> RenderableType:
         parts.append(Text(f"validated {where}: its time is not that of a board", style="dim"))
     if item.timers:
         parts.append(times(item))
+    if advise and (found := advice_of(item)):
+        parts += advice.show(found)
     parts += [Text(str(note), style="yellow") for note in item.notes[:MAX_NOTES]]
     if (more := len(item.notes) + item.more_notes - MAX_NOTES) > 0:
         parts.append(Text(f"and {more} more notes", style="yellow"))

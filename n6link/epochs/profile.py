@@ -19,6 +19,7 @@ from typing import Final, Self
 import numpy as np
 
 from n6link.epochs import patterns
+from n6link.epochs.advice import Advice
 from n6link.epochs.join import join
 from n6link.epochs.offload import Measured, TimeUse
 from n6link.epochs.timers import STAGES, EpochTable, EpochTimers, Seconds, Ticks, origin, to_csv
@@ -154,6 +155,14 @@ class Profile(Measured):
                 seconds[block.fallback] += mean
         costliest = sorted(seconds.items(), key=lambda item: -item[1])
         return {name: (self.table.fallbacks[name], cost) for name, cost in costliest}
+
+    @property
+    def advice(self) -> Advice:
+        """What the CPU computes, with the mean times, and what helps."""
+        use = self.use
+        return Advice.of(
+            self.table, seconds=use.total, inference=use.inference, origin=self.origin, compiled=not self.simulated
+        )
 
     def repeats(self) -> list[tuple[patterns.Repeat, list[float]]]:
         """The repeats of the network (:mod:`n6link.epochs.patterns`) with the mean seconds of each copy."""
