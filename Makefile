@@ -42,7 +42,7 @@ $(VENV)/.made: | need-run
 
 # An editable installation contains a list of modules: it must be installed again if a module is added or moved.
 $(VENV)/.modules: $(VENV)/.made FORCE
-	@find n6link -name '*.py' | sort >$@.new; if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+	@find n6link pytest_n6link -name '*.py' | sort >$@.new; if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
 $(VENV)/.installed: $(VENV)/.made $(VENV)/.modules pyproject.toml n6link/version.py $(SOURCES)
 	$(BIN)/pip install --quiet --editable '.[all]'

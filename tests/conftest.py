@@ -43,6 +43,7 @@ END_TO_END: Final = [
             "n6sim_networks",
             "network",
             "priorities",
+            "pytest_plugin",
             "reconnect",
             "stream",
         ),

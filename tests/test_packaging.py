@@ -69,7 +69,9 @@ def tracked() -> frozenset[str]:
 def package_files() -> set[str]:
     """The files of the wheel: the package, and the firmware's sources for the boards."""
     firmware = {name for name in tracked() if name.startswith("firmware/") and not NOT_FOR_BOARDS.match(name)}
-    return {name for name in tracked() if name.startswith("n6link/")} | {f"n6link/_src/{name}" for name in firmware}
+    return {name for name in tracked() if name.startswith(("n6link/", "pytest_n6link/"))} | {
+        f"n6link/_src/{name}" for name in firmware
+    }
 
 
 def build(what: str, source: Path, target: Path, **environment: str) -> Path:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 import random
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final, Literal, Self
 
 from n6link.errors import BadInput
@@ -105,21 +105,32 @@ class Faults:
             raise BadInput(f"seed={self.seed} must be a whole number from 0 to 4294967295")
 
     @classmethod
+    def of(cls, options: Mapping[str, float]) -> Self:
+        """Faults by name.
+
+        Raises:
+            BadInput: a name is unknown, or a number is out of range.
+        """
+        known = [field.name for field in fields(cls)]
+        if unknown := next((name for name in options if name not in known), None):
+            raise BadInput(f"unknown fault {unknown!r}; choose {', '.join(known)}")
+        return cls(**options)  # type: ignore[arg-type]  # seed is an int
+
+    @classmethod
     def parse(cls, options: Mapping[str, str]) -> Self:
         """Reads options of a URL.
 
         Raises:
-            BadInput: a value is not a number, or out of range.
+            BadInput: a name is unknown, or a value is not a number or out of range.
         """
         values: dict[str, float] = {}
         for key, value in options.items():
             try:
                 values[key] = int(value) if key == "seed" else float(value)
             except ValueError:
-                raise BadInput(
-                    f"{key}={value!r} is not a {'whole ' * (key == 'seed')}number; write it as in flip=1e-5"
-                ) from None
-        return cls(**values)  # type: ignore[arg-type]  # seed is an int
+                kind = "a whole number" if key == "seed" else "a number"
+                raise BadInput(f"{key}={value!r} is not {kind}; write it as in flip=1e-5&seed=7") from None
+        return cls.of(values)
 
     def __bool__(self) -> bool:
         """Whether there are any."""

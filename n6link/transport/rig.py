@@ -21,12 +21,12 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, get_args
 
 import anyio.to_thread
 
 from n6link import ambient
-from n6link.errors import TransportError
+from n6link.errors import BadInput, TransportError
 from n6link.transport.cable import Cable, LinkKind
 from n6link.transport.faults import Fault, Faults
 from n6link.transport.process import GRACE, check_ready
@@ -51,6 +51,7 @@ class Rig:
         kept: somebody else than a stream ends it.
 
     Raises:
+        BadInput: the link is unknown.
         TransportError: the board cannot be started.
     """
 
@@ -63,6 +64,8 @@ class Rig:
         port: int = 0,
         path: Path | None = None,
     ) -> None:
+        if link not in get_args(LinkKind):
+            raise BadInput(f"link={link!r} is unknown; choose {', '.join(get_args(LinkKind))}")
         self._folder = tempfile.TemporaryDirectory(prefix="n6sim-")
         self._process: subprocess.Popen[bytes] | None = None
         self._url = ""

@@ -237,19 +237,20 @@ class RigStream(SocketStream):
                 await anyio.to_thread.run_sync(self.rig.close)
 
 
-def rig(rest: str = "", *, link: LinkKind = "unix", port: int = 0) -> Rig:
+def rig(rest: str = "", *, link: LinkKind = "unix", faults: Faults | None = None, port: int = 0) -> Rig:
     """Starts a virtual board on a cable that can be unplugged; see :mod:`n6link.transport.rig`.
 
     Args:
         rest: the part of a ``sim:`` URL after the colon.
         link: what the host opens.
+        faults: of the line; None = those of the URL.
         port: for ``tcp``; 0 = any.
 
     Raises:
         as :func:`open_sim`.
     """
     board = parse(rest)
-    return Rig(board.command, link=link, faults=board.faults, port=port)
+    return Rig(board.command, link=link, faults=faults or board.faults, port=port)
 
 
 async def open_sim(rest: str) -> ChildStream | RigStream:
