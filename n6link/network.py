@@ -314,18 +314,18 @@ class Network:
         *,
         timeout: float | None = None,  # noqa: ASYNC109
     ) -> Check:
-        """Has the firmware run the network with the input that it stores, and returns the digest of the outputs.
+        """Runs the network with the input that the firmware stores, and returns the digest of the outputs.
 
-        A digest that differs from that of another time means that the board does not compute what it did: the weights have
-        changed, a clock or a voltage is too high, or cache maintenance is missing. Uploads are not needed; inferences of this and
-        of other networks may be under way, and wait during the run.
+        If the digest differs from an earlier one, the board computes other values: the weights have
+        changed, a clock or a voltage is too high, or cache maintenance is missing. Nothing is uploaded. Inferences of this and
+        of other networks may be in progress, and wait during the run.
 
         Args:
-            timeout: seconds without an answer; None = that of the device.
+            timeout: maximum seconds without an answer; None = the device's time-out.
 
         Raises:
             DeviceError: UNSUPPORTED: the firmware does not store an input for this network; NOT_READY, NPU_FAULT; BUSY: another
-                check is under way.
+                check is in progress.
             N6Timeout: no answer.
             DeviceRebooted: the device was restarted during the check.
             NetworkChanged: the device came back without this network, or with another one of this name.
@@ -338,7 +338,7 @@ class Network:
         try:
             return Check.parse(payload, self._connection.clock.tick_hz)
         except ValueError as error:
-            raise RemoteProtocolError(f"the device's answer to CHECK is wrong: {error}") from error
+            raise RemoteProtocolError(f"the device's answer to CHECK is malformed: {error}") from error
 
     async def profile(self, *, inputs: Mapping[str, Array] | None = None, runs: int = 20, warmup: int = 3) -> Profile:
         """Runs the network several times and collects its epoch times; see :func:`n6link.control.profiling.collect`."""

@@ -55,7 +55,7 @@ typedef struct {
     const uint8_t *check_input; /* input of CHECK, as in an input slot; NULL = none */
     uint32_t check_bytes;
     uint32_t check_digest; /* CRC-32 of the outputs for it, */
-    uint8_t check_known;   /* if a board was right with them */
+    uint8_t check_known;   /* whether a board has confirmed them */
     uint16_t blocks;
     uint16_t zero_points; /* of all inputs and outputs that are quantised per channel */
     const n6_aton_part_t *part;

@@ -1,6 +1,7 @@
 /*
- * n6_check.h - CHECK: a run of a network with the input that its firmware stores (protocol.md section
- * 8). One at a time; it goes before the jobs of the queue, and needs neither slot nor result buffer.
+ * n6_check.h - CHECK: a run of a network with the input that its firmware stores (protocol.md
+ * section 8). One at a time; it runs before the jobs of the queue, and uses neither a slot nor a
+ * result buffer.
  *
  *     state     event                               next
  *     IDLE      CHECK                               WANTED
@@ -27,7 +28,7 @@ typedef struct {
     n6_channel_t *channel;
     uint8_t state; /* n6_check_progress_t */
     uint16_t network;
-    uint32_t id;         /* of the CHECK */
+    uint32_t id;         /* id of the CHECK */
     uint64_t started_at; /* device time */
 } n6_checker_t;
 
@@ -36,22 +37,22 @@ static inline void n6_check_init(n6_checker_t *check, n6_channel_t *channel)
     check->channel = channel;
 }
 
-/* The CHECK. The same one again is the repetition of one whose answer is not there yet. */
+/* Handles CHECK. The same request again is a repetition before the answer. */
 void n6_check_request(n6_checker_t *check, const n6_request_t *request);
 
-/* A check needs the NPU now, if npu_is_free, or has it. */
+/* A check requires the NPU now, if npu_is_free, or uses it. */
 static inline bool n6_check_is_due(const n6_checker_t *check, bool npu_is_free)
 {
     return check->state == N6_CHECK_RUNNING || (check->state == N6_CHECK_WANTED && npu_is_free);
 }
 
-/* Starts the check that is due, or runs one step of it. N6_SERVER_WAITING or _BUSY. */
+/* Starts the check that is due, or executes one step of it. N6_SERVER_WAITING or _BUSY. */
 int n6_check_run(n6_checker_t *check, uint64_t now);
 
-/* RESET: it ends with CANCELLED. */
+/* RESET: the check ends with CANCELLED. */
 void n6_check_clear(n6_checker_t *check);
 
-/* A new session: it ends without an answer. */
+/* A new session: the check ends without an answer. */
 void n6_check_forget(n6_checker_t *check);
 
 #ifdef __cplusplus

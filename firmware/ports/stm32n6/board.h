@@ -1,17 +1,17 @@
 /*
- * board.h - STM32N6570-DK and NUCLEO-N657X0-Q, on the HAL and BSP of STM32CubeN6.
+ * board.h - STM32N6570-DK and NUCLEO-N657X0-Q, with the HAL and BSP of STM32CubeN6.
  *
  *   startup.c    vectors, memory, faults, reset
- *   bringup.c    clocks, supply, memories, isolation, the NPU and its caches; what the chip is
- *   clock.c      the CPU's cycle counter as the device clock; sleeping
+ *   bringup.c    clocks, supply, memories, isolation, the NPU and its caches; chip data
+ *   clock.c      the CPU's cycle counter as the device clock; sleep
  *   crc.c        the CRC unit
  *   uart.c       USART1 on the ST-Link's virtual COM port   (one of the two is linked,
- *   usb.c        USB CDC by TinyUSB                          both are the functions link_*)
- *   libc.c       what newlib asks for
+ *   usb.c        USB CDC by TinyUSB                          both have the functions link_*)
+ *   libc.c       functions that newlib requires
  *   text.c       lines of text without printf
  *   main.c       memory, the port, the main loop
  *
- * Nothing outside of this folder and of npu/ll_aton.c knows of the HAL or of LL_ATON.
+ * Only this folder and npu/ll_aton.c use the HAL and LL_ATON.
  */
 #ifndef BOARD_H
 #define BOARD_H
@@ -24,28 +24,33 @@
 enum {
     BOARD_FAULT_TEXT = 192,
     BOARD_STAGE_TEXT = 48,
-    BOARD_CACHE_LINE = 32, /* of the CPU's data cache */
+    BOARD_CACHE_LINE = 32, /* cache line of the CPU's data cache */
     BOARD_WATCHDOG_MS = 8000,
-    BOARD_START_MS =
-        30000, /* for one stage of start-up: a flash that is silent takes several time-outs of ST's HAL */
+    BOARD_START_MS = 30000, /* for one stage of start-up: ST's HAL may wait for silent flash */
 };
 
 /* ---- startup.c */
 
-/* Why the board started, and the text of the fault if it was one; NULL if not. Needs the HAL. */
+/*
+ * Reason of the last start, with the text of the fault; NULL if there was no fault. Requires the
+ * HAL.
+ */
 n6_reset_cause_t board_reset_cause(const char **fault_record);
 _Noreturn void board_restart(void);
-/* What start-up does from now on, in a few words; NULL: it is over. Feeds the watchdog. */
+/*
+ * Name of the stage of start-up that begins, in a few words; NULL: start-up is complete. Feeds the
+ * watchdog.
+ */
 void board_stage(const char *stage);
-/* 1 if the watchdog ended the last start while it was in this stage. */
+/* 1 if the watchdog ended the last start in this stage. */
 int board_hung_in(const char *stage);
-/* How the last start ended before it was over, or NULL. It needs no second try before a power-off. */
+/* How the last start failed, or NULL. Then start-up must not be tried again before a power-off. */
 const char *board_start_failed(void);
-/* As a fault: the text is kept over the restart that follows. */
+/* Handled like a fault: the text is kept during the restart that follows. */
 _Noreturn void board_fault(const char *text);
-/* Bytes of the RAM that holds the image. */
+/* Size of the RAM with the image. */
 uint32_t board_ram_total(void);
-/* Memory to give away: what the image leaves of its RAM, and external memory, NULL if none. */
+/* Memory for the core: the free part of the image's RAM, and external memory, NULL if none. */
 uint8_t *board_inner_memory(size_t *size);
 uint8_t *board_outer_memory(size_t *size);
 /* Interrupt handlers of the other files; the names are those of the vector table. */
@@ -58,17 +63,17 @@ void NPU0_IRQHandler(void);
 
 /* ---- bringup.c */
 
-/* Watchdog, caches, clocks: what the link needs. NULL, or what failed. */
+/* Watchdog, caches, clocks: required for the link. Returns NULL, or the part that has failed. */
 const char *bringup_clocks(void);
-/* NPU, memories, isolation. NULL, or what failed: then only the link works. */
+/* NPU, memories, isolation. Returns NULL, or the part that has failed: then only the link works. */
 const char *bringup(void);
-/* NULL, or what is slower than it could be, and why. */
+/* NULL, or the part that is slower than possible, and the reason. */
 const char *bringup_remark(void);
 void bringup_info(n6_info_reply_t *info);
 void bringup_unique_id(uint8_t to[16]);
-/* Random, or as near as the chip gets. */
+/* Random, as far as the chip supports it. */
 uint64_t bringup_nonce(void);
-/* Also to change the time. */
+/* Also used to change the time. */
 void watchdog_start(uint32_t milliseconds);
 void watchdog_feed(void);
 
@@ -76,9 +81,9 @@ void watchdog_feed(void);
 
 void clock_init(void);
 uint64_t clock_hz(void);
-/* CPU cycles since the start. Also from interrupts. */
+/* CPU cycles since the start. May be called by interrupts. */
 uint64_t clock_now(void);
-/* Sleeps until an event, at most a millisecond. Does not sleep if that would stop the clock. */
+/* Sleeps until an event, at most a millisecond. Does not sleep if this would stop the clock. */
 void clock_wait(void);
 int clock_sleeps(void);
 
@@ -88,7 +93,7 @@ int clock_sleeps(void);
 int crc_init(void);
 uint32_t crc_unit(uint32_t crc, const void *data, size_t size);
 
-/* ---- text.c: puts text at a place, not beyond the end, and returns the place after it */
+/* ---- text.c: writes text at a place, not beyond the end, and returns the place after it */
 
 char *text_put(char *at, const char *end, const char *text);
 char *text_number(char *at, const char *end, const char *before, size_t number);
@@ -97,21 +102,23 @@ char *text_hex(char *at, const char *end, const char *before, uint32_t number);
 /* ---- uart.c, usb.c */
 
 enum {
-    LINK_CHUNK_UART = 2048, /* 22 ms at 921600 baud: what a control frame waits for at most */
+    LINK_CHUNK_UART = 2048, /* 22 ms at 921600 baud: the maximum delay of a control frame */
     LINK_CHUNK_USB = 8192,
 };
 
-/* 0, or negative. */
+/* Returns 0 or a negative value. */
 int link_init(void);
-/* Bytes that may arrive while nobody looks, frame overhead already taken off. */
+/* Number of bytes that can be stored between two calls, without frame overhead. */
 uint32_t link_window(void);
 uint16_t link_chunk(void);
 uint32_t link_baud(void);
-/* Takes up to size received bytes; returns how many. */
+/* Reads up to size received bytes. Returns their number. */
 size_t link_read(uint8_t *to, size_t size);
-/* Takes up to size bytes for sending; returns how many. */
+/* Accepts up to size bytes for sending. Returns their number. */
 size_t link_write(const uint8_t *from, size_t size);
-/* 1 once after another program has opened the other end; until then nothing of it is read. */
+/*
+ * 1, once, after another program has opened the other end; received bytes are not read before this call.
+ */
 int link_reopened(void);
 
 #endif

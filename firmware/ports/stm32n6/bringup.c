@@ -1,26 +1,28 @@
 /*
- * bringup.c - from the boot loader's state to a running NPU.
+ * bringup.c - from the state after the boot loader to a running NPU.
  *
- * The order matters: watchdog, caches of the CPU, clocks at a safe setting, core voltage before core
- * frequency, and what stays clocked in sleep; then main.c starts the link, so that it can say what
- * fails from here on: isolation, the NPU's clock and memories, its cache, external memories.
+ * The order is important: watchdog, caches of the CPU, clocks at a safe setting, core voltage
+ * before core frequency, and the clocks that stay on during sleep. Then main.c starts the link, so
+ * that it can report the failures that follow: isolation, the NPU's clock and memories, its cache,
+ * external memories.
  *
  *                          CPU   bus   NPU   its memories   (MHz)
  *   with N6_OVERDRIVE      800   400   1000  900            core at 0.9 V; three PLLs
  *   without                600   400   800   800
  *
- * Clocks       All come from the internal 64 MHz oscillator; USB adds the 48 MHz crystal for its
- *              PHY. What the host gets is read back from the clock tree.
+ * Clocks       All are derived from the internal 64 MHz oscillator; USB adds the 48 MHz crystal for
+ *              its PHY. The frequencies for the host are read from the clock tree.
  *
  * Fuses        External memories run at 200 MHz only if the fuses for high speed at 1.8 V are set
- *              (OTP word 124, bits 15 and 16). They are read here and never programmed: that cannot
- *              be undone and is the owner's decision. Without them the memories run at 50 MHz, and
- *              bringup_remark() says so.
+ *              (OTP word 124, bits 15 and 16). They are read here and never programmed: this cannot
+ *              be undone, and is the owner's decision. Without them the memories run at 50 MHz, and
+ *              bringup_remark() reports this.
  *
- * Isolation    Memory is open to secure, privileged accesses of compartment 1 unless somebody
- *              narrows it, which nobody does. So the masters have to be of that kind: the NPU by
- *              its RIMC entry (without it its writes vanish and nothing complains), the DMA
- *              channels in uart.c, USB here.
+ * Isolation    Memory accepts secure, privileged accesses of compartment 1, unless it is
+ * restricted,
+ *              and no part of the firmware does this. Therefore the bus masters must make such
+ *              accesses: the NPU by its RIMC entry (without it its writes are lost without an
+ *              error), the DMA channels in uart.c, USB here.
  */
 #include "board.h"
 
@@ -44,7 +46,7 @@ enum {
     FUSE_FAST_XSPI2 = 1 << 15, /* VDDIO3: flash */
     FUSE_FAST_XSPI1 = 1 << 16, /* VDDIO2: PSRAM */
     WATCHDOG_HZ = LSI_VALUE / 256,
-    NPU_MS = 10, /* for an NPU that has its clock to answer */
+    NPU_MS = 10, /* maximum time until the NPU answers after its clock was enabled */
 #ifdef N6_OVERDRIVE
     PLL1_MHZ = 800,
 #else
@@ -53,8 +55,10 @@ enum {
     SLOW_MHZ = 50, /* of external memories */
 };
 
-/* Runtimes up to LL_ATON 1.1.1 want it called before npu_cache_enable(); later ones do it
- * themselves. */
+/*
+ * Runtimes up to LL_ATON 1.1.1 require this call before npu_cache_enable(); later ones call it
+ * themselves.
+ */
 extern void npu_cache_init(void) __attribute__((weak));
 
 static const char *remark;
@@ -92,7 +96,7 @@ static const char *start_clocks(void)
 #endif
 #ifdef N6_OVERDRIVE
     BSP_SMPS_Init(SMPS_VOLTAGE_OVERDRIVE);
-    HAL_Delay(1); /* the supply needs 0.1 ms for its 100 mV */
+    HAL_Delay(1); /* the supply requires 0.1 ms for its 100 mV */
     oscillators.PLL1 = pll(2, 25, 1, 1);
     oscillators.PLL2 = pll(8, 125, 1, 1);
     oscillators.PLL3 = pll(8, 225, 1, 2);
@@ -189,7 +193,9 @@ static void start_npu(void)
     npu_cache_enable();
 }
 
-/* LL_ATON waits for a version register for ever. So one is read before, with an end. */
+/*
+ * LL_ATON waits for a version register without a limit. Therefore one is read before, with a limit.
+ */
 static int npu_answers(void)
 {
     const volatile uint32_t *version = (const volatile uint32_t *)(NPU_BASE + 4u);
@@ -202,7 +208,7 @@ static int npu_answers(void)
     return 1;
 }
 
-/* 1 if the fuse that a memory needs for 200 MHz is set. */
+/* 1 if the fuse that a memory requires for 200 MHz is set. */
 static int fast_memory(uint32_t fuse)
 {
     BSEC_HandleTypeDef fuses = {0};
@@ -214,12 +220,12 @@ static int fast_memory(uint32_t fuse)
 }
 
 #ifdef N6_BOARD_DK
-/* The driver of the PSRAM does not look whether there is one. */
+/* The driver of the PSRAM does not check if the PSRAM exists. */
 static int psram_keeps(void)
 {
     size_t size = 0;
     volatile uint32_t *first = (volatile uint32_t *)board_outer_memory(&size);
-    volatile uint32_t *last = first + size / sizeof *first - 8; /* a line of its own */
+    volatile uint32_t *last = first + size / sizeof *first - 8; /* in another cache line */
 
     *first = 0x6E36C0DE;
     *last = 0x91FA3721;
@@ -291,7 +297,9 @@ static void isolate(void)
 #endif
 }
 
-/* Whatever has to go on while the CPU waits for an event: an inference does not end otherwise. */
+/*
+ * Clocks that must stay on while the CPU waits for an event: otherwise an inference does not end.
+ */
 static void keep_clocked_in_sleep(void)
 {
     __HAL_RCC_DBG_CLK_SLEEP_ENABLE();
@@ -412,8 +420,10 @@ uint64_t bringup_nonce(void)
         (void)HAL_RNG_GenerateRandomNumber(&generator, &low);
         (void)HAL_RNG_GenerateRandomNumber(&generator, &high);
     }
-    /* Should the generator be silent: when the PLLs locked and the memories answered differs from
-     * start to start. */
+    /*
+     * If the generator does not work: the times at which the PLLs locked and the memories answered
+     * differ at each start.
+     */
     return ((uint64_t)high << 32 | low) ^ clock_now() ^ (uint64_t)HAL_GetUIDw1() << 32;
 }
 

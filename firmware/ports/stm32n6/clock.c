@@ -1,15 +1,16 @@
 /*
- * clock.c - the device clock: the CPU's cycle counter (DWT CYCCNT), widened to 64 bits.
+ * clock.c - the device clock: the CPU's cycle counter (DWT CYCCNT), extended to 64 bits.
  *
- * The counter has 32 bits and wraps after 5.4 s at 800 MHz. Whoever reads the clock adds what has
- * passed since the last reading; SysTick reads it every millisecond, so no wrap is ever missed.
+ * The counter has 32 bits and wraps after 5.4 s at 800 MHz. Each reading of the clock adds the
+ * cycles since the last reading; SysTick reads it every millisecond, so that every wrap is
+ * detected.
  *
- * Sleeping is waiting for an event, __WFE(). An interrupt that comes between the last look around
- * and the WFE leaves the event set, and the WFE returns at once; SysTick ends it after a
- * millisecond at the latest. Whether CYCCNT counts while the CPU sleeps depends on the chip's clock
- * gating, and a clock that stops would falsify every epoch time. So clock_init() sleeps for a few
- * milliseconds and looks. If the counter stood still, clock_wait() does not sleep. Nor does it if
- * the last start did not wake from this trial and was ended by the watchdog.
+ * The CPU sleeps by waiting for an event, __WFE(). An interrupt between the last check and the WFE
+ * sets the event, and the WFE returns immediately; SysTick ends it after one millisecond at the
+ * latest. Whether CYCCNT counts while the CPU sleeps depends on the chip's clock gating, and epoch
+ * times would be wrong if it stops. Therefore clock_init() sleeps for a few milliseconds and
+ * compares. If the counter has stopped, clock_wait() does not sleep. It also does not sleep if this
+ * test did not end at the last start, so that the watchdog ended it.
  */
 #include "board.h"
 

@@ -1,13 +1,13 @@
 /*
- * crc.c - zlib's CRC-32 by the chip's CRC unit.
+ * crc.c - zlib's CRC-32 in the chip's CRC unit.
  *
- * The unit shifts a word's highest bit in first; zlib's polynomial is the same, 0x04C11DB7, with
- * bits the other way round. So the unit reverses the bits of each byte that goes in and of the
- * whole result, and words are swapped before, because their first byte has to go in first. zlib's
- * value is the complement of that result. To go on from a value, the register is loaded, through
- * INIT, with what it held then: the complement, reversed.
+ * The unit shifts in a word's highest bit first; zlib's polynomial is the same, 0x04C11DB7, in the
+ * opposite bit order. Therefore the unit reverses the bits of each input byte and of the whole
+ * result, and words are byte-swapped before, because their first byte must be shifted in first.
+ * zlib's value is the complement of this result. To continue from a value, the register is loaded,
+ * through INIT, with its state for this value: the complement, reversed.
  *
- * The unit is used if it gives what the core's own CRC-32 gives, for every length and alignment
+ * The unit is used if its results are equal to the core's own CRC-32 for every length and alignment
  * around a word, from the start and from a value in between.
  */
 #include "board.h"

@@ -1,8 +1,9 @@
 /*
- * libc.c - what newlib asks of a board.
+ * libc.c - functions that newlib requires from a board.
  *
- * LL_ATON prints before it asserts, and printing may allocate. There is a small heap for that and
- * nothing else; what is printed goes nowhere, the assertion itself is kept as the fault record.
+ * LL_ATON prints before an assertion fails, and printing may allocate memory. There is a small heap
+ * only for this purpose. The printed text is dropped; the assertion itself is stored as the fault
+ * record.
  */
 #include <errno.h>
 #include <stddef.h>
@@ -19,7 +20,7 @@ void *_sbrk(ptrdiff_t increment)
 
     if (increment < 0 || (size_t)increment > sizeof heap - used) {
         errno = ENOMEM;
-        return (void *)-1; /* NOLINT: newlib's sign of failure */
+        return (void *)-1; /* NOLINT: newlib's value for failure */
     }
     void *at = &heap[used];
     used += (size_t)increment;

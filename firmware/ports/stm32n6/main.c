@@ -1,24 +1,23 @@
 /*
  * main.c - the firmware of a board: memory for the core, the port, and the loop.
  *
- * Memory comes in two pieces. Small tables and the send queue are on chip next to the image. Input
- * slots and result buffers come in pairs and are in external memory where the board has it, else on
- * chip as well: two pairs at least, up to MAX_PAIRS if they fit. Their sizes are those of the
- * largest network, known once the runtime has described them.
+ * There are two kinds of memory. Small tables and the send queue are on chip next to the image.
+ * Pairs of an input slot and a result buffer are in external memory if the board has it, otherwise
+ * also on chip: at least two pairs, up to MAX_PAIRS if there is enough memory. Their sizes are
+ * those of the largest network, which are known after the runtime has described the networks.
  *
- * The loop moves bytes and polls the core, which runs one step of the NPU at a time, so the link
- * goes on while a network runs. When a round has moved nothing and the core has nothing to do, the
- * CPU waits for an event: a byte, the end of a transmission, the NPU, or the next millisecond. The
- * watchdog is fed here and nowhere else: an epoch block that holds the CPU for longer than
- * BOARD_WATCHDOG_MS counts as a failure. An NPU that does not finish a block is reported after
- * HUNG_S, and then refuses to work until a restart. A network whose registry has an input with the
- * digest of right outputs is run once before: an NPU that computes something else is reported in the
- * line of the runtime, and may be used.
+ * The loop moves bytes and polls the core, which executes one step of the NPU at a time, so that
+ * the link works while a network runs. If a pass has moved no bytes and the core is idle, the CPU
+ * waits for an event: a byte, the end of a transmission, the NPU, or the next millisecond. The
+ * watchdog is fed only here: an epoch block that occupies the CPU for longer than BOARD_WATCHDOG_MS
+ * is a failure. If the NPU does not finish a block, this is reported after HUNG_S, and a restart is
+ * necessary. If the registry has a stored input and the digest of correct outputs for a network,
+ * this network is run once before: if the NPU computes other outputs, this is reported in the line
+ * of the runtime, and the network can be used.
  *
- * What keeps the firmware from starting is sent as plain text on the link, every second. So is how
- * the last start ended, if the watchdog or a fault ended it: the same steps are not tried again before
- * the board is switched off. Hosts show
- * it as a log line.
+ * If the firmware cannot start, the reason is sent as plain text on the link, every second. If the
+ * watchdog or a fault has ended the last start, this is sent too, and the same steps are not tried
+ * again until the board is switched off. Hosts show the text as a log line.
  */
 #include <string.h>
 
@@ -49,16 +48,16 @@ static n6_aton_t aton;
 static arena_t inner, outer;
 static uint8_t *slots[MAX_PAIRS], *results[MAX_PAIRS];
 static char runtime[RUNTIME_TEXT];
-static uint32_t unlike; /* bit i: network i does not give the outputs that its registry knows */
+static uint32_t unlike; /* bit i: the outputs of network i differ from the digest in the registry */
 
 /* ---- refusal ---- */
 
-/* number is sent as well, if it is not negative. */
+/* number is sent too, if it is not negative. */
 _Noreturn static void refuse(const char *what, int32_t number)
 {
     char text[BOARD_FAULT_TEXT + 2] = {0};
 
-    board_stage(NULL); /* from here on the watchdog is fed, and a reset is not this start's */
+    board_stage(NULL); /* the watchdog is fed from here on; later resets are not of this start */
     const char *room = text + sizeof text - 3;
     char *end =
         number < 0 ? text_put(text, room, what) : text_number(text, room, what, (size_t)number);
@@ -152,7 +151,10 @@ static void give_memory(void)
 
 /* ---- check ---- */
 
-/* Runs a network with its stored input; returns whether the outputs are those of the registry. */
+/*
+ * Runs a network with its stored input. Returns whether the outputs have the digest of the
+ * registry.
+ */
 static int gives_known_outputs(uint16_t index)
 {
     const n6_network_t *network = &npu.network[index];

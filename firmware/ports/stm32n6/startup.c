@@ -1,16 +1,17 @@
 /*
- * startup.c - from reset to main(), and what happens when something goes wrong.
+ * startup.c - from reset to main(), and the handling of faults.
  *
  * The boot loader copies the whole image to AXISRAM1 and jumps to its vector table, so .data is
- * already in place and only .bss has to be cleared. The boot ROM leaves some interrupts enabled and
- * pending; all are cleared before the first one is let in. Interrupts that nobody uses have no
- * vector: should one come, that is a fault.
+ * already in place and only .bss must be cleared. The boot ROM leaves some interrupts enabled and
+ * pending; all are cleared before interrupts are enabled. Unused interrupts do not have a vector:
+ * such an interrupt is a fault.
  *
- * All faults end in HardFault_Handler, because no other is enabled. It writes one line with the
- * registers into memory that neither the boot loader nor the start-up touches, cleans the cache so
- * that the line really gets there, and resets; with a debugger attached it stops there instead,
- * because a reset in development mode leads to the boot ROM, and the line would never be seen. The next start finds the line, checks its CRC, and
- * reports it in HELLO. Failed assertions, of LL_ATON as well, take the same way.
+ * All faults end in HardFault_Handler, because no other handler is enabled. It writes one line with
+ * the registers to memory that neither the boot loader nor the start-up changes, cleans the cache
+ * so that the line is in memory, and resets. With a debugger attached it stops instead, because a
+ * reset in development mode starts the boot ROM, and the line would never be read. The next start
+ * finds the line, checks its CRC, and reports it in HELLO. Failed assertions, also those of
+ * LL_ATON, are handled in the same way.
  */
 #include "board.h"
 
@@ -27,18 +28,18 @@ enum {
 
 typedef void (*vector_t)(void);
 
-/* What survives a reset. */
+/* Memory that is kept during a reset. */
 typedef struct {
     uint32_t magic;
     uint32_t crc;
     char text[BOARD_FAULT_TEXT];
     uint32_t stage_magic;
-    char stage[BOARD_STAGE_TEXT]; /* empty when start-up is over */
+    char stage[BOARD_STAGE_TEXT]; /* empty after start-up */
 } kept_t;
 
 static kept_t kept __attribute__((section(".noinit"), aligned(BOARD_CACHE_LINE)));
 static char fault_record[BOARD_FAULT_TEXT];
-static char last_stage[BOARD_STAGE_TEXT]; /* of the start before, if it was not over */
+static char last_stage[BOARD_STAGE_TEXT]; /* stage of the start before, if it did not end */
 static n6_reset_cause_t cause = N6_RESET_CAUSE_UNKNOWN;
 
 extern uint32_t _estack[], _sstack[], _sbss[], _ebss[];
@@ -69,7 +70,9 @@ __attribute__((section(".isr_vector"), used)) const vector_t g_pfnVectors[VECTOR
 #endif
 };
 
-/* The stack limit first: the boot loader's stack is above ours, and its limit may, too. */
+/*
+ * The stack limit first: the boot loader's stack is at higher addresses, and its limit may be too.
+ */
 __attribute__((naked)) _Noreturn void Reset_Handler(void)
 {
     __asm__ volatile("cpsid i\n"
@@ -104,7 +107,7 @@ _Noreturn static void keep_and_reset(void)
         SCB_CleanDCache_by_Addr((volatile void *)&kept, (int32_t)sizeof kept);
     }
     if (DCB->DHCSR & DCB_DHCSR_C_DEBUGEN_Msk) {
-        __BKPT(0); /* kept.text says why */
+        __BKPT(0); /* kept.text contains the reason */
     }
     NVIC_SystemReset();
 }
@@ -146,7 +149,7 @@ _Noreturn void board_fault(const char *text)
     keep_and_reset();
 }
 
-/* newlib's end of a failed assert(). */
+/* newlib's function for a failed assert(). */
 _Noreturn void __assert_func(const char *file, int line, const char *function,
                              const char *expression);
 _Noreturn void __assert_func(const char *file, int line, const char *function,
@@ -167,14 +170,14 @@ _Noreturn void __assert_func(const char *file, int line, const char *function,
     keep_and_reset();
 }
 
-/* The line of the last end, with the stage of start-up that it was in. */
+/* The line of the last fault, with the stage of start-up. */
 static void record_last(int valid)
 {
     char *at = fault_record;
     const char *end = fault_record + sizeof fault_record - 1;
 
     if (!valid && cause != N6_RESET_CAUSE_WATCHDOG && cause != N6_RESET_CAUSE_FAULT) {
-        last_stage[0] = '\0'; /* somebody has reset the board */
+        last_stage[0] = '\0'; /* a person has reset the board */
         return;
     }
     if (last_stage[0] != '\0') {

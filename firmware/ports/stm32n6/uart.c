@@ -1,19 +1,20 @@
 /*
  * uart.c - the link on USART1 (PE5 transmit, PE6 receive), the ST-Link's virtual COM port.
  *
- * Receiving    One DMA channel writes a ring for ever; its list has one node that follows itself.
- *              Where it is, the channel's counter says. Interrupts at half, full and idle line
- *              only wake the main loop. Nothing stops the ring: the USART neither reports overruns
- *              nor halts the DMA on framing errors; a damaged byte is damaged, and the protocol
- *              finds it. Should the channel itself fail, it is started again. The ring is written
- *              past the CPU's cache, so the lines to be read are invalidated before.
+ * Receiving    One DMA channel writes a ring without end; its list has one node that follows
+ * itself.
+ *              The channel's counter contains its position. Interrupts at half, full and idle line
+ *              only wake the main loop. The ring is never stopped: the USART does not report
+ *              overruns, and framing errors do not stop the DMA; the protocol detects damaged
+ *              bytes. If the channel itself fails, it is started again. The DMA writes memory, not
+ *              the CPU's cache, so the cache lines are invalidated before they are read.
  *
- * Sending      Two buffers take turns: one is sent by DMA while the other is filled, and the
- *              interrupt at the end of one starts the other. The core's memory is free as soon as
- *              it has been copied.
+ * Sending      Two buffers are used alternately: one is sent by DMA while the other is filled, and
+ *              the interrupt at the end of one starts the other. The core's memory is free as soon
+ *              as it was copied.
  *
- * Both channels are secure, as memory demands. The compartment register that secure() writes as well is
- * documented for HPDMA1 only: whether GPDMA1 looks at it is not known.
+ * Both channels are secure, because memory requires it. The compartment register that secure() also
+ * writes is documented only for HPDMA1: whether GPDMA1 uses it is not known.
  */
 #include "board.h"
 
@@ -24,8 +25,10 @@
 enum {
     RING = 32768,
     SEND = 2048,
-    /* A window of chunks fits the ring together with their frames' overhead and the requests in
-       between. */
+    /*
+     * The ring has room for a window of chunks with their frames' overhead, and for the requests in
+     * between.
+     */
     WINDOW = RING / LINK_CHUNK_UART * LINK_CHUNK_UART * 3 / 4,
     PRIORITY = 5,
 };
@@ -57,7 +60,7 @@ static void on_receive_error(DMA_HandleTypeDef *channel)
 {
     restarted = 1;
     receiver.Instance->CBR1 =
-        0; /* else it would go on where it stopped, and not at the start of its ring */
+        0; /* otherwise it would continue at its old position, and not at the start of its ring */
     (void)HAL_DMAEx_List_Start_IT(channel);
 }
 
@@ -108,9 +111,9 @@ static int start_receiver(void)
 }
 
 /*
- * Up to where the ring can be read. The counter may be ahead of memory by the byte that is on its
- * way, so the last byte is left out until the counter has not moved between two looks. The idle line
- * wakes the main loop for the second one.
+ * End of the readable part of the ring. The counter may be ahead of memory by the byte that is
+ * being written. The last byte is therefore not read until the counter is unchanged between two
+ * readings. The interrupt of the idle line wakes the main loop for the second reading.
  */
 static uint32_t head(void)
 {
@@ -145,7 +148,7 @@ size_t link_read(uint8_t *to, size_t size)
 
 /* ---- sending ---- */
 
-/* With the sender's interrupt masked, or from it. */
+/* With the sender's interrupt masked, or called by it. */
 static void send(void)
 {
     uint8_t buffer = filling;
@@ -318,5 +321,5 @@ uint32_t link_baud(void)
 
 int link_reopened(void)
 {
-    return 0; /* a UART does not know */
+    return 0; /* a UART cannot detect this */
 }

@@ -1,13 +1,13 @@
 /*
- * usb.c - the link as a USB CDC device on the high-speed port, by TinyUSB.
+ * usb.c - the link as a USB CDC device on the high-speed port, with TinyUSB.
  *
- * The controller moves packets through its own FIFO (no DMA), so caches and isolation do not
- * matter. TinyUSB works in the main loop: every look at the link runs tud_task(). A host that opens
- * the port raises DTR, which is reported to the core as a new link; without a reader, what is to be
- * sent is thrown away, as it would be on a UART.
+ * The controller moves packets through its own FIFO (no DMA), so caches and isolation are not
+ * relevant. TinyUSB runs in the main loop: each use of the link calls tud_task(). A host that opens
+ * the port raises DTR, which is reported to the core as a new link. Without a reader, bytes to send
+ * are dropped, as on a UART.
  *
- * The PHY takes 24 MHz, half of the 48 MHz crystal; its control register has to be set so before
- * it leaves reset.
+ * The PHY requires 24 MHz, half of the 48 MHz crystal; its control register must be set before its
+ * reset ends.
  */
 #include "board.h"
 
@@ -22,7 +22,7 @@ enum {
     SUPPLY_MS = 100,
     PHY_REFERENCE_MASK = 7 << 4,
     PHY_REFERENCE_24_MHZ = 2 << 4,
-    PHY_ON = 1 << 16 | 1 << 2 | 1, /* as ST's and TinyUSB's examples have it */
+    PHY_ON = 1 << 16 | 1 << 2 | 1, /* as in ST's and TinyUSB's examples */
     NOTIFY = 0x81,
     OUT = 0x02,
     IN = 0x82,
@@ -113,7 +113,7 @@ const uint16_t *tud_descriptor_string_cb(uint8_t index, uint16_t language)
     if (index == 0) {
         text[++length] = 0x0409; /* English */
     } else if (index == 3) {
-        /* The unique id as INFO reports it: the host finds the board by either. */
+        /* The unique id as in INFO: the host can find the board by both. */
         for (; length < 24; length++) {
             const unsigned pair = ((const uint8_t *)id)[length / 2];
 
@@ -222,7 +222,7 @@ int link_reopened(void)
 
 uint32_t link_window(void)
 {
-    /* What does not fit TinyUSB's buffer waits in the host: USB has flow control of its own. */
+    /* Bytes that do not fit TinyUSB's buffer wait in the host: USB has its own flow control. */
     return 8u * LINK_CHUNK_USB;
 }
 

@@ -1,5 +1,7 @@
-/* mx66uw1g45g_conf.h - the flash of the STM32N6570-DK: driver strength, and dummy cycles good for
- * 200 MHz. */
+/*
+ * mx66uw1g45g_conf.h - the flash of the STM32N6570-DK: driver strength, and dummy cycles for 200
+ * MHz.
+ */
 #ifndef MX66UW1G45G_CONF_H
 #define MX66UW1G45G_CONF_H
 

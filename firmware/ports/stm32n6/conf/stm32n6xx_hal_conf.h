@@ -1,8 +1,9 @@
 /*
- * stm32n6xx_hal_conf.h - which modules of the HAL are built, and the oscillators it computes with.
+ * stm32n6xx_hal_conf.h - the modules of the HAL that are built, and the frequencies of the
+ * oscillators.
  *
- * The HAL includes this file from its own stm32n6xx_hal.h and expects the headers of the chosen
- * modules from here.
+ * The HAL includes this file from its own stm32n6xx_hal.h, and expects that it includes the headers
+ * of the selected modules.
  */
 #ifndef STM32N6xx_HAL_CONF_H
 #define STM32N6xx_HAL_CONF_H
@@ -39,7 +40,7 @@
 
 #define assert_param(expression) ((void)0U)
 
-/* RCC and GPIO come first: the others use their types. */
+/* RCC and GPIO are first: the others use their types. */
 /* clang-format off */
 #include "stm32n6xx_hal_rcc.h"
 #include "stm32n6xx_hal_gpio.h"

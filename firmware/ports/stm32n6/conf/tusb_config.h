@@ -1,5 +1,7 @@
-/* tusb_config.h - TinyUSB as usb.c needs it: one CDC device on the high-speed port, packets moved
- * by the CPU. */
+/*
+ * tusb_config.h - TinyUSB for usb.c: one CDC device on the high-speed port; the CPU moves the
+ * packets.
+ */
 #ifndef N6_TUSB_CONFIG_H
 #define N6_TUSB_CONFIG_H
 

@@ -1,11 +1,11 @@
 /*
  * host_board.c - board.h on the host: main.c and npu/ll_aton.c run as a program whose link is a
- * unix socket, with the stand-in of the runtime as their NPU.
+ * unix socket, with the replacement runtime as the NPU.
  *
- *     N6_TEST_SOCKET=/tmp/n6 host_board        one client after the other, until it is killed
+ *     N6_TEST_SOCKET=/tmp/n6 host_board        serves one client after the other until it is killed
  *
- * N6_TEST_LATENCY is how many looks a block on the NPU takes, N6_TEST_FAILURE what bringup() says,
- * N6_TEST_MEMORY the bytes of memory on chip.
+ * N6_TEST_LATENCY is the number of polls until a block on the NPU ends, N6_TEST_FAILURE the result
+ * of bringup(), N6_TEST_MEMORY the bytes of memory on chip.
  */
 #include <errno.h>
 #include <fcntl.h>

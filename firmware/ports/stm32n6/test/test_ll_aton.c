@@ -1,9 +1,9 @@
 /*
- * test_ll_aton.c - npu/ll_aton.c against the stand-in of the runtime, on the host.
+ * test_ll_aton.c - npu/ll_aton.c with the replacement runtime, on the host.
  *
- * Two networks: "tiny" as the generator writes them, and "wide", with all that is rare: two inputs
- * of the user's, parameters in between, scales for each channel, a hybrid epoch that has blocks
- * inserted. Prints what failed.
+ * Two networks: "tiny" as the generator writes them, and "wide", with all rare cases: two inputs
+ * that the user allocates, parameters between them, per-channel scales, a hybrid epoch with
+ * inserted blocks. Prints the failures.
  */
 #include <stdio.h>
 #include <string.h>
@@ -15,7 +15,7 @@
 #define CHECK(condition)                                                                           \
     ((condition) ? (void)0 : (failures++, (void)printf("line %d: %s\n", __LINE__, #condition)))
 
-/* Another number than the network has: the registry is of another build. */
+/* Another number than in the network: the registry is of another build. */
 #ifndef TINY_BLOCKS
 #define TINY_BLOCKS 5
 #endif
@@ -170,7 +170,7 @@ static const n6_block_t wide_block[3] = {
 static n6_tensor_t tiny_in[1], tiny_out[1], wide_in[2], wide_out[1];
 static int32_t wide_zero_points[3];
 
-/* Weights, and RAM that begins with content; the addresses are set by main(), which runs them. */
+/* Weights, and RAM with initial content; main() sets the addresses and calls the tests. */
 static const uint8_t initial[4] = {1, 2, 3, 4};
 static const uint8_t stored[88] __attribute__((aligned(64))) = {40, [64] = 2};
 static n6_aton_part_t parts[2] = {{0, 64, 0, NULL}, {0, sizeof initial, 0, initial}};
@@ -210,7 +210,7 @@ const uint16_t n6_aton_networks = 2;
 
 static uint64_t ticks;
 static uint32_t cleaned, forgotten, past_npu;
-static char order[16]; /* of the calls */
+static char order[16]; /* order of the calls */
 
 static uint64_t now(void *context)
 {
@@ -250,7 +250,7 @@ void LL_ATON_Cache_NPU_Clean_Invalidate_Range(uintptr_t at, uint32_t size)
 static n6_aton_t aton = {.now = now, .limit = 100000};
 static n6_npu_t npu;
 
-/* Runs to the end; returns the number of steps that had to wait, or the negative status. */
+/* Runs to the end. Returns the number of steps that had to wait, or the negative status. */
 static int run(uint16_t network, const void *input, n6_block_time_t *times)
 {
     int waited = 0, status = npu.start(npu.context, network, input, times);
@@ -277,7 +277,7 @@ static void test_description(void)
     CHECK(tiny->input[0].scale == 0.5f && tiny->input[0].channels == 0);
     CHECK(tiny->output[0].dtype == N6_DTYPE_FLOAT32 && tiny->output[0].scale == 0.0f);
 
-    CHECK(tiny->block == tiny_block); /* as the registry has them */
+    CHECK(tiny->block == tiny_block); /* as in the registry */
     CHECK(wide->block[1].kind == N6_EPOCH_KIND_EXTRA);
     CHECK(wide->input[0].offset == 0 && wide->input[0].size == 35);
     CHECK(wide->input[1].offset == 64 && wide->input_bytes == 88);
@@ -300,14 +300,16 @@ static void test_run(void)
     memset(order, 0, sizeof order);
     stub_aton_latency = 2;
     uint64_t begin = ticks;
-    CHECK(run(0, slot, times) == 9); /* three blocks wait: at their start, and twice again */
+    CHECK(run(0, slot, times) == 9); /* three blocks wait: once at the start, and twice later */
     const float *out = npu.output(npu.context, 0);
     for (int i = 0; i < 32; i++) {
         CHECK(out[i] == (float)(uint8_t)(i * 3) * 0.5f);
     }
     CHECK(cleaned == 192 && forgotten == 2 * 128);
-    /* A host's addresses are usually where a board has external memory. The input's place is also
-       freed of what the last run left in the NPU's cache. */
+    /*
+     * On a host, addresses are usually in the range of a board's external memory. The cache lines
+     * of the input that the last run left in the NPU's cache are invalidated too.
+     */
     if ((uintptr_t)out >= 0x60000000u && (uintptr_t)slot >= 0x60000000u) {
         CHECK(past_npu == 2 * cleaned + forgotten);
         CHECK(strcmp(order, "ncnnfnf") == 0);
@@ -320,7 +322,7 @@ static void test_run(void)
         CHECK(i == 0 || times[i].start > times[i - 1].start);
     }
     CHECK(times[1].core == 10); /* ended in the call that started it */
-    CHECK(times[0].core == 40); /* three looks at the clock while it waited */
+    CHECK(times[0].core == 40); /* three readings of the clock while it waited */
     CHECK(run(0, slot, NULL) == 9);
 }
 
@@ -351,7 +353,7 @@ static void test_stop(void)
     CHECK(npu.step(npu.context) == N6_NPU_WAITING);
     npu.stop(npu.context);
     CHECK(!NN_Instance_tiny.exec_state.current_epoch_block_started);
-    npu.stop(npu.context); /* between blocks nothing is waited for */
+    npu.stop(npu.context); /* no wait between blocks */
     CHECK(run(0, slot, NULL) == 18);
 }
 
@@ -367,7 +369,7 @@ static void test_hang(void)
     aton.hung = 0;
 }
 
-/* In place of a CRC: enough to tell contents apart. */
+/* A replacement for a CRC: sufficient to distinguish contents. */
 static uint32_t sum(uint32_t crc, const void *data, size_t size)
 {
     for (const uint8_t *at = data; size > 0; size--) {
@@ -391,11 +393,11 @@ static void test_weights(void)
     CHECK(n6_aton_init(&aton, &npu, &failed) == 0 &&
           npu.network[1].state == N6_NETWORK_STATE_WEIGHTS_STALE);
     CHECK(npu.network[1].reason != NULL && npu.network[0].reason == NULL);
-    CHECK(run(0, slot, NULL) >= 0); /* the other network can */
+    CHECK(run(0, slot, NULL) >= 0); /* the other network can run */
     memset(flash, 0xFF, sizeof flash);
     CHECK(n6_aton_init(&aton, &npu, &failed) == 0 &&
           npu.network[1].state == N6_NETWORK_STATE_WEIGHTS_MISSING);
-    aton.crc32 = NULL; /* nothing is compared */
+    aton.crc32 = NULL; /* no comparison */
     CHECK(n6_aton_init(&aton, &npu, &failed) == 0 && npu.network[1].state == 0);
 }
 

@@ -1,4 +1,4 @@
-/* Stand-in for what a network is to the runtime: epoch blocks, buffers, an instance. */
+/* Replacement: a network for the runtime, with epoch blocks, buffers and an instance. */
 #ifndef STUB_LL_ATON_NN_INTERFACE_H
 #define STUB_LL_ATON_NN_INTERFACE_H
 
@@ -88,7 +88,7 @@ static inline bool EpochBlock_IsEpochInternal(const EpochBlock_ItemTypeDef *eb)
     return (eb->flags & EpochBlock_Flags_internal) != 0;
 }
 
-/* ---- buffers; the numbers of the element types moved between the two runtimes */
+/* ---- buffers; the numbers of the element types differ between the two runtimes */
 
 #if N6_STUB_ATON >= 10101
 typedef enum {
@@ -159,7 +159,7 @@ typedef struct {
     const int16_t *offset;
 } LL_Buffer_InfoTypeDef;
 
-/* A buffer that the user allocates has the address of a pointer to it as its base. */
+/* The base of a buffer that the user allocates is the address of a pointer to it. */
 static inline unsigned char *LL_Buffer_addr_start(const LL_Buffer_InfoTypeDef *buf)
 {
     unsigned char *base =
@@ -216,7 +216,7 @@ struct __nn_instance_struct {
         LL_ATON_Input_Buffers_Info_##name};                                                        \
     static NN_Instance_TypeDef NN_Instance_##name = {.network = &NN_Interface_##name};
 
-/* ---- the runtime, as far as both forms have it */
+/* ---- the part of the runtime that both versions have */
 
 void LL_ATON_RT_RuntimeInit(void);
 void LL_ATON_RT_Init_Network(NN_Instance_TypeDef *nn_instance);

@@ -1,4 +1,4 @@
-/* Stand-in for the cache maintenance that comes with the runtime. */
+/* Replacement for the runtime's cache maintenance. */
 #ifndef STUB_LL_ATON_CACHES_INTERFACE_H
 #define STUB_LL_ATON_CACHES_INTERFACE_H
 

@@ -1,4 +1,4 @@
-/* Stand-in for the runtime's header from ST Edge AI Core 2.2 on. */
+/* Replacement for the runtime's header from ST Edge AI Core 2.2 on. */
 #ifndef STUB_LL_ATON_RT_USER_API_H
 #define STUB_LL_ATON_RT_USER_API_H
 

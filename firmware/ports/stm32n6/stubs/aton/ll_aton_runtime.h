@@ -1,4 +1,4 @@
-/* Stand-in for the runtime's header up to ST Edge AI Core 2.1. */
+/* Replacement for the runtime's header up to ST Edge AI Core 2.1. */
 #ifndef STUB_LL_ATON_RUNTIME_H
 #define STUB_LL_ATON_RUNTIME_H
 

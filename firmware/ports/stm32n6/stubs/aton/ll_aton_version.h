@@ -1,5 +1,7 @@
-/* Stand-in. N6_STUB_ATON chooses which runtime it is: 10100 = up to ST Edge AI Core 2.1, 10103 = a
- * later one. */
+/*
+ * Replacement. N6_STUB_ATON selects the version of the runtime: 10100 = up to ST Edge AI Core 2.1,
+ * 10103 = a later one.
+ */
 #ifndef STUB_LL_ATON_VERSION_H
 #define STUB_LL_ATON_VERSION_H
 

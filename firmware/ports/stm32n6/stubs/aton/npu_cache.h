@@ -1,4 +1,4 @@
-/* Stand-in for the switch of the NPU's cache. */
+/* Replacement for the functions that enable and disable the NPU's cache. */
 #ifndef STUB_NPU_CACHE_H
 #define STUB_NPU_CACHE_H
 

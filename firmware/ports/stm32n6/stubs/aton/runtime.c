@@ -1,9 +1,9 @@
 /*
- * runtime.c - steps through the epoch blocks of a network as LL_ATON does, without an NPU.
+ * runtime.c - executes the epoch blocks of a network like LL_ATON, without an NPU.
  *
  * A block is started in one call. If it waits for hardware, a later call ends it, after
- * stub_aton_latency further ones, and does nothing else. A hybrid block may have blocks inserted
- * after it; they run before the network goes on.
+ * stub_aton_latency further calls, and does nothing else. A hybrid block may have inserted blocks;
+ * they run before the network continues.
  */
 #include "runtime.h"
 

@@ -1,14 +1,19 @@
-/* What the tests may do to the stand-in of the runtime. */
+/* Functions of the replacement runtime for tests. */
 #ifndef STUB_ATON_RUNTIME_H
 #define STUB_ATON_RUNTIME_H
 
 #include "ll_aton_NN_interface.h"
 
-/* Calls of LL_ATON_RT_RunEpochBlock() for which a block on the NPU is not ready; UINT32_MAX = it
- * never is. */
+/*
+ * Calls of LL_ATON_RT_RunEpochBlock() during which a block on the NPU is not ready; UINT32_MAX = it
+ * is never ready.
+ */
 extern uint32_t stub_aton_latency;
 
-/* From the end function of a hybrid block: blocks that run before the network goes on. */
+/*
+ * Called by the end function of a hybrid block: inserts blocks that run before the network
+ * continues.
+ */
 void stub_aton_insert(const EpochBlock_ItemTypeDef *blocks);
 
 #endif
