@@ -318,7 +318,7 @@ def test_errors() -> None:
     assert isinstance(event, Failed)
     assert isinstance(event.error, DeviceError)
     assert (event.id, event.error.status, event.error.value) == (number, Status.UNKNOWN_NETWORK, 9)
-    assert str(event.error) == "the device answers UNKNOWN_NETWORK: no such network (value 9)"
+    assert str(event.error) == "the device answers UNKNOWN_NETWORK: no such network (network = 9)"
 
 
 def test_an_error_of_a_later_version() -> None:

@@ -1,11 +1,11 @@
-"""HELLO and its answer: opens or resumes a session, with the error messages for a refusal."""
+"""HELLO and its answer: opens or resumes a session; and why it may not be possible."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Final
 
-from n6link.errors import DeviceError, RemoteProtocolError, VersionMismatch, WrongDevice
+from n6link.errors import RemoteProtocolError, VersionMismatch, WrongDevice
 from n6link.link.events import Opened
 from n6link.protocol import (
     SCHEMA_ID,
@@ -102,21 +102,6 @@ class Greeting:
             if not getattr(reply, name):
                 return f"{name} = 0"
         return ""
-
-
-def refusal(payload: memoryview) -> DeviceError:
-    """The error that an ERROR frame reports.
-
-    Raises:
-        ValueError: the payload is too short.
-    """
-    error = records.ErrorReply.unpack(payload)
-    status, said = error.status, printable(payload[error.SIZE :])
-    if isinstance(status, Status):
-        name, why = status.name, said or status.doc
-    else:
-        name, why = f"status {status}", said or "which this version does not know"
-    return DeviceError(f"the device answers {name}: {why} (value {error.value})", status, error.value)
 
 
 def wrong_device(before: records.HelloReply, now: records.HelloReply) -> WrongDevice:

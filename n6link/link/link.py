@@ -41,10 +41,11 @@ from n6link.link import frames
 from n6link.link.damage import Damage
 from n6link.link.events import Event, Failed, LogLine, Lost, Opened, Received, Refused, Reply, StatsPushed, Stray
 from n6link.link.exchange import Exchange, Inference, Phase
-from n6link.link.handshake import Greeting, refusal, wrong_device
+from n6link.link.handshake import Greeting, wrong_device
 from n6link.link.numbers import MASK
 from n6link.link.rate import Path
 from n6link.link.receiver import Receiver
+from n6link.link.refusal import refusal
 from n6link.link.sender import BATCH, Sender
 from n6link.link.transfer import Upload
 from n6link.protocol import Flag, InferState, Limit, MessageType, Status, records

@@ -451,6 +451,9 @@ class Connection:
             # A device that restarts cancels its work first; the cause for the caller is the restart.
             if error.status == Status.CANCELLED and self.state is State.RESTARTING:
                 raise self._restarted() from error
+            if error.status == Status.NOT_READY:
+                why = await describe.reason(channel.ask_all, job.network)
+                raise DeviceError(f"the network cannot run: {why}", error.status, error.value) from error
             raise
         moment = outcome.begun, outcome.header.t_end, outcome.received
         if not self.clock.agrees(*moment):

@@ -67,10 +67,10 @@ async def read(ask: Ask, count: int, device: DeviceInfo) -> tuple[list[NetworkIn
             continue
         try:
             if network.state is NetworkState.FAILED:
-                rejected[name] = await _reason(ask, network)
+                rejected[name] = await reason(ask, network.index)
                 continue
             _check(network, device)
-            networks.append(_info(network, await _sections(ask, network, _expected(network)), device))
+            networks.append(_info(network, await _sections(ask, network.index, _expected(network)), device))
         except (RemoteProtocolError, ValueError) as error:
             rejected[name] = str(error)
     return networks, rejected
@@ -133,20 +133,23 @@ class _Found:
         return len(self.records) or len(self.text)
 
 
-async def _reason(ask: Ask, network: records.NetworkRecord) -> str:
-    """Why a network cannot run."""
-    found = (await _sections(ask, network, {Section.REASON: None}))[Section.REASON]
+async def reason(ask: Ask, index: int) -> str:
+    """Why a network cannot run.
+
+    Args:
+        ask: sends several requests at the same time.
+        index: of the network.
+    """
+    found = (await _sections(ask, index, {Section.REASON: None}))[Section.REASON]
     return printable(bytes(found.text)) or "the device did not send the reason"
 
 
-async def _sections(
-    ask: Ask, network: records.NetworkRecord, wanted: Mapping[Section, int | None]
-) -> dict[Section, _Found]:
+async def _sections(ask: Ask, index: int, wanted: Mapping[Section, int | None]) -> dict[Section, _Found]:
     """The records of sections of a network.
 
     Args:
         ask: sends several requests at the same time.
-        network: the network.
+        index: of the network.
         wanted: see :func:`_expected`.
 
     Raises:
@@ -154,7 +157,7 @@ async def _sections(
         ValueError: a reply is malformed.
     """
     sections = {section: _Found(0, [], bytearray()) for section in wanted}
-    await _pages(ask, network, sections, [(section, 0) for section in sections])
+    await _pages(ask, index, sections, [(section, 0) for section in sections])
     rest: list[tuple[Section, int]] = []
     for (section, expected), found in zip(wanted.items(), sections.values(), strict=True):
         if found.total != expected if expected is not None else found.total > MAX_SCALES:
@@ -163,7 +166,7 @@ async def _sections(
         step = found.count
         rest += [(section, first) for first in range(step, found.total, step)] if step else []
     for at in range(0, len(rest), BATCH):
-        await _pages(ask, network, sections, rest[at : at + BATCH])
+        await _pages(ask, index, sections, rest[at : at + BATCH])
     for section, found in sections.items():
         if found.count != found.total:
             raise RemoteProtocolError(
@@ -172,11 +175,8 @@ async def _sections(
     return sections
 
 
-async def _pages(
-    ask: Ask, network: records.NetworkRecord, sections: dict[Section, _Found], wanted: Sequence[tuple[Section, int]]
-) -> None:
+async def _pages(ask: Ask, index: int, sections: dict[Section, _Found], wanted: Sequence[tuple[Section, int]]) -> None:
     """Adds pages to their sections, in order."""
-    index = network.index
     questions = [
         (MessageType.DESCRIBE, records.Describe(index, section, first=first).pack()) for section, first in wanted
     ]
