@@ -18,10 +18,8 @@ from n6link.protocol import (
     HelloReplyFlag,
     Limit,
     Role,
-    Status,
     records,
 )
-from n6link.protocol.codec import printable
 from n6link.protocol.fields import pack_fields, unpack_fields
 
 FEATURES: Final = Feature.TIMERS | Feature.REDUCE | Feature.CANCEL | Feature.EVENTS

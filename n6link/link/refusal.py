@@ -21,7 +21,7 @@ def refusal(payload: memoryview) -> DeviceError:
         name, why = status.name, said or status.doc
     else:
         name, why = f"status {status}", said or "which this version does not know"
-    what = "" if error.field == Limit.NO_FIELD else _field(error.type, error.field, error.value)
+    what = "" if error.field == int(Limit.NO_FIELD) else _field(error.type, error.field, error.value)
     return DeviceError(f"the device answers {name}: {why} ({what or f'value {error.value}'})", status, error.value)
 
 

@@ -29,6 +29,8 @@ BOOT: Final = 0.3
 """seconds that a board needs to start"""
 PIECES: Final = 0.2
 """share of what arrives that is seen in two pieces"""
+INSTANT: Final = 1e-8
+"""seconds between two arrivals: timers of the same time ring in any order"""
 LEAST_WAIT: Final = 50e-6
 """seconds between two turns of a board that asks for one at once"""
 
@@ -93,6 +95,7 @@ class Bench:
         self._draw = random.Random(f"pieces {seed}")
         self._silent: dict[Way, float] = dict.fromkeys(WAYS, -1.0)
         self._free: dict[Way, float] = dict.fromkeys(WAYS, 0.0)
+        self._landed: dict[Way, float] = dict.fromkeys(WAYS, 0.0)
         self._frames = {way: Frames() for way in WAYS}
         self._inbox = b""
         self._flying = 0
@@ -185,7 +188,12 @@ class Bench:
         for at in range(0, len(data), step):
             piece = data[at : at + step]
             start, end = begin + at / self.port.rate, begin + (at + len(piece)) / self.port.rate
-            self._loop.call_at(end + self.port.latency, self._arrive, piece, start, self._started)
+            self._loop.call_at(self._lands("up", end), self._arrive, piece, start, self._started)
+
+    def _lands(self, way: Way, left: float) -> float:
+        """When bytes arrive that have left: never before, or together with, earlier ones, also if faults have added bytes to these."""
+        self._landed[way] = max(left + self.port.latency, self._landed[way] + INSTANT)
+        return self._landed[way]
 
     def _arrive(self, data: bytes, begin: float, started: int) -> None:
         now = self._loop.time()
@@ -243,7 +251,7 @@ class Bench:
         line = self.lines["down"]
         self._free["down"] = max(now, self._free["down"]) + len(data) / self.port.rate
         if data := line.carry(line.lose(frames, now), now):
-            self._loop.call_at(self._free["down"] + self.port.latency, self._deliver, data)
+            self._loop.call_at(self._lands("down", self._free["down"]), self._deliver, data)
 
     def _deliver(self, data: bytes) -> None:
         if self._client and self._loop.time() >= self._silent["down"]:
@@ -313,7 +321,7 @@ class Bench:
         self.rules.board_starts()
         self._inbox = b""
         if data := self.lines["down"].carry(self._frames["down"].cut(), now):
-            self._loop.call_at(max(now, self._free["down"]), self._deliver, data)
+            self._loop.call_at(self._lands("down", max(now, self._free["down"])), self._deliver, data)
         self._room.set()
         self._wait_until = self._boots_until = now + fault.size
         self.outages.append((now, now + fault.size))
