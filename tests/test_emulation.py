@@ -290,6 +290,37 @@ def blob() -> bytes:
     return struct.pack(f"<{2 + len(words)}I", npu.MAGIC, len(words), *words)
 
 
+def test_frames_are_the_bytes_that_they_cover() -> None:
+    planes = {  # 64 frames of 4 planes x 32 lines x 4 bytes, which follow each other
+        npu.CONTROL: 0x0008_0008,
+        npu.ADDRESS: 0x3430_0000,
+        npu.SIZE: 32 << 16 | 4,
+        npu.DEPTH: 0x2000 << 16 | 4,
+        npu.STRIDE: 4,
+        npu.FRAME_OFFSET: 128,
+        npu.FRAME_REPEAT: 64,
+        npu.REPEAT_OFFSET: 0x8000,
+        npu.FRAMES: 64,
+    }
+    assert list(npu.moved(9, planes)) == [npu.Range(9, 0x3430_0000, 0x8000, True)]
+    lines = planes | {
+        npu.CONTROL: 0x0018_8000,
+        npu.SIZE: 2 << 16 | 1,
+        npu.FRAMES: 1,
+        npu.STRIDE: 100,
+    }  # 9 bits: 2 bytes
+    assert list(npu.moved(1, lines)) == [npu.Range(1, 0x3430_0000 + at, 8, False) for at in (0, 100)]
+    raw = {
+        npu.CONTROL: 0x0008_0100,
+        npu.ADDRESS: 16,
+        npu.SIZE: 8,
+        npu.FRAME_REPEAT: 1,
+        npu.REPEAT_OFFSET: 64,
+        npu.FRAMES: 2,
+    }
+    assert list(npu.moved(0, raw)) == [npu.Range(0, 16, 8, False), npu.Range(0, 80, 8, False)]
+
+
 def run_epoch(source: bytes, *, allowed: bool = True) -> list[tuple[int, bytes]]:
     memory = Recorder({0x3400_8000: blob(), 0x3410_0000: source})
     model = npu.Npu(clocks.Clocks(), memory, lambda: allowed)
@@ -337,10 +368,10 @@ def test_rules_of_coherence() -> None:
     assert not checker.possible
     checker.master("NPU", 0x3410_0000, 32, writes=True, place="")
     checker.cpu_read(chip, 0x3410_0000, 4, "here")  # it held the line
-    assert checker.broken == {("CPU reads a stale line", "chip"): 1}
-    checker.master("DMA", 0x3410_0040, 32, writes=True, place="")
+    assert checker.broken == {("CPU reads stale bytes", "chip"): 1}
+    checker.master("DMA", 0x3410_0040, 32, writes=True, place="")  # next to what it has read
     checker.cpu_read(chip, 0x3410_0040, 4, "there")  # it may have held it
-    assert checker.possible == {("CPU reads a stale line", "chip"): 1}
+    assert checker.possible == {("CPU reads stale bytes", "chip"): 1}
     checker.master("NPU", 0x9000_0000, 64, writes=True, place="")
     checker.cpu_read(outer, 0x9000_0000, 4, "")
     assert checker.broken["CPU reads what is in the NPU's cache", "PSRAM"] == 1
@@ -348,6 +379,48 @@ def test_rules_of_coherence() -> None:
     checker.maintain("invalidate", 0x9000_0000, "")
     checker.cpu_read(outer, 0x9000_0000, 4, "")
     assert checker.broken["CPU reads what is in the NPU's cache", "PSRAM"] == 1
+
+
+def test_the_cpu_reads_ahead_near_what_it_accesses() -> None:
+    checker = Coherence(cached=True)
+    checker.watch("chip", 0x3410_0000, 0x3410_4000)
+    (chip,) = checker.areas
+    for near, operations, expected in ((0x3410_0100, (), 1), (0x3410_1000, (), 0), (0x3410_0100, ("invalidate",), 0)):
+        checker.forget()
+        checker.possible.clear()
+        checker.cached = True
+        checker.cpu_read(chip, near, 4, "")
+        for operation in operations:
+            checker.maintain(operation, 0x3410_0000, "")
+        checker.master("NPU", 0x3410_0000, 32, writes=True, place="")
+        checker.cpu_read(chip, 0x3410_0000, 4, "")
+        assert checker.possible.total() == expected
+        assert not checker.broken
+
+
+def test_memory_of_the_npu_that_a_kernel_of_the_cpu_uses_again() -> None:
+    """What the CPU has written itself is not stale; the rest of its lines is lost, and an error only for who reads it."""
+    checker = Coherence(cached=True)
+    checker.watch("chip", 0x3410_0000, 0x3410_1000)
+    (chip,) = checker.areas
+    checker.cpu_read(chip, 0x3410_0000, 64, "")
+    checker.master("NPU", 0x3410_0000, 64, writes=True, place="")
+    checker.cpu_write(chip, 0x3410_001C, 8)  # of two lines
+    checker.cpu_read(chip, 0x3410_001C, 8, "")
+    checker.maintain("clean", 0x3410_0000, "")
+    checker.maintain("clean", 0x3410_0020, "")
+    checker.master("NPU", 0x3410_001C, 8, writes=False, place="")
+    checker.master("NPU", 0x3410_0000, 16, writes=True, place="")
+    checker.master("NPU", 0x3410_0000, 16, writes=False, place="")
+    assert not checker.broken
+    assert not checker.possible
+    assert checker.checked["lines cleaned with stale bytes in them"] == 2
+    checker.master("NPU", 0x3410_0010, 4, writes=False, place="")
+    checker.cpu_read(chip, 0x3410_0038, 4, "")
+    assert checker.broken == {
+        ("NPU reads what a clean has overwritten", "chip"): 1,
+        ("CPU reads what a clean has overwritten", "chip"): 1,
+    }
 
 
 def test_fuses_are_read_and_a_write_is_noted() -> None:

@@ -2,9 +2,9 @@
 
 Source: the register names and offsets of ST's ATON.h, the version of each unit as LL_ATON's own assertions expect them, and LL_ATON's
 sources for what starts and ends an epoch (header). What an epoch reads and writes is taken from the epoch's blob: its words set up stream
-engines (control, address, bytes), and that reading of the blob is ours alone, without a document. An engine that reads is a
-range that is read, one that writes is a range that is written with a pattern that follows from all that was read in this blob. A set-up in
-another form is missed, so a result does not always follow from the input. Numbers mean nothing.
+engines, whose registers ATON.h names; LL_Streng_TensorInit() in ll_aton.c shows what they mean. How a word of the blob selects registers is
+our reading alone, without a document. What an engine reads is read, what one writes is written with a pattern that follows from all that
+was read in this blob before. Numbers mean nothing. Engines of one epoch run at the same time; here they run in the order of the blob.
 
 Without its entry in RIFSC (compartment 1, secure, privileged) the NPU reads zero, and what it writes vanishes.
 """
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -52,7 +52,7 @@ VERSIONS: Final[dict[int, int]] = {
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """What a stream engine is set up for."""
+    """Bytes that a stream engine reads or writes."""
 
     engine: int
     address: int
@@ -60,21 +60,71 @@ class Range:
     writes: bool
 
 
+# Registers of a stream engine, in words.
+CONTROL, ADDRESS, SIZE, DEPTH, STRIDE, FRAME_OFFSET, FRAME_REPEAT, REPEAT_OFFSET = 0, 2, 3, 4, 5, 6, 7, 8
+LIMIT_ENABLE, FRAMES, CID = 0xC, 0xD, 0x12
+SET_ONE, SET_SEVERAL = 0x7C00, 3
+"""forms of a blob's word that sets registers: the control register, or so many as its upper bits say"""
+MOST_RUNS: Final = 1 << 16
+LARGEST: Final = 1 << 24
+
+
+def moved(engine: int, registers: Mapping[int, int]) -> Iterator[Range]:
+    """What an engine with these registers moves.
+
+    Raw engines move elements in one piece. Others move frames: at each of width times height places, as many elements as the depth says.
+    Frames are repeated at an offset, and so are groups of them.
+    """
+    control, size = registers.get(CONTROL, 0), registers.get(SIZE, 0)
+    element = max(1, ((control >> 16 & 15) + (control >> 20 & 15) + (control >> 24 & 15) + 7) // 8)
+    frames, group = max(1, registers.get(FRAMES, 1)), registers.get(FRAME_REPEAT, 0)
+    loops = [(min(group, frames) or frames, registers.get(FRAME_OFFSET, 0))]
+    if group:
+        loops.append((-(-frames // group), registers.get(REPEAT_OFFSET, 0)))
+    if control >> 8 & 1:
+        run = size * element
+    else:
+        depth, stride = registers.get(DEPTH, 0), registers.get(STRIDE, 0)
+        run = max(1, depth & 0xFFFF) * element
+        loops.append((size & 0xFFFF, depth >> 16 | registers.get(LIMIT_ENABLE, 0) >> 16 << 16))
+        loops.append((size >> 16, stride & 0xFFFF | registers.get(CID, 0) >> 16 << 16))
+    outer: list[tuple[int, int]] = []
+    for count, step in sorted(loops, key=lambda loop: loop[1]):
+        if step == run:
+            run *= count
+        elif step and count > 1:
+            outer.append((count, step))
+    places = [registers.get(ADDRESS, 0)]
+    for count, step in outer:
+        if len(places) * count > MOST_RUNS:
+            return
+        places = [place + i * step for i in range(count) for place in places]
+    if 0 < run < LARGEST:
+        for place in sorted(set(places)):
+            yield Range(engine, place, run, bool(control >> 3 & 1))
+
+
 def ranges(blob: bytes) -> Iterator[Range]:
-    """The stream engines' ranges in a blob, in its order."""
+    """What the stream engines move that a blob sets up, in its order."""
     words = struct.unpack(f"<{len(blob) // 4}I", blob)
-    control: dict[int, int] = {}
-    for i in range(len(words) - 2):
-        engine, register = divmod((words[i] >> 16) - FIRST_ENGINE // 4, 0x400)
+    current, registers = 0, dict[int, int]()
+    at = 0
+    while at < len(words) - 1:
+        engine, register = divmod((words[at] >> 16) - FIRST_ENGINE // 4, 0x400)
+        form, count = words[at] & 0xFFFF, (words[at] & 0xFFFF) >> 5
+        at += 1
         if not 0 <= engine < ENGINES:
             continue
-        form = words[i] & 0xFFFF
-        if register == 0 and form == 0x7C00:
-            control[engine] = words[i + 1]
-        elif register == 2 and form == 0x0043 and control.get(engine, 0) >> 8 & 1:  # raw: bytes in one piece
-            size = words[i + 2]
-            if 0 < size < 1 << 24:
-                yield Range(engine, words[i + 1], size, bool(control[engine] >> 3 & 1))
+        if register == CONTROL and form == SET_ONE:
+            if ADDRESS in registers:
+                yield from moved(current, registers)
+            current, registers = engine, {CONTROL: words[at]}
+            at += 1
+        elif engine == current and form & 0x1F == SET_SEVERAL and 0 < count <= 0x20 - register:
+            registers.update(enumerate(words[at : at + count], register))
+            at += count
+    if ADDRESS in registers:
+        yield from moved(current, registers)
 
 
 class NpuMemory(Protocol):
@@ -182,11 +232,10 @@ class Npu(Peripheral):
         found = []
         for engine in range(ENGINES):
             at = FIRST_ENGINE + 0x1000 * engine
-            control, size = self.registers.get(at, 0), self.registers.get(at + 0xC, 0)
             if self._engines >> engine & 1:
-                self.registers[at] = control & ~1
-                if control >> 8 & 1 and 0 < size < 1 << 24:
-                    found.append(Range(engine, self.registers.get(at + 8, 0), size, bool(control >> 3 & 1)))
+                registers = {i: self.registers.get(at + 4 * i, 0) for i in range(0x20)}
+                self.registers[at] = registers[CONTROL] & ~1
+                found += moved(engine, registers)
         self._move(sorted(found, key=lambda part: part.writes))
         self._pending |= self._engines
         self._engines = 0
@@ -197,7 +246,8 @@ class Npu(Peripheral):
             if not self.allowed():
                 continue
             if part.writes:
-                pattern = struct.pack("<I", digest) + struct.pack("<I", zlib.crc32(struct.pack("<I", digest)))
+                # Not a number and its CRC: the CRC of any such pair is the same.
+                pattern = struct.pack("<II", digest, digest * 0x9E37_79B1 & WORD)
                 data = (pattern * (part.size // len(pattern) + 1))[: part.size]
                 self.memory.master_write("NPU", part.address, data)
                 self.written_bytes += part.size
