@@ -229,7 +229,7 @@ class Npu(Peripheral):
 
     def _plain_epoch(self) -> None:
         """Engines that the CPU has set up itself."""
-        found = []
+        found: list[Range] = []
         for engine in range(ENGINES):
             at = FIRST_ENGINE + 0x1000 * engine
             if self._engines >> engine & 1:
