@@ -25,6 +25,7 @@ from n6link.session.connection import Connection
 from n6link.session.health import Health
 from n6link.session.info import DeviceInfo, NetworkInfo, Ping
 from n6link.session.lifecycle import Lifecycle
+from n6link.session.replies import decoding
 from n6link.session.state import State, StateChange
 from n6link.session.stats import Stats, StatsPages
 from n6link.session.subscription import LogRecord, Subscription
@@ -220,7 +221,10 @@ class N6Device(Lifecycle):
         pages = StatsPages(self.info.tick_hz)
         for _ in range(MAX_PAGES):
             request = records.StatsRequest(first=pages.known).pack()
-            if reading := pages.add(await self.connection.ask(MessageType.STATS, request)):
+            payload = await self.connection.ask(MessageType.STATS, request)
+            with decoding("STATS"):
+                reading = pages.add(payload)
+            if reading:
                 return reading
         raise RemoteProtocolError(f"the device sends statistics of {pages.known} networks without a last page")
 
@@ -240,7 +244,9 @@ class N6Device(Lifecycle):
         while first < total:
             body = records.EpochStats(network=network.index, first=first).pack()
             payload = await self.connection.ask(MessageType.EPOCH_STATS, body)
-            page = records.EpochStatsReply.unpack(payload)
+            with decoding("EPOCH_STATS"):
+                page = records.EpochStatsReply.unpack(payload)
+                found = records.BlockStats.array(payload, page.count, page.head, page.record)
             if page.total != total or page.first != first or not (page.count or not page.runs):
                 raise RemoteProtocolError(
                     f"the device reports {page.count} of {page.total} epoch blocks of {name!r} from {first}"
@@ -248,7 +254,7 @@ class N6Device(Lifecycle):
             runs, count = page.runs, min(page.count, total - first)
             if not runs:
                 break
-            sums[first : first + count] = records.BlockStats.array(payload, count, page.head, page.record)
+            sums[first : first + count] = found[:count]
             first += count
         return EpochStats.from_records(
             network.epochs,

@@ -88,7 +88,9 @@ class Board:
         return networks
 
     async def read_all(self) -> tuple[list[NetworkInfo], dict[str, str]]:
-        return await describe.read(self.ask, self.networks, cast(DeviceInfo, SimpleNamespace(slot_size=64)))
+        return await describe.read(
+            self.ask, self.networks, cast(DeviceInfo, SimpleNamespace(slot_size=64, result_size=64))
+        )
 
 
 async def test_every_page_of_every_section() -> None:
@@ -151,7 +153,8 @@ async def test_a_list_that_contradicts_itself(values: dict[str, Any], says: str)
         ("INPUT_SCALES", {"total": 2**32 - 1, "count": 0}, "does not fit DESCRIBE of section"),
         ("POOLS", {"count": 0}, "does not fit DESCRIBE of section"),
         ("POOLS", {"record": 4}, "or more, not 4"),
-        ("network", {"input_bytes": 7}, "an input ends after the 7 bytes of all inputs"),
+        ("network", {"input_bytes": 7}, "its inputs end after 8 bytes, but an upload has 7"),
+        ("network", {"input_bytes": 64}, "its inputs end after 8 bytes, but an upload has 64"),
         ("network", {"input_bytes": 2**32 - 1}, "its inputs have 4294967295 bytes, but a slot of the device has 64"),
         ("network", {"blocks": 65535}, "65535 epoch blocks; at most 4096 are possible"),
         ("network", {"inputs": 2}, "INPUTS has 1 records, but 2 were announced"),
@@ -198,6 +201,22 @@ async def test_two_tensors_of_one_name_are_told_apart() -> None:
     (network,) = await board.read()
     assert list(network.outputs) == ["y", "y_1"]
     assert [spec.name for spec in network.outputs.values()] == ["y", "y_1"]
+
+
+async def test_outputs_that_no_result_buffer_holds() -> None:
+    board = Board(networks=1, change=one("network", {"outputs": 9}))
+    board.sections[Section.OUTPUTS] *= 9
+    assert await board.read_all() == ([], {"net0": "its outputs have 72 bytes, but a result buffer has 64"})
+
+
+async def test_tensor_names_that_look_like_numbered_ones() -> None:
+    board = Board(networks=1, change=one("network", {"outputs": 5}))
+    x, x2, x_1 = (
+        board.sections[Section.INPUTS][0].replace(b"x\0\0\0", name) for name in (b"x\0\0\0", b"x_2\0", b"x_1\0")
+    )
+    board.sections[Section.OUTPUTS] = [x, x2, x, x, x_1]
+    (network,) = await board.read()
+    assert list(network.outputs) == ["x", "x_2", "x_1", "x_3", "x_1_1"]
 
 
 async def test_more_networks_than_a_device_can_have_are_not_asked_for() -> None:

@@ -5,14 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from fuzzing import host, reader
+from fuzzing import device, host, reader
 from fuzzing.__main__ import CORPUS, ROOT, TARGETS
 
 MOST = 200_000
 """bytes of all corpora"""
 
 
-@pytest.mark.parametrize(("name", "one_input"), [("host", host.one_input), ("reader", reader.one_input)])
+@pytest.mark.parametrize(
+    ("name", "one_input"),
+    [
+        ("host", host.one_input),
+        ("reader", reader.one_input),
+        pytest.param("device", device.one_input, marks=pytest.mark.gcc),
+    ],
+)
 def test_no_kept_input_finds_a_fault(name: str, one_input: Callable[[bytes], None]) -> None:
     inputs = sorted((CORPUS / name).iterdir())
     assert inputs

@@ -118,7 +118,7 @@ def test_one_inference_as_the_golden_frames_have_it(pieces: str) -> None:
                 link.infer(memoryview(b"\x01\x02\xfd\x7f"), inference(key=0xA1), patience=PATIENCE)
             case [Received(id=number, data=output)]:
                 assert number == first + 3
-                assert output == b"\x02\x03\xfe\x80"
+                assert bytes(output) == b"\x02\x03\xfe\x80"
                 link.request(MessageType.RELEASE, records.Release(target=number).pack(), patience=PATIENCE)
     assert ours == b""
     assert [type(event) for event in got] == [Opened, Reply, Begun, Received, Reply]
@@ -970,11 +970,12 @@ def test_another_host_holds_the_device() -> None:
 def test_log_lines_statistics_and_stray_text() -> None:
     link = opened()
     golden = next(frame for frame in wire.GOLDEN if frame["name"] == "a log line")
-    feed(link, golden["bytes"], b"Guru Meditation\r\n", wire.event(MessageType.STATS, b"payload"))
+    reading = records.StatsReply(record=records.NetworkStats.SIZE).pack()
+    feed(link, golden["bytes"], b"Guru Meditation\r\n", wire.event(MessageType.STATS, reading))
     assert events(link) == [
         LogLine(1000, 30, "chip at 85 \N{DEGREE SIGN}C", 2),
         Stray("Guru Meditation"),
-        StatsPushed(b"payload"),
+        StatsPushed(reading),
     ]
 
 

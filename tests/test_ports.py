@@ -82,6 +82,13 @@ def test_a_port_that_goes_while_it_is_listed(usb: Usb) -> None:
     assert ports.devices() == []
 
 
+def test_text_of_a_usb_device_is_made_printable(usb: Usb) -> None:
+    evil = "\x1b[2J\nttyACM9"
+    usb.plug("ttyUSB0", "0403:6001", evil, product=evil, manufacturer=evil)
+    (port,) = ports.devices()
+    assert {port.description, port.serial_number, port.manufacturer} == {r"\x1b[2J\nttyACM9"}
+
+
 def test_a_system_without_ports(usb: Usb) -> None:
     (usb.root / "sys/class/tty/tty0").rmdir()
     (usb.root / "sys/class/tty").rmdir()

@@ -208,6 +208,7 @@ def test_text_of_a_peer_is_made_printable() -> None:
     raw = "caf\u00e9 \x1b[2J\x07\u202e\nnext".encode() + b"\xff"
     assert printable(raw) == "caf\u00e9 \\x1b[2J\\x07\\u202e\nnext\ufffd"
     assert text(b"\x1b]0;owned\x07\0rest") == "\\x1b]0;owned\\x07"
+    assert text(b"name\nERROR: forged\0") == "name\\nERROR: forged"
 
 
 @given(

@@ -72,7 +72,7 @@ class Received:
     id: int
     header: Result
     records: tuple[ResultRecord, ...]
-    data: bytearray
+    data: memoryview
     received: float
     """time of the arrival of the last chunk"""
 

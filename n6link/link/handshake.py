@@ -24,6 +24,8 @@ from n6link.protocol.fields import pack_fields, unpack_fields
 
 FEATURES: Final = Feature.TIMERS | Feature.REDUCE | Feature.CANCEL | Feature.EVENTS
 """features that the host supports"""
+MAX_BUFFER: Final = 1 << 31
+"""maximum bytes of an input slot or a result buffer: twice the largest of the virtual board"""
 FROZEN: Final = 16
 """number of bytes of Hello and HelloReply that are equal in all versions"""
 
@@ -99,6 +101,9 @@ class Greeting:
         for name in ("requests", "tick_hz", "slots", "results", "queue", "slot_size"):
             if not getattr(reply, name):
                 return f"{name} = 0"
+        for name in ("slot_size", "result_size"):
+            if getattr(reply, name) > MAX_BUFFER:
+                return f"{name} = {getattr(reply, name)}; at most {MAX_BUFFER} is possible"
         return ""
 
 

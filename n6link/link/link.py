@@ -418,11 +418,11 @@ class Link:
         if exchange.type is MessageType.INFER:
             self._on_state(exchange, records.InferReply.unpack(payload))
             return
-        exchange.progress += 1
         if exchange.type is MessageType.PING:
             self._on_pong(exchange, payload, now)
         elif exchange.type is MessageType.RESET:
             self._on_reset()
+        exchange.progress += 1
         self._end(exchange)
         if exchange.upload:
             self.counters.uploaded += len(exchange.upload.data)
@@ -524,6 +524,8 @@ class Link:
             line = records.Log.unpack(payload)
             self._events.append(LogLine(line.time, int(line.level), printable(payload[line.head :]), line.dropped))
         elif kind == MessageType.STATS:
+            page = records.StatsReply.unpack(payload)
+            records.NetworkStats.unpack_all(payload, page.count, page.head, page.record)  # a malformed one ends here
             self._events.append(StatsPushed(bytes(payload)))
 
     def _sample(self, exchange: Exchange, now: float) -> None:

@@ -64,11 +64,7 @@ class Receiver:
     # ---- results
 
     def announced(self, exchange: Exchange, payload: memoryview, now: float) -> list[Begun | Received | Failed]:
-        """A RESULT has arrived: its bytes follow.
-
-        Raises:
-            ValueError: the payload is too short.
-        """
+        """A RESULT has arrived: its bytes follow."""
         try:
             result = announcement(payload, self._most)
         except RemoteProtocolError as error:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import Final
 from zlib import crc32
 
+import numpy as np
+
 from n6link.errors import RemoteProtocolError
 from n6link.protocol.records import EpochTime, Result, ResultRecord
 
@@ -137,15 +139,15 @@ class Download:
         failures: number of times that all chunks had arrived and the digest was wrong.
     """
 
-    __slots__ = ("_view", "chunks", "crc", "data", "failures", "next")
+    __slots__ = ("chunks", "crc", "data", "failures", "next")
 
     def __init__(self, length: int, crc: int, *, chunk: int) -> None:
-        self.data = bytearray(length)
+        # A device may announce more than it sends: memory is used only for what arrives.
+        self.data = np.empty(length, np.uint8).data
         self.crc = crc
         self.chunks = Chunks(length, chunk)
         self.next = 0
         self.failures = 0
-        self._view = memoryview(self.data)
 
     def place(self, offset: int, chunk: memoryview) -> tuple[bool, list[tuple[int, int]]]:
         """Stores a chunk.
@@ -159,7 +161,7 @@ class Download:
         index = self._index(offset, len(chunk))
         new = self.chunks.close(index)
         if new:
-            self._view[offset : offset + len(chunk)] = chunk
+            self.data[offset : offset + len(chunk)] = chunk
         return new, self._gaps(index, index)
 
     def damaged(self, offset: int, length: int) -> list[tuple[int, int]]:
@@ -209,11 +211,10 @@ def announcement(payload: memoryview, most: int) -> tuple[Result, tuple[ResultRe
         most: bytes of a result buffer.
 
     Raises:
-        RemoteProtocolError: parts of the result are outside of it, or it is larger than a result buffer.
-        ValueError: the payload is too short.
+        RemoteProtocolError: the payload is too short, parts of the result are outside of it, or it is larger than a result buffer.
     """
-    header = Result.unpack(payload)
     try:
+        header = Result.unpack(payload)
         records = ResultRecord.unpack_all(payload, header.outputs, header.head, header.record)
     except ValueError as error:
         raise RemoteProtocolError(f"the device announces a malformed result: {error}") from error

@@ -132,8 +132,8 @@ def printable(raw: Buffer) -> str:
 
 
 def text(raw: bytes) -> str:
-    """The text of a zero-padded field, printable."""
-    return printable(raw.split(b"\0", 1)[0])
+    """The text of a zero-padded field, printable and of one line."""
+    return printable(raw.split(b"\0", 1)[0]).replace("\n", "\\n")
 
 
 def padded(value: str | bytes, size: int) -> bytes:

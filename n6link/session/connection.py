@@ -28,7 +28,6 @@ from n6link.errors import (
     LocalProtocolError,
     N6Error,
     N6Timeout,
-    RemoteProtocolError,
     TransportError,
 )
 from n6link.link.events import LogLine, Opened, Reply, StatsPushed, Stray, Unasked
@@ -43,6 +42,7 @@ from n6link.session.inference import Job, Outcome, Runner
 from n6link.session.info import DeviceInfo, NetworkInfo
 from n6link.session.journal import Journal
 from n6link.session.quiet import Repeats
+from n6link.session.replies import decoding
 from n6link.session.state import AWAY, State, StateChange
 from n6link.session.stats import Stats, StatsPages
 from n6link.session.subscription import Listeners, LogRecord, Subscription
@@ -215,10 +215,8 @@ class Connection:
         self.clock = ClockMap(opened.hello.tick_hz, floor=self.clock.newest)
         self._pages = StatsPages(opened.hello.tick_hz)
         (reply,) = await channel.ask_now([(MessageType.INFO, b"")])
-        try:
+        with decoding("INFO"):
             self._info = DeviceInfo.parse(opened, reply.payload)
-        except ValueError as error:
-            raise RemoteProtocolError(f"the device's reply to INFO cannot be used: {error}") from error
         channel.link.path.set_baud(self._info.baud)
         await self._compare_clocks(channel)
         described, self.rejected = await describe.read(channel.ask_now, opened.hello.networks, self._info)

@@ -18,15 +18,14 @@ from n6link.errors import RemoteProtocolError
 from n6link.link.events import Reply
 from n6link.protocol import MessageType, NetworkState, Section, TimerSource, records
 from n6link.protocol.codec import Record, printable
-from n6link.session.info import DeviceInfo, NetworkInfo
+from n6link.session.info import MAX_NETWORKS, DeviceInfo, NetworkInfo
+from n6link.session.replies import decoding
 from n6link.tensors import tensor
 from n6link.tensors.tensor import TensorSpec
 
 R = TypeVar("R", bound=Record)
 Ask: TypeAlias = Callable[[Sequence[tuple[MessageType, bytes]]], Awaitable[list[Reply]]]
 
-MAX_NETWORKS: Final = 256
-"""maximum number of networks per device"""
 MAX_BLOCKS: Final = 4096
 """maximum number of epoch blocks per network; the largest known network has 409"""
 MAX_SCALES: Final = 65536
@@ -82,11 +81,9 @@ async def _networks(ask: Ask, count: int) -> list[records.NetworkRecord]:
     networks: list[records.NetworkRecord] = []
     while len(networks) < count:
         payload = (await ask([(MessageType.LIST, records.List(first=len(networks)).pack())]))[0].payload
-        try:
+        with decoding("LIST"):
             page = records.ListReply.unpack(payload)
             found = records.NetworkRecord.unpack_all(payload, page.count, page.head, page.record)
-        except ValueError as error:
-            raise RemoteProtocolError(f"the device's list of networks is malformed: {error}") from error
         if page.first != len(networks) or not found:
             raise RemoteProtocolError(f"the device announces {count} networks, but lists {len(networks)}")
         networks += found
@@ -205,8 +202,13 @@ def _info(network: records.NetworkRecord, sections: dict[Section, _Found], devic
         return tensor.from_records(found(records.TensorRecord, section), found(records.ScaleRecord, scales))
 
     inputs = tensors(Section.INPUTS, Section.INPUT_SCALES)
-    if any(spec.offset + spec.size > network.input_bytes for spec in inputs):
-        raise RemoteProtocolError(f"an input ends after the {network.input_bytes} bytes of all inputs")
+    outputs = tensors(Section.OUTPUTS, Section.OUTPUT_SCALES)
+    end = max((spec.offset + spec.size for spec in inputs), default=0)
+    if end != network.input_bytes:
+        raise RemoteProtocolError(f"its inputs end after {end} bytes, but an upload has {network.input_bytes}")
+    size = sum(spec.size for spec in outputs)
+    if size > device.result_size:
+        raise RemoteProtocolError(f"its outputs have {size} bytes, but a result buffer has {device.result_size}")
     return NetworkInfo(
         index=network.index,
         name=network.name,
@@ -215,11 +217,11 @@ def _info(network: records.NetworkRecord, sections: dict[Section, _Found], devic
         output_bytes=network.output_bytes,
         timer_source=network.timer_source if isinstance(network.timer_source, TimerSource) else TimerSource.NONE,
         inputs=_by_name(inputs),
-        outputs=_by_name(tensors(Section.OUTPUTS, Section.OUTPUT_SCALES)),
+        outputs=_by_name(outputs),
         pools=tuple(map(Pool.from_record, found(records.PoolRecord, Section.POOLS))),
         epochs=EpochTable.from_records(found(records.BlockRecord, Section.BLOCKS), epochs=network.epochs),
         device=device,
-        card_text=sections[Section.CARD].text.decode("utf-8", "replace"),
+        card_text=printable(bytes(sections[Section.CARD].text).replace(b"\r\n", b"\n").replace(b"\t", b" ")),
     )
 
 
@@ -227,8 +229,9 @@ def _by_name(specs: Sequence[TensorSpec]) -> Mapping[str, TensorSpec]:
     """Tensors by name; if a name is used twice, the second gets a number."""
     named: dict[str, TensorSpec] = {}
     for spec in specs:
-        name = spec.name
+        name, number = spec.name, 0
         while name in named:
-            name = f"{spec.name}_{sum(other.startswith(spec.name) for other in named)}"
+            number += 1
+            name = f"{spec.name}_{number}"
         named[name] = spec if name == spec.name else replace(spec, name=name)
     return MappingProxyType(named)

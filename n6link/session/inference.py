@@ -61,7 +61,7 @@ class Outcome:
 
     header: Result
     records: tuple[ResultRecord, ...]
-    data: bytearray
+    data: memoryview
     begun: float
     """transmission of the first chunk"""
     received: float

@@ -27,6 +27,8 @@ from n6link.tensors.tensor import TensorSpec
 E = TypeVar("E", bound=Coded)
 
 _NO_TEMPERATURE: Final = int(Limit.NO_TEMPERATURE)
+MAX_NETWORKS: Final = 256
+"""maximum number of networks per device"""
 SLOW_BAUD: Final = 10_000_000
 """maximum bit rate of a slow UART: with 1 MB/s or less the transfer of a float heatmap takes longer than the network"""
 

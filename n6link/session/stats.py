@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from n6link.protocol import records
 from n6link.protocol.codec import Buffer
-from n6link.session.info import celsius
+from n6link.session.info import MAX_NETWORKS, celsius
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,13 +116,17 @@ class StatsPages:
         return len(self._reading.networks) if self._reading else 0
 
     def add(self, payload: Buffer) -> Stats | None:
-        """Adds a page; returns the reading if it is complete. A page that does not continue the last one is dropped.
+        """Adds a page; returns the reading if it is complete.
+
+        A page is dropped if it does not continue the last one, or if it announces more networks than a device can have.
 
         Raises:
             ValueError: the payload is too short.
         """
         raw, page = records.StatsReply.unpack(payload), Stats.parse(payload, self._tick_hz)
-        if not raw.first:
+        if raw.total > MAX_NETWORKS:
+            self._reading = None
+        elif not raw.first:
             self._reading = page
         elif self._reading is None or raw.first != self.known or not page.networks:
             self._reading = None

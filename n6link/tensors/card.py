@@ -44,11 +44,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 from n6link import networks
 from n6link.errors import CardError
 from n6link.json_types import Json, JsonObject
+from n6link.protocol.codec import printable
 from n6link.tensors.tensor import TensorSpec
 
 T = TypeVar("T", str, int)
@@ -150,13 +151,14 @@ class Card:
         return tensors[name]
 
 
-def load(text: str, *, base: Path | None, name: str = "card") -> Card:
+def load(text: str, *, base: Path | None, name: str = "card", foreign: bool = False) -> Card:
     """Reads a card.
 
     Args:
         text: TOML.
         base: folder of its files; None = no folder.
         name: the card's name if it does not contain one.
+        foreign: it comes from a device: its strings are made printable, as TOML can contain any character.
 
     Raises:
         CardError: not TOML, an unknown key, a value of the wrong type, or no task.
@@ -164,8 +166,11 @@ def load(text: str, *, base: Path | None, name: str = "card") -> Card:
     import tomllib
 
     try:
-        top = _Table(tomllib.loads(text), f"card {name!r}")
-    except tomllib.TOMLDecodeError as error:
+        values = tomllib.loads(text)
+        top = _Table(_printable(values) if foreign else values, f"card {name!r}")
+    except RecursionError:
+        raise CardError(f"card {name!r} cannot be read: its values are nested too deeply") from None
+    except ValueError as error:  # TOMLDecodeError, or a number of too many digits
         raise CardError(f"card {name!r} is not valid TOML: {error}") from None
     picture, output = top.table("input"), top.table("output")
     words, options = top.table("text"), top.mapping("decode")
@@ -269,12 +274,23 @@ def find(
     known = bundled(network)
     if not reported.strip():
         return known
-    card = load(reported, base=known.folder if known else None, name=network)
+    card = load(reported, base=known.folder if known else None, name=network, foreign=True)
     # A device must not be able to make the host read a file outside of the bundled folder.
     for name in (card.tokenizer, card.embedding, card.model):
         if name is not None and name != Path(name).name:
             raise CardError(f"the firmware's card for {network!r} contains the path {name!r}; use a plain file name")
     return card
+
+
+def _printable(values: Mapping[str, Any]) -> dict[str, Any]:
+    def clean(value: Any) -> Any:
+        if isinstance(value, str):
+            return printable(value.encode())
+        if isinstance(value, list):
+            return [clean(item) for item in value]
+        return _printable(cast("dict[str, Any]", value)) if isinstance(value, dict) else value
+
+    return {clean(key): clean(value) for key, value in values.items()}
 
 
 class _Table:

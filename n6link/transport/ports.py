@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from n6link.protocol.codec import text
+
 ST_VENDOR: Final = 0x0483
 ST_LINK: Final = "ST-Link V3"
 USB_CDC: Final = "USB CDC"
@@ -95,14 +97,14 @@ def from_pyserial() -> Iterator[Port]:
     from serial.tools import list_ports
 
     for info in list_ports.comports():
-        manufacturer = info.manufacturer or ""
+        manufacturer = _printable(info.manufacturer)
         yield Port(
             path=info.device,
             kind=_kind(info.vid, info.pid, manufacturer),
-            description=info.description if info.description not in (None, "n/a") else "serial port",
+            description=_printable(info.description) if info.description not in (None, "n/a") else "serial port",
             vid=info.vid,
             pid=info.pid,
-            serial_number=info.serial_number,
+            serial_number=_printable(info.serial_number) or None,
             location=(info.location or "").partition(":")[0],
             interface=_interface(info.location or ""),
             manufacturer=manufacturer,
@@ -159,9 +161,14 @@ def _natural(path: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", path)]
 
 
+def _printable(said: str | None) -> str:
+    """Text that a USB device has sent."""
+    return text((said or "").encode("utf-8", "replace"))
+
+
 def _read(path: Path) -> str:
-    """Content of a file in sysfs; empty if it does not exist (any more)."""
+    """Content of a file in sysfs, which a USB device may have sent; empty if it does not exist (any more)."""
     try:
-        return path.read_text(errors="replace").strip()
+        return text(path.read_bytes().strip())
     except OSError:
         return ""

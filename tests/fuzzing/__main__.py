@@ -69,6 +69,7 @@ TARGETS: Final = (
     Target("dialogue", "firmware/core/"),
     Target("reader", "n6link/link/frames.py"),
     Target("host", "n6link/link/*.py"),
+    Target("device", "n6link/session/*.py"),
 )
 
 

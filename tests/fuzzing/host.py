@@ -285,7 +285,7 @@ class _Play:
         if choice & 64:
             self.say(MessageType.LOG, 0, records.Log(level=choice >> 5 or LogLevel.INFO).pack() + text, 0)
         else:
-            self.say(MessageType.STATS, 0, records.StatsReply().pack() + text, 0)
+            self.say(MessageType.STATS, 0, records.StatsReply(record=records.NetworkStats.SIZE).pack() + text, 0)
 
     def say_anything(self) -> None:
         kind, flags = self.source.byte(), self.source.byte()

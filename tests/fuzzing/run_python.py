@@ -15,7 +15,7 @@ def main() -> None:
     # atheris instruments modules that the standard finder loads, but not those of an editable installation.
     sys.meta_path[:] = [finder for finder in sys.meta_path if "editable" not in type(finder).__module__]
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-    with atheris.instrument_imports(include=["n6link.link", "n6link.protocol"]):
+    with atheris.instrument_imports(include=["n6link"]):
         target = importlib.import_module(f"fuzzing.{name}")
     sys.argv[0] = (
         f"{sys.executable} -m fuzzing.run_python {name}"  # libFuzzer starts this command again to merge corpora

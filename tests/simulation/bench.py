@@ -69,6 +69,7 @@ class Bench:
 
     Attributes:
         faults: what goes wrong.
+        lie: changes a frame that the board sends, given its type; see :mod:`simulation.liar`.
         tags: how often an inference of each tag was started, for each start of the board.
         rules: what both ends must keep to.
         digest: of all that has happened on the line, with its times.
@@ -80,6 +81,7 @@ class Bench:
     def __init__(self, port: Port, faults: Faults, *, networks: int, features: int = 0, seed: int = 0) -> None:
         self.port = port
         self.faults = faults
+        self.lie: Callable[[int, bytes], bytes] = lambda kind, frame: frame
         self.tags: list[Counter[int]] = []
         self.rules = Rules()
         self.digest = hashlib.blake2b(digest_size=16)
@@ -248,6 +250,8 @@ class Bench:
         self._note("down", data)
         frames = self._frames["down"].take(data)
         self.rules.board_sends(frames)
+        frames = [(kind, self.lie(kind, frame)) for kind, frame in frames]
+        data = b"".join(frame for _, frame in frames)
         line = self.lines["down"]
         self._free["down"] = max(now, self._free["down"]) + len(data) / self.port.rate
         if data := line.carry(line.lose(frames, now), now):

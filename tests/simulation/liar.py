@@ -1,0 +1,79 @@
+"""A board that lies: the real core, whose frames are changed before they leave. Checksums are right, so that the host reads them."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from contextvars import copy_context
+from typing import Final
+
+from n6link import N6Device, ambient
+from n6link.link import frames
+from n6link.protocol import MessageType
+from simulation.bench import Bench, current
+from simulation.faults import Listed
+from simulation.plan import CONFIGS
+from simulation.virtual_time import VirtualLoop
+
+PATIENCE: Final = 2.0
+"""seconds that the device may be silent"""
+LONGEST: Final = 60.0
+"""seconds in which everything has ended"""
+Lie = Callable[[MessageType | int, int, bytes], bytes]
+"""from type, number among the frames of this type, and payload to another payload"""
+
+
+def run(lie: Lie, body: Callable[[N6Device], Awaitable[None]], *, opens: bool = True) -> None:
+    """Runs a program with a device that lies, in virtual time.
+
+    Args:
+        lie: what the board sends instead of a payload.
+        body: the program.
+        opens: whether the device is opened for the program.
+
+    Raises:
+        TimeoutError: the program has not ended after :data:`LONGEST` seconds.
+        Exception: what the program has raised.
+    """
+    copy_context().run(_run, lie, body, opens)
+
+
+def _run(lie: Lie, body: Callable[[N6Device], Awaitable[None]], opens: bool) -> None:
+    loop = VirtualLoop()
+    ambient.source.set(ambient.Source(loop.time, random.Random(1).getrandbits))
+    try:
+        asyncio.set_event_loop(loop)
+        loop.run_until_complete(asyncio.wait_for(_world(lie, body, opens), LONGEST))
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
+
+
+async def _world(lie: Lie, body: Callable[[N6Device], Awaitable[None]], opens: bool) -> None:
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+    loop.watch_threads()
+    bench = Bench(CONFIGS["usb"], Listed(()), networks=3)
+    counts: Counter[int] = Counter()
+
+    def change(kind: int, frame: bytes) -> bytes:
+        index = counts[kind]
+        counts[kind] += 1
+        number, length = int.from_bytes(frame[4:8], "little"), int.from_bytes(frame[8:10], "little")
+        payload = frame[frames.HEADER_SIZE : frames.HEADER_SIZE + length]
+        said = lie(MessageType(kind), index, payload)
+        return frame if said == payload else frames.pack(kind, number, said, frame[3])
+
+    bench.lie = change
+    current.set(bench)
+    device = N6Device("simulated:", timeout=PATIENCE)
+    try:
+        if opens:
+            async with device:
+                await body(device)
+        else:
+            await body(device)
+    finally:
+        bench.close()
