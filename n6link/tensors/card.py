@@ -44,7 +44,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Final, TypeVar, cast
+from typing import Final, TypeVar
 
 from n6link import networks
 from n6link.errors import CardError
@@ -158,7 +158,7 @@ def load(text: str, *, base: Path | None, name: str = "card", foreign: bool = Fa
         text: TOML.
         base: folder of its files; None = no folder.
         name: the card's name if it does not contain one.
-        foreign: it comes from a device: its strings are made printable, as TOML can contain any character.
+        foreign: it comes from a device: its strings are made printable.
 
     Raises:
         CardError: not TOML, an unknown key, a value of the wrong type, or no task.
@@ -167,7 +167,7 @@ def load(text: str, *, base: Path | None, name: str = "card", foreign: bool = Fa
 
     try:
         values = tomllib.loads(text)
-        top = _Table(_printable(values) if foreign else values, f"card {name!r}")
+        top = _Table(_printable_table(values) if foreign else values, f"card {name!r}")
     except RecursionError:
         raise CardError(f"card {name!r} cannot be read: its values are nested too deeply") from None
     except ValueError as error:  # TOMLDecodeError, or a number of too many digits
@@ -282,15 +282,17 @@ def find(
     return card
 
 
-def _printable(values: Mapping[str, Any]) -> dict[str, Any]:
-    def clean(value: Any) -> Any:
-        if isinstance(value, str):
-            return printable(value.encode())
-        if isinstance(value, list):
-            return [clean(item) for item in value]
-        return _printable(cast("dict[str, Any]", value)) if isinstance(value, dict) else value
+def _printable(value: Json) -> Json:
+    if isinstance(value, str):
+        return printable(value.encode())
+    if isinstance(value, list):
+        return list(map(_printable, value))
+    return _printable_table(value) if isinstance(value, dict) else value
 
-    return {clean(key): clean(value) for key, value in values.items()}
+
+def _printable_table(values: JsonObject) -> dict[str, Json]:
+    """The same table with printable strings; TOML can contain any character."""
+    return {printable(key.encode()): _printable(value) for key, value in values.items()}
 
 
 class _Table:
