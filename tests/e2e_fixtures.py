@@ -1,4 +1,4 @@
-"""Devices for tests: their URLs, virtual boards that stand alone, and bodies that run on both event loops."""
+"""Devices for tests: their URLs, virtual boards as programs, and bodies that run on both event loops."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def litert() -> str:
 
 @dataclass(frozen=True)
 class Board:
-    """A virtual board that stands alone."""
+    """A virtual board as a program."""
 
     url: str
     process: subprocess.Popen[bytes]

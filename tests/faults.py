@@ -1,6 +1,6 @@
-"""Breaks a byte stream reproducibly: every fault is drawn from a seed, which stands in the name of the test.
+"""Breaks a byte stream reproducibly: every fault is drawn from a seed, which is part of the name of the test.
 
-A :class:`FaultyStream` stands between the host and a device, in the event loop of the host, and may be cut at a byte.
+A :class:`FaultyStream` is between the host and a device, in the event loop of the host, and may be cut at a byte.
 """
 
 from __future__ import annotations

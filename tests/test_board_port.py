@@ -163,7 +163,7 @@ async def test_cancelling_stops_at_the_end_of_a_block(program: Path, tmp_path: P
     with board(program, tmp_path, latency="300") as url:
         async with N6Device(url) as dev:
             task = asyncio.create_task(dev["tiny"].run(INPUT))
-            while (await dev.stats()).queue < 1:  # whatever is queued first is under way at once
+            while (await dev.stats()).queue < 1:  # the first one that is queued starts immediately
                 pass
             task.cancel()
             with pytest.raises(asyncio.CancelledError):

@@ -515,7 +515,7 @@ def standing_board(*words: str) -> Iterator[dict[str, Any]]:
 
 
 def ends(pid: int) -> bool:
-    """Whether a process that is no child of this one goes away."""
+    """Whether a process that is not a child of this one ends."""
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
         try:

@@ -1,4 +1,4 @@
-"""The clock map: the truth always lies within the stated error, and time never goes back."""
+"""The clock map: the true time is always within the stated error, and time never goes back."""
 
 from __future__ import annotations
 
@@ -109,13 +109,13 @@ def test_a_jump_starts_anew_and_time_still_does_not_go_back(jump: float) -> None
 
 
 def test_a_result_that_contradicts_the_map_is_a_ping() -> None:
-    """The host slept for an hour, in which its clock stood still: nothing maps into the future, nor stands still for an hour."""
+    """The host slept for an hour, and its clock stopped: no time maps into the future, and the map does not stop for an hour."""
     clock = ClockMap(HZ)
     last = feed(clock, [(1.0, 1e-4, 1e-4)] * 5, offset=0.0, drift=0.0)[-1]
     known = round((last + 0.002) * HZ)
     assert clock.agrees(last + 0.001, known, last + 0.003)
     assert not clock.agrees(last + 0.003, known, last + 0.004)
-    assert clock.agrees(last + 5, round((last - 1) * HZ), last + 6), "what is older than the last ping tells nothing"
+    assert clock.agrees(last + 5, round((last - 1) * HZ), last + 6), "a reading before the last ping is ignored"
     slept = round((last + 3600.002) * HZ)
     assert not clock.agrees(last + 0.001, slept, last + 0.003)
     clock.add(last + 0.001, slept, last + 0.003)

@@ -22,14 +22,29 @@ def test_every_file_is_there() -> None:
 
 
 def test_every_package_is_in_the_tree() -> None:
-    tree = MAP.split("    firmware/")[0]
+    tree = MAP.split("\n    firmware/")[0]
     folders = {path.name for path in (ROOT / "n6link").iterdir() if (path / "__init__.py").exists()}
     assert folders == {name for name in re.findall(r"(\w+)/", tree) if name in folders}
 
 
+def test_every_module_is_in_the_table() -> None:
+    table = MAP.split("**Modules.**")[1].split("**Twins.**")[0]
+    rows = dict(re.findall(r"^\| `([\w/]+/)` \| (.+) \|$", table, re.MULTILINE))
+    commands = (ROOT / "n6link" / "cli" / "__init__.py").read_text()
+    assert len(rows) > 15
+    for module in (ROOT / "n6link").rglob("*.py"):
+        folder = f"{module.parent.relative_to(ROOT / 'n6link').as_posix()}/".removeprefix("./") or "n6link/"
+        if not module.stem.startswith("__") and not (folder == "cli/" and f"    {module.stem},\n" in commands):
+            assert f"`{module.stem}`" in rows[folder], (
+                f"{folder}{module.name} is missing in its row of the table of modules"
+            )
+    named = {f"{folder}{name}.py" for folder, row in rows.items() for name in re.findall(r"`(\w+)`", row)}
+    assert not {name for name in named if not (ROOT / "n6link" / name.removeprefix("n6link/")).exists()}
+
+
 def test_every_hop_of_an_inference_is_there() -> None:
     hops = re.findall(r"^\d+\. `([\w/]+\.py)`, `(\w+)\.(\w+)`", MAP, re.MULTILINE)
-    assert len(hops) == 8
+    assert len(hops) == 9
     for path, kind, method in hops:
         source = (ROOT / "n6link" / path).read_text()
         assert f"class {kind}" in source and f"def {method}(" in source, (path, kind, method)

@@ -96,7 +96,7 @@ async def test_clocks(device_url: str) -> None:
         assert second.device_time > first.device_time
         assert second.error == second.rtt / 2
         assert 0 <= dev.clock.error < 1
-        # The device's clock stands still while it is emulated and idle, so only what a host clock measures agrees.
+        # The clock of an emulated device stops while it is idle, so only times of the host's clock agree.
         if device_url.startswith("sim:"):
             assert abs(second.offset - first.offset) <= first.error + second.error
 
@@ -370,7 +370,7 @@ async def test_cancelled_while_all_slots_are_taken() -> None:
 
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_cancelled_at_random_over_a_bad_line(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Five programs at once, a third of their calls cancelled; no result is wrong and nothing is left behind."""
+    """Five programs at once, a third of their calls cancelled; no result is wrong and no slot or buffer stays in use."""
     faults, made = Faults(flip=5e-5, drop=5e-5, insert=5e-5, double=5e-5), list[FaultyStream]()
     monkeypatch.setattr(connection, "open_stream", breaking(open_stream, faults, seed, made))
     chance = random.Random(seed)
@@ -451,7 +451,7 @@ async def test_time_outs() -> None:
 
 
 async def test_the_device_drops_what_is_late() -> None:
-    """The host waits on, so that only the device can tell."""
+    """The host does not stop the wait, so that the error is the device's."""
     async with N6Device(sim_url()) as dev:
         network = dev["reference"]
         job = Job(

@@ -260,7 +260,7 @@ COUNTING: Sequence[str] = ["<pad>", "<unk>", "one", "two", "three", "four", "fiv
 
 
 def counting(folder: Path, *, rows: int, words: Sequence[str] = COUNTING, size: int | None = None) -> None:
-    """Writes a network whose logits of each position prefer the token after the one that stands there, with its card."""
+    """Writes a network whose logits of each position prefer the token after the one at this position, with its card."""
     size = size or len(words)
     write_fully_connected(folder / "counting.tflite", np.roll(np.eye(size, dtype=np.int8), 1, axis=0), rows=rows)
     np.save(folder / "embedding.npy", 100 * np.eye(size, dtype=np.int8))
@@ -277,7 +277,7 @@ def counting(folder: Path, *, rows: int, words: Sequence[str] = COUNTING, size: 
 @pytest.mark.parametrize("rows", [1, 5])
 async def test_networks_that_answer_for_every_position(tmp_path: Path, rows: int, reduce: bool) -> None:
     """Only the newest position is read: its row travels as a range of bytes, or its best token alone."""
-    counting(tmp_path, rows=rows)  # its card lies beside it
+    counting(tmp_path, rows=rows)  # its card is in the same folder
     async with N6Device(f"sim:two=reference:reference,writer={tmp_path / 'counting.tflite'}") as dev:
         net = dev["writer"]
         assert net.outputs["logits"].shape == (1, rows, 8)

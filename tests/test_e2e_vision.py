@@ -117,7 +117,7 @@ async def test_several_people_of_a_real_network(shared: Path, name: str) -> None
 
 
 async def test_people_have_heads_above_hips(shared: Path) -> None:
-    """The skier of coco_785 stands upright."""
+    """The skier of coco_785 is upright."""
     async with board(shared, "yolov8n_pose_256") as dev:
         (skier,) = (await dev["yolov8n_pose_256"].run(shared / "images" / PICTURES[0])).decode()
         height = {name: y for name, (_, y, _) in zip(skier.names, skier.keypoints, strict=True)}
@@ -322,7 +322,7 @@ async def test_a_broken_card_of_the_firmware(tmp_path: Path) -> None:
 
 
 async def test_raw_pixels_need_no_card(echo: Path, tmp_path: Path) -> None:
-    """An array of the input's own shape and dtype is no picture to a network whose card is broken."""
+    """An array of the input's own shape and dtype is not taken as a picture if the card of the network is damaged."""
     (tmp_path / "own.toml").write_text("nonsense")
     pixels = np.random.default_rng(2).integers(0, 256, (1, *ECHO), np.uint8)
     async with N6Device(f"sim:broken={echo}?card={tmp_path / 'own.toml'},good={echo}") as dev:
@@ -333,7 +333,7 @@ async def test_raw_pixels_need_no_card(echo: Path, tmp_path: Path) -> None:
 
 
 async def test_the_firmware_wins_over_shapes_and_the_user_over_the_firmware(tmp_path: Path) -> None:
-    """Names of keypoints tell whose card was taken; without names it would be the usual ones of 13 keypoints."""
+    """The names of the keypoints show which card was used; without names they would be the usual ones of 13 keypoints."""
     names = [f"joint{index}" for index in range(13)]
     url = with_card(tmp_path, f'task = "pose-heatmap"\nkeypoints = {names}\nedges = []\n')
     async with N6Device(url) as dev:

@@ -45,7 +45,7 @@ class Slice:
 
 
 def not_finite(text: str) -> NoReturn:
-    raise ValueError(f"{text} is no JSON")
+    raise ValueError(f"{text} is not JSON")
 
 
 def parse_trace(text: str) -> tuple[dict[int, str], dict[tuple[int, int], str], dict[tuple[int, int], list[Slice]]]:

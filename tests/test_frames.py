@@ -1,4 +1,4 @@
-"""The receiver finds every good frame, whatever stands between them and however the bytes are cut."""
+"""The receiver finds every good frame, with any bytes between them and any division of the bytes into reads."""
 
 from __future__ import annotations
 

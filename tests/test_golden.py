@@ -178,7 +178,7 @@ def test_weights_and_builds_on_the_virtual_board(virtual_board: None, tmp_path: 
 @pytest.mark.qemu
 @pytest.mark.arm_gcc
 def test_flipped_weights_on_the_emulated_board(tmp_path: Path, own_settings: Path) -> None:
-    """The description of the network is the same, and so is its digest: only the outputs tell."""
+    """The description of the network is the same, and so is its digest: only the outputs differ."""
     elf = m55.build("qemu") / "n6qemu.elf"
     for name in DIGESTS:
         right = check(name, "--url", f"qemu:{elf}")
@@ -216,4 +216,4 @@ async def test_a_check_among_inferences(virtual_board: None) -> None:
                 assert (seen.state, seen.digest) == (CheckState.SAME, DIGESTS[network.name])
                 assert seen.seconds > 0
         assert len(results) == 4
-        assert (await device.stats()).networks[0].runs == 4  # checks are no inferences
+        assert (await device.stats()).networks[0].runs == 4  # checks are not inferences

@@ -1,4 +1,4 @@
-"""Opening and closing: by any task, in any order, in threads, over again, or never; nothing is left behind, and no task is cancelled."""
+"""Opening and closing: by any task, in any order, in threads, repeatedly, or never; no resource stays open, and no task is cancelled."""
 
 from __future__ import annotations
 

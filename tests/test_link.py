@@ -795,7 +795,7 @@ def test_we_grant_when_half_of_the_window_is_used() -> None:
 
 def test_lost_chunks_are_credited_by_position() -> None:
     link = opened()
-    feed(link, wire.data(99, 2**32 - 512, 0, bytes(256)))  # far behind: nothing new
+    feed(link, wire.data(99, 2**32 - 512, 0, bytes(256)))  # far before the position: nothing new
     assert kinds(link) == []
     feed(link, wire.data(99, 768, 0, bytes(256)))
     ((_, _, payload),) = sent(link)
@@ -1018,7 +1018,7 @@ def dialogue() -> bytes:
 
 
 def busy() -> Link:
-    """A link on which everything is under way."""
+    """A link with exchanges in all phases."""
     link = opened()
     link.request(MessageType.INFO, patience=PATIENCE)
     upload(link)

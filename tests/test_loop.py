@@ -132,7 +132,7 @@ async def test_a_loop_must_be_entered() -> None:
 
 
 async def test_no_rate_runs_away_from_its_schedule(timer: str) -> None:
-    """The tenth million of ticks of a rate whose period is no whole number of nanoseconds: due when the schedule says, as the first."""
+    """The tenth million of ticks at a rate whose period is not a whole number of nanoseconds: due at the scheduled time, like the first."""
     loop, ticks = ControlLoop(700 / 3), []
     begun = time.monotonic() - 10_000_000 / loop.hz
     usual = ambient.source.set(ambient.Source(monotonic=lambda: begun))

@@ -1,4 +1,4 @@
-"""The running monitor beside a real virtual board: readings, keys, a board that dies and comes back."""
+"""The running monitor with a virtual board: readings, keys, a board that is killed and started again."""
 
 from __future__ import annotations
 

@@ -121,7 +121,7 @@ def run_networks(url: str, times: int = 3) -> None:
 
 
 def command(*words: str, program: str = "exec") -> str:
-    """A shell line that runs the monitor, tells its process id in a file, and its exit code on the screen."""
+    """A shell line that runs the monitor, writes its process id to a file, and its exit code to the screen."""
     line = shlex.join([sys.executable, "-m", "n6link", "monitor", "--interval", "0.1", *words])
     return f"sh -c 'echo $$ > pid; {program} {line}'; echo ended $?"
 

@@ -80,7 +80,7 @@ async def test_variables_begin_as_the_file_says(path: Path) -> None:
 
 
 async def test_names_that_are_too_long(path: Path) -> None:
-    """The end stays, cut between characters; a number tells equal ones apart."""
+    """The end of the name is kept, cut between characters; a number distinguishes equal ones."""
     names = "serving_default/" + "head/" * 5 + "output:0", "é" * 20, "x" * 31 + "/" + "y" * 29, "y" * 40, "short"
     tflite.write_copies(path, [name.encode() for name in names])
     async with N6Device(f"sim:{path}") as dev:

@@ -61,7 +61,7 @@ def test_every_dependency_has_its_reason() -> None:
 def tracked() -> frozenset[str]:
     """The files that git knows and that are there."""
     if not (ROOT / ".git").exists() or shutil.which("git") is None:
-        pytest.skip("this is no git checkout")
+        pytest.skip("this is not a git checkout")
     done = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
     return frozenset(name for name in done.stdout.split("\0") if name and (ROOT / name).is_file())
 

@@ -113,7 +113,7 @@ def network(
 
 
 def test_source_pixels() -> None:
-    """A peak in a known cell of the input lies at a known pixel of the source."""
+    """A peak in a known cell of the input is at a known pixel of the source."""
     heatmap = np.full((1, 48, 48, 13), -128, np.int8)
     heatmap[0, 24, 12, :] = 72
     net = network(heatmap.shape)

@@ -1,4 +1,4 @@
-"""Who goes first: at the host's slots, on the line, and in the device's queue; told by the device's own times."""
+"""The order of inferences: at the host's slots, on the line, and in the device's queue; seen in the device's own times."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def url(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def faulty() -> Path:
-    """A firmware that faults when it is told to."""
+    """A firmware that causes a fault on request."""
     return m55.build("qemu") / "n6qemu_fault.elf"
 
 
@@ -131,7 +131,7 @@ async def test_memory_and_stack_are_told(url: str) -> None:
 
 @pytest.mark.arm_gcc
 async def test_a_flood_larger_than_the_receive_ring_loses_nothing(tmp_path: Path) -> None:
-    """Three times the ring in one go: what is behind it is answered at once."""
+    """Three times the ring in one write: the requests after it are answered immediately."""
     noise = random.Random(1).randbytes(24000)
     with m55.board(m55.build("qemu") / "n6qemu.elf", tmp_path) as (url, errors):
         async with await anyio.connect_unix(url.removeprefix("unix:")) as line:

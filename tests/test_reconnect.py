@@ -423,7 +423,7 @@ async def test_repeated_lines_of_the_log_are_counted_and_said_once(caplog: pytes
 
 
 async def test_a_board_that_another_program_holds_when_it_comes_back(tmp_path: Path) -> None:
-    """The refusal has a status, and is told to every call that waits."""
+    """The refusal has a status, and every waiting call fails with it."""
     with on_a_cable("tcp", tmp_path) as cable, board("--tcp", "0") as other:
         async with N6Device(other.url) as holder, N6Device(cable.url, reconnect=0.5) as dev:
             errors = []

@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 from n6link.tensors import card
 
 NPU: Final = m55.FIRMWARE / "npu"
-sys.path.insert(0, str(NPU))  # the scripts are no part of the package
+sys.path.insert(0, str(NPU))  # the scripts are not part of the package
 reference_networks: Any = importlib.import_module("reference_networks")
 reference_weights: Any = importlib.import_module("reference_weights")
 

@@ -72,9 +72,9 @@ def test_the_rate_is_the_best_average_of_late() -> None:
     path.consumed(200_000, 11.0)
     assert path.rate == 200_000
     assert path.pending == 200_000
-    path.consumed(100_000, 11.0001)  # grants that come together are no faster link
+    path.consumed(100_000, 11.0001)  # grants that arrive together do not mean a faster link
     assert path.rate == pytest.approx(300_000, rel=1e-3)
-    path.consumed(100_000, 20.0)  # a repair is no slower one
+    path.consumed(100_000, 20.0)  # a repair does not mean a slower one
     assert path.rate == pytest.approx(300_000, rel=1e-3)
     assert path.pending == 0
     for _ in range(SAMPLES):

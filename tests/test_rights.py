@@ -142,7 +142,7 @@ def test_modem_manager_may_be_the_one(line: Line, usb: Usb) -> None:
     number = os.stat(line.path).st_rdev
     rules = usb.root / f"run/udev/data/c{os.major(number)}:{os.minor(number)}"
     rules.write_text("E:ID_MM_DEVICE_IGNORE=1\n")
-    assert "by another program" in rights.busy(line.path), "it has been told to leave this port alone"
+    assert "by another program" in rights.busy(line.path), "ModemManager is configured to ignore this port"
     rules.write_text("E:ID_VENDOR=x\n")
     assert "ModemManager" in rights.busy(line.path)
     assert "ModemManager" in rights.busy("/dev/none"), "the port has gone"

@@ -24,7 +24,7 @@ class Queue:
         self._tasks = tasks
 
     async def add(self, *names: str) -> None:
-        """Each name is a network's letter, a priority, and what tells them apart: ``a0x``."""
+        """Each name is a network's letter, a priority, and a letter that distinguishes them: ``a0x``."""
         for name in names:
             self._tasks.start_soon(self._take, name)
             await anyio.wait_all_tasks_blocked()

@@ -777,7 +777,7 @@ def test_join_accepts_numbers_without_epochs_and_several_blobs_in_one_run() -> N
 
 
 def test_join_with_a_report_that_was_cut_off() -> None:
-    """What is missing at its end is no evidence; what it lists is, and the counts are those of the runtime."""
+    """Blocks that are missing at its end are not evidence; the listed ones are, and the counts are those of the runtime."""
     report = EpochTable(blocks_of((EC, 1, 4), (SW, 5, 5, "Concat")).blocks, unlisted=5)
     device = blocks_of((EC, 1, 4), (HYBRID, 5, 5), (EC, 6, 9), (SW, 10, 10, "Mul"))
     joined = join(report, device)

@@ -223,7 +223,7 @@ def test_console_log_of_4_0(shared: Path) -> None:
     ]
     assert table(report).counts[EC] == 55
     assert pool(report, "npuRAM4").used == 441 * 1024
-    assert report.skipped["other text"] > 100, "a whole build stands between generate and validate"
+    assert report.skipped["other text"] > 100, "a whole build is between generate and validate"
     timers = report.timers
     assert timers
     assert timers.table.blocks[-1].span == "57-58", "the target says 57 -> 59"

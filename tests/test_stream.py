@@ -692,7 +692,7 @@ async def test_a_device_gives_what_run_gives() -> None:
 @pytest.mark.parametrize("stage", ["before anything", "upload", "run", "download", "steady"])
 @on_both_backends
 async def test_leaving_early_leaves_the_device_usable_at_once(stage: str, how: str) -> None:
-    """On a slow line, so that every stage lasts: the next inference gives the right result, and nothing stays behind."""
+    """On a slow line, so that every stage lasts: the next inference has the right result, and no slot stays in use."""
     async with N6Device(sim_url(baud=2_000_000)) as device:
         network = device["reference"]
         frame = noise(network, 1)

@@ -539,7 +539,7 @@ def nets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def arguments(rest: str, folder: Path) -> list[str]:
-    """What n6sim is told to load."""
+    """The arguments with which n6sim loads networks."""
     command = sim.parse(rest).command(folder)
     return [command[i + 1] for i, word in enumerate(command) if word == "--network"]
 

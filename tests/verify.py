@@ -174,11 +174,13 @@ def main(names: Sequence[str]) -> int:
             expected = as_expected(run, verdict)
             good, states = good and expected, states + verdict.states
             checked = "safety" if run.safe else "safety, liveness"
-            told = f"{run.wrong} is found: {verdict.complaint}" if run.wrong else f"{checked}: {verdict.errors} errors"
+            outcome = (
+                f"{run.wrong} is found: {verdict.complaint}" if run.wrong else f"{checked}: {verdict.errors} errors"
+            )
             sizes = " ".join(f"{name}={value}" for name, value in run.sizes.items())
             print(
                 f"{'ok  ' if expected else 'FAIL'} {run.name:10} {verdict.states:9,} states, depth {verdict.depth:6,}, "
-                f"{verdict.seconds:5.1f} s  {told}\n     {run.what} ({sizes})",
+                f"{verdict.seconds:5.1f} s  {outcome}\n     {run.what} ({sizes})",
                 flush=True,
             )
     print(f"{len(runs)} runs, {states:,} states: {'as expected' if good else 'NOT as expected'}")

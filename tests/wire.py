@@ -28,7 +28,7 @@ def event(kind: MessageType, payload: bytes, number: int = 0) -> bytes:
 
 
 def hello_reply(number: int = 1, **values: Any) -> bytes:
-    """Announces chunks of 256 bytes, a window of four, and three open requests, unless told otherwise."""
+    """Announces chunks of 256 bytes, a window of four, and three open requests, by default."""
     usual = {
         "major": VERSION_MAJOR,
         "schema": SCHEMA_ID,

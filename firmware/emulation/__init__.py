@@ -2,7 +2,7 @@
 
     python -m emulation image.elf --tcp 7777        (in the folder `firmware`, with the dependency group `emulation`)
 
-What this is for: the port's start-up, its drivers and its failures can be run, where no board is at hand. What it is not: a
+What this is for: the port's start-up, its drivers and its failures can be run, without a board. What it is not: a
 measure of time, or of numbers that a network computes. The NPU's epochs write a pattern that follows from what they read, and no more.
 
 Each model says at its head where its behaviour comes from. "Header" means that it repeats our own reading of register

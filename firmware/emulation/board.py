@@ -458,5 +458,5 @@ class Board:
 
 
 def _secure(address: int) -> int:
-    """The secure alias of a peripheral; the model does not tell them apart."""
+    """The secure alias of a peripheral; the model does not distinguish them."""
     return address | SECURE

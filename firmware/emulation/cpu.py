@@ -148,7 +148,7 @@ class Cpu:
         else:
             waits = (
                 self._half(self.pc - 2) == WFI
-            )  # it ends the slice; a slice that ended by chance after one is no harm
+            )  # it ends the slice; a slice that ended after one for another reason is harmless
             self.complete = not waits
             return waits
         return False

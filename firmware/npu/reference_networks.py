@@ -112,7 +112,7 @@ def image(size: int) -> Tensor:
 
 
 def positive(name: str, shape: tuple[int, ...], largest: float) -> Tensor:
-    """An activation behind a ReLU."""
+    """An activation after a ReLU."""
     return Tensor(name, shape, largest / 255, -128)
 
 
@@ -152,7 +152,7 @@ FEATURES: Final = np.array(
     ],
     dtype=np.float64,
 )  # fmt: skip
-"""Red, green, blue against the other two; the six differences; the colours themselves; each behind a ReLU."""
+"""Red, green, blue against the other two; the six differences; the colours themselves; each after a ReLU."""
 PRIMARIES: Final = ((0, 7, 8), (1, 5, 6), (2, 3, 4))
 """Red, green, blue: the feature that must be there, and two of the others that must not differ."""
 PAIRS: Final = ((9, 10, 11, 3, 4), (10, 11, 9, 7, 8), (9, 11, 10, 5, 6))

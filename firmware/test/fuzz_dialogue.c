@@ -265,7 +265,7 @@ static void request(host_t *host)
     }
 }
 
-/* What the device says of itself: networks, tensors, blocks, texts, statistics. */
+/* The device's description: networks, tensors, blocks, texts, statistics. */
 static void describe(host_t *host)
 {
     const uint8_t choice = fuzz_take(&host->input);

@@ -127,7 +127,7 @@ void rig_infer(rig_t *rig, uint32_t id, const n6_infer_t *infer, const n6_return
 const rig_frame_t *rig_take(rig_t *rig, uint8_t type, uint32_t id);
 /* An ERROR. */
 n6_error_reply_t rig_take_error(rig_t *rig, uint32_t id, n6_status_t status);
-/* An ERROR that blames this field of the request, and tells its value. */
+/* An ERROR with this field of the request, and its value. */
 void rig_take_refusal(rig_t *rig, uint32_t id, n6_status_t status, size_t field, uint32_t value);
 /* Nothing was sent that was not taken, grants apart. */
 void rig_nothing(rig_t *rig);

@@ -217,7 +217,7 @@ static void commits_that_are_refused(void)
     rig_send_commit(rig, 3, 0, RIG_IMAGE, image, sizeof image);
     rig_take_refusal(rig, 3, N6_STATUS_NO_INPUT, offsetof(n6_commit_t, slot), 0); /* older */
     chunk(rig, 4, 0);                                                             /* dropped */
-    for (int again = 0; again < 2; again++) { /* refused for good, each time */
+    for (int again = 0; again < 2; again++) { /* refused each time */
         commit(rig, 4);
         rig_take_error(rig, 4, N6_STATUS_NO_INPUT);
     }

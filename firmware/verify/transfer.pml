@@ -374,7 +374,7 @@ inline host_sends_chunk() {
 
 /* ---- sessions ---- */
 
-/* Both sides begin with position 0; what was under way goes on. */
+/* Both sides begin with position 0; work in progress continues. */
 inline host_opens() {
     if
     :: opening && where == nonce ->

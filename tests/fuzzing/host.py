@@ -178,7 +178,7 @@ class _Play:
         self.link.receive_data(data, self.now)
 
     def some(self) -> Exchange | None:
-        """One of what is under way."""
+        """One of the open exchanges."""
         exchanges = list(self.link.exchanges.values())
         return exchanges[self.source.byte() % len(exchanges)] if exchanges else None
 

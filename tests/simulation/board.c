@@ -1,5 +1,5 @@
 /*
- * board.c - a board for the simulator: the core, and small networks whose results tell whether every byte arrived.
+ * board.c - a board for the simulator: the core, and small networks whose results show whether every byte arrived.
  *
  * Time is an argument of sim_turn(), in microseconds, which are the ticks of the board's clock. The first eight bytes of an
  * input are its tag: the simulator gives every inference another one, and the board remembers the tag of every run. A tag

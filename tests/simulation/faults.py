@@ -10,7 +10,7 @@ silence    all bytes of one way are lost                          seconds       
 slow       the host does not read (down)                          seconds             seconds
 freeze     the board does nothing                                 seconds             seconds
 unplug     the stream breaks, and cannot be opened for a time     seconds             seconds
-sleep      the host's clock stands still, the board's does not    seconds             seconds
+sleep      the host's clock stops, the board's does not           seconds             seconds
 =========  =====================================================  ==================  ==========
 
 Here a cut lets the next stream be opened at once, and a reset takes a time.

@@ -66,7 +66,7 @@ class Score:
         wrong: results with a wrong byte, or from no run, and whatever else broke a rule.
         worst: the longest time of a call, as a multiple of what it needs on a line without faults.
         slowest: the same in seconds.
-        notes: what is behind these numbers.
+        notes: the calls of these numbers.
     """
 
     inferences: int = 0
@@ -229,7 +229,7 @@ class Ledger:
 
     @contextmanager
     def stopping(self) -> Iterator[None]:
-        """The program itself ends what is under way, or will be before this has ended."""
+        """The program itself ends the calls in progress, and those that start before this has ended."""
         self._stopping = True
         try:
             yield

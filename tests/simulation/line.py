@@ -35,7 +35,7 @@ class Frames:
         self._rest = b""
 
     def take(self, data: bytes) -> list[tuple[int, bytes]]:
-        """Type and bytes of the frames that end in the data; type 0 for what is no frame."""
+        """Type and bytes of the frames that end in the data; type 0 for bytes outside of frames."""
         data = self._rest + data
         done, found = 0, []
         for kind, begin, end in walk(data):

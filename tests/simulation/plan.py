@@ -1,4 +1,4 @@
-"""What a seed stands for."""
+"""The scenario of a seed."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ def test_a_lost_chunk_and_its_lost_nak_cost_their_run_a_round_trip_whatever_the_
 
 @pytest.mark.parametrize("way", ["up", "down"])
 def test_a_bad_line_is_used_or_given_up(way: Way) -> None:
-    """At one fault in a thousand bytes a chunk of 8192 bytes is hardly ever whole, one of 256 mostly."""
+    """With one fault per thousand bytes, a chunk of 8192 bytes is almost never undamaged; a chunk of 256 bytes usually is."""
     report = run(Plan(1, "none", "large", "usb"), OneWay(Recipe({"flip": 1e-3}), 1, way), body=one_large, inferences=1)
     assert report.score.notes == []
     assert report.score.results == 1

@@ -132,7 +132,7 @@ async def large(program: Program) -> None:
 
     async def work() -> None:
         while program.take():
-            program.left -= min(program.left, 14)  # stands for fifteen small ones
+            program.left -= min(program.left, 14)  # it replaces fifteen small ones
             await program.infer(program.question(("large",)))
 
     await asyncio.gather(work(), work())

@@ -26,7 +26,7 @@ from simulation.workloads import Program
 LOOK: Final = 0.5
 """seconds between two looks at what waits"""
 PATIENCE: Final = 5.0
-"""seconds that a device may be silent, as the package has it unless told otherwise"""
+"""seconds that a device may be silent, the default of the package"""
 LONGEST: Final = 600.0
 """seconds after which a run is ended"""
 SHARE: Final = {"steady": 5}

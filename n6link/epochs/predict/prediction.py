@@ -126,7 +126,7 @@ class Agreement:
         found: Counter[str] = Counter()
         for block in report.blocks:
             if block.fallback:
-                # A type is no part of the name: Sub(float).
+                # The type is not part of the name: Sub(float).
                 found.update(name.partition("(")[0] for name in block.operations or ("unknown",))
         return cls(len(prediction.working), prediction.epochs, found)
 
