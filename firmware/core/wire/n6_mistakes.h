@@ -94,7 +94,7 @@ extern "C" {
     FIELD(CHECK_NETWORK, UNKNOWN_NETWORK, n6_check_t, network, N6_NO_NETWORK)                      \
     FIELD(CHECK_NOT_READY, NOT_READY, n6_check_t, network, N6_NOT_READY)                           \
     FIELD(CHECK_INPUT, UNSUPPORTED, n6_check_t, network, "the network has no stored input")        \
-    PLAIN(CHECK_BUSY, BUSY, "another check is running")                                          \
+    PLAIN(CHECK_BUSY, BUSY, "another check is running")                                            \
     /* how an inference ends */                                                                    \
     PLAIN(STARVED, NO_INPUT, "its upload has not arrived")                                         \
     PLAIN(LATE, DEADLINE, "the time to live has passed")                                           \
