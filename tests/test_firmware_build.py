@@ -231,6 +231,18 @@ def test_wrong_input(board: Board, words: tuple[str, ...], text: str) -> None:
     assert board.calls() == []
 
 
+def test_a_folder_that_cannot_be_written(board: Board) -> None:
+    Path("file").touch()
+    assert "file cannot be written: File exists; use another --output" in error(
+        st_tools.network(Path("one")), "--board", DK, "-o", "file"
+    )
+
+
+def test_a_name_is_no_path(board: Board) -> None:
+    assert run(f"a/b={st_tools.network(Path('one'))}", "--board", DK).exit_code == 0
+    assert Path("n6link-stm32n6570-dk/a_b-octoFlash-0x70380000.bin").is_file()
+
+
 def test_a_failed_build_leaves_nothing_to_program(board: Board) -> None:
     one = st_tools.network(Path("one"))
     assert run(one, "--board", DK).exit_code == 0

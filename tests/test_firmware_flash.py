@@ -81,11 +81,11 @@ def test_a_new_board(board: Board) -> None:
     assert result.exit_code == 0, result.output
     text = " ".join(result.output.split())
     assert (
-        "STM32N6570-DK: set both boot switches (BOOT0, BOOT1) to the right, then take the cable at CN6 out and in"
+        "STM32N6570-DK: set both boot switches (BOOT0, BOOT1) to the right, then unplug and replug the cable at CN6"
         in text
     )
     assert (
-        "programmed: set both boot switches (BOOT0, BOOT1) to the left, then take the cable at CN6 out and in" in text
+        "programmed: set both boot switches (BOOT0, BOOT1) to the left, then unplug and replug the cable at CN6" in text
     )
     assert board.load(0x70000000, len(LOADER)) == LOADER
     assert board.load(0x70380000, len(WEIGHTS)) == WEIGHTS
@@ -110,14 +110,14 @@ def test_the_nucleo(board: Board) -> None:
         (
             "stm32n6570-dk",
             "MX66UW1G45G_STM32N6570-DK.stldr",
-            "set both boot switches (BOOT0, BOOT1) to the right, take the cable at CN6 out and in",
-            "set both boot switches (BOOT0, BOOT1) to the left, take the cable at CN6 out and in",
+            "set both boot switches (BOOT0, BOOT1) to the right, unplug and replug the cable at CN6",
+            "set both boot switches (BOOT0, BOOT1) to the left, unplug and replug the cable at CN6",
         ),
         (
             "nucleo-n657x0-q",
             "MX25UM51245G_STM32N6570-NUCLEO.stldr",
-            "set jumper JP1 (BOOT0) in position 1, JP2 (BOOT1) in position 2, take the cable at CN9 out and in",
-            "set jumpers JP1 (BOOT0) and JP2 (BOOT1) in position 1, take the cable at CN9 out and in",
+            "set jumper JP1 (BOOT0) in position 1, JP2 (BOOT1) in position 2, unplug and replug the cable at CN9",
+            "set jumpers JP1 (BOOT0) and JP2 (BOOT1) in position 1, unplug and replug the cable at CN9",
         ),
     ],
 )
@@ -189,21 +189,22 @@ def test_an_interrupted_run_goes_on(board: Board, kind: str) -> None:
     result = flash(*FIRST)
     text = " ".join(result.output.split())
     assert result.exit_code == (1 if kind == "cut" else 130), text
-    assert "the weights of pose (octoFlash) at 0x70380000 is incomplete on the board" in text
+    assert "weights of pose (octoFlash) at 0x70380000: incomplete on the board" in text
     assert states() == {"0x70000000": True, "0x70380000": False}
     assert board.load(0x70380000, len(WEIGHTS)) != WEIGHTS
     board.set(fail={})
     board.calls()
     result = flash(*FIRST)
     assert result.exit_code == 0, result.output
-    assert "an earlier run was interrupted: weights of pose (octoFlash) at 0x70380000 is incomplete" in " ".join(
-        result.output.split()
+    assert (
+        "an earlier run was interrupted: incomplete on the board: weights of pose (octoFlash) at 0x70380000"
+        in " ".join(result.output.split())
     )
     assert board.written() == ["pose-octoFlash-0x70380000.bin", "n6link-stm32n6570-dk_sign.bin"]
     assert board.load(0x70380000, len(WEIGHTS)) == WEIGHTS
 
 
-DEVELOPMENT: Final = "set both boot switches (BOOT0, BOOT1) to the right (LED2 is on in development mode), take the cable out and in, and try again"
+DEVELOPMENT: Final = "set both boot switches (BOOT0, BOOT1) to the right (LED2 is on in development mode), unplug and replug the cable, and try again"
 
 
 @pytest.mark.parametrize(
@@ -218,7 +219,7 @@ DEVELOPMENT: Final = "set both boot switches (BOOT0, BOOT1) to the right (LED2 i
         (
             "connect",
             "usb",
-            "the board: the ST-Link does not answer; take the cable out and in, and try again with --khz 1000",
+            "the board: the ST-Link does not answer; unplug and replug the cable, and try again with --khz 1000",
         ),
         ("connect", "no target", f"the board: the ST-Link answers, but the chip does not; {DEVELOPMENT}"),
         ("write", "loader", f"MX66UW1G45G_STM32N6570-DK.stldr cannot be started; {DEVELOPMENT}"),
@@ -229,7 +230,7 @@ DEVELOPMENT: Final = "set both boot switches (BOOT0, BOOT1) to the right (LED2 i
             f"the flash refuses the data: it is write-protected, or the board is not in development mode; {DEVELOPMENT}",
         ),
         ("write", "verify", "the flash does not hold what was written; try again, with --khz 1000"),
-        ("write", "download", "writing ended early; take the cable out and in, and try again"),
+        ("write", "download", "writing ended early; unplug and replug the cable, and try again"),
         ("write", "usb", "the ST-Link does not answer"),
         ("write", "other", "STM32_Programmer_CLI failed: Error: something that nobody has published; see"),
     ],
@@ -239,8 +240,8 @@ def test_failures_in_words(board: Board, step: str, kind: str, text: str) -> Non
     message = error(*FIRST)
     assert text in message
     if step == "write":
-        assert "the first stage boot loader at 0x70000000 is incomplete on the board" in message
-        assert "n6link firmware flash goes on with it" in message
+        assert "first stage boot loader at 0x70000000: incomplete on the board: " in message
+        assert "; the same command continues there" in message
         assert states() == {"0x70000000": False}
     else:
         assert not Path("fw/flash.json").exists()
@@ -400,7 +401,9 @@ def test_a_board_that_stays_silent(board: Board) -> None:
     assert result.exit_code == 1
     text = " ".join(result.output.split())
     assert "the board is programmed, but does not answer: " in text
-    assert "check both boot switches (BOOT0, BOOT1) to the left, take the cable out and in, and run n6link info" in text
+    assert (
+        "check both boot switches (BOOT0, BOOT1) to the left, unplug and replug the cable, and run n6link info" in text
+    )
 
 
 def test_no_command_touches_a_fuse(board: Board) -> None:

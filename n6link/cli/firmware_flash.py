@@ -12,7 +12,7 @@ import typer
 from n6link.cli import info
 from n6link.cli.common import FAILED, Url, err, out, working
 from n6link.cli.firmware_build import Programmer
-from n6link.errors import BadInput, N6Error, ToolError
+from n6link.errors import BadInput, N6Error, ProtocolError, ToolError
 from n6link.transport import ports
 
 if TYPE_CHECKING:
@@ -81,13 +81,13 @@ def flash(
     planned = steps.writes(built, boot_loader)
     _refuse_several_boards(serial)
 
-    _say(f"{board.product}: set {board.development}, then take the cable at {board.connector} out and in")
+    _say(f"{board.product}: set {board.development}, then unplug and replug the cable at {board.connector}")
     _confirm("done?", yes)
     with working("Connecting"):
         probe = steps.connect(probe, built.log, _say)
     state = State(built.folder / NAME, probe.serial)
     for left in state.incomplete():
-        _say(f"an earlier run was interrupted: {left} is incomplete on the board")
+        _say(f"an earlier run was interrupted: incomplete on the board: {left}")
     with working("Reading the flash"):
         if boot_loader is None:
             steps.require_boot_loader(probe, built.log)
@@ -99,7 +99,7 @@ def flash(
         _confirm(f"write to the flash of the {board.product}, ST-Link {probe.serial or 'without a number'}?", yes)
     for step in todo:
         _program(probe, step, state, built)
-    _say(f"programmed: set {board.from_flash}, then take the cable at {board.connector} out and in")
+    _say(f"programmed: set {board.from_flash}, then unplug and replug the cable at {board.connector}")
     if wait > 0:
         _confirm("done?", yes)
         _show_board(url, probe.serial, wait, built)
@@ -139,7 +139,7 @@ def _program(probe: Probe, step: Write, state: State, built: Built) -> None:
             program(probe, step, state, built.log)
     except KeyboardInterrupt:
         _say(
-            f"interrupted: the {step.what} at {step.address:#x} is incomplete on the board; run the same command again"
+            f"interrupted: {step.what} at {step.address:#x}: incomplete on the board; the same command continues there"
         )
         raise
     _say(f"programmed and verified: {step.what} at {step.address:#x}")
@@ -154,9 +154,10 @@ def _show_board(url: str | None, serial: str, wait: float, built: Built) -> None
             info.info(url=url or (f"serial:{serial}" if known else None))
         except N6Error as error:
             left = end - time.monotonic()
-            if left <= 0:
+            # What the firmware says during a failed start will not change.
+            if left <= 0 or isinstance(error, ProtocolError):
                 raise ToolError(
-                    f"the board is programmed, but does not answer: {error}; check {built.board.from_flash}, take the cable out and in, and "
+                    f"the board is programmed, but does not answer: {error}; check {built.board.from_flash}, unplug and replug the cable, and "
                     "run n6link info"
                 ) from error
             time.sleep(min(RETRY_S, left))
@@ -180,12 +181,12 @@ def _print_commands(built: Built, probe: Probe, signing_tool: Path, boot_loader:
     if steps.needs_signing(built):
         command = signing.command(signing_tool, built, None)
         show("sign the image; without -align if the signing tool is older than 2.21", command)
-    show(f"set {board.development}, take the cable at {board.connector} out and in")
+    show(f"set {board.development}, unplug and replug the cable at {board.connector}")
     show("connect, and compare the name of the board; mode=UR if the chip does not answer", probe.connect())
     if boot_loader is None:
         command = probe.read(FLASH, signing.PAYLOAD, Path("flash.bin"))
         show(f"is there a first stage boot loader? if not, add --fsbl FILE: {WHERE}", command)
     for step in steps.writes(built, boot_loader):
         show(f"{step.what}: {step.why}", step.command(probe))
-    show(f"set {board.from_flash}, take the cable at {board.connector} out and in")
+    show(f"set {board.from_flash}, unplug and replug the cable at {board.connector}")
     show("show the board that runs it", ["n6link", "info"])

@@ -18,6 +18,9 @@ IMAGE: Final = 0x7010_0000
 BLOCK: Final = 0x1_0000
 """STM32CubeProgrammer erases whole blocks of 64 KB of the flash: two files must not share one"""
 
+LARGEST_STARTED: Final = 683_872
+"""The largest signed image that ST ships for its boot loader (ObjectDetection, STM32N6570-DK). Nothing says what its limit is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Board:

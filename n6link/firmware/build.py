@@ -16,7 +16,7 @@ from typing import Final
 
 from n6link.errors import BadInput, ToolError
 from n6link.firmware import folder, generate, layout, tools
-from n6link.firmware.boards import IMAGE, Board
+from n6link.firmware.boards import IMAGE, LARGEST_STARTED, Board
 from n6link.firmware.folder import LOG, Built, Placed
 from n6link.firmware.process import Command, run
 from n6link.registry import Network, check_together, read_network, runtime_version
@@ -135,7 +135,8 @@ def build(networks: Sequence[tuple[str, Path]], board: Board, output: Path, opti
             say(f"note: {note}")
     say(f"compile for {board.product} with {compiler}, {cube.name} and LL_ATON {runtime} of {core}")
 
-    folder.clear(output)
+    with folder.writing(output):
+        folder.clear(output)
     work = output / "build" / board.name
     configure = _configure(cmake, ninja, board, work, cube, core, read_networks, options)
     environment = {"PATH": os.pathsep.join([str(compiler.parent), os.environ.get("PATH", "")])}
@@ -144,7 +145,13 @@ def build(networks: Sequence[tuple[str, Path]], board: Board, output: Path, opti
         done = run(command, output / LOG, folder=source, environment=environment)
         if done.code:
             raise ToolError(f"the build failed: {_reason(done.output)}; see {output / LOG}")
-    return _collect(output, board, work / "ports" / "stm32n6", read_networks)
+    built = _collect(output, board, work / "ports" / "stm32n6", read_networks)
+    if built.image.size + layout.HEADER > LARGEST_STARTED:
+        say(
+            f"note: the image has {built.image.size} bytes; the largest that ST ships for its boot loader has {LARGEST_STARTED}, and whether "
+            "it starts larger ones is not known"
+        )
+    return built
 
 
 def _configure(
@@ -192,7 +199,7 @@ def _weights(networks: Sequence[Network]) -> dict[Placed, bytes]:
         for part in network.parts:
             if part.in_flash:
                 # STM32CubeProgrammer takes the format of a file from its name, and does not know .raw.
-                file = f"{network.name}-{part.pool}-{part.address:#x}.bin"
+                file = re.sub(r"[^\w.-]+", "_", f"{network.name}-{part.pool}-{part.address:#x}.bin")
                 what = f"weights of {network.name} ({part.pool})"
                 files[folder.placed(what, file, part.address, part.content)] = part.content
     return files
@@ -208,8 +215,9 @@ def _collect(output: Path, board: Board, made: Path, networks: Sequence[Network]
     image = folder.placed("image", f"{name}.bin", IMAGE, files[f"{name}.bin"])
     weights = _weights(networks)
     layout.check_places(image, weights)
-    for file, content in (files | {one.file: content for one, content in weights.items()}).items():
-        (output / file).write_bytes(content)
     built = Built(output, board, tuple(network.name for network in networks), image, tuple(weights))
-    folder.write(built)
+    with folder.writing(output):
+        for file, content in (files | {one.file: content for one, content in weights.items()}).items():
+            (output / file).write_bytes(content)
+        folder.write(built)
     return built

@@ -124,7 +124,7 @@ def program(probe: Probe, write: Write, state: State, log: Path) -> None:
     state.begin(write.address, write.what, digest)
     done = run(write.command(probe), log)
     try:
-        programmer.check(probe, done, f"the {write.what} at {write.address:#x} is incomplete on the board", wrote=True)
+        programmer.check(probe, done, f"{write.what} at {write.address:#x}: incomplete on the board", wrote=True)
     except ToolError as error:
-        raise ToolError(f"{error}; n6link firmware flash goes on with it") from error
+        raise ToolError(f"{error}; the same command continues there") from error
     state.complete(write.address, write.what, digest)

@@ -8,7 +8,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, cast
@@ -56,6 +57,21 @@ class Built:
     def signed(self) -> Path:
         """The signed image; it may be missing, or of an older image (:func:`n6link.firmware.signing.fault`)."""
         return self.folder / f"{Path(self.image.file).stem}_sign.bin"
+
+
+@contextmanager
+def writing(folder: Path) -> Generator[None]:
+    """Reports files that cannot be written.
+
+    Raises:
+        BadInput: one cannot.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise BadInput(
+            f"{error.filename or folder} cannot be written: {error.strerror}; use another --output"
+        ) from error
 
 
 def sha256(content: bytes) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from n6link.errors import BadInput, ToolError
+from n6link.firmware import folder
 from n6link.firmware.boards import Board
 from n6link.firmware.process import Command, run
 
@@ -54,9 +55,10 @@ def generate(
         raise BadInput(f"{name!r} cannot be the C name of a network; pass the model as NAME={model}")
     if not model.is_file():
         raise BadInput(f"there is no model {str(model)!r}")
-    if output.exists():
-        shutil.rmtree(output)  # files of two runs do not belong together
-    output.mkdir(parents=True)
+    with folder.writing(output):
+        if output.exists():
+            shutil.rmtree(output)  # files of two runs do not belong together
+        output.mkdir(parents=True)
     done = run(command(program, model.resolve(), name, neural_art, output, options), log)
     if done.code:
         raise ToolError(f"stedgeai generate failed for {model}: {done.tail}; see {log}")

@@ -130,7 +130,7 @@ def _known_fault(board: Board, done: Done) -> str:
 
 def _reasons(board: Board) -> list[tuple[str, str]]:
     """Patterns of the tool's errors, and what they mean; the first that fits counts."""
-    power = "take the cable out and in"
+    power = "unplug and replug the cable"
     sign = f" ({board.sign})" if board.sign else ""
     development = f"set {board.development}{sign}, {power}, and try again"
     absent = f"no ST-Link was found; connect {board.connector} with a cable that carries data, and check the rights to use USB"

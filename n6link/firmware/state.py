@@ -58,5 +58,8 @@ class State:
         data = self._all()
         data.setdefault(self.serial, {})[hex(address)] = entry
         new = self.path.with_suffix(".new")
-        new.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
-        os.replace(new, self.path)
+        try:
+            new.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+            os.replace(new, self.path)
+        except OSError as error:
+            raise BadInput(f"{self.path} cannot be written: {error.strerror}; nothing was programmed") from error
