@@ -18,7 +18,7 @@ from typing import Any
 import anyio
 import monitor_readings as readings
 import pytest
-from e2e_fixtures import board, both_backends, noise, on_both_backends, sim_url
+from e2e_fixtures import board, both_backends, executable, noise, on_both_backends, sim_url
 from rich.console import Console
 from rich.text import Text
 
@@ -30,6 +30,7 @@ from n6link.monitor.keys import split
 from n6link.monitor.view import View
 from n6link.monitor.watch import hopeless
 from n6link.protocol import LogLevel
+from n6link.transport import sim
 
 PATIENCE = 30
 """seconds after which something that should happen does not"""
@@ -163,6 +164,26 @@ async def test_a_board_that_dies_comes_back(tmp_path: Path) -> None:
                 assert view.networks[0].runs == 0
                 assert view.networks[1].selected
                 assert view.log_level == "WARNING"
+                assert "the device was restarted" in view.log[-1].text
+
+
+@on_both_backends
+async def test_a_cable_that_is_pulled_and_put_back() -> None:
+    """The same start of the board: its counts continue, and the networks that are kept busy are run on."""
+    executable()
+    with sim.rig("reference:") as rig:
+        async with watching(Monitor(rig.url, interval=QUICK, busy=["reference"])) as monitor:
+            view = await until(monitor, lambda view: view.networks and view.networks[0].runs >= 2)
+            rig.cut()
+            await until(monitor, lambda view: view.state == "lost" and "no program listens" in view.reason)
+            rig.restore()
+            runs = view.networks[0].runs
+            view = await until(monitor, lambda view: view.state == "connected" and view.networks[0].runs > runs)
+            assert view.log[-1].text.startswith("connected again after ")
+            assert "restarted" not in view.log[-1].text
+            rig.reset()
+            await until(monitor, lambda view: view.log and "the device was restarted" in view.log[-1].text)
+            await until(monitor, lambda view: view.networks[0].runs >= 1)
 
 
 @on_both_backends

@@ -186,6 +186,33 @@ def test_a_lost_device_keeps_its_last_readings_and_a_timer() -> None:
     assert view.log
 
 
+def test_a_device_that_continues_keeps_its_measurements_and_the_log_says_what_happened() -> None:
+    model = board.model()
+    runs = model.view(1.0).networks[0].runs
+    model.absent("the port vanished", 20.0)
+    model.absent("no such file", 21.0)
+    model.returned(23.5, 3.5, identity=None)
+    view = model.view(24.0)
+    assert (view.state, view.state_seconds, view.reason) == ("connected", 0.5, "")
+    assert view.networks[0].runs == runs
+    assert [(line.level, line.text) for line in view.log[-2:]] == [
+        ("ERROR", "connection lost: the port vanished"),
+        ("WARNING", "connected again after 3.5 s"),
+    ]
+
+
+def test_a_device_that_was_restarted_begins_again() -> None:
+    model = board.model()
+    model.absent("silent", 20.0)
+    model.returned(21.0, 1.0, identity=replace(board.IDENTITY, networks=("other",)), changed=["movenet13", "tinybert"])
+    view = model.view(22.0)
+    assert (view.link, model.selected) == (None, "other")
+    assert view.log[-1].text == (
+        "connected again after 1.0 s; the device was restarted, and its statistics begin again; "
+        "changed networks: movenet13, tinybert"
+    )
+
+
 def test_another_device_may_have_other_networks() -> None:
     model = board.model()
     model.connected(replace(board.IDENTITY, networks=("other",)), 1.0)

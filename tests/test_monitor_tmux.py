@@ -19,10 +19,11 @@ from pathlib import Path
 
 import anyio
 import pytest
-from e2e_fixtures import Board, board, noise
+from e2e_fixtures import REFERENCE, Board, board, noise
 
 import n6link
 from n6link.device import N6Device
+from n6link.transport import sim
 
 pytestmark = pytest.mark.tmux
 
@@ -212,6 +213,22 @@ def test_a_pulled_cable(tmux: Tmux, virtual: Board, tmp_path: Path) -> None:
     tmux.shows("● lost 0:00:02")
     with board("--unix", str(tmp_path / "board")):
         tmux.shows("● connected", "no inference yet")
+        tmux.keys("q")
+        tmux.shows("ended 0")
+
+
+def test_a_cable_that_is_put_back(tmux: Tmux) -> None:
+    """The screen is kept, and goes on; the log says what happened."""
+    with sim.rig(",".join(REFERENCE), link="pty") as rig:
+        run_networks(rig.url)
+        tmux.type(command("--url", rig.url))
+        tmux.shows("● connected", "mean of 3 runs")
+        rig.cut()
+        tmux.shows("● lost 0:00:0", "mean of 3 runs", "ERROR   connection lost")
+        rig.restore()
+        tmux.shows("● connected", "mean of 3 runs", "WARNING connected again after")
+        rig.reset()
+        tmux.shows("the device was restarted", "no inference yet")
         tmux.keys("q")
         tmux.shows("ended 0")
 

@@ -102,7 +102,26 @@ class Model:
         """There is no connection; the last measurements stay on the screen."""
         if self._state == "connected":
             self._state, self.since = "lost", at
+            self.add_log(LogLine(None, "ERROR", f"connection lost: {reason}"))
         self._reason = clean(reason)
+
+    def returned(self, at: float, away: float, *, identity: Identity | None, changed: Sequence[str] = ()) -> None:
+        """The device is connected again.
+
+        Args:
+            at: the present time.
+            away: seconds for which it was not there.
+            identity: of a device that was restarted; None = it has continued, and so do its measurements.
+            changed: its networks that are not what they were.
+        """
+        text = f"connected again after {away:.1f} s"
+        if identity:
+            self.connected(identity, at)
+            text += "; the device was restarted, and its statistics begin again"
+        if changed:
+            text += f"; changed networks: {', '.join(changed)}"
+        self._state, self.since, self._reason = "connected", at, ""
+        self.add_log(LogLine(None, "WARNING", text))
 
     def add(self, stats: Stats) -> None:
         """Adds a reading."""

@@ -1,20 +1,23 @@
-"""Reads a device for a :class:`~n6link.monitor.model.Model`, and reconnects after a failure.
+"""Reads a device for a :class:`~n6link.monitor.model.Model`, and goes on when it has come back.
 
 The monitor must not disturb other traffic. The device pushes statistics at the selected rate, and the round trip is measured once per
 second. The accumulated epoch timers of the selected network may have kilobytes: over a UART they are read only as often as
 :data:`UART_SHARE` of its rate allows.
 
-If there is no connection, a new attempt is made every second. Only an error that does not disappear ends the monitor, and only at the
-start: see :func:`hopeless`.
+A device that goes away is searched for without a time limit (``N6Device(reconnect=math.inf)``). Before the first connection, and if the device
+cannot be used when it comes back, a new attempt is made every second. Only an error that does not disappear ends the monitor, and only
+at the start: see :func:`hopeless`.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import anyio
 import numpy as np
@@ -26,6 +29,7 @@ from n6link.monitor.model import Model
 from n6link.monitor.view import Identity, LogLine, PoolRow
 from n6link.protocol import LogLevel, records
 from n6link.recorder.recorder import Recorder
+from n6link.session.state import State
 from n6link.tensors.tensor import Array
 from n6link.transport.url import check_url
 
@@ -43,7 +47,11 @@ SECOND: Final = 1.0
 PAUSE: Final = 0.1
 """seconds between two runs of the first busy network; twice as long for the second one, and so on"""
 
+PATIENCE: Final = 5.0
+"""seconds for a request of the user"""
+
 Inputs = dict[str, Array]
+T = TypeVar("T")
 
 
 class Watcher:
@@ -89,7 +97,7 @@ class Watcher:
         Raises:
             N6Error: there is no device, it does not answer, or it does not have the network.
         """
-        async with self._connected() as device:
+        async with self._connected(reconnect=0.0) as device:
             for name in self._busy:
                 await _run(device[name], _noise(device[name]))
             self._model.add_round_trip((await device.ping()).rtt)
@@ -98,7 +106,7 @@ class Watcher:
             self._model.add(await device.stats())
 
     async def watch(self) -> None:
-        """Reads the device until it is cancelled; reconnects after a failure.
+        """Reads the device until it is cancelled, whatever happens to the connection.
 
         Raises:
             N6Error: an error that does not disappear, before the first reading.
@@ -123,7 +131,7 @@ class Watcher:
         Raises:
             N6Error: there is no device, or it does not answer.
         """
-        await self._present.reset_stats()
+        await self._ask(N6Device.reset_stats)
         self._model.reset()
         self._due.clear()
         self._reselected.set()
@@ -134,19 +142,22 @@ class Watcher:
         Raises:
             N6Error: there is no device, or it does not answer.
         """
-        await self._present.set_log_level(level)
+        await self._ask(lambda device: device.set_log_level(level))
         self._model.log_level = level
 
     @property
     def connected(self) -> bool:
         """Whether a device is connected."""
-        return self._device is not None
+        return self._device is not None and self._device.state is State.OPEN
 
-    @property
-    def _present(self) -> N6Device:
-        if self._device is None:
+    async def _ask(self, request: Callable[[N6Device], Awaitable[None]]) -> None:
+        """Sends a request of the user, who does not wait for a device that is away."""
+        if self._device is None or not self.connected:
             raise errors.TransportError("the device is not connected; wait for the connection")
-        return self._device
+        with anyio.move_on_after(PATIENCE) as scope:
+            await request(self._device)
+        if scope.cancelled_caught:
+            raise errors.N6Timeout(f"the device has not answered within {PATIENCE:g} s; wait for the connection")
 
     async def _watch_until_lost(self) -> BaseException:
         """Watches one connection; returns the error that ended it."""
@@ -157,15 +168,21 @@ class Watcher:
                 await device.set_log_level(self._model.log_level)
                 for number, name in enumerate(self._busy):
                     tasks.start_soon(_keep_busy, device[name], PAUSE * (number + 1))
-                for follow in (self._follow_stats, self._follow_log, self._follow_round_trips, self._follow_epochs):
+                for follow in (
+                    self._follow_state,
+                    self._follow_stats,
+                    self._follow_log,
+                    self._follow_round_trips,
+                    self._follow_epochs,
+                ):
                     tasks.start_soon(follow, device)
         except* errors.N6Error as group:
             lost = errors.innermost(group)
         return lost
 
     @asynccontextmanager
-    async def _connected(self) -> AsyncGenerator[N6Device, None]:
-        async with N6Device(self._url, cards=self._cards, reconnect=0, record=self._recorder) as device:
+    async def _connected(self, reconnect: float = math.inf) -> AsyncGenerator[N6Device, None]:
+        async with N6Device(self._url, cards=self._cards, reconnect=reconnect, record=self._recorder) as device:
             # Only on the first connection: afterwards the user's selection is kept.
             if self._network:
                 self._model.selected, self._network = device[self._network].name, None
@@ -177,16 +194,36 @@ class Watcher:
             finally:
                 self._device = None
 
+    async def _follow_state(self, device: N6Device) -> None:
+        async with device.events() as changes, anyio.create_task_group() as tasks:
+            async for change in changes:
+                if change.state is State.RECONNECTING:
+                    self._model.absent(change.reason, change.time)
+                    tasks.start_soon(self._explain, device)
+                elif change.state is State.OPEN:
+                    identity = _identity(device) if change.rebooted else None
+                    self._model.returned(change.time, change.away, identity=identity, changed=change.changed)
+                    self._due.clear()
+                    self._reselected.set()
+                self._changed()
+
+    async def _explain(self, device: N6Device) -> None:
+        """Shows why the device cannot be connected again, as long as this is so."""
+        while device.state is State.RECONNECTING:
+            self._model.absent(device.connection.obstacle, time.monotonic())
+            self._changed()
+            await anyio.sleep(SECOND)
+
     async def _follow_stats(self, device: N6Device) -> None:
-        self._model.add(await device.stats())
         async with device.subscribe(self.interval) as pushed:
+            self._model.add(await _again(device.stats))
             async for stats in pushed:
                 self._model.add(stats)
                 self._changed()
 
     async def _follow_round_trips(self, device: N6Device) -> None:
         while True:
-            self._model.add_round_trip((await device.ping()).rtt)
+            self._model.add_round_trip((await _again(device.ping)).rtt)
             await anyio.sleep(max(SECOND, self.interval))
 
     async def _follow_log(self, device: N6Device) -> None:
@@ -204,7 +241,7 @@ class Watcher:
                     self._reselected = anyio.Event()
                     await self._reselected.wait()
                 continue
-            epochs = await device.epoch_stats(name)
+            epochs = await _again(partial(device.epoch_stats, name))
             self._model.add_epochs(name, epochs)
             self._changed()
             # Before the first run the reply does not have records, and is free.
@@ -253,9 +290,16 @@ def _noise(network: Network) -> Inputs:
     return {name: noise.integers(-100, 100, spec.shape).astype(spec.dtype) for name, spec in network.inputs.items()}
 
 
+async def _again(request: Callable[[], Awaitable[T]]) -> T:
+    """The answer to a request that reads something: it is repeated if the device was restarted meanwhile."""
+    while True:
+        with suppress(errors.DeviceRebooted):
+            return await request()
+
+
 async def _run(network: Network, inputs: Inputs) -> None:
     try:
-        await network.run(inputs, timers=False)
+        await network.run(inputs, timers=False, rerun=True)
     except errors.DeviceError as error:
         logging.getLogger(__name__).debug("%s: %s", network.name, error)
 

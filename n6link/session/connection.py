@@ -78,6 +78,7 @@ class Connection:
         rejected: networks that cannot be used, with reasons: the device could not start them, or their descriptions are invalid.
         clock: converts times of the device to ``time.monotonic()``.
         listeners: subscriptions to statistics, log lines and changes of the state.
+        obstacle: why the last attempt to connect again has failed.
         vitals: times and counts for :attr:`health`.
         journal: passes events to the recorder.
     """
@@ -109,6 +110,7 @@ class Connection:
         self._card_files: Mapping[str, Path] = {}
         self._stable_url = self.url
         self._own_board = False
+        self.obstacle = ""
         self._timeout = timeout
         self._reconnect = reconnect
         self._networks_changed = networks_changed
@@ -255,6 +257,7 @@ class Connection:
             self._restarts = False
             if not restarting:
                 self._change(State.RECONNECTING, str(reason))
+            self.obstacle = str(reason)
             try:
                 rebooted, changed = await reunion.bring_back(
                     channel,
@@ -262,6 +265,7 @@ class Connection:
                     connect=self._connect,
                     resume=partial(self._resume, channel, restarting),
                     bound=self._reconnect or RESTART,
+                    failed=self._not_yet,
                 )
             except N6Error as error:
                 self._change(State.LOST, str(error))
@@ -271,6 +275,9 @@ class Connection:
             self.vitals.reboots += rebooted
             self.listeners.interrupted()
             self._change(State.OPEN, away=ambient.monotonic() - begun, rebooted=rebooted, changed=changed)
+
+    def _not_yet(self, error: N6Error) -> None:
+        self.obstacle = str(error)
 
     def _urls(self) -> list[str]:
         """Possible URLs of the device now."""

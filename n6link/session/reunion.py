@@ -34,6 +34,7 @@ async def bring_back(
     connect: Callable[[str], Awaitable[ByteStream]],
     resume: Callable[[float], Awaitable[T]],
     bound: float,
+    failed: Callable[[N6Error], None] = lambda error: None,
 ) -> T:
     """See the top of this module.
 
@@ -43,6 +44,7 @@ async def bring_back(
         connect: opens a stream.
         resume: continues the dialogue over the attached stream; its argument is the maximum seconds without an answer.
         bound: seconds after which no further attempt is made.
+        failed: called with the error of each attempt.
 
     Returns:
         The result of ``resume``.
@@ -66,6 +68,7 @@ async def bring_back(
                 raise
             except N6Error as error:
                 last = last if isinstance(last, WrongDevice) else error
+                failed(last)
             if not channel.broken and not url.startswith(OWN):
                 await channel.detach()
         if ambient.monotonic() + pause >= until:
