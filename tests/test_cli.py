@@ -280,7 +280,7 @@ def test_demo(virtual_board: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     monkeypatch.setenv("COLUMNS", str(columns))
     text = good("demo")
     assert max(map(len, text.splitlines())) <= columns
-    for word in ("movenet13", "nose", "right ankle", "Latency", "upload", "Slowest of", "Convolution", "simulated"):
+    for word in ("movenet13", "nose", "right ankle", "Latency", "upload", "Slowest of", "CONV_2D", "simulated"):
         assert word in text
     beside = next(line for line in text.splitlines() if "Keypoints" in line)
     assert ("Latency" in beside) == (columns == 120)
@@ -331,8 +331,9 @@ def test_info(virtual_board: None) -> None:
 
 def test_info_of_a_network(virtual_board: None) -> None:
     text = good("info", "movenet13", "--url", POSE)
-    assert "Tensors" in text and "110,592" in text and "Memory pools" in text and "100.0% on the NPU" in text
+    assert "Tensors" in text and "110,592" in text and "Memory pools" in text and "96.3% on the NPU" in text
     assert data("info", "movenet13", "--url", POSE)["inputs"][0]["zero_point"] == 2
+    assert "kinds of blocks: predicted, or from the report in the URL" in text
     assert "the device does not have a network 'movenet'; it has movenet13" in bad(2, "info", "movenet", "--url", POSE)
 
 

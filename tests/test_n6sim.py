@@ -64,9 +64,12 @@ INPUT = bytes(range(256)) * 27
         ("--pty" + "".join(f" --network n{i}=reference:" for i in range(33)), "--network n32=reference:: more than 32"),
         (
             "--pty --network a=reference:;colour=blue",
-            "--network a: colour=blue is not card=FILE, blocks=FILE or check=FILE",
+            "--network a: colour=blue is not card=FILE, blocks=FILE, operations=FILE or check=FILE",
         ),
-        ("--pty --network a=reference:;card=", "--network a: card= is not card=FILE, blocks=FILE or check=FILE"),
+        (
+            "--pty --network a=reference:;card=",
+            "--network a: card= is not card=FILE, blocks=FILE, operations=FILE or check=FILE",
+        ),
         ("--pty --network a=reference:;card=/nowhere", "--network a: /nowhere: No such file or directory"),
         ("--pty --network a=reference:;card=/", "--network a: /: Is a directory"),
         (f"--pty --network a=reference:;check={__file__}", " bytes, not 6924"),

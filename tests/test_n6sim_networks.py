@@ -18,12 +18,14 @@ from tflite import write_fully_connected
 from n6link.device import N6Device
 from n6link.epochs import st_report
 from n6link.epochs.pools import Pool
+from n6link.epochs.predict import Prediction
 from n6link.errors import DeviceError
 from n6link.protocol import EpochKind, MessageType, Status, TimerSource, records
 
 DATA: Final = Path(__file__).parent / "data"
 NETWORKS: Final = Path(__file__).parents[1] / "n6link" / "networks"
 MOVENET: Final = NETWORKS / "movenet13" / "movenet13_192_int8.tflite"
+TINYBERT: Final = NETWORKS / "tinybert" / "tinybert_textgen.tflite"
 WEIGHTS: Final = np.array([[1, 2], [3, 4], [5, -6]], np.int8)
 
 Change = Callable[[Any, Any, Any], None]
@@ -284,6 +286,40 @@ def test_a_library_that_is_not_litert(dense: Path) -> None:
         pytest.skip("no shared library is known on this system")
     error = refusal("--pty", "--litert", library, "--network", f"x={dense}")
     assert error == f"{library} has no LiteRtCreateEnvironment: n6link needs ai-edge-litert >=2.1.6,<2.4"
+
+
+# ---- predicted kinds
+
+
+@pytest.mark.parametrize("file", [MOVENET, TINYBERT], ids=["movenet", "tinybert"])
+async def test_blocks_have_the_predicted_kinds(virtual_board: None, file: Path) -> None:
+    """Every operation is found again, also those that XNNPACK calls otherwise."""
+    predicted = Prediction.of(file).table
+    async with N6Device(f"sim:{file}") as dev:
+        (net,) = dev.networks.values()
+        assert [(block.kind, block.operation) for block in net.epochs.blocks] == [
+            (block.kind, block.operation) for block in predicted.blocks
+        ]
+        timers = (await net.run(noise(net))).epochs
+        assert timers and timers.origin.endswith("; kinds of blocks: predicted, or from the report in the URL")
+
+
+async def test_operations_that_are_not_known_keep_their_own_names(tmp_path: Path) -> None:
+    """A prediction that does not fit: XNNPACK counts as HW, LiteRT's own kernels as SW."""
+    file = tmp_path / "x.operations"
+    file.write_text("SW SOFTMAX\n- SHAPE\n")
+    with loaded(MOVENET, operations=file) as program:
+        async with N6Device(program.url) as dev:
+            assert {block.kind for block in dev["x"].epochs.blocks} == {EpochKind.HW}
+            assert "Resize Bilinear" in {block.operation for block in dev["x"].epochs.blocks}
+
+
+@pytest.mark.parametrize("text", ["HW\n", "EC CONV_2D\n", "HW ADD\nSW \n", "CONV_2D"])
+def test_operations_that_cannot_be_read(dense: Path, tmp_path: Path, text: str) -> None:
+    file = tmp_path / "x.operations"
+    file.write_text(text)
+    said = refusal("--pty", *network(dense, operations=file))
+    assert f"{dense} does not load: its operations: a line is not 'kind operation'" in said
 
 
 # ---- block tables

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "block_table.h"
+#include "litert_operations.h"
 
 /* ---- times ---- */
 
@@ -115,22 +116,39 @@ static uint8_t kind_of(const litert_event_t *event)
                                                : N6_EPOCH_KIND_HYBRID;
 }
 
+/* The predicted kinds; without a prediction no operation is known. */
+static int read_operations(litert_load_t *load, litert_operations_t *operations)
+{
+    const char *text = load->source->operations ? load->source->operations : "";
+    size_t lines = (size_t)n6_litert_operations_lines(text);
+    operations->operation = n6_litert_keep(load->self, lines * sizeof(*operations->operation));
+    return n6_litert_operations_read(operations, n6_litert_keep_text(load->self, text))
+               ? n6_litert_fail(load, "its operations: a line is not 'kind operation'")
+               : 0;
+}
+
 static int learn_blocks(litert_load_t *load)
 {
     litert_network_t *self = load->self;
+    litert_operations_t operations;
     int count = self->events;
+    if (read_operations(load, &operations)) {
+        return -1;
+    }
     if (count < 1 || count > UINT16_MAX) {
         return n6_litert_fail(load, "LiteRT's profiler reports %d operators", count);
     }
     n6_block_t *blocks = n6_litert_keep(self, (size_t)count * sizeof(*blocks));
     self->known = n6_litert_keep(self, (size_t)count * sizeof(*self->known));
     for (int i = 0; i < count; i++) {
+        const litert_operation_t *operation =
+            n6_litert_operations_find(&operations, &self->event[i]);
         self->known[i] = self->event[i];
         blocks[i] = (n6_block_t){
             .first = (uint16_t)i,
             .last = (uint16_t)i,
-            .kind = kind_of(&self->event[i]),
-            .operation = short_name(self, self->event[i].name),
+            .kind = operation ? operation->kind : kind_of(&self->event[i]),
+            .operation = operation ? operation->name : short_name(self, self->event[i].name),
         };
     }
     self->about.block = blocks;

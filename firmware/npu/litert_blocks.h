@@ -2,12 +2,12 @@
  * litert_blocks.h - builds epoch blocks from the operators of a LiteRT network, and computes their
  * times.
  *
- * Epoch blocks. LiteRT's profiler reports one event per operator; each becomes an epoch block. To
- * simulate a board, an operator in XNNPACK counts as HW (the NPU would run it), and an operator in
- * one of LiteRT's own kernels counts as SW. All of them run on the host's CPU, therefore the device
- * announces N6_FEATURE_SIMULATED and N6_TIMER_SOURCE_LITERT_PROFILER. The operation of the block is
- * the operator's name without the notes in parentheses, so that it fits a BlockRecord. The blocks
- * are those of the first run, with zeros as input.
+ * Epoch blocks. LiteRT's profiler reports one event per operator; each becomes an epoch block. Its
+ * kind and its name are those of the predicted operation (litert_operations.h). If the operation is
+ * not known, an operator in XNNPACK counts as HW, and an operator in one of LiteRT's own kernels as
+ * SW; the name is the operator's without the notes in parentheses, so that it fits a BlockRecord.
+ * All of them run on the host's CPU, therefore the device announces N6_FEATURE_SIMULATED and
+ * N6_TIMER_SOURCE_LITERT_PROFILER. The blocks are those of the first run, with zeros as input.
  *
  * Events of later runs are assigned to blocks by name, node and order. The time of an event without
  * a block (with another control flow) is added to the block before it, so that the sum is correct.

@@ -14,8 +14,10 @@ from rich.text import Text
 from n6link.cli import tables
 from n6link.cli.common import Cards, Json, Timeout, Url, connect, emit, out, plain, start
 from n6link.console import KIND_STYLES, bar, clock, duration, hertz, size
+from n6link.epochs.timers import PREDICTED
 from n6link.json_types import Plain
 from n6link.network import Network
+from n6link.protocol import TimerSource
 from n6link.session.info import DeviceInfo
 from n6link.tensors.tensor import TensorSpec
 
@@ -193,4 +195,6 @@ def _epochs(network: Network) -> Group:
                 f"[{colour}]{kind.name}[/]", str(count), f"{share:.1%}", bar(share, 16, glyph, colour), kind.doc
             )
     causes = ", ".join(f"{escape(name)} ({count})" for name, count in table.fallbacks.items())
-    return Group(kinds, Text.from_markup(f"\nOn the CPU: {causes or 'nothing'}"))
+    predicted = network.info.timer_source is TimerSource.LITERT_PROFILER
+    note = [Text(PREDICTED.removeprefix("; "), style="yellow")] if predicted else []
+    return Group(kinds, *note, Text.from_markup(f"\nOn the CPU: {causes or 'nothing'}"))

@@ -86,8 +86,8 @@ def profile(
     run completely on the NPU, and by time, the share of the inference in
     which the NPU computes. Overhead is the time of the runtime between blocks.
 
-    On a virtual board without a report, blocks are operators of LiteRT:
-    HW if its delegate runs them, SW if it does not.
+    On a virtual board without a report, blocks are operators of LiteRT, and
+    their kinds are predicted, see n6link predict.
     """
     if load:
         measured = Profile.load(load)

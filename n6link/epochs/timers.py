@@ -57,6 +57,9 @@ MAX_SHIFT: Final = 29
 ON_HOST: Final = frozenset({TimerSource.LITERT_PROFILER, TimerSource.HOST_CLOCK})
 """Sources on a host: their times are simulated."""
 
+PREDICTED: Final = "; kinds of blocks: predicted, or from the report in the URL"
+"""LiteRT does not have an NPU: see :mod:`n6link.epochs.predict`."""
+
 Ticks = NDArray[np.uint64]
 
 
@@ -283,5 +286,6 @@ class EpochStats:
 
 
 def origin(source: TimerSource, simulated: bool) -> str:
-    """The source of the times in words, and whether they are simulated."""
-    return f"simulated: {source.doc.removesuffix(': simulated')}" if simulated else source.doc
+    """The source of the times in words, whether they are simulated, and whether the kinds of blocks are predicted."""
+    words = f"simulated: {source.doc.removesuffix(': simulated')}" if simulated else source.doc
+    return words + PREDICTED * (source is TimerSource.LITERT_PROFILER)

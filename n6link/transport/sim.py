@@ -58,7 +58,7 @@ from urllib.parse import unquote
 import anyio.to_thread
 
 from n6link import networks
-from n6link.epochs import st_report
+from n6link.epochs import predict, st_report
 from n6link.errors import BadInput, TransportError
 from n6link.tensors import card
 from n6link.tensors.golden import read_golden
@@ -137,6 +137,10 @@ class SimBoard:
                 blocks = folder / f"{index}.blocks"
                 blocks.write_text(st_report.block_table(network.report), encoding="utf-8")
                 parts.append(f"blocks={blocks}")
+            elif not network.built_in and (text := _operations(network.source)):
+                operations = folder / f"{index}.operations"
+                operations.write_text(text, encoding="utf-8")
+                parts.append(f"operations={operations}")
             if network.golden:
                 stored = folder / f"{index}.check"
                 stored.write_bytes(_stored(network.golden))
@@ -287,6 +291,14 @@ async def _open_rig(board: SimBoard) -> RigStream:
         started.close()
         raise
     return RigStream(connected, started, board.card_files)
+
+
+def _operations(source: str) -> str:
+    """The predicted kinds of a network's operations; empty if the file cannot be read, whose reason the board reports."""
+    try:
+        return predict.operation_table(source)
+    except BadInput:
+        return ""
 
 
 def _prepared(rest: str, folder: Path) -> tuple[SimBoard, list[str]]:

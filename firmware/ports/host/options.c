@@ -25,7 +25,8 @@ static const char help[] =
     "  --pty             a pseudo terminal in raw mode, which clients may close and\n"
     "                    open again\n"
     "  --network SPEC    a network, at most 8 times. SPEC is\n"
-    "                    NAME=PATH[;card=FILE][;blocks=FILE][;check=FILE]\n"
+    "                    NAME=PATH[;card=FILE][;blocks=FILE][;operations=FILE]\n"
+    "                             [;check=FILE]\n"
     "                      PATH    a .tflite file, or reference:[NETWORK] for a\n"
     "                              built-in one\n"
     "                      card    TOML text that describes the tensors\n"
@@ -33,6 +34,9 @@ static const char help[] =
     "                              operators, and memory pools, one per line:\n"
     "                                KIND FIRST LAST EST_NPU EST_TOTAL OPERATION\n"
     "                                pool NAME BASE TOTAL USED WEIGHTS ACTIVATIONS\n"
+    "                      operations\n"
+    "                              predicted kinds of the operations, if there\n"
+    "                              are no blocks, one per line: KIND OPERATION\n"
     "                      check   input for CHECK: three 32-bit numbers (1 if the\n"
     "                              next two are valid; a network's digest and the\n"
     "                              CRC-32 of its right outputs), then the bytes of\n"
@@ -139,10 +143,13 @@ static void add_network(n6_options_t *options, char *spec)
             network->card = part + 5;
         } else if (!strncmp(part, "blocks=", 7) && part[7]) {
             network->blocks = part + 7;
+        } else if (!strncmp(part, "operations=", 11) && part[11]) {
+            network->operations = part + 11;
         } else if (!strncmp(part, "check=", 6) && part[6]) {
             network->check = part + 6;
         } else {
-            n6_report_failure("--network %s: %s is not card=FILE, blocks=FILE or check=FILE",
+            n6_report_failure("--network %s: %s is not card=FILE, blocks=FILE, operations=FILE or "
+                              "check=FILE",
                               network->name, part);
         }
         part = next;

@@ -12,12 +12,13 @@
 
 typedef enum { N6_END_NONE, N6_END_FD, N6_END_UNIX, N6_END_TCP, N6_END_PTY } n6_end_kind_t;
 
-/* NAME=PATH[;card=FILE][;blocks=FILE][;check=FILE] */
+/* NAME=PATH[;card=FILE][;blocks=FILE][;operations=FILE][;check=FILE] */
 typedef struct {
     const char *name;
     const char *path; /* a .tflite file, or reference:[NETWORK] */
     const char *card;
     const char *blocks;
+    const char *operations;
     const char *check;
     bool crashes; /* LiteRT's CompiledModel has crashed on it */
 } n6_network_option_t;

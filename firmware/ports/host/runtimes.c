@@ -171,6 +171,7 @@ static void add_litert(n6_runtimes_t *self, const n6_network_option_t *option,
         .path = option->path,
         .card = read_text(self, option->name, option->card),
         .blocks = read_text(self, option->name, option->blocks),
+        .operations = read_text(self, option->name, option->operations),
         .crashes = option->crashes,
     };
     n6_crash_expect(option->crashes ? NULL : option->name);

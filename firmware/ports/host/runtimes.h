@@ -20,7 +20,7 @@ typedef struct {
         const n6_npu_t *npu;
         uint16_t index;
     } route[N6_SERVER_MAX_NETWORKS];
-    char *text[3 * N6_SERVER_MAX_NETWORKS]; /* cards, block tables, stored inputs, reasons */
+    char *text[4 * N6_SERVER_MAX_NETWORKS]; /* cards, tables, stored inputs, reasons */
     size_t texts;
     const n6_npu_t *active; /* runtime of the network that was started last */
 } n6_runtimes_t;

@@ -10,11 +10,13 @@
     tflite.py       reads a file
     rules.py        where an operation is expected to run, with the source
     prediction.py   the whole network, and the comparison with a report
+    simulated.py    the kinds of a simulated network's blocks
 """
 
 from n6link.epochs.predict.model import Network, Operation, Tensor
 from n6link.epochs.predict.prediction import Agreement, Prediction, Row
 from n6link.epochs.predict.rules import Place, Placement, place
+from n6link.epochs.predict.simulated import operation_table
 from n6link.epochs.predict.tflite import read_tflite
 
 __all__ = [
@@ -26,6 +28,7 @@ __all__ = [
     "Prediction",
     "Row",
     "Tensor",
+    "operation_table",
     "place",
     "read_tflite",
 ]
