@@ -30,7 +30,9 @@ def listing(names: Mapping[str, int]) -> str:
 
 def main(pairs: list[str]) -> None:
     """Prints the table."""
-    print("| network | operations | rightly named | CPU epochs: predicted | reported | in both | missed | not in the report |")
+    print(
+        "| network | operations | rightly named | CPU epochs: predicted | reported | in both | missed | not in the report |"
+    )
     print("|---|--:|--:|--:|--:|--:|---|---|")
     total: list[tuple[int, int]] = []
     for pair in pairs:

@@ -37,7 +37,9 @@ class Source(Enum):
     TINYBERT = "report and c_info of a TinyBERT with 6 layers (Core 2.1.0 and 2.2.0)"
     BLAZEFACE = "report and c_info of BlazeFace 128 (Core 2.2.0)"
     SSD = "report and c_info of an SSD MobileNet v1 256 (Core 2.1.0)"
-    YOLOX = "generated code of ST's YOLO-X nano 480, without and with --output-data-type int8 (compilers 1.1.0 and 1.1.3)"
+    YOLOX = (
+        "generated code of ST's YOLO-X nano 480, without and with --output-data-type int8 (compilers 1.1.0 and 1.1.3)"
+    )
     CONVOLUTIONS = "reports of eight networks with one convolution (Core 2.2.0 and 4.0.0)"
 
     def __str__(self) -> str:
