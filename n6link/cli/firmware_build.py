@@ -26,8 +26,8 @@ def build(
     networks: Annotated[
         list[str],
         typer.Argument(
-            metavar="[NAME=]PATH...",
-            help="Networks: output folders of stedgeai generate, generated C files, or models (.tflite, .onnx, .keras, .h5).",
+            metavar="NAME=PATH",
+            help="Networks: output folders of stedgeai generate, C files, or models (.tflite, .onnx, .keras, .h5); without NAME=, the path names it.",
         ),
     ],
     board: Annotated[str, typer.Option(metavar="NAME", help="stm32n6570-dk or nucleo-n657x0-q.")],

@@ -29,7 +29,7 @@ RETRY_S: Final = 1.0
 def flash(
     folder: Annotated[
         Path | None,
-        typer.Argument(metavar="[DIR]", help="Folder of n6link firmware build; default: the only one in this folder."),
+        typer.Argument(metavar="DIR", help="Folder of n6link firmware build; default: the only one in this folder."),
     ] = None,
     boot_loader: Annotated[
         Path | None,
