@@ -7,6 +7,7 @@ import numpy as np
 from n6link.errors import DeviceError
 from n6link.protocol import Limit, MessageType, Status, records
 from n6link.protocol.codec import printable
+from n6link.protocol.messages import BODIES
 
 
 def refusal(payload: memoryview) -> DeviceError:
@@ -33,11 +34,11 @@ def _field(kind: MessageType | int, offset: int, value: int) -> str:
         offset: of the field in its payload.
         value: of the field: its bytes as an unsigned number; of 8 bytes the lower 4.
     """
-    head, record = records.REQUESTS.get(kind, (None, None))
+    head, record = BODIES.get((kind, "request"), (None, "")) if isinstance(kind, MessageType) else (None, "")
     if head is None:
         return ""
     struct, where = head, ""
-    if record and offset >= head.SIZE:
+    if not isinstance(record, str) and offset >= head.SIZE:
         index, offset = divmod(offset - head.SIZE, record.SIZE)
         struct, where = record, f" of {record.__name__} {index}"
     for name, (dtype, at, *_) in (struct.DTYPE.fields or {}).items():

@@ -26,7 +26,6 @@ _HEAD: Final = '''"""Typed records of all structs of the protocol. GENERATED fro
 # ruff: noqa: D102 - Record documents pack and unpack
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from struct import Struct
 from typing import Final, Self
@@ -60,7 +59,6 @@ def records() -> str:
     ).splitlines()
     for layout in structs:
         lines += ["", "", *_record(layout)]
-    lines += ["", "", *_requests()]
     return "\n".join(lines) + "\n"
 
 
@@ -90,17 +88,6 @@ def _record(layout: Layout) -> Iterator[str]:
         yield from _call("        return cls(", map(_value, fields), ")")
     else:
         yield "        return cls(*cls._values(buffer, offset))"
-
-
-def _requests() -> Iterator[str]:
-    """The structs of each request."""
-    yield "REQUESTS: Final[Mapping[MessageType | int, tuple[type[Record], type[Record] | None]]] = {"
-    for kind, message in schema.MESSAGES.items():
-        if message.request and message.request.struct:
-            tail = message.request.tail if message.request.tail in schema.STRUCTS else None
-            yield f"    MessageType.{kind.name}: ({message.request.struct}, {tail}),"
-    yield "}"
-    yield '"""The struct at the start of each request, and that of the records after it."""'
 
 
 def _call(front: str, items: Iterable[str], back: str) -> Iterator[str]:

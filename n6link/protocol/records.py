@@ -4,7 +4,6 @@
 # ruff: noqa: D102 - Record documents pack and unpack
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from struct import Struct
 from typing import Final, Self
@@ -1711,28 +1710,3 @@ class ClientRecord(Record):
     def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
         (rx_bytes, tx_bytes, name, id, runs, queued, leases, role) = cls._values(buffer, offset)
         return cls(rx_bytes, tx_bytes, text(name), id, runs, queued, leases, Role.named(role))
-
-
-REQUESTS: Final[Mapping[MessageType | int, tuple[type[Record], type[Record] | None]]] = {
-    MessageType.HELLO: (Hello, None),
-    MessageType.PING: (Ping, None),
-    MessageType.LIST: (List, None),
-    MessageType.DESCRIBE: (Describe, None),
-    MessageType.LOG_LEVEL: (LogLevelRequest, None),
-    MessageType.RESET: (Reset, None),
-    MessageType.STATS: (StatsRequest, None),
-    MessageType.EPOCH_STATS: (EpochStats, None),
-    MessageType.SUBSCRIBE: (Subscribe, None),
-    MessageType.RATE: (Rate, None),
-    MessageType.CHECK: (Check, None),
-    MessageType.LEASE: (Lease, None),
-    MessageType.CLIENTS: (Clients, None),
-    MessageType.COMMIT: (Commit, Part),
-    MessageType.INFER: (Infer, Return),
-    MessageType.CANCEL: (Cancel, None),
-    MessageType.RELEASE: (Release, None),
-    MessageType.DATA: (DataHeader, None),
-    MessageType.NAK: (Nak, None),
-    MessageType.CREDIT: (Credit, None),
-}
-"""The struct at the start of each request, and that of the records after it."""
