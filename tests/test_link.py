@@ -915,6 +915,23 @@ def test_an_upload_starts_again_when_the_session_is_resumed() -> None:
     assert {sent_id for _, sent_id, _ in out} == {number}
 
 
+def test_what_is_acknowledged_after_a_session_was_resumed_are_its_own_bytes() -> None:
+    """The COMMIT had another position in the session before; time-outs follow from what is not acknowledged."""
+    link = opened(window=4096)
+    first = upload(link)
+    sent(link)
+    feed(link, wire.reply(MessageType.COMMIT, first))
+    number = upload(link)
+    assert kinds(link)[-1] == "COMMIT"
+    resumed(link, window=4096)
+    assert kinds(link)[-1] == "COMMIT"
+    feed(link, nak(number, 512, 512))
+    assert kinds(link) == ["DATA 512"]
+    feed(link, wire.reply(MessageType.COMMIT, number))
+    assert link.path.pending == 0
+    assert link.sender.acknowledged == link.sender.position == len(IMAGE) + 512
+
+
 def test_an_inference_is_asked_for_again_and_its_result_comes_whole() -> None:
     link = opened(window=2048)
     up, run = link.infer(memoryview(IMAGE), inference(), patience=PATIENCE)

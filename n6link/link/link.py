@@ -386,7 +386,7 @@ class Link:
                 self._upload_again(exchange, chunk)
             elif exchange.phase is not Phase.HELD:
                 exchange.download = exchange.result = None
-                exchange.phase = Phase.ASKED
+                exchange.phase, exchange.ahead = Phase.ASKED, 0
                 self.sender.ask_again(exchange)
                 upload = exchange.needs
                 if upload and not resumed and upload.id not in self.exchanges:  # a new session does not have the upload
@@ -396,7 +396,7 @@ class Link:
     def _upload_again(self, exchange: Exchange, chunk: int) -> None:
         assert exchange.upload
         exchange.upload.again(chunk)
-        exchange.phase = Phase.SENDING
+        exchange.phase, exchange.tries = Phase.SENDING, 0  # its COMMIT has another position now
         self.sender.enqueue(exchange)
 
     # ---- answers
@@ -427,6 +427,7 @@ class Link:
         if exchange.upload:
             self.counters.uploaded += len(exchange.upload.data)
             self.sender.acknowledge(exchange.position, now)
+            self.sender.acknowledge(exchange.upload.end, now)  # chunks that were sent again after the COMMIT
         else:
             self._events.append(Reply(exchange.id, exchange.type, bytes(payload), exchange.sent, now))
 

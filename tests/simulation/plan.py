@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -52,6 +53,8 @@ WORKLOADS: Final = (
     "resets",
     "mixed",
 )
+FOR_EVER: Final = 0.3
+"""share of the lines that damage bytes for as long as they are used; others get well"""
 _LOST: Final[list[MessageType]] = [kind for kind in MessageType if kind is not MessageType.ERROR]
 
 
@@ -90,6 +93,8 @@ class Plan:
         # A chunk of 4096 bytes is whole with a probability of a seventh at least.
         rate = 10 ** draw.uniform(-4.5, -3.0) * min(1.0, 2048 / min(self.port.chunk, 4096))
         burst = draw.choice([1, 8, 40, 600])
+        if self.kind in (*OF_BYTES, "mix") and draw.random() < FOR_EVER:
+            end = math.inf
         if self.kind in OF_BYTES:
             return Recipe({self.kind: rate / (1 + burst / 100)}, burst, end=end)
         if self.kind in _TIMED:

@@ -34,6 +34,16 @@ async def one_large(program: Program) -> None:
     await program.infer(program.question(("large",)))
 
 
+async def large_ones(program: Program) -> None:
+    """Two at once, as long as there are any."""
+
+    async def work() -> None:
+        while program.take():
+            await program.infer(program.question(("large",)))
+
+    await asyncio.gather(work(), work())
+
+
 async def at(moment: float) -> None:
     """Waits for a moment of the run."""
     await asyncio.sleep(moment - asyncio.get_running_loop().time())
@@ -83,6 +93,23 @@ def test_a_bad_line_is_used_or_given_up(way: Way) -> None:
     report = run(Plan(1, "none", "large", "usb"), OneWay(Recipe({"flip": 1e-3}), 1, way), body=one_large, inferences=1)
     assert report.score.notes == []
     assert report.score.results == 1
+
+
+class SmallChunks(Plan):
+    """The port of ``sim:`` with chunks of 1024 bytes."""
+
+    @property
+    def port(self) -> Port:
+        return replace(CONFIGS["sim"], chunk=1024)
+
+
+@pytest.mark.parametrize("kind", ["flip", "double", "insert"])
+def test_a_line_that_stays_bad_stays_as_fast(kind: str) -> None:
+    """The session is resumed with smaller chunks during an upload; what is acknowledged later is counted from then on."""
+    plan = SmallChunks(8, "none", "large", "sim")
+    report = run(plan, Drawn(Recipe({kind: 1e-3}, burst=1), 8), body=large_ones, inferences=40)
+    assert report.score.notes == []
+    assert report.score.slowest < 3.0
 
 
 class SlowBaud(Plan):
