@@ -56,6 +56,7 @@ class Row:
 
     @property
     def label(self) -> str:
+        """The first columns."""
         return f"| {self.name} | {f'{self.rate:g}' if self.rate else ''} | {self.chunk} |"
 
     def faults(self, runs: int) -> Recipe:
@@ -88,6 +89,7 @@ class OnPort(Plan):
 
     @property
     def port(self) -> Port:
+        """The port of the board."""
         return replace(CONFIGS["sim"], chunk=self.chunk)
 
 
