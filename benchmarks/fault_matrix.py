@@ -25,7 +25,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from simulation.bench import Port
-from simulation.faults import Drawn, Fault, Recipe
+from simulation.faults import Drawn, Recipe
 from simulation.plan import CONFIGS, Plan
 from simulation.workloads import Program
 from simulation.world import run
@@ -33,7 +33,7 @@ from simulation.world import run
 from n6link import N6Device
 from n6link.errors import N6Error
 from n6link.protocol import MessageType
-from n6link.transport.faults import OF_BYTES
+from n6link.transport.faults import OF_BYTES, Fault, Way
 
 WORKERS: Final = 2
 BYTES: Final = 110_592 + 27_648
@@ -101,7 +101,7 @@ ROWS: Final = (
     Row("cut", 1e-6, timed="cut"),
     Row("cut", 5e-6, timed="cut"),
 )
-LOST: Final = {
+LOST: Final[dict[str, tuple[str, list[tuple[Way, int, MessageType]]]]] = {
     "two CREDITs and the last DATA chunk lost": (
         "uart",
         [("down", 7, MessageType.CREDIT), ("down", 8, MessageType.CREDIT), ("up", 53, MessageType.DATA)],
