@@ -107,6 +107,16 @@ async def test_every_page_of_every_section() -> None:
     assert board.asked == [1, 1, 7, 2 + 5, 7, 2 + 5]
 
 
+async def test_the_pages_in_flight_are_bounded() -> None:
+    board = Board(networks=1, change=one("network", {"blocks": describe.MAX_BLOCKS}))
+    block = records.BlockRecord(kind=EpochKind.EXTRA, operation="x").pack()
+    board.sections[Section.BLOCKS] = [block] * describe.MAX_BLOCKS
+    (network,) = await board.read()
+    assert len(network.epochs) == describe.MAX_BLOCKS
+    assert max(board.asked) == describe.BATCH
+    assert sum(board.asked) == 1 + 7 + describe.MAX_BLOCKS // PAGE - 1 + 5
+
+
 async def test_a_device_without_networks() -> None:
     assert await Board(networks=0).read_all() == ([], {})
 

@@ -691,6 +691,15 @@ def test_a_damaged_chunk_is_asked_for_at_once() -> None:
     assert received(link) == OUTPUT
 
 
+def test_a_gap_after_a_damaged_chunk_is_asked_for() -> None:
+    link = opened()
+    number = infer(link)
+    chunks = wire.chunks(number, OUTPUT)
+    feed(link, wire.result(number, OUTPUT), chunks[0], damaged(chunks[1]), chunks[3])
+    naks = [records.Nak.unpack(payload) for kind, _, payload in sent(link) if kind is MessageType.NAK]
+    assert [(gap.offset, gap.length) for gap in naks] == [(256, 256), (512, 256)]
+
+
 def test_complaining_asks_for_every_gap() -> None:
     link = opened()
     number = infer(link)

@@ -1,6 +1,6 @@
 /*
  * fuzz.h - a target of libFuzzer, in a file fuzz_NAME.c: what it does with an input. `make fuzz` runs
- * all targets; fuzz_replay.c runs one on the files that it is given, where there is no libFuzzer.
+ * all targets; fuzz_replay.c runs one on inputs that are kept, where there is no libFuzzer.
  */
 #ifndef FUZZ_H
 #define FUZZ_H

@@ -1,4 +1,8 @@
-/* See fuzz.h. With libFuzzer, N6_FUZZ leaves out the program, and libFuzzer's is used. */
+/*
+ * See fuzz.h. The files have one input on each line, in hexadecimal digits. With libFuzzer, N6_FUZZ
+ * leaves out the program, and libFuzzer's is used.
+ */
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -14,22 +18,42 @@ _Noreturn void n6_test_fail(const char *file, int line, const char *what, long l
 
 #ifndef N6_FUZZ
 
+enum {
+    MOST = 1 << 14,
+};
+
+static int replay(FILE *file)
+{
+    static char line[2 * MOST + 2];
+    static uint8_t input[MOST];
+    int count = 0;
+
+    for (; fgets(line, sizeof line, file); count++) {
+        size_t size = 0;
+        for (; isxdigit((unsigned char)line[2 * size]); size++) {
+            char digits[3] = {line[2 * size], line[2 * size + 1], 0};
+            input[size] = (uint8_t)strtoul(digits, NULL, 16);
+        }
+        (void)LLVMFuzzerTestOneInput(input, size);
+    }
+    return count;
+}
+
 int main(int count, char **names)
 {
-    static uint8_t input[1 << 16];
+    int inputs = 0;
 
     for (int i = 1; i < count; i++) {
-        FILE *file = fopen(names[i], "rb");
+        FILE *file = fopen(names[i], "r");
         if (!file) {
             perror(names[i]);
             return 1;
         }
-        const size_t size = fread(input, 1, sizeof input, file);
+        inputs += replay(file);
         (void)fclose(file);
-        (void)LLVMFuzzerTestOneInput(input, size);
     }
-    (void)printf("%d inputs\n", count - 1);
-    return count > 1 ? 0 : 1;
+    (void)printf("%d inputs\n", inputs);
+    return inputs > 0 ? 0 : 1;
 }
 
 #endif

@@ -4,10 +4,12 @@
  * is answered, as protocol.md section 9 demands.
  */
 #include "n6_rig.h"
+#include "n6_vectors.h"
 
 enum {
     ROUNDS = 60,
     PIECES = 40,
+    VECTORS = sizeof n6_vectors / sizeof *n6_vectors,
 };
 
 static uint8_t payload[N6_LIMIT_MAX_CONTROL];
@@ -157,6 +159,99 @@ static void a_bad_line(void)
     }
 }
 
+/* ---- frames that end too early, come again, or are of a session that has ended ---- */
+
+/* Each begin of each golden frame, and a silence. */
+static void every_truncation(void)
+{
+    for (uint32_t i = 0; i < VECTORS; i++) {
+        const n6_vector_t *vector = &n6_vectors[i];
+        for (size_t size = 1; size < vector->size; size++) {
+            rig_t *rig = begin();
+            rig_feed(rig, vector->bytes, size);
+            still_alive(rig);
+        }
+    }
+}
+
+/* Payloads of each length with good checksums: each request is answered, the shorter ones with ERROR. */
+static void every_length(void)
+{
+    static const uint8_t zeros[128];
+
+    for (uint8_t type = N6_MESSAGE_TYPE_HELLO; type <= 0x15; type++) {
+        for (size_t size = 0; size <= sizeof zeros; size++) {
+            rig_t *rig = rig_session();
+            if (type == N6_MESSAGE_TYPE_HELLO && size < 16) {
+                continue; /* it has no nonce, so that its answer is no answer to it */
+            }
+            rig_send(rig, type, 9, zeros, size);
+            CHECK(rig->frames > rig->taken);
+            const rig_frame_t *frame = &rig->frame[rig->taken];
+            EQUAL(frame->id, 9);
+            EQUAL(frame->flags, N6_FLAG_REPLY);
+            CHECK(frame->type == type || frame->type == N6_MESSAGE_TYPE_ERROR);
+            rig_check_guards(rig);
+        }
+    }
+}
+
+/* A dialogue: an upload and its inference. Returns its size. */
+static size_t dialogue(uint8_t *to, uint32_t id)
+{
+    const uint32_t crc = rig_crc32("abcd", 4);
+    const n6_commit_t commit = {.position = 4, .length = 4, .crc = crc, .head = sizeof commit};
+    const n6_infer_t infer = {.key = 1, .upload = id, .digest = crc, .head = sizeof infer};
+    size_t size = rig_data(to, id, 0, 0, 0, "abcd", 4);
+
+    size += rig_frame(to + size, N6_MESSAGE_TYPE_COMMIT, 0, id, &commit, sizeof commit);
+    return size + rig_frame(to + size, N6_MESSAGE_TYPE_INFER, 0, id + 1, &infer, sizeof infer);
+}
+
+/* All frames of a session again, and again: nothing runs twice. */
+static void replays(void)
+{
+    rig_t *rig = begin();
+    const size_t size = dialogue(line, 10);
+
+    for (int i = 0; i < 5; i++) {
+        rig_feed(rig, line, size);
+        EQUAL(rig->starts, 1);
+    }
+    still_alive(rig);
+}
+
+/* A new session at each byte of a dialogue, with a silence or with the zeros that a host sends. */
+static void a_new_host_at_each_byte(void)
+{
+    static const uint8_t zeros[RIG_CHUNK + 28];
+    uint8_t bytes[256];
+    const size_t whole = dialogue(bytes, 10);
+
+    for (size_t size = 0; size <= whole; size++) {
+        for (int silent = 0; silent < 2; silent++) {
+            rig_t *rig = rig_session();
+            const n6_hello_t hello = rig_hello(8);
+            rig_feed(rig, bytes, size);
+            if (silent) {
+                rig->now += 250000;
+                rig_run(rig);
+            } else {
+                rig_feed(rig, zeros, sizeof zeros);
+            }
+            rig->frames = rig->taken = 0;
+            (void)rig_open(rig, &hello);
+            rig_feed(rig, line,
+                     dialogue(line, 50)); /* the same key again: it is another session's */
+            (void)rig_take(rig, N6_MESSAGE_TYPE_COMMIT, 50);
+            (void)rig_take(rig, N6_MESSAGE_TYPE_INFER, 51);
+            (void)rig_take(rig, N6_MESSAGE_TYPE_RESULT, 51);
+            (void)rig_take(rig, N6_MESSAGE_TYPE_DATA, 51);
+            rig_check_guards(rig);
+        }
+    }
+}
+
 /* ---- hosts that break the rules on purpose ---- */
 
 static n6_infer_t infer_of(uint64_t key, uint32_t upload)
@@ -265,6 +360,10 @@ const n6_test_t n6_hostile_tests[] = {
     TEST(random_bytes),
     TEST(random_frames),
     TEST(a_bad_line),
+    TEST(every_truncation),
+    TEST(every_length),
+    TEST(replays),
+    TEST(a_new_host_at_each_byte),
     TEST(inferences_without_an_upload),
     TEST(positions_that_are_lies),
     TEST(a_window_of_one_chunk),

@@ -73,11 +73,11 @@ class Chunks:
         self.left += count
         return count
 
-    def gaps(self, end: int | None = None) -> list[tuple[int, int]]:
-        """Runs of open chunks before chunk ``end``, as byte ranges (offset, length)."""
+    def gaps(self, start: int = 0, end: int | None = None) -> list[tuple[int, int]]:
+        """Runs of open chunks from chunk ``start`` to before chunk ``end``, as byte ranges (offset, length)."""
         flags, end = self._flags, len(self._flags) if end is None else end
         gaps: list[tuple[int, int]] = []
-        first = flags.find(_OPEN, 0, end)
+        first = flags.find(_OPEN, start, end)
         while first >= 0:
             last = flags.find(0, first, end)
             last = end if last < 0 else last
@@ -188,8 +188,7 @@ class Download:
     def _gaps(self, index: int, end: int) -> list[tuple[int, int]]:
         """Missing runs from the next expected chunk to an end; the chunk after ``index`` is expected next."""
         # Each gap is requested once here; if the request or its answer is lost, the time-out requests it again.
-        begin = self.next * self.chunks.size
-        gaps = [gap for gap in self.chunks.gaps(end) if gap[0] >= begin] if end > self.next else []
+        gaps = self.chunks.gaps(self.next, end) if end > self.next else []
         self.next = max(self.next, index + 1)
         return gaps
 

@@ -3,6 +3,7 @@
 =====================  =======================================================================================
 module                 what it does
 =====================  =======================================================================================
+:mod:`.corpus`         reads and writes the inputs that are kept
 :mod:`.source`         takes the bytes of an input one after the other
 :mod:`.reader`         a target: the frame reader of the host
 :mod:`.host`           a target: a host's link, and a device that may send anything at any time

@@ -7,6 +7,7 @@ The exit status is 1 if a fault was found. The input that causes it is kept in `
 from __future__ import annotations
 
 import argparse
+import hashlib
 import importlib.util
 import json
 import os
@@ -19,10 +20,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from fuzzing import corpus
+
 ROOT: Final = Path(__file__).resolve().parents[2]
 BUILD: Final = ROOT / "firmware" / "build" / "fuzz"
 COUNTED: Final = ROOT / "firmware" / "build" / "fuzz-coverage"
-CORPUS: Final = Path(__file__).with_name("corpus")
 LIMIT: Final = 512
 """bytes of an input"""
 GRACE: Final = 120
@@ -46,13 +48,8 @@ class Target:
         return self.sources.endswith(".py")
 
     @property
-    def corpus(self) -> Path:
-        """Inputs that are part of the project."""
-        return CORPUS / self.name
-
-    @property
     def found(self) -> Path:
-        """Inputs that were found by earlier runs on this machine."""
+        """Inputs that were found by this run and by earlier ones on this machine, and those that are kept."""
         return BUILD / "found" / self.name
 
     @property
@@ -91,25 +88,29 @@ class Outcome:
 def fuzz(target: Target, seconds: int) -> Outcome:
     """Runs a target, starting from its corpus."""
     target.found.mkdir(parents=True, exist_ok=True)
+    for data in corpus.read(target.name):
+        (target.found / hashlib.sha1(data).hexdigest()).write_bytes(data)
     options = [
         f"-max_total_time={seconds}",
         f"-max_len={LIMIT}",
         "-timeout=25",
         f"-artifact_prefix={target.found}-failed-",
     ]
-    code, output = _run([*target.command, *options, str(target.found), str(target.corpus)], seconds + GRACE)
+    code, output = _run([*target.command, *options, str(target.found)], seconds + GRACE)
     runs = max((int(number) for number in re.findall(r"^#(\d+)\t", output, re.MULTILINE)), default=0)
     return Outcome(code != 0 or not runs, runs, output)
 
 
 def coverage(target: Target) -> str:
     """What all inputs of a target reach of its sources: lines and branches in percent."""
-    inputs = [str(path) for folder in (target.corpus, target.found) for path in folder.iterdir()]
     if target.in_python:
-        return _run([sys.executable, "-m", "fuzzing.replay", target.name, target.sources, *inputs], GRACE)[1].strip()
+        command = [sys.executable, "-m", "fuzzing.replay", target.name, target.sources, str(target.found)]
+        return _run(command, GRACE)[1].strip()
+    inputs = BUILD / "found" / f"{target.name}.hex"
+    inputs.write_text("".join(path.read_bytes().hex() + "\n" for path in target.found.iterdir()))
     for counts in COUNTED.rglob("*.gcda"):
         counts.unlink()
-    _run([str(COUNTED / "test" / f"n6_fuzz_{target.name}"), *inputs], GRACE)
+    _run([str(COUNTED / "test" / f"n6_fuzz_{target.name}"), str(inputs)], GRACE)
     report = [sys.executable, "-m", "gcovr", "--config", os.devnull, "--root", str(ROOT), "--filter", target.sources]
     _, output = _run([*report, "--json-summary", "-", str(COUNTED)], GRACE)
     total = json.loads(output)
@@ -117,7 +118,7 @@ def coverage(target: Target) -> str:
 
 
 def merge(target: Target) -> None:
-    """Replaces a corpus by the fewest inputs that reach as much as it and those that were found.
+    """Replaces the inputs that are kept by the fewest that reach as many branches as all that were found.
 
     Raises:
         SystemExit: libFuzzer failed.
@@ -125,12 +126,11 @@ def merge(target: Target) -> None:
     kept = BUILD / "kept" / target.name
     shutil.rmtree(kept, ignore_errors=True)
     kept.mkdir(parents=True)
-    options = ["-set_cover_merge=1", f"-max_len={LIMIT}", str(kept), str(target.corpus), str(target.found)]
+    options = ["-set_cover_merge=1", "-use_counters=0", f"-max_len={LIMIT}", str(kept), str(target.found)]
     code, output = _run([*target.command, *options], 10 * GRACE)
     if code != 0 or not any(kept.iterdir()):
         raise SystemExit(f"the corpus of {target.name} cannot be merged:\n{output[-2000:]}")
-    shutil.rmtree(target.corpus)
-    shutil.copytree(kept, target.corpus)
+    corpus.write(target.name, (path.read_bytes() for path in kept.iterdir()))
 
 
 def _run(command: list[str], seconds: int) -> tuple[int, str]:
@@ -178,7 +178,7 @@ def main() -> int:
                 print(outcome.output[-4000:])
             elif options.merge:
                 merge(target)
-            sizes = [path.stat().st_size for path in target.corpus.iterdir()]
+            sizes = [len(data) for data in corpus.read(target.name)]
             print(
                 f"{target.name:8} {outcome.runs:9,} executions; coverage {coverage(target)}; "
                 f"corpus of {len(sizes)} inputs with {sum(sizes):,} bytes: {'FAILED' if outcome.failed else 'no fault found'}",

@@ -1,4 +1,4 @@
-"""Runs a target in Python on files: ``python -m fuzzing.replay NAME SOURCES FILE...``.
+"""Runs a target in Python on inputs: ``python -m fuzzing.replay NAME SOURCES PATH``, a file or a folder of them.
 
 The output is the part of the lines and branches of SOURCES (a pattern of paths) that was reached.
 """
@@ -14,12 +14,12 @@ from pathlib import Path
 from coverage import Coverage
 
 
-def main(name: str, sources: str, files: list[str]) -> None:
+def main(name: str, sources: str, path: Path) -> None:
     coverage = Coverage(data_file=None, branch=True, include=[sources], config_file=False)
     coverage.start()  # before the modules are loaded, as their definitions are counted too
     target = importlib.import_module(f"fuzzing.{name}")
-    for file in files:
-        target.one_input(Path(file).read_bytes())
+    for file in sorted(path.iterdir()) if path.is_dir() else [path]:
+        target.one_input(file.read_bytes())
     coverage.stop()
     with tempfile.NamedTemporaryFile() as report:
         coverage.json_report(outfile=report.name)
@@ -30,4 +30,4 @@ def main(name: str, sources: str, files: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], sys.argv[3:])
+    main(sys.argv[1], sys.argv[2], Path(sys.argv[3]))
