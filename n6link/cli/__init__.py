@@ -23,6 +23,7 @@ from n6link.cli import (
     monitor,
     predict,
     profile,
+    replay,
     report,
     run,
     sim,
@@ -64,6 +65,7 @@ app.command("report")(report.report)
 app.command("predict")(predict.predict)
 app.command("monitor")(recordable(monitor.monitor))
 app.command("sim")(sim.sim)
+app.command("replay")(replay.replay)
 app.command("trace")(trace.trace)
 app.add_typer(config.app, name="config")
 app.add_typer(firmware.app, name="firmware")

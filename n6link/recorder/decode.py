@@ -84,7 +84,8 @@ def _decode(kind: MessageType, role: Role, number: int, payload: memoryview) -> 
         if not tail.startswith("records"):
             return Message(kind, role, number, body, data=rest)
         if not isinstance(body.section, Section) or body.section not in SECTIONS:
-            return Message(kind, role, number, body, text=printable(rest[: body.count]))
+            page = rest[: body.count]
+            return Message(kind, role, number, body, text=printable(page), data=page)
         tail = SECTIONS[body.section]
     count = next(getattr(body, name) for name in ("count", "outputs", "returns", "parts") if hasattr(body, name))
     return Message(kind, role, number, body, tail.unpack_all(payload, count, body.head, body.record))

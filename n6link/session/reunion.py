@@ -23,7 +23,7 @@ ATTEMPT: Final = 2.0
 """time-out of HELLO, seconds: the start of a board takes less than one second"""
 FIRST_PAUSE: Final = 0.05
 LONGEST_PAUSE: Final = 1.0
-OWN: Final = ("sim:", "qemu:")
+OWN: Final = ("sim:", "qemu:", "replay:")
 """devices that start and end with their stream"""
 
 

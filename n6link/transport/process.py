@@ -12,7 +12,7 @@ import re
 import socket
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Final
@@ -37,6 +37,7 @@ class ChildStream(SocketStream):
 
     Attributes:
         card_files: files with the cards that the child reports, by network.
+        ended: called with what the child has printed on its standard output after it was ready, once it has ended.
     """
 
     def __init__(self, connected: socket.socket, process: Process, errors: IO[bytes], name: str) -> None:
@@ -46,6 +47,7 @@ class ChildStream(SocketStream):
         self._errors = errors
         self._name = name
         self._grace = 0.0
+        self.ended: Callable[[bytes], None] | None = None
 
     async def receive(self, max_bytes: int = 65536) -> bytes:
         """Bytes from the child; TransportError contains its exit code."""
@@ -66,7 +68,7 @@ class ChildStream(SocketStream):
         # Shielded: a cancelled task must not leave a process without a parent that waits for it.
         with anyio.CancelScope(shield=True):
             await super().aclose()
-            await _end(self._process, self._grace)
+            await _end(self._process, self._grace, self.ended)
         self._errors.close()
 
     async def wait_ready(self, seconds: float) -> None:
@@ -92,7 +94,7 @@ class ChildStream(SocketStream):
         """The error that reports how the child ended."""
         ended = "has ended"
         with anyio.CancelScope(shield=True):
-            ended = how_ended(await _end(self._process, GRACE))
+            ended = how_ended(await _end(self._process, GRACE, self.ended))
         return TransportError(f"{self._name} {ended}{self._quote()}")
 
     def _quote(self) -> str:
@@ -163,7 +165,7 @@ def how_ended(code: int) -> str:
     return f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
 
 
-async def _end(process: Process, grace: float) -> int:
+async def _end(process: Process, grace: float, ended: Callable[[bytes], None] | None) -> int:
     """Waits ``grace`` seconds for a child to end, then kills it; returns its exit code."""
     if grace:
         with anyio.move_on_after(grace):
@@ -172,5 +174,11 @@ async def _end(process: Process, grace: float) -> int:
         process.kill()
     code = await process.wait()
     if process.stdout:
+        if ended:
+            printed = b""
+            with suppress(anyio.EndOfStream, anyio.ClosedResourceError):
+                while True:
+                    printed += await process.stdout.receive()
+            ended(printed)
         await process.stdout.aclose()
     return code

@@ -8,6 +8,7 @@
     tcp:HOST:PORT                     a board or virtual board on a network    tcp:localhost:6006    tcp:[::1]:6006
     unix:PATH                         a virtual board on this machine          unix:/tmp/n6
     sim:[NETWORK,...][?OPTION=N&...]  starts a virtual board; see n6link.transport.sim   sim:                  sim:pose=net.tflite?baud=921600
+    replay:FILE[?speed=X]             plays a recording; see n6link.transport.replay                 replay:run.pcapng
     qemu:[ELF]                        starts the firmware in QEMU; see n6link.transport.qemu
 
 :func:`open_stream` returns an :class:`anyio.abc.ByteStream` for any URL. The exceptions of sockets, serial ports and child processes
@@ -242,12 +243,19 @@ def _qemu() -> _Scheme:
     return _Scheme(qemu.open_qemu, qemu.command)
 
 
+def _replay() -> _Scheme:
+    from n6link.transport import replay
+
+    return _Scheme(replay.open_replay, replay.parse)
+
+
 _SCHEMES: Final[dict[str, Callable[[], _Scheme]]] = {
     "serial": _serial,
     "tcp": lambda: _Scheme(_open_tcp, _address),
     "unix": lambda: _Scheme(_open_unix, _check_unix),
     "sim": _sim,
     "qemu": _qemu,
+    "replay": _replay,
     "board": lambda: _Scheme(_open_named, _check_named),
 }
 """Functions, so that the modules of a scheme (pyserial, readers of reports) are imported at its first use."""

@@ -62,6 +62,12 @@ static void log_fault(void *context, const char *text)
 static void info(void *context, n6_info_reply_t *reply)
 {
     const n6_board_t *board = context;
+    if (board->recorded) {
+        *reply = *n6_recorded_device(board->recorded).info;
+        reply->head = sizeof(*reply);
+        reply->baud = board->options->baud;
+        return;
+    }
     memcpy(reply->board, "n6sim (host)", sizeof("n6sim (host)"));
     reply->baud = board->options->baud;
     reply->ram_total = board->reserved + board->weights;
@@ -73,6 +79,10 @@ static size_t memory(void *context, char *text, size_t size)
 {
     const n6_board_t *board = context;
     const n6_config_t *config = &board->config;
+    if (board->recorded) {
+        int copied = snprintf(text, size, "%s", n6_recorded_device(board->recorded).memory);
+        return copied < 0 ? 0 : (size_t)copied < size ? (size_t)copied : size;
+    }
     unsigned long slots = (unsigned long)config->slots * config->slot_size;
     unsigned long results = (unsigned long)config->results * config->result_size;
     unsigned long weights = board->weights;
@@ -176,6 +186,60 @@ static void boot(n6_board_t *board, uint8_t cause)
     }
 }
 
+static n6_port_t make_port(n6_board_t *board, const char *runtime)
+{
+    return (n6_port_t){
+        .context = board,
+        .tick_hz = N6_LITERT_TICK_HZ,
+        .now = now,
+        .info = info,
+        .memory = memory,
+        .restart = restart,
+        .crc32 = n6_crc32_accelerated(),
+        .build = N6_BUILD,
+        .firmware = N6_FIRMWARE,
+        .unique_id = "n6sim",
+        .runtime = runtime,
+    };
+}
+
+static void start_core(n6_board_t *board, n6_npu_t npu, n6_port_t port)
+{
+    board->npu = npu;
+    board->port = port;
+    board->config = (n6_config_t){.port = &board->port, .npu = &board->npu};
+    plan_memory(board);
+    boot(board, N6_RESET_CAUSE_POWER_ON);
+}
+
+static void log_replay(void *context, const char *text)
+{
+    n6_board_t *board = context;
+    n6_server_log(&board->server, N6_LOG_LEVEL_WARNING, text);
+}
+
+static void open_replay(n6_board_t *board)
+{
+    char text[256];
+    const n6_recorded_config_t config = {
+        .now = now,
+        .restart = restart,
+        .log = log_replay,
+        .context = board,
+        .speed = board->options->speed,
+    };
+    board->recorded = n6_recorded_open(board->options->replay, &config, text, sizeof(text));
+    if (!board->recorded) {
+        n6_report_failure("--replay %s", text);
+    }
+    const n6_recorded_device_t device = n6_recorded_device(board->recorded);
+    n6_port_t port = make_port(board, device.runtime);
+    port.build = device.build;
+    port.firmware = device.info->firmware;
+    memcpy(port.unique_id, device.unique_id, sizeof(port.unique_id));
+    start_core(board, n6_recorded_npu(board->recorded), port);
+}
+
 n6_board_t *n6_board_open(const n6_options_t *options)
 {
     n6_board_t *board = calloc(1, sizeof(*board));
@@ -188,6 +252,10 @@ n6_board_t *n6_board_open(const n6_options_t *options)
     }
     board->options = options;
     atomic_store_explicit(&board->boot, monotonic(), memory_order_relaxed);
+    if (options->replay) {
+        open_replay(board);
+        return board;
+    }
     n6_runtimes_open(&board->runtimes, options,
                      &(n6_litert_config_t){
                          .library = options->litert,
@@ -200,24 +268,9 @@ n6_board_t *n6_board_open(const n6_options_t *options)
                          .log = log_fault,
                          .context = board,
                      });
-    board->npu = n6_runtimes_npu(&board->runtimes);
-    board->port = (n6_port_t){
-        .context = board,
-        .tick_hz = N6_LITERT_TICK_HZ,
-        .now = now,
-        .info = info,
-        .memory = memory,
-        .restart = restart,
-        .crc32 = n6_crc32_accelerated(),
-        .build = N6_BUILD,
-        .firmware = N6_FIRMWARE,
-        .unique_id = "n6sim",
-        .runtime =
-            board->runtimes.litert ? "LiteRT with XNNPACK, on the host" : "reference, on the host",
-    };
-    board->config = (n6_config_t){.port = &board->port, .npu = &board->npu};
-    plan_memory(board);
-    boot(board, N6_RESET_CAUSE_POWER_ON);
+    start_core(board, n6_runtimes_npu(&board->runtimes),
+               make_port(board, board->runtimes.litert ? "LiteRT with XNNPACK, on the host"
+                                                       : "reference, on the host"));
     return board;
 }
 
@@ -226,16 +279,27 @@ bool n6_board_restart(n6_board_t *board)
     if (!board->restart) {
         return false;
     }
-    if (board->runtimes.active) {
+    if (board->runtimes.active || board->recorded) {
         board->npu.stop(board->npu.context);
     }
     boot(board, N6_RESET_CAUSE_SOFTWARE);
     return true;
 }
 
+uint64_t n6_board_due(const n6_board_t *board)
+{
+    return board->recorded ? n6_recorded_due(board->recorded) : UINT64_MAX;
+}
+
 void n6_board_close(n6_board_t *board)
 {
-    n6_runtimes_close(&board->runtimes);
+    if (board->recorded) {
+        const n6_recorded_counts_t counts = n6_recorded_counts(board->recorded);
+        n6_report_replayed(&counts);
+        n6_recorded_close(board->recorded);
+    } else {
+        n6_runtimes_close(&board->runtimes);
+    }
     free_memory(&board->config);
     close(board->wake[0]);
     close(board->wake[1]);

@@ -11,10 +11,12 @@
 
 #include "n6_server.h"
 #include "options.h"
+#include "recorded.h"
 #include "runtimes.h"
 
 typedef struct {
-    n6_runtimes_t runtimes; /* first: it has the largest alignment */
+    n6_runtimes_t runtimes;  /* first: it has the largest alignment */
+    n6_recorded_t *recorded; /* plays a recording instead of the runtimes; NULL = no replay */
     const n6_options_t *options;
     _Atomic uint64_t boot; /* CLOCK_MONOTONIC at the last start of the core, in nanoseconds */
     n6_npu_t npu;
@@ -42,6 +44,9 @@ uint64_t n6_board_now(const n6_board_t *board);
 
 /* Ends the main loop's sleep; called by a thread or a signal handler. */
 void n6_board_wake(const n6_board_t *board);
+
+/* Device time at which a replay continues; UINT64_MAX = not waiting. */
+uint64_t n6_board_due(const n6_board_t *board);
 
 void n6_board_close(n6_board_t *board);
 

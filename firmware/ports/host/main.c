@@ -209,6 +209,12 @@ static uint64_t patience(n6_main_t *self)
         }
         wait = due < wait ? due : wait;
     }
+    if (n6_board_due(self->board) != UINT64_MAX) {
+        uint64_t now = n6_board_now(self->board);
+        uint64_t due = n6_board_due(self->board);
+        due = due > now ? due - now : 0;
+        wait = due < wait ? due : wait;
+    }
     if (self->guest.fd >= 0) {
         uint64_t now = n6_board_now(self->board);
         uint64_t due = n6_guest_due(&self->guest);

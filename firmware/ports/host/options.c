@@ -41,6 +41,8 @@ static const char help[] =
     "                              next two are valid; a network's digest and the\n"
     "                              CRC-32 of its right outputs), then the bytes of\n"
     "                              an upload\n"
+    "  --replay FILE     plays a file of `n6link replay` instead of networks\n"
+    "  --speed X         divides the times of the replay by X (1); 0 = no waiting\n"
     "  --litert PATH     libLiteRt.so or .dylib of the Python package ai-edge-litert\n"
     "  --python PATH     a Python that has ai-edge-litert, and\n"
     "  --interpreter PATH\n"
@@ -63,6 +65,8 @@ enum {
     TCP,
     PTY,
     NETWORK,
+    REPLAY,
+    SPEED,
     LITERT,
     PYTHON,
     INTERPRETER,
@@ -81,6 +85,8 @@ static const struct option known[] = {
     {"tcp", required_argument, NULL, TCP},
     {"pty", no_argument, NULL, PTY},
     {"network", required_argument, NULL, NETWORK},
+    {"replay", required_argument, NULL, REPLAY},
+    {"speed", required_argument, NULL, SPEED},
     {"litert", required_argument, NULL, LITERT},
     {"python", required_argument, NULL, PYTHON},
     {"interpreter", required_argument, NULL, INTERPRETER},
@@ -103,6 +109,16 @@ static uint32_t number(const char *option, uint32_t low, uint32_t high)
                           (unsigned long)low, (unsigned long)high);
     }
     return (uint32_t)value;
+}
+
+static double speed(void)
+{
+    char *end = NULL;
+    double value = strtod(optarg, &end);
+    if (end == optarg || *end || !(value >= 0 && value <= 1e6)) {
+        n6_report_failure("--speed %s is not a number from 0 to 1000000", optarg);
+    }
+    return value;
 }
 
 static void set_end(n6_options_t *options, n6_end_kind_t end)
@@ -169,7 +185,7 @@ static void mark_crashed(n6_options_t *options)
 
 n6_options_t n6_options_read(int argc, char **argv)
 {
-    n6_options_t options = {.slots = 4, .chunk = N6_LIMIT_MAX_CHUNK};
+    n6_options_t options = {.speed = 1, .slots = 4, .chunk = N6_LIMIT_MAX_CHUNK};
     int option = 0;
     opterr = 0;
     while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
@@ -191,6 +207,12 @@ n6_options_t n6_options_read(int argc, char **argv)
             break;
         case NETWORK:
             add_network(&options, optarg);
+            break;
+        case REPLAY:
+            options.replay = optarg;
+            break;
+        case SPEED:
+            options.speed = speed();
             break;
         case LITERT:
             options.litert = optarg;
@@ -232,6 +254,9 @@ n6_options_t n6_options_read(int argc, char **argv)
     }
     if (optind < argc) {
         n6_report_failure("%s is not an option; see n6sim --help", argv[optind]);
+    }
+    if (options.replay && options.networks) {
+        n6_report_failure("--replay %s has its own networks; omit --network", options.replay);
     }
     if (options.end == N6_END_NONE) {
         n6_report_failure("one of --fd, --unix, --tcp and --pty is required; see n6sim --help");

@@ -29,6 +29,8 @@ typedef struct {
     int number;       /* N6_END_FD, N6_END_TCP */
     n6_network_option_t network[N6_SERVER_MAX_NETWORKS];
     size_t networks;
+    const char *replay; /* a file for recorded.c, instead of networks */
+    double speed;       /* of the replay; 0 = no waiting */
     const char *litert;
     const char *python;
     const char *interpreter;

@@ -50,6 +50,14 @@ void n6_report_ready(const char *url)
     fflush(stdout);
 }
 
+void n6_report_replayed(const n6_recorded_counts_t *counts)
+{
+    printf("{\"played\": %lu, \"different\": %lu, \"absent\": %lu, \"left\": %lu}\n",
+           (unsigned long)counts->played, (unsigned long)counts->different,
+           (unsigned long)counts->absent, (unsigned long)counts->left);
+    fflush(stdout);
+}
+
 /* Ends the process immediately, in any state of its threads and libraries. */
 __attribute__((noreturn)) static void leave(int code)
 {
