@@ -93,7 +93,7 @@ async def exchange(ours: anyio.abc.ByteStream, theirs: anyio.abc.ByteStream) -> 
 @pytest.mark.parametrize(
     ("url", "says"),
     [
-        ("", "does not have a scheme; a URL must start with serial:, tcp:, unix:, sim:, qemu:, board:"),
+        ("", "does not have a scheme; a URL must start with serial:, tcp:, unix:, sim:, qemu:, replay:, board:"),
         ("board", "'board' does not have a scheme"),
         ("/dev/ttyACM0", "use serial:/dev/ttyACM0"),
         ("COM7", "use serial:COM7"),

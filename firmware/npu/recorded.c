@@ -60,6 +60,7 @@ static void warn(const n6_recorded_t *self, uint32_t count, uint16_t network, co
 static int start(void *context, uint16_t network, const void *input, n6_block_time_t *times)
 {
     n6_recorded_t *self = context;
+    const uint64_t now = self->config.now(self->config.context);
     const uint32_t digest = n6_crc32(0, input, self->file.network[network].input_bytes);
     n6_recorded_entry_t *entry = choose(self, network, digest);
 
@@ -77,7 +78,7 @@ static int start(void *context, uint16_t network, const void *input, n6_block_ti
     self->entry = entry;
     self->network = network;
     self->times = times;
-    self->started = self->config.now(self->config.context);
+    self->started = now;
     return 0;
 }
 

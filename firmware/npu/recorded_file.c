@@ -50,7 +50,8 @@ static void *reserve(n6_recorded_file_t *file, size_t count, size_t size)
         abort();
     }
     file->memories = more;
-    return file->memories[file->allocated++] = memory;
+    more[file->allocated++] = memory;
+    return memory;
 }
 
 /* ---- networks ---- */
@@ -253,20 +254,21 @@ static bool parse(n6_recorded_file_t *file, cursor_t *cursor)
     if (!read_head(file, cursor)) {
         return false;
     }
-    const n6_recorded_head_t *head = file->head;
-    if ((uint64_t)head->networks + head->runs > cursor->left) {
+    const uint32_t networks = file->head->networks;
+    const uint32_t runs = file->head->runs;
+    if ((uint64_t)networks + runs > cursor->left) {
         return false;
     }
-    file->network = reserve(file, head->networks, sizeof(*file->network));
-    file->initial = reserve(file, head->networks, sizeof(*file->initial));
-    file->output_bytes = reserve(file, head->networks, sizeof(*file->output_bytes));
-    file->entry = reserve(file, head->runs, sizeof(*file->entry));
-    for (uint32_t i = 0; i < head->networks; i++) {
+    file->network = reserve(file, networks, sizeof(*file->network));
+    file->initial = reserve(file, networks, sizeof(*file->initial));
+    file->output_bytes = reserve(file, networks, sizeof(*file->output_bytes));
+    file->entry = reserve(file, runs, sizeof(*file->entry));
+    for (uint32_t i = 0; i < networks; i++) {
         if (!read_network(file, cursor, i)) {
             return false;
         }
     }
-    for (uint32_t i = 0; i < head->runs; i++) {
+    for (uint32_t i = 0; i < runs; i++) {
         if (!read_run(file, cursor, &file->entry[i])) {
             return false;
         }

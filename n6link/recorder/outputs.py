@@ -23,9 +23,9 @@ Piece: TypeAlias = tuple[int, bytes]
 
 
 def lowest(spec: TensorSpec) -> bytes:
-    """All bytes of an output with the lowest value of its dtype."""
+    """All bytes of an output with the lowest value of its dtype, which is NaN for reductions of floats."""
     kind = spec.dtype.kind
-    low = -math.inf if kind == "f" else False if kind == "b" else _least(spec)
+    low = math.nan if kind == "f" else False if kind == "b" else _least(spec)
     return np.full(spec.size // spec.dtype.itemsize, low, spec.dtype).tobytes()
 
 
@@ -69,10 +69,9 @@ def _rows(spec: TensorSpec, request: Return, rows: Rows) -> Iterator[Piece]:
     for index, values in zip(rows.indices, rows.values, strict=True):
         yield from place(int(index), values)
     # Rows that passed, and were more than the host has asked for, are after those that it got.
-    last = int(rows.indices[-1]) if len(rows.indices) else -1
-    passing = np.array([_at_least(rows.threshold, spec)], spec.dtype)
-    for row in range(last + 1, min(last + 1 + rows.count - len(rows.indices), total)):
-        yield from place(row, passing, request.channel)
+    first = int(rows.indices[-1]) + 1 if len(rows.indices) else 0
+    for row in range(first, min(first + rows.count - len(rows.indices), total)):
+        yield from place(row, np.array([_at_least(rows.threshold, spec)], spec.dtype), request.channel)
 
 
 def _at_least(threshold: float, spec: TensorSpec) -> float:
