@@ -40,7 +40,14 @@ def flash(
         ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print every command, and run none.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; the switches must be set already.")] = False,
+    yes: Annotated[
+        bool,
+        typer.Option(
+            "--yes",
+            "-y",
+            help="Do not ask: the board is in development mode already, and --wait is the time to change its switches.",
+        ),
+    ] = False,
     again: Annotated[bool, typer.Option("--again", help="Program also what the board has already.")] = False,
     serial: Annotated[
         str, typer.Option(metavar="NUMBER", help="Serial number of the ST-Link, if there are several boards.")
@@ -57,7 +64,7 @@ def flash(
 ) -> None:
     """Sign and program a built firmware, then show the board that runs it.
 
-    Explains the boot switches, asks before it writes, and goes on where an interrupted run has ended. Never programs a fuse.
+    Explains the boot switches, asks before it writes, and continues an interrupted run. Never programs a fuse.
     """
     from n6link.firmware import flash as steps
     from n6link.firmware import signing, tools

@@ -133,7 +133,7 @@ def _reasons(board: Board) -> list[tuple[str, str]]:
     power = "unplug and replug the cable"
     sign = f" ({board.sign})" if board.sign else ""
     development = f"set {board.development}{sign}, {power}, and try again"
-    absent = f"no ST-Link was found; connect {board.connector} with a cable that carries data, and check the rights to use USB"
+    absent = f"no ST-Link was found; connect {board.connector} with a cable that carries data; on Linux install n6link devices --udev"
     busy = f"the ST-Link is in use; close STM32CubeIDE, STM32CubeProgrammer and gdb servers; if there is none, {power}"
     erase = f"the flash cannot be erased: the board is not in development mode, or the flash is write-protected; {development}"
     protected = (
