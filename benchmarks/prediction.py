@@ -1,4 +1,4 @@
-"""How well ``n6link predict`` agrees with ST's compiler: a table over networks whose report is at hand.
+"""How well ``n6link predict`` agrees with ST's compiler: a table over networks with a report.
 
     python benchmarks/prediction.py NET.tflite=REPORT [NET.tflite=REPORT ...]
 

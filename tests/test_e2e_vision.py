@@ -113,7 +113,7 @@ async def test_several_people_of_a_real_network(shared: Path, name: str) -> None
                 assert 0 <= left < right <= 640 and 0 <= top < bottom <= 429
                 x, y, score = person.keypoints.T
                 inside = (x > left - 20) & (x < right + 20) & (y > top - 20) & (y < bottom + 20)
-                assert inside[score > 0.5].all(), "keypoints that are seen lie in the box"
+                assert inside[score > 0.5].all(), "keypoints that are seen are in the box"
 
 
 async def test_people_have_heads_above_hips(shared: Path) -> None:
@@ -244,10 +244,10 @@ async def test_floats_are_quantised_on_the_host() -> None:
         (np.zeros((1, 192, 192, 3), np.int16), "quantised int8; pass raw values as int8 or .* not int16"),
         ("no such picture.png", "picture 'no such picture.png' does not exist"),
         (3, r"has shape \(1, 192, 192, 3\), got int64 of shape \(\)"),
-        (None, "object of shape"),
+        (None, "requires an array of numbers, got NoneType"),
         ([], r"shape \(0,\)"),
         ([[1], [1, 2]], "requires an array of numbers"),
-        (object(), "object of shape"),
+        (object(), "requires an array of numbers, got object"),
         ({"wrong": np.zeros(1)}, "no input 'wrong'"),
         ({}, "also requires the input args_0"),
     ],

@@ -619,7 +619,7 @@ def test_the_command_refuses_with_the_reason(tmp_path: Path) -> None:
         (
             ("--network", f"tiny={TINY}", "--card", f"other={TINY / 'tiny.toml'}"),
             BadInput,
-            "there is no --network with this name",
+            "no --network has this name; add --network other=PATH",
         ),
         (("--network", f"tiny={tmp_path}"), ReportError, "contains none"),
     ]

@@ -41,7 +41,7 @@ IDIOMS: Final = {
     r"|inference|pixel|line|tick|value|request|epoch|sample|column|row|channel|block|network|chunk|word|turn|token|tensor|field|file)",
     "reports, shows": r"tell(s|ing)?|told",
     "next to, besides": r"beside",
-    "is at, is in": r"lies|lying",
+    "is at, is in": r"(lies|lie|lay|lying) (in|at|on|within|between|next|there|here|before|after|outside|inside)",
     "after": r"behind",
     "is": r"stands?(?!-)|standing(?!-)|stood",
     "again": r"anew|afresh",

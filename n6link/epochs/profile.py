@@ -285,4 +285,7 @@ class Profile(Measured):
             raise BadInput(f"{path} cannot be read as a profile: {error}") from error
         if not isinstance(values, dict):
             raise BadInput(f"{path} is not a profile; use a file of `n6link profile --save`")
-        return cls.from_dict(values)
+        try:
+            return cls.from_dict(values)
+        except BadInput as error:
+            raise BadInput(f"{path}: {error}") from error

@@ -22,6 +22,9 @@ def refusal(payload: memoryview) -> DeviceError:
         name, why = status.name, said or status.doc
     else:
         name, why = f"status {status}", said or "which this version does not know"
+    if error.type == MessageType.HELLO and status is Status.BUSY:
+        why = f"the device is {said or 'in use by another host'}; close the other program, or use another device"
+        return DeviceError(why, status, error.value)
     what = "" if error.field == int(Limit.NO_FIELD) else _field(error.type, error.field, error.value)
     return DeviceError(f"the device answers {name}: {why} ({what or f'value {error.value}'})", status, error.value)
 

@@ -102,7 +102,9 @@ def read_golden(path: str | os.PathLike[str]) -> Golden:
         with np.load(path, allow_pickle=False) as file:
             arrays: dict[str, Array] = dict(file)
     except (OSError, ValueError, EOFError, BadZipFile) as error:
-        raise BadInput(f"{str(path)!r} cannot be read as a golden file: {error}") from error
+        why = error.strerror if isinstance(error, OSError) and error.strerror else "it is not a complete .npz file"
+        how = "create one with: n6link check NETWORK FILE.npz --make"
+        raise BadInput(f"{str(path)!r} cannot be read as a golden file: {why}; {how}") from error
     checked = arrays.pop("checked", None)
     if checked is not None and checked.shape != (2,):
         raise BadInput(f"{str(path)!r} has an array 'checked' that is not two digests; run n6link check --store again")

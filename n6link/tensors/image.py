@@ -93,7 +93,7 @@ def load(image: object) -> Pixels:
     """
     if is_path(image):
         with needs_pillow(f"reading the picture {os.fspath(image)!r}"):
-            from PIL import Image, ImageOps
+            from PIL import Image, ImageOps, UnidentifiedImageError
         try:
             with Image.open(image) as file:
                 return _pixels(ImageOps.exif_transpose(file))
@@ -101,6 +101,9 @@ def load(image: object) -> Pixels:
             raise
         except FileNotFoundError:
             raise BadInput(f"picture {os.fspath(image)!r} does not exist") from None
+        except UnidentifiedImageError:
+            what = "its format is unknown; use PNG, JPEG or another format that Pillow reads"
+            raise BadInput(f"{os.fspath(image)!r} cannot be read as a picture: {what}") from None
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
             raise BadInput(f"{os.fspath(image)!r} cannot be read as a picture: {error}") from None
     if _is_pillow(image):

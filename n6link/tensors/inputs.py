@@ -120,9 +120,12 @@ def _picture(spec: TensorSpec, card: Card | None) -> PictureInput | None:
 
 def _array(value: object, spec: TensorSpec) -> Array:
     try:
-        return np.asarray(value)
+        array = np.asarray(value)
     except ValueError as error:
         raise BadInput(f"tensor {spec.name!r} requires an array of numbers: {error}") from None
+    if array.dtype.kind not in "biuf":
+        raise BadInput(f"tensor {spec.name!r} requires an array of numbers, got {type(value).__name__}")
+    return array
 
 
 def _own_values(array: Array, spec: TensorSpec) -> Array:

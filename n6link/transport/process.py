@@ -87,8 +87,8 @@ class ChildStream(SocketStream):
                     raise await self._ended() from exc
         if scope.cancelled_caught:
             raise TransportError(f"{self._name} was not ready within {seconds:g} s{self._quote()}")
+        self._grace = GRACE  # a child that reports an error ends by itself; it must not be killed meanwhile
         check_ready(line, self._name)
-        self._grace = GRACE
 
     async def _ended(self) -> TransportError:
         """The error that reports how the child ended."""

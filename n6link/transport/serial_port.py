@@ -231,7 +231,7 @@ def _refusal(port: str, baud: int, exc: Exception) -> TransportError:
         return TransportError(f"no permission to open serial port {port}; {rights.denied(port)}")
     if isinstance(exc, ValueError):
         return TransportError(f"serial port {port} does not support {baud} baud ({exc})")
-    return TransportError(f"{port} cannot be used as a serial port ({exc})")
+    return TransportError(f"{port} cannot be used as a serial port ({exc}); `n6link devices` lists the ports")
 
 
 def _error_number(exc: BaseException) -> int | None:

@@ -29,8 +29,8 @@ SUFFIXES: Final = frozenset({".txt", ".log", ".json", ".mpool"})
 """Extensions of the files of a folder that are read."""
 
 _WANTED: Final = (
-    "network_generate_report.txt, network_analyze_report.txt, network_validate_report.txt, network_c_info.json, "
-    "a .mpool file, or a log of one of these runs is required"
+    "use network_generate_report.txt, network_analyze_report.txt, network_validate_report.txt, network_c_info.json, "
+    "a .mpool file, or a log of one of these runs"
 )
 _OTHERS: Final = {
     "tensors": "quantisation of the model",
