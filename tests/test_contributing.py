@@ -32,12 +32,14 @@ def test_every_module_is_in_the_table() -> None:
     rows = dict(re.findall(r"^\| `([\w/]+/)` \| (.+) \|$", table, re.MULTILINE))
     commands = (ROOT / "n6link" / "cli" / "__init__.py").read_text()
     assert len(rows) > 15
-    for module in (ROOT / "n6link").rglob("*.py"):
-        folder = f"{module.parent.relative_to(ROOT / 'n6link').as_posix()}/".removeprefix("./") or "n6link/"
-        if not module.stem.startswith("__") and not (folder == "cli/" and f"    {module.stem},\n" in commands):
-            assert f"`{module.stem}`" in rows[folder], (
-                f"{folder}{module.name} is missing in its row of the table of modules"
-            )
+    missing = [
+        f"{folder}{module.name}"
+        for module in sorted((ROOT / "n6link").rglob("*.py"))
+        for folder in [f"{module.parent.relative_to(ROOT / 'n6link').as_posix()}/".removeprefix("./") or "n6link/"]
+        if not module.stem.startswith("__") and not (folder == "cli/" and f"    {module.stem},\n" in commands)
+        if f"`{module.stem}`" not in rows.get(folder, "")
+    ]
+    assert not missing, "add them to their row of the table of modules in CONTRIBUTING.md"
     named = {f"{folder}{name}.py" for folder, row in rows.items() for name in re.findall(r"`(\w+)`", row)}
     assert not {name for name in named if not (ROOT / "n6link" / name.removeprefix("n6link/")).exists()}
 

@@ -38,29 +38,23 @@ same name. The virtual board of a ``sim:`` URL reports a file on this machine, s
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 from n6link import networks
 from n6link.errors import CardError
 from n6link.json_types import Json, JsonObject
-from n6link.protocol.codec import printable
 from n6link.tensors.tensor import TensorSpec
-
-T = TypeVar("T", str, int)
-D = TypeVar("D")
+from n6link.tensors.toml_table import Table
 
 FITS: Final = ("letterbox", "stretch", "crop")
 COLOURS: Final = ("rgb", "bgr", "grey")
 LAYOUTS: Final = ("nhwc", "nchw")
 COORDINATES: Final = ("normalised", "pixels")
-
-_WORDS: Final[Mapping[type, str]] = {str: "a string", int: "a whole number"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,15 +157,7 @@ def load(text: str, *, base: Path | None, name: str = "card", foreign: bool = Fa
     Raises:
         CardError: not TOML, an unknown key, a value of the wrong type, or no task.
     """
-    import tomllib
-
-    try:
-        values = tomllib.loads(text)
-        top = _Table(_printable_table(values) if foreign else values, f"card {name!r}")
-    except RecursionError:
-        raise CardError(f"card {name!r} cannot be read: its values are nested too deeply") from None
-    except ValueError as error:  # TOMLDecodeError, or a number of too many digits
-        raise CardError(f"card {name!r} is not valid TOML: {error}") from None
+    top = _parse(text, name, foreign=foreign)
     picture, output = top.table("input"), top.table("output")
     words, options = top.table("text"), top.mapping("decode")
     task = top.take("task", str, "")
@@ -184,15 +170,7 @@ def load(text: str, *, base: Path | None, name: str = "card", foreign: bool = Fa
         task,
         networks=top.texts("networks", (name,)),
         model=top.take("model", str, f"{name}.tflite"),
-        input=Picture(
-            name=picture.take("name", str, None),
-            fit=picture.choice("fit", FITS, "letterbox"),
-            pad=picture.take("pad", int, 0),
-            colour=picture.choice("colour", COLOURS, None),
-            layout=picture.choice("layout", LAYOUTS, None),
-            mean=picture.numbers("mean"),
-            std=picture.numbers("std"),
-        ),
+        input=_picture(picture),
         output=output.take("name", str, None),
         coordinates=output.choice("coordinates", COORDINATES, "normalised"),
         keypoints=keypoints,
@@ -209,11 +187,39 @@ def load(text: str, *, base: Path | None, name: str = "card", foreign: bool = Fa
     )
     for table in (picture, output, words, top):
         table.end()
-    if not 0 <= card.input.pad <= 255:
-        raise CardError(f"card {name!r}: input.pad is {card.input.pad}; it must be a brightness from 0 to 255")
-    if (card.input.mean is None) != (card.input.std is None) or 0 in (card.input.std or ()):
-        raise CardError(f"card {name!r}: input.mean and input.std must both be given, and std must not contain 0")
+    _check(card.input, name)
     return card
+
+
+def _parse(text: str, name: str, *, foreign: bool) -> Table:
+    import tomllib
+
+    try:
+        values = tomllib.loads(text)
+        return Table(values, f"card {name!r}", foreign=foreign)
+    except RecursionError:
+        raise CardError(f"card {name!r} cannot be read: its values are nested too deeply") from None
+    except ValueError as error:  # TOMLDecodeError, or a number of too many digits
+        raise CardError(f"card {name!r} is not valid TOML: {error}") from None
+
+
+def _picture(table: Table) -> Picture:
+    return Picture(
+        name=table.take("name", str, None),
+        fit=table.choice("fit", FITS, "letterbox"),
+        pad=table.take("pad", int, 0),
+        colour=table.choice("colour", COLOURS, None),
+        layout=table.choice("layout", LAYOUTS, None),
+        mean=table.numbers("mean"),
+        std=table.numbers("std"),
+    )
+
+
+def _check(picture: Picture, name: str) -> None:
+    if not 0 <= picture.pad <= 255:
+        raise CardError(f"card {name!r}: input.pad is {picture.pad}; it must be a brightness from 0 to 255")
+    if (picture.mean is None) != (picture.std is None) or 0 in (picture.std or ()):
+        raise CardError(f"card {name!r}: input.mean and input.std must both be given, and std must not contain 0")
 
 
 def read(path: str | os.PathLike[str]) -> Card:
@@ -280,106 +286,3 @@ def find(
         if name is not None and name != Path(name).name:
             raise CardError(f"the firmware's card for {network!r} contains the path {name!r}; use a plain file name")
     return card
-
-
-def _printable(value: Json) -> Json:
-    if isinstance(value, str):
-        return printable(value.encode())
-    if isinstance(value, list):
-        return list(map(_printable, value))
-    return _printable_table(value) if isinstance(value, dict) else value
-
-
-def _printable_table(values: JsonObject) -> dict[str, Json]:
-    """The same table with printable strings; TOML can contain any character."""
-    return {printable(key.encode()): _printable(value) for key, value in values.items()}
-
-
-class _Table:
-    """Takes typed values out of a TOML table; :meth:`end` refuses keys that were not taken."""
-
-    def __init__(self, values: JsonObject, where: str, prefix: str = "") -> None:
-        self._values = dict(values)
-        self._known: list[str] = []
-        self._where = where
-        self._prefix = prefix
-
-    def take(self, key: str, kind: type[T], default: D) -> T | D:
-        value = self._take(key)
-        if value is None:
-            return default
-        if not isinstance(value, kind) or isinstance(value, bool):
-            raise self._wrong(key, value, _WORDS[kind])
-        return value
-
-    def mapping(self, key: str) -> JsonObject:
-        value = self._take(key)
-        if value is None:
-            return {}
-        if not isinstance(value, dict):
-            raise self._wrong(key, value, "a table")
-        return value
-
-    def table(self, key: str) -> _Table:
-        return _Table(self.mapping(key), self._where, f"{key}.")
-
-    def choice(self, key: str, choices: Sequence[str], default: D) -> str | D:
-        value = self.take(key, str, None)
-        if value is None:
-            return default
-        if value not in choices:
-            raise self._wrong(key, value, f"one of {', '.join(choices)}")
-        return value
-
-    def texts(self, key: str, default: tuple[str, ...]) -> tuple[str, ...]:
-        values = self._list(key)
-        if values is None:
-            return default
-        texts = tuple(value for value in values if isinstance(value, str))
-        if len(texts) != len(values):
-            raise self._wrong(key, values, "a list of strings")
-        return texts
-
-    def numbers(self, key: str) -> tuple[float, ...] | None:
-        value = self._take(key)
-        if value is None:
-            return None
-        values = value if isinstance(value, list) else [value]
-        numbers = tuple(float(n) for n in values if isinstance(n, int | float) and not isinstance(n, bool))
-        if not numbers or len(numbers) != len(values) or not all(map(math.isfinite, numbers)):
-            raise self._wrong(key, value, "a number or a list of numbers")
-        return numbers
-
-    def pairs(self, key: str, count: int) -> tuple[tuple[int, int], ...] | None:
-        values = self._list(key)
-        if values is None:
-            return None
-        pairs: list[tuple[int, int]] = []
-        for pair in values:
-            match pair:
-                case [int(first), int(second)] if type(first) is type(second) is int and min(first, second) >= 0:
-                    pairs.append((first, second))
-                case _:
-                    raise self._wrong(key, pair, "a pair of indices")
-            if count and max(first, second) >= count:
-                raise self._wrong(key, pair, f"a pair of indices below {count}, the number of keypoints")
-        return tuple(pairs)
-
-    def _take(self, key: str) -> Json:
-        """The value of this key; None if the table does not have it."""
-        self._known.append(key)
-        return self._values.pop(key, None)
-
-    def _list(self, key: str) -> list[Json] | None:
-        value = self._take(key)
-        if value is not None and not isinstance(value, list):
-            raise self._wrong(key, value, "a list")
-        return value
-
-    def end(self) -> None:
-        if self._values:
-            key = next(iter(self._values))
-            raise CardError(f"{self._where}: unknown key {self._prefix}{key}; choose {', '.join(self._known)}")
-
-    def _wrong(self, key: str, value: object, wanted: str) -> CardError:
-        return CardError(f"{self._where}: {self._prefix}{key} is {value!r}; it must be {wanted}")

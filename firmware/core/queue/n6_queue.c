@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "n6_infer.h"
+
 uint16_t n6_queue_count(const n6_queue_t *queue, uint32_t network)
 {
     uint16_t count = 0;
@@ -147,15 +149,6 @@ uint32_t n6_queue_free_bytes(const n6_queue_t *queue)
     return bytes;
 }
 
-/* Checks a committed upload as the input of an inference. */
-static n6_mistake_t check_input(const n6_slot_t *input, uint16_t network, uint32_t digest)
-{
-    if (input->network != network) {
-        return N6_MISTAKE_INPUT_NETWORK;
-    }
-    return input->digest == digest ? N6_MISTAKE_NONE : N6_MISTAKE_INPUT_CRC;
-}
-
 static bool wants(const n6_job_t *job, uint32_t slot, uint32_t upload)
 {
     return job->slot == slot && job->upload == upload && job->state != N6_INFER_STATE_RUNNING;
@@ -171,7 +164,7 @@ void n6_queue_feed(n6_queue_t *queue, uint32_t slot)
         if (!wants(job, slot, input->upload)) {
             continue;
         }
-        const n6_mistake_t mistake = check_input(input, job->run.network, job->digest);
+        const n6_mistake_t mistake = n6_infer_check_input(input, job->run.network, job->digest);
         if (mistake != N6_MISTAKE_NONE) {
             refuse_job(queue, i, mistake,
                        mistake == N6_MISTAKE_INPUT_CRC ? job->digest : job->run.network);
@@ -199,107 +192,10 @@ static void answer(n6_queue_t *queue, const n6_request_t *request, uint8_t state
     n6_reply(queue->channel, request, &reply, sizeof reply);
 }
 
-/* Reads the Return records, which may be longer than in this version. */
-static n6_mistake_t read_returns(const n6_request_t *request, n6_return_t *what)
-{
-    const n6_infer_t *infer = request->body;
-    const uint8_t *at = request->payload + request->head;
-    const size_t size = infer->record < sizeof *what ? infer->record : sizeof *what;
-
-    if (infer->upload == 0) {
-        return N6_MISTAKE_UPLOAD;
-    }
-    if (infer->returns > N6_LIMIT_MAX_RETURNS) {
-        return N6_MISTAKE_RETURNS;
-    }
-    if (infer->returns > 0 && infer->record < N6_RETURN_BASE_SIZE) {
-        return N6_MISTAKE_RECORD;
-    }
-    if ((uint32_t)request->length - request->head < (uint32_t)infer->returns * infer->record) {
-        return N6_MISTAKE_TOO_SHORT;
-    }
-    memset(what, 0, infer->returns * sizeof *what);
-    for (uint32_t i = 0; i < infer->returns; i++, at += infer->record) {
-        memcpy(&what[i], at, size);
-    }
-    return N6_MISTAKE_NONE;
-}
-
-/* CRC-32 of the body that a key is bound to. */
-static uint32_t body_of(const n6_channel_t *channel, const n6_infer_t *infer,
-                        const n6_return_t *what)
-{
-    const uint32_t fixed[] = {infer->network, infer->digest, infer->flags};
-    const uint32_t crc = n6_link_crc32(&channel->link, 0, fixed, sizeof fixed);
-
-    return n6_link_crc32(&channel->link, crc, what, infer->returns * sizeof *what);
-}
-
 static bool is_full(const n6_queue_t *queue, uint32_t returns)
 {
     return queue->jobs == N6_SERVER_MAX_QUEUE ||
            first_return(queue, queue->jobs) + returns > N6_SERVER_MAX_RETURNS;
-}
-
-/* Initial state of a job with this input, or the reason to refuse it. */
-static n6_mistake_t find_input(const n6_slots_t *slots, const n6_infer_t *infer, uint8_t *state)
-{
-    const n6_slot_t *slot = n6_slot(slots, infer->slot);
-
-    *state = N6_INFER_STATE_WAITING;
-    if (slot->refused == infer->upload) {
-        return N6_MISTAKE_INPUT_REFUSED;
-    }
-    if (n6_slot_is_older(slots, infer->slot, infer->upload)) {
-        return N6_MISTAKE_NONE;
-    }
-    if (slot->upload != infer->upload) {
-        return N6_MISTAKE_INPUT_LATER;
-    }
-    switch (slot->state) {
-    case N6_SLOT_FILLING:
-        return N6_MISTAKE_NONE;
-    case N6_SLOT_COMMITTED:
-        *state = N6_INFER_STATE_QUEUED;
-        return check_input(slot, infer->network, infer->digest);
-    case N6_SLOT_CONSUMED:
-        return N6_MISTAKE_INPUT_CONSUMED;
-    default:
-        return N6_MISTAKE_INPUT_REFUSED;
-    }
-}
-
-/*
- * A new INFER, in the order of protocol.md section 6. at is the offset of a refused Return record.
- */
-static n6_mistake_t check_infer(const n6_queue_t *queue, const n6_request_t *request,
-                                const n6_return_t *what, uint8_t *state, size_t *at)
-{
-    const n6_config_t *config = &queue->channel->config;
-    const n6_infer_t *infer = request->body;
-
-    if (infer->network >= config->npu->networks) {
-        return N6_MISTAKE_NETWORK;
-    }
-    if (infer->slot >= config->slots) {
-        return N6_MISTAKE_SLOT;
-    }
-    if (infer->flags & ~(N6_INFER_FLAG_TIMERS | N6_INFER_FLAG_ABORT_LATE)) {
-        return N6_MISTAKE_FLAGS;
-    }
-    const n6_network_t *network = n6_network(queue->channel, infer->network);
-    for (uint32_t i = 0; i < infer->returns; i++) {
-        *at = request->head + (size_t)i * infer->record;
-        const n6_mistake_t mistake = n6_result_check(network, &what[i]);
-        if (mistake != N6_MISTAKE_NONE) {
-            return mistake;
-        }
-    }
-    *at = 0;
-    if (network->state != N6_NETWORK_STATE_READY) {
-        return N6_MISTAKE_NOT_READY;
-    }
-    return find_input(queue->slots, infer, state);
 }
 
 /* Its Return records are already in place. */
@@ -383,13 +279,13 @@ void n6_queue_infer(n6_queue_t *queue, const n6_request_t *request)
     size_t at = 0;
     uint32_t body = 0;
 
-    n6_mistake_t mistake = read_returns(request, what);
+    n6_mistake_t mistake = n6_infer_read(request, what);
     if (mistake == N6_MISTAKE_NONE) {
-        body = body_of(queue->channel, infer, what);
+        body = n6_infer_body(queue->channel, infer, what);
         if (repeat(queue, request, infer->key, body)) {
             return;
         }
-        mistake = check_infer(queue, request, what, &state, &at);
+        mistake = n6_infer_check(queue->channel, queue->slots, request, what, &state, &at);
     }
     if (mistake != N6_MISTAKE_NONE) {
         n6_refuse(queue->channel, request, mistake, at);

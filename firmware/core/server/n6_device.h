@@ -10,6 +10,7 @@
  *     n6_describe.c   description of the device and its networks
  *     n6_upload.c     DATA and COMMIT into input slots, credits for the host
  *     n6_queue.c      INFER, CANCEL, priorities, deadlines, and the NPU
+ *     n6_infer.c      checks of an INFER
  *     n6_check.c      CHECK
  *     n6_slots.h      states of the input slots
  *     n6_finished.h   keys of finished inferences
