@@ -21,7 +21,7 @@ Act = Callable[[], object]
 
 
 def tick(count: int) -> Act:
-    """A check of the time-outs, with so many requests under way."""
+    """A check of the time-outs, with this number of open requests."""
     link = opened(requests=1000)
     for _ in range(count):
         link.request(MessageType.INFO, patience=1000.0)

@@ -183,7 +183,7 @@ static void every_length(void)
         for (size_t size = 0; size <= sizeof zeros; size++) {
             rig_t *rig = rig_session();
             if (type == N6_MESSAGE_TYPE_HELLO && size < 16) {
-                continue; /* it has no nonce, so that its answer is no answer to it */
+                continue; /* without a nonce its answer cannot be recognised */
             }
             rig_send(rig, type, 9, zeros, size);
             CHECK(rig->frames > rig->taken);
