@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from e2e_fixtures import litert, noise
 from n6sim import REFERENCE, Client, refusal, running
-from tflite import write_fully_connected
+from tflite import write_fully_connected, write_growing
 
 from n6link.device import N6Device
 from n6link.epochs import st_report
@@ -302,6 +302,17 @@ async def test_blocks_have_the_predicted_kinds(virtual_board: None, file: Path) 
         ]
         timers = (await net.run(noise(net))).epochs
         assert timers and timers.origin.endswith("; kinds of blocks: predicted, or from the report in the URL")
+
+
+async def test_what_the_compiler_would_remove_is_no_epoch(virtual_board: None, tmp_path: Path) -> None:
+    """LiteRT computes a shape while the network runs; ST's compiler does it before."""
+    file = tmp_path / "growing.tflite"
+    write_growing(file)
+    async with N6Device(f"sim:{file}") as dev:
+        net = dev["growing"]
+        assert [block.operation for block in net.epochs.blocks if block.kind is EpochKind.EXTRA] == ["SHAPE", "GATHER"]
+        assert net.epochs.epochs == len(net.epochs) - 2
+        assert net.epochs.offload_by_count == 1.0
 
 
 async def test_operations_that_are_not_known_keep_their_own_names(tmp_path: Path) -> None:

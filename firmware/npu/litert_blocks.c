@@ -132,6 +132,7 @@ static int learn_blocks(litert_load_t *load)
     litert_network_t *self = load->self;
     litert_operations_t operations;
     int count = self->events;
+    int extra = 0;
     if (read_operations(load, &operations)) {
         return -1;
     }
@@ -150,10 +151,11 @@ static int learn_blocks(litert_load_t *load)
             .kind = operation ? operation->kind : kind_of(&self->event[i]),
             .operation = operation ? operation->name : short_name(self, self->event[i].name),
         };
+        extra += blocks[i].kind == N6_EPOCH_KIND_EXTRA;
     }
     self->about.block = blocks;
     self->about.blocks = (uint16_t)count;
-    self->about.epochs = (uint16_t)count;
+    self->about.epochs = (uint16_t)(count - extra);
     return 0;
 }
 

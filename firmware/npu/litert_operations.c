@@ -3,8 +3,9 @@
 
 #include <string.h>
 
-/* So many operations after the last one that was found are searched: XNNPACK fuses some. */
-enum { AHEAD = 12 };
+/* So many operations after the last one that was found are searched, and before it: XNNPACK fuses
+ * some, and runs some later. */
+enum { AHEAD = 12, BEHIND = 24 };
 
 /* The start of XNNPACK's names, and the operations that they may be. */
 static const struct {
@@ -49,6 +50,7 @@ static const struct {
     {"HW", N6_EPOCH_KIND_HW},
     {"SW", N6_EPOCH_KIND_SW},
     {"HYBRID", N6_EPOCH_KIND_HYBRID},
+    {"-", N6_EPOCH_KIND_EXTRA},
 };
 
 int n6_litert_operations_lines(const char *text)
@@ -67,14 +69,10 @@ static int read_line(litert_operation_t *operation, char *line)
         return -1;
     }
     *blank = '\0';
-    *operation = (litert_operation_t){.name = blank + 1, .kind = N6_EPOCH_KIND_HW};
-    if (!strcmp(line, "-")) {
-        return 0;
-    }
+    *operation = (litert_operation_t){.name = blank + 1};
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         if (!strcmp(kinds[i].name, line)) {
             operation->kind = kinds[i].kind;
-            operation->works = true;
             return 0;
         }
     }
@@ -126,12 +124,19 @@ static bool may_be(const char *event, const char *name)
 /* The operation that XNNPACK's event is a part of. */
 static int search(const litert_operations_t *self, const char *event)
 {
-    /* Several parts of one operation. */
-    if (self->last >= 0 && !strcmp(event, self->name) && !strncmp(event, "Copy", 4)) {
+    /* Several parts of one operation: its inputs one after the other, or its activation. */
+    bool part =
+        !strcmp(event, self->name) ? !strncmp(event, "Copy", 4) : !strncmp(event, "Clamp", 5);
+    if (part && self->last >= 0) {
         return self->last;
     }
     for (int i = self->next; i < self->count && i < self->next + AHEAD; i++) {
-        if (self->operation[i].works && may_be(event, self->operation[i].name)) {
+        if (!self->operation[i].found && may_be(event, self->operation[i].name)) {
+            return i;
+        }
+    }
+    for (int i = self->next - 1; i >= 0 && i >= self->next - BEHIND; i--) {
+        if (!self->operation[i].found && may_be(event, self->operation[i].name)) {
             return i;
         }
     }
@@ -152,5 +157,9 @@ const litert_operation_t *n6_litert_operations_find(litert_operations_t *self,
     self->name = event->name;
     self->last = found;
     self->next = found >= self->next ? found + 1 : self->next;
-    return found >= 0 ? &self->operation[found] : NULL;
+    if (found < 0) {
+        return NULL;
+    }
+    self->operation[found].found = true;
+    return &self->operation[found];
 }

@@ -8,11 +8,12 @@
  *     SW SOFTMAX
  *     - SHAPE
  *
- * kind is HW, SW or HYBRID, or "-" if nothing is left to do at run time.
+ * kind is HW, SW or HYBRID, or "-" if the compiler leaves nothing of it: LiteRT's time for it counts
+ * as EXTRA.
  *
  * LiteRT's own kernels report the number of their operation. XNNPACK reports only names of its
- * own, in the order of the file, and it fuses operations: an event belongs to the first operation
- * of a few ahead that may have its name.
+ * own, mostly in the order of the file, and it fuses operations: an event belongs to the first of
+ * the next operations that may have its name, else to one that was passed over.
  */
 #ifndef N6_LITERT_OPERATIONS_H
 #define N6_LITERT_OPERATIONS_H
@@ -22,7 +23,7 @@
 typedef struct {
     const char *name;
     uint8_t kind; /* n6_epoch_kind_t */
-    bool works;
+    bool found;
 } litert_operation_t;
 
 typedef struct {
