@@ -28,6 +28,7 @@ PROGRAMS: Final = {
     "qemu": "qemu-system-arm",
     "tmux": "tmux",
     "spin": "spin",
+    "tshark": "tshark",
 }
 """Markers of tests that need a program, and which one. The tests are skipped where it is not installed."""
 

@@ -18,7 +18,7 @@ def test_generated_files_are_fresh() -> None:
 def test_a_stale_file_is_named_and_rewritten(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for folder in ("n6link/protocol", "firmware/core/wire", "firmware/test", "tests"):
+    for folder in ("n6link/protocol", "n6link/recorder", "firmware/core/wire", "firmware/test", "tests"):
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "tests/vectors.toml").write_text((codegen.ROOT / "tests/vectors.toml").read_text())
     document = (codegen.ROOT / "protocol.md").read_text()

@@ -28,7 +28,8 @@ def trace(
     from n6link.recorder.traffic import traffic
 
     if dissector:
-        print(Path(lines.__file__).with_name("n6link.lua").read_text(encoding="utf-8"), end="")
+        for part in ("tables.lua", "dissector.lua"):
+            print(Path(lines.__file__).with_name(part).read_text(encoding="utf-8"), end="")
         return
     if recording is None:
         raise BadInput("n6link trace requires a recording; write n6link trace FILE")

@@ -5,6 +5,7 @@ file                              from
 ================================  =====================================================================
 n6link/protocol/records.py        ``schema.py``: typed records, version, schema id
 n6link/protocol/messages.py       the same: the records of each message
+n6link/recorder/tables.lua        the same: tables for the dissector of Wireshark
 firmware/core/wire/n6_protocol.h  the same: typedefs, enums, static asserts, version, schema id
 protocol.md, section 10           the same, as tables
 protocol.md, section 11           ``tests/vectors.toml``, group ``inference``: hex dump
@@ -24,6 +25,7 @@ from pathlib import Path
 from typing import Final
 
 from n6link.json_types import Plain
+from n6link.protocol.codegen_lua import tables
 from n6link.protocol.codegen_messages import messages
 from n6link.protocol.codegen_records import records
 from n6link.protocol.enums import MessageType
@@ -256,6 +258,7 @@ def generate() -> dict[Path, str]:
     return {
         ROOT / "n6link/protocol/records.py": records(),
         ROOT / "n6link/protocol/messages.py": messages(),
+        ROOT / "n6link/recorder/tables.lua": tables(),
         ROOT / "firmware/core/wire/n6_protocol.h": header(),
         ROOT / "firmware/test/n6_vectors.h": vectors_header(),
         ROOT / "protocol.md": document,
