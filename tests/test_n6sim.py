@@ -51,6 +51,7 @@ INPUT = bytes(range(256)) * 27
         ("--pty --baud 99999999999999999999", "--baud 99999999999999999999 is not a number"),
         ("--pty --slots 1", "--slots 1 is not a number from 2 to 8"),
         ("--pty --slots 9", "--slots 9 is not a number from 2 to 8"),
+        ("--pty --id 12345678901234567", "--id 12345678901234567 does not have 1 to 16 bytes"),
         ("--pty --chunk 128", "--chunk 128 is not a number from 256 to 8192"),
         ("--pty --chunk 768", "--chunk 768 is not a power of two"),
         ("--pty --fast", "--fast is not an option, or has no value; see n6sim --help"),
@@ -92,7 +93,7 @@ def test_an_error_is_json_whatever_stands_in_it() -> None:
 def test_help() -> None:
     done = subprocess.run([executable(), "--help"], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.startswith("usage: n6sim (--fd N | --unix PATH | --tcp PORT | --pty)")
-    for option in ("network", "litert", "baud", "slots", "chunk", "parent-death", "verbose", "help"):
+    for option in ("network", "litert", "baud", "slots", "chunk", "id", "parent-death", "verbose", "help"):
         assert f"  --{option}" in done.stdout
     assert max(map(len, done.stdout.splitlines())) < 80
 

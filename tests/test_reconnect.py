@@ -8,7 +8,7 @@ import os
 import random
 import signal
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -20,7 +20,7 @@ from e2e_fixtures import REFERENCE, board, executable, noise, on_both_backends, 
 from held import held, queued
 
 from n6link import N6Device, blocking
-from n6link.errors import BadInput, DeviceRebooted, N6Timeout, NetworkChanged, TransportError
+from n6link.errors import BadInput, DeviceRebooted, N6Timeout, NetworkChanged, TransportError, WrongDevice
 from n6link.session.state import State
 from n6link.transport.cable import Cable
 
@@ -348,6 +348,46 @@ async def test_a_board_with_other_networks(tmp_path: Path) -> None:
                 assert (await anext(changes)).changed == ("reference_colour",)
                 cable.unplug()
                 await dev.aclose()
+
+
+@pytest.mark.parametrize("stays", [True, False])
+async def test_another_board_in_the_place_of_the_first_one(kind: Any, stays: bool, tmp_path: Path) -> None:
+    """It is never used: calls wait for the first board until the time is over, and continue on it if it comes back."""
+    option = "--pty" if kind == "pty" else "--tcp=0"
+    with on_a_cable(kind, tmp_path) as cable, board(option, "--id", "other") as other, board(option) as first:
+        cable.plug(lambda: first.url)
+        async with N6Device(cable.url, reconnect=1.5 if stays else LONG) as dev, dev.events() as changes:
+            network, boot, results = dev["reference"], dev.info.boot_nonce, []
+            right = await network.run(noise(network))
+
+            async def run() -> None:
+                with suppress(WrongDevice):
+                    results.append(await network.run(noise(network)))
+
+            cable.unplug()
+            await reached(dev, State.RECONNECTING)
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(run)
+                cable.plug(lambda: other.url)
+                while "another board answers (unique id 6f74686572, not 6e3673696d)" not in dev.connection.obstacle:  # noqa: ASYNC110
+                    await anyio.sleep(0.005)
+                if not stays:
+                    cable.unplug()
+                    cable.plug(lambda: first.url)
+            if stays:
+                assert results == []
+                assert dev.state is State.LOST
+                with pytest.raises(WrongDevice, match=r"was not connected again within 1\.5 s: another board answers"):
+                    await network.run(noise(network))
+                await anext(changes)
+                assert "another board answers" in (await anext(changes)).reason
+            else:
+                np.testing.assert_array_equal(results[0].outputs["heatmaps"], right.outputs["heatmaps"])
+                assert dev.info.boot_nonce == boot
+        cable.plug(lambda: first.url)
+        async with N6Device(other.url) as theirs:
+            assert theirs.info.unique_id == "6f74686572"
+            assert (await theirs.stats()).networks[0].runs == 0
 
 
 async def test_a_program_that_holds_the_port_meanwhile(tmp_path: Path) -> None:

@@ -188,7 +188,7 @@ static void boot(n6_board_t *board, uint8_t cause)
 
 static n6_port_t make_port(n6_board_t *board, const char *runtime)
 {
-    return (n6_port_t){
+    n6_port_t port = {
         .context = board,
         .tick_hz = N6_LITERT_TICK_HZ,
         .now = now,
@@ -198,9 +198,10 @@ static n6_port_t make_port(n6_board_t *board, const char *runtime)
         .crc32 = n6_crc32_accelerated(),
         .build = N6_BUILD,
         .firmware = N6_FIRMWARE,
-        .unique_id = "n6sim",
         .runtime = runtime,
     };
+    memcpy(port.unique_id, board->options->id, strlen(board->options->id));
+    return port;
 }
 
 static void start_core(n6_board_t *board, n6_npu_t npu, n6_port_t port)

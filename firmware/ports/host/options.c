@@ -55,6 +55,7 @@ static const char help[] =
     "  --slots N         input slots, 2 to 8 (4)\n"
     "  --chunk N         bytes of tensor in a DATA frame, a power of two, 256 to\n"
     "                    8192 (8192)\n"
+    "  --id TEXT         the unique id that the board reports, 1 to 16 bytes (n6sim)\n"
     "  --parent-death    ends when the process that started it ends\n"
     "  --verbose         lets LiteRT write to standard error while it loads\n"
     "  --help            prints this\n";
@@ -74,6 +75,7 @@ enum {
     BAUD,
     SLOTS,
     CHUNK,
+    ID,
     PARENT_DEATH,
     VERBOSE,
     HELP
@@ -94,6 +96,7 @@ static const struct option known[] = {
     {"baud", required_argument, NULL, BAUD},
     {"slots", required_argument, NULL, SLOTS},
     {"chunk", required_argument, NULL, CHUNK},
+    {"id", required_argument, NULL, ID},
     {"parent-death", no_argument, NULL, PARENT_DEATH},
     {"verbose", no_argument, NULL, VERBOSE},
     {"help", no_argument, NULL, HELP},
@@ -185,7 +188,7 @@ static void mark_crashed(n6_options_t *options)
 
 n6_options_t n6_options_read(int argc, char **argv)
 {
-    n6_options_t options = {.speed = 1, .slots = 4, .chunk = N6_LIMIT_MAX_CHUNK};
+    n6_options_t options = {.speed = 1, .slots = 4, .chunk = N6_LIMIT_MAX_CHUNK, .id = "n6sim"};
     int option = 0;
     opterr = 0;
     while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
@@ -236,6 +239,12 @@ n6_options_t n6_options_read(int argc, char **argv)
             options.chunk = number("chunk", N6_LIMIT_MIN_CHUNK, N6_LIMIT_MAX_CHUNK);
             if (options.chunk & (options.chunk - 1)) {
                 n6_report_failure("--chunk %s is not a power of two", optarg);
+            }
+            break;
+        case ID:
+            options.id = optarg;
+            if (!*optarg || strlen(optarg) > sizeof(((n6_port_t *)0)->unique_id)) {
+                n6_report_failure("--id %s does not have 1 to 16 bytes", optarg);
             }
             break;
         case PARENT_DEATH:

@@ -37,6 +37,7 @@ typedef struct {
     uint32_t baud; /* 0 = no limit */
     uint32_t slots;
     uint32_t chunk;
+    const char *id; /* the unique id that the board reports */
     bool parent_death;
     bool verbose;
 } n6_options_t;
