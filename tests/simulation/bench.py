@@ -17,6 +17,9 @@ from typing import Final
 
 from anyio.abc import ByteStream
 
+from n6link.link import frames
+from n6link.link.handshake import Greeting
+from n6link.protocol import Limit, MessageType
 from n6link.transport import url
 from n6link.transport.faults import WAYS, Fault, Way
 from simulation.board import NEVER, Board, Turn
@@ -24,6 +27,7 @@ from simulation.connection import Connection
 from simulation.faults import Faults
 from simulation.line import Frames, Line
 from simulation.rules import Rules
+from simulation.virtual_time import VirtualLoop
 
 BOOT: Final = 0.3
 """seconds that a board needs to start"""
@@ -93,7 +97,9 @@ class Bench:
         self.lines = {way: Line(faults, way) for way in WAYS}
         self.timed: list[Fault] = []
         self._options = {"networks": networks, "features": features, "seed": seed}
-        self._loop = asyncio.get_running_loop()
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        self._loop = loop
         self._draw = random.Random(f"pieces {seed}")
         self._silent: dict[Way, float] = dict.fromkeys(WAYS, -1.0)
         self._free: dict[Way, float] = dict.fromkeys(WAYS, 0.0)
@@ -107,6 +113,8 @@ class Bench:
         self._absent_until = self._ahead = 0.0
         self._room = asyncio.Event()
         self._started = 0
+        self._stopped: Counter[int] = Counter()
+        """inferences of the present start of the board that another program has stopped"""
         self._client: Connection | None = None
         self.board = self._start()
         for fault in faults.timed:
@@ -275,7 +283,8 @@ class Bench:
         )
 
     def _collect(self) -> None:
-        self.tags.append(Counter(self.board.runs))
+        self.tags.append(Counter(self.board.runs) - self._stopped)
+        self._stopped.clear()
         if not self.board.intact:
             self.rules.broken("the board has written beyond its buffers")
 
@@ -297,6 +306,8 @@ class Bench:
             "cut": self._cut,
             "unplug": self._unplug,
             "sleep": self._sleep_,
+            "stop": self._stop,
+            "taken": self._taken,
         }
         if fault.kind not in ("stall", "reset", "sleep"):
             self.outages.append((now, now + fault.size))
@@ -344,6 +355,27 @@ class Bench:
         self._ahead += fault.size
         if self.port.flow:
             self._cut(fault)
+        self.turn()
+
+    def _stop(self, fault: Fault) -> None:
+        """Nothing passes meanwhile either; what was on its way arrives at once when the program goes on."""
+        self._loop.stand_still(fault.size)
+
+    def _taken(self, fault: Fault) -> None:
+        """The work of the session before ends, and its keys may be used again: a run that was stopped may be repeated."""
+        self._unplug(fault)
+        if self._loop.time() < self._boots_until:
+            return
+        self.board.relink()
+        self.rules.board_starts()
+        self._inbox = b""
+        worked, now = self.board.at_work, self._loop.time() + self._ahead
+        hello = frames.pack(MessageType.HELLO, 1, Greeting(1 + self._draw.getrandbits(60), "another program").pack())
+        data = bytes(int(Limit.MAX_CHUNK) + frames.OVERHEAD) + hello
+        while data:
+            data = data[self.board.turn(now, data, self.port.send).taken :]
+        if worked and not self.board.at_work:
+            self._stopped[self.board.runs[-1]] += 1
         self.turn()
 
     def _cut(self, fault: Fault) -> None:

@@ -389,6 +389,12 @@ uint32_t sim_starts(const sim_board_t *b, const sim_start_t **starts)
     return b->starts;
 }
 
+/* Whether a run has started and not ended. */
+bool sim_at_work(const sim_board_t *b)
+{
+    return b->at_work;
+}
+
 /* Whether nothing was written after the end of a buffer. */
 bool sim_intact(const sim_board_t *b)
 {

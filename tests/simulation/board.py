@@ -78,6 +78,7 @@ def library() -> ctypes.CDLL:
         "sim_turn": (None, [board, ctypes.c_uint64, bytes_, size, board, size, ctypes.POINTER(_Turn)]),
         "sim_starts": (size, [board, ctypes.POINTER(ctypes.POINTER(_Start))]),
         "sim_intact": (ctypes.c_bool, [board]),
+        "sim_at_work": (ctypes.c_bool, [board]),
         "sim_compute": (None, [size, board, board]),
     }
     for name, (result, arguments) in functions.items():
@@ -139,6 +140,11 @@ class Board:
         starts = ctypes.POINTER(_Start)()
         count = self._library.sim_starts(self._board, ctypes.byref(starts))
         return [starts[index].tag for index in range(count)]
+
+    @property
+    def at_work(self) -> bool:
+        """Whether the last of them has not ended."""
+        return bool(self._library.sim_at_work(self._board))
 
     @property
     def intact(self) -> bool:

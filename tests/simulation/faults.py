@@ -11,6 +11,9 @@ slow       the host does not read (down)                          seconds       
 freeze     the board does nothing                                 seconds             seconds
 unplug     the stream breaks, and cannot be opened for a time     seconds             seconds
 sleep      the host's clock stops, the board's does not           seconds             seconds
+stop       the host's program stops (SIGSTOP), its clock does not seconds             seconds
+taken      the stream breaks, and for a time another program has  seconds             seconds
+           the board, with a session of its own
 =========  =====================================================  ==================  ==========
 
 Here a cut lets the next stream be opened at once, and a reset takes a time.
@@ -29,7 +32,7 @@ from n6link.protocol import MessageType
 from n6link.transport.faults import OF_BYTES, WAYS, Fault, Way, of_bytes
 
 IN_A_ROW: Final = 2
-IN_TIME: Final = ("stall", "silence", "slow", "freeze", "reset", "cut", "unplug", "sleep")
+IN_TIME: Final = ("stall", "silence", "slow", "freeze", "reset", "cut", "unplug", "sleep", "stop", "taken")
 
 
 class Faults(Protocol):

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 from n6link.errors import DeviceError, DeviceRebooted, N6Timeout, TransportError
+from n6link.link.link import Link, State
 from n6link.protocol import Status
 from simulation.bench import Bench
 
@@ -21,6 +22,8 @@ BOUND: Final = 1.0
 """seconds after its time-out at which a call must have ended"""
 LONGEST: Final = 5.0
 """seconds, besides what its bytes and those of others need, in which a call without a time-out must end"""
+SPARE: Final = 16
+"""exchanges and frames that a link may keep besides"""
 MENDED: Final = 2.5
 """seconds after the last outage, in which a call that still waits gets on: a repetition comes after :data:`Limit.RETRY_MAX_MS` at the latest"""
 
@@ -226,6 +229,19 @@ class Ledger:
         if waits and silent > SILENCE and not self._bench.out(now - silent, now):
             self.fault("hung", f"silence for {silent:.1f} s while {waits[0].name} waits")
             self._bench.heard = now
+
+    def bound(self, link: Link) -> None:
+        """Looks whether a link keeps more than its calls and buffers need."""
+        session = link.session
+        if not session or link.state is not State.OPEN:
+            return
+        # Two exchanges of each call, RELEASE or CANCEL for each buffer, and what keeps the connection.
+        most = 2 * len(self._calls) + session.slots + session.results + SPARE
+        if len(link.exchanges) > most:
+            self.fault("wrong", f"{len(link.exchanges)} exchanges for {len(self._calls)} calls")
+        # Each frame that arrives causes one frame at most, and grants bound what arrives.
+        if len(link.sender.queue) > len(link.exchanges) + 2 * link.receiver.window // session.chunk + SPARE:
+            self.fault("wrong", f"{len(link.sender.queue)} frames wait to be sent")
 
     @contextmanager
     def stopping(self) -> Iterator[None]:

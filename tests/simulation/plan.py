@@ -36,6 +36,8 @@ KINDS: Final = (
     "cut",
     "unplug",
     "sleep",
+    "stop",
+    "taken",
     "chaos",
 )
 WORKLOADS: Final = (
@@ -132,4 +134,6 @@ _TIMED: Final = {
     "cut": _several("cut", (1, 4), (0.0, 0.0)),
     "unplug": _several("unplug", (1, 3), (0.1, 12.0)),
     "sleep": _several("sleep", (1, 3), (1.0, 20000.0)),
+    "stop": _several("stop", (1, 4), (0.05, 12.0)),
+    "taken": _several("taken", (1, 3), (0.05, 3.0)),
 }

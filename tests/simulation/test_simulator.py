@@ -131,6 +131,49 @@ def test_bytes_beyond_a_grant() -> None:
     assert rules.found[1:] == ["the board sends 756 bytes beyond the grant of the host"]
 
 
+def test_more_exchanges_than_calls_need() -> None:
+    async def body(program: Program) -> None:
+        program.left = 0
+        assert program.link
+        await asyncio.sleep(1.1 - asyncio.get_running_loop().time())
+        for _ in range(60):
+            program.link.request(MessageType.INFO, patience=5.0)
+        await asyncio.sleep(1.0)
+
+    assert found(body) == []
+    assert found(body, Fault("silence", "up", 0.9, 2.0)) == ["wrong"]
+
+
+def test_time_without_the_program() -> None:
+    """Other than in a sleep, the host's clock goes on."""
+    times: list[float] = []
+
+    async def body(program: Program) -> None:
+        program.left = 0
+        for _ in range(12):
+            times.append(asyncio.get_running_loop().time())
+            await asyncio.sleep(0.1)
+
+    assert found(body, Fault("stop", "up", 1.0, 7.0)) == []
+    steps = [b - a for a, b in zip(times, times[1:], strict=False)]
+    assert max(steps) == pytest.approx(7.1, abs=0.2)
+    assert sorted(steps)[-2] < 0.2
+
+
+def test_a_run_that_another_program_has_stopped_may_be_repeated() -> None:
+    """It is not doubled: its key was forgotten, as protocol.md has it."""
+
+    async def body(program: Program) -> None:
+        program.left = 0
+        await asyncio.sleep(1.0 - asyncio.get_running_loop().time())
+        await program.infer(program.question(("large",)))
+
+    plan = Plan(1, "none", "single", "usb")
+    report = run(plan, [Fault("taken", "up", 1.036, 0.5)], body=body, inferences=1, reconnect=10.0)
+    assert report.score.notes == []
+    assert report.score.results == 1
+
+
 def test_nothing_is_left_behind() -> None:
     """Hundreds of inferences, cancelled ones and streams leave no object of the package."""
     counts: list[int] = []

@@ -76,3 +76,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         """Seconds since the loop was made."""
         return self._jump.now
+
+    def stand_still(self, seconds: float) -> None:
+        """Lets time pass in which this program does nothing."""
+        self._jump.now += seconds

@@ -11,6 +11,7 @@ from typing import Any, Final
 from n6link import N6Device
 from n6link.control.stream import POLICIES, Policy
 from n6link.errors import DeviceRebooted, N6Error, TransportError
+from n6link.link.link import Link
 from n6link.network import Network
 from n6link.protocol.records import Return
 from n6link.result import Result
@@ -31,6 +32,7 @@ class Program:
         draw: its decisions.
         left: inferences that it has not asked for yet.
         device: of its present connection.
+        link: the same, while it is open.
     """
 
     def __init__(self, plan: Plan, ledger: Ledger, inferences: int) -> None:
@@ -38,6 +40,7 @@ class Program:
         self.ledger = ledger
         self.left = inferences
         self.device: N6Device
+        self.link: Link | None = None
         self._port = plan.port
         self._tag = 0
 

@@ -103,6 +103,8 @@ async def _world(plan: Plan, faults: Faults, body: Body, inferences: int | None,
     while not main.done() and loop.time() < LONGEST:
         await asyncio.wait([main], timeout=LOOK)
         ledger.check()
+        if program.link:
+            ledger.bound(program.link)
     if not main.done():
         ledger.fault("hung", f"the program has not ended; {program.left} inferences are left")
         with ledger.stopping():
@@ -131,10 +133,11 @@ async def _connection(program: Program, body: Body) -> None:
     try:
         async with N6Device("simulated:", timeout=PATIENCE, reconnect=ledger.reconnect) as device:
             ledger.end(call)
-            program.device = device
+            program.device, program.link = device, device.connection.channel.link
             try:
                 await body(program)
             finally:
+                program.link = None
                 call = ledger.begin("close", timeout=0.0)
     except (N6Error, asyncio.CancelledError) as raised:
         error = raised
