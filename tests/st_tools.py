@@ -8,13 +8,17 @@ flash, `calls.jsonl` lists the commands.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import shutil
 import signal
 import struct
+import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -341,10 +345,17 @@ def cmake(board: Board, words: list[str]) -> int:
     return 0
 
 
-def main() -> int:
-    """The program whose name is the first argument."""
+def here(command: Sequence[str], **options: Any) -> subprocess.CompletedProcess[str]:
+    """`subprocess.run` for stand-ins, without a process: tests that replace it are ten times as fast."""
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output):
+        code = call(Path(command[0]).name, list(command[1:]))
+    return subprocess.CompletedProcess(command, code, output.getvalue())
+
+
+def call(name: str, words: list[str]) -> int:
+    """Runs a program; returns its exit code."""
     board = Board(Path(os.environ["N6_STANDIN"]))
-    name, words = sys.argv[1], sys.argv[2:]
     with (board.folder / "calls.jsonl").open("a") as file:
         file.write(json.dumps([name, *words]) + "\n")
     tools = {
@@ -361,7 +372,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.stdout.flush()
-    code = main()
+    code = call(sys.argv[1], sys.argv[2:])
     sys.stdout.flush()
     sys.exit(code)

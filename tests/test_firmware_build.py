@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 from typing import Final
@@ -18,6 +19,7 @@ from n6link.firmware.signing import fault
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the stand-ins are shell scripts")
 DK: Final = "stm32n6570-dk"
+RUN: Final = subprocess.run
 
 
 @pytest.fixture
@@ -30,9 +32,17 @@ def board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Board:
     monkeypatch.delenv("STM32CUBE_PROGRAMMER_DIR", raising=False)
     monkeypatch.setattr(tools, "FOLDERS", dict.fromkeys(tools.FOLDERS, ()))
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(subprocess, "run", st_tools.here)
     found = Board(tmp_path / "standin")
     found.set()
     return found
+
+
+@pytest.fixture
+def processes(board: Board, monkeypatch: pytest.MonkeyPatch) -> Board:
+    """The same, with real processes."""
+    monkeypatch.setattr(subprocess, "run", RUN)
+    return board
 
 
 def cube(root: Path) -> Path:
@@ -63,7 +73,7 @@ def error(*words: str | Path) -> str:
     return " ".join(result.output.split())
 
 
-def test_a_folder_becomes_a_signed_image_and_weights(board: Board) -> None:
+def test_a_folder_becomes_a_signed_image_and_weights(processes: Board) -> None:
     st_tools.network(Path("pose/st_ai_output"))
     result = run("pose/st_ai_output", "--board", DK, "--set", "N6_BAUD=115200")
     assert result.exit_code == 0, result.output
@@ -78,7 +88,7 @@ def test_a_folder_becomes_a_signed_image_and_weights(board: Board) -> None:
     assert weights == Path("pose/st_ai_output/tiny_atonbuf.xSPI2.raw").read_bytes()
     assert fault(made / "n6link-stm32n6570-dk_sign.bin", IMAGE) is None
     assert "0x70100000       4104 bytes  n6link-stm32n6570-dk_sign.bin  (image)" in result.output
-    configure, compiled, version, sign = board.calls()
+    configure, compiled, version, sign = processes.calls()
     assert configure[1:4] == ["--fresh", "--preset", DK]
     assert "-DN6_BAUD=115200" in configure
     assert f"-DN6LINK:STRING={sys.executable};-m;n6link" in configure
@@ -229,6 +239,13 @@ def test_wrong_input(board: Board, words: tuple[str, ...], text: str) -> None:
         Path(name).touch()
     assert text in error(*words)
     assert board.calls() == []
+
+
+def test_the_folder_of_the_programmer_is_given(board: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tool = st_tools.install(tmp_path / "other", "STM32_SigningTool_CLI")
+    monkeypatch.setenv("PATH", str(st_tools.install(tmp_path / "few", "cmake", "ninja", "arm-none-eabi-gcc")))
+    assert run(st_tools.network(Path("one")), "--board", DK, "--programmer", tool).exit_code == 0
+    assert board.calls()[-1][0] == "STM32_SigningTool_CLI"
 
 
 def test_a_folder_that_cannot_be_written(board: Board) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +25,7 @@ LOADER: Final = MAGIC + bytes(range(256)) * 240
 """as large as that of ST: about 61 KB"""
 WEIGHTS: Final = bytes(i * 11 % 253 for i in range(70_000))
 SERIAL: Final = "0039002B3433510A"
+RUN: Final = subprocess.run
 Flash = Callable[..., Result]
 
 
@@ -37,9 +39,17 @@ def board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, usb: Usb) -> Board:
     monkeypatch.chdir(tmp_path)
     Path("ai_fsbl.hex").write_text(st_tools.to_hex(0x70000000, LOADER))
     built()
+    monkeypatch.setattr(subprocess, "run", st_tools.here)
     found = Board(tmp_path / "standin")
     found.set()
     return found
+
+
+@pytest.fixture
+def processes(board: Board, monkeypatch: pytest.MonkeyPatch) -> Board:
+    """The same, with real processes."""
+    monkeypatch.setattr(subprocess, "run", RUN)
+    return board
 
 
 def built(name: str = "stm32n6570-dk", weights: bytes = WEIGHTS) -> None:
@@ -76,7 +86,7 @@ def states() -> dict[str, Any]:
 FIRST: Final = ("fw", "--fsbl", "ai_fsbl.hex")
 
 
-def test_a_new_board(board: Board) -> None:
+def test_a_new_board(processes: Board) -> None:
     result = flash(*FIRST)
     assert result.exit_code == 0, result.output
     text = " ".join(result.output.split())
@@ -87,11 +97,11 @@ def test_a_new_board(board: Board) -> None:
     assert (
         "programmed: set both boot switches (BOOT0, BOOT1) to the left, then unplug and replug the cable at CN6" in text
     )
-    assert board.load(0x70000000, len(LOADER)) == LOADER
-    assert board.load(0x70380000, len(WEIGHTS)) == WEIGHTS
-    assert board.load(0x70100400, len(IMAGE)) == IMAGE
-    assert board.load(0x70100000, 4) == MAGIC
-    assert board.written() == ["ai_fsbl.hex", "pose-octoFlash-0x70380000.bin", "n6link-stm32n6570-dk_sign.bin"]
+    assert processes.load(0x70000000, len(LOADER)) == LOADER
+    assert processes.load(0x70380000, len(WEIGHTS)) == WEIGHTS
+    assert processes.load(0x70100400, len(IMAGE)) == IMAGE
+    assert processes.load(0x70100000, 4) == MAGIC
+    assert processes.written() == ["ai_fsbl.hex", "pose-octoFlash-0x70380000.bin", "n6link-stm32n6570-dk_sign.bin"]
     assert states() == {"0x70000000": True, "0x70380000": True, "0x70100000": True}
 
 
@@ -184,24 +194,24 @@ def test_new_weights_of_a_new_build(board: Board) -> None:
 
 
 @pytest.mark.parametrize("kind", ["cut", "interrupt"])
-def test_an_interrupted_run_goes_on(board: Board, kind: str) -> None:
-    board.set(fail={"write:0x70380000": kind})
+def test_an_interrupted_run_goes_on(processes: Board, kind: str) -> None:
+    processes.set(fail={"write:0x70380000": kind})
     result = flash(*FIRST)
     text = " ".join(result.output.split())
     assert result.exit_code == (1 if kind == "cut" else 130), text
     assert "weights of pose (octoFlash) at 0x70380000: incomplete on the board" in text
     assert states() == {"0x70000000": True, "0x70380000": False}
-    assert board.load(0x70380000, len(WEIGHTS)) != WEIGHTS
-    board.set(fail={})
-    board.calls()
+    assert processes.load(0x70380000, len(WEIGHTS)) != WEIGHTS
+    processes.set(fail={})
+    processes.calls()
     result = flash(*FIRST)
     assert result.exit_code == 0, result.output
     assert (
         "an earlier run was interrupted: incomplete on the board: weights of pose (octoFlash) at 0x70380000"
         in " ".join(result.output.split())
     )
-    assert board.written() == ["pose-octoFlash-0x70380000.bin", "n6link-stm32n6570-dk_sign.bin"]
-    assert board.load(0x70380000, len(WEIGHTS)) == WEIGHTS
+    assert processes.written() == ["pose-octoFlash-0x70380000.bin", "n6link-stm32n6570-dk_sign.bin"]
+    assert processes.load(0x70380000, len(WEIGHTS)) == WEIGHTS
 
 
 DEVELOPMENT: Final = "set both boot switches (BOOT0, BOOT1) to the right (LED2 is on in development mode), unplug and replug the cable, and try again"

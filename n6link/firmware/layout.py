@@ -13,7 +13,6 @@ from typing import Final
 from n6link.errors import BadInput
 from n6link.firmware.boards import BLOCK, FLASH, IMAGE, Board
 from n6link.firmware.folder import Placed
-from n6link.registry.memory import EXTERNAL
 from n6link.registry.network import Network
 
 HEADER: Final = 1024
@@ -45,16 +44,6 @@ def check_weights(networks: Iterable[Network], board: Board) -> None:
                 raise BadInput(
                     f"the weights of {network.name} end at {stop:#x}, but the flash of {board.product} ends at {end:#x}; {_AGAIN}"
                 )
-        for pool in network.pools:
-            if pool.base >= EXTERNAL and pool.used and not _exists(pool.base, board):
-                raise BadInput(
-                    f"{network.name} uses {pool.name} at {pool.base:#x}, which {board.product} does not have; {_AGAIN}"
-                )
-
-
-def _exists(address: int, board: Board) -> bool:
-    ram = (0x9000_0000, 0x9200_0000) if board.name == "stm32n6570-dk" else (0, 0)
-    return FLASH <= address < FLASH + board.flash_bytes or ram[0] <= address < ram[1]
 
 
 def check_places(image: Placed, weights: Iterable[Placed]) -> None:
