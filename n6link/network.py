@@ -14,7 +14,7 @@ from n6link import ambient, decoders
 from n6link.control import profiling
 from n6link.control.source import Source
 from n6link.control.stream import Policy, Stream
-from n6link.decoders.logits import Classification
+from n6link.decoders.classification import Classification
 from n6link.epochs.pools import Pool
 from n6link.epochs.profile import Profile
 from n6link.epochs.timers import EpochTable

@@ -12,8 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from n6link import ambient, decoders
-from n6link.decoders.logits import Classification, Token, TokenOptions
+from n6link.decoders.boxes import BoxOptions, Detection
+from n6link.decoders.classification import Classification
+from n6link.decoders.logits import Token, TokenOptions
 from n6link.decoders.pose import Pose, PoseOptions
+from n6link.decoders.segmentation import Segmentation, SegmentationOptions
 from n6link.epochs.timers import STAGES, EpochTimers
 from n6link.errors import BadInput, CardError, RemoteProtocolError
 from n6link.protocol import records
@@ -173,8 +176,8 @@ class Result:
         """Decodes the outputs with the decoder for the card's task; poses are in pixels of the source image.
 
         The type depends on the card, which a type checker does not know. For each task there is therefore a method with a
-        precise type and options: :meth:`poses`, :meth:`classification`, :meth:`tokens`. Use this method in programs for any
-        network, and for your own decoders. Poses are in the declared type too, so that a type checker finds a misspelt
+        precise type and options: :meth:`poses`, :meth:`detections`, :meth:`segmentation`,
+        :meth:`classification`, :meth:`tokens`. Use this method in programs for any network, and for your own decoders. Poses are in the declared type too, so that a type checker finds a misspelt
         attribute of a pose.
 
         Args:
@@ -198,6 +201,24 @@ class Result:
         """
         return self._list_of(Pose, self.decode(**options))
 
+    def detections(self, **options: Unpack[BoxOptions]) -> list[Detection]:
+        """The objects of a detection network, in pixels of the source image, best first; see :meth:`decode`.
+
+        Raises:
+            CardError: as for :meth:`decode`, or the network has another task.
+            BadInput: an option cannot be used.
+        """
+        return self._list_of(Detection, self.decode(**options))
+
+    def segmentation(self, **options: Unpack[SegmentationOptions]) -> Segmentation:
+        """The class of each pixel; see :meth:`decode`.
+
+        Raises:
+            CardError: as for :meth:`decode`, or the network has another task.
+            BadInput: an option cannot be used.
+        """
+        return self._one_of(Segmentation, self.decode(**options))
+
     def tokens(self, **options: Unpack[TokenOptions]) -> list[Token]:
         """The best next tokens of a network that generates text, best first; see :meth:`decode`.
 
@@ -208,15 +229,17 @@ class Result:
         return self._list_of(Token, self.decode(**options))
 
     def classification(self) -> Classification:
-        """The class that a classification network has found; see :meth:`decode`.
+        """The class of the picture, sound or text that a classification network has found; see :meth:`decode`.
 
         Raises:
             CardError: as for :meth:`decode`, or the network has another task.
         """
-        meaning: object = self.decode()
-        if isinstance(meaning, Classification):
+        return self._one_of(Classification, self.decode())
+
+    def _one_of(self, kind: type[T], meaning: object) -> T:
+        if isinstance(meaning, kind):
             return meaning
-        raise self._another_task(Classification)
+        raise self._another_task(kind)
 
     def _list_of(self, kind: type[T], meaning: object) -> list[T]:
         found = cast("list[object]", meaning) if isinstance(meaning, list) else [meaning]

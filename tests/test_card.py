@@ -71,9 +71,9 @@ def test_every_key() -> None:
         "[PAD]",
         (".",),
         "m",
-        {"conf": 0.4},
-        FULL,
-        Path("/cards"),
+        options={"conf": 0.4},
+        text=FULL,
+        folder=Path("/cards"),
     )
 
 
@@ -88,8 +88,10 @@ def test_the_table_lists_every_key() -> None:
     listed = set(re.findall(r"^((?:[a-z]+\.)?[a-z]+(?:, [a-z]+\.[a-z]+)?)  ", card.__doc__, re.MULTILINE))
     listed = {key for entry in listed for key in entry.split(", ")} - {"key"}
     tables = {field.name for field in fields(Picture)}
-    expected = {"task", "name", "networks", "model", "keypoints", "edges", "labels", "decode"}
-    expected |= {f"input.{key}" for key in tables} | {"output.name", "output.coordinates"}
+    expected = {"task", "name", "networks", "model", "keypoints", "edges", "labels", "anchors", "decode"}
+    expected |= {f"input.{key}" for key in tables} | {
+        f"output.{key}" for key in ("name", "coordinates", "scores", "boxes", "anchors")
+    }
     expected |= {f"text.{key}" for key in ("tokenizer", "embedding", "pad", "stop", "mask")}
     assert listed == expected
 

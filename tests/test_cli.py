@@ -79,8 +79,8 @@ def bad(code: int, *words: str | Path) -> str:
     return str(message)
 
 
-def is_near_nose(keypoint: list[float]) -> bool:
-    return abs(keypoint[0] - NOSE[0]) < 15 and abs(keypoint[1] - NOSE[1]) < 15 and keypoint[2] > 0.3
+def is_near_nose(point: dict[str, float]) -> bool:
+    return abs(point["x"] - NOSE[0]) < 15 and abs(point["y"] - NOSE[1]) < 15 and point["score"] > 0.3
 
 
 # ------------------------------------------------------------------------------------------- as a whole
@@ -294,7 +294,7 @@ def test_demo_json(virtual_board: None, tmp_path: Path) -> None:
     shown = data("demo", "--out", tmp_path / "pose.png")
     assert (shown["network"], shown["url"], shown["simulated"]) == ("movenet13", "sim:", True)
     (pose,) = shown["decoded"]
-    assert pose["names"][0] == "nose" and is_near_nose(pose["keypoints"][0])
+    assert next(iter(pose["keypoints"])) == "nose" and is_near_nose(pose["keypoints"]["nose"])
     timing = shown["timing_s"]
     stages = ("prepare", "queue", "upload", "wait", "npu", "download", "decode")
     assert timing["total"] == pytest.approx(sum(timing[stage] for stage in stages)) and timing["npu"] > 0
@@ -357,7 +357,7 @@ def test_run(virtual_board: None, tmp_path: Path) -> None:
     with Image.open(tmp_path / "out.png") as drawn:
         assert drawn.size == (512, 512)
     shown = data("run", "movenet13", PHOTO, "--url", POSE)
-    assert shown["image"] == PHOTO and is_near_nose(shown["decoded"][0]["keypoints"][0]) and shown["epochs"]
+    assert shown["image"] == PHOTO and is_near_nose(shown["decoded"][0]["keypoints"]["nose"]) and shown["epochs"]
 
 
 def test_run_gives_the_same_from_a_slow_link(virtual_board: None) -> None:
@@ -381,7 +381,11 @@ def test_run_arrays(virtual_board: None, tmp_path: Path) -> None:
     url = "sim:reference_colour=reference:reference_colour"
     anyio.run(save, url, "reference_colour")
     words = ["run", "reference_colour", str(tmp_path / "reference_colour.npz"), "--url", url]
-    assert "A decoder for the task image-classification is not installed" in good(*words)
+    assert "Classes" in good(*words)
+    assert data(*words)["decoded"]["label"].startswith("class_")
+    (tmp_path / "own.toml").write_text('task = "juggling"\nnetworks = ["*"]')
+    words += ["--card", str(tmp_path / "own.toml")]
+    assert "A decoder for the task juggling is not installed" in good(*words)
     assert data(*words)["decoded"] is None
     words[2] = words[2].replace("npz", "npy")
     assert "also requires" in bad(2, *words)
@@ -399,11 +403,13 @@ def test_run_without_a_card_shows_the_outputs(virtual_board: None, tmp_path: Pat
     text = good("run", "mystery", PHOTO, "--url", url)
     assert "Outputs, dequantised" in text and "1x48x48x13" in text and "--card" in text
     assert data("run", "mystery", PHOTO, "--url", url)["decoded"] is None
-    assert "only poses can be drawn" in bad(2, "run", "mystery", PHOTO, "--url", url, "--draw", "x.png")
+    assert "the result was not decoded, so nothing can be drawn" in bad(
+        2, "run", "mystery", PHOTO, "--url", url, "--draw", "x.png"
+    )
     card = networks.cards()["movenet13"].read_text().replace('"movenet"', '"mystery"')
     (tmp_path / "own.toml").write_text(card)
     shown = data("run", "mystery", PHOTO, "--url", url, "--card", tmp_path / "own.toml")
-    assert is_near_nose(shown["decoded"][0]["keypoints"][0])
+    assert is_near_nose(shown["decoded"][0]["keypoints"]["nose"])
 
 
 def model() -> Path:
@@ -535,7 +541,7 @@ def test_sim_serves_boards(virtual_board: None, words: list[str]) -> None:
         )
         assert [network["name"] for network in data("info", "--url", ready["url"])["networks"]] == ["movenet13"]
         shown = data("run", "movenet13", PHOTO, "--url", ready["url"])
-        assert is_near_nose(shown["decoded"][0]["keypoints"][0])
+        assert is_near_nose(shown["decoded"][0]["keypoints"]["nose"])
     assert ends(ready["pid"])
 
 

@@ -10,7 +10,8 @@ from e2e_fixtures import noise, sim_url
 from reductions import Answer, Network, answer, spec
 
 from n6link import decoders
-from n6link.decoders.logits import NextToken, TextClassification
+from n6link.decoders.classification import TextClassification
+from n6link.decoders.logits import NextToken
 from n6link.decoders.pose_heatmap import PoseHeatmap
 from n6link.decoders.yolo_pose import YoloPose
 from n6link.device import N6Device
@@ -47,7 +48,9 @@ def test_no_card() -> None:
 
 
 def test_unknown_task() -> None:
-    with pytest.raises(CardError, match=r"unknown task 'juggling'; install its decoder, or choose pose-heatmap, text-"):
+    with pytest.raises(
+        CardError, match=r"unknown task 'juggling'; install its decoder, or choose audio-classification, image-"
+    ):
         decoders.for_network(network('task = "juggling"'))
 
 
@@ -56,6 +59,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A distribution that brings two decoders, one of them broken; as pip would lay it out."""
     (tmp_path / "plates.py").write_text(
         "class Plates:\n"
+        "    def check(self, network): pass\n"
         "    def returns(self, network, **options): return None\n"
         "    def complete(self, result): return True\n"
         "    def decode(self, result, **options): return max(float(raw.max()) for raw in result.outputs.values())\n"
@@ -69,7 +73,10 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(tmp_path)
 
 
-BUNDLED = ("pose-heatmap", "yolo-pose", "text-generation", "text-classification")
+BUNDLED = (
+    *("audio-classification", "image-classification", "landmark-boxes", "pose-heatmap", "pose-points", "segmentation"),
+    *("ssd", "text-classification", "text-generation", "yolo", "yolo-grid", "yolo-pose"),
+)
 
 
 @pytest.mark.usefixtures("installed")

@@ -11,8 +11,14 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from n6link.decoders.boxes import Detection
+from n6link.decoders.classification import Classification
 from n6link.decoders.draw import ARM, LEG, MIDDLE, draw_poses
+from n6link.decoders.draw_result import draw
+from n6link.decoders.pen import own_colour
+from n6link.decoders.segmentation import Segmentation
 from n6link.errors import BadInput
+from n6link.tensors.image import Placement
 
 NAMES = ("nose", "left_shoulder", "right_shoulder", "left_wrist", "right_hip", "right_knee")
 EDGES = ((0, 1), (0, 2), (1, 3), (2, 4), (4, 5))
@@ -196,3 +202,36 @@ def test_no_pillow_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None
 def test_what_is_no_picture_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="none.png' does not exist"):
         draw_poses(tmp_path / "none.png", [])
+
+
+# ---- other results
+
+
+def test_detections_are_framed_in_the_colour_of_their_class() -> None:
+    box, points = np.array([100, 50, 300, 150], np.float32), np.array([[200, 100]], np.float32)
+    found = [Detection("cat", 3, 0.8, box, points, ("nose",))]
+    drawn = draw(grey(), found)
+    assert near(drawn, (299, 149), own_colour(3)) and near(drawn, (200, 100), own_colour(3))
+    assert pixels(drawn)[140, 200].tolist() == GREY
+    assert near(draw(grey(), [Detection("dog", 4, 0.8, box)]), (299, 149), own_colour(4))
+
+
+def test_a_segmentation_is_coloured_but_its_background_is_not() -> None:
+    classes = np.zeros((4, 8), np.uint8)
+    classes[:, 4:] = 1
+    drawn = draw(grey(), Segmentation(classes, ("background", "cat"), Placement((400, 200), (400, 200))))
+    assert pixels(drawn)[180, 50].tolist() == GREY
+    shade = pixels(drawn)[180, 390].astype(float)
+    assert np.allclose(shade, 128 + (np.array(own_colour(1)) - 128) * 120 / 255, atol=3)
+
+
+def test_classes_are_written_at_the_bottom() -> None:
+    drawn = draw(grey(), Classification("cat", 0.75, {"cat": 0.75, "dog": 0.25}))
+    changed = (pixels(drawn) != 128).any(axis=2)
+    assert changed[100:, :200].any() and not changed[:100].any()
+
+
+def test_results_that_cannot_be_drawn() -> None:
+    with pytest.raises(BadInput, match="a result of type str cannot be drawn"):
+        draw(grey(), "a text")
+    assert np.array_equal(pixels(draw(grey(), [])), grey())

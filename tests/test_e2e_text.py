@@ -15,7 +15,7 @@ from references import SENTIMENT, prompts, sentences, sentiment_card
 from tflite import write_fully_connected
 
 from n6link import Card, blocking
-from n6link.decoders.logits import Classification
+from n6link.decoders.classification import Classification
 from n6link.device import N6Device
 from n6link.errors import BadInput, CardError, LocalProtocolError, N6Error
 from n6link.link.events import Begun, Event, Received

@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from reductions import Answer, Network, answer, device, spec
 from references import SENTIMENT, prompts, sentences, sentiment_card
 
-from n6link.decoders.logits import NextToken, TextClassification, Token, pick, rank, softmax
+from n6link.decoders.activations import softmax
+from n6link.decoders.classification import TextClassification
+from n6link.decoders.logits import NextToken, Token, pick, rank
 from n6link.errors import BadInput, CardError, N6Error
 from n6link.tensors import card, reduce
 from n6link.tensors.card import Card

@@ -15,7 +15,7 @@ from reductions import Answer, Network, answer, device, spec
 from references import DATA, arrays_of
 
 from n6link.decoders.pose import COCO_NAMES
-from n6link.decoders.yolo_pose import Detection, YoloPose, channel_axis, decode
+from n6link.decoders.yolo_pose import Person, YoloPose, channel_axis, decode
 from n6link.errors import BadInput, CardError
 from n6link.tensors import card, reduce
 from n6link.tensors.image import Placement
@@ -301,7 +301,7 @@ def test_numpy_options() -> None:
     head = np.zeros((56, 1), np.float32)
     head[4] = 0.25
     found = decode(head, conf=np.float32(0.25), max_poses=np.int64(1))  # type: ignore[arg-type]
-    assert [type(person) for person in found] == [Detection]
+    assert [type(person) for person in found] == [Person]
 
 
 # ---- in a result

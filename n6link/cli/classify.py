@@ -12,7 +12,7 @@ from rich.text import Text
 from n6link.cli import tables
 from n6link.cli.common import Cards, Json, Named, Timeout, Url, connect, emit, network_for, out, start
 from n6link.console import bar
-from n6link.decoders.logits import Classification
+from n6link.decoders.classification import Classification
 
 METER: Final = 10
 

@@ -33,7 +33,7 @@ from enum import Enum
 from functools import wraps
 from inspect import Parameter, signature
 from pathlib import Path
-from typing import Annotated, Final, ParamSpec, Protocol, cast
+from typing import Annotated, Final, ParamSpec, Protocol, cast, runtime_checkable
 
 import anyio
 import numpy as np
@@ -283,10 +283,19 @@ def listing(head: str, items: Iterable[str]) -> str:
     return "\n".join(lines).replace("\xa0", " ")
 
 
+@runtime_checkable
+class ToDict(Protocol):
+    """A result that has plain values of its own."""
+
+    def to_dict(self) -> Mapping[str, object]: ...  # noqa: D102
+
+
 def plain(value: object) -> json_types.Json:
-    """A value with JSON types only: dataclasses and arrays as lists and objects, enums by name, NaN and infinity as null."""
+    """A value with JSON types only: results by their to_dict(), dataclasses and arrays as lists and objects, enums by name, NaN and infinity as null."""
     if isinstance(value, Enum):
         return value.name
+    if isinstance(value, ToDict):
+        return plain(value.to_dict())
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, np.ndarray | np.generic):

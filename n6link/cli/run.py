@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -24,7 +25,11 @@ from n6link.cli.arrays import read_arrays
 from n6link.cli.common import FAILED, Cards, Json, Timeout, Url, connect, emit, err, out, start
 from n6link.console import duration
 from n6link.decoders import Pose, tasks
-from n6link.decoders.draw import draw_poses
+from n6link.decoders.boxes import Detection
+from n6link.decoders.classification import Classification
+from n6link.decoders.described import listed
+from n6link.decoders.draw_result import draw
+from n6link.decoders.segmentation import Segmentation
 from n6link.device import N6Device
 from n6link.errors import BadInput, N6Error
 from n6link.json_types import Plain
@@ -67,7 +72,7 @@ def run(
     draw: Annotated[
         Path | None,
         typer.Option(
-            metavar="PNG|DIR", help="Draw the poses to this file, or, for several pictures, to files in this folder."
+            metavar="PNG|DIR", help="Draw the results to this file, or, for several pictures, to files in this folder."
         ),
     ] = None,
     threshold: Annotated[
@@ -91,17 +96,14 @@ def run(
 
 
 async def draw_into(out_path: Path, picture: Path, meaning: object, threshold: float) -> None:
-    """Writes a picture with its poses to a file.
+    """Writes a picture with its result to a file.
 
     Raises:
-        BadInput: the result does not consist of poses, or the file cannot be written.
+        BadInput: the result cannot be drawn, or the file cannot be written.
     """
-    if not tables.is_poses(meaning):
-        raise BadInput("the results of this network are not poses, and only poses can be drawn; omit --draw")
-    poses = meaning
 
     def work() -> None:
-        image = draw_poses(picture, poses, threshold=threshold)
+        image = draw(picture, meaning, threshold=threshold)
         try:
             image.save(out_path)
         except (OSError, ValueError) as error:
@@ -269,8 +271,17 @@ def _within(folder: str, path: Path) -> str:
 
 def _brief(item: Item, threshold: float) -> str:
     """A short text about the result."""
+    if isinstance(item.meaning, Classification):
+        return ", ".join(f"{label} {probability:.0%}" for label, probability in item.meaning.top(3))
+    if isinstance(item.meaning, Segmentation):
+        return ", ".join(f"{label} {share:.0%}" for label, share in item.meaning.shares.items())
+    items = listed(item.meaning)
+    if not items:
+        return "nothing found"
     if not tables.is_poses(item.meaning):
-        return str(item.result if item.meaning is None else item.meaning)
+        counts = Counter(found.label for found in items if isinstance(found, Detection))
+        named = ", ".join(f"{number} {label}" for label, number in counts.most_common())
+        return named or str(item.result if item.meaning is None else item.meaning)
     poses: list[Pose] = item.meaning
     people = f"{len(poses)} person" if len(poses) == 1 else f"{len(poses)} people"
     seen = sum(int((pose.keypoints[:, 2] >= threshold).sum()) for pose in poses)

@@ -15,6 +15,10 @@ from rich.text import Text
 from n6link.cli.common import plain
 from n6link.console import KIND_STYLES, bar, duration
 from n6link.decoders import Pose
+from n6link.decoders.boxes import Detection
+from n6link.decoders.classification import Classification
+from n6link.decoders.described import listed
+from n6link.decoders.segmentation import Segmentation
 from n6link.epochs.timers import EpochTimers
 from n6link.json_types import Plain
 from n6link.result import Result, Timing
@@ -79,7 +83,11 @@ def page(result: Result, meaning: object, url: str, threshold: float, width: int
 
 def is_poses(meaning: object) -> TypeGuard[list[Pose]]:
     """Whether a result was decoded to people."""
-    return isinstance(meaning, list) and all(isinstance(pose, Pose) for pose in cast("list[object]", meaning))
+    return (
+        isinstance(meaning, list)
+        and bool(cast("list[object]", meaning))
+        and all(isinstance(pose, Pose) for pose in cast("list[object]", meaning))
+    )
 
 
 def pose_table(poses: Sequence[Pose], threshold: float) -> Table:
@@ -109,6 +117,14 @@ def pose_table(poses: Sequence[Pose], threshold: float) -> Table:
 
 def meaning_table(result: Result, meaning: object) -> RenderableType:
     """The result of a network that is not a pose network; if it was not decoded, the ranges of its outputs."""
+    if isinstance(meaning, Classification):
+        return _classes(meaning)
+    if isinstance(meaning, Segmentation):
+        return _shares(meaning)
+    items = listed(meaning)
+    objects = [item for item in items if isinstance(item, Detection)]
+    if len(objects) == len(items):
+        return _objects(objects)
     if meaning is not None:
         return Text(str(meaning))
     shown = table("Outputs, dequantised")
@@ -118,6 +134,41 @@ def meaning_table(result: Result, meaning: object) -> RenderableType:
         spec = result.network.outputs[name]
         numbers = (f"{value:.4g}" for value in (np.min(real), np.mean(real), np.max(real)))
         shown.add_row(escape(name), "x".join(map(str, spec.shape)), str(spec.dtype), *numbers)
+    return shown
+
+
+def _objects(objects: Sequence[Detection]) -> Table:
+    """The objects that were found, best first."""
+    shown = table(f"{len(objects)} objects, in pixels of the picture" if len(objects) != 1 else "1 object, in pixels")
+    shown.add_column("object", overflow="fold")
+    for name in ("left", "top", "right", "bottom", "score"):
+        shown.add_column(name, justify="right")
+    shown.add_column("", width=METER)
+    for item in objects:
+        sides = (f"{side:.0f}" for side in item.box)
+        shown.add_row(escape(item.label), *sides, f"{item.score:.2f}", _meter(item.score, METER, "green"))
+    return shown
+
+
+def _classes(found: Classification) -> Table:
+    """The most probable classes."""
+    shown = table("Classes")
+    shown.add_column("label", overflow="fold")
+    shown.add_column("probability", justify="right")
+    shown.add_column("", width=METER)
+    for label, probability in found.top():
+        shown.add_row(escape(label), f"{probability:.1%}", _meter(probability, METER, "green"))
+    return shown
+
+
+def _shares(found: Segmentation) -> Table:
+    """The classes that occur, with their share of the picture."""
+    shown = table("Share of the picture")
+    shown.add_column("class", overflow="fold")
+    shown.add_column("share", justify="right")
+    shown.add_column("", width=METER)
+    for label, share in found.shares.items():
+        shown.add_row(escape(label), f"{share:.1%}", _meter(share, METER, "green"))
     return shown
 
 

@@ -7,7 +7,7 @@ A network's card specifies its task; :func:`get` returns the decoder. To add a d
     plate-reader = "my_package:PlateDecoder"
 
 The arithmetic of each task is a pure function that also works without a device: ``pose_heatmap.decode``, ``yolo_pose.decode``,
-``logits.pick``, ``logits.softmax``.
+``logits.pick``, ``activations.softmax``.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
+from n6link.decoders.described import NetworkLike, ResultLike
 from n6link.decoders.pose import Pose
+from n6link.decoders.proposal import looks_like
 from n6link.errors import BadInput, CardError
 from n6link.protocol.records import Return
 from n6link.tensors.card import Card
-from n6link.tensors.image import Placement
-from n6link.tensors.reduce import Reduced
-from n6link.tensors.tensor import Array, TensorSpec
+from n6link.tensors.tensor import Array
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoints
@@ -34,6 +34,7 @@ __all__ = [
     "Pose",
     "ResultLike",
     "card_of",
+    "check",
     "for_network",
     "get",
     "options_of",
@@ -44,42 +45,29 @@ __all__ = [
 GROUP: Final = "n6link.decoders"
 _BUNDLED: Final = {
     "pose-heatmap": "n6link.decoders.pose_heatmap:PoseHeatmap",
+    "pose-points": "n6link.decoders.pose_points:PosePoints",
     "yolo-pose": "n6link.decoders.yolo_pose:YoloPose",
+    "yolo": "n6link.decoders.yolo:Yolo",
+    "yolo-grid": "n6link.decoders.grid:YoloGrid",
+    "ssd": "n6link.decoders.ssd:Ssd",
+    "landmark-boxes": "n6link.decoders.landmark_boxes:LandmarkBoxes",
+    "segmentation": "n6link.decoders.segmentation:Segmenter",
+    "image-classification": "n6link.decoders.classification:Classifier",
+    "audio-classification": "n6link.decoders.classification:Classifier",
     "text-generation": "n6link.decoders.logits:NextToken",
-    "text-classification": "n6link.decoders.logits:TextClassification",
+    "text-classification": "n6link.decoders.classification:TextClassification",
 }
-
-
-class NetworkLike(Protocol):
-    """The attributes of a network that decoders use."""
-
-    @property
-    def name(self) -> str: ...  # noqa: D102
-    @property
-    def inputs(self) -> Mapping[str, TensorSpec]: ...  # noqa: D102
-    @property
-    def outputs(self) -> Mapping[str, TensorSpec]: ...  # noqa: D102
-    @property
-    def card(self) -> Card | None: ...  # noqa: D102
-    @property
-    def card_problem(self) -> str: ...  # noqa: D102
-
-
-class ResultLike(Protocol):
-    """The attributes of a result that decoders use: each output is in ``outputs`` (whole) or in ``reduced``."""
-
-    @property
-    def network(self) -> NetworkLike: ...  # noqa: D102
-    @property
-    def outputs(self) -> Mapping[str, Array]: ...  # noqa: D102
-    @property
-    def reduced(self) -> Mapping[str, Reduced]: ...  # noqa: D102
-    @property
-    def placement(self) -> Placement | None: ...  # noqa: D102
 
 
 class Decoder(Protocol):
     """Converts a result to objects such as poses. Implementations do not have state."""
+
+    def check(self, network: NetworkLike) -> None:
+        """Checks that the decoder, the network's tensors and its card fit together; called when the network is connected.
+
+        Raises:
+            CardError: they do not.
+        """
 
     def returns(self, network: NetworkLike, **options: object) -> list[Return] | None:
         """Reductions to request, so that decode() returns the same from less data; None = all outputs, whole.
@@ -134,6 +122,24 @@ def get(task: str) -> Decoder:
     raise CardError(f"unknown task {task!r}; install its decoder, or choose {', '.join(tasks())}")
 
 
+def check(network: NetworkLike) -> None:
+    """Checks that a network's card fits its tensors, if the decoder of its task is installed.
+
+    Raises:
+        CardError: it does not fit; the message says what the tensors look like.
+    """
+    card = card_of(network)
+    if card.task not in _BUNDLED and card.task not in tasks():
+        return
+    try:
+        get(card.task).check(network)
+    except CardError as error:
+        seems = looks_like(network)
+        if not seems or f'"{card.task}"' in seems:
+            raise
+        raise CardError(f"{error}; {seems}") from None
+
+
 def card_of(network: NetworkLike) -> Card:
     """The network's card.
 
@@ -143,9 +149,11 @@ def card_of(network: NetworkLike) -> Card:
     if network.card_problem:
         raise CardError(network.card_problem)
     if network.card is None:
+        seems = looks_like(network)
         raise CardError(
             f"network {network.name!r} does not have a card: what its outputs ({', '.join(network.outputs)}) mean is unknown; "
-            f'pass one: N6Device(cards=["{network.name}.toml"]), with one of the tasks {", ".join(tasks())}'
+            + (f"{seems}; " if seems else "")
+            + f'pass one: N6Device(cards=["{network.name}.toml"]), with one of the tasks {", ".join(tasks())}'
         )
     return network.card
 

@@ -8,29 +8,21 @@ their edges are smooth. A dark rim makes them visible on any picture.
 
 from __future__ import annotations
 
-import colorsys
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from n6link.tensors.image import load, needs_pillow
+from n6link.decoders.pen import RIM, Colour, Layer, capsule, disc, own_colour
 
 if TYPE_CHECKING:
-    from PIL import ImageDraw
     from PIL.Image import Image as Picture
 
-Colour = tuple[int, int, int]
-
-RIM: Final = (10, 14, 20)
 ARM: Final = {"left": (56, 189, 248), "right": (251, 146, 60)}
 LEG: Final = {"left": (99, 102, 241), "right": (244, 63, 94)}
 MIDDLE: Final = (52, 211, 153)
 _LEG_JOINTS: Final = ("hip", "knee", "ankle")
-_SMOOTH_PIXELS: Final = 24_000_000
-"""pixels that the enlarged drawing may have: bounds memory to about 100 MB"""
 
 
 class Drawable(Protocol):
@@ -77,23 +69,13 @@ def draw_poses(image: object, poses: Sequence[Drawable], *, threshold: float = 0
     Raises:
         BadInput: the picture cannot be read, or Pillow is not installed.
     """
-    with needs_pillow("drawing poses"):
-        from PIL import Image, ImageDraw
-    base = Image.fromarray(load(image)).convert("RGB")
-    width, height = base.size
-    zoom = max(1, min(4, int(math.sqrt(_SMOOTH_PIXELS / (width * height)))))
-    layer = Image.new("RGBA", (width * zoom, height * zoom), (*RIM, 0))
-    pen = ImageDraw.Draw(layer)
+    layer = Layer(image)
     for index, pose in enumerate(poses):
-        shown = (pose.keypoints[:, 2] >= threshold) & _inside(pose.keypoints[:, :2], base.size)
-        _skeleton(pen, pose, shown, zoom, max(width, height))
+        shown = (pose.keypoints[:, 2] >= threshold) & _inside(pose.keypoints[:, :2], layer.size)
+        _skeleton(layer, pose, shown)
         if labels:
-            own = _person_colour(index) if len(poses) > 1 else None
-            _label(pen, pose, shown, zoom, base.size, own)
-    # Colours are weighted by their opacity (mode RGBa): without it, the rim's colour appears in transparent pixels.
-    overlay = layer.convert("RGBa").resize(base.size, Image.Resampling.BOX).convert("RGBA")
-    base.paste(overlay, (0, 0), overlay)
-    return base
+            _label(layer, pose, shown, own_colour(index) if len(poses) > 1 else None)
+    return layer.picture()
 
 
 def _inside(xy: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.bool_]:
@@ -101,9 +83,10 @@ def _inside(xy: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.bool_]
     return np.asarray(((xy >= 0) & (xy <= np.array(size))).all(axis=1))
 
 
-def _skeleton(pen: ImageDraw.ImageDraw, pose: Drawable, shown: NDArray[np.bool_], zoom: int, picture: int) -> None:
+def _skeleton(layer: Layer, pose: Drawable, shown: NDArray[np.bool_]) -> None:
     if not shown.any():
         return
+    zoom, picture, pen = layer.zoom, max(layer.size), layer.pen
     points: list[list[float]] = (pose.keypoints[:, :2] * zoom).tolist()
     extent = float(np.ptp(pose.keypoints[shown, :2], axis=0).max())
     stroke = zoom * float(np.clip(extent * 0.014, max(1.5, picture * 0.0035), max(2.0, picture * 0.009)))
@@ -112,24 +95,17 @@ def _skeleton(pen: ImageDraw.ImageDraw, pose: Drawable, shown: NDArray[np.bool_]
     joints = [(k, stroke * (0.6 + min(float(pose.keypoints[k, 2]), 1.0))) for k in np.flatnonzero(shown).tolist()]
     # First all rims, then all colours: otherwise the rim of one limb covers part of another limb.
     for a, b, _ in limbs:
-        _capsule(pen, points[a], points[b], stroke / 2 + rim, (*RIM, 150))
+        capsule(pen, points[a], points[b], stroke / 2 + rim, (*RIM, 150))
     for k, radius in joints:
-        _disc(pen, points[k], radius + rim, (*RIM, 150))
+        disc(pen, points[k], radius + rim, (*RIM, 150))
     for a, b, colour in limbs:
-        _capsule(pen, points[a], points[b], stroke / 2, (*colour, 255))
+        capsule(pen, points[a], points[b], stroke / 2, (*colour, 255))
     for k, radius in joints:
-        _disc(pen, points[k], radius, (*_joint_colour(pose.names, k), 255))
-        _disc(pen, points[k], radius * 0.45, (255, 255, 255, 255))
+        disc(pen, points[k], radius, (*_joint_colour(pose.names, k), 255))
+        disc(pen, points[k], radius * 0.45, (255, 255, 255, 255))
 
 
-def _label(
-    pen: ImageDraw.ImageDraw,
-    pose: Drawable,
-    shown: NDArray[np.bool_],
-    zoom: int,
-    size: tuple[int, int],
-    colour: Colour | None,
-) -> None:
+def _label(layer: Layer, pose: Drawable, shown: NDArray[np.bool_], colour: Colour | None) -> None:
     """The score above a pose, and a frame of four corners around it if it has a separate colour."""
     points = pose.keypoints[shown, :2]
     if pose.box is not None:
@@ -137,34 +113,15 @@ def _label(
     elif len(points):
         # Joints are inside the body, so the frame is wider than they are. Above the highest one, usually the nose, is half a head.
         extent = float(np.ptp(points, axis=0).max())
-        margin = 0.06 * extent + 0.01 * max(size)
+        margin = 0.06 * extent + 0.01 * max(layer.size)
         box = np.concatenate([points.min(axis=0) - (margin, margin + 0.12 * extent), points.max(axis=0) + margin])
     else:
         return
-    unit = zoom * max(1.0, max(size) * 0.0025)
-    right_end, bottom_end = size[0] * zoom - unit, size[1] * zoom - unit
-    limits = np.array([right_end, bottom_end, right_end, bottom_end])
-    x0, y0, x1, y1 = np.clip(box * zoom, unit, limits).tolist()
-    if colour:
-        arm = 0.18 * min(x1 - x0, y1 - y0)
-        for x, y, dx, dy in ((x0, y0, arm, arm), (x1, y0, -arm, arm), (x0, y1, arm, -arm), (x1, y1, -arm, -arm)):
-            for shade, radius in (((*RIM, 150), unit * 1.3), ((*colour, 255), unit * 0.8)):
-                _capsule(pen, (x, y), (x + dx, y), radius, shade)
-                _capsule(pen, (x, y), (x, y + dy), radius, shade)
-    from PIL import ImageFont
-
-    font = ImageFont.load_default(zoom * max(11.0, max(size) * 0.022))
-    text = f"{pose.score:.2f}"
-    left, top, right, bottom = pen.textbbox((0, 0), text, font=font)
-    pad = (bottom - top) * 0.45
-    w, h = right - left + 2 * pad, bottom - top + 2 * pad
+    x0, y0, _, _ = layer.frame(box, colour) if colour else layer.inside(box)
     # With a frame the label is at its corner; without a frame it is above the highest keypoint.
-    x = x0 if colour or not len(points) else zoom * float(points[points[:, 1].argmin(), 0]) - w / 2
-    x = min(max(x, unit), right_end - w)
-    y = y0 - h - unit if y0 - h - unit >= 0 else y0 + 2 * unit
-    pen.rounded_rectangle((x, y, x + w, y + h), radius=h * 0.3, fill=(*(colour or RIM), 220))
-    ink = RIM if colour else (255, 255, 255)
-    pen.text((x + pad - left, y + pad - top), text, font=font, fill=(*ink, 255))
+    centred = not colour and len(points) > 0
+    x = layer.zoom * float(points[points[:, 1].argmin(), 0]) if centred else x0
+    layer.tag(f"{pose.score:.2f}", (x, y0), colour, centred=centred)
 
 
 def _limb_colour(names: Sequence[str], a: int, b: int) -> Colour:
@@ -188,22 +145,3 @@ def _side(names: Sequence[str], index: int) -> str | None:
 
 def _is_leg(names: Sequence[str], index: int) -> bool:
     return any(part in names[index] for part in _LEG_JOINTS)
-
-
-def _person_colour(index: int) -> Colour:
-    """Hues at distances of the golden ratio: neighbours differ clearly for any number of people."""
-    red, green, blue = colorsys.hsv_to_rgb((0.14 + index * 0.618034) % 1.0, 0.62, 1.0)
-    return round(red * 255), round(green * 255), round(blue * 255)
-
-
-def _capsule(
-    pen: ImageDraw.ImageDraw, a: Sequence[float], b: Sequence[float], radius: float, colour: tuple[int, ...]
-) -> None:
-    pen.line([*a, *b], fill=colour, width=max(1, round(2 * radius)))
-    _disc(pen, a, radius, colour)
-    _disc(pen, b, radius, colour)
-
-
-def _disc(pen: ImageDraw.ImageDraw, centre: Sequence[float], radius: float, colour: tuple[int, ...]) -> None:
-    x, y = centre
-    pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colour)

@@ -8,10 +8,8 @@ from typing import Final, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from n6link.errors import CardError
+from n6link.errors import BadInput, CardError
 from n6link.tensors.card import Card
-from n6link.tensors.image import PictureInput, Placement
-from n6link.tensors.tensor import TensorSpec
 
 Edges = tuple[tuple[int, int], ...]
 
@@ -34,6 +32,8 @@ BODY_EDGES: Final[Edges] = (
     *((1, 7), (2, 8), (7, 8), (7, 9), (9, 11), (8, 10), (10, 12)),
 )
 _BY_COUNT: Final = {17: (COCO_NAMES, COCO_EDGES), 13: (BODY_NAMES, BODY_EDGES)}
+KNOWN_COUNTS: Final = frozenset(_BY_COUNT)
+"""Numbers of keypoints whose names are known."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,6 +48,30 @@ class Pose:
     """0..1; for a network without boxes, the mean of the keypoints' scores"""
     box: NDArray[np.float32] | None = None
     """(4,): left, top, right, bottom; None = the network does not have boxes"""
+    label: str = ""
+    """class, if the card has labels"""
+
+    def __getitem__(self, name: str) -> NDArray[np.float32]:
+        """x, y, score of a keypoint.
+
+        Raises:
+            BadInput: the network does not have this keypoint.
+        """
+        if name not in self.names:
+            raise BadInput(f"unknown keypoint {name!r}; the network has {', '.join(self.names)}")
+        point: NDArray[np.float32] = self.keypoints[self.names.index(name)]
+        return point
+
+    def to_dict(self) -> dict[str, object]:
+        """Plain values for JSON: pixels with one decimal, scores with four."""
+        rows = self.keypoints.astype(float).tolist()
+        points = {
+            name: {"x": round(x, 1), "y": round(y, 1), "score": round(score, 4)}
+            for name, (x, y, score) in zip(self.names, rows, strict=True)
+        }
+        box = None if self.box is None else np.round(self.box.astype(float), 1).tolist()
+        plain: dict[str, object] = {"score": round(self.score, 4), "box": box, "keypoints": points}
+        return plain | {"label": self.label} if self.label else plain
 
 
 class PoseOptions(TypedDict, total=False):
@@ -76,9 +100,3 @@ def skeleton(card: Card, count: int) -> tuple[tuple[str, ...], Edges]:
             f"use indices from 0 to {count - 1}"
         )
     return card.keypoints or names, edges if card.edges is None else card.edges
-
-
-def placement(known: Placement | None, spec: TensorSpec, card: Card) -> Placement:
-    """The position of the picture in the input: ``known``, or the whole input if the caller passed the input's own values."""
-    size = PictureInput(spec, card).size
-    return known or Placement(size, size)

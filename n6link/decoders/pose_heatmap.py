@@ -7,16 +7,23 @@ between cells. The network returns a position even if the picture does not conta
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
 from n6link.decoders import NetworkLike, ResultLike, card_of, options_of, whole_output
-from n6link.decoders.pose import Pose, placement, skeleton
+from n6link.decoders.picture import placement
+from n6link.decoders.pose import Pose, skeleton
 from n6link.errors import BadInput, CardError
 from n6link.protocol.records import Return
 from n6link.tensors import reduce
+from n6link.tensors.image import PictureInput
 from n6link.tensors.reduce import Peaks
 from n6link.tensors.tensor import Array, TensorSpec, dequantize, is_array
+
+SMALLEST: Final = 8
+"""Cells on a side of a heatmap, at least: a smaller output is a table of something else."""
 
 
 def decode(heatmap: object, *, scale: float | None = None, zero_point: int | None = None) -> NDArray[np.float32]:
@@ -68,6 +75,20 @@ def locate(peaks: Peaks, height: int, width: int) -> NDArray[np.float32]:
 
 class PoseHeatmap:
     """The decoder of ``pose-heatmap``; decode() returns a list of one :class:`Pose`."""
+
+    def check(self, network: NetworkLike) -> None:
+        """Whether the output has the shape of heatmaps, with the card's keypoints."""
+        _, spec = _heatmap(network)
+        card = card_of(network)
+        skeleton(card, spec.shape[-1])
+        width, height = PictureInput(card.main_input(network.inputs), card).size
+        rows, columns, _ = spec.shape[-3:]
+        # A map has the proportions of the picture, within the rounding of its size.
+        if min(rows, columns) < SMALLEST or abs(columns * height - rows * width) > max(width, height):
+            raise CardError(
+                f"output {spec.name!r} of shape {spec.shape} is not heatmaps of an input of {width} x {height} pixels: they "
+                "must have the same proportions, and at least 8 cells on each side"
+            )
 
     def returns(self, network: NetworkLike, **options: object) -> list[Return] | None:
         """The peak of each channel, if devices reduce the dtype."""

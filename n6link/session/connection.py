@@ -20,7 +20,7 @@ from typing import Any, Final
 import anyio
 from anyio.abc import ByteStream
 
-from n6link import ambient
+from n6link import ambient, decoders
 from n6link.errors import (
     CardError,
     DeviceError,
@@ -240,10 +240,13 @@ class Connection:
         self._runner = Runner(channel, slots, self.usable)
 
     def _with_card(self, network: NetworkInfo) -> NetworkInfo:
-        """The same network with its card, or with the error in the card of its firmware."""
+        """The same network with its card, or with the reason why the card cannot be used."""
         try:
             file = self._card_files.get(network.name)
-            return replace(network, card=cards_.find(network.name, network.card_text, self._cards, file=file))
+            found = replace(network, card=cards_.find(network.name, network.card_text, self._cards, file=file))
+            if found.card:
+                decoders.check(found)
+            return found
         except CardError as error:
             return replace(network, card_problem=str(error))
 

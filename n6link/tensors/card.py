@@ -5,14 +5,15 @@ A network file contains shapes, but not that 13 channels are joints. The card ad
 ======================  ==============  =================  ===========================================================
 key                     type            default            meaning
 ======================  ==============  =================  ===========================================================
-task                    text            (required)         ``pose-heatmap``, ``yolo-pose``, ``text-generation``,
-                                                           ``text-classification``, or that of an installed decoder
+task                    text            (required)         of :func:`n6link.decoders.tasks`: ``pose-heatmap``,
+                                                           ``yolo``, ``segmentation`` ...
 name                    text            the file's name    what the card is called
 networks                list of text    [name]             networks it is for; ``*`` and ``?`` match as in file names
 model                   text            <name>.tflite      the network's file, in the card's folder; only ``sim:`` reads it
 keypoints               list of text    by their number    names of the keypoints, in the network's order
 edges                   list of pairs   by their number    keypoints that are joined when drawn, by index from 0
 labels                  list of text    (none)             names of the classes, in the network's order
+anchors                 list of pairs   (none)             sizes of anchor boxes, width and height, 0..1 of the input
 input.name              text            the first input    the input that receives the picture
 input.fit               text            letterbox          ``letterbox``, ``stretch``, or ``crop`` (about the centre)
 input.pad               0..255          0                  brightness of the letterbox's bars
@@ -22,6 +23,9 @@ input.mean, input.std   number or list  (none)             a pixel 0..255 become
                                                            Without them integer inputs take the pixel itself, signed
                                                            ones pixel - 128; float inputs require them
 output.name             text            the first output   the output that is decoded
+output.scores           text            by the shapes      the output with the scores (``ssd``)
+output.boxes            text            by the shapes      the output with the boxes (``ssd``)
+output.anchors          file or text    by the shapes      the output, or the .npy file, with the anchors (``ssd``)
 output.coordinates      text            normalised         ``normalised`` (0..1 of the input) or ``pixels`` of the input
 text.tokenizer          file            (none)             tokenizer.json of Hugging Face's tokenizers
 text.embedding          file            (none)             .npy: one row per token, as raw values or floats
@@ -56,6 +60,14 @@ COLOURS: Final = ("rgb", "bgr", "grey")
 LAYOUTS: Final = ("nhwc", "nchw")
 COORDINATES: Final = ("normalised", "pixels")
 
+_FILES: Final = {
+    "model": "model",
+    "tokenizer": "text.tokenizer",
+    "embedding": "text.embedding",
+    "anchor_file": "output.anchors",
+}
+"""Fields that name files, and their keys."""
+
 
 @dataclass(frozen=True, slots=True)
 class Picture:
@@ -89,6 +101,10 @@ class Card:
     pad: str | None = None
     stop: tuple[str, ...] = ()
     mask: str | None = None
+    scores: str | None = None
+    boxes: str | None = None
+    anchors: tuple[tuple[float, ...], ...] = ()
+    anchor_file: str | None = None
     options: JsonObject = field(default_factory=dict[str, Json])
     text: str = field(default="", repr=False)
     """the TOML text itself, as a firmware can report it"""
@@ -116,15 +132,15 @@ class Card:
         return self._pick(self.output, outputs, "output")
 
     def file(self, key: str) -> Path:
-        """The path of ``tokenizer``, ``embedding`` or ``model``.
+        """The path of ``tokenizer``, ``embedding``, ``anchor_file`` or ``model``.
 
         Raises:
             CardError: the card does not name it, has no folder, or the file does not exist.
         """
         name: str | None = getattr(self, key)
-        table = "" if key == "model" else "text."
+        key = _FILES[key]
         if name is None:
-            raise CardError(f'card {self.name!r} does not have the key {table}{key}; add {table}{key} = "FILE"')
+            raise CardError(f'card {self.name!r} does not have the key {key}; add {key} = "FILE"')
         if self.folder is None:
             raise CardError(
                 f"card {self.name!r} comes from the firmware, which does not contain the file {name!r}; "
@@ -132,7 +148,7 @@ class Card:
             )
         path = self.folder / name
         if not path.is_file():
-            raise CardError(f"card {self.name!r}: {table}{key} is {name!r}, but the file {path} does not exist")
+            raise CardError(f"card {self.name!r}: {key} is {name!r}, but the file {path} does not exist")
         return path
 
     def _pick(self, name: str | None, tensors: Mapping[str, TensorSpec], what: str) -> TensorSpec:
@@ -172,10 +188,14 @@ def load(text: str, *, base: Path | None, name: str = "card", foreign: bool = Fa
         model=top.take("model", str, f"{name}.tflite"),
         input=_picture(picture),
         output=output.take("name", str, None),
+        scores=output.take("scores", str, None),
+        boxes=output.take("boxes", str, None),
+        anchor_file=output.take("anchors", str, None),
         coordinates=output.choice("coordinates", COORDINATES, "normalised"),
         keypoints=keypoints,
         edges=top.pairs("edges", len(keypoints)),
         labels=top.texts("labels", ()),
+        anchors=top.sizes("anchors"),
         tokenizer=words.take("tokenizer", str, None),
         embedding=words.take("embedding", str, None),
         pad=words.take("pad", str, None),
@@ -282,7 +302,7 @@ def find(
         return known
     card = load(reported, base=known.folder if known else None, name=network, foreign=True)
     # A device must not be able to make the host read a file outside of the bundled folder.
-    for name in (card.tokenizer, card.embedding, card.model):
+    for name in (getattr(card, key) for key in _FILES):
         if name is not None and name != Path(name).name:
             raise CardError(f"the firmware's card for {network!r} contains the path {name!r}; use a plain file name")
     return card

@@ -102,6 +102,20 @@ class Table:
                 raise self._wrong(key, pair, f"a pair of indices below {count}, the number of keypoints")
         return tuple(pairs)
 
+    def sizes(self, key: str) -> tuple[tuple[float, ...], ...]:
+        """Pairs of positive numbers."""
+        rows: list[tuple[float, ...]] = []
+        for row in self._list(key) or []:
+            numbers = (
+                tuple(float(n) for n in row if isinstance(n, int | float) and not isinstance(n, bool) and 0 < n < math.inf)
+                if isinstance(row, list)
+                else ()
+            )
+            if not isinstance(row, list) or len(numbers) != 2 or len(row) != 2:
+                raise self._wrong(key, row, "a pair of positive numbers, width and height")
+            rows.append(numbers)
+        return tuple(rows)
+
     def _take(self, key: str) -> Json:
         """The value of this key; None if the table does not have it."""
         self._known.append(key)

@@ -1,7 +1,8 @@
 """What both type checkers accept: the same as in slips.py, spelt right."""
 
 from n6link import blocking
-from n6link.decoders.logits import Classification, Token
+from n6link.decoders.classification import Classification
+from n6link.decoders.logits import Token
 from n6link.decoders.pose import Pose
 from n6link.protocol import MessageType, records
 from n6link.protocol.enums import Status

@@ -1,0 +1,206 @@
+"""Boxes around objects: the results of the detection decoders, and the steps that these decoders share.
+
+A detection network proposes many candidates: a box, a score and a class each. All decoders keep candidates whose score is at least
+``conf``, and then remove repetitions: the best candidate is taken, all of the same class whose boxes overlap it by more than ``iou``
+(intersection over union) are removed, and so on. Equal scores are ordered by lower index.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from n6link.decoders import NetworkLike, ResultLike, card_of, options_of
+from n6link.decoders.options import share, whole
+from n6link.decoders.picture import placement, unit
+from n6link.errors import BadInput, CardError
+from n6link.tensors.card import Card
+from n6link.tensors.tensor import Array
+
+CONF: Final = 0.25
+"""Default of ``conf``, as in the reference implementations of the YOLO families."""
+IOU: Final = 0.45
+"""Default of ``iou``, of the same origin as CONF."""
+MAX_BOXES: Final = 100
+"""Default of ``max_boxes``: as many as COCO's evaluation counts."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Detection:
+    """One object, in pixels of the source image; (0, 0) is the corner of its first pixel."""
+
+    label: str
+    """name of its class: the card's, else its number"""
+    index: int
+    """number of its class, from 0"""
+    score: float
+    """0..1"""
+    box: NDArray[np.float32]
+    """(4,): left, top, right, bottom, inside the picture"""
+    landmarks: NDArray[np.float32] | None = None
+    """(K, 2): x, y, which may be outside of the picture; None = the network does not have landmarks"""
+    names: tuple[str, ...] = ()
+    """names of the landmarks"""
+
+    def __getitem__(self, name: str) -> NDArray[np.float32]:
+        """x, y of a landmark.
+
+        Raises:
+            BadInput: the network does not have this landmark.
+        """
+        if self.landmarks is None or name not in self.names:
+            raise BadInput(f"unknown landmark {name!r}; the network has {', '.join(self.names) or 'no landmarks'}")
+        point: NDArray[np.float32] = self.landmarks[self.names.index(name)]
+        return point
+
+    def to_dict(self) -> dict[str, object]:
+        """Plain values for JSON: pixels with one decimal, scores with four."""
+        points = None if self.landmarks is None else np.round(self.landmarks.astype(float), 1).tolist()
+        plain: dict[str, object] = {
+            "label": self.label,
+            "index": self.index,
+            "score": round(self.score, 4),
+            "box": np.round(self.box.astype(float), 1).tolist(),
+        }
+        return plain if points is None else plain | {"landmarks": dict(zip(self.names, points, strict=True))}
+
+
+class BoxOptions(TypedDict, total=False):
+    """Options of the detection decoders."""
+
+    conf: float
+    """lowest score, 0..1"""
+    iou: float
+    """two boxes of the same class that overlap by more than this are the same object, 0..1"""
+    max_boxes: int
+    """maximum number of objects, 1 or more"""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Valid options of a decoder."""
+
+    conf: float
+    iou: float
+    limit: int
+
+    @classmethod
+    def of(
+        cls, card: Card, given: Mapping[str, object], *known: str, limit: str = "max_boxes", most: int = MAX_BOXES
+    ) -> Selection:
+        """The options of a decode() call.
+
+        Args:
+            card: its defaults.
+            given: the caller's options.
+            known: other options of the decoder, which it reads itself.
+            limit: name of the option that limits the number of objects.
+            most: its default.
+
+        Raises:
+            BadInput, CardError: an option is unknown or out of range.
+        """
+        options: dict[str, object] = {"conf": CONF, "iou": IOU, limit: most}
+        options |= options_of(card, given, *options, *known)
+        return cls(share("conf", options["conf"]), share("iou", options["iou"]), whole(limit, options[limit]))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidates:
+    """Boxes that passed the threshold, in units of the network's input: 0..1 or pixels."""
+
+    boxes: NDArray[np.float32]
+    """(n, 4): left, top, right, bottom"""
+    scores: NDArray[np.float32]
+    """(n,)"""
+    classes: NDArray[np.intp]
+    """(n,)"""
+    landmarks: NDArray[np.float32] | None = None
+    """(n, K, 2)"""
+
+    def best(self, iou: float, limit: int) -> NDArray[np.intp]:
+        """Indices of the candidates without repetitions, best first."""
+        order = np.argsort(-self.scores, kind="stable")
+        kept = keep(self.boxes[order], iou, limit, self.classes[order])
+        return order[kept]
+
+
+def corners(centres: Array) -> NDArray[np.float32]:
+    """(n, 4): left, top, right, bottom of boxes whose first four columns are centre x, centre y, width, height."""
+    boxes = np.empty((len(centres), 4), np.float32)
+    half = centres[:, 2:4] * np.float32(0.5)
+    np.subtract(centres[:, :2], half, out=boxes[:, :2])
+    np.add(centres[:, :2], half, out=boxes[:, 2:])
+    return boxes
+
+
+def keep(boxes: NDArray[np.float32], iou: float, limit: int, classes: NDArray[np.intp] | None = None) -> list[int]:
+    """Removes repetitions (greedy non-maximum suppression).
+
+    Args:
+        boxes: (n, 4) left, top, right, bottom, best first.
+        iou: largest overlap of two boxes that are kept.
+        limit: at most this many are kept.
+        classes: (n,) only boxes of the same class are repetitions; None = all are of one class.
+    """
+    corner, opposite = boxes[:, :2], boxes[:, 2:]
+    area = np.prod(opposite - corner, axis=1)
+    left = np.arange(len(boxes))
+    kept: list[int] = []
+    while left.size and len(kept) < limit:
+        best, left = int(left[0]), left[1:]
+        kept.append(best)
+        overlap = np.minimum(opposite[left], opposite[best]) - np.maximum(corner[left], corner[best])
+        common = np.prod(np.maximum(overlap, 0, out=overlap), axis=1)
+        apart = common <= iou * (area[left] + area[best] - common)
+        left = left[apart if classes is None else apart | (classes[left] != classes[best])]
+    return kept
+
+
+def detections(result: ResultLike, found: Candidates, selection: Selection) -> list[Detection]:
+    """The objects among candidates, best first, in pixels of the source image."""
+    card = card_of(result.network)
+    spec = card.main_input(result.network.inputs)
+    where = placement(result.placement, spec, card)
+    scale = unit(card, where)
+    kept = found.best(selection.iou, selection.limit)
+    boxes = where.to_source(found.boxes[kept].reshape(-1, 2, 2) * scale, clip=True).reshape(-1, 4)
+    points = None if found.landmarks is None else where.to_source(found.landmarks[kept] * scale)
+    names = () if points is None else card.keypoints or tuple(f"landmark_{i}" for i in range(points.shape[1]))
+    objects: list[Detection] = []
+    for row, index in enumerate(kept):
+        number = int(found.classes[index])
+        objects.append(
+            Detection(
+                class_name(card, number),
+                number,
+                float(found.scores[index]),
+                boxes[row],
+                None if points is None else points[row],
+                names,
+            )
+        )
+    return objects
+
+
+def class_name(card: Card, index: int) -> str:
+    """The name of a class: the card's label, else its number."""
+    return card.labels[index] if index < len(card.labels) else f"class_{index}"
+
+
+def labelled(network: NetworkLike, classes: int) -> None:
+    """Checks that the card, if it has labels, has one per class.
+
+    Raises:
+        CardError: it has another number.
+    """
+    card = card_of(network)
+    if card.labels and len(card.labels) != classes:
+        raise CardError(
+            f"card {card.name!r} has {len(card.labels)} labels, but the network has {classes} classes"
+            "; set labels = [...] in the network's order"
+        )

@@ -1,0 +1,111 @@
+"""Objects from grids of anchor boxes: task ``yolo-grid`` (YOLOv2 and ST's YOLO-LC with one grid, ST's YOLO-X with three).
+
+Each output is a grid, [1, h, w, A * (5 + C)]. Each cell has A candidates: x, y, width, height, object, and one value per class, all
+before their activation::
+
+    centre = (cell + sigmoid(x, y)) / (w, h)
+    size   = anchor * exp(width, height)
+    score  = sigmoid(object) * softmax(classes)        (one class: sigmoid(object))
+
+The key ``anchors`` of the card contains the A anchor sizes, as shares of the input's width and height (ST's files contain them in cells
+of the grid: divide by the number of cells). All outputs of a network are decoded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from n6link.decoders import NetworkLike, ResultLike, card_of
+from n6link.decoders.activations import sigmoid, softmax
+from n6link.decoders.boxes import Candidates, Detection, Selection, corners, detections, labelled
+from n6link.decoders.heads import Head
+from n6link.errors import CardError
+from n6link.protocol.records import Return
+
+OBJECT: Final = 4
+"""value of a candidate that says whether there is an object"""
+
+
+class YoloGrid:
+    """The decoder of ``yolo-grid``, with options ``conf``, ``iou``, ``max_boxes``; decode() returns a list of :class:`Detection`."""
+
+    def check(self, network: NetworkLike) -> None:
+        """Whether all outputs are grids that fit the card's anchors and labels."""
+        for head in _heads(network):
+            labelled(network, head.channels - OBJECT - 1)
+
+    def returns(self, network: NetworkLike, **options: object) -> list[Return] | None:
+        """The candidates whose object score is at least ``conf``: no score of a class is larger."""
+        conf = Selection.of(card_of(network), options).conf
+        requests: list[Return] = []
+        for head in _heads(network):
+            wanted = head.returns(conf)
+            if wanted is None:
+                return None
+            requests += wanted
+        return requests
+
+    def complete(self, result: ResultLike) -> bool:
+        """Whether all candidates that passed were returned."""
+        return all(head.complete(result) for head in _heads(result.network))
+
+    def decode(self, result: ResultLike, **options: object) -> list[Detection]:
+        """The objects in the picture, best first, in source pixels.
+
+        Raises:
+            BadInput: an option is out of range, or a reduced result is not complete or was reduced with a higher ``conf``.
+            CardError: an output does not fit the card's anchors.
+        """
+        network = result.network
+        selection = Selection.of(card_of(network), options)
+        grids = [_decode(result, head, selection.conf) for head in _heads(network)]
+        found = Candidates(
+            np.concatenate([grid.boxes for grid in grids]),
+            np.concatenate([grid.scores for grid in grids]),
+            np.concatenate([grid.classes for grid in grids]),
+        )
+        return detections(result, found, selection)
+
+
+def _heads(network: NetworkLike) -> list[Head]:
+    """All outputs, each as a table of its candidates."""
+    card = card_of(network)
+    if not card.anchors:
+        raise CardError(f"card {card.name!r} does not have the key anchors; add anchors = [[width, height], ...]")
+    anchors = len(card.anchors)
+    heads: list[Head] = []
+    for index, spec in enumerate(network.outputs.values()):
+        shape = spec.shape
+        if len(shape) != 4 or shape[0] != 1 or shape[3] % anchors or shape[3] // anchors <= OBJECT + 1:
+            raise CardError(
+                f"output {spec.name!r} of shape {shape} is not a grid of {anchors} anchors; it must be "
+                f"(1, h, w, {anchors} * (5 + C))"
+            )
+        table = replace(spec, shape=(shape[1] * shape[2] * anchors, shape[3] // anchors))
+        heads.append(Head(index, table, 1, OBJECT, logits=True))
+    return heads
+
+
+def _decode(result: ResultLike, head: Head, conf: float) -> Candidates:
+    """The candidates of one grid that pass, with boxes in 0..1 of the input."""
+    anchors = np.array(card_of(result.network).anchors, np.float32)
+    _, height, width, _ = result.network.outputs[head.spec.name].shape
+    raw, indices = head.passing(result, conf)
+    real = head.real(raw)
+    cells, anchor = np.divmod(indices, len(anchors))
+    rows, columns = np.divmod(cells, width)
+    centres = np.empty((len(real), 4), np.float32)
+    centres[:, 0] = (columns + sigmoid(real[:, 0])) / width
+    centres[:, 1] = (rows + sigmoid(real[:, 1])) / height
+    centres[:, 2:] = anchors[anchor] * np.exp(real[:, 2:4])
+    scores = sigmoid(real[:, OBJECT])
+    if head.channels == OBJECT + 2:
+        return Candidates(corners(centres), scores, np.zeros(len(real), np.intp))
+    shares = softmax(real[:, OBJECT + 1 :])
+    classes = shares.argmax(axis=1)
+    scores = (scores * shares[np.arange(len(real)), classes]).astype(np.float32)
+    passing = scores >= conf
+    return Candidates(corners(centres[passing]), scores[passing], classes[passing])

@@ -1,0 +1,135 @@
+"""Boxes with landmarks from detectors of the BlazeFace family (faces, palms, bodies): task ``landmark-boxes``.
+
+The outputs are scores, [1, n, 1], before the sigmoid, and rows [1, n, 4 + 2K] of centre x and y, width, height and K landmarks, in
+pixels of the input relative to the centre of an anchor; some networks have a pair for each grid, others have one pair for all grids.
+The anchors of a grid are the centres of its cells, several in each cell, in row-major order. The card lists the grids as pairs of
+cells per side and anchors per cell, largest grid first: ``decode.grids = [[16, 2], [8, 6]]``. Those of the published networks are
+known by the input size and the number of anchors.
+
+Repetitions are removed as in all detection decoders; MediaPipe instead averages them, so its boxes differ by a few pixels.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from n6link.decoders import NetworkLike, ResultLike, card_of, whole_output
+from n6link.decoders.activations import logit, sigmoid
+from n6link.decoders.boxes import Candidates, Detection, Selection, corners, detections
+from n6link.errors import CardError
+from n6link.protocol.records import Return
+from n6link.tensors.image import PictureInput
+from n6link.tensors.tensor import TensorSpec
+
+Grids = tuple[tuple[int, int], ...]
+
+KNOWN: Final[dict[tuple[int, int], Grids]] = {
+    (128, 896): ((16, 2), (8, 6)),
+    (192, 2016): ((24, 2), (12, 6)),
+    (192, 2304): ((48, 1),),
+    (224, 2254): ((28, 2), (14, 2), (7, 6)),
+}
+"""Grids by input width and number of anchors: MediaPipe's short-range faces, palms, full-range faces, and bodies."""
+
+
+class LandmarkBoxes:
+    """The decoder of ``landmark-boxes``, with options ``conf``, ``iou``, ``max_boxes``; decode() returns :class:`Detection` objects."""
+
+    def check(self, network: NetworkLike) -> None:
+        """Whether the outputs are pairs of scores and rows that fit the grids."""
+        pairs = _pairs(network)
+        _anchors(network, sum(rows.shape[1] for _, rows in pairs))
+        count, names = (pairs[0][1].shape[2] - 4) // 2, card_of(network).keypoints
+        if names and len(names) != count:
+            raise CardError(
+                f"card {card_of(network).name!r} has {len(names)} keypoints, but the network has {count} landmarks"
+            )
+
+    def returns(self, network: NetworkLike, **options: object) -> list[Return] | None:
+        """None: scores and rows are different outputs, which devices cannot select together."""
+        Selection.of(card_of(network), options, "grids")
+        return None
+
+    def complete(self, result: ResultLike) -> bool:
+        """Always: outputs are not reduced."""
+        return True
+
+    def decode(self, result: ResultLike, **options: object) -> list[Detection]:
+        """The objects in the picture, best first, in source pixels.
+
+        Raises:
+            BadInput: an option is out of range.
+            CardError: the outputs do not fit the grids.
+        """
+        network, card = result.network, card_of(result.network)
+        selection = Selection.of(card, options, "grids")
+        pairs = _pairs(network)
+        logits = np.concatenate([_table(result, scores) for scores, _ in pairs]).reshape(-1)
+        passing = np.flatnonzero(logits >= np.float32(logit(selection.conf)))
+        rows = np.concatenate([_table(result, rows) for _, rows in pairs])[passing]
+        size = np.asarray(PictureInput(card.main_input(network.inputs), card).size, np.float32)
+        values = np.divide(rows.reshape(len(rows), rows.shape[1] // 2, 2), size, dtype=np.float32)
+        values[:, 0] += (anchors := _anchors(network, len(logits))[passing])
+        values[:, 2:] += anchors[:, None]
+        if card.coordinates == "pixels":
+            values *= size
+        boxes = corners(values[:, :2].reshape(-1, 4))
+        found = Candidates(boxes, sigmoid(logits[passing]), np.zeros(len(rows), np.intp), values[:, 2:])
+        return detections(result, found, selection)
+
+
+def _table(result: ResultLike, spec: TensorSpec) -> NDArray[np.float32]:
+    return spec.dequantize(whole_output(result, spec.name)).reshape(spec.shape[1:])
+
+
+def _pairs(network: NetworkLike) -> list[tuple[TensorSpec, TensorSpec]]:
+    """Scores and rows of each grid, largest grid first."""
+    tables = [spec for spec in network.outputs.values() if len(spec.shape) == 3 and spec.shape[0] == 1]
+    scores = {spec.shape[1]: spec for spec in tables if spec.shape[2] == 1}
+    rows = {spec.shape[1]: spec for spec in tables if spec.shape[2] > 5 and spec.shape[2] % 2 == 0}
+    if not rows or scores.keys() != rows.keys() or len({spec.shape[2] for spec in rows.values()}) != 1:
+        shapes = ", ".join(f"{name} {spec.shape}" for name, spec in network.outputs.items())
+        raise CardError(
+            f"the outputs of network {network.name!r} are not boxes with landmarks: it must have scores (1, n, 1) and rows "
+            f"(1, n, 4 + 2K) for each grid, but has {shapes}"
+        )
+    return [(scores[count], rows[count]) for count in sorted(rows, reverse=True)]
+
+
+def _anchors(network: NetworkLike, count: int) -> NDArray[np.float32]:
+    """(count, 2): centres of the anchors, 0..1."""
+    card = card_of(network)
+    width = PictureInput(card.main_input(network.inputs), card).size[0]
+    grids = _listed(network) or KNOWN.get((width, count))
+    if grids is None or sum(cells * cells * each for cells, each in grids) != count:
+        raise CardError(
+            f"network {network.name!r} has {count} anchors, which {'are not those of ' + str(grids) if grids else 'are unknown'}; "
+            "add decode.grids = [[CELLS, ANCHORS_PER_CELL], ...] to its card"
+        )
+    centres: list[NDArray[np.float32]] = []
+    for cells, each in grids:
+        middle = (np.arange(cells, dtype=np.float32) + np.float32(0.5)) / np.float32(cells)
+        y, x = np.meshgrid(middle, middle, indexing="ij")
+        centres.append(np.repeat(np.stack([x.ravel(), y.ravel()], axis=1), each, axis=0))
+    return np.concatenate(centres)
+
+
+def _listed(network: NetworkLike) -> Grids | None:
+    """The grids in the card."""
+    card = card_of(network)
+    listed = card.options.get("grids")
+    if listed is None:
+        return None
+    grids: list[tuple[int, int]] = []
+    for grid in listed if isinstance(listed, list) else [listed]:
+        match grid:
+            case [int(cells), int(each)] if cells > 0 and each > 0:
+                grids.append((cells, each))
+            case _:
+                raise CardError(
+                    f"card {card.name!r}: decode.grids contains {grid!r}; it must be a pair of cells per side and anchors per cell"
+                )
+    return tuple(grids)

@@ -1,0 +1,133 @@
+"""Strokes, colours and labels of drawings."""
+
+from __future__ import annotations
+
+import colorsys
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from n6link.tensors.image import load, needs_pillow
+
+if TYPE_CHECKING:
+    from PIL import ImageDraw
+    from PIL.Image import Image as Picture
+
+Colour = tuple[int, int, int]
+
+RIM: Final = (10, 14, 20)
+_SMOOTH_PIXELS: Final = 24_000_000
+"""pixels that the enlarged drawing may have: bounds memory to about 100 MB"""
+
+
+class Layer:
+    """A transparent layer over a picture, larger than it, so that strokes are smooth when it is scaled down.
+
+    Args:
+        image: the picture, as for :func:`n6link.tensors.image.load`.
+
+    Attributes:
+        size: width and height of the picture.
+        zoom: pixels of the layer per pixel of the picture.
+        pen: draws into the layer.
+
+    Raises:
+        BadInput: the picture cannot be read, or Pillow is not installed.
+    """
+
+    def __init__(self, image: object) -> None:
+        with needs_pillow("drawing results"):
+            from PIL import Image, ImageDraw
+        self._base = Image.fromarray(load(image)).convert("RGB")
+        self.size: tuple[int, int] = self._base.size
+        width, height = self.size
+        self.zoom = max(1, min(4, int(math.sqrt(_SMOOTH_PIXELS / (width * height)))))
+        self._layer = Image.new("RGBA", (width * self.zoom, height * self.zoom), (*RIM, 0))
+        self.pen: ImageDraw.ImageDraw = ImageDraw.Draw(self._layer)
+
+    def picture(self) -> Picture:
+        """The picture with the layer over it, RGB."""
+        from PIL import Image
+
+        # Colours are weighted by their opacity (mode RGBa): without it, the rim's colour appears in transparent pixels.
+        overlay = self._layer.convert("RGBa").resize(self.size, Image.Resampling.BOX).convert("RGBA")
+        self._base.paste(overlay, (0, 0), overlay)
+        return self._base
+
+    def inside(self, box: NDArray[np.float32]) -> tuple[float, float, float, float]:
+        """Left, top, right, bottom of a box of the picture, in pixels of the layer, a line's width inside the picture."""
+        unit = self.unit
+        limits = np.tile(np.array(self.size) * self.zoom - unit, 2)
+        x0, y0, x1, y1 = np.clip(box * self.zoom, unit, limits).tolist()
+        return x0, y0, x1, y1
+
+    def frame(self, box: NDArray[np.float32], colour: Colour) -> tuple[float, float, float, float]:
+        """Draws the four corners of a frame; returns the same as :meth:`inside`."""
+        x0, y0, x1, y1 = self.inside(box)
+        unit, arm = self.unit, 0.18 * min(x1 - x0, y1 - y0)
+        for x, y, dx, dy in ((x0, y0, arm, arm), (x1, y0, -arm, arm), (x0, y1, arm, -arm), (x1, y1, -arm, -arm)):
+            for shade, radius in (((*RIM, 150), unit * 1.3), ((*colour, 255), unit * 0.8)):
+                capsule(self.pen, (x, y), (x + dx, y), radius, shade)
+                capsule(self.pen, (x, y), (x, y + dy), radius, shade)
+        return x0, y0, x1, y1
+
+    def shade(self, mask: NDArray[np.bool_], colour: Colour) -> None:
+        """Colours the pixels of a mask, (H, W), half transparent."""
+        from PIL import Image
+
+        opacity = Image.fromarray(mask.astype(np.uint8) * 255).resize(self._layer.size, Image.Resampling.NEAREST)
+        self._layer.paste((*colour, 120), (0, 0), opacity)
+
+    def tag(self, text: str, corner: tuple[float, float], colour: Colour | None, *, centred: bool = False) -> None:
+        """A label above a point of the layer, moved into the picture; on ``colour``, or white on dark.
+
+        Args:
+            text: the label.
+            corner: left and bottom end of the label; ``centred``: its middle and bottom end.
+            colour: of the object; None = it does not have one.
+            centred: see corner.
+        """
+        from PIL import ImageFont
+
+        longest = max(self.size)
+        unit = self.unit
+        font = ImageFont.load_default(self.zoom * max(11.0, longest * 0.022))
+        left, top, right, bottom = self.pen.textbbox((0, 0), text, font=font)
+        pad = (bottom - top) * 0.45
+        w, h = right - left + 2 * pad, bottom - top + 2 * pad
+        x = corner[0] - w / 2 if centred else corner[0]
+        x = min(max(x, unit), self.size[0] * self.zoom - unit - w)
+        y = corner[1] - h - unit if corner[1] - h - unit >= 0 else corner[1] + 2 * unit
+        self.pen.rounded_rectangle((x, y, x + w, y + h), radius=h * 0.3, fill=(*(colour or RIM), 220))
+        self.pen.text(
+            (x + pad - left, y + pad - top), text, font=font, fill=(*(RIM if colour else (255, 255, 255)), 255)
+        )
+
+    @property
+    def unit(self) -> float:
+        """Width of a thin line, in pixels of the layer."""
+        return self.zoom * max(1.0, max(self.size) * 0.0025)
+
+
+def own_colour(index: int) -> Colour:
+    """Hues at distances of the golden ratio: neighbours differ clearly for any number of objects."""
+    red, green, blue = colorsys.hsv_to_rgb((0.14 + index * 0.618034) % 1.0, 0.62, 1.0)
+    return round(red * 255), round(green * 255), round(blue * 255)
+
+
+def capsule(
+    pen: ImageDraw.ImageDraw, a: Sequence[float], b: Sequence[float], radius: float, colour: tuple[int, ...]
+) -> None:
+    """A line with round ends."""
+    pen.line([*a, *b], fill=colour, width=max(1, round(2 * radius)))
+    disc(pen, a, radius, colour)
+    disc(pen, b, radius, colour)
+
+
+def disc(pen: ImageDraw.ImageDraw, centre: Sequence[float], radius: float, colour: tuple[int, ...]) -> None:
+    """A filled circle."""
+    x, y = centre
+    pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colour)

@@ -1,0 +1,186 @@
+"""Objects from SSD heads: task ``ssd``.
+
+The outputs are scores, [1, N, C], after their activation, and boxes, [1, N, 4], relative to anchors. The first class is the background if
+there is one more than the card has labels, and, without labels, if the coding is ``corners``. The card names the outputs
+(``output.scores``, ``output.boxes``); else they are found by their shapes. The anchors, (N, 4), are a third output of the network
+(ST's networks) or a ``.npy`` file (``output.anchors``). The option ``coding`` of the card says what the boxes mean:
+
+===========  ========================================================  =================================================
+coding       box and anchor                                            meaning
+===========  ========================================================  =================================================
+corners      left, top, right, bottom (ST's SSD)                       corner = anchor corner + box * anchor size
+centres      centre y and x, height, width (TensorFlow's SSD)          centre = anchor centre + box / 10 * anchor size,
+                                                                       size = anchor size * exp(box / 5)
+===========  ========================================================  =================================================
+
+A network that ends in TFLite's detection post-processing has four outputs instead: boxes [1, M, 4] (top, left, bottom, right),
+classes [1, M], scores [1, M] and their number [1]; it removes repetitions itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from n6link.decoders import NetworkLike, ResultLike, card_of, whole_output
+from n6link.decoders.boxes import Candidates, Detection, Selection, corners, detections, labelled
+from n6link.errors import BadInput, CardError
+from n6link.protocol.records import Return
+from n6link.tensors import reduce
+from n6link.tensors.tensor import TensorSpec
+
+CODINGS: Final = ("corners", "centres")
+CENTRE_SCALE: Final = 10.0
+"""Variance 0.1 of centres, as in the reference implementation of SSD."""
+SIZE_SCALE: Final = 5.0
+"""Variance 0.2 of sizes, of the same origin."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Outputs:
+    scores: TensorSpec
+    boxes: TensorSpec
+    anchors: TensorSpec | None
+
+
+class Ssd:
+    """The decoder of ``ssd``, with options ``conf``, ``iou``, ``max_boxes``; decode() returns a list of :class:`Detection`."""
+
+    def check(self, network: NetworkLike) -> None:
+        """Whether the outputs are those of an SSD head, with the card's anchors and labels."""
+        if not _processed(network):
+            outputs = _outputs(network)
+            _coding(network)
+            labelled(network, outputs.scores.shape[-1] - _background(network, outputs.scores))
+            if outputs.anchors is None:
+                _anchor_file(network, outputs.boxes.shape[-2])
+
+    def returns(self, network: NetworkLike, **options: object) -> list[Return] | None:
+        """None: the scores of several classes and their boxes are different outputs, which devices cannot select together."""
+        Selection.of(card_of(network), options, "coding")
+        return None
+
+    def complete(self, result: ResultLike) -> bool:
+        """Always: outputs are not reduced."""
+        return True
+
+    def decode(self, result: ResultLike, **options: object) -> list[Detection]:
+        """The objects in the picture, best first, in source pixels.
+
+        Raises:
+            BadInput: an option is out of range.
+            CardError: the outputs are not those of an SSD head, or the anchors are missing.
+        """
+        network = result.network
+        selection = Selection.of(card_of(network), options, "coding")
+        if _processed(network):
+            return _ready(result, selection)
+        outputs = _outputs(network)
+        raw = whole_output(result, outputs.scores.name).reshape(outputs.scores.shape[-2:])
+        raw = raw[:, _background(network, outputs.scores) :]
+        if outputs.scores.scales is not None or (raw.dtype.kind != "f" and outputs.scores.scale is None):
+            raw = outputs.scores.dequantize(raw)
+        lowest = reduce.lowest_raw(selection.conf, raw.dtype, outputs.scores.scale, outputs.scores.zero_point)
+        rows = np.flatnonzero(raw.max(axis=1) >= lowest)
+        classes = raw[rows].argmax(axis=1)
+        scores = outputs.scores.dequantize(raw[rows, classes])
+        boxes = _real(result, outputs.boxes)[rows]
+        anchors = (
+            _real(result, outputs.anchors)
+            if outputs.anchors is not None
+            else _anchor_file(network, outputs.boxes.shape[-2])
+        )[rows]
+        return detections(result, Candidates(_boxes(boxes, anchors, _coding(network)), scores, classes), selection)
+
+
+def _boxes(boxes: NDArray[np.float32], anchors: NDArray[np.float32], coding: str) -> NDArray[np.float32]:
+    """(n, 4): left, top, right, bottom."""
+    if coding == "corners":
+        placed: NDArray[np.float32] = np.tile(anchors[:, 2:] - anchors[:, :2], 2)
+        placed *= boxes
+        placed += anchors
+        return placed
+    size = np.exp(boxes[:, 2:] / np.float32(SIZE_SCALE)) * anchors[:, 2:]
+    centre = boxes[:, :2] / np.float32(CENTRE_SCALE) * anchors[:, 2:] + anchors[:, :2]
+    return corners(np.concatenate([centre[:, ::-1], size[:, ::-1]], axis=1))
+
+
+def _real(result: ResultLike, spec: TensorSpec) -> NDArray[np.float32]:
+    return spec.dequantize(whole_output(result, spec.name)).reshape(-1, 4)
+
+
+def _processed(network: NetworkLike) -> bool:
+    """Whether the network ends in TFLite's detection post-processing."""
+    shapes = [spec.shape for spec in network.outputs.values()]
+    return len(shapes) == 4 and len(shapes[0]) == 3 and shapes[0][2] == 4 and shapes[1] == shapes[2] == shapes[0][:2]
+
+
+def _ready(result: ResultLike, selection: Selection) -> list[Detection]:
+    boxes, classes, scores, count = (
+        spec.dequantize(whole_output(result, name)) for name, spec in result.network.outputs.items()
+    )
+    number = int(count.flat[0])
+    passing = np.flatnonzero(scores.reshape(-1)[:number] >= selection.conf)
+    swapped = boxes.reshape(-1, 4)[passing][:, [1, 0, 3, 2]]
+    found = Candidates(swapped, scores.reshape(-1)[passing], classes.reshape(-1)[passing].astype(np.intp))
+    return detections(result, found, Selection(selection.conf, 1.0, selection.limit))
+
+
+def _outputs(network: NetworkLike) -> _Outputs:
+    """The outputs by their names in the card, else by their shapes."""
+    card = card_of(network)
+    tables = {name: spec for name, spec in network.outputs.items() if len(spec.shape) == 3 and spec.shape[0] == 1}
+    wide = [name for name, spec in tables.items() if spec.shape[2] != 4]
+    four = [name for name, spec in tables.items() if spec.shape[2] == 4]
+    scores = card.scores or (wide[0] if len(wide) == 1 else None)
+    boxes = card.boxes or (four[0] if four else None)
+    anchors = four[1] if len(four) == 2 and card.anchor_file is None else None
+    if card.anchor_file in tables:
+        anchors = card.anchor_file
+    if scores not in tables or boxes not in tables or tables[scores].shape[1] != tables[boxes].shape[1]:
+        shapes = ", ".join(f"{name} {spec.shape}" for name, spec in network.outputs.items())
+        raise CardError(
+            f"the outputs of network {network.name!r} are not those of an SSD head: it must have scores (1, N, C) and boxes "
+            f"(1, N, 4), but has {shapes}; name them with output.scores and output.boxes"
+        )
+    return _Outputs(tables[scores], tables[boxes], tables[anchors] if anchors else None)
+
+
+def _background(network: NetworkLike, scores: TensorSpec) -> int:
+    """Number of columns of scores before the first class: 1 if there is a background, else 0."""
+    labels = len(card_of(network).labels)
+    return int(scores.row_length == labels + 1 if labels else _coding(network) == "corners")
+
+
+def _coding(network: NetworkLike) -> str:
+    coding = card_of(network).options.get("coding", "corners")
+    if coding not in CODINGS:
+        raise CardError(f"card {card_of(network).name!r}: decode.coding is {coding!r}; choose {', '.join(CODINGS)}")
+    return str(coding)
+
+
+def _anchor_file(network: NetworkLike, count: int) -> NDArray[np.float32]:
+    """The anchors in the card's file."""
+    card = card_of(network)
+    if card.anchor_file is None:
+        raise CardError(
+            f'network {network.name!r} does not have an output with anchors; add output.anchors = "FILE.npy" to card '
+            f"{card.name!r}, of shape ({count}, 4)"
+        )
+    anchors = _load(card.file("anchor_file"))
+    if anchors.shape != (count, 4):
+        raise CardError(f"file {card.anchor_file!r} has the shape {anchors.shape}; the network requires ({count}, 4)")
+    return anchors
+
+
+@lru_cache(maxsize=8)
+def _load(path: Path) -> NDArray[np.float32]:
+    try:
+        return np.asarray(np.load(path, allow_pickle=False), np.float32)
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise BadInput(f"{str(path)!r} cannot be read as anchors: {error}") from error
