@@ -2,7 +2,7 @@
 
 The output contains one candidate per anchor: box centre x and y, width, height, one score per class, and x, y, score of each
 keypoint; the network applies the sigmoids. It is channel-major, [4 + C + 3K, N], or row-major, [N, 4 + C + 3K]. Most networks have
-one class, the person; the labels of a card tell the number of classes. Decoding has three steps:
+one class, the person; a card has one label for each class. Decoding has three steps:
 
 1. keep candidates whose largest score is at least ``conf``; raw values are compared, and only the kept candidates are dequantised;
 2. sort by score descending, equal scores by lower index (in int8 most candidates have the same score as another);
