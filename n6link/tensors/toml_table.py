@@ -107,7 +107,9 @@ class Table:
         rows: list[tuple[float, ...]] = []
         for row in self._list(key) or []:
             numbers = (
-                tuple(float(n) for n in row if isinstance(n, int | float) and not isinstance(n, bool) and 0 < n < math.inf)
+                tuple(
+                    float(n) for n in row if isinstance(n, int | float) and not isinstance(n, bool) and 0 < n < math.inf
+                )
                 if isinstance(row, list)
                 else ()
             )
