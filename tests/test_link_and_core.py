@@ -14,7 +14,7 @@ from n6link.link.link import State
 from n6link.link.retry import TICK
 from n6link.protocol import MessageType
 
-pytestmark = pytest.mark.gcc
+pytestmark = [pytest.mark.gcc, pytest.mark.timeout(900)]  # to shorten an example that fails takes minutes
 
 
 class HostAndCore(RuleBasedStateMachine):
