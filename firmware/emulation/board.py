@@ -127,6 +127,8 @@ class Board:
     flash: bytearray = field(default_factory=bytearray)
     resets: list[Reset] = field(default_factory=list)
     slept: float = 0.0
+    sleeps_for_ever: bool = False
+    """nothing wakes the CPU"""
     stopped: str = ""
     """why nothing runs any longer; empty while something does"""
 
@@ -142,7 +144,7 @@ class Board:
         self.isolation = Isolation()
         self.npu = Npu(self.clocks, self, lambda: self.isolation.master(Isolation.NPU))
         self.switches = RamSwitches(self._map_banks)
-        self.watchdog = Watchdog(lambda: self._request_reset("watchdog"))
+        self.watchdog = Watchdog(lambda: self.request_reset("watchdog"))
         self.watchdog.frozen = lambda: self.system.debugger
         self.rng = Rng(self.seed)
         self.otp = Fuses({FUSE_WORD: self.fuses, 5: 0x0042_0017, 6: 0x3135_510B, 7: 0x3030_3034})
@@ -184,7 +186,7 @@ class Board:
     def _connect_core(self) -> None:
         system, cpu = self.system, self.cpu
         system.cycles = lambda: self.cycles
-        system.on_reset = lambda: self._request_reset("software")
+        system.on_reset = lambda: self.request_reset("software")
         system.on_fpu = cpu.set_fpu
         system.on_data_cache = self._data_cache
         system.on_maintenance = self._maintain
@@ -313,7 +315,8 @@ class Board:
 
     # ---- resets
 
-    def _request_reset(self, cause: str) -> None:
+    def request_reset(self, cause: str) -> None:
+        """A reset for one of the causes of clocks.RESETS, before the next instruction."""
         self._wanted_reset = cause
         self.cpu.uc.emu_stop()
 
@@ -329,6 +332,11 @@ class Board:
         magic = int.from_bytes(self.cpu.uc.mem_read(kept, 4), "little")
         text = bytes(self.cpu.uc.mem_read(kept + 8, self.image.sizes["kept"] - 8)).split(b"\0")[0]
         return text.decode("ascii", "replace") if magic == KEPT_MAGIC else ""
+
+    def fault(self, address: int) -> None:
+        """The CPU accesses what does not answer, wherever it is."""
+        self.asleep = False
+        self.cpu.fault("bus error", address)
 
     def power_cycle(self) -> None:
         """Power off and on."""
@@ -394,6 +402,8 @@ class Board:
         if self.asleep:
             step = self._due()
             self.slept += step
+            if self.system.sleep_stops_cycles:
+                self.system.skipped += int(step * self.clocks.cpu) + 1
             self.cycles += int(step * self.clocks.cpu) + 1
         else:
             tick = self.system.next_tick
@@ -412,6 +422,8 @@ class Board:
             return False
         self._pass()
         try:
+            if self.sleeps_for_ever and self.asleep:
+                return waited
             if self.cpu.take_pending() or (self.cpu.event and self.asleep):
                 self.asleep = False
                 self.cpu.event = False

@@ -43,6 +43,9 @@ class System(Peripheral):
         self.on_fpu: Callable[[bool], None] = lambda on: None
         self.on_data_cache: Callable[[bool], None] = lambda on: None
         self.debugger = False
+        self.sleep_stops_cycles = False
+        self.skipped = 0
+        """cycles of sleep that the counter did not count"""
         self._cycle_base = 0
         self._tick_base = 0
         super().__init__("core", BASE, 0x10_0000, {CTR: 0x8303_C003, CCSIDR: 0xF01F_E019, CLIDR: 0x0900_0003, VTOR: 0})
@@ -113,7 +116,7 @@ class System(Peripheral):
 
     def read(self, offset: int) -> int:
         if offset == CYCCNT:
-            return (self.cycles() - self._cycle_base) & WORD
+            return (self.cycles() - self.skipped - self._cycle_base) & WORD
         if offset == SYST_CVR:
             reload = self.registers.get(SYST_RVR, 0)
             return reload - (self.cycles() - self._tick_base) % (reload + 1)
@@ -164,7 +167,7 @@ class System(Peripheral):
             self.registers[offset] = self.registers.get(offset, 0) & ~value
             return
         if offset == CYCCNT:
-            self._cycle_base = self.cycles() - value
+            self._cycle_base = self.cycles() - self.skipped - value
         if offset in (SYST_CVR, SYST_CSR, SYST_RVR):
             self._tick_base = self.cycles()
         if offset == CCR:

@@ -18,6 +18,8 @@ CR1, CR2, CR3, BRR, RQR, ISR, ICR, RDR, TDR = 0x00, 0x04, 0x08, 0x0C, 0x18, 0x1C
 UE, RE, TE, IDLEIE, RXNEIE = 1, 1 << 2, 1 << 3, 1 << 4, 1 << 5
 EIE, DMAR, DMAT, OVRDIS, DDRE = 1, 1 << 6, 1 << 7, 1 << 12, 1 << 13
 PE, FE, NE, ORE, IDLE, RXNE, TC, TXE = (1 << i for i in range(8))
+MARK: Final = 1 << 31
+"""on a byte of the line: something happens when it passes"""
 RX_REQUEST: Final = 0x69
 IRQ: Final = 159
 TOLERANCE: Final = 0.03
@@ -37,6 +39,7 @@ class Usart(Peripheral):
         self.incoming: deque[tuple[int, int]] = deque()
         self.sent = bytearray()
         self.lost = 0
+        self.on_mark: Callable[[], None] = lambda: None
         super().__init__("USART1", base, 0x400)
 
     def reset(self) -> None:
@@ -123,6 +126,9 @@ class Usart(Peripheral):
         batch = bytearray()
         for _ in range(due):
             byte, errors = self.incoming.popleft()
+            if errors & MARK:
+                errors = 0
+                self.on_mark()
             if not self.in_step:
                 byte, errors = byte ^ 0x5A, errors | FE
             self._flags |= errors

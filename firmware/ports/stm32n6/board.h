@@ -42,7 +42,7 @@ _Noreturn void board_restart(void);
  * watchdog.
  */
 void board_stage(const char *stage);
-/* 1 if the watchdog ended the last start in this stage. */
+/* 1 if the watchdog ended the last start in this stage; then this is not a failed start any longer. */
 int board_hung_in(const char *stage);
 /* How the last start failed, or NULL. Then start-up must not be tried again before a power-off. */
 const char *board_start_failed(void);

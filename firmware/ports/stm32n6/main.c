@@ -295,6 +295,23 @@ static size_t move_bytes(void)
     return moved;
 }
 
+/* Once: an inference has failed, and a host that reads logs gets the reason. */
+static void report_hung(void)
+{
+    static uint8_t reported;
+    char text[BOARD_FAULT_TEXT] = {0};
+    const char *end = text + sizeof text - 1;
+
+    if (reported || !aton.hung) {
+        return;
+    }
+    reported = 1;
+    char *at = text_number(text, end, "the NPU did not end epoch block ", aton.block);
+    at = text_put(text_put(at, end, " of "), end, npu.network[aton.running].name);
+    (void)text_put(at, end, "; restart the board");
+    n6_server_log(&server, N6_LOG_LEVEL_ERROR, text);
+}
+
 int main(void)
 {
     const char *failure = bringup_clocks();
@@ -344,6 +361,7 @@ int main(void)
         }
         size_t moved = move_bytes();
         int state = n6_server_poll(&server);
+        report_hung();
         moved += move_bytes();
         watchdog_feed();
         if (moved == 0 && state != N6_SERVER_BUSY) {

@@ -208,7 +208,11 @@ void board_stage(const char *stage)
 
 int board_hung_in(const char *stage)
 {
-    return cause == N6_RESET_CAUSE_WATCHDOG && strcmp(last_stage, stage) == 0;
+    if (cause != N6_RESET_CAUSE_WATCHDOG || strcmp(last_stage, stage) != 0) {
+        return 0;
+    }
+    last_stage[0] = '\0';
+    return 1;
 }
 
 const char *board_start_failed(void)

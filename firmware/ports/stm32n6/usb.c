@@ -6,6 +6,14 @@
  * the port raises DTR, which is reported to the core as a new link. Without a reader, bytes to send
  * are dropped, as on a UART.
  *
+ * The ports of both boards have a TCPP03 between the connector and the chip. Its enable pin is low
+ * after reset; it is set here, and the TCPP03 told by I2C to work, as in ST's BSP and in TinyUSB's
+ * boards. The error of a TCPP03 that does not answer is ignored: its data lines work without.
+ *
+ * At full speed each transfer is one that is not a multiple of a packet of 64 bytes: a host waits
+ * for more after one that is, until a packet of 0 bytes comes, which TinyUSB sent only for multiples
+ * of 512 in a device for high speed (fixed in 2026). At high speed TinyUSB sends it.
+ *
  * The PHY requires 24 MHz, half of the 48 MHz crystal; its control register must be set before its
  * reset ends.
  */
@@ -23,13 +31,44 @@ enum {
     PHY_REFERENCE_MASK = 7 << 4,
     PHY_REFERENCE_24_MHZ = 2 << 4,
     PHY_ON = 1 << 16 | 1 << 2 | 1, /* as in ST's and TinyUSB's examples */
+    PACKET = 64,                   /* at full speed */
+    TRANSFER = 8 * PACKET - 1,     /* of at most TinyUSB's buffer of an endpoint */
+    TCPP_ADDRESS = 0x68,           /* as HAL has it: seven bits and 0 */
+    TCPP_CONTROL = 0,
+    TCPP_NORMAL = 1 << 4, /* power mode; all switches as after reset, no VBUS from here */
+    TCPP_MS = 10,
+    TCPP_AWAKE_MS = 2,
     NOTIFY = 0x81,
     OUT = 0x02,
     IN = 0x82,
     CONFIG_SIZE = TUD_CONFIG_DESC_LEN + TUD_CDC_DESC_LEN,
 };
 
+#if defined(N6_BOARD_DK)
+#define TCPP_ENABLE GPIO_PIN_4 /* of port A, on both boards */
+#define TCPP_SCL_PORT GPIOD
+#define TCPP_SCL GPIO_PIN_14
+#define TCPP_SDA_PORT GPIOD
+#define TCPP_SDA GPIO_PIN_4
+#else
+#define TCPP_ENABLE GPIO_PIN_7
+#define TCPP_SCL_PORT GPIOB
+#define TCPP_SCL GPIO_PIN_10
+#define TCPP_SDA_PORT GPIOB
+#define TCPP_SDA GPIO_PIN_11
+#endif
+/* 100 kHz from 200 MHz, less from less: prescaler 16, 51 ticks high, 63 low, 9 and 4 of set-up. */
+#define TCPP_TIMING 0xF084323Eu
+
+/* As HALs before 1.3 name it. */
+#ifdef RCC_USBPHY1REFCLKSOURCE_HSE_DIRECT_DIV2
+#define PHY_SOURCE RCC_USBPHY1REFCLKSOURCE_HSE_DIRECT_DIV2
+#else
+#define PHY_SOURCE RCC_USBPHY1CLKSOURCE_HSE_DIRECT_DIV2
+#endif
+
 static volatile uint8_t opened;
+static uint8_t in_flight; /* full speed: a transfer to the host */
 
 /* ---- descriptors ---- */
 
@@ -138,6 +177,12 @@ void tud_cdc_line_state_cb(uint8_t interface, bool dtr, bool rts)
     }
 }
 
+void tud_cdc_tx_complete_cb(uint8_t interface)
+{
+    (void)interface;
+    in_flight = 0;
+}
+
 uint32_t tusb_time_millis_api(void)
 {
     return HAL_GetTick();
@@ -165,7 +210,7 @@ static int start_phy(void)
 
     clocks.PeriphClockSelection = RCC_PERIPHCLK_USBOTGHS1 | RCC_PERIPHCLK_USBPHY1;
     clocks.UsbOtgHs1ClockSelection = RCC_USBOTGHS1CLKSOURCE_HSE_DIRECT_DIV2;
-    clocks.UsbPhy1ClockSelection = RCC_USBPHY1REFCLKSOURCE_HSE_DIRECT_DIV2;
+    clocks.UsbPhy1ClockSelection = PHY_SOURCE;
     if (HAL_RCCEx_PeriphCLKConfig(&clocks) != HAL_OK) {
         return -1;
     }
@@ -185,10 +230,44 @@ static int start_phy(void)
     return 0;
 }
 
+static void start_protection(void)
+{
+    I2C_HandleTypeDef bus = {0};
+    GPIO_InitTypeDef pins = {0};
+    uint8_t mode = TCPP_NORMAL;
+
+    __HAL_RCC_GPIOA_CLK_ENABLE();
+    __HAL_RCC_GPIOB_CLK_ENABLE();
+    __HAL_RCC_GPIOD_CLK_ENABLE();
+    pins.Pin = TCPP_ENABLE;
+    pins.Mode = GPIO_MODE_OUTPUT_PP;
+    pins.Pull = GPIO_NOPULL;
+    pins.Speed = GPIO_SPEED_FREQ_LOW;
+    HAL_GPIO_Init(GPIOA, &pins);
+    HAL_GPIO_WritePin(GPIOA, TCPP_ENABLE, GPIO_PIN_SET);
+    HAL_Delay(TCPP_AWAKE_MS);
+
+    pins.Mode = GPIO_MODE_AF_OD;
+    pins.Alternate = GPIO_AF4_I2C2;
+    pins.Pin = TCPP_SCL;
+    HAL_GPIO_Init(TCPP_SCL_PORT, &pins);
+    pins.Pin = TCPP_SDA;
+    HAL_GPIO_Init(TCPP_SDA_PORT, &pins);
+    __HAL_RCC_I2C2_CLK_ENABLE();
+    bus.Instance = I2C2;
+    bus.Init.Timing = TCPP_TIMING;
+    bus.Init.AddressingMode = I2C_ADDRESSINGMODE_7BIT;
+    if (HAL_I2C_Init(&bus) == HAL_OK) {
+        (void)HAL_I2C_Mem_Write(&bus, TCPP_ADDRESS, TCPP_CONTROL, I2C_MEMADD_SIZE_8BIT, &mode, 1,
+                                TCPP_MS);
+    }
+}
+
 int link_init(void)
 {
     const tusb_rhport_init_t init = {.role = TUSB_ROLE_DEVICE, .speed = TUSB_SPEED_HIGH};
 
+    start_protection();
     if (start_phy() != 0) {
         return -1;
     }
@@ -206,7 +285,16 @@ size_t link_write(const uint8_t *from, size_t size)
 {
     tud_task();
     if (!tud_cdc_connected()) {
+        in_flight = 0;
         return size;
+    }
+    if (!is_high_speed()) {
+        if (in_flight) {
+            return 0;
+        }
+        size = size > TRANSFER ? TRANSFER : size;
+        size -= size > 0 && size % PACKET == 0 ? 1u : 0u;
+        in_flight = 1;
     }
     uint32_t taken = tud_cdc_write(from, (uint32_t)size);
     (void)tud_cdc_write_flush();

@@ -48,6 +48,7 @@ endforeach()
 list(APPEND vendor_sources ${aton_device}/mcu_cache.c ${aton_device}/npu_cache.c)
 
 if(N6_USB)
+  list(APPEND vendor_sources ${hal}/Src/stm32n6xx_hal_i2c.c ${hal}/Src/stm32n6xx_hal_i2c_ex.c)
   foreach(source tusb.c common/tusb_fifo.c device/usbd.c class/cdc/cdc_device.c portable/synopsys/dwc2/dcd_dwc2.c
           portable/synopsys/dwc2/dwc2_common.c)
     list(APPEND vendor_sources ${TINYUSB_DIR}/src/${source})
@@ -113,6 +114,7 @@ target_include_directories(n6vendor SYSTEM PUBLIC
 target_include_directories(n6vendor PRIVATE ${network_folders})
 if(N6_USB)
   target_include_directories(n6vendor SYSTEM PUBLIC ${TINYUSB_DIR}/src)
+  target_compile_definitions(n6vendor PRIVATE N6_USB) # for the HAL's configuration
 endif()
 target_link_libraries(n6vendor PRIVATE n6target PUBLIC ${aton_library} m)
 set_target_properties(n6vendor PROPERTIES C_EXTENSIONS ON)

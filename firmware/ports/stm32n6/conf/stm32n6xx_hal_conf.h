@@ -17,6 +17,9 @@
 #define HAL_DTS_MODULE_ENABLED
 #define HAL_EXTI_MODULE_ENABLED
 #define HAL_GPIO_MODULE_ENABLED
+#ifdef N6_USB
+#define HAL_I2C_MODULE_ENABLED
+#endif
 #define HAL_IWDG_MODULE_ENABLED
 #define HAL_PWR_MODULE_ENABLED
 #define HAL_RAMCFG_MODULE_ENABLED
@@ -52,6 +55,9 @@
 #include "stm32n6xx_hal_crc.h"
 #include "stm32n6xx_hal_dts.h"
 #include "stm32n6xx_hal_exti.h"
+#ifdef N6_USB
+#include "stm32n6xx_hal_i2c.h"
+#endif
 #include "stm32n6xx_hal_iwdg.h"
 #include "stm32n6xx_hal_pwr.h"
 #include "stm32n6xx_hal_ramcfg.h"
