@@ -133,7 +133,8 @@ firmware: need-test $(VENV)/.dev
 # Needs STM32CUBE_N6_DIR and STEDGEAI_CORE_DIR; what it did, and what it skipped, is in firmware/build/emulation.md.
 NETWORKS ?=
 emulate: need-test $(VENV)/.dev
-	cd firmware && PATH="$(CURDIR)/$(BIN):$$PATH" ../$(BIN)/python -m emulation.release $(addprefix --network ,$(NETWORKS))
+	cd firmware && PATH="$(CURDIR)/$(BIN):$$PATH" ../$(BIN)/python -m emulation.release $(addprefix --network ,$(NETWORKS)) \
+		$(addprefix --example ,$(EXAMPLES)) $(EMULATE)
 
 ci:
 	.ci/run

@@ -14,7 +14,7 @@ import pytest
 pytest.importorskip("unicorn", reason="the dependency group emulation is not installed")
 pytest.importorskip("elftools", reason="the dependency group emulation is not installed")
 
-from emulation import clocks, npu, small, xspi
+from emulation import clocks, failures, npu, small, start_diff, xspi
 from emulation.board import FLASH, KINDS, Board, Image
 from emulation.coherence import Coherence
 from emulation.dma import Dma
@@ -89,6 +89,31 @@ def test_a_ring_that_the_dma_writes_for_ever(image: Image) -> None:
 
 
 @pytest.mark.arm_gcc
+@pytest.mark.parametrize("kind", failures.DAMAGES)
+def test_bytes_that_are_damaged_on_the_line(image: Image, kind: str) -> None:
+    board = started(image, ECHO)
+    board.run(0.001)
+    line = failures.damaged_line(kind, [3, 5])
+    for piece, errors in [part for data in (b"abcd", b"efgh") for part in line(data)]:
+        board.usart.arrive(piece, errors)
+    expected = {"framing": b"abc\x31e\x33gh", "break": b"abc\0e\0gh", "overrun": b"abcegh"}[kind]
+    assert board.run(0.1, lambda: len(board.usart.sent) == len(expected))
+    assert bytes(board.usart.sent) == expected
+
+
+@pytest.mark.arm_gcc
+def test_something_that_happens_at_a_byte(image: Image) -> None:
+    board = started(image, ECHO)
+    board.run(0.001)
+    line = failures.acting_line(board, {2: lambda board: board.request_reset("brown-out")})
+    for piece, errors in line(b"abcd"):
+        board.usart.arrive(piece, errors)
+    board.run(0.1, lambda: bool(board.resets))
+    assert b"ab".startswith(bytes(board.usart.sent))
+    assert [reset.cause for reset in board.resets] == ["brown-out"]
+
+
+@pytest.mark.arm_gcc
 def test_bytes_at_another_rate_are_other_bytes(image: Image) -> None:
     board = started(image, ECHO)
     board.usart.host_baud = 115_200
@@ -117,6 +142,16 @@ def test_what_the_dma_reads_has_to_be_cleaned(image: Image, cleaned: bool) -> No
     assert (("DMA reads a dirty line", "out") in board.coherence.broken) is not cleaned
     locked = [problem for problem in board.bus.problems if problem.kind == "write to a locked register"]
     assert len(locked) == 1  # CBR1 of a channel that runs
+
+
+@pytest.mark.arm_gcc
+@pytest.mark.parametrize("asleep", [False, True])
+def test_the_cycle_counter_may_stop_in_sleep(image: Image, asleep: bool) -> None:
+    board = started(image, EVENTS)
+    board.system.sleep_stops_cycles = asleep
+    board.run(1.0, lambda: results(board)[3] == 5)
+    counted = board.system.read(0x1004) / board.cycles
+    assert (counted < 0.1) is asleep
 
 
 @pytest.mark.arm_gcc
@@ -218,6 +253,25 @@ def test_psram_has_mode_registers_and_an_absent_one_does_not() -> None:
     assert command(0x40, 8, address=8, count=1) == b"\x40"
     chip.present = False
     assert command(0x40, 8, address=1, count=2) == b"\xff\xff"
+
+
+def test_differences_of_two_starts_have_reasons() -> None:
+    def write(peripheral: str, offset: int, value: int, function: str) -> start_diff.Write:
+        return start_diff.Write(peripheral, offset, value, function)
+
+    clock = write("RCC", 0xA8C, 1, "LL_MEM_EnableClockLowPower")
+    both = [write("PWR", 0, n, "f") for n in range(3)]
+    ours = [clock, *both, write("IWDG", 0, 0xAAAA, "HAL_IWDG_Refresh"), write("RCC", 0, 7, "unknown")]
+    theirs = [*both, clock, write("RCC", 4, 8, "RCC_PLL_Config")]
+    same, others = start_diff.differences(ours, theirs)
+    assert same == 3
+    counts, left = start_diff.explained(others)
+    assert counts.total() == 4
+    assert [text.split(":")[0] for (_, text), count in counts.items() if "sleep" in text] == [
+        "the same later",
+        "the same earlier",
+    ]
+    assert left == [(start_diff.OURS, write("RCC", 0, 7, "unknown"))]
 
 
 class Recorder:

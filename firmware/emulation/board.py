@@ -398,6 +398,9 @@ class Board:
         """Runs a little; True if the CPU had nothing to do."""
         if self.stopped:
             return True
+        if self._wanted_reset:
+            cause, self._wanted_reset = self._wanted_reset, ""
+            self._reset(cause)
         waited = self.asleep
         if self.asleep:
             step = self._due()

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+import unicorn as u
 from unicorn import arm_const as arm
 
 from emulation.board import Board
@@ -37,18 +38,27 @@ class StartFailure:
 
 STAGES: Final = ("clocks", "trial of sleeping", "link", "NPU", "PSRAM", "flash", "network runtime")
 """of the firmware's start, in order; a board without PSRAM skips it"""
+STAGE_MARK: Final = 200
+"""offset in kept_t of ports/stm32n6/startup.c: magic, CRC, 192 bytes of text"""
 TEXT: Final = 0x341F_0000
 """memory that a start does not use, for the texts of a failed assertion"""
 
 
 def reach(board: Board, stage: str) -> None:
-    """Runs a board until its start is in a stage."""
-    kept = board.image.symbols["kept"]
+    """Runs a board until its start is in a stage: the firmware writes the text of a stage, and then a mark in front of it."""
+    uc, kept, text = board.cpu.uc, board.image.symbols["kept"], stage.encode()
+    found: list[str] = []
 
-    def reached() -> bool:
-        return stage.encode() in bytes(board.cpu.uc.mem_read(kept, board.image.sizes["kept"]))
+    def written(*_: object) -> None:
+        board.cpu.leave_block()
+        if text in bytes(uc.mem_read(kept + STAGE_MARK, board.image.sizes["kept"] - STAGE_MARK)):
+            found.append(stage)
+            uc.emu_stop()
 
-    if not board.run(2.0, reached):
+    hook = uc.hook_add(u.UC_HOOK_MEM_WRITE, written, None, kept + STAGE_MARK, kept + STAGE_MARK + 3)
+    board.run(2.0, lambda: bool(found))
+    uc.hook_del(hook)
+    if not found:
         raise ValueError(f"the start does not have the stage {stage!r}; use {', '.join(STAGES)}")
 
 

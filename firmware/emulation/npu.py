@@ -29,6 +29,7 @@ CONTROLLER: Final = 0x1E000
 CONTROLLER_ADDRESS, CONTROLLER_IRQ = CONTROLLER + 8, CONTROLLER + 0xC
 CONTROLLER_DONE: Final = 1 << 28
 """the epoch controller's bit in the interrupt register"""
+CONTROLLER_ERROR: Final = 1 << 30
 MAGIC: Final = 0xCA05_7A7A
 IRQ: Final = 53
 VERSION: Final = 4
@@ -209,9 +210,10 @@ class Npu(Peripheral):
         self.registers[CONTROLLER] = self.registers.get(CONTROLLER, 0) & ~1
         if self.bus_error_at is not None and self.blobs >= self.bus_error_at:
             self.registers[CONTROLLER_IRQ] = 1 << 1
-        else:
-            self._epoch()
-            self.registers[CONTROLLER_IRQ] = 1
+            self._pending |= CONTROLLER_ERROR
+            return
+        self._epoch()
+        self.registers[CONTROLLER_IRQ] = 1
         self._pending |= CONTROLLER_DONE
 
     @property

@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 from typing import Final
 
+from emulation import example, start_diff
 from emulation.board import KINDS, Image
 from emulation.checks import Report, Setup, run_all
 from n6link.registry import Network, read_network, runtime_version
@@ -48,7 +49,7 @@ def versions() -> str:
     return f"HAL {'.'.join(str(int(part, 16)) for part in hal) or 'unknown'}, LL_ATON {aton}, GCC {compiler.stdout.strip()}"
 
 
-def check_board(kind: str, wanted: list[str], image: str | None, report: Report) -> None:
+def check_board(kind: str, wanted: list[str], image: str | None, application: Path | None, report: Report) -> None:
     """One board with the networks that are for it."""
     chosen = [
         text.partition(":")[2] if ":" in text.partition("=")[0] else text for text in wanted if _is_for(kind, text)
@@ -71,10 +72,31 @@ def check_board(kind: str, wanted: list[str], image: str | None, report: Report)
     parts = [(network.name, part) for network in networks for part in network.parts if part.in_flash]
     flash = [(part.address, part.content) for _, part in parts]
     names = [network.name for network in networks]
+    if application:
+        compare_start(kind, Image(elf), application, report)
     report.note("")
     begun = time.monotonic()
     run_all(Setup(KINDS[kind], Image(elf), names, flash, frozenset(name for name, _ in parts)), report)
     report.note(f"\n{time.monotonic() - begun:.0f} s on this machine.")
+
+
+def compare_start(kind: str, image: Image, application: Path, report: Report) -> None:
+    """The register writes of the start next to those of one of ST's examples."""
+    theirs = start_diff.example(KINDS[kind], Image(example.build(application, FIRMWARE / "build" / f"example-{kind}")))
+    ours = start_diff.firmware(KINDS[kind], image)
+    same, others = start_diff.differences(ours, theirs)
+    counts, left = start_diff.explained(others)
+    report.note(
+        f"\nRegister writes of the start: {len(ours)}; of {application.parents[1].name}: {len(theirs)}; {same} are the same, in the same order.\n"
+    )
+    report.note("| writes | where | reason |\n|---|---|---|")
+    for (side, reason), count in sorted(counts.items(), key=lambda item: -item[1]):
+        report.note(f"| {count} | {side} | {reason} |")
+    report.note("\n| check | result | seen |\n|---|---|---|")
+    seen = [
+        f"{side}: {write.peripheral}+{write.offset:#x} = {write.value:#x} in {write.function}" for side, write in left
+    ]
+    report.check("differences without a reason", not left, "; ".join(seen) or "none")
 
 
 def _is_for(kind: str, text: str) -> bool:
@@ -93,6 +115,13 @@ def main() -> int:
     parser.add_argument("--network", action="append", default=[], metavar="[BOARD:]NAME=FOLDER")
     parser.add_argument("--board", action="append", choices=KINDS)
     parser.add_argument("--image", action="append", default=[], metavar="BOARD=ELF", help="built before")
+    parser.add_argument(
+        "--example",
+        action="append",
+        default=[],
+        metavar="BOARD=FOLDER",
+        help="an application of ST's GettingStarted examples with the same HAL: its start is compared with the firmware's",
+    )
     parser.add_argument("--report", type=Path, default=FIRMWARE / "build" / "emulation.md")
     parser.add_argument("--append", action="store_true", help="add to the report")
     options = parser.parse_args()
@@ -104,9 +133,10 @@ def main() -> int:
     report = Report()
     report.note(f"# Emulated boards: {versions()}\n")
     report.note("skipped: USB, Helium, timing, voltages, and all that a model of firmware/emulation says it leaves out")
+    examples = {name: Path(path) for name, path in (text.split("=", 1) for text in options.example)}
     images = dict(text.split("=", 1) for text in options.image)
     for kind in options.board or KINDS:
-        check_board(kind, options.network, images.get(kind), report)
+        check_board(kind, options.network, images.get(kind), examples.get(kind), report)
     report.note(f"\n{report.passed} checks passed, {report.failed} failed; {report.injected} failures were injected.")
     options.report.parent.mkdir(exist_ok=True)
     with options.report.open("a" if options.append else "w", encoding="utf-8") as file:
