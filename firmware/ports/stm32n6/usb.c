@@ -7,7 +7,7 @@
  * are dropped, as on a UART.
  *
  * The ports of both boards have a TCPP03 between the connector and the chip. Its enable pin is low
- * after reset; it is set here, and the TCPP03 told by I2C to work, as in ST's BSP and in TinyUSB's
+ * after reset; it is set here, and a command by I2C starts the TCPP03, as in ST's BSP and in TinyUSB's
  * boards. The error of a TCPP03 that does not answer is ignored: its data lines work without.
  *
  * At full speed each transfer is one that is not a multiple of a packet of 64 bytes: a host waits
