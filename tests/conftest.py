@@ -63,7 +63,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before tests are selected by their markers
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Sets the marker e2e, and skips what needs a program that is not there."""
+    """Sets the marker e2e, and skips tests that require a missing program."""
     missing = {marker: program for marker, program in PROGRAMS.items() if shutil.which(program) is None}
     for item in items:
         if item.path in END_TO_END:
@@ -83,7 +83,7 @@ def line() -> Iterator[Line]:
 
 @pytest.fixture
 def usb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Usb:
-    """A machine with no serial port, to which the test connects some."""
+    """A machine without serial ports, to which the test adds ports."""
     monkeypatch.delenv("N6LINK_URL", raising=False)
     monkeypatch.setattr(ports, "ROOT", tmp_path / "root")
     return Usb(tmp_path / "root")
@@ -91,7 +91,7 @@ def usb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Usb:
 
 @pytest.fixture(autouse=True, scope="session")
 def no_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keeps the settings of whoever runs the tests out of them."""
+    """Isolates the tests from the user's settings."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("N6LINK_CONFIG", str(tmp_path_factory.mktemp("settings") / "settings.toml"))
         yield
@@ -116,6 +116,6 @@ def shared() -> Path:
 
 @pytest.fixture(scope="session")
 def virtual_board() -> None:
-    """The test is skipped where networks cannot be run on a virtual board: without its program or without LiteRT."""
+    """The test is skipped if networks cannot run on a virtual board: without its program or without LiteRT."""
     executable()
     litert()

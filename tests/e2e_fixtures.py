@@ -66,7 +66,7 @@ class Board:
     process: subprocess.Popen[bytes]
 
     def die(self) -> None:
-        """Ends it as a power cut does."""
+        """Ends it like a power failure."""
         self.process.kill()
 
 

@@ -28,10 +28,10 @@ class Faults:
     insert: float = 0.0
     """a run of up to ``burst`` random bytes is inserted"""
     double: float = 0.0
-    """a run of up to ``burst`` bytes comes twice"""
+    """a run of up to ``burst`` bytes is repeated"""
     burst: int = 40
     dribble: bool = False
-    """bytes come and go one by one, or a few"""
+    """bytes are received and sent one by one, or in small groups"""
     stall: float = 0.0
     """share of reads that are late by up to 50 ms"""
     delay: float = 0.0

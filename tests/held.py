@@ -1,4 +1,4 @@
-"""Holds up a device: while all its result buffers are held, whatever is asked of it queues, and nothing starts."""
+"""Blocks a device: while all its result buffers are held, inferences wait in its queue, and none starts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from n6link.session.mailbox import Mailbox
 
 @contextmanager
 def requests(*, without: MessageType | None = None) -> Iterator[list[tuple[MessageType, bytes]]]:
-    """The requests that are made in this block; those of one type do not leave."""
+    """The requests of this block; those of one type are not sent."""
     original, made = Channel.send, []
 
     def send(self: Channel, kind: MessageType, body: bytes = b"", **options: Any) -> Exchange:
@@ -35,7 +35,7 @@ def requests(*, without: MessageType | None = None) -> Iterator[list[tuple[Messa
 
 @contextmanager
 def inferences() -> Iterator[list[Exchange]]:
-    """The inferences that are asked for in this block."""
+    """The inferences that are requested in this block."""
     original, made = Channel.infer, []
 
     def infer(self: Channel, data: memoryview, inference: Inference, box: Mailbox) -> tuple[Exchange, Exchange]:
@@ -49,7 +49,7 @@ def inferences() -> Iterator[list[Exchange]]:
 
 @asynccontextmanager
 async def held(device: N6Device, network: Network) -> AsyncIterator[None]:
-    """In this block nothing starts on the device of a network; after it, what was queued does."""
+    """In this block no inference starts on the device of a network; queued inferences start afterwards."""
     with requests(without=MessageType.RELEASE) as made:
         for seed in range(device.info.results):
             await network.run(noise(network, seed))
@@ -60,6 +60,6 @@ async def held(device: N6Device, network: Network) -> AsyncIterator[None]:
 
 
 async def queued(device: N6Device, count: int) -> None:
-    """Waits until so many inferences are in the device's queue."""
+    """Waits until this number of inferences is in the device's queue."""
     while (await device.stats()).queue != count:
         await anyio.lowlevel.checkpoint()

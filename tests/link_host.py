@@ -1,6 +1,6 @@
 """A host's link for state machines: the calls of a program, and a clock that a test advances.
 
-Hypothesis chooses what happens next, and shortens what fails. When the faults have ended, every inference must end with its right
+Hypothesis chooses the next event, and shortens sequences that fail. After the last fault, every inference must end with its correct
 result, after one run.
 """
 
@@ -22,24 +22,24 @@ from n6link.link.retry import TICK, Retry
 from n6link.protocol import MessageType, records
 
 PATIENCE: Final = 1e6
-"""seconds: nothing is given up here"""
+"""seconds: no call times out"""
 CHUNK: Final = 256
 SLOTS: Final = 2
 INPUTS: Final = (64, 4096)
 OUTPUTS: Final = (32, 1024)
 """bytes of the networks tiny and fold of the simulator's board"""
 OPEN: Final = 3
-"""inferences at once"""
+"""inferences at the same time"""
 LONGEST: Final = 120.0
 """seconds after which everything has ended on a line without faults"""
 
 
 class Host:
-    """A link with its rules of silence, and the calls of a program.
+    """A link with its time-outs, and the calls of a program.
 
     Attributes:
-        wanted: what each INFER is to bring, by its id.
-        done: inferences that have ended well.
+        wanted: the expected result of each INFER, by its id.
+        done: inferences that have succeeded.
     """
 
     def __init__(self, *, window: int) -> None:
@@ -60,7 +60,7 @@ class Host:
         return bool(self.slots) and len(self.wanted) < OPEN
 
     def infer(self, network: int, priority: int) -> int:
-        """Asks for a run; returns the tag of its input."""
+        """Starts an inference; returns the tag of its input."""
         self.tag += 1
         image = np.frombuffer(struct.pack("<Q", self.tag) + bytes([self.tag % 256]) * (INPUTS[network] - 8), np.uint8)
         slot = self.slots.pop()
@@ -72,7 +72,7 @@ class Host:
         return self.tag
 
     def write(self) -> list[bytes]:
-        """Frames that leave."""
+        """The frames to send."""
         whole: list[bytes] = []
         while buffers := self.link.data_to_send(self.now, 2 * CHUNK):
             whole += split(b"".join(buffers))
@@ -100,7 +100,7 @@ class Host:
 
 
 def split(data: bytes) -> list[bytes]:
-    """Frames, one by one; zeros that flush the line are a piece of their own."""
+    """Frames, one by one; zeros that flush the line are a separate item."""
     pieces: list[bytes] = []
     while data:
         at = data.find(frames.MAGIC)

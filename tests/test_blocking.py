@@ -39,7 +39,7 @@ from n6link.text.generation import TextStream
 
 @contextmanager
 def stuck(device: N6Device, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Whatever is sent in this block gets no answer."""
+    """Requests of this block are not answered."""
     with monkeypatch.context() as patch:
         patch.setattr(Link, "data_to_send", lambda *_: [])
         yield
@@ -104,7 +104,7 @@ def test_a_stream_that_is_fed_by_hand() -> None:
 
 
 def test_a_loop_beside_a_stream() -> None:
-    """The whole of a control program: frames in, ticks, the newest result."""
+    """A complete control program: frames in, ticks, the newest result."""
     with N6Device(sim_url()) as device:
         network = device["reference"]
         seen: list[float] = []
@@ -132,7 +132,7 @@ def test_statistics_and_log_lines_come_by_themselves() -> None:
 
 
 def test_any_thread_may_ask_for_the_newest_result() -> None:
-    """Many threads read while one runs: what they see never goes back."""
+    """Many threads read while one runs: results are never older than before."""
     with N6Device(sim_url()) as device:
         network = device["reference"]
         done = threading.Event()
@@ -346,7 +346,7 @@ def test_nothing_of_the_async_interface_is_missing(ours: type, theirs: type, ins
     assert public(theirs) - inside <= public(ours)
     for name in public(theirs) & public(ours):
         method, original = getattr(ours, name), getattr(theirs, name)
-        if inspect.isfunction(original) and name != "open":  # which has words of its own
+        if inspect.isfunction(original) and name != "open":  # which has its own documentation
             assert inspect.signature(method) == inspect.signature(original)
             assert inspect.getdoc(method) == inspect.getdoc(original)
 

@@ -52,7 +52,7 @@ def test_the_truth_lies_within_the_error(trips: list[tuple[float, float, float]]
 def test_it_is_monotonic(
     trips: list[tuple[float, float, float]], drift: float, moments: list[tuple[float, float]]
 ) -> None:
-    """Also between answers that were given before and after a new estimate, and when a ping is read late."""
+    """Also for conversions before and after a new estimate, and if a ping is read late."""
     clock = ClockMap(HZ)
     answers: list[tuple[float, float]] = []
     begin = 0
@@ -152,7 +152,7 @@ def test_pings_are_due_often_while_they_tell_much() -> None:
         clock.add(host, round(host * HZ), host + 1e-4)
         count += 1
         assert host < clock.due <= host + LONGEST_PAUSE + 1e-9
-        assert clock.to_host(round(clock.due * HZ)).error < 0.3e-3, "what is stated until the next ping"
+        assert clock.to_host(round(clock.due * HZ)).error < 0.3e-3, "the stated error until the next ping"
         host = clock.due
     assert count < 25
 
@@ -205,14 +205,14 @@ async def test_results_lie_in_host_time_between_call_and_answer() -> None:
 
 @on_both_backends
 async def test_time_does_not_go_back_over_a_restart() -> None:
-    """The device's own clock begins at zero again."""
+    """The device's own clock starts at zero again."""
     async with N6Device(sim_url()) as device:
         network = device["reference"]
         before = (await network.run(noise(network))).timing
         old = device.clock
         await device.reset(restart=True)
         assert device.clock is not old
-        assert device["reference"] is network, "who holds it may go on"
+        assert device["reference"] is network, "a client with a session can continue"
         asked = time.monotonic()
         after = (await network.run(noise(network))).timing
         assert before.ended.time <= asked - after.started.error <= after.started.time
@@ -230,7 +230,7 @@ async def test_inferences_have_the_clocks_compared_in_the_background(monkeypatch
 
 @on_both_backends
 async def test_a_result_shows_that_the_host_has_slept() -> None:
-    """Time passes on the device that this host's clock knows nothing of."""
+    """The device's clock advances without the host's clock."""
     slept = 0.0
     ambient.source.set(ambient.Source(monotonic=lambda: time.monotonic() - slept))
     async with N6Device(sim_url()) as device:

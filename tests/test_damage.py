@@ -1,4 +1,4 @@
-"""Chunks become smaller where the line damages many of them."""
+"""Chunks become smaller if the line damages many of them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from n6link.protocol import Limit
 
 
 def watch(samples: list[tuple[int, int]], *, down: bool = False, chunk: int = 8192) -> list[int | None]:
-    """What is advised after each sample of (chunks sent, of them damaged)."""
+    """The chunk size after each sample of (sent chunks, damaged chunks)."""
     counters = Counters()
     damage = Damage(counters)
     advised = []
@@ -40,7 +40,7 @@ def test_two_bad_samples_in_a_row_make_them_smaller(down: bool) -> None:
 
 
 def test_the_size_is_near_the_best_one() -> None:
-    """What arrives per byte sent is within a third of the best that any power of two gives."""
+    """The share of bytes that arrive is within a third of the best one for any power of two."""
     for faults in (1e-5, 1e-4, 3e-4, 1e-3):
         lost = 1 - math.exp(-faults * (8192 + OVERHEAD))
         if lost <= 0.25:

@@ -1,4 +1,4 @@
-"""Deadlines from end to end: what is too late is dropped where it is, by the device too, and never delivered."""
+"""Deadlines from end to end: work that is too late is dropped at its present stage, also on the device, and never delivered."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ async def test_a_run_ends_with_its_time_and_leaves_nothing_queued(option: str) -
 
 @on_both_backends
 async def test_the_device_stops_a_running_network_that_is_late(virtual_board: None, tmp_path: Path) -> None:
-    """Of a network that runs for a tenth of a second or more, with a time to live of a fifth of that."""
+    """Inferences of a network that runs for a tenth of a second or more, with a time to live of a fifth of this time."""
     model = tmp_path / "slow.tflite"
     write_fully_connected(model, np.ones((512, 512), np.int8), rows=256, layers=600)
     async with N6Device(f"sim:slow={model}") as device:
@@ -72,7 +72,7 @@ async def test_the_device_stops_a_running_network_that_is_late(virtual_board: No
             await device.connection.infer(job(network, time.monotonic() + whole / 5))
         stats = await device.stats()
         assert (stats.queue, stats.networks[0].late, stats.networks[0].runs) == (0, 1, 3)
-        assert await network.run(noise(network)), "and the next one runs"
+        assert await network.run(noise(network)), "the next one runs"
 
 
 @on_both_backends
@@ -134,7 +134,7 @@ async def test_a_deadline_without_end_is_none() -> None:
 
 @on_both_backends
 async def test_a_stream_delivers_nothing_that_is_too_old() -> None:
-    """First the device is stuck, so that frames grow old at every place; then nothing fresh is held up by them."""
+    """First the device is blocked, so that frames become too old at every stage; afterwards they do not delay new frames."""
     async with N6Device(sim_url()) as device:
         network = device["reference"]
         async with network.stream(max_age=0.1) as stream:

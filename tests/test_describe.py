@@ -1,4 +1,4 @@
-"""Descriptions are read page by page, and every contradiction is refused with a sentence."""
+"""Descriptions are read page by page, and every contradiction is refused with a reason."""
 
 from __future__ import annotations
 
@@ -181,7 +181,7 @@ async def test_an_impossible_network_is_set_aside_and_the_other_works(
 
 @pytest.mark.parametrize("text", ["its file is not a network", ""])
 async def test_a_network_that_failed_to_start_says_why(text: str) -> None:
-    """Nothing else of it is asked for."""
+    """No other part of it is requested."""
     board = Board(change=one("network", {"state": NetworkState.FAILED, "inputs": 0}, network=0))
     board.sections[Section.REASON] = [bytes([byte]) for byte in text.encode()]
     networks, rejected = await board.read_all()

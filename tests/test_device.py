@@ -48,7 +48,7 @@ NAMES = [network.split("=")[0] for network in REFERENCE]
 
 
 def same(a: Result, b: Result) -> bool:
-    """Whether two results are the same bytes."""
+    """Whether two results have the same bytes."""
     return a.outputs.keys() == b.outputs.keys() and all(
         np.array_equal(a.outputs[name], b.outputs[name]) for name in a.outputs
     )
@@ -289,7 +289,7 @@ async def test_results_are_right_over_a_bad_line(faults: Faults, seed: int, monk
 
 @pytest.mark.parametrize("cut", [6000, 9000, 20_000])
 async def test_a_line_that_breaks(cut: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every waiting call gets the error at once, each its own, and every later call too."""
+    """Every waiting call fails immediately with an error object of its own, and so does every later call."""
     url = sim_url()
     monkeypatch.setattr(connection, "open_stream", breaking(open_stream, Faults(cut=cut), 1))
     errors = []
@@ -336,7 +336,7 @@ async def test_a_board_that_dies() -> None:
 
 @pytest.mark.parametrize("step", range(24))
 async def test_cancelled_anywhere(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each read and each write takes a while, so that the cancellation falls upon every await in turn."""
+    """Each read and each write has a delay, so that the cancellation happens at each await, one after the other."""
     monkeypatch.setattr(connection, "open_stream", breaking(open_stream, Faults(delay=0.001), 1))
     async with N6Device(sim_url(chunk=256, slots=2)) as dev:
         network = dev["reference"]
@@ -405,7 +405,7 @@ async def test_a_cancelled_request_leaves_nothing_behind() -> None:
 
 @on_both_backends
 async def test_a_slot_that_the_device_still_uses_is_tried_again() -> None:
-    """An inference that waits for an input which never comes holds the first slot until its time to live has passed."""
+    """An inference whose input never arrives uses the first slot until its time to live has passed."""
     async with N6Device(sim_url(slots=2)) as dev:
         network = dev["reference"]
         good = await network.run(noise(network))
@@ -472,7 +472,7 @@ async def test_the_device_drops_what_is_late() -> None:
 
 
 class Scripted(ByteStream):
-    """A peer that answers each write with the bytes that a function gives."""
+    """A peer that answers each write with the bytes that a function returns."""
 
     def __init__(self, answer: Callable[[bytes], bytes]) -> None:
         self.url = self.stable_url = "test:peer"

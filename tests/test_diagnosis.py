@@ -1,4 +1,4 @@
-"""A call that ends without an answer says what the counters know."""
+"""The error of a call without an answer contains the cause that follows from the counters."""
 
 from __future__ import annotations
 

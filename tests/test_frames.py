@@ -66,7 +66,7 @@ def test_noise_between_frames_is_skipped_and_counted(
     st.binary(max_size=20_000) | st.lists(st.sampled_from([b"n", b"6", b"n6", b"\0" * 50]), max_size=500).map(b"".join)
 )
 def test_a_good_frame_after_quiet_is_understood_whatever_came_before(garbage: bytes) -> None:
-    """The promise of protocol.md, section 1."""
+    """The guarantee of protocol.md, section 1."""
     good = frames.pack(MessageType.PING, 7, b"good")
     quiet = bytes(Limit.MAX_CHUNK + 32)
     got = read(FrameReader(Counters()), garbage, quiet, good)

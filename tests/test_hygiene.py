@@ -1,7 +1,7 @@
-"""Event-loop hygiene: nothing that n6link does holds up the event loop, least of all a device that stalls.
+"""Event-loop hygiene: n6link never blocks the event loop, also if a device stops reading.
 
-Nothing here looks at a clock. The peer of a stalled line lives in the same event loop and thread, so if n6link waited in a call,
-the peer could never go on, and the test would never end.
+No clock is used. The peer of a stalled line runs in the same event loop and thread: if n6link waited in a call,
+the peer could not continue, and the test would not end.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ TURNS = 2000
 
 
 class StallingLine:
-    """Passes bytes between a host and a device, while it is not stalled. It takes next to nothing in by itself."""
+    """Passes bytes between a host and a device while it is not stalled. It stores almost no bytes itself."""
 
     def __init__(self) -> None:
         self._flowing = anyio.Event()
@@ -36,7 +36,7 @@ class StallingLine:
         self._ours = SocketStream(ours)
 
     async def opened(self, url: str | None = None) -> Stream:
-        """What takes the place of ``open_stream``."""
+        """The replacement for ``open_stream``."""
         return Stream(SocketStream(self._host), url or "")
 
     async def relay(self, device: Stream) -> None:
@@ -56,7 +56,7 @@ class StallingLine:
 
     @asynccontextmanager
     async def stalled(self) -> AsyncIterator[None]:
-        """Nothing passes in this block, which lasts for many turns of the event loop."""
+        """No bytes pass in this block, which takes many iterations of the event loop."""
         self._flowing = anyio.Event()
         yield
         for _ in range(TURNS):

@@ -34,7 +34,7 @@ ENDS: Final = 60
 
 
 async def in_a_task(function: Callable[[], Awaitable[Any]]) -> Any:
-    """What a function returns that runs in a task of its own, which then has ended."""
+    """The result of a function that runs in its own task, which has ended afterwards."""
     results: list[Any] = []
 
     async def run() -> None:
@@ -171,7 +171,7 @@ async def test_a_listener_ends_when_its_subscription_is_closed_elsewhere() -> No
 
 
 def asks(dev: Any) -> dict[str, Callable[[], Any]]:
-    """Everything that needs an open device."""
+    """All functions that require an open device."""
     return {
         "info": lambda: dev.info,
         "networks": lambda: dev.networks,
@@ -359,7 +359,7 @@ def raw(path: str) -> Iterator[Callable[[float], list[tuple[int, int]]]]:
 
 @pytest.mark.parametrize("how", ["closed", "forgotten"])
 def test_a_board_on_a_serial_line_is_left_in_peace(how: str) -> None:
-    """It cannot see that nobody listens any more: without a word it would push statistics for ever."""
+    """It cannot detect that the program has ended: without a last message it would push statistics without end."""
 
     async def leave() -> None:
         dev = await N6Device(f"serial:{path}").open()
@@ -370,7 +370,7 @@ def test_a_board_on_a_serial_line_is_left_in_peace(how: str) -> None:
 
     with board("--pty") as stands_alone:
         path = stands_alone.url.removeprefix("serial:")
-        with raw(path) as read:  # keeps the line open, so that nothing is thrown away
+        with raw(path) as read:  # keeps the line open, so that no bytes are lost
             anyio.run(leave)
             read(0.3)
             assert read(0.3) == []
@@ -387,7 +387,7 @@ def descriptors() -> int:
 
 
 def children() -> int:
-    """Processes that this one has started, and that have not ended."""
+    """Number of child processes that have not ended."""
     mine = str(os.getpid())
     stats = (path.read_text().rpartition(")")[2].split() for path in Path("/proc").glob("[0-9]*/stat") if path.exists())
     return sum(fields[1] == mine for fields in stats)
@@ -403,13 +403,13 @@ async def as_generator(url: str) -> AsyncIterator[N6Device]:
 
 
 async def as_fixture(url: str) -> AsyncIterator[N6Device]:
-    """What an async fixture is: a generator whose two halves run in different tasks."""
+    """Like an async fixture: a generator whose two halves run in different tasks."""
     async with N6Device(url) as dev:
         yield dev
 
 
 async def cycle(url: str, chance: random.Random) -> None:
-    """Opens, uses and closes a device in one of many ways."""
+    """Opens, uses and closes a device in one of several ways."""
     way = chance.randrange(8)
     if way == 0:
         async with N6Device(url) as dev:

@@ -67,7 +67,7 @@ def inference(**values: Any) -> Inference:
 
 
 def infer(link: Link) -> int:
-    """An INFER that has been sent and accepted."""
+    """An INFER that was sent and accepted."""
     number = link.request(MessageType.INFER, records.Infer().pack(), patience=PATIENCE).id
     sent(link)
     link.receive_data(wire.reply(MessageType.INFER, number, records.InferReply().pack()), 0.0)
@@ -84,7 +84,7 @@ def feed(link: Link, *pieces: bytes) -> None:
 
 @pytest.mark.parametrize("pieces", ["whole", "bytes"])
 def test_one_inference_as_the_golden_frames_have_it(pieces: str) -> None:
-    """Every byte that leaves is one that was typed by hand, in order."""
+    """The link sends exactly the manually written bytes of the golden frames, in order."""
     dialogue = [frame for frame in wire.GOLDEN if frame["group"] == "inference"]
     link = Link(window=4096)
     ours = b""
@@ -411,7 +411,7 @@ def test_an_upload_is_chunks_and_a_commit() -> None:
 
 
 def test_an_inference_follows_its_upload_at_once() -> None:
-    """Its time to live is what is left when it leaves, and another upload leaves after it."""
+    """Its time to live is the remaining time at its transmission; another upload is sent after it."""
     link = opened(window=2048)
     asked = inference(key=7, network=5, slot=1, priority=3, timers=True, deadline=4.0, returns=records.Return().pack())
     up, run = link.infer(memoryview(IMAGE), asked, patience=PATIENCE)
@@ -784,7 +784,7 @@ def test_impossible_results_fail(values: dict[str, Any]) -> None:
     number = infer(link)
     feed(link, wire.result(number, OUTPUT, **values))
     if values == {"timers_offset": 9}:
-        assert events(link) == [Begun(number)]  # without blocks the offset means nothing
+        assert events(link) == [Begun(number)]  # without blocks the offset is ignored
         return
     (event,) = events(link)
     assert isinstance(event, Failed)
@@ -826,7 +826,7 @@ def test_a_ping_writes_off_what_was_lost() -> None:
     ((_, _, payload),) = sent(link, now=1.5)
     assert records.Ping.unpack(payload).host_time == 1_500_000_000
     feed(link, wire.reply(MessageType.PING, number, records.PingReply(limit=100, position=512).pack()))
-    assert kinds(link) == []  # the device has not run out: no new grant is needed
+    assert kinds(link) == []  # the device still has credit: no new grant is necessary
     feed(link, wire.data(99, 512, 0, bytes(256)))
     assert kinds(link) == ["CREDIT"]
     upload(link)
@@ -841,7 +841,7 @@ def progress(link: Link, number: int) -> int:
 
 
 def test_credits_are_progress_of_the_upload_that_used_them() -> None:
-    """One that waits for its answer gets no further because another one is consumed."""
+    """For an upload that waits for its answer, it is not progress that another one is consumed."""
     link = opened(window=2048)
     first = upload(link)
     sent(link)
@@ -902,7 +902,7 @@ def test_a_chunk_that_is_there_already_is_no_progress() -> None:
 
 
 def resumed(link: Link, number: int | None = None, **values: Any) -> None:
-    """Resumes a session in chunks of 512 bytes at most, and answers for the device."""
+    """Resumes a session with chunks of at most 512 bytes, and sends the device's answer."""
     flags = HelloReplyFlag.OPENED | HelloReplyFlag.RESUMED
     hello = link.resume(NONCE + 1, max_chunk=512, patience=PATIENCE)
     ((kind, sent_id, payload),) = sent(link)
@@ -925,7 +925,7 @@ def test_an_upload_starts_again_when_the_session_is_resumed() -> None:
 
 
 def test_what_is_acknowledged_after_a_session_was_resumed_are_its_own_bytes() -> None:
-    """The COMMIT had another position in the session before; time-outs follow from what is not acknowledged."""
+    """The COMMIT had another position before the session was resumed; time-outs depend on the bytes that are not acknowledged."""
     link = opened(window=4096)
     first = upload(link)
     sent(link)
@@ -1027,7 +1027,7 @@ def test_half_a_frame() -> None:
 
 
 def dialogue() -> bytes:
-    """What a device says in one inference, with events in between."""
+    """The frames of a device during one inference, with events between them."""
     return b"".join(
         [
             wire.reply(MessageType.INFO, 2, b"info"),
@@ -1058,7 +1058,7 @@ def busy() -> Link:
 @settings(max_examples=200)
 @given(st.data())
 def test_no_bytes_of_a_peer_raise_an_exception(data: st.DataObject) -> None:
-    """Random bytes, and a dialogue with bytes changed, lost and inserted; the next good frame is understood."""
+    """Random bytes, and a dialogue with changed, lost and inserted bytes; the next good frame is received."""
     stream = bytearray(dialogue() if data.draw(st.booleans()) else data.draw(st.binary(max_size=2000)))
     for _ in range(data.draw(st.integers(0, 8))):
         at = data.draw(st.integers(0, len(stream)))
@@ -1114,7 +1114,7 @@ def test_another_board_is_refused_and_what_is_under_way_waits_for_the_first_one(
 
 
 def test_a_hello_that_had_no_answer_is_sent_again_with_its_nonce() -> None:
-    """It may have arrived: the device then knows the session by that nonce."""
+    """It may have arrived: then the session of the device has this nonce."""
     link = opened()
     for nonce in (NONCE + 1, NONCE + 2):
         hello = link.resume(nonce, patience=PATIENCE)
@@ -1134,4 +1134,4 @@ def test_the_last_frame_of_a_session_opens_one_in_which_nothing_is_at_work() -> 
     ((kind, _, _, body),) = frames.FrameReader(frames.Counters()).feed(farewell)
     hello = records.Hello.unpack(body)
     assert (kind, hello.nonce, hello.flags, hello.resume) == (MessageType.HELLO, NONCE + 1, 0, 0)
-    assert link.farewell(NONCE + 2, flush=True) == b"", "it has left"
+    assert link.farewell(NONCE + 2, flush=True) == b"", "it was sent"

@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.gcc, pytest.mark.timeout(900)]  # to shorten an exampl
 
 
 class HostAndCore(RuleBasedStateMachine):
-    """See the head of this module."""
+    """See the top of this module."""
 
     @initialize(
         window=st.sampled_from([CHUNK, 4 * CHUNK]), host=st.sampled_from([CHUNK, 8 * CHUNK]), consumes=st.booleans()
@@ -48,7 +48,7 @@ class HostAndCore(RuleBasedStateMachine):
             self.board.close()
 
     def work(self, data: bytes = b"") -> None:
-        """The board has a turn."""
+        """The board runs once."""
         while True:
             turn = self.board.turn(self.host.now, data, 1 << 16)
             data = data[turn.taken :]
@@ -119,7 +119,7 @@ class HostAndCore(RuleBasedStateMachine):
     @precondition(lambda self: self.up or self.down)
     @rule(down=st.booleans())
     def lose_all(self, down: bool) -> None:
-        """What is on the line in one direction."""
+        """The bytes on the line in one direction."""
         (self.down if down else self.up).clear()
 
     @rule(seconds=st.sampled_from([TICK, 0.1, 0.6, 2.0]))
@@ -131,7 +131,7 @@ class HostAndCore(RuleBasedStateMachine):
     @precondition(lambda self: self.host.nonce < 4 and self.host.link.session and self.host.wanted)
     @rule(chunk=st.sampled_from([None, CHUNK]))
     def cut(self, chunk: int | None) -> None:
-        """The connection is cut, and the host comes back."""
+        """The connection is cut, and the host connects again."""
         self.up.clear()
         self.down.clear()
         self.board.relink()

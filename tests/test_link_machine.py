@@ -27,7 +27,7 @@ pytestmark = pytest.mark.timeout(900)  # to shorten an example that fails takes 
 
 
 class HostAndScript(RuleBasedStateMachine):
-    """See the head of this module."""
+    """See the top of this module."""
 
     @initialize(window=st.sampled_from([CHUNK, 2 * CHUNK, 8 * CHUNK]), requests=st.integers(1, 4))
     def start(self, window: int, requests: int) -> None:
@@ -114,7 +114,7 @@ class HostAndScript(RuleBasedStateMachine):
 
     @rule(count=st.integers(0, 8 * CHUNK))
     def grant(self, count: int) -> None:
-        """Some of what it may grant."""
+        """A part of the permitted grant."""
         self.granted = max(self.granted, self.consumed + min(count, self.window))
         self.host.read(wire.event(MessageType.CREDIT, records.Credit(limit=self.granted).pack()))
         self.listen()
@@ -122,7 +122,7 @@ class HostAndScript(RuleBasedStateMachine):
     @precondition(lambda self: self.slot)
     @rule(index=st.integers(0, 3), offset=st.integers(0, 15), length=st.integers(0, 3))
     def nak(self, index: int, offset: int, length: int) -> None:
-        """Of any chunk, also of one that it has; of an upload that has ended, too."""
+        """NAK of any chunk, also of a received one, and of an upload that has ended."""
         number = list(self.slot)[index % len(self.slot)]
         body = records.Nak(offset=offset * CHUNK, length=length * CHUNK).pack()
         self.host.read(wire.event(MessageType.NAK, body, number))
@@ -137,7 +137,7 @@ class HostAndScript(RuleBasedStateMachine):
     @precondition(lambda self: self.results)
     @rule(index=st.integers(0, 3), chunk=st.integers(0, 3))
     def send_chunk(self, index: int, chunk: int) -> None:
-        """Of a result, in any order and more than once, as far as the host allows."""
+        """Chunks of a result, in any order and repeatedly, within the host's grant."""
         number = list(self.results)[index % len(self.results)]
         data = self.results[number]
         offset = chunk * CHUNK % max(len(data), 1)

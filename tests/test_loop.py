@@ -176,7 +176,7 @@ async def test_a_loop_that_was_left_has_ended(timer: str) -> None:
 
 @on_both_backends
 async def test_a_loop_beside_a_stream_on_one_device() -> None:
-    """Every tick sees the newest result without waiting for one, and what it sees never goes back."""
+    """Every tick gets the newest result without waiting, and never an older one than before."""
     async with N6Device(sim_url()) as device:
         network = device["reference"]
         seen: list[float] = []

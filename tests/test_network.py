@@ -1,4 +1,4 @@
-"""Network.run and Result: what goes in, what comes out, and where the time went. On the virtual board."""
+"""Network.run and Result: inputs, outputs, and the times of the stages. On the virtual board."""
 
 from __future__ import annotations
 

@@ -17,14 +17,14 @@ from n6link.session.inference import Job, Outcome
 
 
 class Runs:
-    """Inferences that were asked for, by name, and the order in which the device began them."""
+    """Requested inferences, by name, and the order in which the device started them."""
 
     def __init__(self, tasks: Any) -> None:
         self._tasks = tasks
         self.results: dict[str, Result] = {}
 
     async def start(self, name: str, network: Network, priority: int = 0) -> None:
-        """Asks, and lets the others ask only after that."""
+        """Requests an inference; further requests follow only after it."""
         self._tasks.start_soon(self._run, name, network, priority)
         await anyio.lowlevel.checkpoint()
 
@@ -38,7 +38,7 @@ class Runs:
 
 @on_both_backends
 async def test_a_control_inference_overtakes_bulk_ones_everywhere() -> None:
-    """Ten bulk ones came first; three are in the device's queue, and seven wait for slots. A slot is kept for the control one."""
+    """Ten bulk inferences were first; three are in the device's queue, and seven wait for slots. One slot stays free for the control inference."""
     async with N6Device(sim_url(slots=4)) as device:
         network = device["reference"]
         async with anyio.create_task_group() as tasks:
@@ -68,7 +68,7 @@ async def test_of_two_slots_none_is_kept_but_the_next_free_one_is_for_the_larger
 
 @on_both_backends
 async def test_a_control_inference_waits_for_one_bulk_run_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a running device: from the moment that all of it is there, nothing else is begun before it."""
+    """On a running device: when its upload is complete, no other inference starts before it."""
     headers: list[tuple[int, records.Result]] = []
     infer = Connection.infer
 
@@ -114,7 +114,7 @@ async def test_networks_take_turns_on_the_device() -> None:
 
 @on_both_backends
 async def test_networks_take_turns_at_the_slots() -> None:
-    """Nine of one network came before three of another, and only two fit the device at once."""
+    """Nine of one network were requested before three of another, and the device accepts only two at the same time."""
     async with N6Device(sim_url(slots=2)) as device:
         first, second = device.networks.values()
         async with anyio.create_task_group() as tasks:

@@ -32,7 +32,7 @@ def frame_bytes(frame: dict[str, Any]) -> bytes:
 
 
 def texts(size: int) -> st.SearchStrategy[str]:
-    """Whatever fits a field of so many bytes."""
+    """Any value of a field of this size."""
     whole = st.text(max_size=size).filter(str.isprintable)
     return whole.map(lambda text: text.encode()[:size].decode(errors="ignore"))
 
@@ -119,7 +119,7 @@ def test_records_name_every_field(name: str) -> None:
 
 
 def test_a_struct_with_a_tail_says_where_that_starts() -> None:
-    """Except where it can never grow: DATA within a major, ERROR for ever."""
+    """Except structs that never grow: DATA within a major, ERROR in all versions."""
     for kind, message in MESSAGES.items():
         for body in (message.request, message.reply, message.event):
             if body and body.struct and body.tail and kind not in (MessageType.DATA, MessageType.ERROR):
@@ -235,7 +235,7 @@ def test_unknown_and_truncated_fields_are_skipped() -> None:
 
 @pytest.mark.parametrize("frame", VECTORS, ids=lambda frame: frame["name"])
 def test_golden_frames(frame: dict[str, Any]) -> None:
-    """What was typed by hand parses with construct, and its check sums hold."""
+    """construct can parse the manually written frames, and their checksums are correct."""
     raw = frame_bytes(frame)
     header = schema.FrameHeader.parse(raw)
     assert header.magic == Limit.MAGIC

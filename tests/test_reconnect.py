@@ -1,4 +1,4 @@
-"""A device that goes and comes back: what continues, what is lost, what is said, and when it ends."""
+"""A device that is lost and connected again: calls that continue, calls that are lost, the events, and the time limit."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from n6link.session.state import State
 from n6link.transport.cable import Cable
 
 LONG: Final = 60.0
-"""seconds in which a board is back for certain"""
+"""seconds until a board is certainly connected again"""
 
 
 @pytest.fixture(params=["pty", "tcp"])
 def kind(request: pytest.FixtureRequest) -> Any:
-    """How the board is connected; a serial one does not notice when its cable is unplugged."""
+    """How the board is connected; a board on a serial line does not detect that its cable is unplugged."""
     return request.param
 
 
@@ -167,7 +167,7 @@ async def test_a_virtual_board_that_was_killed_is_started_again() -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 async def test_a_virtual_board_that_is_killed_at_any_moment(seed: int) -> None:
-    """Four workers and a stream: every call has its own result, or DeviceRebooted; the stream counts what it lost."""
+    """Four workers and a stream: every call has its own result, or DeviceRebooted; the stream counts its lost frames."""
     chance = random.Random(seed)
     async with N6Device(sim_url(), reconnect=LONG) as dev:
         network = dev["reference"]
@@ -432,7 +432,7 @@ def test_a_watchdog_that_looks_at_results() -> None:
         assert dog.tripped
         assert dog.reason == "reference has no result"
         network.run(noise(network))
-        assert dog.tripped, "it is latched"
+        assert dog.tripped, "it stays tripped"
         dog.reset()
         assert not dog.tripped
         for silence in (0.19, -1, math.nan):

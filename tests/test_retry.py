@@ -1,4 +1,4 @@
-"""What silence means. Time is an argument, so that hours pass in no time."""
+"""Time-outs. Time is an argument, so that hours can be simulated in milliseconds."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from n6link.protocol import MessageType, records
 
 
 class Clock:
-    """Lets time pass on a link, and notes when it sends what."""
+    """Advances the time of a link, and records its frames with their times."""
 
     def __init__(self, link: Link) -> None:
         self.link = link
@@ -28,7 +28,7 @@ class Clock:
         self.given_up: list[Exchange] = []
 
     def run(self, seconds: float) -> list[tuple[float, str]]:
-        """What left meanwhile; exchanges without patience are withdrawn."""
+        """The frames that were sent meanwhile; exchanges that have failed are withdrawn."""
         self.sent = []
         end = self.now + seconds
         while self.now < end:
@@ -171,7 +171,7 @@ def test_what_has_not_left_is_not_repeated() -> None:
 
 
 def test_a_pause_of_this_process_is_not_silence() -> None:
-    """It slept for an hour, and the answer waits to be read."""
+    """The host slept for an hour, and has not yet read the answer."""
     link = opened()
     ask(link, patience=3.0)
     clock = Clock(link)
@@ -197,7 +197,7 @@ def test_rest_is_not_silence() -> None:
 
 
 def test_no_repetition_while_a_slow_line_works() -> None:
-    """110 KB at 921600 baud through a window of 32 KB: the device grants by halves, and answers at the end."""
+    """110 KB at 921600 baud with a window of 32 KB: the device grants half windows, and answers at the end."""
     link = opened(window=32768, chunk=8192, requests=8)
     link.path.set_baud(921600)
     link.path.answered(0.002)
@@ -221,7 +221,7 @@ def test_no_repetition_while_a_slow_line_works() -> None:
 
 
 def test_an_upload_is_not_given_up_while_a_large_window_drains() -> None:
-    """115200 baud, and a window that takes 23 seconds: the first grant comes after half of it."""
+    """115200 baud, and a window whose transmission takes 23 seconds: the first grant arrives after half of this time."""
     link = opened(window=1 << 18, chunk=8192, requests=8)
     link.path.set_baud(115200)
     link.path.answered(0.002)
@@ -249,7 +249,7 @@ def test_an_upload_without_credits_probes() -> None:
 
 
 def test_an_upload_that_has_ended_waits_for_no_credits() -> None:
-    """A NAK has opened a chunk again for which there are no credits, and then the device has all of it."""
+    """A NAK requests a chunk for which there is no credit; then the device has received the whole upload."""
     link = opened(window=256)
     upload = link.upload(memoryview(bytes(256)), network=0, slot=0, patience=1.0)
     assert kinds(link) == ["DATA 0", "COMMIT"]

@@ -1,4 +1,4 @@
-"""The settings file: what it says, what is refused, and that it survives writers, comments and damage."""
+"""The settings file: its values, refused values, and concurrent writers, comments and damage."""
 
 from __future__ import annotations
 
@@ -128,12 +128,12 @@ def test_a_change_keeps_everything_else(file: Path) -> None:
     assert stat.S_IMODE(file.stat().st_mode) == 0o640
     settings.remove("boards.new")
     settings.remove("learnt.cd34.ports")
-    assert "cd34" not in file.read_text(), "an empty table goes too"
+    assert "cd34" not in file.read_text(), "an empty table is removed too"
     assert {path.name for path in file.parent.iterdir()} <= {file.name, f"{file.name}.lock"}
 
 
 def test_a_new_file_has_a_version(file: Path) -> None:
-    file.parent.rmdir()  # the folder is made too
+    file.parent.rmdir()  # the folder is created too
     settings.change("defaults.url", "sim:")
     assert file.read_text() == 'version = 1\n\n[defaults]\nurl = "sim:"\n'
 
@@ -240,7 +240,7 @@ async def test_a_url_that_is_given_comes_before_the_settings(file: Path, monkeyp
 
 
 def config(*words: str, code: int = 0) -> str:
-    """What the command prints, on standard output or as an error."""
+    """The output of the command, on standard output or as an error."""
     result = CliRunner().invoke(app, ["config", *words])
     assert result.exit_code == code, result.output
     return result.stdout if code == 0 else " ".join(result.stderr.split())

@@ -1,4 +1,4 @@
-"""Who gets an input slot, and when."""
+"""The order in which tasks get input slots."""
 
 from __future__ import annotations
 
@@ -71,14 +71,14 @@ def test_the_last_of_three_is_kept_for_larger_priority(backend: str) -> None:
         async with anyio.create_task_group() as tasks:
             queue = Queue(SlotPool(3), tasks)
             await queue.add("a1u", "a1v", "a1w")
-            assert queue.served == ["a1u", "a1v"], "equal priority has to leave one"
+            assert queue.served == ["a1u", "a1v"], "work of equal priority must leave one slot free"
             await queue.add("b0x")
-            assert queue.served == ["a1u", "a1v"], "smaller priority too"
+            assert queue.served == ["a1u", "a1v"], "and so must work of smaller priority"
             await queue.add("b2y")
-            assert queue.served[2:] == ["b2y"], "larger priority gets it at once"
+            assert queue.served[2:] == ["b2y"], "work of larger priority gets it immediately"
             await queue.add("b2z")
             await queue.give("a1u")
-            assert queue.served[2:] == ["b2y"], "what has the largest priority now leaves one in turn"
+            assert queue.served[2:] == ["b2y"], "work of the largest priority now leaves one slot free"
             await queue.give("b2y")
             assert queue.served[3:] == ["b2z"]
             await queue.give("b2z")
@@ -111,7 +111,7 @@ def test_who_gives_up_waiting_loses_nothing(backend: str) -> None:
 
 @given(st.integers(1, 5), st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2), st.integers(0, 9)), max_size=30))
 def test_no_slot_is_lost_or_given_twice(count: int, users: list[tuple[int, int, int]]) -> None:
-    """Some leave while they wait, some while they hold a slot, and everybody else is served."""
+    """Some tasks are cancelled while they wait, some while they have a slot; all other tasks get a slot."""
 
     async def body() -> None:
         pool, served = SlotPool(count), 0

@@ -1,4 +1,4 @@
-"""Streams: the policies on a network whose every step a test decides, and leaving, losing and reusing real devices."""
+"""Streams: the policies with a network whose steps a test controls; with real devices: leaving a stream, losing and reusing the device."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ settled = anyio.wait_all_tasks_blocked
 
 
 class Call:
-    """One frame on the device; the test says when it gets on."""
+    """One frame on the device; the test triggers its next step."""
 
     def __init__(self, options: dict[str, Any]) -> None:
         self.options = options
@@ -62,7 +62,7 @@ class Call:
 
 
 class Scripted:
-    """A network that does what the test says. Its results are the frames themselves, as far as a stream looks at them."""
+    """A network that the test controls. For a stream, its results are the frames themselves."""
 
     def __init__(self, slots: int = 4) -> None:
         self.slots = slots
@@ -87,13 +87,13 @@ class Scripted:
         max_age: float | None = None,
         **options: Any,
     ) -> Stream:
-        """As Network.stream."""
+        """Like Network.stream."""
         run = partial(self.run, **options)
         return Stream(run, source, depth=min(depth, self.slots), policy=policy, max_age=max_age)
 
 
 class Reader:
-    """Reads a stream in a task of its own, as fast or as slowly as the test says."""
+    """Reads a stream in its own task, at the speed that the test selects."""
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
@@ -119,13 +119,13 @@ class Reader:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    """Waits for what a thread does."""
+    """Waits until a thread has done something."""
     while not condition():  # noqa: ASYNC110
         await anyio.sleep(0.001)
 
 
 async def filled(stream: Stream, *frames: Any) -> list[bool]:
-    """Puts frames, and lets each find its place."""
+    """Puts frames, and lets the stream process each before the next one."""
     taken = []
     for frame in frames:
         taken.append(await stream.put(frame))
@@ -175,7 +175,7 @@ async def test_latest_delivers_every_result_to_a_fast_reader() -> None:
 
 @on_both_backends
 async def test_latest_never_goes_back() -> None:
-    """Frame 0 needs longer than frame 1: what comes of it afterwards is dropped."""
+    """Frame 0 takes longer than frame 1: its later result is dropped."""
     network = Scripted()
     async with network.stream() as stream:
         await filled(stream, 0, 1)
@@ -211,7 +211,7 @@ async def test_a_slow_reader_holds_back_the_source(policy: Policy) -> None:
             await filled(stream, number)
             await network.calls[number].end()
         await filled(stream, "held back")
-        assert list(network.calls) == list(range(READY)), "nothing is computed that nobody takes"
+        assert list(network.calls) == list(range(READY)), "no result is computed that is not read"
         await stream.__anext__()
         await settled()
         assert list(network.calls) == [*range(READY), "held back"]
@@ -278,7 +278,7 @@ async def test_options_reach_the_network() -> None:
 @settings(max_examples=100, deadline=None)
 @given(data=st.data())
 def test_every_frame_is_counted_once_and_order_is_kept(policy: Policy, data: st.DataObject) -> None:
-    """Whatever comes in which order: puts, ends of inferences, failures, slow and fast readers, and leaving."""
+    """Any order of puts, ends of inferences, failures, slow and fast reads, and leaving."""
 
     async def body() -> None:
         network, seen = Scripted(), []
@@ -479,7 +479,7 @@ async def test_leaving_closes_an_async_generator() -> None:
             for number in range(100):
                 yield number
         finally:
-            await anyio.lowlevel.checkpoint()  # it may clean up at leisure
+            await anyio.lowlevel.checkpoint()  # it may take time to clean up
             closed.append(True)
 
     async with network.stream(source(), policy="all"):
@@ -489,7 +489,7 @@ async def test_leaving_closes_an_async_generator() -> None:
 
 @on_both_backends
 async def test_an_iterator_that_is_no_generator_stays_open() -> None:
-    """It belongs to whoever made it, and may be read on."""
+    """It belongs to the caller, who can continue to read it."""
     network = Scripted()
     send, receive = anyio.create_memory_object_stream[int](10)
     async with send, receive:
@@ -714,9 +714,7 @@ async def test_leaving_early_leaves_the_device_usable_at_once(stage: str, how: s
             assert (await network.run(frame, reduce=False)).outputs["heatmaps"].tobytes() == right
 
         await run()
-        async with (
-            anyio.create_task_group() as group
-        ):  # an upload that was given up stays in its slot until another one comes
+        async with anyio.create_task_group() as group:  # a cancelled upload stays in its slot until the next one
             for _ in range(device.info.slots):
                 group.start_soon(run)
         await idle(device, free)
@@ -782,7 +780,7 @@ async def test_a_stream_continues_after_a_restart_and_counts_what_was_lost() -> 
 
 @on_both_backends
 async def test_two_networks_stream_side_by_side_and_share_the_device() -> None:
-    """Both always have frames waiting: the device runs them in turns, however many frames one of them has."""
+    """Both always have waiting frames: the device runs them alternately, for any number of frames of one of them."""
     async with N6Device(sim_url()) as device:
         first, second = device.networks.values()
         starts: list[tuple[float, int]] = []

@@ -383,7 +383,7 @@ async def test_unplugging_ends_what_is_under_way(line: Line, doing: str, caplog:
             with pytest.raises(TransportError, match="was lost"):
                 await attempt()
     await ours.aclose()
-    assert not caplog.records, "the event loop has nothing to complain about"
+    assert not caplog.records, "the event loop does not report an error"
 
 
 def test_an_event_loop_that_ends_while_a_port_is_lost(line: Line) -> None:
@@ -921,7 +921,7 @@ async def test_every_error_is_one_of_ours(error: Exception, says: str) -> None:
 
 
 def test_parents_that_die_take_their_child_along(child: Callable[[str], None]) -> None:
-    """The socket closes with the parent, whatever kills it."""
+    """The socket is closed when the parent ends, for any reason."""
     child(ECHO)
     script = (
         "import anyio, json\nfrom pathlib import Path\nfrom n6link.transport import sim, url\n"

@@ -1,4 +1,4 @@
-"""Frames of a device, built from the records, for tests that play its part byte by byte."""
+"""Frames of a device, built from the records, for tests that act as the device, byte by byte."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NONCE = 0x1122334455667788
 BOOT = 0x99AA
 PATIENCE = 5.0
 GOLDEN = [frame | {"bytes": bytes.fromhex(re.sub(r"#.*", "", frame["hex"]))} for frame in codegen.vectors()]
-"""the frames of vectors.toml, typed by hand"""
+"""the manually written frames of vectors.toml"""
 
 
 def reply(kind: MessageType, number: int, payload: bytes = b"") -> bytes:
@@ -70,14 +70,14 @@ def chunks(number: int, whole: bytes, size: int = 256) -> list[bytes]:
 
 
 def opening(window: int = 1024) -> Link:
-    """A link whose HELLO, with the id 1, has not left yet."""
+    """A link whose HELLO, with the id 1, was not yet sent."""
     link = Link(window=window)
     link.open(Greeting(NONCE), 1, patience=PATIENCE)
     return link
 
 
 def opened(**values: Any) -> Link:
-    """A link with an open session, whose HELLO is away."""
+    """A link with an open session; its HELLO was sent."""
     link = opening()
     sent(link)
     link.receive_data(hello_reply(**values), 0.0)
