@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
-from itertools import islice
+from itertools import islice, pairwise
 
 import anyio.to_thread
 import pytest
@@ -134,10 +134,9 @@ def test_bytes_beyond_a_grant() -> None:
 def test_more_exchanges_than_calls_need() -> None:
     async def body(program: Program) -> None:
         program.left = 0
-        assert program.link
         await asyncio.sleep(1.1 - asyncio.get_running_loop().time())
         for _ in range(60):
-            program.link.request(MessageType.INFO, patience=5.0)
+            program.device.connection.channel.send(MessageType.INFO)
         await asyncio.sleep(1.0)
 
     assert found(body) == []
@@ -155,7 +154,7 @@ def test_time_without_the_program() -> None:
             await asyncio.sleep(0.1)
 
     assert found(body, Fault("stop", "up", 1.0, 7.0)) == []
-    steps = [b - a for a, b in zip(times, times[1:], strict=False)]
+    steps = [b - a for a, b in pairwise(times)]
     assert max(steps) == pytest.approx(7.1, abs=0.2)
     assert sorted(steps)[-2] < 0.2
 
