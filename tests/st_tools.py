@@ -138,7 +138,7 @@ class Refused(Exception):
 
 def fail(board: Board, kind: str) -> int:
     """Prints the message of a failure; the exit code is often 0."""
-    print(MESSAGES[kind])
+    print(MESSAGES[kind].replace("Error:", "\x1b[31mError:") + "\x1b[0m")
     return int(board.values()["code"])
 
 

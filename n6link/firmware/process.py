@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from n6link.errors import ToolError
 
 Command = Sequence[str | os.PathLike[str]]
+_COLOUR: Final = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,8 @@ def run(
                 errors="replace",
                 check=False,
             )
-            file.write(done.stdout)
+            output = _COLOUR.sub("", done.stdout)
+            file.write(output)
     except OSError as error:
         raise ToolError(f"{words[0]} cannot be run: {error.strerror or error}; see {log}") from error
-    return Done(done.returncode, done.stdout, log)
+    return Done(done.returncode, output, log)

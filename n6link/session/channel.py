@@ -239,7 +239,8 @@ class Channel:
         except N6Timeout:
             if heard := self.link.heard:
                 raise RemoteProtocolError(
-                    f"{self.name} does not use the n6link protocol: it sends {repr(heard)[1:]}; check the port and the firmware"
+                    f"{self.name} does not use the n6link protocol: it sends {repr(heard)[1:]}; n6link's firmware sends the reason if it "
+                    "cannot start, else check the port"
                 ) from None
             hint = "check the power of the board, and that n6link's firmware is on it"
             if self.link.counters.rx_frames:
