@@ -11,7 +11,6 @@ import queue
 import select
 import socket
 import threading
-import tty
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
@@ -20,92 +19,12 @@ from typing import Final, Literal, Self
 
 from n6link import ambient
 from n6link.errors import TransportError
-from n6link.transport.faults import WAYS, Fault, Faults, Wire
+from n6link.transport.faults import Fault, Faults
+from n6link.transport.pair import Pair
 
 LinkKind = Literal["unix", "tcp", "pty"]
-PIECE: Final = 65536
-"""bytes of one read"""
-ROOM: Final = 4 * PIECE
-"""bytes that wait in the cable, of each way; then it does not read"""
 START: Final = 0.5
 """seconds from the first bytes of a host until faults in time begin: a program opens its device"""
-
-
-class _Way:
-    """Bytes from one file to another one; -1 = nobody is there, and the bytes are lost."""
-
-    def __init__(self, source: int, sink: int) -> None:
-        self.source, self.sink, self.wire = source, sink, Wire(iter(()))
-        self.waiting = bytearray()
-        self.ended = False
-
-    @property
-    def reads(self) -> bool:
-        """Whether it takes more."""
-        return self.source >= 0 and not self.ended and len(self.waiting) < ROOM
-
-    @property
-    def over(self) -> bool:
-        """Whether the source has ended, and all that it sent was passed on."""
-        return self.ended and not self.waiting
-
-    def read(self) -> None:
-        try:
-            data = os.read(self.source, PIECE)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        self.ended = not data
-        if self.sink >= 0:
-            self.waiting += self.wire.carry(data)
-
-    def write(self) -> None:
-        try:
-            del self.waiting[: os.write(self.sink, self.waiting)]
-        except BlockingIOError:
-            pass
-        except OSError:
-            self.ended, self.waiting = True, bytearray()
-
-
-class _Pair:
-    """A host and the board."""
-
-    def __init__(self, near: int, far: int, *, kept: bool) -> None:
-        for fd in (near, far):
-            if fd >= 0:
-                os.set_blocking(fd, False)
-        self.ways = _Way(near, far), _Way(far, near)
-        self.near, self.far = near, far
-        self.kept = kept
-        """the board's end stays open when this ends"""
-
-    @property
-    def fired(self) -> list[Fault]:
-        return [fault for way in self.ways for fault in way.wire.fired]
-
-    def set_faults(self, faults: Faults, number: int) -> None:
-        for name, way in zip(WAYS, self.ways, strict=True):
-            way.wire = Wire(faults.of_bytes(name, number))
-
-    def serve(self, ready: set[int]) -> None:
-        """Passes on what can be passed on without waiting."""
-        for way in self.ways:
-            if way.source in ready and way.reads:
-                way.read()
-            if way.waiting:
-                way.write()
-
-    @property
-    def over(self) -> bool:
-        """Whether one end has closed."""
-        return not self.kept and any(way.over for way in self.ways)
-
-    def close(self) -> None:
-        for fd in (self.near, -1 if self.kept else self.far):
-            if fd >= 0:
-                os.close(fd)
 
 
 class Cable:
@@ -138,7 +57,7 @@ class Cable:
         self._listener: socket.socket | None = None
         self._far = self._slave = -1
         """of a pseudo terminal"""
-        self._pairs: list[_Pair] = []
+        self._pairs: list[Pair] = []
         self._number = 0
         self._faults = Faults()
         self._timed: Iterator[Fault] = iter(())
@@ -224,7 +143,7 @@ class Cable:
 
     def _join(self, near: int, far: int, *, kept: bool) -> None:
         """Connects a host, or nobody, with the board."""
-        pair = _Pair(near, far, kept=kept)
+        pair = Pair(near, far, kept=kept)
         pair.set_faults(self._faults, self._number)
         self._number += 1
         self._pairs = [*self._pairs, pair]
@@ -253,12 +172,12 @@ class Cable:
         if self._far >= 0:
             os.close(self._far)
         self._far = os.open(self._board().partition(":")[2], os.O_RDWR | os.O_NOCTTY)
-        tty.setraw(self._far)
+        _set_raw(self._far)
         self._join(near, self._far, kept=True)
 
     def _plug_terminal(self) -> None:
         near, self._slave = os.openpty()  # the slave stays open: a host may close it and open it again
-        tty.setraw(self._slave)
+        _set_raw(self._slave)
         self._path.unlink(missing_ok=True)
         self._path.symlink_to(os.ttyname(self._slave))
         self._forget()
@@ -281,7 +200,7 @@ class Cable:
         for pair in self._forget():
             pair.close()
 
-    def _forget(self) -> list[_Pair]:
+    def _forget(self) -> list[Pair]:
         """Ends all connections, and returns them: their files are open."""
         pairs, self._pairs = self._pairs, []
         self._fired += [fault for pair in pairs for fault in pair.fired]
@@ -388,3 +307,9 @@ class Cable:
                 far.close()
             return
         self._join(near.detach(), far.detach(), kept=False)
+
+
+def _set_raw(terminal: int) -> None:
+    import tty  # not on Windows
+
+    tty.setraw(terminal)
