@@ -230,6 +230,14 @@ def test_the_last_lines_of_a_profile_are_advice(saved: tuple[Path, Path]) -> Non
     assert (row["operation"], row["epochs"]) == ("Resize", ["2"])
 
 
+@pytest.mark.parametrize("name", ["failed_studio_log.txt", "stm32n6.mpool"])
+def test_reports_without_a_network_to_compare(name: str) -> None:
+    outcome = n6link("report", DATA / "reports" / name)
+    assert (outcome.exit_code, outcome.exception) == (0, None)
+    assert ("failed: E" in outcome.stdout) == (name == "failed_studio_log.txt")
+    assert "Metric" not in outcome.stdout
+
+
 def test_advice_about_a_report() -> None:
     file = DATA / "reports" / "letters_network_c_info.json"
     assert "Why it is slow" not in n6link("report", file).stdout

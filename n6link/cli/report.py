@@ -184,6 +184,8 @@ def times(item: Report) -> Table:
 
 def comparison(reports: Sequence[Report]) -> Iterator[Table]:
     """One column per network, one row per metric; several tables if the terminal is too narrow for one."""
+    if not reports:
+        return
     names = [item.network or item.source for item in reports]
     heads = [
         name if names.count(name) == 1 else f"{name} ({Path(item.source).name})"
