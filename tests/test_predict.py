@@ -210,6 +210,15 @@ def test_what_follows_from_shapes_is_computed_during_compilation(tmp_path: Path)
     assert len(prediction.working) == 3
 
 
+def test_lengths_that_may_vary_are_noted(tmp_path: Path) -> None:
+    file = tmp_path / "range.tflite"
+    write_growing(file)
+    # The reshaped tensor and the result; a variable batch is not counted, because ST's tool uses 1.
+    assert Prediction.of(file).varying == 2
+    assert "lengths of 2 tensors may vary; the prediction is for the shapes in the file" in good(file)
+    assert Prediction.of(MOVENET).varying == 0
+
+
 def test_a_float_network_has_no_share_on_the_npu(tmp_path: Path) -> None:
     file = tmp_path / "memory.tflite"
     write_memory(file)

@@ -68,6 +68,9 @@ def show(prediction: Prediction, *, every: bool = False, advise: bool = False) -
     counts, working = prediction.counts, len(prediction.working)
     yield Text(Path(prediction.source).name, style="bold")
     yield Text("predicted from ST's documents and published reports; not compiled, not measured", style="bold yellow")
+    if prediction.varying:
+        lengths = f"lengths of {prediction.varying} tensors may vary"
+        yield Text(f"{lengths}; the prediction is for the shapes in the file", style="yellow")
     folded = f"; {counts[Place.FOLDED]} are computed during compilation" if counts[Place.FOLDED] else ""
     yield Text(
         f"{working} operations: {counts[Place.NPU]} on the NPU, {counts[Place.SPLIT]} split, {counts[Place.CPU]} on the CPU{folded}"

@@ -17,7 +17,8 @@
 An option is for the network before it, or for the whole board:
 
     report=PATH   network   report of ST Edge AI Core about the real network (a report, c_info JSON, or their folder): the board
-                            shows its epoch blocks and memory pools, and LiteRT's times are divided among the blocks
+                            shows its epoch blocks and memory pools, and LiteRT's times are divided among the blocks;
+                            default: LiteRT's operators, with predicted kinds (n6link.epochs.predict)
     card=FILE     network   the card (TOML) that describes the tensors; default: x.toml next to x.tflite, if it exists
     golden=FILE   network   its golden input (n6link.tensors.golden), which the board stores for checks; default: x.golden.npz
                             next to x.tflite, if it exists

@@ -99,3 +99,5 @@ class Network:
 
     source: str
     operations: tuple[Operation, ...]
+    varying: int = 0
+    """tensors with a dimension after the batch that may vary: the operations have the stored shapes"""

@@ -46,6 +46,8 @@ class Prediction:
 
     source: str
     rows: tuple[Row, ...]
+    varying: int = 0
+    """tensors with a length that may vary; the prediction is for the shapes in the file"""
 
     @classmethod
     def of(cls, path: str | os.PathLike[str]) -> Self:
@@ -55,7 +57,8 @@ class Prediction:
             BadInput: as :func:`n6link.epochs.predict.tflite.read_tflite`.
         """
         network = read_tflite(path)
-        return cls(network.source, tuple(Row(operation, place(operation)) for operation in network.operations))
+        rows = tuple(Row(operation, place(operation)) for operation in network.operations)
+        return cls(network.source, rows, network.varying)
 
     @property
     def working(self) -> tuple[Row, ...]:
@@ -102,6 +105,7 @@ class Prediction:
         return {
             "source": self.source,
             "predicted": True,
+            "varying": self.varying,
             "operations": {where.value: count for where, count in self.counts.items()},
             "macs": self.macs,
             "macs_on_npu": self.macs_on_npu,

@@ -64,7 +64,8 @@ def read_tflite(path: str | os.PathLike[str]) -> Network:
             "LiteRT, which has the schema of .tflite files, is not installed; run: pip install 'n6link[sim]'"
         ) from error
     try:
-        return Network(str(place), _Reader(schema, raw).operations())
+        reader = _Reader(schema, raw)
+        return Network(str(place), reader.operations(), reader.varying())
     except _DAMAGED as error:
         raise BadInput(f"{place} is damaged: {error!r}; convert the network again") from error
 
@@ -111,6 +112,10 @@ class _Reader:
                 )
             )
         return tuple(found)
+
+    def varying(self) -> int:
+        """Number of tensors that have another variable dimension than the batch."""
+        return sum(-1 in _integers(tensor.shapeSignature)[1:] for tensor in self._graph.tensors or ())
 
     def _name(self, operator: Any) -> str:
         code = self._model.operatorCodes[operator.opcodeIndex]
