@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import logging
 import resource
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +18,17 @@ import numpy as np
 import pytest
 from fuzzing.device import texts
 from simulation import liar
+from simulation.board import Board
+from simulation.line import Frames
+from typer.testing import CliRunner
 
-from n6link import N6Device
+from n6link import N6Device, networks
+from n6link.cli import app
 from n6link.errors import CardError, N6Error, N6Timeout, RemoteProtocolError
 from n6link.link.handshake import MAX_BUFFER
 from n6link.link.transfer import Download
 from n6link.protocol import FieldTag, LogLevel, MessageType, Section, records
-from n6link.protocol.codec import Record
+from n6link.protocol.codec import Record, text
 from n6link.protocol.fields import pack_fields
 from n6link.tensors import card as cards
 
@@ -27,6 +37,8 @@ pytestmark = pytest.mark.gcc
 EVIL = "\x1b]0;owned\x07\x1b[31m\u202e\n"
 """sets the title and the colour of a terminal, reverses the text, and starts a line"""
 HARMLESS = r"\x1b]0;owned\x07\x1b[31m\u202e"
+MARKUP = "[/][link=x]\x1b[2J"
+"""ends and starts a tag of rich, which formats the output of the commands"""
 LIES: dict[MessageType, type[Record]] = {
     MessageType.HELLO: records.HelloReply,
     MessageType.INFO: records.InfoReply,
@@ -185,28 +197,28 @@ def test_an_odd_network_does_not_disturb_the_others(
 # ---- text
 
 
-def evil(kind: MessageType | int, index: int, payload: bytes) -> bytes:
+def evil(kind: MessageType | int, index: int, payload: bytes, said: str = EVIL) -> bytes:
     """All text that a device sends is evil."""
     fields = pack_fields(
-        [(FieldTag.FAULT_RECORD, EVIL), (FieldTag.MEMORY, f"{EVIL} 1 2"), (FieldTag.NPU_RUNTIME, EVIL)]
+        [(FieldTag.FAULT_RECORD, said), (FieldTag.MEMORY, f"{said} 1 2"), (FieldTag.NPU_RUNTIME, said)]
     )
     match kind:
         case MessageType.HELLO:
-            return says(MessageType.HELLO, build=EVIL)(kind, index, payload)
+            return says(MessageType.HELLO, build=said)(kind, index, payload)
         case MessageType.INFO:
-            return replace(records.InfoReply.unpack(payload), board=EVIL, firmware=EVIL[:13]).pack() + fields
+            return replace(records.InfoReply.unpack(payload), board=said, firmware=said[:13]).pack() + fields
         case MessageType.LIST:
             page = records.ListReply.unpack(payload)
-            networks = records.NetworkRecord.unpack_all(payload, page.count, page.head, page.record)
+            found = records.NetworkRecord.unpack_all(payload, page.count, page.head, page.record)
             return page.pack() + b"".join(
-                replace(network, name=f"{EVIL}{network.index}", card_bytes=len(CARD)).pack() for network in networks
+                replace(network, name=f"{said}{network.index}", card_bytes=len(CARD)).pack() for network in found
             )
         case MessageType.DESCRIBE:
-            return _describe(payload)
+            return _describe(payload, said)
         case MessageType.ERROR:
-            return payload[: records.ErrorReply.SIZE] + EVIL.encode()
+            return payload[: records.ErrorReply.SIZE] + said.encode()
         case MessageType.LOG:
-            return payload[: records.Log.SIZE] + EVIL.encode()
+            return payload[: records.Log.SIZE] + said.encode()
     return payload
 
 
@@ -217,7 +229,7 @@ CARD = (
 )
 
 
-def _describe(payload: bytes) -> bytes:
+def _describe(payload: bytes, said: str) -> bytes:
     page = records.DescribeReply.unpack(payload)
     kinds: dict[int, type[Any]] = {
         Section.INPUTS: records.TensorRecord,
@@ -229,7 +241,7 @@ def _describe(payload: bytes) -> bytes:
     if kind := kinds.get(page.section):
         field = "operation" if kind is records.BlockRecord else "name"
         found = kind.unpack_all(payload, page.count, page.head, page.record)
-        return page.pack() + b"".join(replace(record, **{field: EVIL}).pack() for record in found)
+        return page.pack() + b"".join(replace(record, **{field: said}).pack() for record in found)
     return payload
 
 
@@ -255,14 +267,70 @@ def test_no_text_of_a_device_reaches_a_terminal(
                 await device.connection.ask(MessageType.CANCEL, b"1")
             seen.append(str(refused.value))
             assert HARMLESS in seen[-1]
-        for text in seen:
-            assert text.replace("\n", "").isprintable(), text
+        for line in seen:
+            assert line.replace("\n", "").isprintable(), line
 
     with caplog.at_level(logging.DEBUG, logger="n6link"):
         liar.run(evil, use)
     said = [*capfd.readouterr(), *(record.getMessage() for record in caplog.records)]
     assert any(HARMLESS in text for text in said)
     assert all(text.replace("\n", "").isprintable() for text in said)
+
+
+@contextmanager
+def listening(lie: liar.Lie) -> Iterator[str]:
+    """A board that lies, in a thread of its own, for one client after the other; returns its URL."""
+
+    def serve() -> None:
+        board = Board(window=65536, chunk=8192, buffers=2, networks=3, features=0, baud=0, boot_nonce=1)
+        change = liar.changer(lie)
+        with closing(board):
+            while True:
+                try:
+                    client, _ = server.accept()
+                except OSError:  # it was shut down
+                    return
+                board.relink()
+                frames = Frames()
+                with client, suppress(OSError):
+                    client.settimeout(0.001)
+                    data = b""
+                    while True:
+                        turn = board.turn(time.monotonic(), data, 1 << 16)
+                        client.sendall(b"".join(change(kind, frame) for kind, frame in frames.take(turn.sent)))
+                        data = data[turn.taken :]
+                        try:
+                            data += (received := client.recv(65536))
+                        except TimeoutError:
+                            continue
+                        if not received:
+                            break
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        try:
+            yield f"tcp:127.0.0.1:{server.getsockname()[1]}"
+        finally:
+            server.shutdown(socket.SHUT_RDWR)
+            thread.join(30)
+
+
+@pytest.mark.parametrize("said", [EVIL, MARKUP], ids=["escapes", "markup"])
+def test_no_command_shows_escape_sequences_of_a_device(said: str) -> None:
+    name = text(f"{said}0".encode())
+    with listening(partial(evil, said=said)) as url:
+        for words in (
+            ["info", "--url", url],
+            ["info", name, "--url", url],
+            ["info", "--json", "--url", url],
+            ["profile", name, "--runs", "2", "--url", url],
+            ["run", name, str(networks.PHOTO), "--url", url],
+        ):
+            shown = CliRunner().invoke(app, words)
+            assert not isinstance(shown.exception, Exception), (words, shown.exception)
+            assert shown.output.replace("\n", "").isprintable(), (words, shown.output)
+            assert "x1b" in shown.output, (words, shown.output)
 
 
 def test_strings_of_a_card_from_a_device_are_printable() -> None:

@@ -25,6 +25,21 @@ Lie = Callable[[MessageType | int, int, bytes], bytes]
 """from type, number among the frames of this type, and payload to another payload"""
 
 
+def changer(lie: Lie) -> Callable[[int, bytes], bytes]:
+    """What changes the frames of a board, given their types, in order."""
+    counts: Counter[int] = Counter()
+
+    def change(kind: int, frame: bytes) -> bytes:
+        index = counts[kind]
+        counts[kind] += 1
+        number, length = int.from_bytes(frame[4:8], "little"), int.from_bytes(frame[8:10], "little")
+        payload = frame[frames.HEADER_SIZE : frames.HEADER_SIZE + length]
+        said = lie(MessageType(kind), index, payload)
+        return frame if said == payload else frames.pack(kind, number, said, frame[3])
+
+    return change
+
+
 def run(lie: Lie, body: Callable[[N6Device], Awaitable[None]], *, opens: bool = True) -> None:
     """Runs a program with a device that lies, in virtual time.
 
@@ -56,17 +71,7 @@ async def _world(lie: Lie, body: Callable[[N6Device], Awaitable[None]], opens: b
     assert isinstance(loop, VirtualLoop)
     loop.watch_threads()
     bench = Bench(CONFIGS["usb"], Listed(()), networks=3)
-    counts: Counter[int] = Counter()
-
-    def change(kind: int, frame: bytes) -> bytes:
-        index = counts[kind]
-        counts[kind] += 1
-        number, length = int.from_bytes(frame[4:8], "little"), int.from_bytes(frame[8:10], "little")
-        payload = frame[frames.HEADER_SIZE : frames.HEADER_SIZE + length]
-        said = lie(MessageType(kind), index, payload)
-        return frame if said == payload else frames.pack(kind, number, said, frame[3])
-
-    bench.lie = change
+    bench.lie = changer(lie)
     current.set(bench)
     device = N6Device("simulated:", timeout=PATIENCE)
     try:
