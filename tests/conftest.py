@@ -46,6 +46,8 @@ END_TO_END: Final = [
             "priorities",
             "pytest_plugin",
             "reconnect",
+            "recorder",
+            "replay",
             "stream",
         ),
     )

@@ -143,6 +143,19 @@ def test_a_program_that_forgets_to_close_leaves_all_of_it(tmp_path: Path) -> Non
     assert kinds(read(file), outbound=False)[-1] in (MessageType.PING, MessageType.CREDIT)
 
 
+@pytest.mark.parametrize("ring", ["", "?ring=1M"])
+async def test_recording_does_not_block_the_event_loop(tmp_path: Path, ring: str) -> None:
+    blockbuster = pytest.importorskip("blockbuster")
+    file = tmp_path / "blocks.pcapng"
+    async with N6Device(sim_url(), record=f"{file}{ring}") as dev:
+        with blockbuster.blockbuster_ctx():
+            await dev["reference"].run(noise(dev["reference"]))
+            with pytest.raises(DeviceError):
+                await dev.connection.ask(MessageType.CHECK)
+            await dev.ping()
+    assert events(read(file), "error")
+
+
 # ------------------------------------------------------------------------------------------- a ring
 
 
