@@ -76,7 +76,7 @@ typedef struct {
 } n6_recorded_piece_t;
 
 _Static_assert(sizeof(n6_recorded_head_t) == 72 + sizeof(n6_info_reply_t), "head");
-_Static_assert(sizeof(n6_recorded_network_t) == 72, "network");
+_Static_assert(sizeof(n6_recorded_network_t) == sizeof(n6_network_record_t) + 12, "network");
 _Static_assert(sizeof(n6_recorded_run_t) == 32, "run");
 
 /* A run in memory. */
