@@ -53,7 +53,7 @@ def rows(found: list[Detection]) -> NDArray[Any]:
 @pytest.mark.parametrize("name", HEADS)
 def test_equals_st(name: str) -> None:
     """ST's files list centre x and y, width, height (0..1), score, class of what is kept, best first."""
-    reference = arrays_of(DATA / "heads" / f"{name}.npz")
+    reference = arrays_of(DATA / "boxes" / f"{name}.npz")
     kept, conf, iou = (reference.pop(key) for key in ("kept", "conf", "iou"))
     found = rows(decode(network(reference, HEADS[name]), reference, conf=float(conf), iou=float(iou)))
     half = kept[:, 2:4] / 2
@@ -67,7 +67,7 @@ def test_equals_st(name: str) -> None:
 @pytest.mark.parametrize("name", ["yolov5", "yolox", "yolov2"])
 def test_reduced_is_the_same(name: str) -> None:
     """A device selects the candidates whose object score passes: the boxes are the same from less data."""
-    reference = arrays_of(DATA / "heads" / f"{name}.npz")
+    reference = arrays_of(DATA / "boxes" / f"{name}.npz")
     del reference["kept"], reference["conf"], reference["iou"]
     net = network(reference, HEADS[name])
     decoder = decoders.for_network(net)
@@ -83,7 +83,7 @@ def test_reduced_is_the_same(name: str) -> None:
 
 
 def test_a_head_of_one_class_is_reduced_by_the_device() -> None:
-    raw = np.ascontiguousarray(arrays_of(DATA / "heads" / "yolov8.npz")["raw"][:, :5])
+    raw = np.ascontiguousarray(arrays_of(DATA / "boxes" / "yolov8.npz")["raw"][:, :5])
     net = network({"raw": raw}, 'task = "yolo"\nlabels = ["a"]')
     decoder = decoders.for_network(net)
     requests = decoder.returns(net)
@@ -97,7 +97,7 @@ def test_a_head_of_one_class_is_reduced_by_the_device() -> None:
 
 def test_quantised_heads() -> None:
     """Raw values are compared and dequantised only where they pass: the same boxes as from the real values."""
-    raw = arrays_of(DATA / "heads" / "yolov8.npz")["raw"]
+    raw = arrays_of(DATA / "boxes" / "yolov8.npz")["raw"]
     quantised = np.rint(raw * 250 - 120).astype(np.int8)
     real = ((quantised.astype(np.float32) + 120) / np.float32(250)).astype(np.float32)
     found = decode(network({"raw": quantised}, HEADS["yolov8"], float(np.float32(1 / 250)), -120), {"raw": quantised})
@@ -135,7 +135,7 @@ def test_the_outputs_of_tflite_post_processing() -> None:
 
 
 def test_anchors_in_a_file(tmp_path: Path) -> None:
-    reference = arrays_of(DATA / "heads" / "ssd_corners.npz")
+    reference = arrays_of(DATA / "boxes" / "ssd_corners.npz")
     np.save(tmp_path / "anchors.npy", reference["anchors"][0])
     outputs = {name: reference[name] for name in ("scores", "boxes")}
     toml = HEADS["ssd_corners"] + '\noutput.anchors = "anchors.npy"'
@@ -226,7 +226,7 @@ def test_rules(raw: NDArray[np.int8], iou: float, limit: int, random: Any) -> No
 )
 @pytest.mark.parametrize("name", ["ssd_corners", "yolov8", "yolox"])
 def test_options_out_of_range(name: str, options: dict[str, Any], message: str) -> None:
-    reference = arrays_of(DATA / "heads" / f"{name}.npz")
+    reference = arrays_of(DATA / "boxes" / f"{name}.npz")
     del reference["kept"], reference["conf"], reference["iou"]
     with pytest.raises(BadInput, match=message):
         decode(network(reference, HEADS[name]), reference, **options)

@@ -26,6 +26,7 @@ from n6link.control.loop import ControlLoop
 from n6link.device import N6Device
 from n6link.errors import (
     BadInput,
+    CardError,
     DeviceError,
     DeviceRebooted,
     LocalProtocolError,
@@ -41,6 +42,8 @@ from n6link.protocol import VERSION, LogLevel, MessageType, ResetKind, Status, r
 from n6link.result import Result
 from n6link.session import connection
 from n6link.session.inference import Job
+from n6link.session.state import State
+from n6link.tensors import card
 from n6link.transport.url import open_stream
 
 __all__ = ["device_url"]
@@ -645,3 +648,21 @@ async def test_two_devices_at_once() -> None:
         network = one["reference"]
         first, second = await network.run(noise(network)), await two["reference"].run(noise(network))
         assert same(first, second)
+
+
+async def test_names_that_do_not_exist() -> None:
+    async with N6Device(sim_url()) as dev:
+        network = dev["reference"]
+        with pytest.raises(UnknownName, match="output 'heat' does not exist; the network has heatmaps"):
+            network.outputs["heat"]
+        with pytest.raises(UnknownName, match="input 'x' does not exist; the network has "):
+            network.inputs["x"]
+        assert network.outputs.get("heat") is None
+
+
+async def test_a_card_that_is_not_for_any_network() -> None:
+    other = card.load('task = "pose-heatmap"\nnetworks = ["dancer*"]', base=None, name="dancer")
+    dev = N6Device(sim_url(), cards=[other])
+    with pytest.raises(CardError, match=r"card 'dancer' is for the network dancer\*, but the device has reference"):
+        await dev.open()
+    assert dev.state is State.CLOSED

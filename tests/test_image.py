@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,26 @@ def movenet() -> TensorSpec:
 
 
 # ---- against references
+
+
+def test_the_bytes_of_a_file() -> None:
+    file = io.BytesIO()
+    Image.new("RGB", (3, 2), (10, 20, 30)).save(file, "PNG")
+    assert image.load(file.getvalue()).tolist() == [[[10, 20, 30]] * 3] * 2
+    with pytest.raises(BadInput, match="a picture of 4 bytes cannot be read as a picture: its format is unknown"):
+        image.load(b"nono")
+
+
+@pytest.mark.parametrize("dtype", ["int16", "uint16"])
+def test_a_quantised_input_of_more_than_8_bits_needs_a_normalisation(dtype: str) -> None:
+    with pytest.raises(CardError, match="a pixel has 8 bits; its card must contain input.mean and input.std"):
+        prepare(np.zeros((4, 4, 3), np.uint8), spec("x", (1, 4, 4, 3), dtype, 0.01))
+
+
+def test_an_input_of_text_is_not_a_picture() -> None:
+    words = card.load('task = "text-generation"', base=None)
+    with pytest.raises(CardError, match="is not a picture: the network's task is text-generation; pass an array"):
+        prepare(np.zeros((4, 4), np.uint8), spec("x", (1, 30, 128), "int8", 0.04), words)
 
 
 def test_movenet_input_equals_the_reference() -> None:

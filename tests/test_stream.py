@@ -823,3 +823,17 @@ async def test_a_stream_leaves_no_garbage() -> None:
             gc.collect()
             left = sum(isinstance(thing, Result | Stream) for thing in gc.get_objects())
             assert left == 0, turn
+
+
+async def test_frames_that_cannot_be_used_are_not_silent_for_a_program_that_does_not_iterate() -> None:
+    """A program that only puts frames and reads the newest result learns of a wrong frame at its next put()."""
+    async with N6Device(sim_url()) as dev, dev["reference"].stream() as stream:
+        await stream.put(None)  # type: ignore[arg-type]
+        while not stream.stats.failed:
+            try:
+                await stream.put(noise(dev["reference"]))
+            except BadInput as error:
+                assert "reference" in str(error) or "tensor" in str(error)
+        assert stream.stats.failed == 1
+        await stream.put(noise(dev["reference"]))
+        assert (await anext(stream)).outputs

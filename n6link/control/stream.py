@@ -50,7 +50,16 @@ from n6link import ambient
 from n6link.control import source as source_
 from n6link.control.histogram import Histogram
 from n6link.control.source import Source
-from n6link.errors import BadInput, DeviceError, DeviceRebooted, LocalProtocolError, N6Timeout, TransportError
+from n6link.errors import (
+    BadInput,
+    CardError,
+    DeviceError,
+    DeviceRebooted,
+    LocalProtocolError,
+    N6Timeout,
+    TransportError,
+    UnknownName,
+)
 from n6link.json_types import Plain
 from n6link.result import Frame, Result, Run
 from n6link.session.lifecycle import Lifecycle
@@ -172,6 +181,8 @@ class Stream(Lifecycle):
         self._held = 0
         """entries that occupy an input slot of the device"""
         self._last = -1
+        self._iterated = False
+        """whether somebody iterates, and so learns of errors"""
         self._background: Background | None = None
         self._tasks: TaskGroup
         self._feeding: anyio.CancelScope
@@ -231,9 +242,15 @@ class Stream(Lifecycle):
             TransportError: the connection to the device was lost.
             DeviceRebooted: the device was restarted.
             LocalProtocolError: the stream has a source, or has ended.
+            BadInput, CardError, UnknownName: an earlier frame could not be used, and nobody iterates.
         """
         if self._source is not None:
             raise LocalProtocolError("this stream has a source; call put() only on a stream without a source")
+        if not self._iterated:
+            for entry in self._running:
+                if isinstance(entry.error, BadInput | CardError | UnknownName):
+                    self._drop(entry)
+                    raise entry.error
         return await self._offer(data, ambient.monotonic() if captured is None else captured)
 
     def end(self) -> None:
@@ -373,6 +390,7 @@ class Stream(Lifecycle):
         """
         if not self._background:
             raise LocalProtocolError("the stream was not entered; use: async with net.stream(...) as results")
+        self._iterated = True
         while True:
             entry = self._take()
             if entry is None:

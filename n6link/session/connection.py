@@ -160,6 +160,7 @@ class Connection:
             opened = await channel.greet(HOST)
             self.journal.greeted(opened)
             await self._read_device(channel, opened)
+            self._check_cards()
             await discovery.confirm(stream.port, stream.expected, self.info.unique_id)
             channel.check()
             channel.tasks.start_soon(self._supervise, channel)
@@ -238,6 +239,15 @@ class Connection:
         if self._runner:
             self._runner.end(channel.rebooted())
         self._runner = Runner(channel, slots, self.usable)
+
+    def _check_cards(self) -> None:
+        """Refuses a card of the caller that is not for any network: it would be ignored, and the results would be decoded without it."""
+        for card in self._cards:
+            if not any(card.fits(network.name) for network in self.networks):
+                raise CardError(
+                    f"card {card.name!r} is for the network {', '.join(card.networks)}, but the device has "
+                    f"{', '.join(network.name for network in self.networks) or 'none'}; set networks = [...] in the card"
+                )
 
     def _with_card(self, network: NetworkInfo) -> NetworkInfo:
         """The same network with its card, or with the reason why the card cannot be used."""

@@ -14,7 +14,7 @@ from typing import Final, TypeAlias, TypeVar
 
 from n6link.epochs.pools import Pool
 from n6link.epochs.timers import EpochTable
-from n6link.errors import RemoteProtocolError
+from n6link.errors import RemoteProtocolError, UnknownName
 from n6link.link.events import Reply
 from n6link.protocol import MessageType, NetworkState, Section, TimerSource, records
 from n6link.protocol.codec import Record, printable
@@ -216,8 +216,8 @@ def _info(network: records.NetworkRecord, sections: dict[Section, _Found], devic
         input_bytes=network.input_bytes,
         output_bytes=network.output_bytes,
         timer_source=network.timer_source if isinstance(network.timer_source, TimerSource) else TimerSource.NONE,
-        inputs=_by_name(inputs),
-        outputs=_by_name(outputs),
+        inputs=_by_name("input", inputs),
+        outputs=_by_name("output", outputs),
         pools=tuple(map(Pool.from_record, found(records.PoolRecord, Section.POOLS))),
         epochs=EpochTable.from_records(found(records.BlockRecord, Section.BLOCKS), epochs=network.epochs),
         device=device,
@@ -225,7 +225,18 @@ def _info(network: records.NetworkRecord, sections: dict[Section, _Found], devic
     )
 
 
-def _by_name(specs: Sequence[TensorSpec]) -> Mapping[str, TensorSpec]:
+class _Named(dict[str, TensorSpec]):
+    """Tensors by name."""
+
+    def __init__(self, what: str, named: Mapping[str, TensorSpec]) -> None:
+        super().__init__(named)
+        self._what = what
+
+    def __missing__(self, name: str) -> TensorSpec:
+        raise UnknownName(f"{self._what} {name!r} does not exist; the network has {', '.join(self) or 'none'}")
+
+
+def _by_name(what: str, specs: Sequence[TensorSpec]) -> Mapping[str, TensorSpec]:
     """Tensors by name; if a name is used twice, the second gets a number."""
     named: dict[str, TensorSpec] = {}
     for spec in specs:
@@ -234,4 +245,4 @@ def _by_name(specs: Sequence[TensorSpec]) -> Mapping[str, TensorSpec]:
             number += 1
             name = f"{spec.name}_{number}"
         named[name] = spec if name == spec.name else replace(spec, name=name)
-    return MappingProxyType(named)
+    return MappingProxyType(_Named(what, named))

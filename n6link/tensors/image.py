@@ -19,6 +19,7 @@ Pillow resizes (bilinear over all pixels that a target pixel covers): this requi
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Generator
@@ -39,8 +40,11 @@ if TYPE_CHECKING:
 
 Pixels: TypeAlias = NDArray[np.uint8]
 
+NO_PICTURES: Final = ("text-", "audio-")
+"""Starts of the names of tasks whose inputs are not pictures."""
 _LUMA: Final = np.array([19595, 38470, 7471], np.uint32)
 """0.299, 0.587, 0.114 of 65536"""
+ENCODED: Final = (bytes, bytearray)
 _CHANNELS: Final = {"rgb": 3, "bgr": 3, "grey": 1}
 
 
@@ -86,26 +90,15 @@ def load(image: object) -> Pixels:
     """The pixels of a picture: (h, w, 3) RGB or (h, w) grey, uint8; files as their EXIF orientation shows them.
 
     Args:
-        image: uint8 array of shape (h, w), (h, w, 1) or (h, w, 3), Pillow image, or path of a file.
+        image: uint8 array of shape (h, w), (h, w, 1) or (h, w, 3), Pillow image, path of a file, or the bytes of a file.
 
     Raises:
         BadInput: anything else, or a file that is missing or not a picture.
     """
+    if isinstance(image, ENCODED):
+        return _decoded(io.BytesIO(image), f"a picture of {len(image)} bytes")
     if is_path(image):
-        with needs_pillow(f"reading the picture {os.fspath(image)!r}"):
-            from PIL import Image, ImageOps, UnidentifiedImageError
-        try:
-            with Image.open(image) as file:
-                return _pixels(ImageOps.exif_transpose(file))
-        except BadInput:
-            raise
-        except FileNotFoundError:
-            raise BadInput(f"picture {os.fspath(image)!r} does not exist") from None
-        except UnidentifiedImageError:
-            what = "its format is unknown; use PNG, JPEG or another format that Pillow reads"
-            raise BadInput(f"{os.fspath(image)!r} cannot be read as a picture: {what}") from None
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            raise BadInput(f"{os.fspath(image)!r} cannot be read as a picture: {error}") from None
+        return _decoded(image, repr(os.fspath(image)))
     if _is_pillow(image):
         return _pixels(image)
     if not is_array(image):
@@ -117,6 +110,24 @@ def load(image: object) -> Pixels:
     if 0 in image.shape:
         raise BadInput(f"a picture of shape {image.shape} does not have pixels")
     return image[:, :, 0] if image.ndim == 3 and image.shape[2] == 1 else image
+
+
+def _decoded(file: str | os.PathLike[str] | io.BytesIO, name: str) -> Pixels:
+    """The pixels of an encoded picture."""
+    with needs_pillow(f"reading {name}"):
+        from PIL import Image, ImageOps, UnidentifiedImageError
+    try:
+        with Image.open(file) as opened:
+            return _pixels(ImageOps.exif_transpose(opened))
+    except BadInput:
+        raise
+    except FileNotFoundError:
+        raise BadInput(f"picture {name} does not exist") from None
+    except UnidentifiedImageError:
+        what = "its format is unknown; use PNG, JPEG or another format that Pillow reads"
+        raise BadInput(f"{name} cannot be read as a picture: {what}") from None
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise BadInput(f"{name} cannot be read as a picture: {error}") from None
 
 
 class PictureInput:
@@ -135,6 +146,10 @@ class PictureInput:
 
     def __init__(self, spec: TensorSpec, card: Card | None = None) -> None:
         shape, how = spec.shape, card.input if card else Picture()
+        if card and card.task.startswith(NO_PICTURES):
+            raise CardError(
+                f"input {spec.name!r} is not a picture: the network's task is {card.task}; pass an array of {shape}"
+            )
         if len(shape) not in (3, 4) or (len(shape) == 4 and shape[0] != 1):
             raise CardError(f"input {spec.name!r} of shape {shape} is not a picture; pass an array of this shape")
         self._channels_last = (how.layout or ("nhwc" if shape[-1] in (1, 3) else "nchw")) == "nhwc"
@@ -195,6 +210,10 @@ class PictureInput:
         if how.mean is None or how.std is None:
             if spec.dtype.kind == "f":
                 raise CardError(f"input {spec.name!r} is {spec.dtype}; its card must contain input.mean and input.std")
+            if spec.quantized and spec.dtype.itemsize > 1:
+                raise CardError(
+                    f"input {spec.name!r} is {spec.dtype}, and a pixel has 8 bits; its card must contain input.mean and input.std"
+                )
             return None if spec.dtype == np.uint8 else (levels - 128 * (spec.dtype.kind == "i")).astype(spec.dtype)
         if not {len(how.mean), len(how.std)} <= {1, channels}:
             raise CardError(

@@ -17,14 +17,14 @@ from numpy.typing import ArrayLike
 
 from n6link.errors import BadInput, CardError, UnknownName
 from n6link.tensors.card import Card
-from n6link.tensors.image import PictureInput, Placement, is_path
+from n6link.tensors.image import ENCODED, PictureInput, Placement, is_path
 from n6link.tensors.tensor import Array, TensorSpec, is_array
 
 if TYPE_CHECKING:
     from PIL import Image
 
-Value: TypeAlias = "ArrayLike | Image.Image | str | os.PathLike[str]"
-"""data for one input: an array, a picture, or the path of one"""
+Value: TypeAlias = "ArrayLike | Image.Image | str | os.PathLike[str] | bytes"
+"""data for one input: an array, a picture, its path, or its file's bytes (JPEG, PNG ...)"""
 Data: TypeAlias = "Value | Mapping[str, Value]"
 """data for a network: the value of its main input, or all values by the names of the inputs"""
 LARGE: Final = 640 * 480
@@ -83,7 +83,7 @@ class Inputs:
     async def _input(self, value: object, spec: TensorSpec) -> tuple[Array, Placement | None]:
         """Raw values of one input."""
         picture = self._pictures.get(spec.name)
-        if not is_path(value) and not hasattr(value, "convert"):
+        if not is_path(value) and not hasattr(value, "convert") and not isinstance(value, ENCODED):
             array = _array(value, spec)
             own = array.dtype != np.uint8 or picture is None
             if own or (self._problem and array.shape == spec.shape):
