@@ -1,13 +1,13 @@
-"""Inferences whose end the host does not know, and when no other one may be sent because of them.
+"""Unfinished inferences, whose end the host does not know; they limit the number of new INFERs.
 
-A device stores the keys of the last ``FINISHED_KEYS`` inferences that have ended. If the ERROR of an inference is lost, and so many others
-end before its INFER is repeated, the device does not know its key any more, and runs it again. Therefore the host counts the
-INFERs that it sends: when :data:`MOST` others have left since the device has reported the state of an inference, no further
-one leaves before the device reports it again; after half of them it is asked.
+A device stores the keys of the last ``FINISHED_KEYS`` inferences that have ended. If the ERROR of an inference is lost, and this number of
+others ends before its INFER is repeated, the device does not have its key any more, and would run it again. Therefore the host counts the
+INFERs that it sends: when :data:`MOST` others were sent since the device has reported the state of an inference, no further
+one is sent before the device reports it again; after half of them the host repeats the INFER.
 
-After an inference has ended, the device can store at most these other keys until the host knows it: those in its queue at that time; those that left
-later than the last report, :data:`MOST`; those that left before and were lost, so that they arrive later, as many; and as many again if the report
-answered an earlier repetition than the last. ``n6_finished.h`` compares the sum with ``FINISHED_KEYS``.
+After the end of an inference, and before the host knows it, the device can store at most these other keys: those in its queue at that time; those that
+were sent after the last report, :data:`MOST`; those that were sent before and lost, so that they arrive later, the same number; and the same number again
+if the report answered an earlier repetition than the last. ``n6_finished.h`` compares the sum with ``FINISHED_KEYS``.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from n6link.link.exchange import Exchange
 from n6link.protocol import Limit
 
 MOST: Final = int(Limit.FINISHED_KEYS) // 4
-"""INFERs that may leave after the last report of an unfinished inference"""
+"""maximum number of new INFERs after the last report of an unfinished inference"""
 
 
 @dataclass(slots=True)
 class _Known:
-    """INFERs that had left before an inference was last known to be unfinished, and before the oldest request without an answer."""
+    """Numbers of sent INFERs: at the last report of an inference, and at the oldest repetition without an answer."""
 
     since: int
     asked: int | None
@@ -38,14 +38,14 @@ class Unfinished:
         self._known: dict[Exchange, _Known] = {}
 
     def clear(self) -> None:
-        """The device has forgotten all of them."""
+        """The device has removed all of them."""
         self._known.clear()
 
     def leaves(self, infer: Exchange) -> list[Exchange]:
-        """An INFER is sent, or sent again.
+        """An INFER is sent, maybe for a second time.
 
         Returns:
-            The inferences whose state must be asked for.
+            The inferences whose INFER must be repeated.
         """
         known = self._known.get(infer)
         if known:
@@ -63,10 +63,10 @@ class Unfinished:
             known.since, known.asked = known.asked, None
 
     def ended(self, infer: Exchange) -> None:
-        """Its end is known, or nobody asks for it any more."""
+        """Its end is known, or the host does not repeat it any more."""
         self._known.pop(infer, None)
 
     @property
     def full(self) -> bool:
-        """Whether no other INFER may leave."""
+        """Whether no other INFER may be sent."""
         return any(self._left - known.since >= MOST for known in self._known.values())
