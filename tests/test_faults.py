@@ -282,6 +282,27 @@ def test_a_board_that_is_not_there_closes_the_host() -> None:
         assert host.recv(1) == b""
 
 
+def test_a_port_that_another_program_has(tmp_path: Path) -> None:
+    executable()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(
+            TransportError, match=rf"tcp:127\.0\.0\.1:{port} cannot be served \(address already in use\)"
+        ):
+            sim.rig(NETWORKS, link="tcp", port=port)
+    with pytest.raises(TransportError, match="cannot be served"):
+        Cable(lambda: "unix:none", kind="unix", path=tmp_path / "no folder" / "line")
+    assert workers() == []
+    with sim.rig(NETWORKS, link="tcp") as rig:
+        rig.cut()
+        taken = socket.create_server(("127.0.0.1", int(rig.url.rpartition(":")[2])))
+        with taken, pytest.raises(TransportError, match="cannot be served"):
+            rig.restore()
+        rig.restore()
+        with blocking.N6Device(rig.url) as dev:
+            assert dev.ping().rtt > 0
+
+
 def test_the_command_that_serves_a_board_on_a_line_with_faults(tmp_path: Path) -> None:
     executable()
     base = [sys.executable, "-m", "n6link", "sim", "--network", NETWORKS, "--unix", str(tmp_path / "line")]

@@ -13,6 +13,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Literal, Self
@@ -23,6 +24,8 @@ from n6link.transport.faults import Fault, Faults
 from n6link.transport.pair import Pair
 
 LinkKind = Literal["unix", "tcp", "pty"]
+AGAIN: Final = 0.1
+"""seconds until a port that is in use is tried again"""
 START: Final = 0.5
 """seconds from the first bytes of a host until faults in time begin: a program opens its device"""
 
@@ -158,12 +161,19 @@ class Cable:
             if self._slave < 0:
                 self._plug_terminal()
         elif not self._listener:
+            self._listen()
+
+    def _listen(self) -> None:
+        try:
             if self._kind == "tcp":
                 self._listener = socket.create_server(("127.0.0.1", self._port))
                 self._port = self._listener.getsockname()[1]
             else:
                 self._path.unlink(missing_ok=True)
                 self._listener = socket.create_server(str(self._path), family=socket.AF_UNIX)
+        except OSError as error:
+            reason = os.strerror(error.errno).lower() if error.errno else str(error)
+            raise TransportError(f"{self.url} cannot be served ({reason}); use another one") from error
 
     def _open_far(self) -> None:
         """Opens the board's terminal, also after the board was started again."""
@@ -269,7 +279,10 @@ class Cable:
     def _happen(self, now: float) -> None:
         """The faults in time that are due."""
         if float("-inf") < self._plug_at <= now:
-            self._plug()
+            try:
+                self._plug()
+            except TransportError:  # another program has the port at present
+                self._plug_at = now + AGAIN
         while (fault := self._next) and self._since + fault.at <= now:
             self._next = next(self._timed, None)
             plugged = self._listener or self._slave >= 0
@@ -282,7 +295,8 @@ class Cable:
                 self._unplug()
                 self._plug_at = now + fault.size
             else:
-                self.restart()
+                with suppress(OSError, TransportError):  # the next host that connects starts it
+                    self.restart()
 
     def restart(self) -> None:
         """Starts the board again; to be called in the thread. A terminal stays open, other connections break."""
@@ -294,7 +308,10 @@ class Cable:
             self._open_far()
 
     def _accept(self, listener: socket.socket) -> None:
-        near, _ = listener.accept()
+        try:
+            near, _ = listener.accept()
+        except OSError:  # the host has gone already
+            return
         far = None
         try:
             scheme, _, address = self._board().partition(":")
