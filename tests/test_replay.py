@@ -30,7 +30,9 @@ from n6link.protocol import SCHEMA_ID, Reduction, Status
 from n6link.protocol.records import ResultRecord, Return
 from n6link.recorder import pcapng
 from n6link.recorder.outputs import lowest, pieces
+from n6link.recorder.recording import Recording
 from n6link.recorder.script import script
+from n6link.recorder.traffic import Damage, traffic
 from n6link.tensors import reduce
 from n6link.transport import replay, sim
 
@@ -128,6 +130,18 @@ def test_a_ring_is_replayed(tmp_path: Path) -> None:
         for seed in range(30 - found.runs["reference"], 30):
             result = values(dev["reference"].run(noise(dev["reference"], seed)))
     assert result[0] == last[0]
+
+
+@on_both_backends
+async def test_a_recording_of_a_bad_line_has_all_results(tmp_path: Path) -> None:
+    """Damaged and repeated chunks and requests are in it; the replay is on a good line."""
+    file = tmp_path / "bad_line.pcapng"
+    found = []
+    for url, where in ((f"{sim_url()}?flip=1e-4&drop=1e-5&seed=3", file), (f"replay:{file}?speed=0", None)):
+        async with N6Device(url, record=where) as dev:
+            found.append([values(result)[0] for result in await run(dev, range(20), reduce=False)])
+    assert found[0] == found[1]
+    assert any(isinstance(item, Damage) and item.skipped for item in traffic(Recording(file).items()))
 
 
 # ------------------------------------------------------------------------------------------- failures

@@ -148,6 +148,7 @@ class Ring(Storage):
         self._count = self._size = 0
         self._described: list[_Entry] = []
         self._opening: list[_Entry] | None = None
+        self._opening_size = 0
         self._newest: deque[_Entry] = deque()
         self._due = False
         self._written = float("-inf")
@@ -166,7 +167,8 @@ class Ring(Storage):
             self._keep(entry)
         else:
             self._opening.append(entry)
-            if sum(size for _, _, size in self._opening) > self._limit:
+            self._opening_size += entry[2]
+            if self._opening_size > self._limit:
                 self._spill()
         if self._due:
             self.failed()
@@ -175,7 +177,7 @@ class Ring(Storage):
         """See :class:`Storage`."""
         with self._lock:
             self._spill()
-            self._opening = []
+            self._opening, self._opening_size = [], 0
 
     def opened(self, *, described: bool) -> None:
         """See :class:`Storage`."""
