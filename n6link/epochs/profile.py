@@ -235,7 +235,7 @@ class Profile(Measured):
         """
         if values.get("format") != FORMAT or values.get("version") != VERSION:
             what = f"format {values.get('format')!r}, version {values.get('version')!r}"
-            raise BadInput(f"not a profile of version {VERSION}: it has {what}; measure it again")
+            raise BadInput(f"this is not a profile of version {VERSION} ({what}); measure it again")
         try:
             table = EpochTable.from_dict(mapping(values["table"]))
             ticks = np.array(values["ticks"], np.uint64)
