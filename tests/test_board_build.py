@@ -166,7 +166,7 @@ def test_a_network_of_another_compiler_ends_the_build_with_the_reason(tmp_path: 
     ("network", "reason"),
     [
         ("tiny", "it has to be name=folder or name=file.c"),
-        ("tiny={root}/cube", "has to hold one generated network, and holds 0"),
+        ("tiny={root}/cube", "must contain one generated network, but contains 0"),
     ],
 )
 def test_networks_that_are_none(tmp_path: Path, network: str, reason: str) -> None:
