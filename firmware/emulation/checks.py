@@ -93,7 +93,7 @@ def inference(device: N6Device, name: str, fill: int) -> int:
 def guarded(url: str, action: Callable[[N6Device], int]) -> tuple[int | None, str]:
     """A value, or the error that the user sees."""
     try:
-        with N6Device(url, timeout=TIMEOUT) as device:
+        with N6Device(url, timeout=TIMEOUT, reconnect=TIMEOUT) as device:
             return action(device), ""
     except N6Error as error:
         return None, f"{type(error).__name__}: {error}"

@@ -82,7 +82,13 @@ def check_board(kind: str, wanted: list[str], image: str | None, application: Pa
 
 def compare_start(kind: str, image: Image, application: Path, report: Report) -> None:
     """The register writes of the start next to those of one of ST's examples."""
-    theirs = start_diff.example(KINDS[kind], Image(example.build(application, FIRMWARE / "build" / f"example-{kind}")))
+    try:
+        built = example.build(application, FIRMWARE / "build" / f"example-{kind}")
+        theirs = start_diff.example(KINDS[kind], Image(built))
+    except (OSError, ValueError, subprocess.CalledProcessError) as error:
+        report.failed += 1
+        report.note(f"FAIL: the start of {application} cannot be compared: {str(error)[:300]}")
+        return
     ours = start_diff.firmware(KINDS[kind], image)
     same, others = start_diff.differences(ours, theirs)
     counts, left = start_diff.explained(others)
