@@ -125,8 +125,12 @@ static void a_check_among_inferences(void)
     (void)rig_take(rig, N6_MESSAGE_TYPE_RESULT, 6);
     (void)rig_take(rig, N6_MESSAGE_TYPE_DATA, 6);
     EQUAL(rig->starts, 3);
+    send_check(rig, 7, RIG_TINY); /* its answer was lost */
+    (void)take_check(rig, 7);
+    EQUAL(rig->starts, 3);
     send_check(rig, 9, RIG_TINY);
     (void)take_check(rig, 9);
+    EQUAL(rig->starts, 4);
     rig_nothing(rig);
 }
 
@@ -141,6 +145,9 @@ static void a_runtime_that_fails(void)
     rig->fail_step = -4;
     send_check(rig, 6, RIG_TINY);
     EQUAL(rig_take_error(rig, 6, N6_STATUS_NPU_FAULT).value, 4);
+    send_check(rig, 6, RIG_TINY);
+    EQUAL(rig_take_error(rig, 6, N6_STATUS_NPU_FAULT).value, 4);
+    EQUAL(rig->starts, 2);
     rig->fail_step = 0;
     send_check(rig, 7, RIG_TINY);
     (void)take_check(rig, 7);
@@ -163,6 +170,10 @@ static void ends_with_the_session_or_a_reset(void)
     (void)rig_open(rig, &hello);
     EQUAL(rig->stops, 2);
     rig_nothing(rig);
+    rig->steps = 0;
+    send_check(rig, 7, RIG_TINY); /* ids of another session mean nothing */
+    (void)take_check(rig, 7);
+    hold_npu(rig);
     send_check(rig, 8, RIG_TINY);
     n6_server_relink(&rig->server);
     free_npu(rig); /* nobody is there to get the answer */

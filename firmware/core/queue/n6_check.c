@@ -17,15 +17,32 @@ static n6_mistake_t find_mistake(const n6_checker_t *check, uint16_t index)
     return npu->network[index].check_input ? N6_MISTAKE_NONE : N6_MISTAKE_CHECK_INPUT;
 }
 
+/* Also to the repetition of a CHECK whose answer was lost, or is on its way. */
+static void answer(const n6_checker_t *check)
+{
+    n6_channel_t *channel = check->channel;
+    const n6_request_t request = {.id = check->id, .type = N6_MESSAGE_TYPE_CHECK};
+
+    if (check->mistake == N6_MISTAKE_NONE) {
+        n6_reply(channel, &request, &check->reply, sizeof check->reply);
+    } else {
+        n6_error(channel, check->id, N6_MESSAGE_TYPE_CHECK, (n6_mistake_t)check->mistake,
+                 check->value);
+    }
+}
+
 void n6_check_request(n6_checker_t *check, const n6_request_t *request)
 {
     const n6_check_t *wanted = request->body;
     n6_mistake_t mistake = find_mistake(check, wanted->network);
 
-    if (mistake == N6_MISTAKE_NONE && check->state != N6_CHECK_IDLE) {
-        if (check->id == request->id) {
-            return;
+    if (check->id == request->id) {
+        if (check->state == N6_CHECK_IDLE) {
+            answer(check);
         }
+        return;
+    }
+    if (mistake == N6_MISTAKE_NONE && check->state != N6_CHECK_IDLE) {
         mistake = N6_MISTAKE_CHECK_BUSY;
     }
     if (mistake != N6_MISTAKE_NONE) {
@@ -51,11 +68,10 @@ static uint32_t digest_of(const n6_channel_t *channel, const n6_network_t *netwo
     return crc;
 }
 
-static void answer(const n6_checker_t *check)
+static n6_check_reply_t result_of(const n6_checker_t *check)
 {
-    n6_channel_t *channel = check->channel;
+    const n6_channel_t *channel = check->channel;
     const n6_network_t *network = n6_network(channel, check->network);
-    const n6_request_t request = {.id = check->id, .type = N6_MESSAGE_TYPE_CHECK};
     n6_check_reply_t reply = {.ticks = n6_now(channel) - check->started_at,
                               .digest = digest_of(channel, network),
                               .state = N6_CHECK_STATE_UNKNOWN};
@@ -64,22 +80,26 @@ static void answer(const n6_checker_t *check)
         reply.state =
             reply.digest == network->check_digest ? N6_CHECK_STATE_SAME : N6_CHECK_STATE_DIFFERENT;
     }
-    n6_reply(channel, &request, &reply, sizeof reply);
+    return reply;
+}
+
+static void finish(n6_checker_t *check, n6_mistake_t mistake, uint32_t value)
+{
+    check->state = N6_CHECK_IDLE;
+    check->mistake = (uint8_t)mistake;
+    check->value = value;
+    if (check->channel->session.open) {
+        answer(check);
+    }
 }
 
 static int end(n6_checker_t *check, int status)
 {
-    n6_channel_t *channel = check->channel;
-
-    check->state = N6_CHECK_IDLE;
-    if (!channel->session.open) {
-        return N6_SERVER_BUSY;
-    }
     if (status == N6_NPU_DONE) {
-        answer(check);
+        check->reply = result_of(check);
+        finish(check, N6_MISTAKE_NONE, 0);
     } else {
-        n6_error(channel, check->id, N6_MESSAGE_TYPE_CHECK, N6_MISTAKE_FAULT,
-                 0u - (uint32_t)status);
+        finish(check, N6_MISTAKE_FAULT, 0u - (uint32_t)status);
     }
     return N6_SERVER_BUSY;
 }
@@ -103,20 +123,26 @@ int n6_check_run(n6_checker_t *check, uint64_t now)
     return status == N6_NPU_RUNNING ? N6_SERVER_BUSY : end(check, status);
 }
 
-void n6_check_clear(n6_checker_t *check)
-{
-    if (check->state != N6_CHECK_IDLE) {
-        n6_check_forget(check);
-        n6_error(check->channel, check->id, N6_MESSAGE_TYPE_CHECK, N6_MISTAKE_CANCELLED, 0);
-    }
-}
-
-void n6_check_forget(n6_checker_t *check)
+static void stop(n6_checker_t *check)
 {
     const n6_npu_t *npu = check->channel->config.npu;
 
     if (check->state == N6_CHECK_RUNNING) {
         npu->stop(npu->context);
     }
+}
+
+void n6_check_clear(n6_checker_t *check)
+{
+    stop(check);
+    if (check->state != N6_CHECK_IDLE) {
+        finish(check, N6_MISTAKE_CANCELLED, 0);
+    }
+}
+
+void n6_check_forget(n6_checker_t *check)
+{
+    stop(check);
     check->state = N6_CHECK_IDLE;
+    check->id = 0;
 }

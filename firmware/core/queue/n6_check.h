@@ -8,6 +8,8 @@
  *     WANTED    the NPU is free                     RUNNING
  *     RUNNING   done, or a fault: the answer        IDLE
  *     any       RESET: CANCELLED; a new session     IDLE
+ *
+ * A CHECK with the id of the last one is a repetition: it gets the same answer, without a run.
  */
 #ifndef N6_CHECK_H
 #define N6_CHECK_H
@@ -28,7 +30,10 @@ typedef struct {
     n6_channel_t *channel;
     uint8_t state; /* n6_check_progress_t */
     uint16_t network;
-    uint32_t id;         /* id of the CHECK */
+    uint8_t mistake; /* n6_mistake_t of the last answer; NONE: reply */
+    uint32_t id;     /* id of the last CHECK; 0 = none in this session */
+    uint32_t value;  /* of the ERROR */
+    n6_check_reply_t reply;
     uint64_t started_at; /* device time */
 } n6_checker_t;
 
@@ -37,7 +42,7 @@ static inline void n6_check_init(n6_checker_t *check, n6_channel_t *channel)
     check->channel = channel;
 }
 
-/* Handles CHECK. The same request again is a repetition before the answer. */
+/* Handles CHECK. */
 void n6_check_request(n6_checker_t *check, const n6_request_t *request);
 
 /* A check requires the NPU now, if npu_is_free, or uses it. */
