@@ -609,3 +609,34 @@ def wait_for_child(parent: int) -> int:
             return int(children[0])
         time.sleep(0.02)
     raise AssertionError("no virtual board was started")
+
+
+# ---------------------------------------------------------------------------------------------- cards
+
+
+def test_card_init_and_check(virtual_board: None, tmp_path: Path) -> None:
+    url = f"sim:mystery={networks.FOLDER / 'movenet13' / 'movenet13_192_int8.tflite'}"
+    text = good("card", "init", "mystery", "--url", url)
+    assert 'task = "pose-heatmap"' in text and 'networks = ["mystery"]' in text and "certain" in text
+    file = tmp_path / "mystery.toml"
+    good("card", "init", "mystery", "--url", url, "--out", file)
+    assert "exists; choose another file" in bad(2, "card", "init", "mystery", "--url", url, "--out", file)
+    assert data("card", "check", file, "mystery", "--url", url) == {
+        "card": "mystery",
+        "network": "mystery",
+        "task": "pose-heatmap",
+        "decoder": True,
+        "used": True,
+    }
+    shown = data("run", "mystery", PHOTO, "--url", url, "--card", file)
+    assert is_near_nose(shown["decoded"][0]["keypoints"]["nose"])
+    file.write_text('task = "pose-points"\nnetworks = ["other"]')
+    assert 'task = "pose-heatmap"' in bad(2, "card", "check", file, "mystery", "--url", url)
+    file.write_text('task = "segmentation"\nnetworks = ["other"]')
+    assert "It is for other" in good("card", "check", file, "mystery", "--url", url)
+
+
+def test_card_init_of_outputs_that_nobody_knows(virtual_board: None) -> None:
+    assert "no decoder is known for the outputs of network" in bad(
+        2, "card", "init", "echo", "--url", "sim:echo=reference:echo"
+    )

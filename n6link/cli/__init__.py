@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from n6link.cli import (
+    card,
     check,
     classify,
     config,
@@ -67,6 +68,7 @@ app.command("monitor")(recordable(monitor.monitor))
 app.command("sim")(sim.sim)
 app.command("replay")(replay.replay)
 app.command("trace")(trace.trace)
+app.add_typer(card.app, name="card")
 app.add_typer(config.app, name="config")
 app.add_typer(firmware.app, name="firmware")
 
