@@ -12,6 +12,7 @@ from reductions import Answer, Network, spec, tensor
 from n6link import decoders
 from n6link.decoders.classification import Classification
 from n6link.decoders.pose import BODY_NAMES, COCO_NAMES, Pose
+from n6link.decoders.proposal import proposals
 from n6link.decoders.segmentation import Segmentation
 from n6link.errors import BadInput, CardError
 from n6link.tensors import card
@@ -229,3 +230,7 @@ def test_a_card_that_does_not_fit_names_the_likely_task(task: str, shape: tuple[
     without = Network("net", net.inputs, net.outputs, None)
     with pytest.raises(CardError, match=f'task = "{likely}"; pass one: N6Device'):
         decoders.for_network(without)
+
+
+def test_shapes_that_no_decoder_has() -> None:
+    assert proposals(network(np.zeros((1, 5, 7, 9, 2), np.float32), 'task = "yolo"')) == []

@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 
 from n6link import decoders
-from n6link.cli.common import Json, Timeout, Url, connect, emit, err, out, start
+from n6link.cli.common import Json, Timeout, Url, connect, emit, out, start
 from n6link.decoders.proposal import proposals
 from n6link.errors import BadInput, CardError
 from n6link.tensors import card as cards
@@ -73,19 +73,13 @@ async def _init(name: str, url: str | None, output: Path | None, timeout: float)
         except OSError as error:
             raise BadInput(f"{str(output)!r} cannot be written: {error.strerror}") from None
         out.print(f"Written: [bold]{escape(str(output))}[/]", soft_wrap=True)
-    best = found[0]
-    err.print(
-        f"{escape(best.why)}: {'hardly anything else has this shape' if best.sure else 'this is a guess'}. Compare the result "
-        f"with what you know: n6link run {escape(name)} PICTURE --card FILE.toml --draw OUT.png",
-        soft_wrap=True,
-    )
 
 
 def propose(network: Network, found: list[Proposal]) -> str:
     """A card, TOML, from the best proposal; the others are comments."""
     best = found[0]
     lines = [
-        f"# {best.why} ({'certain' if best.sure else 'a guess'})",
+        f"# {best.why} ({'hardly anything else has this shape' if best.sure else 'a guess'})",
         f'task = "{best.task}"',
         *(f'# task = "{other.task}"  # {other.why}' for other in found[1:]),
         f'networks = ["{network.name}"]',
@@ -104,6 +98,9 @@ def propose(network: Network, found: list[Proposal]) -> str:
             low, high = spec.dequantize(_ends(network, spec.name)).tolist()
             lines.append(f"# input {spec.name} takes real values from {low:.4g} to {high:.4g}")
         break
+    lines.append(
+        f"# compare the result with what you know: n6link run {network.name} PICTURE --card FILE.toml --draw OUT.png"
+    )
     return "\n".join(lines) + "\n"
 
 
