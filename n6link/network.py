@@ -24,7 +24,6 @@ from n6link.errors import (
     DeviceRebooted,
     N6Timeout,
     NetworkChanged,
-    RemoteProtocolError,
     UnknownName,
 )
 from n6link.protocol import Limit, MessageType, TimerSource, records
@@ -34,6 +33,7 @@ from n6link.session.check import Check
 from n6link.session.connection import Connection
 from n6link.session.inference import Job, Outcome
 from n6link.session.info import NetworkInfo
+from n6link.session.replies import decoding
 from n6link.tensors import reduce
 from n6link.tensors.card import Card
 from n6link.tensors.inputs import Data, Inputs
@@ -335,10 +335,8 @@ class Network:
         payload = await self._connection.ask(
             MessageType.CHECK, records.Check(network=self.info.index).pack(), timeout=timeout
         )
-        try:
+        with decoding("CHECK"):
             return Check.parse(payload, self._connection.clock.tick_hz)
-        except ValueError as error:
-            raise RemoteProtocolError(f"the device's answer to CHECK is malformed: {error}") from error
 
     async def profile(self, *, inputs: Mapping[str, Array] | None = None, runs: int = 20, warmup: int = 3) -> Profile:
         """Runs the network several times and collects its epoch times; see :func:`n6link.control.profiling.collect`."""

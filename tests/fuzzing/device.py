@@ -98,6 +98,7 @@ async def _ask(device: N6Device) -> None:
         _check_all(network.info)
         await _end(_infer(network))
         await _end(device.epoch_stats(network.name))
+        await _end(network.check())
     await _end(device.stats())
     async for reading in readings:
         _check_all(reading)
