@@ -107,8 +107,10 @@ async def test_an_inference_and_all_that_is_known_of_the_network(program: Path, 
             labels = [block.label for block in network.epochs.blocks]
             assert labels == ["EC 1-3", "SW 4 DequantizeLinear", "HYBRID 5 Softmax", "HW 6", "EC 7"]
             assert [(pool.name, pool.used) for pool in network.pools] == [("npuRAM5", 448), ("octoFlash", 2048)]
-            assert network.card is not None
-            assert network.card.keypoints == ("left", "right")
+            assert 'keypoints = ["left", "right"]' in network.info.card_text
+            assert "is not heatmaps" in network.info.card_problem, (
+                "the outputs of this network are not those of its card"
+            )
             assert result.epochs is not None
             assert result.epochs.source is TimerSource.DWT_CYCLES
             assert (result.epochs.total > 0).all()
