@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -34,9 +34,10 @@ def init(
         Path | None, typer.Option("--out", metavar="FILE.toml", help="Write the card to this file; it must not exist.")
     ] = None,
     timeout: Timeout = 5.0,
+    as_json: Json = False,
 ) -> None:
-    """Propose a card from the names and shapes of a network's tensors, and say what is certain."""
-    start(_init, network, url, output, timeout)
+    """Propose a card from the names and shapes of a network's tensors, and say what is certain; with --json all proposals."""
+    start(_init, network, url, output, timeout, as_json)
 
 
 @app.command("check")
@@ -51,7 +52,7 @@ def check(
     start(_check, file, network, url, timeout, as_json)
 
 
-async def _init(name: str, url: str | None, output: Path | None, timeout: float) -> None:  # noqa: ASYNC109
+async def _init(name: str, url: str | None, output: Path | None, timeout: float, as_json: bool) -> None:  # noqa: ASYNC109
     async with connect(url, None, timeout) as dev:
         network = dev[name]
         found = proposals(network.info)
@@ -62,9 +63,7 @@ async def _init(name: str, url: str | None, output: Path | None, timeout: float)
                 "result.outputs"
             )
         text = propose(network, found)
-    if output is None:
-        out.print(escape(text), end="", soft_wrap=True)
-    else:
+    if output is not None:
         try:
             with output.open("x", encoding="utf-8") as file:
                 file.write(text)
@@ -72,6 +71,11 @@ async def _init(name: str, url: str | None, output: Path | None, timeout: float)
             raise BadInput(f"{str(output)!r} exists; choose another file, or delete it") from None
         except OSError as error:
             raise BadInput(f"{str(output)!r} cannot be written: {error.strerror}") from None
+    if as_json:
+        emit({"network": name, "proposals": [asdict(one) for one in found], "card": text})
+    elif output is None:
+        out.print(escape(text), end="", soft_wrap=True)
+    else:
         out.print(f"Written: [bold]{escape(str(output))}[/]", soft_wrap=True)
 
 
