@@ -53,7 +53,7 @@ async def main() -> None:
     parser.add_argument("--baud", type=int, default=921_600)
     parser.add_argument("--runs", type=int, default=3)
     arguments = parser.parse_args()
-    cards: list[Card] = [load(YOLO_CARD, base=None)]
+    cards: list[Card] = [load(YOLO_CARD, base=None)] if YOLO.is_file() else []
     work: dict[str, Work] = {"movenet13": person, "yolov8n_pose_256": person, "tinybert": tokens}
     sources = ["movenet13", "tinybert", *([str(YOLO)] if YOLO.is_file() else [])]
     print(
