@@ -638,3 +638,24 @@ def test_card_init_and_check(virtual_board: None, tmp_path: Path) -> None:
     assert 'task = "pose-heatmap"' in bad(2, "card", "check", file, "mystery", "--url", url)
     file.write_text('task = "segmentation"\nnetworks = ["other"]')
     assert "It is for other" in good("card", "check", file, "mystery", "--url", url)
+
+
+def test_run_saves_outputs(virtual_board: None, tmp_path: Path) -> None:
+    good("run", "movenet13", PHOTO, "--url", POSE, "--save", tmp_path / "one.npz")
+    saved = np.load(tmp_path / "one.npz")
+    ((name, raw),) = ((name, saved[name]) for name in saved.files if not name.endswith(".real"))
+    assert raw.dtype == np.int8 and raw.shape == (1, 48, 48, 13)
+    assert np.array_equal(saved[f"{name}.real"], (raw.astype(np.float32) + 128) / 256)
+    good("run", "movenet13", PHOTO, PHOTO, "--url", POSE, "--save", tmp_path / "all")
+    assert sorted(path.name for path in (tmp_path / "all").iterdir()) == ["astronaut-2.npz", "astronaut.npz"]
+    assert data("run", "movenet13", PHOTO, "--url", POSE, "--raw")["decoded"] is None
+    assert "Outputs, dequantised" in good("run", "movenet13", PHOTO, "--url", POSE, "--raw")
+    assert "cannot be written" in bad(2, "run", "movenet13", PHOTO, "--url", POSE, "--save", tmp_path)
+
+
+def test_run_does_not_draw_over_the_picture(virtual_board: None, tmp_path: Path) -> None:
+    picture = tmp_path / "a.png"
+    picture.write_bytes(Path(PHOTO).read_bytes())
+    words = ["run", "movenet13", str(picture), "--url", POSE, "--draw", str(picture)]
+    assert "is the picture itself, which would be overwritten" in bad(2, *words)
+    assert picture.read_bytes() == Path(PHOTO).read_bytes()

@@ -1,4 +1,4 @@
-"""Reads files of arrays, for commands that use them as inputs of a network."""
+"""Reads files of arrays, for commands that use them as inputs of a network, and writes outputs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from n6link.errors import BadInput
+from n6link.result import Result
 from n6link.tensors.tensor import Array, is_array
 
 
@@ -23,3 +24,20 @@ def read_arrays(path: Path) -> Array | dict[str, Array]:
             return arrays if is_array(arrays) else dict(arrays)
     except (OSError, ValueError, EOFError, BadZipFile) as error:
         raise BadInput(f"{str(path)!r} cannot be read as .npz or .npy: {error}") from error
+
+
+def save_outputs(path: Path, result: Result) -> None:
+    """Writes the outputs to an .npz file: raw by their names, and real ones, float32, as NAME.real if they are quantised.
+
+    Raises:
+        BadInput: the file cannot be written.
+    """
+    arrays: dict[str, Array] = dict(result.outputs)
+    for name, real in result.dequantized().items():
+        if result.network.outputs[name].quantized:
+            arrays[f"{name}.real"] = real
+    try:
+        with path.open("wb") as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]  # numpy declares only its own options
+    except OSError as error:
+        raise BadInput(f"{str(path)!r} cannot be written: {error.strerror}") from error

@@ -21,7 +21,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from n6link.cli import tables
-from n6link.cli.arrays import read_arrays
+from n6link.cli.arrays import read_arrays, save_outputs
 from n6link.cli.common import FAILED, Cards, Json, Timeout, Url, connect, emit, err, out, start
 from n6link.console import duration
 from n6link.decoders import Pose, tasks
@@ -47,6 +47,8 @@ class Options:
     """Options of a run and of its output."""
 
     draw: Path | None
+    save: Path | None
+    raw: bool
     threshold: float
     reduce: bool | None
     as_json: bool
@@ -75,6 +77,14 @@ def run(
             metavar="PNG|DIR", help="Draw the results to this file, or, for several pictures, to files in this folder."
         ),
     ] = None,
+    save: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="NPZ|DIR",
+            help="Save the outputs, raw and as real numbers, to this file, or, for several pictures, to files in this folder.",
+        ),
+    ] = None,
+    raw: Annotated[bool, typer.Option("--raw", help="Do not decode: show the ranges of the outputs.")] = False,
     threshold: Annotated[
         float, typer.Option(min=0, max=1, metavar="0..1", help="Keypoints with a lower score are not shown.")
     ] = 0.25,
@@ -92,7 +102,16 @@ def run(
     """Run a network on pictures and print the results; with --json one line per picture."""
     paths = _expand(images)
     several = len(paths) > 1 or os.path.isdir(images[0])
-    start(_run, network, paths, several, url, cards, timeout, Options(draw, threshold, reduce, as_json))
+    start(
+        _run,
+        network,
+        paths,
+        several,
+        url,
+        cards,
+        timeout,
+        Options(draw, save, raw, threshold, False if save or raw else reduce, as_json),
+    )
 
 
 async def draw_into(out_path: Path, picture: Path, meaning: object, threshold: float) -> None:
@@ -103,6 +122,8 @@ async def draw_into(out_path: Path, picture: Path, meaning: object, threshold: f
     """
 
     def work() -> None:
+        if out_path.exists() and out_path.samefile(picture):
+            raise BadInput(f"{str(out_path)!r} is the picture itself, which would be overwritten; choose another file")
         image = draw(picture, meaning, threshold=threshold)
         try:
             image.save(out_path)
@@ -136,6 +157,8 @@ async def _single(dev: N6Device, network: Network, path: Path, options: Options)
     assert item.result
     if options.draw:
         await draw_into(options.draw, path, item.meaning, options.threshold)
+    if options.save:
+        save_outputs(options.save, item.result)
     if options.as_json:
         emit({"image": str(path)} | tables.values(item.result, item.meaning))
         return
@@ -158,7 +181,8 @@ async def _batch(network: Network, paths: Sequence[Path], options: Options, wind
     shown.add_column("result")
     shown.add_column("latency", justify="right", no_wrap=True)
     failed = 0
-    drawings = Drawings(options.draw) if options.draw else None
+    drawings = Targets(options.draw, "drawings", ".png") if options.draw else None
+    saved = Targets(options.save, "outputs", ".npz") if options.save else None
     progress = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -180,6 +204,8 @@ async def _batch(network: Network, paths: Sequence[Path], options: Options, wind
                     raise item.error
                 if item.error is None and drawings:
                     await draw_into(drawings.path(item.path), item.path, item.meaning, options.threshold)
+                if item.result and saved:
+                    save_outputs(saved.path(item.path), item.result)
                 failed += item.error is not None
                 if options.as_json:
                     emit({"image": str(item.path)} | _line(item))
@@ -196,25 +222,26 @@ async def _batch(network: Network, paths: Sequence[Path], options: Options, wind
         raise typer.Exit(FAILED)
 
 
-class Drawings:
-    """Names for the drawings of a batch: the names of the pictures, with a number if two are equal."""
+class Targets:
+    """Names for the files of a batch: the names of the pictures, with a number if two are equal."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, what: str, suffix: str) -> None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise BadInput(
-                f"{str(folder)!r} cannot be used as the folder for drawings of several pictures: {error}"
+                f"{str(folder)!r} cannot be used as the folder for {what} of several pictures: {error}"
             ) from error
         self._folder = folder
+        self._suffix = suffix
         self._taken: set[str] = set()
 
     def path(self, picture: Path) -> Path:
-        """The file for the drawing of a picture."""
+        """The file for a picture."""
         names = (picture.stem if number == 1 else f"{picture.stem}-{number}" for number in count(1))
         name = next(name for name in names if name not in self._taken)
         self._taken.add(name)
-        return self._folder / f"{name}.png"
+        return self._folder / f"{name}{self._suffix}"
 
 
 async def _feed(
@@ -231,7 +258,7 @@ async def _process(network: Network, item: Item, options: Options, timers: bool 
     try:
         data = await anyio.to_thread.run_sync(_load, item.path)
         item.result = await network.run(data, reduce=options.reduce, timers=timers)
-        item.meaning = item.result.decode() if _decodable(network) else None
+        item.meaning = item.result.decode() if _decodable(network) and not options.raw else None
     except N6Error as error:
         item.error = error
     finally:
