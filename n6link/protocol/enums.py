@@ -98,7 +98,7 @@ class MessageType(Coded):
     COMMIT = 0x10, "ends an upload: length and CRC-32 of all its bytes"
     INFER = 0x11, "queues an inference; the reply says that it is queued, a RESULT or an ERROR follows"
     RESULT = 0x12, "result of an inference; its bytes follow in DATA frames with the same id"
-    CANCEL = 0x13, "stops an inference, queued or running, or drops its result"
+    CANCEL = 0x13, "stops an inference that waits, is queued or runs, or drops its result"
     RELEASE = 0x15, "the host has the result; its buffer may be used again"
     DATA = 0x20, "a chunk of a transfer, either direction"
     NAK = 0x21, "requests a range of a transfer again; one per gap"
@@ -278,7 +278,7 @@ class InferFlag(Coded):
 class InferState(Coded):
     """InferReply.state."""
 
-    WAITING = 0, "queued; its input slot is not committed yet"
+    WAITING = 0, "waits for its upload, which is not committed yet"
     QUEUED = 1, "queued"
     RUNNING = 2, "running"
     DONE = 3, "done; the stored result is sent again"

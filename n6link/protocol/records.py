@@ -927,7 +927,7 @@ class InferReply(Record):
     state: InferState | int = InferState.WAITING
     """InferState"""
     depth: int = 0
-    """inferences queued or running, including this one"""
+    """inferences that wait, are queued or run, including this one"""
 
     def pack(self) -> bytes:
         return self.STRUCT.pack(self.state, self.depth)

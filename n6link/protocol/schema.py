@@ -344,7 +344,7 @@ Return: Final = cs.Struct(
 
 InferReply: Final = cs.Struct(
     "state" / Coding(_u8, InferState) * "InferState",
-    "depth" / _u8 * "inferences queued or running, including this one",
+    "depth" / _u8 * "inferences that wait, are queued or run, including this one",
     "reserved" / _u16 * "0",
 )
 

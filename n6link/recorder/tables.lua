@@ -247,7 +247,7 @@ local STRUCTS = {
   },
   InferReply = { size = 4,
     {"state", 0, 1, "uint8", 0, "InferState", nil, "InferState"},
-    {"depth", 1, 1, "uint8", 0, nil, nil, "inferences queued or running, including this one"},
+    {"depth", 1, 1, "uint8", 0, nil, nil, "inferences that wait, are queued or run, including this one"},
   },
   Result = { size = 56,
     {"t_queued", 0, 8, "uint64", 0, nil, nil, "device time at which the INFER arrived"},

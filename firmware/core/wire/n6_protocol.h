@@ -72,7 +72,7 @@ typedef enum {
     N6_MESSAGE_TYPE_COMMIT = 16, /* ends an upload: length and CRC-32 of all its bytes */
     N6_MESSAGE_TYPE_INFER = 17, /* queues an inference; the reply says that it is queued, a RESULT or an ERROR follows */
     N6_MESSAGE_TYPE_RESULT = 18, /* result of an inference; its bytes follow in DATA frames with the same id */
-    N6_MESSAGE_TYPE_CANCEL = 19, /* stops an inference, queued or running, or drops its result */
+    N6_MESSAGE_TYPE_CANCEL = 19, /* stops an inference that waits, is queued or runs, or drops its result */
     N6_MESSAGE_TYPE_RELEASE = 21, /* the host has the result; its buffer may be used again */
     N6_MESSAGE_TYPE_DATA = 32, /* a chunk of a transfer, either direction */
     N6_MESSAGE_TYPE_NAK = 33, /* requests a range of a transfer again; one per gap */
@@ -234,7 +234,7 @@ typedef enum {
 
 /* InferReply.state. */
 typedef enum {
-    N6_INFER_STATE_WAITING = 0, /* queued; its input slot is not committed yet */
+    N6_INFER_STATE_WAITING = 0, /* waits for its upload, which is not committed yet */
     N6_INFER_STATE_QUEUED = 1, /* queued */
     N6_INFER_STATE_RUNNING = 2, /* running */
     N6_INFER_STATE_DONE = 3, /* done; the stored result is sent again */
@@ -757,7 +757,7 @@ _Static_assert(offsetof(n6_return_t, reserved) == 22, "n6_return_t.reserved");
 
 typedef struct {
     uint8_t state; /* n6_infer_state_t: InferState */
-    uint8_t depth; /* inferences queued or running, including this one */
+    uint8_t depth; /* inferences that wait, are queued or run, including this one */
     uint16_t reserved; /* 0 */
 } n6_infer_reply_t;
 _Static_assert(sizeof(n6_infer_reply_t) == 4, "n6_infer_reply_t");
