@@ -12,9 +12,9 @@ from simulation.board import Board
 
 from n6link.link.link import State
 from n6link.link.retry import TICK
-from n6link.protocol import MessageType
+from n6link.protocol import Limit, MessageType
 
-pytestmark = [pytest.mark.gcc, pytest.mark.timeout(900)]  # to shorten an example that fails takes minutes
+pytestmark = pytest.mark.gcc
 
 
 class HostAndCore(RuleBasedStateMachine):
@@ -124,7 +124,8 @@ class HostAndCore(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([TICK, 0.1, 0.6, 2.0]))
     def wait(self, seconds: float) -> None:
-        self.host.wait(seconds)
+        # The device refuses an inference whose upload makes no progress for WAIT_MS: all waits of an example are shorter.
+        self.host.wait(max(0.0, min(seconds, Limit.WAIT_MS / 1000 - 2 - self.host.now)))
         self.up += self.host.write()
         self.work()
 

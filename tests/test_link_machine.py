@@ -10,7 +10,6 @@ from typing import Any
 from zlib import crc32
 
 import numpy as np
-import pytest
 import wire
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
@@ -22,8 +21,6 @@ from n6link.link.link import State
 from n6link.link.numbers import distance
 from n6link.link.retry import TICK
 from n6link.protocol import InferState, MessageType, records
-
-pytestmark = pytest.mark.timeout(900)  # to shorten an example that fails takes minutes
 
 
 class HostAndScript(RuleBasedStateMachine):

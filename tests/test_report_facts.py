@@ -106,7 +106,7 @@ def test_a_folder_with_bad_files_shows_the_others(tmp_path: Path) -> None:
     assert set(said) == {"cut_c_info.json", "empty.txt", "binary.log", "notes.txt", "list.json", "other.json"}
     assert "is not a complete JSON document (line " in said["cut_c_info.json"]
     assert "generate the file again" in said["cut_c_info.json"]
-    assert "is empty; network_generate_report.txt, " in said["empty.txt"]
+    assert "is empty; use network_generate_report.txt, " in said["empty.txt"]
     assert "line 3 contains a zero byte; text in UTF-8 or UTF-16 is required" in said["binary.log"]
     assert "starts with 'buy milk' and does not contain a part of a report" in said["notes.txt"]
     assert "does not have a json_schema_version" in said["list.json"]
