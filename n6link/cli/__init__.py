@@ -29,6 +29,7 @@ from n6link.cli import (
     run,
     sim,
     trace,
+    validate,
 )
 from n6link.cli.common import Group, recordable
 from n6link.version import __version__
@@ -61,6 +62,7 @@ app.command("run")(recordable(run.run))
 app.command("generate")(recordable(generate.generate))
 app.command("classify")(recordable(classify.classify))
 app.command("check")(recordable(check.check))
+app.command("validate")(recordable(validate.validate))
 app.command("profile")(recordable(profile.profile))
 app.command("report")(report.report)
 app.command("predict")(predict.predict)
