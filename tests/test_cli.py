@@ -219,7 +219,7 @@ def test_devices(usb: Usb) -> None:
     path = usb.plug("ttyACM3", "0483:374e", "0042", product="STLINK-V3")
     text = "".join(good("devices").split())
     assert "ST-LinkV3" in text and "0483:374e" in text and "ttyS0" not in text and "board" not in text
-    assert "ttyS0" in good("devices", "--all")
+    assert "ttyS0" in json.dumps(data("devices", "--all"))  # the table breaks long paths
     assert data("devices") == [
         {
             "url": f"serial:{path}",
