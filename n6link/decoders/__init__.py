@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING, Final, Protocol, cast
+from typing import TYPE_CHECKING, ClassVar, Final, Protocol, cast
 
 from n6link.decoders.described import NetworkLike, ResultLike
 from n6link.decoders.pose import Pose
@@ -33,6 +33,7 @@ __all__ = [
     "NetworkLike",
     "Pose",
     "ResultLike",
+    "Unreduced",
     "card_of",
     "check",
     "for_network",
@@ -92,6 +93,33 @@ class Decoder(Protocol):
             BadInput: an option cannot be used, or a reduced result does not contain what the options require.
             CardError: the card does not fit the network.
         """
+
+
+class Unreduced:
+    """The part of a decoder that uses whole outputs: it never asks a device for a reduction.
+
+    Attributes:
+        known: names of the decoder's options.
+    """
+
+    known: ClassVar[tuple[str, ...]] = ()
+
+    def options(self, card: Card, given: Mapping[str, object]) -> object:
+        """The options of a decode() call: those of the card, overridden by the caller's.
+
+        Raises:
+            BadInput, CardError: an option cannot be used.
+        """
+        return options_of(card, given, *self.known)
+
+    def returns(self, network: NetworkLike, **options: object) -> list[Return] | None:
+        """None; options that cannot be used are refused."""
+        self.options(card_of(network), options)
+        return None
+
+    def complete(self, result: ResultLike) -> bool:
+        """Always: outputs are not reduced."""
+        return True
 
 
 def _installed() -> EntryPoints:

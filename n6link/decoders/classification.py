@@ -14,11 +14,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from n6link.decoders import NetworkLike, ResultLike, card_of, options_of, whole_output
+from n6link.decoders import NetworkLike, ResultLike, Unreduced, card_of, whole_output
 from n6link.decoders.activations import sigmoid, softmax
 from n6link.decoders.boxes import class_name, labelled
 from n6link.errors import BadInput, CardError
-from n6link.protocol.records import Return
 from n6link.tensors.card import Card
 from n6link.tensors.tensor import TensorSpec
 
@@ -49,23 +48,16 @@ class Classification:
         }
 
 
-class Classifier:
+class Classifier(Unreduced):
     """The decoder of pictures and sounds; decode() returns a :class:`Classification`. Without labels, classes have numbers."""
+
+    known = ("activation",)
 
     def check(self, network: NetworkLike) -> None:
         """Whether the output is one row of classes, and the card has one label per class."""
         card = card_of(network)
         labelled(network, _row(card, network).row_length)
         _activation(card)
-
-    def returns(self, network: NetworkLike, **options: object) -> list[Return] | None:
-        """None: probabilities require all logits."""
-        options_of(card_of(network), options, "activation")
-        return None
-
-    def complete(self, result: ResultLike) -> bool:
-        """Always: outputs are not reduced."""
-        return True
 
     def decode(self, result: ResultLike, **options: object) -> Classification:
         """The label of the largest value, the first of equal ones, and the probabilities of all.
@@ -74,7 +66,7 @@ class Classifier:
             CardError: the output is not one row, or the card does not have one label per class.
         """
         card = card_of(result.network)
-        options_of(card, options, "activation")
+        self.options(card, options)
         self.check(result.network)
         spec = _row(card, result.network)
         values = spec.dequantize(whole_output(result, spec.name)).reshape(-1)

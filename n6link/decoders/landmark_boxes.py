@@ -11,16 +11,17 @@ Repetitions are removed as in all detection decoders; MediaPipe instead averages
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from n6link.decoders import NetworkLike, ResultLike, card_of, whole_output
+from n6link.decoders import NetworkLike, ResultLike, Unreduced, card_of, whole_output
 from n6link.decoders.activations import logit, sigmoid
 from n6link.decoders.boxes import Candidates, Detection, Selection, corners, detections
 from n6link.errors import CardError
-from n6link.protocol.records import Return
+from n6link.tensors.card import Card
 from n6link.tensors.image import PictureInput
 from n6link.tensors.tensor import TensorSpec
 
@@ -35,8 +36,10 @@ KNOWN: Final[dict[tuple[int, int], Grids]] = {
 """Grids by input width and number of anchors: MediaPipe's short-range faces, palms, full-range faces, and bodies."""
 
 
-class LandmarkBoxes:
+class LandmarkBoxes(Unreduced):
     """The decoder of ``landmark-boxes``, with options ``conf``, ``iou``, ``max_boxes``; decode() returns :class:`Detection` objects."""
+
+    known = ("grids",)
 
     def check(self, network: NetworkLike) -> None:
         """Whether the outputs are pairs of scores and rows that fit the grids."""
@@ -48,14 +51,9 @@ class LandmarkBoxes:
                 f"card {card_of(network).name!r} has {len(names)} keypoints, but the network has {count} landmarks"
             )
 
-    def returns(self, network: NetworkLike, **options: object) -> list[Return] | None:
-        """None: scores and rows are different outputs, which devices cannot select together."""
-        Selection.of(card_of(network), options, "grids")
-        return None
-
-    def complete(self, result: ResultLike) -> bool:
-        """Always: outputs are not reduced."""
-        return True
+    def options(self, card: Card, given: Mapping[str, object]) -> Selection:
+        """Valid options."""
+        return Selection.of(card, given, *self.known)
 
     def decode(self, result: ResultLike, **options: object) -> list[Detection]:
         """The objects in the picture, best first, in source pixels.
@@ -65,7 +63,7 @@ class LandmarkBoxes:
             CardError: the outputs do not fit the grids.
         """
         network, card = result.network, card_of(result.network)
-        selection = Selection.of(card, options, "grids")
+        selection = self.options(card, options)
         pairs = _pairs(network)
         logits = np.concatenate([_table(result, scores) for scores, _ in pairs]).reshape(-1)
         passing = np.flatnonzero(logits >= np.float32(logit(selection.conf)))

@@ -11,19 +11,20 @@ from typing import Final
 
 import numpy as np
 
-from n6link.decoders import NetworkLike, ResultLike, card_of, options_of, whole_output
+from n6link.decoders import NetworkLike, ResultLike, Unreduced, card_of, whole_output
 from n6link.decoders.picture import placement, unit
 from n6link.decoders.pose import Pose, skeleton
 from n6link.errors import CardError
-from n6link.protocol.records import Return
 from n6link.tensors.card import Card
 from n6link.tensors.tensor import TensorSpec
 
 ORDERS: Final = ("yxs", "xys", "xyz", "xy")
 
 
-class PosePoints:
+class PosePoints(Unreduced):
     """The decoder of ``pose-points``; decode() returns a list of one :class:`Pose`."""
+
+    known = ("order",)
 
     def check(self, network: NetworkLike) -> None:
         """Whether the output is a table of points, with the card's keypoints."""
@@ -31,19 +32,10 @@ class PosePoints:
         count = _points(card, network)[2]
         skeleton(card, count)
 
-    def returns(self, network: NetworkLike, **options: object) -> list[Return] | None:
-        """None: the output is small."""
-        options_of(card_of(network), options, "order")
-        return None
-
-    def complete(self, result: ResultLike) -> bool:
-        """Always: outputs are not reduced."""
-        return True
-
     def decode(self, result: ResultLike, **options: object) -> list[Pose]:
         """The one person that the network finds, in source pixels; points may be outside of the picture."""
         network, card = result.network, card_of(result.network)
-        options_of(card, options, "order")
+        self.options(card, options)
         spec, order, count = _points(card, network)
         values = spec.dequantize(whole_output(result, spec.name)).reshape(count, len(order))
         where = placement(result.placement, card.main_input(network.inputs), card)

@@ -13,11 +13,10 @@ from typing import Final, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from n6link.decoders import NetworkLike, ResultLike, card_of, options_of, whole_output
+from n6link.decoders import NetworkLike, ResultLike, Unreduced, card_of, options_of, whole_output
 from n6link.decoders.options import share
 from n6link.decoders.picture import placement
 from n6link.errors import BadInput, CardError
-from n6link.protocol.records import Return
 from n6link.tensors import reduce
 from n6link.tensors.card import Card
 from n6link.tensors.image import Placement
@@ -84,8 +83,10 @@ class SegmentationOptions(TypedDict, total=False):
     """lowest share of the foreground, 0..1, of a network with one value per pixel"""
 
 
-class Segmenter:
+class Segmenter(Unreduced):
     """The decoder of ``segmentation``, with the option ``conf``; decode() returns a :class:`Segmentation`."""
+
+    known = ("conf",)
 
     def check(self, network: NetworkLike) -> None:
         """Whether the output has a value for each pixel, and the card one label per class."""
@@ -97,15 +98,6 @@ class Segmenter:
                 "with the background"
             )
 
-    def returns(self, network: NetworkLike, **options: object) -> list[Return] | None:
-        """None: devices do not reduce it yet."""
-        options_of(card_of(network), options, "conf")
-        return None
-
-    def complete(self, result: ResultLike) -> bool:
-        """Always: outputs are not reduced."""
-        return True
-
     def decode(self, result: ResultLike, **options: object) -> Segmentation:
         """The class of each pixel.
 
@@ -114,7 +106,7 @@ class Segmenter:
             CardError: the output does not have a value for each pixel.
         """
         network, card = result.network, card_of(result.network)
-        conf = share("conf", options_of(card, options, "conf").get("conf", CONF))
+        conf = share("conf", options_of(card, options, *self.known).get("conf", CONF))
         spec, channels_last, count = _map(card, network)
         where = placement(result.placement, card.main_input(network.inputs), card)
         classes = _classes(whole_output(result, spec.name), spec, channels_last, count, conf)

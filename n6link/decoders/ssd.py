@@ -19,6 +19,7 @@ classes [1, M], scores [1, M] and their number [1]; it removes repetitions itsel
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -27,11 +28,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from n6link.decoders import NetworkLike, ResultLike, card_of, whole_output
+from n6link.decoders import NetworkLike, ResultLike, Unreduced, card_of, whole_output
 from n6link.decoders.boxes import Candidates, Detection, Selection, corners, detections, labelled
 from n6link.errors import BadInput, CardError
-from n6link.protocol.records import Return
 from n6link.tensors import reduce
+from n6link.tensors.card import Card
 from n6link.tensors.tensor import TensorSpec
 
 CODINGS: Final = ("corners", "centres")
@@ -48,8 +49,10 @@ class _Outputs:
     anchors: TensorSpec | None
 
 
-class Ssd:
+class Ssd(Unreduced):
     """The decoder of ``ssd``, with options ``conf``, ``iou``, ``max_boxes``; decode() returns a list of :class:`Detection`."""
+
+    known = ("coding",)
 
     def check(self, network: NetworkLike) -> None:
         """Whether the outputs are those of an SSD head, with the card's anchors and labels."""
@@ -60,14 +63,9 @@ class Ssd:
             if outputs.anchors is None:
                 _anchor_file(network, outputs.boxes.shape[-2])
 
-    def returns(self, network: NetworkLike, **options: object) -> list[Return] | None:
-        """None: the scores of several classes and their boxes are different outputs, which devices cannot select together."""
-        Selection.of(card_of(network), options, "coding")
-        return None
-
-    def complete(self, result: ResultLike) -> bool:
-        """Always: outputs are not reduced."""
-        return True
+    def options(self, card: Card, given: Mapping[str, object]) -> Selection:
+        """Valid options."""
+        return Selection.of(card, given, *self.known)
 
     def decode(self, result: ResultLike, **options: object) -> list[Detection]:
         """The objects in the picture, best first, in source pixels.
@@ -77,7 +75,7 @@ class Ssd:
             CardError: the outputs are not those of an SSD head, or the anchors are missing.
         """
         network = result.network
-        selection = Selection.of(card_of(network), options, "coding")
+        selection = self.options(card_of(network), options)
         if _processed(network):
             return _ready(result, selection)
         outputs = _outputs(network)
