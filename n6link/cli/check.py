@@ -7,15 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
 import typer
 
 from n6link import settings
-from n6link.cli.arrays import read_arrays
+from n6link.cli.arrays import raw_inputs
 from n6link.cli.common import FAILED, Cards, Json, Timeout, Url, connect, emit, out, start
 from n6link.errors import BadInput
 from n6link.protocol import CheckState, Feature
-from n6link.tensors.inputs import Inputs
 
 if TYPE_CHECKING:
     from n6link.device import N6Device
@@ -135,13 +133,7 @@ async def _make(
 
     async with connect(url, cards, timeout) as device:
         network = device[name]
-        info = network.info
-        inputs = Inputs(name, info.inputs, info.input_bytes, network.card, network.card_problem)
-        slot, _ = await inputs.prepare(read_arrays(source) if source.suffix in (".npy", ".npz") else source)
-        raw = {
-            spec.name: np.frombuffer(slot, spec.dtype, int(np.prod(spec.shape)), spec.offset).reshape(spec.shape)
-            for spec in network.inputs.values()
-        }
+        raw = await raw_inputs(network, source)
         result = await network.run(raw, reduce=False)
     reference = {output: network.outputs[output].dequantize(array) for output, array in result.outputs.items()}
     try:

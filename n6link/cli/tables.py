@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, TypeGuard, cast
 
 import numpy as np
@@ -118,9 +118,9 @@ def pose_table(poses: Sequence[Pose], threshold: float) -> Table:
 def meaning_table(result: Result, meaning: object) -> RenderableType:
     """The result of a network that is not a pose network; if it was not decoded, the ranges of its outputs."""
     if isinstance(meaning, Classification):
-        return _classes(meaning)
+        return _shares("Classes, by probability", "label", meaning.top())
     if isinstance(meaning, Segmentation):
-        return _shares(meaning)
+        return _shares("Classes, by share of the picture", "class", meaning.shares.items())
     items = listed(meaning)
     objects = [item for item in items if isinstance(item, Detection)]
     if len(objects) == len(items):
@@ -139,7 +139,7 @@ def meaning_table(result: Result, meaning: object) -> RenderableType:
 
 def _objects(objects: Sequence[Detection]) -> Table:
     """The objects that were found, best first."""
-    shown = table(f"{len(objects)} objects, in pixels of the picture" if len(objects) != 1 else "1 object, in pixels")
+    shown = table(f"Objects: {len(objects)}, in pixels of the picture")
     shown.add_column("object", overflow="fold")
     for name in ("left", "top", "right", "bottom", "score"):
         shown.add_column(name, justify="right")
@@ -150,24 +150,13 @@ def _objects(objects: Sequence[Detection]) -> Table:
     return shown
 
 
-def _classes(found: Classification) -> Table:
-    """The most probable classes."""
-    shown = table("Classes")
-    shown.add_column("label", overflow="fold")
-    shown.add_column("probability", justify="right")
-    shown.add_column("", width=METER)
-    for label, probability in found.top():
-        shown.add_row(escape(label), f"{probability:.1%}", _meter(probability, METER, "green"))
-    return shown
-
-
-def _shares(found: Segmentation) -> Table:
-    """The classes that occur, with their share of the picture."""
-    shown = table("Share of the picture")
-    shown.add_column("class", overflow="fold")
+def _shares(title: str, what: str, shares: Iterable[tuple[str, float]]) -> Table:
+    """Labels with their shares."""
+    shown = table(title)
+    shown.add_column(what, overflow="fold")
     shown.add_column("share", justify="right")
     shown.add_column("", width=METER)
-    for label, share in found.shares.items():
+    for label, share in shares:
         shown.add_row(escape(label), f"{share:.1%}", _meter(share, METER, "green"))
     return shown
 

@@ -16,11 +16,10 @@ from rich.progress import track
 from rich.table import Table
 
 from n6link.cli import tables
-from n6link.cli.arrays import read_arrays
+from n6link.cli.arrays import raw_inputs
 from n6link.cli.common import FAILED, Cards, Json, Timeout, Url, connect, emit, err, out, start
 from n6link.errors import BadInput
 from n6link.tensors.agreement import Agreement
-from n6link.tensors.inputs import Inputs
 from n6link.tensors.tensor import Array, TensorSpec
 
 if TYPE_CHECKING:
@@ -146,7 +145,7 @@ async def _validate(
         for data in track(
             samples, "validate", len(files) + count, console=err, transient=True, disable=not err.is_terminal
         ):
-            raw = await _raw(network, data)
+            raw = data if isinstance(data, dict) else await raw_inputs(network, data)
             result = await network.run(raw, reduce=False)
             real = [network.inputs[key].dequantize(array) for key, array in raw.items()]
             expected = await anyio.to_thread.run_sync(reference.run, real)
@@ -191,20 +190,6 @@ def _samples(network: Network, files: Sequence[Path], count: int, seed: int) -> 
             else:
                 raise BadInput(f"input {key!r} is {spec.dtype}, for which random values are not defined; use --data")
         yield arrays
-
-
-async def _raw(network: Network, data: Path | dict[str, Array]) -> dict[str, Array]:
-    """Raw values of all inputs."""
-    if isinstance(data, dict):
-        return data
-    info = network.info
-    inputs = Inputs(network.name, info.inputs, info.input_bytes, network.card, network.card_problem)
-    given = read_arrays(data) if data.suffix.lower() in (".npy", ".npz") else data
-    slot, _ = await inputs.prepare(given)
-    return {
-        spec.name: np.frombuffer(slot, spec.dtype, int(np.prod(spec.shape)), spec.offset).reshape(spec.shape)
-        for spec in network.inputs.values()
-    }
 
 
 def _table(found: Sequence[Agreement], cosine: float) -> Table:
