@@ -41,3 +41,13 @@ def test_constant_outputs() -> None:
 def test_another_model() -> None:
     with pytest.raises(BadInput, match=r"output 'out' has the shape \(4,\), but that of the reference has \(3,\)"):
         Agreement("out").add(np.zeros(3), np.zeros(4))
+
+
+def test_a_large_constant_and_nan() -> None:
+    """The spread of a nearly constant reference is not lost in rounding; NaN is not a good figure."""
+    figures = Agreement("out")
+    for one, other in (([1e8, 1e8 + 1], [1e8, 1e8 + 1]), ([1e8 + 2, 1e8 + 3], [1e8 + 2, 1e8 + 4])):
+        figures.add(np.array(one), np.array(other))
+    assert figures.nse == pytest.approx(1 - 1 / 5)
+    figures.add(np.zeros(2), np.array([0, np.nan]))
+    assert np.isnan(figures.maximum) and np.isnan(figures.cosine)

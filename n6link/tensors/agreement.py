@@ -9,11 +9,12 @@ maximum     max |r - x|                                                         
 mae         mean |r - x|                                                             0
 rmse        sqrt(mean (r - x)^2)                                                     0
 cosine      r . x / (|r| |x|)                                                        1
-nse         1 - sum (r - x)^2 / sum (r - mean r)^2                                   1
+nse         Nash-Sutcliffe efficiency, 1 - sum (r - x)^2 / sum (r - mean r)^2        1
 agreement   share of samples whose largest element has the same index                1
 ==========  =======================================================================  ===================
 
-Sums are in float64.
+Sums are in float64; the spread of the reference is added up by the update of Chan, Golub and LeVeque, which does not subtract large
+sums. NaN in an output makes its figures NaN.
 """
 
 from __future__ import annotations
@@ -38,9 +39,12 @@ class Agreement:
     _absolute: float = field(default=0.0, repr=False)
     _squared: float = field(default=0.0, repr=False)
     _product: float = field(default=0.0, repr=False)
-    _reference: tuple[float, float] = field(default=(0.0, 0.0), repr=False)
-    """sum and sum of squares"""
-    _other: float = field(default=0.0, repr=False)
+    _mean: float = field(default=0.0, repr=False)
+    """of the reference"""
+    _spread: float = field(default=0.0, repr=False)
+    """sum of squared differences to that mean"""
+    _lengths: tuple[float, float] = field(default=(0.0, 0.0), repr=False)
+    """squared lengths of reference and output"""
     _same: int = field(default=0, repr=False)
 
     def add(self, reference: Array, got: Array) -> None:
@@ -57,13 +61,16 @@ class Agreement:
         r, x = reference.astype(np.float64).ravel(), got.astype(np.float64).ravel()
         error = r - x
         self.samples += 1
-        self.maximum = max(self.maximum, float(np.abs(error).max(initial=0.0)))
-        self._elements += r.size
+        self.maximum = float(np.maximum(self.maximum, np.abs(error).max(initial=0.0)))
+        if r.size:
+            step, before = float(r.mean()) - self._mean, self._elements
+            self._elements += r.size
+            self._mean += step * r.size / self._elements
+            self._spread += float(((r - r.mean()) ** 2).sum()) + step**2 * before * r.size / self._elements
         self._absolute += float(np.abs(error).sum())
         self._squared += float(error @ error)
         self._product += float(r @ x)
-        self._reference = self._reference[0] + float(r.sum()), self._reference[1] + float(r @ r)
-        self._other += float(x @ x)
+        self._lengths = self._lengths[0] + float(r @ r), self._lengths[1] + float(x @ x)
         self._same += bool(r.size) and int(r.argmax()) == int(x.argmax())
 
     @property
@@ -79,18 +86,17 @@ class Agreement:
     @property
     def cosine(self) -> float:
         """Cosine similarity; 1 if both are zero."""
-        lengths = math.sqrt(self._reference[1] * self._other)
+        lengths = math.sqrt(self._lengths[0]) * math.sqrt(self._lengths[1])
         if lengths == 0:
             return 1.0 if self._squared == 0 else 0.0
         return self._product / lengths
 
     @property
     def nse(self) -> float:
-        """Nash-Sutcliffe efficiency; 1 for a constant reference that is reproduced."""
-        spread = self._reference[1] - self._reference[0] ** 2 / self._elements if self._elements else 0.0
-        if spread <= 0:
+        """Nash-Sutcliffe efficiency; 1 for a constant reference that is reproduced, else minus infinity."""
+        if self._spread == 0:
             return 1.0 if self._squared == 0 else -math.inf
-        return 1 - self._squared / spread
+        return 1 - self._squared / self._spread
 
     @property
     def agreement(self) -> float:

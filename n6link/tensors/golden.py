@@ -7,8 +7,8 @@ of a pose heatmap. The tolerance therefore depends on the network and is not a c
 It may also hold ``checked``: the digests of a network and of its outputs, which ``n6link check --store`` writes when a board computes
 what the reference computes. A firmware that is built with the file then compares its outputs with them at each start.
 
-The three figures are those of ST's validation report: cosine similarity, Nash-Sutcliffe efficiency (nse; 1 = equal, 0 = as good as
-the mean of the reference), and the largest absolute error.
+Three figures of :mod:`n6link.tensors.agreement` describe a difference: cosine similarity, Nash-Sutcliffe efficiency (nse; 1 = equal, 0 =
+as good as the mean of the reference), and the largest absolute error.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from n6link.errors import BadInput
+from n6link.tensors.agreement import Agreement
 from n6link.tensors.tensor import Array
 
 SLOT_ALIGN: Final = 32
@@ -124,7 +125,7 @@ def read_golden(path: str | os.PathLike[str]) -> Golden:
 
 
 def compare(name: str, reference: Array, got: Array, tolerance: float) -> Difference:
-    """Computes the three figures of an output, in float64.
+    """The three figures of an output.
 
     Raises:
         BadInput: the shapes differ.
@@ -133,17 +134,9 @@ def compare(name: str, reference: Array, got: Array, tolerance: float) -> Differ
         raise BadInput(
             f"{name} has shape {got.shape}, but its reference has {reference.shape}; use the golden file of this network"
         )
-    one, other = reference.astype(np.float64).ravel(), got.astype(np.float64).ravel()
-    error = float(((one - other) ** 2).sum())
-    spread = float(((one - one.mean()) ** 2).sum())
-    lengths = float(np.linalg.norm(one) * np.linalg.norm(other))
-    return Difference(
-        name,
-        nse=1.0 - error / spread if spread else float(error == 0),
-        cosine=float(one @ other) / lengths if lengths else float(not one.any() and not other.any()),
-        largest=float(np.abs(one - other).max(initial=0.0)),
-        tolerance=tolerance,
-    )
+    figures = Agreement(name)
+    figures.add(reference, got)
+    return Difference(name, figures.nse, figures.cosine, figures.maximum, tolerance)
 
 
 def digest(outputs: Mapping[str, Array]) -> int:
