@@ -14,10 +14,11 @@ from typing import Final, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from n6link.decoders import NetworkLike, ResultLike, card_of, options_of
+from n6link.decoders import ResultLike, card_of, options_of
+from n6link.decoders.labels import class_name
 from n6link.decoders.options import share, whole
 from n6link.decoders.picture import placement, unit
-from n6link.errors import BadInput, CardError
+from n6link.errors import BadInput
 from n6link.tensors.card import Card
 from n6link.tensors.tensor import Array
 
@@ -185,22 +186,3 @@ def detections(result: ResultLike, found: Candidates, selection: Selection) -> l
             )
         )
     return objects
-
-
-def class_name(card: Card, index: int) -> str:
-    """The name of a class: the card's label, else its number."""
-    return card.labels[index] if index < len(card.labels) else f"class_{index}"
-
-
-def labelled(network: NetworkLike, classes: int) -> None:
-    """Checks that the card, if it has labels, has one per class.
-
-    Raises:
-        CardError: it has another number.
-    """
-    card = card_of(network)
-    if card.labels and len(card.labels) != classes:
-        raise CardError(
-            f"card {card.name!r} has {len(card.labels)} labels, but the network has {classes} classes"
-            "; set labels = [...] in the network's order"
-        )

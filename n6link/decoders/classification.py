@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from n6link.decoders import NetworkLike, ResultLike, Unreduced, card_of, whole_output
 from n6link.decoders.activations import sigmoid, softmax
-from n6link.decoders.boxes import class_name, labelled
+from n6link.decoders.labels import class_name, labelled
 from n6link.errors import BadInput, CardError
 from n6link.tensors.card import Card
 from n6link.tensors.tensor import TensorSpec

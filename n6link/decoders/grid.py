@@ -20,8 +20,9 @@ import numpy as np
 
 from n6link.decoders import NetworkLike, ResultLike, card_of
 from n6link.decoders.activations import sigmoid, softmax
-from n6link.decoders.boxes import Candidates, Detection, Selection, corners, detections, labelled
+from n6link.decoders.boxes import Candidates, Detection, Selection, corners, detections
 from n6link.decoders.heads import Head
+from n6link.decoders.labels import labelled
 from n6link.errors import CardError
 from n6link.protocol.records import Return
 

@@ -12,6 +12,7 @@ Repetitions are removed as in all detection decoders; MediaPipe instead averages
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -107,6 +108,12 @@ def _anchors(network: NetworkLike, count: int) -> NDArray[np.float32]:
             f"network {network.name!r} has {count} anchors, which {'are not those of ' + str(grids) if grids else 'are unknown'}; "
             "add decode.grids = [[CELLS, ANCHORS_PER_CELL], ...] to its card"
         )
+    return _centres(grids)
+
+
+@lru_cache(maxsize=8)
+def _centres(grids: Grids) -> NDArray[np.float32]:
+    """The centres of the cells of these grids; computed once."""
     centres: list[NDArray[np.float32]] = []
     for cells, each in grids:
         middle = (np.arange(cells, dtype=np.float32) + np.float32(0.5)) / np.float32(cells)

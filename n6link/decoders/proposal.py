@@ -48,6 +48,11 @@ def looks_like(network: NetworkLike) -> str:
     return f'{found[0].why}: task = "{found[0].task}"' if found else ""
 
 
+def cells(size: tuple[int, int]) -> int:
+    """Number of cells of the three grids of the YOLO families, for an input of this width and height."""
+    return sum((size[0] // stride) * (size[1] // stride) for stride in STRIDES)
+
+
 def picture_size(network: NetworkLike) -> tuple[int, int] | None:
     """Width and height of the first input that can be a picture."""
     for spec in network.inputs.values():
@@ -108,17 +113,17 @@ def _of_output(network: NetworkLike, spec: TensorSpec) -> Iterator[Proposal]:
 def _of_head(spec: TensorSpec, size: tuple[int, int], shown: str) -> Iterator[Proposal]:
     first, second = spec.shape[-2:]
     channels, count = min(first, second), max(first, second)
-    cells = sum((size[0] // stride) * (size[1] // stride) for stride in STRIDES)
+    usual = cells(size)
     if (first, second) in ((100, 6), (300, 6)):
         yield Proposal("yolo", f"{shown} {first} boxes without repetitions", True)
     elif second > 6 and (second - 6) % 3 == 0 and first in (100, 300):
         yield Proposal("yolo-pose", f"{shown} {first} people without repetitions", True)
-    elif count == cells and channels > 5 and (channels - 5) % 3 == 0:
+    elif count == usual and channels > 5 and (channels - 5) % 3 == 0:
         yield Proposal("yolo-pose", f"{shown} a pose head with {(channels - 5) // 3} keypoints", channels == 56)
         yield Proposal("yolo", f"{shown} a YOLO head of {channels - 4} classes", False)
-    elif count == cells and channels > 4:
+    elif count == usual and channels > 4:
         yield Proposal("yolo", f"{shown} a YOLO head of {channels - 4} classes", True)
-    elif count == 3 * cells and channels > 5:
+    elif count == 3 * usual and channels > 5:
         yield Proposal("yolo", f"{shown} a YOLOv5 head of {channels - 5} classes", True)
 
 

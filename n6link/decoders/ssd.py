@@ -29,7 +29,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from n6link.decoders import NetworkLike, ResultLike, Unreduced, card_of, whole_output
-from n6link.decoders.boxes import Candidates, Detection, Selection, corners, detections, labelled
+from n6link.decoders.boxes import Candidates, Detection, Selection, corners, detections
+from n6link.decoders.labels import labelled
 from n6link.errors import BadInput, CardError
 from n6link.tensors import reduce
 from n6link.tensors.card import Card

@@ -21,9 +21,10 @@ from typing import Final
 import numpy as np
 
 from n6link.decoders import NetworkLike, ResultLike, card_of
-from n6link.decoders.boxes import Candidates, Detection, Selection, corners, detections, labelled
+from n6link.decoders.boxes import Candidates, Detection, Selection, corners, detections
 from n6link.decoders.heads import Head
-from n6link.decoders.proposal import STRIDES
+from n6link.decoders.labels import labelled
+from n6link.decoders.proposal import cells
 from n6link.errors import BadInput, CardError
 from n6link.protocol.records import Return
 from n6link.tensors.card import Card
@@ -80,12 +81,6 @@ class Yolo:
         return detections(result, Candidates(corners(real), scores, classes), selection)
 
 
-def _cells(card: Card, network: NetworkLike) -> int:
-    """Number of cells of the usual grids."""
-    width, height = PictureInput(card.main_input(network.inputs), card).size
-    return sum((width // stride) * (height // stride) for stride in STRIDES)
-
-
 def _head(card: Card, network: NetworkLike, options: Mapping[str, object]) -> tuple[str, Head]:
     """The kind of head, and the output that contains it."""
     spec = card.decoded_output(network.outputs)
@@ -111,9 +106,9 @@ def _head(card: Card, network: NetworkLike, options: Mapping[str, object]) -> tu
                 f"values per candidate: {channels - 4} classes (yolov8) or {channels - 5} classes (yolov5)"
             )
         kind = fitting[channels]
-    elif shape[1 - axis] not in (cells := _cells(card, network), 3 * cells):
+    elif shape[1 - axis] not in (usual := cells(PictureInput(card.main_input(network.inputs), card).size), 3 * usual):
         raise CardError(
-            f"output {spec.name!r} of shape {spec.shape} does not have the {cells} candidates of a YOLO head for this input; add "
+            f"output {spec.name!r} of shape {spec.shape} does not have the {usual} candidates of a YOLO head for this input; add "
             f"labels = [...] to card {card.name!r} if it is one"
         )
     else:

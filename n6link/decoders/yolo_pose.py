@@ -24,8 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from n6link.decoders import NetworkLike, ResultLike, card_of
-from n6link.decoders.boxes import CONF, IOU, Selection, class_name, corners, keep
+from n6link.decoders.boxes import CONF, IOU, Selection, corners, keep
 from n6link.decoders.heads import Head, select
+from n6link.decoders.labels import class_name
 from n6link.decoders.options import share, whole
 from n6link.decoders.picture import placement, unit
 from n6link.decoders.pose import KNOWN_COUNTS, Pose, skeleton
