@@ -87,7 +87,7 @@ def test_a_folder_becomes_a_signed_image_and_weights(processes: Board) -> None:
     weights = (made / "pose-octoFlash-0x70380000.bin").read_bytes()
     assert weights == Path("pose/st_ai_output/tiny_atonbuf.xSPI2.raw").read_bytes()
     assert fault(made / "n6link-stm32n6570-dk_sign.bin", IMAGE) is None
-    assert "0x70100000       4104 bytes  n6link-stm32n6570-dk_sign.bin  (image)" in result.output
+    assert "0x70100000       5128 bytes  n6link-stm32n6570-dk_sign.bin  (image)" in result.output
     configure, compiled, version, sign = processes.calls()
     assert configure[1:4] == ["--fresh", "--preset", DK]
     assert "-DN6_BAUD=115200" in configure
@@ -134,7 +134,11 @@ def test_without_a_signing_tool_the_image_is_built(
     assert result.exit_code == 0, result.output
     assert "the image is not signed yet" in " ".join(result.output.split())
     assert "STM32CubeProg 2.18 or newer" in " ".join(result.output.split())
-    assert not folder.read(Path("n6link-stm32n6570-dk")).signed.exists()
+    assert "0x70100000       4104 bytes  n6link-stm32n6570-dk.bin  (image)" in result.output
+    signed = folder.read(Path("n6link-stm32n6570-dk")).signed
+    assert not signed.exists()
+    signed.write_bytes(b"of an earlier build")
+    assert "0x70100000       4104 bytes  n6link-stm32n6570-dk.bin  (image)" in run("one", "--board", DK).output
 
 
 def test_all_that_is_missing_is_named_with_its_source(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -99,9 +99,11 @@ def build(
         )
     missing = tools.Missing()
     found = tools.programmer(missing, programmer)
+    image = built.folder / built.image.file
     if found.signing.is_file():
         say("sign: the boot loader starts only an image with ST's header")
         signing.sign(found.signing, built)
+        image = built.signed
     else:
         say(
             f"the image is not signed yet, n6link firmware flash does it: STM32_SigningTool_CLI was not found; {tools.SOURCES['STM32_SigningTool_CLI']}"
@@ -109,14 +111,13 @@ def build(
     if as_json:
         emit({"folder": built.folder, "board": built.board.name, "image": built.image, "weights": built.weights})
     else:
-        _show(built)
+        _show(built, image)
 
 
-def _show(built: Built) -> None:
+def _show(built: Built, image: Path) -> None:
     from n6link.firmware.boards import IMAGE
 
-    signed = built.signed.name if built.signed.is_file() else built.image.file
-    lines = [(IMAGE, built.image.size, signed, "image")]
+    lines = [(IMAGE, image.stat().st_size, image.name, "image")]
     lines += [(one.address, one.size, one.file, one.what) for one in built.weights]
     for address, size, file, what in lines:
         out.print(f"{address:#x}  {size:>9} bytes  {file}  ({what})", markup=False, soft_wrap=True)
