@@ -261,12 +261,14 @@ def test_differences_of_two_starts_have_reasons() -> None:
 
     clock = write("RCC", 0xA8C, 1, "LL_MEM_EnableClockLowPower")
     both = [write("PWR", 0, n, "f") for n in range(3)]
-    ours = [clock, *both, write("IWDG", 0, 0xAAAA, "HAL_IWDG_Refresh"), write("RCC", 0, 7, "unknown")]
+    fuses = [write("RCC", 0xA78, 2, name) for name in ("fast_memory", "start_memories")]
+    ours = [clock, *both, write("IWDG", 0, 0xAAAA, "HAL_IWDG_Refresh"), *fuses, write("RCC", 0, 7, "unknown")]
     theirs = [*both, clock, write("RCC", 4, 8, "RCC_PLL_Config")]
     same, others = start_diff.differences(ours, theirs)
     assert same == 3
     counts, left = start_diff.explained(others)
-    assert counts.total() == 4
+    assert counts.total() == 6
+    assert counts[start_diff.OURS, "the clock of the fuses, for that"] == 2
     assert [text.split(":")[0] for (_, text), count in counts.items() if "sleep" in text] == [
         "the same later",
         "the same earlier",
