@@ -18,6 +18,7 @@ from n6link.errors import RemoteProtocolError, UnknownName
 from n6link.link.events import Reply
 from n6link.protocol import MessageType, NetworkState, Section, TimerSource, records
 from n6link.protocol.codec import Record, printable
+from n6link.protocol.messages import SECTIONS
 from n6link.session.info import MAX_NETWORKS, DeviceInfo, NetworkInfo
 from n6link.session.replies import decoding
 from n6link.tensors import tensor
@@ -32,14 +33,6 @@ MAX_SCALES: Final = 65536
 """maximum number of per-channel scales of all inputs, or of all outputs, of one network"""
 BATCH: Final = 64
 """number of pages that are requested together"""
-_RECORD: Final[dict[Section, type[Record]]] = {
-    Section.INPUTS: records.TensorRecord,
-    Section.OUTPUTS: records.TensorRecord,
-    Section.POOLS: records.PoolRecord,
-    Section.BLOCKS: records.BlockRecord,
-    Section.INPUT_SCALES: records.ScaleRecord,
-    Section.OUTPUT_SCALES: records.ScaleRecord,
-}
 
 
 async def read(ask: Ask, count: int, device: DeviceInfo) -> tuple[list[NetworkInfo], dict[str, str]]:
@@ -188,8 +181,8 @@ async def _pages(ask: Ask, index: int, sections: dict[Section, _Found], wanted: 
         found.total = page.total
         if not page.count:
             continue
-        if section in _RECORD:
-            found.records += _RECORD[section].unpack_all(reply.payload, page.count, page.head, page.record)
+        if section in SECTIONS:
+            found.records += SECTIONS[section].unpack_all(reply.payload, page.count, page.head, page.record)
         else:
             found.text += reply.payload[page.head : page.head + page.count]
 
