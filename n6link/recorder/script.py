@@ -74,9 +74,7 @@ def script(path: Path) -> Script:
     order = {network.record.index: number for number, network in enumerate(networks)}
     started = [call for call in calls.calls if not call.refused and call.infer.network in order]
     started.sort(key=lambda call: (call.life, call.start))
-    runtime, memory = (
-        fields.get(tag, "").encode() for fields in (calls.info_fields,) for tag in ("NPU_RUNTIME", "MEMORY")
-    )
+    runtime, memory = (calls.info_fields.get(tag, "").encode() for tag in ("NPU_RUNTIME", "MEMORY"))
     head = _HEAD.pack(
         *(b"n6replay", VERSION, len(networks), len(started), hello.features, len(runtime), len(memory)),
         *(hello.unique_id, hello.build.encode()),
