@@ -760,7 +760,7 @@ def test_a_child_that_does_not_get_ready(
 ) -> None:
     child(body)
     if "sleep" in body:
-        monkeypatch.setattr(sim, "READY_TIMEOUT", 0.5)
+        monkeypatch.setattr(process, "READY_TIMEOUT", 0.5)
 
     async def main() -> None:
         with pytest.raises(TransportError) as error:

@@ -28,6 +28,8 @@ BUFFER: Final = 1 << 20
 """requested size of the socket pair's buffer in each direction, bytes"""
 GRACE: Final = 2.0
 """seconds in which a child must end after its stream was closed; then it is killed. Only if it had reported that it is ready"""
+READY_TIMEOUT: Final = 30.0
+"""seconds in which a virtual board must load its networks"""
 
 _ERROR_LINE: Final = re.compile(r"fatal|error|fail|cannot|could not", re.IGNORECASE)
 
@@ -142,6 +144,25 @@ async def spawn(command: Sequence[str], socket_argument: Sequence[str], name: st
     finally:
         theirs.close()
     return ChildStream(ours, process, errors, name)
+
+
+async def spawn_board(command: Sequence[str], name: str) -> ChildStream:
+    """Starts a virtual board, and waits until it is ready.
+
+    Args:
+        command: program and arguments, without those for the link.
+        name: of the board in error messages.
+
+    Raises:
+        TransportError: the program cannot be started, or did not become ready.
+    """
+    stream = await spawn(command, ["--fd", "{fd}", "--parent-death"], name)
+    try:
+        await stream.wait_ready(READY_TIMEOUT)
+    except BaseException:
+        await stream.aclose()
+        raise
+    return stream
 
 
 def check_ready(line: bytes, name: str) -> str:

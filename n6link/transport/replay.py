@@ -32,8 +32,7 @@ import anyio.to_thread
 
 from n6link.errors import TransportError
 from n6link.recorder.script import Script, script
-from n6link.transport.process import ChildStream, spawn
-from n6link.transport.rig import READY_TIMEOUT
+from n6link.transport.process import ChildStream, spawn_board
 from n6link.transport.sim import find_executable
 
 NAME: Final = "the replay"
@@ -126,13 +125,8 @@ async def open_replay(rest: str) -> ChildStream:
     replay = parse(rest)
     with tempfile.TemporaryDirectory(prefix="n6replay-") as folder:
         command = await anyio.to_thread.run_sync(lambda: replay.command(replay.read(), Path(folder)))
-        stream = await spawn(command, ["--fd", "{fd}", "--parent-death"], NAME)
-        stream.ended = _report
-        try:
-            await stream.wait_ready(READY_TIMEOUT)
-        except BaseException:
-            await stream.aclose()
-            raise
+        stream = await spawn_board(command, NAME)
+    stream.ended = _report
     return stream
 
 

@@ -29,11 +29,9 @@ from n6link import ambient
 from n6link.errors import BadInput, TransportError
 from n6link.transport.cable import Cable, LinkKind
 from n6link.transport.faults import Fault, Faults
-from n6link.transport.process import GRACE, check_ready
+from n6link.transport.process import GRACE, READY_TIMEOUT, check_ready
 
 NAME: Final = "the virtual board"
-READY_TIMEOUT: Final = 30.0
-"""seconds in which the virtual board must load its networks"""
 
 
 class Rig:

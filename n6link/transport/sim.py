@@ -65,8 +65,8 @@ from n6link.tensors import card
 from n6link.tensors.golden import read_golden
 from n6link.transport.cable import LinkKind
 from n6link.transport.faults import IN_TIME, OF_BYTES, Faults
-from n6link.transport.process import ChildStream, spawn
-from n6link.transport.rig import NAME, READY_TIMEOUT, Rig
+from n6link.transport.process import ChildStream, spawn_board
+from n6link.transport.rig import NAME, Rig
 from n6link.transport.socket_stream import SocketStream
 
 _BUILT_IN: Final = "reference:"
@@ -272,13 +272,8 @@ async def open_sim(rest: str) -> ChildStream | RigStream:
         board, command = await anyio.to_thread.run_sync(_prepared, rest, Path(folder))
         if board.faults:
             return await _open_rig(board)
-        stream = await spawn(command, ["--fd", "{fd}", "--parent-death"], NAME)
-        stream.card_files = board.card_files
-        try:
-            await stream.wait_ready(READY_TIMEOUT)
-        except BaseException:
-            await stream.aclose()
-            raise
+        stream = await spawn_board(command, NAME)
+    stream.card_files = board.card_files
     return stream
 
 
