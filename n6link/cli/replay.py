@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from n6link.cli.common import Json, err
-from n6link.errors import BadInput, TransportError
+from n6link.cli.serving import Pty, Tcp, Unix, ends
+from n6link.errors import TransportError
 
 if TYPE_CHECKING:
     from n6link.recorder.script import Script
@@ -22,16 +23,9 @@ def replay(
     recording: Annotated[
         Path, typer.Argument(metavar="FILE", help="A recording of --record, N6LINK_RECORD or N6Device(record=...).")
     ],
-    pty: Annotated[
-        bool, typer.Option("--pty", help="Serve a pseudo terminal, which other programs use like a serial port.")
-    ] = False,
-    tcp: Annotated[
-        int | None,
-        typer.Option(
-            "--tcp", min=0, max=65535, metavar="PORT", help="Serve a TCP port of this machine; 0 = any free port."
-        ),
-    ] = None,
-    unix: Annotated[Path | None, typer.Option("--unix", metavar="PATH", help="Serve a unix socket.")] = None,
+    pty: Pty = False,
+    tcp: Tcp = None,
+    unix: Unix = None,
     speed: Annotated[
         float, typer.Option(min=0, max=1e6, metavar="X", help="Divide the recorded times by X; 0 = no waiting.")
     ] = 1.0,
@@ -41,16 +35,13 @@ def replay(
     from n6link.transport import replay as replays
     from n6link.transport.process import check_ready, how_ended
 
-    ends = [*(["--pty"] if pty else []), *(["--tcp", str(tcp)] if tcp is not None else [])]
-    ends += ["--unix", str(unix)] if unix else []
-    if (pty, tcp is not None, unix is not None).count(True) != 1:
-        raise BadInput("a replay requires exactly one of --pty, --tcp PORT and --unix PATH")
+    where = ends("a replay", pty, tcp, unix)
     chosen = replays.Replay(recording, speed)
     found = chosen.read()
     if not as_json:
         err.print(_about(recording, found), markup=False, soft_wrap=True)
     with tempfile.TemporaryDirectory(prefix="n6replay-") as folder:
-        command = [*chosen.command(found, Path(folder)), *ends, "--parent-death"]
+        command = [*chosen.command(found, Path(folder)), *where, "--parent-death"]
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         with subprocess.Popen(
             command,

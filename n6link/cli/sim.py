@@ -14,20 +14,14 @@ from typing import Annotated
 import typer
 
 from n6link.cli.common import Json, err
+from n6link.cli.serving import Pty, Tcp, Unix, ends
 from n6link.errors import BadInput, TransportError
 
 
 def sim(
-    pty: Annotated[
-        bool, typer.Option("--pty", help="Serve a pseudo terminal, which other programs use like a serial port.")
-    ] = False,
-    tcp: Annotated[
-        int | None,
-        typer.Option(
-            "--tcp", min=0, max=65535, metavar="PORT", help="Serve a TCP port of this machine; 0 = any free port."
-        ),
-    ] = None,
-    unix: Annotated[Path | None, typer.Option("--unix", metavar="PATH", help="Serve a unix socket.")] = None,
+    pty: Pty = False,
+    tcp: Tcp = None,
+    unix: Unix = None,
     network: Annotated[
         list[str] | None,
         typer.Option(
@@ -61,10 +55,7 @@ def sim(
     from n6link.transport.process import check_ready, how_ended
     from n6link.transport.rig import NAME, Rig
 
-    ends = [*(["--pty"] if pty else []), *(["--tcp", str(tcp)] if tcp is not None else [])]
-    ends += ["--unix", str(unix)] if unix else []
-    if (pty, tcp is not None, unix is not None).count(True) != 1:
-        raise BadInput("the virtual board requires exactly one of --pty, --tcp PORT and --unix PATH")
+    where = ends("the virtual board", pty, tcp, unix)
     url = ",".join(network or ())
     if faults:
         url += f"{'&' if '?' in url.rpartition(',')[2] else '?'}{faults}"
@@ -85,7 +76,7 @@ def sim(
             _announce(json.dumps({"url": rig.url, "pid": rig.pid}), rig.url)
             threading.Event().wait()
     with tempfile.TemporaryDirectory(prefix="n6sim-") as folder:
-        command = [*board.command(Path(folder)), *ends, "--parent-death"]
+        command = [*board.command(Path(folder)), *where, "--parent-death"]
         with subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         ) as process:
