@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -260,7 +261,7 @@ def test_all_that_a_host_has_sent_arrives_when_it_closes() -> None:
     """A session ends with a last frame; the cable must pass it on, however slow the board is."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"tcp:127.0.0.1:{listener.getsockname()[1]}"
-        with Cable(lambda: url, kind="tcp", path=Path("unused")) as cable:
+        with closing(Cable(lambda: url, kind="tcp", path=Path("unused"))) as cable:
             data = os.urandom(3_000_000)
 
             def send() -> None:
@@ -278,7 +279,7 @@ def test_a_board_that_is_not_there_closes_the_host() -> None:
     def absent() -> str:
         return "tcp:127.0.0.1:1"
 
-    with Cable(absent, kind="tcp", path=Path("unused")) as cable, host_of(cable) as host:
+    with closing(Cable(absent, kind="tcp", path=Path("unused"))) as cable, host_of(cable) as host:
         assert host.recv(1) == b""
 
 

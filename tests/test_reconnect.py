@@ -8,7 +8,7 @@ import os
 import random
 import signal
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -38,7 +38,7 @@ def kind(request: pytest.FixtureRequest) -> Any:
 def on_a_cable(kind: Literal["pty", "tcp"], folder: Path) -> Iterator[Cable]:
     """A board on a cable."""
     options = ["--pty"] if kind == "pty" else ["--tcp", "0"]
-    with board(*options) as alone, Cable(lambda: alone.url, kind=kind, path=folder / "line") as cable:
+    with board(*options) as alone, closing(Cable(lambda: alone.url, kind=kind, path=folder / "line")) as cable:
         yield cable
 
 

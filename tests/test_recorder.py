@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 from typing import IO
 
@@ -88,7 +89,7 @@ async def test_the_recording_goes_on_when_the_device_is_opened_again(tmp_path: P
 @on_both_backends
 async def test_a_reconnection_goes_on_in_the_same_file(tmp_path: Path) -> None:
     file = tmp_path / "cut.pcapng"
-    with board("--tcp", "0") as stands, Cable(lambda: stands.url, kind="tcp", path=tmp_path / "line") as cable:
+    with board("--tcp", "0") as stands, closing(Cable(lambda: stands.url, kind="tcp", path=tmp_path / "line")) as cable:
         async with N6Device(cable.url, record=file, reconnect=60) as dev, dev.events() as changes:
             cable.unplug()
             cable.plug()
