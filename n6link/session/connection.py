@@ -12,17 +12,14 @@ import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 import anyio
 from anyio.abc import ByteStream
 
-from n6link import ambient, decoders
+from n6link import ambient
 from n6link.errors import (
-    CardError,
     DeviceError,
     DeviceRebooted,
     LocalProtocolError,
@@ -35,6 +32,7 @@ from n6link.link.link import Link
 from n6link.protocol import MessageType, ResetKind, Status, records
 from n6link.recorder.recorder import Recorder
 from n6link.session import describe, reunion
+from n6link.session.cards import Cards
 from n6link.session.channel import Channel
 from n6link.session.clock import ClockMap
 from n6link.session.health import Health, Life, Vitals
@@ -46,7 +44,6 @@ from n6link.session.replies import decoding
 from n6link.session.state import AWAY, State, StateChange
 from n6link.session.stats import Stats, StatsPages
 from n6link.session.subscription import Listeners, LogRecord, Subscription
-from n6link.tensors import card as cards_
 from n6link.tensors.card import Card
 from n6link.transport import discovery
 from n6link.transport.url import open_stream
@@ -105,9 +102,7 @@ class Connection:
         self._pages = StatsPages(1)
         self._repeats = Repeats()
         self._wanted = url
-        self._wanted_cards = tuple(cards)
-        self._cards: tuple[Card, ...] = ()
-        self._card_files: Mapping[str, Path] = {}
+        self._cards = Cards(cards)
         self._stable_url = self.url
         self._own_board = False
         self.obstacle = ""
@@ -134,14 +129,14 @@ class Connection:
             await self.aclose()
         if self.state is not State.CLOSED and not (self._channel and self._channel.over):
             raise LocalProtocolError("this N6Device is already open; create another one for a second connection")
-        self._cards = tuple(given if isinstance(given, Card) else cards_.read(given) for given in self._wanted_cards)
+        self._cards.read()
         self._channel, self._info, self._log_level = None, None, None
         self.vitals = Vitals(self.vitals.heartbeat)
         self._change(State.OPENING)
         try:
             await self.journal.open()
             stream = await open_stream(self._wanted)
-            self.url, self._stable_url, self._card_files = stream.url, stream.stable_url, stream.card_files
+            self.url, self._stable_url, self._cards.files = stream.url, stream.stable_url, stream.card_files
             channel = Channel(name=self.url, timeout=self._timeout, notify=self._notice, survives=self._reconnect > 0)
             if self.state is not State.OPENING:
                 await stream.aclose()
@@ -160,7 +155,7 @@ class Connection:
             opened = await channel.greet(HOST)
             self.journal.greeted(opened)
             await self._read_device(channel, opened)
-            self._check_cards()
+            self._cards.check(self.networks)
             await discovery.confirm(stream.port, stream.expected, self.info.unique_id)
             channel.check()
             channel.tasks.start_soon(self._supervise, channel)
@@ -225,7 +220,7 @@ class Connection:
         described, self.rejected = await describe.read(channel.ask_now, opened.hello.networks, self._info)
         for name, reason in self.rejected.items():
             _logger.warning("%s: network %r cannot be used: %s", self.url, name, reason)
-        before, self.networks = self.networks, tuple(map(self._with_card, described))
+        before, self.networks = self.networks, tuple(map(self._cards.add_to, described))
         self._choose_runner(channel, opened.hello.slots, same=_numbers(before) == _numbers(self.networks))
         self._boot = opened.hello.boot_nonce
         self._networks_changed()
@@ -239,26 +234,6 @@ class Connection:
         if self._runner:
             self._runner.end(channel.rebooted())
         self._runner = Runner(channel, slots, self.usable)
-
-    def _check_cards(self) -> None:
-        """Refuses a card of the caller that is not for any network: it would be ignored, and the results would be decoded without it."""
-        for card in self._cards:
-            if not any(card.fits(network.name) for network in self.networks):
-                raise CardError(
-                    f"card {card.name!r} is for the network {', '.join(card.networks)}, but the device has "
-                    f"{', '.join(network.name for network in self.networks) or 'none'}; set networks = [...] in the card"
-                )
-
-    def _with_card(self, network: NetworkInfo) -> NetworkInfo:
-        """The same network with its card, or with the reason why the card cannot be used."""
-        try:
-            file = self._card_files.get(network.name)
-            found = replace(network, card=cards_.find(network.name, network.card_text, self._cards, file=file))
-            if found.card:
-                decoders.check(found)
-            return found
-        except CardError as error:
-            return replace(network, card_problem=str(error))
 
     # ---- reconnection
 
@@ -303,7 +278,7 @@ class Connection:
 
     async def _connect(self, url: str) -> ByteStream:
         stream = await open_stream(url)
-        self._card_files = stream.card_files or self._card_files
+        self._cards.files = stream.card_files or self._cards.files
         return self.journal.tap(stream)
 
     async def _resume(self, channel: Channel, restarting: bool, patience: float) -> tuple[bool, tuple[str, ...]]:
