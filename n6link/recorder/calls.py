@@ -93,7 +93,6 @@ class Calls:
 
     Attributes:
         hello: the answer to the first HELLO that has opened a session.
-        hello_fields: its optional fields.
         info: board and firmware.
         info_fields: its optional fields.
         networks: by index.
@@ -102,7 +101,6 @@ class Calls:
 
     def __init__(self) -> None:
         self.hello: records.HelloReply | None = None
-        self.hello_fields: dict[str, str] = {}
         self.info: records.InfoReply | None = None
         self.info_fields: dict[str, str] = {}
         self.networks: dict[int, Network] = {}
@@ -206,7 +204,7 @@ class Calls:
             self._by_id.clear()
         self._boot, self._asked, self._away = body.boot_nonce, False, 0.0
         if self.hello is None:
-            self.hello, self.hello_fields = body, message.fields
+            self.hello = body
 
     def _describe(self, message: Message) -> None:
         body = message.body
