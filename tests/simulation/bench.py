@@ -19,7 +19,8 @@ from anyio.abc import ByteStream
 
 from n6link.link import frames
 from n6link.link.handshake import Greeting
-from n6link.protocol import Limit, MessageType
+from n6link.link.link import ZEROS
+from n6link.protocol import MessageType
 from n6link.transport import url
 from n6link.transport.faults import WAYS, Fault, Way
 from simulation.board import NEVER, Board, Turn
@@ -371,7 +372,7 @@ class Bench:
         self._inbox = b""
         worked, now = self.board.at_work, self._loop.time() + self._ahead
         hello = frames.pack(MessageType.HELLO, 1, Greeting(1 + self._draw.getrandbits(60), "another program").pack())
-        data = bytes(int(Limit.MAX_CHUNK) + frames.OVERHEAD) + hello
+        data = ZEROS + hello
         while data:
             data = data[self.board.turn(now, data, self.port.send).taken :]
         if worked and not self.board.at_work:
