@@ -28,7 +28,7 @@ from simulation.bench import Port
 from simulation.faults import Drawn, Recipe
 from simulation.plan import CONFIGS, Plan
 from simulation.workloads import Program
-from simulation.world import run
+from simulation.world import Body, run
 
 from n6link import N6Device
 from n6link.errors import N6Error
@@ -119,9 +119,8 @@ def worst(times: Sequence[float]) -> str:
     return f"{max(times):.2f}" if times else "-"
 
 
-def simulated(row: Row, runs: int) -> str:
-    """The row of the table, in virtual time."""
-    times: list[float] = []
+def measured(workers: int, times: list[float]) -> Body:
+    """A program in virtual time: so many tasks that run inferences; the seconds of each are added to a list."""
 
     async def body(program: Program) -> None:
         async def work() -> None:
@@ -130,9 +129,16 @@ def simulated(row: Row, runs: int) -> str:
                 await program.infer(program.question(("large",)))
                 times.append(asyncio.get_running_loop().time() - begun)
 
-        await asyncio.gather(*[work() for _ in range(WORKERS)])
+        await asyncio.gather(*[work() for _ in range(workers)])
 
+    return body
+
+
+def simulated(row: Row, runs: int) -> str:
+    """The row of the table, in virtual time."""
+    times: list[float] = []
     plan = OnPort(7, "none", "large", "sim", row.chunk)
+    body = measured(WORKERS, times)
     score = run(plan, Drawn(row.faults(runs), 7), body=body, inferences=runs, reconnect=10.0).score
     return f"{score.results} of {score.inferences} | {worst(times)} | {score.wrong} | {score.doubled} | {score.hung}"
 
@@ -174,17 +180,8 @@ def lost_frames(name: str) -> str:
 
     def slowest(faults: list[Fault]) -> float:
         times: list[float] = []
-
-        async def body(program: Program) -> None:
-            async def work() -> None:
-                while program.take():
-                    begun = asyncio.get_running_loop().time()
-                    await program.infer(program.question(("large",)))
-                    times.append(asyncio.get_running_loop().time() - begun)
-
-            await asyncio.gather(*[work() for _ in range(1 if config == "uart" else WORKERS)])
-
-        report = run(plan, faults, body=body, inferences=1 if config == "uart" else 60)
+        workers, runs = (1, 1) if config == "uart" else (WORKERS, 60)
+        report = run(plan, faults, body=measured(workers, times), inferences=runs)
         assert report.score.good, report.score.notes
         assert len(report.faults) == len(faults)
         return 1000 * max(times)
