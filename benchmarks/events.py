@@ -27,7 +27,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -76,6 +76,16 @@ class Tally:
         self.newest = now
         if not self.first and now > self.event:
             self.first = now
+
+    @contextlib.contextmanager
+    def call(self) -> Iterator[None]:
+        """A call that may fail: with the loss of the device it is lost, with another error it is wrong."""
+        try:
+            yield
+        except DeviceRebooted:
+            self.lost += 1
+        except N6Error:
+            self.wrong += 1
 
     def result(self, dev: Any, right: bool) -> None:
         """A result of a network has arrived."""
@@ -143,13 +153,8 @@ class Host:
         tally, network = self.tallies["runs"], dev["runs"]
         while not self.over:
             number += 1
-            try:
+            with tally.call():
                 result = await network.run(frame(network, number))
-            except DeviceRebooted:
-                tally.lost += 1
-            except N6Error:
-                tally.wrong += 1
-            else:
                 tally.result(dev, digest(result) == self.right[number % FRAMES])
             await asyncio.sleep(PAUSE)
 
@@ -216,13 +221,8 @@ class Host:
             network = dev["blocking"]
             while not self.over:
                 number += 1
-                try:
+                with tally.call():
                     result = network.run(frame(network, number))
-                except DeviceRebooted:
-                    tally.lost += 1
-                except N6Error:
-                    tally.wrong += 1
-                else:
                     tally.result(dev, digest(result) == self.right[number % FRAMES])
                 time.sleep(PAUSE)
             self.count(dev.info.boot_nonce, dev.stats(), ("blocking",), list(dev.networks))
