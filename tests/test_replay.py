@@ -8,32 +8,26 @@ import signal
 import struct
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import anyio
 import anyio.to_thread
-import numpy as np
 import pytest
 from e2e_fixtures import REFERENCE, executable, noise, on_both_backends, sim_url
 from n6sim import refusal
-from numpy.typing import NDArray
-from reductions import device, tensor
 from typer.testing import CliRunner
 
-from n6link import N6Device, Recorder, Result, TensorSpec, blocking
+from n6link import N6Device, Recorder, Result, blocking
 from n6link.cli import app
 from n6link.errors import DeviceError, DeviceRebooted, N6Error, N6Timeout, RecordingError, TransportError
-from n6link.protocol import SCHEMA_ID, Reduction, Status
-from n6link.protocol.records import ResultRecord, Return
+from n6link.protocol import SCHEMA_ID, Status
 from n6link.recorder import pcapng
-from n6link.recorder.outputs import lowest, pieces
 from n6link.recorder.recording import Recording
 from n6link.recorder.script import script
 from n6link.recorder.traffic import Damage, traffic
-from n6link.tensors import reduce
 from n6link.transport import replay, sim
 
 ABSENT: Final = 1000
@@ -272,49 +266,6 @@ def test_a_replay_that_is_the_same_is_not_a_warning(recording: Path, caplog: pyt
     (said,) = (each for each in caplog.records if each.name == "n6link.replay")
     assert said.levelno == logging.INFO
     assert said.getMessage() == "1 recorded inferences were played, 2 were not"
-
-
-# ------------------------------------------------------------------------------------------- reductions
-
-
-def requests(index: int, spec: TensorSpec, raw: NDArray[Any]) -> Iterator[Return]:
-    """Reductions of every kind."""
-    width = spec.shape[-1]
-    middle = float(np.median(np.nan_to_num(raw.astype(float))))
-    yield reduce.whole(index)
-    yield reduce.part(index, spec, 1, raw.size - 2)
-    yield reduce.argmax(index, spec)
-    for k in (1, 3, width):
-        yield reduce.topk(index, spec, k, row=raw.size // width - 1)
-    for columns in (False, True):
-        channels = spec.shape[0] if columns else width
-        for threshold in (middle, -1e9, 1e9):
-            passing = reduce.above(index, spec, threshold, channels=channels, channel=1, columns=columns)
-            yield passing
-            yield replace(passing, k=2)
-
-
-@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "float32"])
-@pytest.mark.parametrize("seed", range(4))
-def test_an_output_from_a_reduction_reduces_to_the_same(dtype: str, seed: int) -> None:
-    random = np.random.default_rng(seed)
-    low, high = (-3, 3) if seed % 2 else (-128, 127)  # many equal values, or few
-    raw = random.integers(max(low, 0 if dtype == "uint8" else low), high, (5, 4, 6)).astype(dtype)
-    if dtype == "float32":
-        raw[random.random(raw.shape) < 0.1] = np.nan
-    if dtype == "int8" and seed == 1:
-        raw[..., 1] = -128
-    spec = tensor("it", raw, scale=None if dtype == "float32" else 1.0)
-    for request in requests(0, spec, raw):
-        data, count = device(raw, request)
-        record = ResultRecord(output=0, reduction=request.reduction, length=len(data), count=count)
-        rebuilt = bytearray(lowest(spec))
-        for offset, piece in pieces(spec, request, record, data):
-            rebuilt[offset : offset + len(piece)] = piece
-        again = device(np.frombuffer(rebuilt, spec.dtype).reshape(raw.shape), request)
-        assert again == (data, count), request
-        if request.reduction == Reduction.RAW and not request.offset:
-            assert bytes(rebuilt) == raw.tobytes()
 
 
 # ------------------------------------------------------------------------------------------- the command
