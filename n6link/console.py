@@ -1,13 +1,16 @@
 """The format of figures, bars and epoch kinds in the monitor and in the tables of all commands.
 
-Kinds have different colours *and* different textures of their bars, for terminals without colour.
+Kinds have different colours *and* different textures of their bars, for terminals without colour. Where an output cannot express
+a character, such as redirected output on Windows, :func:`replace_characters` selects a similar one.
 """
 
 from __future__ import annotations
 
+import codecs
+import io
 import math
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, TextIO
 
 from rich.text import Text
 
@@ -21,6 +24,23 @@ KIND_STYLES: Final = {
     EpochKind.EXTRA: ("magenta", "·"),
 }
 _SPARKS: Final = "▁▂▃▄▅▆▇█"
+_SIMILAR: Final = {
+    ord(letter): similar
+    for similar, letters in {
+        "#": "█▉▊▋▌▆▇",
+        "=": "▓▄▅",
+        "+": "▒",
+        "-": "░─",
+        "|": "▍▎▏‖",
+        "_": "▁▂▃",
+        ".": "·…",
+        "*": "●",
+        ">": "▶",
+        " ": "°",
+    }.items()
+    for letter in letters
+}
+"""ASCII characters, by the code of the character that commands print"""
 
 
 def duration(seconds: float) -> str:
@@ -78,3 +98,17 @@ def bar(share: float, width: int, glyph: str, style: str) -> Text:
     """A horizontal bar; anything above zero shows at least one cell."""
     cells = min(width, max(round(share * width), 1 if share > 0 else 0))
     return Text(glyph * cells, style=style) + Text(" " * (width - cells))
+
+
+def replace_characters(stream: TextIO) -> None:
+    """Lets a stream replace what its encoding cannot express: by a similar ASCII character, or by "?"."""
+    if isinstance(stream, io.TextIOWrapper):
+        codecs.register_error("n6link.similar", _similar)
+        stream.reconfigure(errors="n6link.similar")
+
+
+def _similar(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = error.object[error.start : error.end].translate(_SIMILAR)
+    return text.encode("ascii", "replace").decode("ascii"), error.end

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -27,7 +28,7 @@ from references import DATA
 from typer.testing import CliRunner
 from typer.testing import Result as Outcome
 
-from n6link import networks, version
+from n6link import console, networks, version
 from n6link.cli import app, common
 from n6link.device import N6Device
 from n6link.errors import BadInput, DeviceError
@@ -172,14 +173,42 @@ def test_errors_end_with_their_code(
         assert not outcome.stderr
 
 
-def test_a_reader_that_goes_early_is_no_error() -> None:
+@pytest.mark.parametrize("words", [["devices", "--all"], ["run", "movenet13", PHOTO, PHOTO, "--url", POSE, "--json"]])
+def test_a_reader_that_goes_early_is_no_error(virtual_board: None, words: list[str]) -> None:
+    """Also in the tasks of a device, whose errors arrive as groups."""
     reading, writing = os.pipe()
     os.close(reading)
-    done = subprocess.run(
-        [sys.executable, "-m", "n6link", "devices", "--all"], stdout=writing, stderr=subprocess.PIPE, check=False
-    )
+    done = subprocess.run([sys.executable, "-m", "n6link", *words], stdout=writing, stderr=subprocess.PIPE, check=False)
     os.close(writing)
     assert done.returncode == 1 and not done.stderr
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_any_encoding_of_the_output(virtual_board: None, encoding: str) -> None:
+    environment = os.environ | {"PYTHONIOENCODING": encoding}
+    command = [sys.executable, "-m", "n6link", "demo"]
+    done = subprocess.run(command, capture_output=True, env=environment, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    text = done.stdout.decode(encoding)
+    assert "keypoint " in text and "nose " in text and " ###" in text and "?" not in text
+
+
+def test_characters_that_an_output_cannot_express() -> None:
+    expected = {"ascii": b"75 ###|.... 20  C ? ?\n", "cp1252": b"75 ###|\xb7\xb7\xb7\x85 20 \xb0C ? ?\n"}
+    for encoding, printed in expected.items():
+        stream = io.TextIOWrapper(io.BytesIO(), encoding, newline="\n")
+        console.replace_characters(stream)
+        print("75 ███▎···… 20 °C 日 \udcff", file=stream, flush=True)
+        assert stream.buffer.getvalue() == printed
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_json_is_complete_in_any_encoding(monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
+    stream = io.TextIOWrapper(io.BytesIO(), encoding)
+    monkeypatch.setattr(sys, "stdout", stream)
+    value = {"é": ["日 🙂", "\udcff.jpg"]}
+    common.emit(value)
+    assert json.loads(stream.buffer.getvalue().decode(encoding)) == value
 
 
 def test_json_knows_all_values() -> None:

@@ -33,7 +33,7 @@ from enum import Enum
 from functools import wraps
 from inspect import Parameter, signature
 from pathlib import Path
-from typing import Annotated, Final, ParamSpec, Protocol, cast, runtime_checkable
+from typing import Annotated, Final, ParamSpec, Protocol, TextIO, cast, runtime_checkable
 
 import anyio
 import numpy as np
@@ -43,6 +43,7 @@ from rich.markup import escape
 from typer.core import TyperGroup
 
 from n6link import errors, json_types
+from n6link.console import replace_characters
 from n6link.device import N6Device
 from n6link.json_types import Plain
 from n6link.network import Network
@@ -131,16 +132,19 @@ class Group(TyperGroup):
     ) -> int:
         """Runs a command and ends the program, or returns the exit code if not ``standalone_mode``."""
         words = sys.argv[1:] if args is None else list(args)
+        for stream in (sys.stdout, sys.stderr):
+            replace_characters(stream)
         try:
             code = super().main(words, prog_name, complete_var, False, windows_expand_args, **extra)
             sys.stdout.flush()
             code = code if isinstance(code, int) else 0
-        except BrokenPipeError:
-            # The reader, such as head, has closed the pipe. Python flushes the rest at exit, which must not fail again.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            code = FAILED
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last handler: every error becomes a message
-            code = report(error, as_json="--json" in words)
+            if isinstance(errors.innermost(error), BrokenPipeError):
+                # The reader, such as head, has closed the pipe. Python flushes the rest at exit, which must not fail again.
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                code = FAILED
+            else:
+                code = report(error, as_json="--json" in words)
         if standalone_mode:
             sys.exit(code)
         return code
@@ -203,7 +207,7 @@ def report(error: BaseException, *, as_json: bool) -> int:
         details: Plain = {"type": kind, "message": message}
         if isinstance(error, errors.DeviceError):
             details |= {"status": plain(error.status), "value": error.value}
-        print(json.dumps({"error": details}, ensure_ascii=False), file=sys.stderr)
+        _print_json({"error": details}, sys.stderr)
     else:
         # The message is printed unchanged: it may start with the name of a file.
         err.print(
@@ -273,7 +277,16 @@ def pair(text: str, option: str) -> tuple[str, str]:
 
 def emit(value: object) -> None:
     """One line of JSON on standard output."""
-    print(json.dumps(plain(value), ensure_ascii=False, allow_nan=False), flush=True)
+    _print_json(plain(value), sys.stdout)
+
+
+def _print_json(value: json_types.Json, stream: TextIO) -> None:
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    try:
+        text.encode(stream.encoding)
+    except UnicodeEncodeError:
+        text = json.dumps(value, allow_nan=False)  # the same value with escape sequences
+    print(text, file=stream, flush=True)
 
 
 def listing(head: str, items: Iterable[str]) -> str:
