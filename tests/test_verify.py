@@ -86,9 +86,12 @@ def test_an_upload_may_be_repeated_before_it_is_hopeless() -> None:
     assert all(_size(run, "HOPELESS") > _size(run, "UP") for run in verify.RUNS)
 
 
-def test_the_device_remembers_the_keys_of_all_calls_that_it_has_queued() -> None:
-    """In the model a key is never forgotten before its call has ended; see n6link.link.unfinished."""
+def test_the_device_stores_enough_keys_for_all_that_may_run_meanwhile() -> None:
+    """The smallest number of n6_finished.h; in the model the queue has one inference of each call."""
     config = (FIRMWARE / "core" / "seam" / "n6_config.h").read_text()
     queue = re.search(r"N6_SERVER_MAX_QUEUE = (\d+)", config)
     assert queue
     assert Limit.FINISHED_KEYS >= 3 * MOST + int(queue[1])
+    forgetting = [run for run in verify.RUNS if _size(run, "KEYS")]
+    assert {run.wrong for run in forgetting} == {"", "OLD_NEW"}
+    assert all(_size(run, "KEYS") == 3 * _size(run, "MOST") + _size(run, "CALLS") for run in forgetting)

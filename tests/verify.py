@@ -69,6 +69,7 @@ class Verdict:
 
 
 _ENDLESS: Final = {"CALLS": 2, "DOWN": 0, "WINDOW": 1, "WRAP": 4, "LENGTH": 4, "ENDLESS": 1}
+_FORGETS: Final = {**_ENDLESS, "UP": 1, "FAILING": 1, "KEYS": 5, "MOST": 1}
 RUNS: Final = (
     Run("sizes", "one call, all faults", {"FAULTS": 3, "UP": 3, "DOWN": 2}, safe=True),
     Run("early", "requests that arrive twice", {"FAULTS": 2, "EARLY": 1, "UP": 2, "DOWN": 2}, safe=True),
@@ -80,6 +81,7 @@ RUNS: Final = (
     Run("endless", "one call next to others without end", {**_ENDLESS, "UP": 1}),
     Run("dead", "a line that may lose everything", {"UP": 1, "DOWN": 0, "DEAD": 1, "PATIENCE": 1}),
     Run("failing", "runs that fail", {"UP": 1, "FAULTS": 2, "FAILING": 1}),
+    Run("forgets", "a run that fails, next to others without end, and a device that forgets keys", _FORGETS, safe=True),
     Run("resumed", "a connection that is cut, and resumed", {"UP": 2, "CUTS": 1}),
     Run("taken", "the same, when another host was there", {"UP": 1, "CUTS": 1, "TAKEOVER": 1}),
     Run(
@@ -116,6 +118,14 @@ RUNS: Final = (
         {"UP": 1, "FAILING": 1},
         safe=True,
         wrong="OLD_KEYS",
+        found=r"assertion violated \(runs",
+    ),
+    Run(
+        "too-many",
+        "the ERROR of a run that failed is lost, and its key is forgotten, because too many others run meanwhile",
+        _FORGETS,
+        safe=True,
+        wrong="OLD_NEW",
         found=r"assertion violated \(runs",
     ),
 )

@@ -30,6 +30,7 @@
  *     OLD_PATIENCE  a NAK is progress, and so is a state of an inference that was reported before
  *     OLD_RESUME    the device takes a repeated HELLO with RESUME for that of another session
  *     OLD_KEYS      the device does not remember the keys of inferences that have ended
+ *     OLD_NEW       the host sends new INFERs without a limit while the end of an older inference is unknown
  */
 
 /* ---- sizes ---- */
@@ -63,6 +64,12 @@
 #endif
 #ifndef HOPELESS
 #define HOPELESS 4 /* chunks of an upload that may be sent before that counts as no progress; Upload.hopeless */
+#endif
+#ifndef KEYS
+#define KEYS 0 /* other keys that the device can store before it forgets that of the first call; 0 = any number */
+#endif
+#ifndef MOST
+#define MOST 1 /* new INFERs after the last report of the first call; unfinished.MOST */
 #endif
 /*
  * ENDLESS: the last call is followed by another one, without end. DEAD: any number of frames is lost. FAILING: a run may fail.
@@ -144,6 +151,9 @@ bit key_number[CALLS] = 1;
 byte runs[CALLS];
 bit fault[CALLS];    /* that run has failed */
 byte sending[CALLS]; /* chunks of a result that is held */
+#if KEYS > 0
+byte newer; /* keys that were stored after that of the first call */
+#endif
 
 byte consumed, device_granted = WINDOW;
 byte device_position, host_limit = HOST_WINDOW;
@@ -183,6 +193,21 @@ bit opening; /* a HELLO is not answered */
 bit silent_upload[CALLS], silent_inference[CALLS]; /* time has passed since it got on */
 byte idle_upload[CALLS], idle_inference[CALLS];
 
+#if KEYS > 0
+/* New INFERs of others since the last report of the first call, and since its oldest INFER that is not answered. */
+byte since_report, since_asked;
+bit asked;
+#define UNFINISHED (tries[0] && (inference[0] == ASKED || inference[0] == ACCEPTED))
+#ifdef OLD_NEW
+#define HELD_BACK(call) false
+#else
+#define HELD_BACK(call) (call != 0 && tries[call] == 0 && UNFINISHED && since_report >= MOST)
+#endif
+#else
+#define HELD_BACK(call) false
+#endif
+#define MAY_INFER(call) (infer[call] && !HELD_BACK(call))
+
 inline upload_gets_on(up_) { silent_upload[up_] = 0; idle_upload[up_] = 0 }
 inline inference_gets_on(inf_) { silent_inference[inf_] = 0; idle_inference[inf_] = 0 }
 
@@ -190,12 +215,16 @@ inline inference_gets_on(inf_) { silent_inference[inf_] = 0; idle_inference[inf_
 #define HEAD (open[0] -> 0 : CALLS - 1)
 #define CREDITS AFTER(limit, position)
 #define BLOCKED (!opening && open[HEAD] && !CREDITS)
-#define PENDING(call) (commit[call] || infer[call] || release[call] || nak[call])
+#define PENDING(call) (commit[call] || MAY_INFER(call) || release[call] || nak[call])
 
 inline forget(gone) {
     open[gone] = 0; missing[gone] = 0; expected[gone] = 0; state[gone] = 0; tries[gone] = 0; sent[gone] = 0;
     untaken[gone] = 0; end_of[gone] = 0; commit[gone] = 0; infer[gone] = 0; release[gone] = 0; nak[gone] = 0;
     upload_gets_on(gone); inference_gets_on(gone)
+#if KEYS > 0
+    ;
+    if :: gone == 0 -> since_report = 0; since_asked = 0; asked = 0 :: else fi
+#endif
 }
 
 inline end_call(over) {
@@ -307,6 +336,9 @@ inline host_takes() {
              :: kind == COMMIT && upload[call] == ASKED -> upload[call] = GONE; commit[call] = 0; open[call] = 0; upload_gets_on(call)
              :: kind == INFER && (inference[call] == ASKED || inference[call] == ACCEPTED) ->
                 inference[call] = ACCEPTED;
+#if KEYS > 0
+                if :: call == 0 && asked -> since_report = since_asked; since_asked = 0; asked = 0 :: else fi;
+#endif
                 if
                 :: what > state[call] -> state[call] = what; inference_gets_on(call)
                 :: else ->
@@ -341,8 +373,17 @@ inline host_sends(mine) {
     if
     :: nak[mine] -> at = nak[mine]; nak[mine] = 0; put(up, NAK, mine, at, 0, number[mine])
     :: !nak[mine] && commit[mine] -> commit[mine] = 0; put(up, COMMIT, mine, 0, position, number[mine])
-    :: !nak[mine] && !commit[mine] && infer[mine] ->
+    :: !nak[mine] && !commit[mine] && MAY_INFER(mine) ->
        infer[mine] = 0;
+#if KEYS > 0
+       if
+       :: mine == 0 && !asked -> asked = 1; since_asked = 0
+       :: mine != 0 && tries[mine] == 0 && UNFINISHED ->
+          if :: since_report < MOST -> since_report++ :: else fi;
+          if :: asked && since_asked < MOST -> since_asked++ :: else fi
+       :: else
+       fi;
+#endif
        if :: tries[mine] < 2 -> tries[mine]++ :: else fi;
        put(up, INFER, mine, 0, 0, number[mine])
     :: else -> release[mine] = 0; put(up, RELEASE, mine, 0, 0, number[mine])
@@ -666,6 +707,16 @@ inline end_key(done) {
 #else
     key[done] = FINISHED
 #endif
+#if KEYS > 0
+    ;
+    if
+    :: done == 0 -> newer = 0
+    :: done != 0 && key[0] == FINISHED ->
+       newer++;
+       if :: newer == KEYS -> newer = 0; key[0] = UNKNOWN :: else fi
+    :: else
+    fi
+#endif
 }
 
 inline device_takes() {
@@ -704,7 +755,7 @@ inline device_runs(first_) {
     assert(runs[first_] == 0); /* nothing runs twice */
     runs[first_]++;
     if
-    :: key[first_] = HOLDING; sending[first_] = ALL(DOWN); put(down, RESULT, first_, 0, 0, key_number[first_])
+    :: key[first_] = HOLDING; fault[first_] = 0; sending[first_] = ALL(DOWN); put(down, RESULT, first_, 0, 0, key_number[first_])
 #ifdef FAILING
     :: fault[first_] = 1; end_key(first_); put(down, ERROR, first_, RUN_FAILED, 0, key_number[first_])
 #endif
