@@ -290,6 +290,57 @@ async def test_results_are_right_over_a_bad_line(faults: Faults, seed: int, monk
         assert dev.counters.rx_frames > 0
 
 
+@pytest.mark.parametrize(
+    ("find", "put", "way", "says"),
+    [
+        (b"\x11", b"", "down", "received bytes are not part of a frame"),
+        (b"\r", b"\n", "down", "received bytes are not part of a frame"),
+        (b"\n", b"\r\n", "down", "received bytes are not part of a frame"),
+        (b"\xff", b"\xff\xff", "down", "received bytes are not part of a frame"),
+        (b"\r", b"\n", "up", "of the chunks arrive at the device undamaged; use a lower baud rate, and check the line"),
+        (
+            b"\xff",
+            b"\xff\xff",
+            "up",
+            "of the chunks arrive at the device undamaged; use a lower baud rate, and check the line",
+        ),
+    ],
+    ids=["XON is removed", "CR to LF", "LF to CR LF", "0xff doubled", "CR to LF, sent", "0xff doubled, sent"],
+)
+async def test_a_line_that_changes_bytes(
+    find: bytes, put: bytes, way: str, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Terminal settings and converters do this to every such byte; the time-out names the cause."""
+
+    class Changing(FaultyStream):
+        async def receive(self, max_bytes: int = 65536) -> bytes:
+            data = await super().receive(max_bytes)
+            return data.replace(find, put) if self.active and way == "down" else data
+
+        async def send(self, item: bytes) -> None:
+            await super().send(bytes(item).replace(find, put) if self.active and way == "up" else item)
+
+    made: list[Changing] = []
+
+    async def changing(url: str | None = None) -> Changing:
+        made.append(Changing(await open_stream(url), Faults(), 0))
+        made[0].active = False
+        return made[0]
+
+    monkeypatch.setattr(connection, "open_stream", changing)
+    async with N6Device(sim_url(), timeout=0.4, reconnect=0) as dev:
+        network = dev["reference"]
+        data = np.arange(network.inputs["image"].size, dtype=np.int8).reshape(network.inputs["image"].shape)
+        good = await network.run(data)
+        made[0].active = True
+        with pytest.raises(N6Timeout) as caught:
+            while True:
+                await network.run(data)
+        assert says in str(caught.value)
+        made[0].active = False
+        assert same(await network.run(data), good)
+
+
 @pytest.mark.parametrize("cut", [6000, 9000, 20_000])
 async def test_a_line_that_breaks(cut: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every waiting call fails immediately with an error object of its own, and so does every later call."""
@@ -451,6 +502,17 @@ async def test_time_outs() -> None:
             await network.run(noise(network), deadline=time.monotonic() + 0.05)
         assert time.monotonic() - begun >= 0.15
         await network.run(noise(network), timeout=30)
+
+
+async def test_an_inference_that_stays_in_the_queue() -> None:
+    """The device answers each repetition of the INFER, and this is not progress."""
+    async with N6Device(sim_url(), timeout=0.4, reconnect=0) as dev:
+        network = dev["reference"]
+        async with held(dev, network):
+            with pytest.raises(N6Timeout, match="the device reports QUEUED without progress; use a larger timeout"):
+                await network.run(noise(network))
+            assert (await dev.ping()).rtt > 0
+        await network.run(noise(network))
 
 
 async def test_the_device_drops_what_is_late() -> None:

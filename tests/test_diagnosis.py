@@ -31,7 +31,7 @@ def why(phase: Phase = Phase.ASKED, state: int = -1, **counted: Any) -> str:
         ({"rx_bytes": 40_000, "skipped": 34_998}, "flow control, 7 bits, CR/LF conversion"),
         (
             {"rx_bytes": 900, "tx_chunks": 100, "retransmits": 97},
-            "3% of the chunks arrive at the device undamaged; use a lower baud",
+            "3% of the chunks arrive at the device undamaged; use a lower baud rate, and check the line's settings",
         ),
         (
             {"rx_bytes": 900_000, "rx_chunks": 1, "rx_damaged": 3},
@@ -50,3 +50,11 @@ def test_what_the_counters_know(counted: dict[str, Any], says: str) -> None:
 )
 def test_an_inference_that_gets_no_further(state: int, name: str) -> None:
     assert f"the device reports {name} without progress" in why(Phase.ACCEPTED, state, rx_bytes=100, rx_frames=5)
+
+
+def test_a_result_that_does_not_arrive() -> None:
+    """Its frame is small: one that the line changes each time is a small share of the received bytes."""
+    says = why(Phase.ACCEPTED, InferState.DONE, rx_bytes=1000, rx_frames=8, skipped=92)
+    assert says.startswith(
+        "the network has run, but its result does not arrive, and 92 of 1,000 received bytes are not part"
+    )

@@ -30,12 +30,18 @@ def why(exchange: Exchange, counters: Counters) -> str:
         )
     if up and repeated > DAMAGE * up:
         return (
-            f"about {max(1 - repeated / up, 0):.0%} of the chunks arrive at the device undamaged; use a lower baud rate"
+            f"about {max(1 - repeated / up, 0):.0%} of the chunks arrive at the device undamaged; use a lower baud rate, "
+            "and check the line's settings (flow control, CR/LF conversion)"
         )
     if damaged > DAMAGE * (down + damaged):
         return f"{down / (down + damaged):.0%} of the chunks arrive undamaged; use a lower baud rate"
     if exchange.phase is Phase.ACCEPTED:
         state = InferState.named(exchange.state[0])
+        if state is InferState.DONE:
+            return (
+                f"the network has run, but its result does not arrive, and {skipped:,} of {received:,} received bytes are not "
+                "part of a frame; check the line's settings (flow control, 7 bits, CR/LF conversion)"
+            )
         name = state.name if isinstance(state, InferState) else f"state {state}"
         return f"the device reports {name} without progress; use a larger timeout if the network takes longer"
     if not received:
