@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import Final
 
 import pytest
 import st_tools
+from st_fixtures import processes, standins
 from st_tools import IMAGE, Board
 from typer.testing import CliRunner, Result
 
@@ -17,32 +17,18 @@ from n6link.cli import app
 from n6link.firmware import build, folder, tools
 from n6link.firmware.signing import fault
 
+__all__ = ["processes", "standins"]
+
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the stand-ins are shell scripts")
 DK: Final = "stm32n6570-dk"
-RUN: Final = subprocess.run
 
 
 @pytest.fixture
-def board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Board:
-    """Stand-ins of all programs on the search path, ST's packages in the environment, and nothing of this machine."""
-    monkeypatch.setenv("PATH", str(st_tools.install(tmp_path / "bin")))
-    monkeypatch.setenv("N6_STANDIN", str(tmp_path / "standin"))
+def board(standins: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Board:
+    """Stand-ins of all programs, and ST's packages in the environment."""
     monkeypatch.setenv("STM32CUBE_N6_DIR", str(cube(tmp_path / "cube")))
     monkeypatch.setenv("STEDGEAI_CORE_DIR", str(core(tmp_path / "core", "1.1.3-0")))
-    monkeypatch.delenv("STM32CUBE_PROGRAMMER_DIR", raising=False)
-    monkeypatch.setattr(tools, "FOLDERS", dict.fromkeys(tools.FOLDERS, ()))
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(subprocess, "run", st_tools.here)
-    found = Board(tmp_path / "standin")
-    found.set()
-    return found
-
-
-@pytest.fixture
-def processes(board: Board, monkeypatch: pytest.MonkeyPatch) -> Board:
-    """The same, with real processes."""
-    monkeypatch.setattr(subprocess, "run", RUN)
-    return board
+    return standins
 
 
 def cube(root: Path) -> Path:

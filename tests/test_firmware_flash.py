@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,44 +11,31 @@ from typing import Any, Final
 import pytest
 import st_tools
 from lines import Usb
+from st_fixtures import processes, standins
 from st_tools import IMAGE, Board
 from typer.testing import CliRunner, Result
 
 from n6link.cli import app
-from n6link.firmware import folder, tools
+from n6link.firmware import folder
 from n6link.firmware.boards import board as find_board
 from n6link.firmware.signing import MAGIC
+
+__all__ = ["processes", "standins"]
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the stand-ins are shell scripts")
 LOADER: Final = MAGIC + bytes(range(256)) * 240
 """as large as that of ST: about 61 KB"""
 WEIGHTS: Final = bytes(i * 11 % 253 for i in range(70_000))
 SERIAL: Final = "0039002B3433510A"
-RUN: Final = subprocess.run
 Flash = Callable[..., Result]
 
 
 @pytest.fixture
-def board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, usb: Usb) -> Board:
+def board(standins: Board, usb: Usb) -> Board:
     """A board in development mode, ST's programs on the search path, and a built firmware in the folder `fw`."""
-    monkeypatch.setenv("PATH", str(st_tools.install(tmp_path / "bin")))
-    monkeypatch.setenv("N6_STANDIN", str(tmp_path / "standin"))
-    monkeypatch.delenv("STM32CUBE_PROGRAMMER_DIR", raising=False)
-    monkeypatch.setattr(tools, "FOLDERS", dict.fromkeys(tools.FOLDERS, ()))
-    monkeypatch.chdir(tmp_path)
     Path("ai_fsbl.hex").write_text(st_tools.to_hex(0x70000000, LOADER))
     built()
-    monkeypatch.setattr(subprocess, "run", st_tools.here)
-    found = Board(tmp_path / "standin")
-    found.set()
-    return found
-
-
-@pytest.fixture
-def processes(board: Board, monkeypatch: pytest.MonkeyPatch) -> Board:
-    """The same, with real processes."""
-    monkeypatch.setattr(subprocess, "run", RUN)
-    return board
+    return standins
 
 
 def built(name: str = "stm32n6570-dk", weights: bytes = WEIGHTS) -> None:

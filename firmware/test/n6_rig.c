@@ -425,6 +425,18 @@ void rig_run(rig_t *rig)
     }
 }
 
+void rig_hold_npu(rig_t *rig)
+{
+    rig->steps = 1 << 30;
+    rig->step_state = N6_NPU_WAITING;
+}
+
+void rig_free_npu(rig_t *rig)
+{
+    rig->left = rig->steps = 0;
+    rig_run(rig);
+}
+
 void rig_feed(rig_t *rig, const void *bytes, size_t size)
 {
     const uint8_t *at = bytes;

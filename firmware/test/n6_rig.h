@@ -110,6 +110,11 @@ void rig_run(rig_t *rig);
 /* One turn of the port's loop. */
 int rig_turn(rig_t *rig);
 
+/* From now on the NPU never ends by itself. */
+void rig_hold_npu(rig_t *rig);
+/* It ends what it has begun, and then all else at once. */
+void rig_free_npu(rig_t *rig);
+
 void rig_send(rig_t *rig, uint8_t type, uint32_t id, const void *payload, size_t size);
 /* The host sends one chunk of an upload, and counts its position. */
 void rig_send_chunk(rig_t *rig, uint32_t id, uint8_t slot, const uint8_t *bytes, uint32_t size,

@@ -44,18 +44,6 @@ static void send_infer(rig_t *rig, uint32_t id)
     (void)rig_take(rig, N6_MESSAGE_TYPE_INFER, id);
 }
 
-static void hold_npu(rig_t *rig)
-{
-    rig->steps = 1 << 30;
-    rig->step_state = N6_NPU_WAITING;
-}
-
-static void free_npu(rig_t *rig)
-{
-    rig->left = rig->steps = 0;
-    rig_run(rig);
-}
-
 static void outputs_are_compared_with_those_that_were_right(void)
 {
     const uint32_t right = rig_crc32(outputs, sizeof outputs);
@@ -105,7 +93,7 @@ static void a_check_among_inferences(void)
 
     rig_upload(rig, 2, 0, RIG_TINY, stored, sizeof stored);
     (void)rig_take(rig, N6_MESSAGE_TYPE_COMMIT, 2);
-    hold_npu(rig);
+    rig_hold_npu(rig);
     send_infer(rig, 5);
     send_infer(rig, 6);
     send_check(rig, 7, RIG_TINY);
@@ -120,7 +108,7 @@ static void a_check_among_inferences(void)
     send_check(rig, 8, RIG_TINY);
     (void)rig_take_error(rig, 8, N6_STATUS_BUSY);
     rig_nothing(rig);
-    free_npu(rig);
+    rig_free_npu(rig);
     (void)take_check(rig, 7);
     (void)rig_take(rig, N6_MESSAGE_TYPE_RESULT, 6);
     (void)rig_take(rig, N6_MESSAGE_TYPE_DATA, 6);
@@ -160,7 +148,7 @@ static void ends_with_the_session_or_a_reset(void)
     const n6_reset_t reset = {.kind = N6_RESET_KIND_SESSION};
     const n6_hello_t hello = rig_hello(8);
 
-    hold_npu(rig);
+    rig_hold_npu(rig);
     send_check(rig, 5, RIG_TINY);
     rig_send(rig, N6_MESSAGE_TYPE_RESET, 6, &reset, sizeof reset);
     (void)rig_take_error(rig, 5, N6_STATUS_CANCELLED);
@@ -173,10 +161,10 @@ static void ends_with_the_session_or_a_reset(void)
     rig->steps = 0;
     send_check(rig, 7, RIG_TINY); /* ids of another session mean nothing */
     (void)take_check(rig, 7);
-    hold_npu(rig);
+    rig_hold_npu(rig);
     send_check(rig, 8, RIG_TINY);
     n6_server_relink(&rig->server);
-    free_npu(rig); /* nobody is there to get the answer */
+    rig_free_npu(rig); /* nobody is there to get the answer */
     rig_nothing(rig);
     EQUAL(rig->stops, 2);
 }

@@ -60,19 +60,6 @@ static uint32_t cancel(rig_t *rig, uint32_t id, uint32_t target)
     return reply.found;
 }
 
-/* The NPU never ends by itself. */
-static void hold_npu(rig_t *rig)
-{
-    rig->steps = 1 << 30;
-    rig->step_state = N6_NPU_WAITING;
-}
-
-static void free_npu(rig_t *rig)
-{
-    rig->left = rig->steps = 0;
-    rig_run(rig);
-}
-
 static void a_run(void)
 {
     for (int state = N6_NPU_RUNNING; state <= N6_NPU_WAITING; state++) {
@@ -281,7 +268,7 @@ static void a_commit_that_finds_the_slot_busy(void)
     rig_t *rig = begin();
     n6_infer_t infer = infer_of(1, 0);
 
-    hold_npu(rig);
+    rig_hold_npu(rig);
     rig_infer(rig, 4, &infer, NULL);
     take_state(rig, 4, N6_INFER_STATE_QUEUED, 1);
     infer = infer_of(2, 0);
@@ -293,7 +280,7 @@ static void a_commit_that_finds_the_slot_busy(void)
     rig_take_error(rig, 6, N6_STATUS_NO_INPUT);
     rig_infer(rig, 6, &infer, NULL); /* so does one that comes after it */
     rig_take_refusal(rig, 6, N6_STATUS_NO_INPUT, offsetof(n6_infer_t, upload), 5);
-    free_npu(rig);
+    rig_free_npu(rig);
     (void)take_result(rig, 4);
     rig_upload(rig, 5, 0, RIG_TINY, four, 4); /* the same upload again */
     (void)rig_take(rig, N6_MESSAGE_TYPE_COMMIT, 5);
@@ -358,7 +345,7 @@ static void repeated_infers_run_once(void)
     const n6_infer_t infer = infer_of(1, 0);
     const n6_infer_t other = infer_of(2, 1);
 
-    hold_npu(rig);
+    rig_hold_npu(rig);
     rig_infer(rig, 4, &infer, NULL);
     take_state(rig, 4, N6_INFER_STATE_QUEUED, 1);
     rig_infer(rig, 4, &infer, NULL);
@@ -369,7 +356,7 @@ static void repeated_infers_run_once(void)
     take_state(rig, 5, N6_INFER_STATE_QUEUED, 2);
     rig_infer(rig, 6, &infer, NULL); /* goes on under this id */
     take_state(rig, 6, N6_INFER_STATE_RUNNING, 2);
-    free_npu(rig);
+    rig_free_npu(rig);
     (void)take_result(rig, 6);
     (void)take_result(rig, 5);
     for (uint32_t id = 6; id < 8; id++) { /* done: the answer again, under each id */
@@ -389,7 +376,7 @@ static void a_key_is_bound_to_its_body(void)
     const n6_return_t part = {.length = 2};
     n6_infer_t other = infer;
 
-    hold_npu(rig);
+    rig_hold_npu(rig);
     rig_infer(rig, 4, &infer, NULL);
     take_state(rig, 4, N6_INFER_STATE_QUEUED, 1);
     for (int where = 0; where < 3; where++) { /* running, held, gone */
@@ -410,7 +397,7 @@ static void a_key_is_bound_to_its_body(void)
         rig_infer(rig, 5, &other, NULL);
         rig_take_refusal(rig, 5, N6_STATUS_BAD_REQUEST, offsetof(n6_infer_t, key), 1);
         if (where == 0) {
-            free_npu(rig);
+            rig_free_npu(rig);
             (void)take_result(rig, 4);
         } else if (where == 1) {
             release(rig, 6, 4);
@@ -454,7 +441,7 @@ static void the_queue_is_bounded(void)
     n6_return_t what[16] = {{0}};
     n6_infer_t infer;
 
-    hold_npu(rig);
+    rig_hold_npu(rig);
     for (uint32_t i = 0; i < N6_SERVER_MAX_QUEUE; i++) {
         infer = infer_of(i, 0);
         rig_infer(rig, 10 + i, &infer, NULL);
@@ -465,7 +452,7 @@ static void the_queue_is_bounded(void)
     EQUAL(rig_take_error(rig, 30, N6_STATUS_BUSY).value, N6_SERVER_MAX_QUEUE);
 
     rig = begin(); /* so are the records of what to return */
-    hold_npu(rig);
+    rig_hold_npu(rig);
     for (uint32_t i = 0; i < 3; i++) {
         infer = infer_of(i, 0);
         infer.returns = 16;
@@ -480,7 +467,7 @@ static void the_queue_is_bounded(void)
     what[15].length = 2;
     rig_infer(rig, 12, &infer, what);
     take_state(rig, 12, N6_INFER_STATE_QUEUED, 2);
-    free_npu(rig);
+    rig_free_npu(rig);
     EQUAL(take_result(rig, 11).length, 64);
     EQUAL(take_result(rig, 12).length, 62);
 }
@@ -498,7 +485,7 @@ static void priority_then_fairness_then_age(void)
 
     rig_upload(rig, 4, 1, RIG_IMAGE, image, sizeof image);
     (void)rig_take(rig, N6_MESSAGE_TYPE_COMMIT, 4);
-    hold_npu(rig);
+    rig_hold_npu(rig);
     for (uint32_t i = 0; i < 7; i++) {
         infer = infer_of(i, 0);
         infer.network = jobs[i].network;
@@ -511,7 +498,7 @@ static void priority_then_fairness_then_age(void)
         rig_infer(rig, 20 + i, &infer, NULL);
         take_state(rig, 20 + i, N6_INFER_STATE_QUEUED, (uint8_t)(i + 1));
     }
-    free_npu(rig);
+    rig_free_npu(rig);
     for (uint32_t i = 0; i < 7; i++) {
         const n6_release_t done = {20 + order[i]};
         while (rig->frame[rig->taken].type != N6_MESSAGE_TYPE_RESULT) {
@@ -530,7 +517,7 @@ static void deadlines(void)
     rig_t *rig = begin();
     n6_infer_t infer = infer_of(1, 0);
 
-    hold_npu(rig);
+    rig_hold_npu(rig);
     infer.ttl_us = 100;
     rig_infer(rig, 4, &infer, NULL); /* runs at once, and to its end, however late */
     take_state(rig, 4, N6_INFER_STATE_QUEUED, 1);
@@ -591,7 +578,7 @@ static void cancel_at_every_state(void)
     rig_t *rig = begin();
     n6_infer_t infer = infer_of(1, 0);
 
-    hold_npu(rig);
+    rig_hold_npu(rig);
     rig_infer(rig, 4, &infer, NULL);
     infer = infer_of(2, 1);
     rig_infer(rig, 5, &infer, NULL);
@@ -637,7 +624,7 @@ static void reset_cancels_everything(void)
     rig_infer(rig, 4, &infer, NULL);
     take_state(rig, 4, N6_INFER_STATE_QUEUED, 1);
     (void)take_result(rig, 4);
-    hold_npu(rig);
+    rig_hold_npu(rig);
     infer = infer_of(2, 0);
     rig_infer(rig, 5, &infer, NULL);
     infer = infer_of(3, 0);
@@ -672,7 +659,7 @@ static void a_new_session_cancels_silently(void)
     rig_infer(rig, 4, &infer, NULL);
     take_state(rig, 4, N6_INFER_STATE_QUEUED, 1);
     (void)take_result(rig, 4);
-    hold_npu(rig);
+    rig_hold_npu(rig);
     for (uint32_t i = 5; i < 8; i++) {
         infer = infer_of(i, 0);
         rig_infer(rig, i, &infer, NULL);
@@ -699,11 +686,11 @@ static void a_run_survives_its_client(void)
     const n6_infer_t infer = infer_of(1, 0);
     const n6_hello_t hello = rig_hello(8);
 
-    hold_npu(rig);
+    rig_hold_npu(rig);
     rig_infer(rig, 4, &infer, NULL);
     take_state(rig, 4, N6_INFER_STATE_QUEUED, 1);
     n6_server_relink(&rig->server);
-    free_npu(rig);
+    rig_free_npu(rig);
     rig_nothing(rig);
     (void)rig_open(rig, &hello);
     rig_infer(rig, 2, &infer, NULL);
@@ -776,7 +763,7 @@ static void inputs_that_are_consumed(void)
     n6_infer_t infer = infer_of(1, 0);
 
     rig->npu.features = N6_FEATURE_CONSUMES_INPUT;
-    hold_npu(rig);
+    rig_hold_npu(rig);
     rig_infer(rig, 4, &infer, NULL);
     infer = infer_of(2, 0);
     rig_infer(rig, 5, &infer, NULL);
@@ -785,7 +772,7 @@ static void inputs_that_are_consumed(void)
     take_state(rig, 4, N6_INFER_STATE_QUEUED, 1);
     take_state(rig, 5, N6_INFER_STATE_QUEUED, 2);
     take_state(rig, 6, N6_INFER_STATE_QUEUED, 3);
-    free_npu(rig);
+    rig_free_npu(rig);
     (void)rig_take(rig, N6_MESSAGE_TYPE_RESULT, 4);
     rig_take_error(rig, 5, N6_STATUS_NO_INPUT); /* it named the same upload */
     (void)rig_take(rig, N6_MESSAGE_TYPE_DATA, 4);
@@ -807,7 +794,7 @@ static void a_cancelled_run_consumes_too(void)
     n6_infer_t infer = infer_of(1, 0);
 
     rig->npu.features = N6_FEATURE_CONSUMES_INPUT;
-    hold_npu(rig);
+    rig_hold_npu(rig);
     rig_infer(rig, 4, &infer, NULL);
     infer = infer_of(2, 0);
     rig_infer(rig, 5, &infer, NULL);

@@ -57,8 +57,7 @@ static void a_session_goes_on(void)
 
     rig_upload(rig, 2, 0, RIG_TINY, four, 4);
     (void)rig_take(rig, N6_MESSAGE_TYPE_COMMIT, 2);
-    rig->steps = 1 << 30;
-    rig->step_state = N6_NPU_WAITING;
+    rig_hold_npu(rig);
     rig_infer(rig, 3, &run, NULL);
     take_state(rig, 3, N6_INFER_STATE_QUEUED);
     rig_infer(rig, 4, &next, NULL);
@@ -66,8 +65,7 @@ static void a_session_goes_on(void)
     come_back(rig, 8, 7, BOTH);
     EQUAL(rig->stops, 0);
     EQUAL(rig->server.queue.jobs, 2);
-    rig->left = rig->steps = 0;
-    rig_run(rig);
+    rig_free_npu(rig);
     for (uint32_t id = 3; id < 5; id++) { /* under their old ids */
         (void)rig_take(rig, N6_MESSAGE_TYPE_RESULT, id);
         (void)rig_take(rig, N6_MESSAGE_TYPE_DATA, id);
@@ -90,13 +88,11 @@ static void held_results_wait_for_their_infer(void)
     (void)rig_open(rig, &hello);
     rig_upload(rig, 2, 0, RIG_TINY, four, 4);
     (void)rig_take(rig, N6_MESSAGE_TYPE_COMMIT, 2);
-    rig->steps = 1 << 30;
-    rig->step_state = N6_NPU_WAITING;
+    rig_hold_npu(rig);
     rig_infer(rig, 3, &run, NULL);
     take_state(rig, 3, N6_INFER_STATE_QUEUED);
     n6_server_relink(&rig->server);
-    rig->left = rig->steps = 0;
-    rig_run(rig); /* ends while nobody is there */
+    rig_free_npu(rig); /* ends while nobody is there */
     rig_nothing(rig);
     come_back(rig, 10, 9, BOTH);
     rig_run(rig);
@@ -194,8 +190,7 @@ static void a_repeated_hello_changes_nothing(void)
     EQUAL(rig_open(rig, &again).flags, OPENED);
     rig_upload(rig, 2, 0, RIG_TINY, four, 4);
     (void)rig_take(rig, N6_MESSAGE_TYPE_COMMIT, 2);
-    rig->steps = 1 << 30;
-    rig->step_state = N6_NPU_WAITING;
+    rig_hold_npu(rig);
     rig_infer(rig, 3, &infer, NULL);
     take_state(rig, 3, N6_INFER_STATE_QUEUED);
     for (int i = 0; i < 3; i++) {

@@ -64,8 +64,7 @@ static void counters_of_runs(void)
     run(rig, 3, 300);
     run(rig, 4, 100);
     run(rig, 5, 200);
-    rig->steps = 1 << 30;
-    rig->step_state = N6_NPU_WAITING;
+    rig_hold_npu(rig);
     rig->step_ticks = 7;
     for (uint32_t i = 0; i < 3; i++, body.key++) {
         rig_infer(rig, 10 + i, &body, NULL);
@@ -84,8 +83,7 @@ static void counters_of_runs(void)
     EQUAL(networks[1].max, 300);
     EQUAL(networks[1].wait_sum, 0);
     rig->now += 5000;
-    rig->left = rig->steps = 0;
-    rig_run(rig);
+    rig_free_npu(rig);
     rig->taken = rig->frames;
     rig_nothing(rig);
     (void)stats(rig, 21, networks);
@@ -157,8 +155,7 @@ static void buffers_in_use(void)
     rig->taken = rig->frames;
     EQUAL(stats(rig, 6, networks).free_bytes, RIG_SLOT_SIZE + RIG_RESULT_SIZE);
     EQUAL(stats(rig, 7, networks).credits_used, 272);
-    rig->steps = 1 << 30;
-    rig->step_state = N6_NPU_WAITING;
+    rig_hold_npu(rig);
     const n6_infer_t other = infer_of(10);
     rig_infer(rig, 8, &other, NULL);
     rig->taken = rig->frames;

@@ -48,8 +48,7 @@ static void occupy(rig_t *rig, uint32_t id, uint32_t upload)
                               .digest = rig_crc32(image, sizeof image),
                               .network = RIG_IMAGE};
 
-    rig->steps = 1 << 30;
-    rig->step_state = N6_NPU_WAITING;
+    rig_hold_npu(rig);
     rig_infer(rig, id, &infer, NULL);
     (void)rig_take(rig, N6_MESSAGE_TYPE_INFER, id);
 }

@@ -9,6 +9,7 @@ import typer
 
 from n6link.cli import firmware_build, firmware_flash
 from n6link.cli.common import Group, Json, emit, err, out, pair
+from n6link.cli.firmware_build import NetworkCards
 from n6link.errors import BadInput
 
 if TYPE_CHECKING:
@@ -33,12 +34,7 @@ def registry(
         list[str] | None,
         typer.Option(metavar="NAME=PATH", help="A network: its generated folder or C file; may be repeated."),
     ] = None,
-    card: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=FILE", help="Card of a network, if it is not in the network's folder; may be repeated."
-        ),
-    ] = None,
+    card: NetworkCards = None,
     board: Annotated[
         str | None,
         typer.Option(

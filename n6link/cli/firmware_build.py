@@ -20,6 +20,10 @@ Programmer = Annotated[
         help="The bin folder of STM32CubeProgrammer; default: $STM32CUBE_PROGRAMMER_DIR, the search path, where its installer puts it.",
     ),
 ]
+NetworkCards = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME=FILE", help="Card of a network, if it is not in the network's folder; may be repeated."),
+]
 
 
 def build(
@@ -34,12 +38,7 @@ def build(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="DIR", help="The folder to make; default: n6link-BOARD.")
     ] = None,
-    card: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=FILE", help="Card of a network, if it is not in the network's folder; may be repeated."
-        ),
-    ] = None,
+    card: NetworkCards = None,
     cube_n6: Annotated[
         Path | None, typer.Option(metavar="DIR", help="STM32CubeN6 with its submodules; default: $STM32CUBE_N6_DIR.")
     ] = None,
