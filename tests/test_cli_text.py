@@ -70,6 +70,8 @@ def test_generate_draws() -> None:
     [
         (["", *BOARD], "the prompt '' does not contain a token; use at least one word\n"),
         (["It is", "--top-k", "0", *BOARD], "top_k=0"),
+        (["It is", "--seed", "-1", *BOARD], "seed=-1 must be 0 or more"),
+        (["It\udcff", *BOARD], "the prompt 'It\\udcff' contains half of a surrogate pair"),
         (["It is", "--network", "gpt", *BOARD], "does not have a network 'gpt'; it has tinybert"),
         (
             ["It is", "--url", "sim:movenet13"],

@@ -225,6 +225,9 @@ def test_prompts_without_tokens(generator: TextGenerator, prompt: str) -> None:
         ({"temperature": float("nan")}, "temperature=nan"),
         ({"stop": ["no such token"]}, "a stop token is 'no such token'"),
         ({"prompt": b"bytes"}, "not bytes"),
+        ({"prompt": "a\udcff"}, "the prompt 'a.udcff' contains half of a surrogate pair"),
+        ({"stop": ["\ud83d"]}, "a stop token '.ud83d' contains half of a surrogate pair"),
+        ({"seed": -1}, "seed=-1 must be 0 or more, or None"),
     ],
 )
 def test_bad_options(generator: TextGenerator, options: dict[str, Any], message: str) -> None:
@@ -401,6 +404,9 @@ def test_token_ids_without_an_embedding() -> None:
             TextGenerator(replace(net, inputs=inputs, card=own))
     with pytest.raises(CardError, match="embedded tokens"):
         TextGenerator(replace(net, inputs={"ids": spec("ids", (1, 128), "int8", 0.1)}))
+    narrow = spec("ids", (1, 8), "int8")
+    with pytest.raises(CardError, match="ids up to 4999, but input 'ids' is int8, which holds at most 127"):
+        TextGenerator(replace(net, inputs={"ids": narrow}, card=own))
 
 
 @pytest.mark.parametrize(
@@ -503,6 +509,9 @@ def test_classifiers_by_card() -> None:
     assert classifier.inputs("good")["mask"][0, 3:].max() == 0
     with pytest.raises(CardError, match="requires the input 'attention' for its mask, but the network has ids, mask"):
         TextClassifier(replace(net, card=replace(net.card, mask="attention")))
+    narrow_inputs = {name: spec(name, (1, 48), "int8") for name in ("ids", "mask")}
+    with pytest.raises(CardError, match="input 'ids' is int8, which holds at most 127"):
+        TextClassifier(replace(net, inputs=narrow_inputs))
     only = {"ids": net.inputs["ids"]}
     with pytest.raises(CardError, match="requires the input"):
         TextClassifier(replace(net, inputs=only))

@@ -84,6 +84,19 @@ def _token(tokenizer: Tokenizer, token: str, what: str) -> int:
 def _check_text(what: str, text: object) -> None:
     if not isinstance(text, str):
         raise BadInput(f"{what} must be a str, not {type(text).__name__}")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise BadInput(f"{what} {text!r} contains half of a surrogate pair; use a text that is valid Unicode") from None
+
+
+def _check_ids(tokenizer: Tokenizer, spec: TensorSpec) -> None:
+    largest, limit = max(tokenizer.get_vocab().values(), default=0), int(np.iinfo(spec.dtype).max)
+    if largest > limit:
+        raise CardError(
+            f"the tokenizer has ids up to {largest}, but input {spec.name!r} is {spec.dtype}, which holds at most {limit}; "
+            "use the tokenizer of this network"
+        )
 
 
 def load_tokenizer(card: Card) -> Tokenizer:
@@ -126,13 +139,15 @@ class Sampling:
     """tokens that end the text, in addition to those of the card; they are not part of the text"""
 
     def __post_init__(self) -> None:
-        k, temperature = self.top_k, self.temperature
+        k, temperature, seed = self.top_k, self.temperature, self.seed
         if self.max_tokens < 1:
             raise BadInput(f"max_tokens={self.max_tokens} must be 1 or more")
         if k is not None and k < 1:
             raise BadInput(f"top_k={k} must be 1 or more, or None")
         if not 0 <= temperature < float("inf"):
             raise BadInput(f"temperature={temperature} must be a finite number, 0 or more")
+        if seed is not None and seed < 0:
+            raise BadInput(f"seed={seed} must be 0 or more, or None")
 
 
 class TextGenerator:
@@ -166,6 +181,8 @@ class TextGenerator:
                 f"input {self.input.name!r} is {self.input.dtype} of shape {self.input.shape}, but card {card.name!r} "
                 f"(text.embedding = {card.embedding!r}) is for {wanted}"
             )
+        if self.embedding is None:
+            _check_ids(self.tokenizer, self.input)
         self.length = self.input.shape[1]
         self.pad = _token(
             self.tokenizer, padding if card.pad is None else card.pad, f"the padding token of card {card.name!r}"
@@ -182,12 +199,14 @@ class TextGenerator:
             sampling: how its tokens are chosen.
 
         Raises:
-            BadInput: the prompt does not contain tokens, or a stop token is unknown.
+            BadInput: the prompt does not contain tokens or is not valid Unicode, or a stop token is unknown.
         """
         _check_text("the prompt", prompt)
         ids = self.tokenizer.encode(prompt, add_special_tokens=False).ids
         if not ids:
             raise BadInput(f"the prompt {prompt!r} does not contain a token; use at least one word")
+        for token in sampling.stop:
+            _check_text("a stop token", token)
         try:
             stops = self.stop | {_token(self.tokenizer, token, "a stop token") for token in sampling.stop}
         except CardError as error:
@@ -322,6 +341,7 @@ class TextClassifier:
                 f"shape {self.ids.shape} and {self.mask.dtype} of shape {self.mask.shape}"
             )
         self.tokenizer = load_tokenizer(card)
+        _check_ids(self.tokenizer, self.ids)
         padding = dict(self.tokenizer.padding or {})
         if card.pad is not None:
             padding |= {
@@ -336,7 +356,7 @@ class TextClassifier:
         """The ids and the mask of a text, by the names of the inputs; any further input (token types) is zero.
 
         Raises:
-            BadInput: not a str.
+            BadInput: not a str, or not valid Unicode.
         """
         _check_text("the text", text)
         encoded = self.tokenizer.encode(text)
