@@ -78,6 +78,11 @@ def hertz(value: int) -> str:
     return f"{value / 1e6:g} MHz"
 
 
+def counted(count: int, noun: str) -> str:
+    """``1 run``, ``20 runs``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def short(count: int) -> str:
     """``12345``, ``4295M``: a 32-bit counter in at most five characters."""
     if count < 100_000:

@@ -27,7 +27,7 @@ from n6link.session.info import NetworkInfo
 from n6link.tensors import reduce
 from n6link.tensors.image import Placement
 from n6link.tensors.reduce import Reduced
-from n6link.tensors.tensor import Array
+from n6link.tensors.tensor import Array, ByName
 
 T = TypeVar("T")
 
@@ -118,7 +118,8 @@ class Result:
 
     Attributes:
         network: the network and its device.
-        outputs: raw arrays by name, of the outputs that were returned whole: shape and dtype of their TensorSpec.
+        outputs: raw arrays by name, of the outputs that were returned whole: shape and dtype of their TensorSpec. Another name
+            is an UnknownName, also in ``reduced`` and :meth:`dequantized`.
         reduced: the other outputs by name: Peaks, Rows or a flat array, see :mod:`n6link.tensors.reduce`.
         placement: position of the picture in the input; None if the input was not a picture.
         captured: ``time.monotonic()`` of the request, or of the capture of the picture.
@@ -170,7 +171,8 @@ class Result:
 
     def dequantized(self) -> dict[str, NDArray[np.float32]]:
         """The whole outputs as real numbers, float32, by name."""
-        return {name: self.network.outputs[name].dequantize(raw) for name, raw in self.outputs.items()}
+        real = {name: self.network.outputs[name].dequantize(raw) for name, raw in self.outputs.items()}
+        return ByName("whole output", "the result", real)
 
     def decode(self, **options: object) -> list[Pose] | Any:
         """Decodes the outputs with the decoder for the card's task; poses are in pixels of the source image.
@@ -286,7 +288,10 @@ def _parse(
             outputs[spec.name] = part
         else:
             reduced[spec.name] = part
-    return MappingProxyType(outputs), MappingProxyType(reduced)
+    return (
+        MappingProxyType(ByName("whole output", "the result", outputs)),
+        MappingProxyType(ByName("reduced output", "the result", reduced)),
+    )
 
 
 def check_returns(returns: Sequence[Return], outputs: int) -> None:

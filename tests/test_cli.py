@@ -98,8 +98,9 @@ def test_every_command_has_help() -> None:
         assert "--help" in good(name, "--help")
 
 
-def test_version() -> None:
-    assert good("--version").strip() == version.__version__ == metadata.version("n6link")
+@pytest.mark.parametrize("more", [[], ["info"], ["--help"]])
+def test_version(more: list[str]) -> None:
+    assert good("--version", *more).strip() == version.__version__ == metadata.version("n6link")
 
 
 @pytest.mark.parametrize(

@@ -339,6 +339,13 @@ def test_all_exports(saved: tuple[Path, Path], tmp_path: Path) -> None:
     assert Profile.load(files["save"]).to_dict() == BASE.to_dict()
 
 
+def test_a_picture_of_another_format(tmp_path: Path) -> None:
+    """Before the measurement: the profile to load does not exist."""
+    outcome = n6link("profile", "--load", tmp_path / "none.json", "--picture", tmp_path / "chart.PNG")
+    assert outcome.exit_code == 2 and not list(tmp_path.iterdir())
+    assert "chart.PNG' has the suffix of another format; the chart is an SVG" in outcome.stderr
+
+
 def test_file_that_cannot_be_written(saved: tuple[Path, Path], tmp_path: Path) -> None:
     outcome = n6link("profile", "--load", saved[0], "--csv", tmp_path / "nowhere" / "out.csv")
     assert outcome.exit_code == 2

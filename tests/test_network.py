@@ -170,6 +170,12 @@ async def test_outputs_by_name() -> None:
         assert real["probabilities"].dtype == np.float32
         assert real["probabilities"].sum() == pytest.approx(1, abs=0.05)
         assert "probabilities int8[1, 7]" in repr(both)
+        with pytest.raises(UnknownName, match="whole output 'probabilities' does not exist; the result has class"):
+            one.outputs["probabilities"]
+        with pytest.raises(UnknownName, match="whole output 'p' does not exist; the result has probabilities, class"):
+            real["p"]
+        with pytest.raises(UnknownName, match="reduced output 'class' does not exist; the result has none"):
+            both.reduced["class"]
 
 
 async def test_reduced_outputs_decode_to_the_same() -> None:

@@ -615,6 +615,12 @@ def test_the_command_speaks_json(tmp_path: Path) -> None:
 def test_the_command_refuses_with_the_reason(tmp_path: Path) -> None:
     output = tmp_path / "registry.c"
     cases: list[tuple[tuple[str, ...], type[Exception], str]] = [
+        ((), BadInput, "no network is given; add --network NAME=PATH"),
+        (
+            ("--network", f"tiny={TINY}", "--board", "zz"),
+            BadInput,
+            "there is no board 'zz'; use stm32n6570-dk or nucleo",
+        ),
         (("--network", "tiny"), BadInput, "must have the form NAME=PATH"),
         (
             ("--network", f"tiny={TINY}", "--card", f"other={TINY / 'tiny.toml'}"),
@@ -640,5 +646,6 @@ def test_the_command_writes_c_files_alone(tmp_path: Path) -> None:
 def _options(arguments: tuple[str, ...]) -> dict[str, Any]:
     options: dict[str, Any] = {"network": None, "card": None, "board": None, "runtime": None}
     for option, value in zip(arguments[::2], arguments[1::2], strict=True):
-        options[option.removeprefix("--")] = [value]
+        name = option.removeprefix("--")
+        options[name] = value if name == "board" else [value]
     return options

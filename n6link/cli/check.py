@@ -12,6 +12,7 @@ import typer
 from n6link import settings
 from n6link.cli.arrays import raw_inputs
 from n6link.cli.common import FAILED, Cards, Json, Timeout, Url, connect, emit, out, start
+from n6link.console import counted
 from n6link.errors import BadInput
 from n6link.protocol import CheckState, Feature
 
@@ -140,7 +141,11 @@ async def _make(
         write_golden(path, Golden(raw, reference, dict.fromkeys(reference, tolerance)))
     except OSError as error:
         raise BadInput(f"{str(path)!r} cannot be written: {error.strerror}") from error
-    out.print(f"{path}: {len(raw)} inputs and {len(reference)} outputs of {name}", markup=False, soft_wrap=True)
+    out.print(
+        f"{path}: {counted(len(raw), 'input')} and {counted(len(reference), 'output')} of {name}",
+        markup=False,
+        soft_wrap=True,
+    )
 
 
 # ---- with the stored input

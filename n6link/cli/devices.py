@@ -9,6 +9,7 @@ from rich.table import Column
 
 from n6link.cli import tables
 from n6link.cli.common import Json, emit, out, start
+from n6link.console import counted
 from n6link.json_types import Plain
 from n6link.transport.ports import Port
 
@@ -62,7 +63,7 @@ def devices(
             )
         out.print(table)
     if boards and len(shown) > len(boards):
-        out.print(f"{len(boards)} board{'s' * (len(boards) > 1)} at {sum(len(board.ports) for board in boards)} ports")
+        out.print(f"{counted(len(boards), 'board')} at {counted(sum(len(board.ports) for board in boards), 'port')}")
     if not boards:
         rest = (
             f" ({len(others)} other serial port{'s' * (len(others) > 1)}: n6link devices --all)"

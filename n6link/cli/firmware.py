@@ -47,10 +47,15 @@ def registry(
     as_json: Json = False,
 ) -> None:
     """Check the networks of a firmware, write their C registry, and print the addresses of their weights."""
+    from n6link.firmware.boards import board as find_board
     from n6link.registry import check_together, read_network, runtime_version, write_c
 
     if output.suffix != ".c":
         raise BadInput(f"the output file {str(output)!r} must end in .c; pass networks with --network NAME=PATH")
+    if not network:
+        raise BadInput("no network is given; add --network NAME=PATH")
+    if board:
+        find_board(board)  # reports a wrong name before anything is read
     cards = dict(pair(text, "--card") for text in card or ())
     networks = [
         read_network(name, path, card=cards.pop(name, None))

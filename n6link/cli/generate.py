@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 
 from n6link.cli.common import Cards, Json, Named, Timeout, Url, connect, emit, err, network_for, out, start
-from n6link.console import duration
+from n6link.console import counted, duration
 from n6link.network import Network
 from n6link.text.generation import Piece, TextStream
 
@@ -91,6 +91,6 @@ def _summary(pieces: list[Piece], network: Network) -> str:
     npu = sum(piece.result.timing.npu for piece in pieces) / count
     where = "a simulated network" if network.info.device.simulated else "the network"
     return (
-        f"[dim]{count} tokens in {duration(seconds)}, {count / seconds:.1f} per second; {duration(seconds / count)} per token "
+        f"[dim]{counted(count, 'token')} in {duration(seconds)}, {count / seconds:.1f} per second; {duration(seconds / count)} per token "
         f"({where}: {duration(npu)})[/]"
     )

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from n6link.cli import tables
 from n6link.cli.common import Cards, Json, Timeout, Url, connect, emit, out, plain, start
-from n6link.console import KIND_STYLES, bar, clock, duration, hertz, size
+from n6link.console import KIND_STYLES, bar, clock, counted, duration, hertz, size
 from n6link.epochs.timers import PREDICTED
 from n6link.json_types import Plain
 from n6link.network import Network
@@ -184,7 +184,9 @@ def _numbers(spec: TensorSpec) -> tuple[str, str, str]:
 
 def _epochs(network: Network) -> Group:
     table = network.epochs
-    kinds = tables.table(f"{table.epochs} epochs in {len(table)} blocks, {table.offload_share} on the NPU")
+    kinds = tables.table(
+        f"{counted(table.epochs, 'epoch')} in {counted(len(table), 'block')}, {table.offload_share} on the NPU"
+    )
     for name in ("kind", "epochs", "share", "", "where"):
         kinds.add_column(name, justify="right" if name in ("epochs", "share") else "left")
     for kind, count in table.counts.items():

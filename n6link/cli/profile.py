@@ -17,7 +17,7 @@ from rich.text import Text
 from n6link.cli import advice, tables
 from n6link.cli.arrays import read_arrays
 from n6link.cli.common import FAILED, Cards, Json, Timeout, Url, emit, err, listing, out, working
-from n6link.console import KIND_STYLES, bar, duration
+from n6link.console import KIND_STYLES, bar, counted, duration
 from n6link.device import N6Device
 from n6link.epochs import diff
 from n6link.epochs.offload import OVERHEAD
@@ -39,6 +39,9 @@ WIDE: Final = 105
 _BAR: Final = 24
 _LEAST_BAR: Final = 8
 """Shorter bars are not readable: they are omitted, and block names use the space."""
+
+
+_OTHER_PICTURES: Final = frozenset({".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".pdf"})
 
 
 def _file(name: str, what: str) -> object:
@@ -89,6 +92,10 @@ def profile(
     On a virtual board without a report, blocks are operators of LiteRT, and
     their kinds are predicted, see n6link predict.
     """
+    if picture and picture.suffix.lower() in _OTHER_PICTURES:
+        raise BadInput(
+            f"--picture {str(picture)!r} has the suffix of another format; the chart is an SVG, use a name that ends in .svg"
+        )
     if load:
         measured = Profile.load(load)
         if network not in (None, measured.network):
@@ -144,7 +151,7 @@ async def _measure(
             raise BadInput(f"the board has {len(device.networks)} networks; choose one of {', '.join(device.networks)}")
         network = device[name] if name is not None else next(iter(device.networks.values()))
         inputs = await anyio.to_thread.run_sync(_inputs, data, network) if data else None
-        with working(f"Running {network.name} {warmup + runs} times"):
+        with working(f"Running {network.name} {counted(warmup + runs, 'time')}"):
             return await network.profile(inputs=inputs, runs=runs, warmup=warmup)
 
 
@@ -176,7 +183,7 @@ def show(measured: Profile) -> Iterator[RenderableType]:
     spread = measured.inference
     figures = ", ".join(f"{name} {duration(float(getattr(spread, name)))}" for name in ("median", "p95", "min", "max"))
     yield Text(f"{measured.network} on {measured.board}", style="bold")
-    yield Text(f"{figures} over {measured.runs} runs")
+    yield Text(f"{figures} over {counted(measured.runs, 'run')}")
     yield Text(f"on the NPU: {measured.use}")
     yield Text(f"times: {measured.origin}", style="bold yellow" if measured.simulated else "dim")
     yield _kinds(measured)

@@ -18,6 +18,7 @@ from rich.table import Table
 from n6link.cli import tables
 from n6link.cli.arrays import raw_inputs
 from n6link.cli.common import FAILED, Cards, Json, Timeout, Url, connect, emit, err, out, start
+from n6link.console import counted
 from n6link.errors import BadInput
 from n6link.tensors.agreement import Agreement
 from n6link.tensors.tensor import Array, TensorSpec
@@ -168,7 +169,7 @@ async def _validate(
         out.print(_table(found, cosine))
         verdict = "agrees with" if good else "[bold red]does not agree with[/]"
         out.print(
-            f"{escape(name)} on {escape(board)} {verdict} {escape(model.name)}: {found[0].samples} inputs.",
+            f"{escape(name)} on {escape(board)} {verdict} {escape(model.name)}: {counted(found[0].samples, 'input')}.",
             soft_wrap=True,
         )
     if not good:

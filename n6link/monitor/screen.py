@@ -17,7 +17,7 @@ from rich.layout import Layout
 from rich.table import Table
 from rich.text import Text
 
-from n6link.console import KIND_STYLES, bar, clock, duration, hertz, rate, short, size, spark
+from n6link.console import KIND_STYLES, bar, clock, counted, duration, hertz, rate, short, size, spark
 from n6link.epochs.offload import OVERHEAD
 from n6link.monitor.lines import Cell, Column, fit, heading, line, rows_of
 from n6link.monitor.view import EpochRow, EpochSummary, LogLine, NetworkRow, PoolRow, View
@@ -223,7 +223,7 @@ def _epochs(view: View, lines: int, width: int) -> RenderableType:
         where = f"epochs of {summary.network}" if summary else "epochs"
         return Group(heading(where, width), _legend(None, width), line((nothing, "dim")))
     order = "slowest first" if view.order == "time" else "in order"
-    runs = f"{summary.runs} run{'s' if summary.runs > 1 else ''}"
+    runs = counted(summary.runs, "run")
     title = heading(f"epochs of {summary.network}, {order}, mean of {runs}", width, summary.origin)
     room = lines if len(rows) <= lines else lines - 1
     first = max(0, min(view.first, len(rows) - room))

@@ -14,7 +14,7 @@ from typing import Final, TypeAlias, TypeVar
 
 from n6link.epochs.pools import Pool
 from n6link.epochs.timers import EpochTable
-from n6link.errors import RemoteProtocolError, UnknownName
+from n6link.errors import RemoteProtocolError
 from n6link.link.events import Reply
 from n6link.protocol import MessageType, NetworkState, Section, TimerSource, records
 from n6link.protocol.codec import Record, printable
@@ -22,7 +22,7 @@ from n6link.protocol.messages import SECTIONS
 from n6link.session.info import MAX_NETWORKS, DeviceInfo, NetworkInfo
 from n6link.session.replies import decoding
 from n6link.tensors import tensor
-from n6link.tensors.tensor import TensorSpec
+from n6link.tensors.tensor import ByName, TensorSpec
 
 R = TypeVar("R", bound=Record)
 Ask: TypeAlias = Callable[[Sequence[tuple[MessageType, bytes]]], Awaitable[list[Reply]]]
@@ -218,17 +218,6 @@ def _info(network: records.NetworkRecord, sections: dict[Section, _Found], devic
     )
 
 
-class _Named(dict[str, TensorSpec]):
-    """Tensors by name."""
-
-    def __init__(self, what: str, named: Mapping[str, TensorSpec]) -> None:
-        super().__init__(named)
-        self._what = what
-
-    def __missing__(self, name: str) -> TensorSpec:
-        raise UnknownName(f"{self._what} {name!r} does not exist; the network has {', '.join(self) or 'none'}")
-
-
 def _by_name(what: str, specs: Sequence[TensorSpec]) -> Mapping[str, TensorSpec]:
     """Tensors by name; if a name is used twice, the second gets a number."""
     named: dict[str, TensorSpec] = {}
@@ -238,4 +227,4 @@ def _by_name(what: str, specs: Sequence[TensorSpec]) -> Mapping[str, TensorSpec]
             number += 1
             name = f"{spec.name}_{number}"
         named[name] = spec if name == spec.name else replace(spec, name=name)
-    return MappingProxyType(_Named(what, named))
+    return MappingProxyType(ByName(what, "the network", named))

@@ -16,19 +16,20 @@ a float array contains real numbers. Integers of another dtype are accepted only
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Self, TypeAlias, TypeGuard
+from typing import Any, Final, Self, TypeAlias, TypeGuard, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from n6link.errors import BadInput, RemoteProtocolError
+from n6link.errors import BadInput, RemoteProtocolError, UnknownName
 from n6link.protocol import DType, Limit
 from n6link.protocol.records import ScaleRecord, TensorRecord
 
 Array: TypeAlias = NDArray[Any]
 """of any dtype"""
+T = TypeVar("T")
 Element: TypeAlias = np.dtype[np.generic]
 """the dtype of a tensor"""
 
@@ -88,6 +89,22 @@ def finite(array: Array, what: str) -> Array:
         worst = array[~np.isfinite(array)].flat[0]
         raise BadInput(f"{what} contains {worst}; use finite numbers")
     return array
+
+
+class ByName(dict[str, T]):
+    """Values by the names of tensors; the error of another name has the names that exist.
+
+    Raises:
+        UnknownName: (at a lookup) the name does not exist.
+    """
+
+    def __init__(self, what: str, owner: str, named: Mapping[str, T]) -> None:
+        super().__init__(named)
+        self._what = what
+        self._owner = owner
+
+    def __missing__(self, name: str) -> T:
+        raise UnknownName(f"{self._what} {name!r} does not exist; {self._owner} has {', '.join(self) or 'none'}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
