@@ -6,8 +6,9 @@ decode.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from n6link.decoders.described import NetworkLike
@@ -18,6 +19,8 @@ from n6link.tensors.tensor import TensorSpec
 STRIDES: Final = (8, 16, 32)
 """Sizes of a cell of the three grids of the YOLO families, in pixels of the input."""
 LANDMARK_ROWS: Final = 6
+GRID: Final = "yolo-grid"
+"""The task whose decoder uses all outputs, although one of them is enough to propose it."""
 FACE: Final = ("right_eye", "left_eye", "nose", "mouth", "right_ear", "left_ear")
 """The landmarks of BlazeFace, in its order; sides are those of the person."""
 
@@ -37,7 +40,11 @@ class Proposal:
 
 def proposals(network: NetworkLike) -> list[Proposal]:
     """Tasks that fit the shapes of a network, best first; empty if none does."""
-    found = list(_of_all(network)) + [one for spec in network.outputs.values() for one in _of_output(network, spec)]
+    found = list(_of_all(network))
+    for at, spec in enumerate(network.outputs.values()):
+        named = (f"output.name = {json.dumps(spec.name)}",) if at else ()
+        for one in _of_output(network, spec):
+            found.append(one if one.task == GRID else replace(one, keys=named + one.keys))
     unique = {one.task: one for one in reversed(found)}
     return sorted(unique.values(), key=lambda one: not one.sure)
 
@@ -82,7 +89,7 @@ def _of_all(network: NetworkLike) -> Iterator[Proposal]:
     expected = {(size[1] // stride, size[0] // stride) for stride in STRIDES} if size else set[tuple[int, int]]()
     if len(grids) == len(specs) == len(expected) and {shape[1:3] for shape in grids} == expected:
         anchors = ("anchors = [[0.5, 0.5], [0.07, 0.25], [0.23, 0.7]] # of ST's YOLO-X for people",)
-        yield Proposal("yolo-grid", "three grids of anchor boxes", True, anchors)
+        yield Proposal(GRID, "three grids of anchor boxes", True, anchors)
 
 
 def _of_output(network: NetworkLike, spec: TensorSpec) -> Iterator[Proposal]:
@@ -132,7 +139,7 @@ def _of_map(spec: TensorSpec, size: tuple[int, int], shown: str) -> Iterator[Pro
     if channels in (13, 17) and (width * 4, height * 4) == size:
         yield Proposal("pose-heatmap", f"{shown} heatmaps of {channels} keypoints", True)
     elif width == size[0] // 32 and channels % 5 == 0 and channels >= 30:
-        yield Proposal("yolo-grid", f"{shown} a grid of anchor boxes", False, ("anchors = [[WIDTH, HEIGHT]]",))
+        yield Proposal(GRID, f"{shown} a grid of anchor boxes", False, ("anchors = [[WIDTH, HEIGHT]]",))
     elif (width, height) == size or (width * 2, height * 2) == size or (width * 4, height * 4) == size:
         yield Proposal("segmentation", f"{shown} a class for each pixel", (width, height) == size)
 

@@ -104,7 +104,7 @@ def read_golden(path: str | os.PathLike[str]) -> Golden:
             arrays: dict[str, Array] = dict(file)
     except (OSError, ValueError, EOFError, BadZipFile) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else "it is not a complete .npz file"
-        how = "create one with: n6link check NETWORK FILE.npz --make"
+        how = "create one with: n6link check NETWORK FILE.npz --make INPUT --tolerance REAL"
         raise BadInput(f"{str(path)!r} cannot be read as a golden file: {why}; {how}") from error
     checked = arrays.pop("checked", None)
     if checked is not None and checked.shape != (2,):
