@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from contextvars import copy_context
 from typing import Final
 
-from n6link import N6Device, ambient
+from n6link import N6Device
 from n6link.link import frames
 from n6link.protocol import MessageType
+from simulation import virtual_time
 from simulation.bench import Bench, current
 from simulation.faults import Listed
 from simulation.plan import CONFIGS
-from simulation.virtual_time import VirtualLoop
 
 PATIENCE: Final = 2.0
 """seconds that the device may be silent"""
@@ -52,24 +50,10 @@ def run(lie: Lie, body: Callable[[N6Device], Awaitable[None]], *, opens: bool = 
         TimeoutError: the program has not ended after :data:`LONGEST` seconds.
         Exception: what the program has raised.
     """
-    copy_context().run(_run, lie, body, opens)
-
-
-def _run(lie: Lie, body: Callable[[N6Device], Awaitable[None]], opens: bool) -> None:
-    loop = VirtualLoop()
-    ambient.source.set(ambient.Source(loop.time, random.Random(1).getrandbits))
-    try:
-        asyncio.set_event_loop(loop)
-        loop.run_until_complete(asyncio.wait_for(_world(lie, body, opens), LONGEST))
-    finally:
-        asyncio.set_event_loop(None)
-        loop.close()
+    virtual_time.run(lambda: asyncio.wait_for(_world(lie, body, opens), LONGEST), 1)
 
 
 async def _world(lie: Lie, body: Callable[[N6Device], Awaitable[None]], opens: bool) -> None:
-    loop = asyncio.get_running_loop()
-    assert isinstance(loop, VirtualLoop)
-    loop.watch_threads()
     bench = Bench(CONFIGS["usb"], Listed(()), networks=3)
     bench.lie = changer(lie)
     current.set(bench)

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import queue
+import random
 import selectors
 from collections.abc import Callable, Coroutine
+from contextvars import copy_context
 from itertools import count
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import anyio
 import anyio.to_thread
 
+from n6link import ambient
+
+T = TypeVar("T")
 LATE: Final = 2e-9
 """seconds by which timers ring late: more than the clock's resolution, by which asyncio lets them ring early"""
 THREAD: Final = 30.0
@@ -80,3 +85,29 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def stand_still(self, seconds: float) -> None:
         """Lets time pass in which this program does nothing."""
         self._jump.now += seconds
+
+
+def run(main: Callable[[], Coroutine[Any, Any, T]], seed: int | str) -> T:
+    """Runs a program in a loop and a context of its own; the package has the time of this loop.
+
+    Args:
+        main: the program.
+        seed: of the package's random numbers.
+    """
+    return copy_context().run(_run, main, random.Random(seed))
+
+
+def _run(main: Callable[[], Coroutine[Any, Any, T]], draw: random.Random) -> T:
+    loop = VirtualLoop()
+    ambient.source.set(ambient.Source(loop.time, draw.getrandbits))
+
+    async def program() -> T:
+        loop.watch_threads()
+        return await main()
+
+    try:
+        asyncio.set_event_loop(loop)
+        return loop.run_until_complete(program())
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()

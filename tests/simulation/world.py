@@ -8,19 +8,18 @@ import logging
 import random
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from contextvars import copy_context
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
-from n6link import N6Device, ambient
+from n6link import N6Device
 from n6link.errors import N6Error
 from n6link.transport.faults import Fault
-from simulation import workloads
+from simulation import virtual_time, workloads
 from simulation.bench import Bench, current
 from simulation.faults import Drawn, Faults, Listed
 from simulation.ledger import Ledger, Score
 from simulation.plan import Plan
-from simulation.virtual_time import VirtualLoop
 from simulation.workloads import Program
 
 LOOK: Final = 0.5
@@ -68,31 +67,17 @@ def run(
         reconnect: seconds for which a lost board is searched for; None = as the plan draws.
     """
     reconnect = plan.reconnect if reconnect is None else reconnect
-    return copy_context().run(_run, plan, faults, body or workloads.ALL[plan.workload], inferences, reconnect)
-
-
-def _run(
-    plan: Plan, faults: Sequence[Fault] | Faults | None, body: Body, inferences: int | None, reconnect: float
-) -> Report:
-    loop = VirtualLoop()
-    ambient.source.set(ambient.Source(loop.time, random.Random(f"nonces {plan.seed}").getrandbits))
     if faults is None:
         faults = Drawn(plan.recipe, plan.seed)
     elif isinstance(faults, Sequence):
         faults = Listed(faults)
-    try:
-        asyncio.set_event_loop(loop)
-        with _quiet():
-            return loop.run_until_complete(_world(plan, faults, body, inferences, reconnect))
-    finally:
-        asyncio.set_event_loop(None)
-        loop.close()
+    world = partial(_world, plan, faults, body or workloads.ALL[plan.workload], inferences, reconnect)
+    with _quiet():
+        return virtual_time.run(world, f"nonces {plan.seed}")
 
 
 async def _world(plan: Plan, faults: Faults, body: Body, inferences: int | None, reconnect: float) -> Report:
     loop = asyncio.get_running_loop()
-    assert isinstance(loop, VirtualLoop)
-    loop.watch_threads()
     draw = random.Random(f"world {plan.seed}")
     count = draw.randint(30, 120) * SHARE.get(plan.workload, 1) if inferences is None else inferences
     bench = Bench(plan.port, faults, networks=4, features=draw.choice([0, 64]), seed=plan.seed)
