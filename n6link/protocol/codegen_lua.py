@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from n6link.protocol.codegen_messages import ROLES, bits, bodies, sections
@@ -45,8 +45,9 @@ def tables() -> str:
         "-- name, offset, bytes, type, elements (0 = one), enum, flags, description",
         "local STRUCTS = {",
     ]
+    flags = bits()
     for layout in layouts().values():
-        lines += [f"  {layout.name} = {{ size = {layout.size},", *_members(layout), "  },"]
+        lines += [f"  {layout.name} = {{ size = {layout.size},", *_members(layout, flags), "  },"]
     lines += [
         "}",
         "",
@@ -63,12 +64,12 @@ def tables() -> str:
     return "\n".join([*lines, "}", "", f"local SECTIONS = {{{sorted_sections}}}", ""]) + "\n"
 
 
-def _members(layout: Layout) -> Iterator[str]:
+def _members(layout: Layout, flags: Mapping[tuple[str, str], str]) -> Iterator[str]:
     for m in layout.members:
         if not m.reserved:
-            flags = bits().get((layout.name, m.name))
+            kind = flags.get((layout.name, m.name))
             parts = [_quoted(m.name), m.offset, m.size, _quoted(_type(m)), m.count]
-            names = [_quoted(m.enum.__name__) if m.enum else "nil", _quoted(flags) if flags else "nil"]
+            names = [_quoted(m.enum.__name__) if m.enum else "nil", _quoted(kind) if kind else "nil"]
             yield f"    {{{', '.join(map(str, [*parts, *names, _quoted(m.doc)]))}}},"
 
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass, fields
 from typing import Final, Literal, Self
 
 from n6link.errors import BadInput
-from n6link.protocol import MessageType
 
 Way = Literal["up", "down"]
 """up is from the host to the board"""
@@ -56,8 +55,7 @@ class Fault:
     size: float = 0
 
     def __repr__(self) -> str:
-        size = f"MessageType.{MessageType(int(self.size)).name}" if self.kind == "lose" else f"{self.size:g}"
-        return f"Fault({self.kind!r}, {self.way!r}, {self.at!r}, {size})"
+        return f"Fault({self.kind!r}, {self.way!r}, {self.at!r}, {self.size!r})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from n6link import ambient
 from n6link.errors import BadInput, TransportError
 from n6link.transport.cable import Cable, LinkKind
 from n6link.transport.faults import Fault, Faults
-from n6link.transport.process import GRACE, READY_TIMEOUT, check_ready
+from n6link.transport.process import GRACE, READY_TIMEOUT, check_ready, how_ended
 
 NAME: Final = "the virtual board"
 
@@ -187,6 +187,6 @@ def _line(process: subprocess.Popen[bytes]) -> bytes:
             raise TransportError(f"{NAME} was not ready within {READY_TIMEOUT:g} s")
         data = os.read(process.stdout.fileno(), 4096)
         if not data:
-            raise TransportError(f"{NAME} ended with exit code {process.wait()} before it was ready")
+            raise TransportError(f"{NAME} {how_ended(process.wait())} before it was ready")
         line += data
     return line

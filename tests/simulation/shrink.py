@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from n6link.protocol import MessageType
 from n6link.transport.faults import Fault
 from simulation.plan import Plan
 from simulation.world import run
@@ -49,10 +50,16 @@ def shrunk(plan: Plan, faults: Sequence[Fault]) -> list[Fault]:
 def as_test(plan: Plan, faults: Sequence[Fault]) -> str:
     """A test that fails as long as the plan does with these faults."""
     name = f"{plan.workload}_{plan.config}_{plan.seed}"
-    lines = "".join(f"\n        {fault!r}," for fault in faults)
+    lines = "".join(f"\n        {_code(fault)}," for fault in faults)
     return (
         f"def test_{name}() -> None:\n"
         f"    plan = {plan!r}\n"
         f"    faults = [{lines}{chr(10) + '    ' if faults else ''}]\n"
         f"    assert run(plan, faults).score.notes == []\n"
     )
+
+
+def _code(fault: Fault) -> str:
+    if fault.kind != "lose":
+        return repr(fault)
+    return f"Fault({fault.kind!r}, {fault.way!r}, {fault.at!r}, MessageType.{MessageType(int(fault.size)).name})"
