@@ -48,9 +48,9 @@ def head_as_picture(reference: dict[str, NDArray[Any]]) -> NDArray[np.uint8]:
     return (reference["raw_i8"].astype(np.int16) + 128).astype(np.uint8).reshape(ECHO)
 
 
-def board(shared: Path, *names: str) -> N6Device:
-    files = ",".join(str(shared / "models" / f"{name}.tflite") for name in names)
-    return N6Device(f"sim:{files}", cards=[YOLO, MOVENET17])
+def board(shared: Path, name: str) -> N6Device:
+    (fitting,) = (each for each in (YOLO, MOVENET17) if each.fits(name))
+    return N6Device(f"sim:{shared / 'models' / name}.tflite", cards=[fitting])
 
 
 def same(one: Sequence[Pose], other: Sequence[Pose]) -> bool:

@@ -86,10 +86,10 @@ class Agreement:
     @property
     def cosine(self) -> float:
         """Cosine similarity; 1 if both are zero."""
+        if self._squared == 0:
+            return 1.0  # the quotient of equal outputs may differ from 1 by rounding
         lengths = math.sqrt(self._lengths[0]) * math.sqrt(self._lengths[1])
-        if lengths == 0:
-            return 1.0 if self._squared == 0 else 0.0
-        return self._product / lengths
+        return self._product / lengths if lengths else 0.0
 
     @property
     def nse(self) -> float:
