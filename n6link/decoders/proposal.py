@@ -43,8 +43,8 @@ def proposals(network: NetworkLike) -> list[Proposal]:
     found = list(_of_all(network))
     for at, spec in enumerate(network.outputs.values()):
         named = (f"output.name = {json.dumps(spec.name)}",) if at else ()
-        for one in _of_output(network, spec):
-            found.append(one if one.task == GRID else replace(one, keys=named + one.keys))
+        of_output = _of_output(network, spec)
+        found += [one if one.task == GRID else replace(one, keys=named + one.keys) for one in of_output]
     unique = {one.task: one for one in reversed(found)}
     return sorted(unique.values(), key=lambda one: not one.sure)
 
