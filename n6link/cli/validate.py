@@ -60,7 +60,9 @@ def _files(paths: Sequence[Path]) -> list[Path]:
         if path.is_dir():
             inside = sorted(child for child in path.iterdir() if child.is_file())
             if not inside:
-                raise BadInput(f"folder {str(path)!r} does not contain files; use one with pictures, .npy or .npz files")
+                raise BadInput(
+                    f"folder {str(path)!r} does not contain files; use one with pictures, .npy or .npz files"
+                )
             files += inside
         elif path.exists():
             files.append(path)
@@ -82,7 +84,9 @@ class Reference:
         except ImportError as error:
             raise BadInput("the reference requires LiteRT; install it with: pip install 'n6link[sim]'") from error
         if not model.is_file():
-            raise BadInput(f"{str(model)!r} {'is not a file' if model.exists() else 'does not exist'}; use a .tflite file")
+            raise BadInput(
+                f"{str(model)!r} {'is not a file' if model.exists() else 'does not exist'}; use a .tflite file"
+            )
         try:
             self._interpreter = interpreter(os.fspath(model))
             self._interpreter.allocate_tensors()
