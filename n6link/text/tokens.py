@@ -91,7 +91,7 @@ def _check_text(what: str, text: object) -> None:
 
 
 def _check_ids(tokenizer: Tokenizer, spec: TensorSpec) -> None:
-    largest, limit = max(tokenizer.get_vocab().values(), default=0), int(np.iinfo(spec.dtype).max)
+    largest, limit = max(tokenizer.get_vocab().values(), default=0), int(np.iinfo(spec.dtype.str).max)
     if largest > limit:
         raise CardError(
             f"the tokenizer has ids up to {largest}, but input {spec.name!r} is {spec.dtype}, which holds at most {limit}; "
