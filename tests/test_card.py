@@ -36,6 +36,9 @@ colour = "bgr"
 layout = "nchw"
 mean = [1, 2.5, 3]
 std = 4
+resize = "lanczos"
+order = "bgr"
+rate = 16000
 
 [output]
 name = "heat"
@@ -60,7 +63,7 @@ def test_every_key() -> None:
         "pose-heatmap",
         ("dancer_*", "Ballet?"),
         "d.tflite",
-        Picture("image", "crop", 114, "bgr", "nchw", (1.0, 2.5, 3.0), (4.0,)),
+        Picture("image", "crop", 114, "bgr", "nchw", (1.0, 2.5, 3.0), (4.0,), "lanczos", "bgr", 16000),
         "heat",
         "pixels",
         ("head", "hand", "foot"),
@@ -88,7 +91,7 @@ def test_the_table_lists_every_key() -> None:
     listed = set(re.findall(r"^((?:[a-z]+\.)?[a-z]+(?:, [a-z]+\.[a-z]+)?)  ", card.__doc__, re.MULTILINE))
     listed = {key for entry in listed for key in entry.split(", ")} - {"key"}
     tables = {field.name for field in fields(Picture)}
-    expected = {"task", "name", "networks", "model", "keypoints", "edges", "labels", "anchors", "decode"}
+    expected = {"task", "name", "networks", "model", "keypoints", "edges", "labels", "classes", "anchors", "decode"}
     expected |= {f"input.{key}" for key in tables} | {
         f"output.{key}" for key in ("name", "coordinates", "scores", "boxes", "anchors")
     }
@@ -119,6 +122,11 @@ def test_the_table_lists_every_key() -> None:
         ('task = "x"\n[input]\nmean = 1\nstd = [1, 0]', "std must not contain 0"),
         ('task = "x"\n[input]\nmean = nan\nstd = 1', "a number or a list of numbers"),
         ('task = "x"\n[input]\nmean = []\nstd = 1', "a number or a list of numbers"),
+        ('task = "x"\n[input]\nresize = "area"', "one of nearest, bilinear, bicubic, lanczos, box"),
+        ('task = "x"\n[input]\norder = "bgra"', "one of rgb, bgr"),
+        ('task = "x"\n[input]\nrate = 0', "input.rate is 0; it must be the number of samples per second"),
+        ('task = "x"\nlabels = ["a"]\nclasses = 2', "classes is 2; it must be 1, the number of labels, or omitted"),
+        ('task = "x"\nclasses = 0', "classes is 0; it must be a number from 1 to 65536"),
         ('task = "x"\n[output]\ncoordinates = "mm"', "one of normalised, pixels"),
     ],
 )
@@ -144,6 +152,8 @@ def test_read(tmp_path: Path) -> None:
         loaded.file("model")
     with pytest.raises(CardError, match="No such file"):
         card.read(tmp_path / "none.toml")
+    path.write_bytes(b'\xef\xbb\xbftask = "yolo-pose"\nclasses = 2')
+    assert card.read(path).labels == ("class_0", "class_1"), "editors of Windows write a byte order mark"
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(CardError, match="not UTF-8"):
         card.read(path)

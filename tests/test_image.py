@@ -247,6 +247,28 @@ def test_colours() -> None:
     assert np.array_equal(real[0], pixels[:, :, [2, 1, 0]] - np.array([1, 2, 3], np.float32))
 
 
+def test_the_callers_order() -> None:
+    rgb = picture(6, 7)
+    bgr = np.ascontiguousarray(rgb[:, :, ::-1])
+    tensor, one = spec("x", (1, 6, 7, 3), "uint8"), spec("x", (1, 6, 7, 1), "uint8")
+    for colour in ("rgb", "bgr"):
+        wanted = prepare(rgb, tensor, carded(colour=colour))[0]
+        assert np.array_equal(prepare(bgr, tensor, carded(colour=colour, order="bgr"))[0], wanted)
+    assert np.array_equal(prepare(bgr, one, carded(order="bgr"))[0], prepare(rgb, one)[0])
+    small = spec("x", (1, 3, 3, 3), "uint8")
+    assert np.array_equal(prepare(bgr, small, carded(order="bgr"))[0], prepare(rgb, small)[0])
+    same, _ = prepare(Image.fromarray(rgb), tensor, carded(order="bgr"))
+    assert np.array_equal(same[0], rgb), "only arrays have another order"
+
+
+@pytest.mark.parametrize("name", card.FILTERS)
+def test_filters(name: str) -> None:
+    pixels = picture(40, 60)
+    raw, _ = prepare(pixels, spec("x", (1, 8, 12, 3), "uint8"), carded(resize=name))
+    expected = Image.fromarray(pixels).resize((12, 8), getattr(Image.Resampling, name.upper()))
+    assert np.array_equal(raw[0], np.asarray(expected))
+
+
 def test_pixels_as_they_are() -> None:
     pixels = picture(4, 5)
     signed, _ = prepare(pixels, spec("x", (1, 4, 5, 3), "int8", 1 / 255, -128))

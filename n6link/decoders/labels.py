@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from n6link.decoders import NetworkLike, card_of
 from n6link.errors import CardError
-from n6link.tensors.card import Card
+from n6link.tensors.card import Card, class_label
 
 
 def class_name(card: Card, index: int) -> str:
     """The name of a class: the card's label, else its number."""
-    return card.labels[index] if index < len(card.labels) else f"class_{index}"
+    return card.labels[index] if index < len(card.labels) else class_label(index)
 
 
 def labelled(network: NetworkLike, classes: int) -> None:

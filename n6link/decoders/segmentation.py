@@ -18,7 +18,7 @@ from n6link.decoders.options import share
 from n6link.decoders.picture import placement
 from n6link.errors import BadInput, CardError
 from n6link.tensors import reduce
-from n6link.tensors.card import Card
+from n6link.tensors.card import Card, class_label
 from n6link.tensors.image import Placement
 from n6link.tensors.tensor import Array, TensorSpec
 
@@ -112,7 +112,7 @@ class Segmenter(Unreduced):
         classes = _classes(whole_output(result, spec.name), spec, channels_last, count, conf)
         most = max(count, 2) if count else int(classes.max()) + 1
         labels = card.labels or (("background", "foreground") if count == 1 else ())
-        names = tuple(labels[i] if i < len(labels) else f"class_{i}" for i in range(max(most, len(labels))))
+        names = tuple(labels[i] if i < len(labels) else class_label(i) for i in range(max(most, len(labels))))
         return Segmentation(classes, names, where)
 
 

@@ -13,15 +13,22 @@ model                   text            <name>.tflite      the network's file, i
 keypoints               list of text    by their number    names of the keypoints, in the network's order
 edges                   list of pairs   by their number    keypoints that are joined when drawn, by index from 0
 labels                  list of text    (none)             names of the classes, in the network's order
+classes                 whole number    by the labels      number of classes if they do not have names: ``class_0`` ...
 anchors                 list of pairs   (none)             sizes of anchor boxes, width and height, 0..1 of the input
 input.name              text            the first input    the input that receives the picture
 input.fit               text            letterbox          ``letterbox``, ``stretch``, or ``crop`` (about the centre)
 input.pad               0..255          0                  brightness of the letterbox's bars
+input.resize            text            bilinear           filter of the scaling: ``nearest``, ``bilinear``, ``bicubic``,
+                                                           ``lanczos``, ``box``; all but ``nearest`` average over the area
+                                                           of a target pixel, as Pillow and area scaling do
 input.colour            text            rgb                ``rgb``, ``bgr``; ``grey`` if the input has one channel
+input.order             text            rgb                channels of the caller's arrays: ``rgb``, or ``bgr`` as OpenCV
+                                                           reads frames; files and Pillow images are always right
 input.layout            text            by the shape       ``nhwc`` or ``nchw``
 input.mean, input.std   number or list  (none)             a pixel 0..255 becomes the real value (pixel - mean) / std.
                                                            Without them integer inputs take the pixel itself, signed
                                                            ones pixel - 128; float inputs require them
+input.rate              whole number    (none)             samples per second of a sound that the network hears
 output.name             text            the first output   the output that is decoded
 output.scores           text            by the shapes      the output with the scores (``ssd``)
 output.boxes            text            by the shapes      the output with the boxes (``ssd``)
@@ -58,6 +65,9 @@ from n6link.tensors.toml_table import Table
 FITS: Final = ("letterbox", "stretch", "crop")
 COLOURS: Final = ("rgb", "bgr", "grey")
 LAYOUTS: Final = ("nhwc", "nchw")
+ORDERS: Final = ("rgb", "bgr")
+FILTERS: Final = ("nearest", "bilinear", "bicubic", "lanczos", "box")
+MOST_CLASSES: Final = 65_536
 COORDINATES: Final = ("normalised", "pixels")
 
 _FILES: Final = {
@@ -71,7 +81,7 @@ _FILES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """How a picture becomes an input: the ``input`` keys of a card. None = by the tensor's shape."""
+    """How a picture, or a sound, becomes an input: the ``input`` keys of a card. None = by the tensor's shape."""
 
     name: str | None = None
     fit: str = "letterbox"
@@ -80,6 +90,9 @@ class Picture:
     layout: str | None = None
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
+    resize: str = "bilinear"
+    order: str = "rgb"
+    rate: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +186,7 @@ def load(text: str, *, base: Path | None, name: str = "card", foreign: bool = Fa
     Raises:
         CardError: not TOML, an unknown key, a value of the wrong type, or no task.
     """
+    text = text.removeprefix("\ufeff")  # the byte order mark of some editors
     top = _parse(text, name, foreign=foreign)
     picture, output = top.table("input"), top.table("output")
     words, options = top.table("text"), top.mapping("decode")
@@ -194,7 +208,7 @@ def load(text: str, *, base: Path | None, name: str = "card", foreign: bool = Fa
         coordinates=output.choice("coordinates", COORDINATES, "normalised"),
         keypoints=keypoints,
         edges=top.pairs("edges", len(keypoints)),
-        labels=top.texts("labels", ()),
+        labels=_labels(top, name),
         anchors=top.sizes("anchors"),
         tokenizer=words.take("tokenizer", str, None),
         embedding=words.take("embedding", str, None),
@@ -232,12 +246,33 @@ def _picture(table: Table) -> Picture:
         layout=table.choice("layout", LAYOUTS, None),
         mean=table.numbers("mean"),
         std=table.numbers("std"),
+        resize=table.choice("resize", FILTERS, "bilinear"),
+        order=table.choice("order", ORDERS, "rgb"),
+        rate=table.take("rate", int, None),
     )
+
+
+def _labels(top: Table, name: str) -> tuple[str, ...]:
+    """The names of the classes: their numbers if the card has only the number of classes."""
+    labels, classes = top.texts("labels", ()), top.take("classes", int, None)
+    if classes is None:
+        return labels
+    if not 1 <= classes <= MOST_CLASSES or (labels and len(labels) != classes):
+        wanted = f"{len(labels)}, the number of labels" if labels else f"a number from 1 to {MOST_CLASSES}"
+        raise CardError(f"card {name!r}: classes is {classes}; it must be {wanted}, or omitted")
+    return labels or tuple(map(class_label, range(classes)))
+
+
+def class_label(index: int) -> str:
+    """The name of a class that does not have one."""
+    return f"class_{index}"
 
 
 def _check(picture: Picture, name: str) -> None:
     if not 0 <= picture.pad <= 255:
         raise CardError(f"card {name!r}: input.pad is {picture.pad}; it must be a brightness from 0 to 255")
+    if picture.rate is not None and picture.rate < 1:
+        raise CardError(f"card {name!r}: input.rate is {picture.rate}; it must be the number of samples per second")
     if (picture.mean is None) != (picture.std is None) or 0 in (picture.std or ()):
         raise CardError(f"card {name!r}: input.mean and input.std must both be given, and std must not contain 0")
 

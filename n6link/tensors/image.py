@@ -14,7 +14,7 @@ sizes are (width, height). ``input = source * scale + offset`` on each axis. A l
 one pixel wider. ``scale`` uses the rounded sides, so the formula is exact. A crop cuts the largest centred part that has the
 input's proportions, in whole source pixels, and stretches it to the input's size.
 
-Pillow resizes (bilinear over all pixels that a target pixel covers): this requires the extra ``vision``.
+Pillow resizes (``input.resize``; bilinear over all pixels that a target pixel covers): this requires the extra ``vision``.
 """
 
 from __future__ import annotations
@@ -180,7 +180,8 @@ class PictureInput:
 
         source = load(image)
         placement = Placement.fit(self._how.fit, (source.shape[1], source.shape[0]), self.size)
-        placed = _coloured(_place(source, placement, self._how.pad), colour)
+        order = self._how.order if is_array(image) else "rgb"
+        placed = _coloured(_place(source, placement, self._how.pad, self._how.resize), colour, order)
         planar = placed if self._channels_last else placed.transpose(2, 0, 1)
         table = self._table
         if table is None:
@@ -295,7 +296,7 @@ def _pixels(image: Image.Image) -> Pixels:
     return np.asarray(image)
 
 
-def _place(source: Pixels, placement: Placement, pad: int) -> Pixels:
+def _place(source: Pixels, placement: Placement, pad: int, resize: str) -> Pixels:
     """The picture at its position in the input: (H, W) or (H, W, 3)."""
     if placement.source_size == placement.input_size:
         return source
@@ -314,7 +315,7 @@ def _place(source: Pixels, placement: Placement, pad: int) -> Pixels:
         box_from.append(round((first - offset) / scale, 6))
         box_to.append(min(round((last - offset) / scale, 6), float(length)))
     size = end[0] - begin[0], end[1] - begin[1]
-    drawn = _resized(source, size, (*box_from, *box_to))
+    drawn = _resized(source, size, (*box_from, *box_to), resize)
     if size == placement.input_size:
         return drawn
     canvas = np.full((placement.input_size[1], placement.input_size[0], *source.shape[2:]), pad, np.uint8)
@@ -322,7 +323,7 @@ def _place(source: Pixels, placement: Placement, pad: int) -> Pixels:
     return canvas
 
 
-def _resized(source: Pixels, size: tuple[int, int], box: tuple[float, ...]) -> Pixels:
+def _resized(source: Pixels, size: tuple[int, int], box: tuple[float, ...], resize: str) -> Pixels:
     left, top, right, bottom = box
     if (right - left, bottom - top) == size and left.is_integer() and top.is_integer():
         return source[int(top) : int(bottom), int(left) : int(right)]
@@ -330,14 +331,14 @@ def _resized(source: Pixels, size: tuple[int, int], box: tuple[float, ...]) -> P
     with needs_pillow(f"resizing a picture of {width} x {height} pixels"):
         from PIL import Image
     image = Image.fromarray(source)
-    return np.asarray(image.resize(size, Image.Resampling.BILINEAR, box=(left, top, right, bottom)))
+    return np.asarray(image.resize(size, Image.Resampling[resize.upper()], box=(left, top, right, bottom)))
 
 
-def _coloured(pixels: Pixels, colour: str) -> Pixels:
-    """(h, w, c) pixels in the network's channel order; grey is the luma of ITU-R 601, as Pillow computes it."""
+def _coloured(pixels: Pixels, colour: str, order: str) -> Pixels:
+    """(h, w, c) pixels in the network's channel order, from the caller's; grey is the luma of ITU-R 601, as Pillow computes it."""
     if pixels.ndim == 2:
         return np.broadcast_to(pixels[:, :, None], (*pixels.shape, _CHANNELS[colour]))
     if colour == "grey":
-        luma = (pixels @ _LUMA + 0x8000) >> 16
+        luma = (pixels @ (_LUMA if order == "rgb" else _LUMA[::-1]) + 0x8000) >> 16
         return luma.astype(np.uint8)[:, :, None]
-    return pixels[:, :, ::-1] if colour == "bgr" else pixels
+    return pixels if colour == order else pixels[:, :, ::-1]
