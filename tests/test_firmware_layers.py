@@ -29,11 +29,12 @@ USES: Final[dict[Path, set[str]]] = {
     CORE / "seam": {"wire"},
     CORE / "link": {"wire"},
     CORE / "reduce": {"wire", "seam"},
+    CORE / "picture": {"wire"},
     CORE / "channel": {"wire", "seam", "link"},
     CORE / "results": {"wire", "seam", "link", "reduce", "channel"},
     CORE / "queue": {"wire", "seam", "link", "reduce", "channel", "results"},
-    CORE / "uploads": {"wire", "seam", "link", "reduce", "channel", "results", "queue"},
-    CORE / "server": {"wire", "seam", "link", "reduce", "channel", "results", "queue", "uploads"},
+    CORE / "uploads": {"wire", "seam", "link", "reduce", "channel", "results", "queue", "picture"},
+    CORE / "server": {"wire", "seam", "link", "reduce", "channel", "results", "queue", "uploads", "picture"},
     NPU: {"wire", "seam"},
 }
 """Each layer's folder, and the folders in core/ that it may include."""

@@ -12,6 +12,7 @@ extern const n6_test_t n6_check_tests[];
 extern const n6_test_t n6_result_tests[];
 extern const n6_test_t n6_reduce_tests[];
 extern const n6_test_t n6_reduce_kernels_tests[];
+extern const n6_test_t n6_picture_tests[];
 extern const n6_test_t n6_describe_tests[];
 extern const n6_test_t n6_stats_tests[];
 extern const n6_test_t n6_vector_tests[];
@@ -29,6 +30,7 @@ const n6_suite_t n6_suites[] = {
     {"result", n6_result_tests},
     {"reduce", n6_reduce_tests},
     {"reduce kernels", n6_reduce_kernels_tests},
+    {"picture", n6_picture_tests},
     {"describe", n6_describe_tests},
     {"stats", n6_stats_tests},
     {"golden vectors", n6_vector_tests},

@@ -1,0 +1,39 @@
+/*
+ * n6_qoi.h - the decoder of QOI (The Quite OK Image Format, qoiformat.org, version 1.0).
+ */
+#ifndef N6_QOI_H
+#define N6_QOI_H
+
+#include "n6_coded.h"
+#include "n6_target.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct {
+    uint8_t red;
+    uint8_t green;
+    uint8_t blue;
+    uint8_t alpha;
+} n6_qoi_pixel_t;
+
+typedef struct {
+    n6_qoi_pixel_t seen[64]; /* pixels by their hash */
+    n6_qoi_pixel_t pixel;    /* the last one */
+    uint32_t run;            /* how often it is still repeated */
+    uint16_t x;              /* of the next pixel */
+    uint16_t y;
+    uint8_t begun; /* the header was read */
+} n6_qoi_t;
+
+void n6_qoi_begin(n6_qoi_t *qoi);
+
+/* As n6_picture_step(). */
+int n6_qoi_step(n6_qoi_t *qoi, n6_coded_t *coded, const n6_target_t *target, uint32_t pixels);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
