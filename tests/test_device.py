@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import random
+import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -291,26 +292,26 @@ async def test_results_are_right_over_a_bad_line(faults: Faults, seed: int, monk
 
 
 @pytest.mark.parametrize(
-    ("find", "put", "way", "says"),
+    ("find", "put", "way"),
     [
-        (b"\x11", b"", "down", "received bytes are not part of a frame"),
-        (b"\r", b"\n", "down", "received bytes are not part of a frame"),
-        (b"\n", b"\r\n", "down", "received bytes are not part of a frame"),
-        (b"\xff", b"\xff\xff", "down", "received bytes are not part of a frame"),
-        (b"\r", b"\n", "up", "of the chunks arrive at the device undamaged; use a lower baud rate, and check the line"),
-        (
-            b"\xff",
-            b"\xff\xff",
-            "up",
-            "of the chunks arrive at the device undamaged; use a lower baud rate, and check the line",
-        ),
+        (b"\x11", b"", "down"),
+        (b"\r", b"\n", "down"),
+        (b"\n", b"\r\n", "down"),
+        (b"\xff", b"\xff\xff", "down"),
+        (b"\r", b"\n", "up"),
+        (b"\xff", b"\xff\xff", "up"),
     ],
     ids=["XON is removed", "CR to LF", "LF to CR LF", "0xff doubled", "CR to LF, sent", "0xff doubled, sent"],
 )
-async def test_a_line_that_changes_bytes(
-    find: bytes, put: bytes, way: str, says: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Terminal settings and converters do this to every such byte; the time-out names the cause."""
+async def test_a_line_that_changes_bytes(find: bytes, put: bytes, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Terminal settings and converters do this to every such byte; the time-out names the cause.
+
+    A chunk is damaged each time, or the HELLO of a session with smaller chunks: its random nonce may have the byte too.
+    """
+    says = {
+        "down": "received bytes are not part of a frame",
+        "up": "of the chunks arrive at the device undamaged; .*the line's settings|the line changes what is sent to it",
+    }[way]
 
     class Changing(FaultyStream):
         async def receive(self, max_bytes: int = 65536) -> bytes:
@@ -324,8 +325,8 @@ async def test_a_line_that_changes_bytes(
 
     async def changing(url: str | None = None) -> Changing:
         made.append(Changing(await open_stream(url), Faults(), 0))
-        made[0].active = False
-        return made[0]
+        made[-1].active = False
+        return made[-1]
 
     monkeypatch.setattr(connection, "open_stream", changing)
     async with N6Device(sim_url(), timeout=0.4, reconnect=0) as dev:
@@ -336,9 +337,9 @@ async def test_a_line_that_changes_bytes(
         with pytest.raises(N6Timeout) as caught:
             while True:
                 await network.run(data)
-        assert says in str(caught.value)
-        made[0].active = False
-        assert same(await network.run(data), good)
+        assert re.search(says, str(caught.value))
+    async with N6Device(sim_url()) as dev:
+        assert same(await dev["reference"].run(data), good)
 
 
 @pytest.mark.parametrize("cut", [6000, 9000, 20_000])

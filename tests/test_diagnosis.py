@@ -23,7 +23,11 @@ def why(phase: Phase = Phase.ASKED, state: int = -1, **counted: Any) -> str:
 @pytest.mark.parametrize(
     ("counted", "says"),
     [
-        ({}, "no byte has arrived since the request; check the power and the connection of the board"),
+        (
+            {},
+            "no byte has arrived since the request, and 10 frames before it: the board has stopped or restarts, or the line",
+        ),
+        ({"rx_frames": -10}, "no byte has arrived since the request; check the power and the connection of the board"),
         (
             {"rx_bytes": 40_000, "skipped": 34_998},
             "34,998 of 40,000 received bytes are not part of a frame: another program",
@@ -37,7 +41,11 @@ def why(phase: Phase = Phase.ASKED, state: int = -1, **counted: Any) -> str:
             {"rx_bytes": 900_000, "rx_chunks": 1, "rx_damaged": 3},
             "25% of the chunks arrive undamaged; use a lower baud rate",
         ),
-        ({"rx_bytes": 500, "rx_frames": 20, "skipped": 60}, "the device has sent 20 other frames since the request"),
+        ({"rx_bytes": 500, "rx_frames": 20}, "the device has sent 20 other frames since the request"),
+        (
+            {"rx_bytes": 500, "rx_frames": 20, "skipped": 60},
+            "20 other frames since the request, and 60 of 500 received bytes are not part of a frame; check the line's",
+        ),
         ({"rx_bytes": 500, "rx_frames": 20, "tx_chunks": 100, "retransmits": 20}, "20 other frames"),
     ],
 )

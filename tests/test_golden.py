@@ -100,7 +100,7 @@ def test_a_board_that_computes_what_the_reference_computes(
     np.savez(tmp_path / "data.npz", **data)  # type: ignore[arg-type]
     path = tmp_path / "right.npz"
     made = check("tiny", path, "--make", tmp_path / "data.npz", "--tolerance", 0.001, "--url", URL)
-    assert made.output == f"{path}: 2 inputs and 1 output of tiny\n"
+    assert made.output == f"{path}: 2 inputs and 2 outputs of tiny\n"
     assert made.exit_code == 0
     golden = read_golden(path)
     for name, array in data.items():

@@ -23,6 +23,10 @@ def why(exchange: Exchange, counters: Counters) -> str:
     """
     now = counters.mark()
     received, skipped, frames, up, repeated, down, damaged = (b - a for a, b in zip(exchange.counted, now, strict=True))
+    outside = (
+        f"{skipped:,} of {received:,} received bytes are not part of a frame; check the line's settings "
+        "(flow control, 7 bits, CR/LF conversion)"
+    )
     if skipped > NOISE * received and skipped > 64:
         return (
             f"{skipped:,} of {received:,} received bytes are not part of a frame: another program reads this port, or the "
@@ -38,12 +42,15 @@ def why(exchange: Exchange, counters: Counters) -> str:
     if exchange.phase is Phase.ACCEPTED:
         state = InferState.named(exchange.state[0])
         if state is InferState.DONE:
-            return (
-                f"the network has run, but its result does not arrive, and {skipped:,} of {received:,} received bytes are not "
-                "part of a frame; check the line's settings (flow control, 7 bits, CR/LF conversion)"
-            )
+            return f"the network has run, but its result does not arrive, and {outside}"
         name = state.name if isinstance(state, InferState) else f"state {state}"
         return f"the device reports {name} without progress; use a larger timeout if the network takes longer"
+    if not received and counters.rx_frames:
+        return (
+            f"no byte has arrived since the request, and {counters.rx_frames:,} frames before it: the board has stopped or "
+            "restarts, or the line changes what is sent to it; check its power, the cable and the line's settings"
+        )
     if not received:
         return "no byte has arrived since the request; check the power and the connection of the board"
-    return f"the device has sent {frames:,} other frames since the request"
+    others = f"the device has sent {frames:,} other frames since the request"
+    return f"{others}, and {outside}" if skipped else others
