@@ -274,6 +274,7 @@ static void describe(host_t *host)
                                 .first = choice & 64 ? fuzz_take(&host->input) : 0};
     const n6_stats_request_t page = {.first = choice & 3};
     const n6_epoch_stats_t blocks = {.network = choice & 3, .first = choice >> 2 & 3};
+    const n6_rate_t rate = {.baud = (uint32_t)RIG_BAUD << (choice >> 3 & 7)};
     const n6_subscribe_t events = {.interval_ms = choice & 64 ? choice : 0};
 
     switch (choice & 128 ? choice & 7 : 7) {
@@ -288,6 +289,9 @@ static void describe(host_t *host)
         break;
     case 3:
         ask(host, N6_MESSAGE_TYPE_SUBSCRIBE, choose_id(host), &events, sizeof events);
+        break;
+    case 4:
+        ask(host, N6_MESSAGE_TYPE_RATE, choose_id(host), &rate, sizeof rate);
         break;
     default:
         ask(host, N6_MESSAGE_TYPE_DESCRIBE, choose_id(host), &body, sizeof body);
@@ -410,7 +414,8 @@ static void (*const deeds[])(host_t *host) = {
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-    host_t host = {.rig = rig_session(), .input = {bytes, size}, .ids = 1, .granted = RIG_WINDOW};
+    host_t host = {
+        .rig = rig_rate_session(), .input = {bytes, size}, .ids = 1, .granted = RIG_WINDOW};
 
     if (size > MOST) {
         return 0;

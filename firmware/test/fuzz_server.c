@@ -18,7 +18,7 @@ static n6_link_counts_t feed(const uint8_t *bytes, size_t size, size_t read_size
 {
     const n6_hello_t hello = rig_hello(99);
     const n6_ping_t ping = {.host_time = 4242, .head = sizeof ping};
-    rig_t *rig = rig_session();
+    rig_t *rig = rig_rate_session();
     n6_link_counts_t counts;
 
     rig->forgetful = true;

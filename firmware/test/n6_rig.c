@@ -121,6 +121,20 @@ static void port_restart(void *context)
     ((rig_t *)context)->restarts++;
 }
 
+static bool port_set_rate(void *context, uint32_t baud)
+{
+    rig_t *rig = context;
+
+    if (rig->rate_busy > 0) {
+        rig->rate_busy--;
+        return false;
+    }
+    EQUAL(rig->line_size, rig->parsed); /* whole frames have left */
+    rig->baud = baud;
+    rig->rate_changes++;
+    return true;
+}
+
 /* ---- the runtime ---- */
 
 static int npu_start(void *context, uint16_t network, const void *input, n6_block_time_t *times)
@@ -262,6 +276,25 @@ rig_t *rig_session(void)
     const n6_hello_t hello = rig_hello(7);
 
     (void)rig_open(rig, &hello);
+    return rig;
+}
+
+void rig_rates(rig_t *rig)
+{
+    rig->baud = rig->port.baud = RIG_BAUD;
+    rig->port.uart_hz = 200000000;
+    rig->port.fastest_baud = 12500000;
+    rig->port.set_rate = port_set_rate;
+}
+
+rig_t *rig_rate_session(void)
+{
+    rig_t *rig = rig_new();
+    const n6_hello_t hello = rig_hello(7);
+
+    rig_rates(rig);
+    EQUAL(n6_server_init(&rig->server, &rig->config), 0);
+    CHECK(rig_open(rig, &hello).features & N6_FEATURE_RATE);
     return rig;
 }
 

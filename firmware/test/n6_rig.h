@@ -24,6 +24,7 @@ enum {
     RIG_GUARD = 64, /* bytes around every buffer that must stay as they are */
     RIG_LINE = 1 << 16,
     RIG_FRAMES = 256,
+    RIG_BAUD = 921600,
 };
 
 enum {
@@ -50,6 +51,11 @@ typedef struct {
 
     uint64_t now;
     int restarts;
+
+    /* The line's rate, for rig_rates(). */
+    uint32_t baud;
+    int rate_changes;
+    int rate_busy; /* number of calls for which bytes are still on the line */
 
     /* The runtime. */
     int steps;      /* so many RUNNING or WAITING before DONE */
@@ -98,6 +104,12 @@ rig_t *rig_new(void);
 rig_t *rig_start(void);
 /* rig_start() and a session. */
 rig_t *rig_session(void);
+
+/* Gives the port a UART with a clock of 200 MHz that starts at RIG_BAUD; before the server is
+ * initialised. */
+void rig_rates(rig_t *rig);
+/* rig_session() with that. */
+rig_t *rig_rate_session(void);
 
 /* A HELLO that asks for nothing special. */
 n6_hello_t rig_hello(uint64_t nonce);

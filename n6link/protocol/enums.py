@@ -91,7 +91,7 @@ class MessageType(Coded):
     EPOCH_STATS = 0x09, "accumulated epoch timers of one network"
     RESET_STATS = 0x0A, "zeroes statistics"
     SUBSCRIBE = 0x0B, "requests STATS events at a fixed rate"
-    RATE = 0x0C, "proposes another bit rate of the line"
+    RATE = 0x0C, "sets another bit rate of the line"
     CHECK = 0x0D, "runs a network with its stored input"
     LEASE = 0x0E, "requests, extends or ends the exclusive use of a network"
     CLIENTS = 0x0F, "one page of the clients that share the device"

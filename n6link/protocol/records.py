@@ -1495,7 +1495,7 @@ class Rate(Record):
     DTYPE = np.dtype([("baud", "<u4"), ("reserved", "<u4")])
 
     baud: int = 0
-    """bit rate that the host proposes"""
+    """bit rate that the host requests"""
 
     def pack(self) -> bytes:
         return self.STRUCT.pack(self.baud)
@@ -1515,9 +1515,9 @@ class RateReply(Record):
     DTYPE = np.dtype([("baud", "<u4"), ("switch_ms", "<u4")])
 
     baud: int = 0
-    """bit rate that the device can set; 0 = none that is close enough"""
+    """that of the Rate: the device sets it after this frame"""
     switch_ms: int = 0
-    """milliseconds after the end of this frame; then both sides change the rate"""
+    """maximum milliseconds from the end of this frame until the device has the new rate"""
 
     def pack(self) -> bytes:
         return self.STRUCT.pack(self.baud, self.switch_ms)

@@ -493,13 +493,13 @@ BlockStats: Final = cs.Struct(
 )
 
 Rate: Final = cs.Struct(
-    "baud" / _u32 * "bit rate that the host proposes",
+    "baud" / _u32 * "bit rate that the host requests",
     "reserved" / _u32 * "0",
 )
 
 RateReply: Final = cs.Struct(
-    "baud" / _u32 * "bit rate that the device can set; 0 = none that is close enough",
-    "switch_ms" / _u32 * "milliseconds after the end of this frame; then both sides change the rate",
+    "baud" / _u32 * "that of the Rate: the device sets it after this frame",
+    "switch_ms" / _u32 * "maximum milliseconds from the end of this frame until the device has the new rate",
 )
 
 Check: Final = cs.Struct("network" / _u16 * "index of the network", "reserved" / _u16 * "0")

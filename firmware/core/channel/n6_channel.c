@@ -97,8 +97,8 @@ void n6_log(n6_channel_t *channel, uint8_t level, const char *text)
     if (size > most) {
         size = most;
     }
-    if (!n6_link_room(&channel->link,
-                      N6_LIMIT_HEADER_SIZE + sizeof log + size + N6_LIMIT_CRC_SIZE + LOG_RESERVE)) {
+    if (channel->mute || !n6_link_room(&channel->link, N6_LIMIT_HEADER_SIZE + sizeof log + size +
+                                                           N6_LIMIT_CRC_SIZE + LOG_RESERVE)) {
         channel->log_dropped++;
         return;
     }

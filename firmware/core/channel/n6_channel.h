@@ -68,6 +68,7 @@ typedef struct {
     n6_session_t session; /* changed only by n6_session.c */
     n6_counts_t counts;
     uint32_t log_dropped; /* number of lines, since start-up */
+    bool mute;            /* nothing may be added to the send queue now; set by n6_rate.c */
     n6_link_t link;
 } n6_channel_t;
 
@@ -132,7 +133,7 @@ void n6_event(n6_channel_t *channel, uint8_t type, uint32_t id, const void *payl
 /*
  * Sends a LOG event, if the session is open and level (n6_log_level_t) is not below the session's
  * level. text is not a format string. The event is dropped and counted if an answer might require
- * its room in the queue.
+ * its room in the queue, or while the channel is mute.
  */
 void n6_log(n6_channel_t *channel, uint8_t level, const char *text);
 

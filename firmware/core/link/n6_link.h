@@ -171,6 +171,12 @@ static inline bool n6_link_blocked(const n6_link_t *link)
 /* A frame was started and is not complete. */
 bool n6_link_partial(const n6_link_t *link);
 
+/* Bytes were skipped or damaged after the last good frame. */
+static inline bool n6_link_lost(const n6_link_t *link)
+{
+    return link->lost;
+}
+
 /* Aborts an incomplete frame. */
 void n6_link_give_up(n6_link_t *link);
 

@@ -44,6 +44,10 @@ int n6_config_check(const n6_config_t *config)
     if (!port || !port->now || !port->info || port->tick_hz == 0) {
         return N6_SERVER_BAD_PORT;
     }
+    if (port->set_rate &&
+        (port->uart_hz == 0 || port->baud == 0 || port->fastest_baud < port->baud)) {
+        return N6_SERVER_BAD_PORT;
+    }
     if (!npu || !npu->start || !npu->step || !npu->stop || !npu->output) {
         return N6_SERVER_BAD_PORT;
     }

@@ -87,7 +87,7 @@ typedef struct {
 
 /* Why n6_config_check() refuses a configuration. */
 enum {
-    N6_SERVER_BAD_PORT = -1,     /* a required function is missing, or tick_hz is 0 */
+    N6_SERVER_BAD_PORT = -1,     /* a required function or rate is missing */
     N6_SERVER_BAD_NETWORKS = -2, /* more than MAX_NETWORKS, or a description is incomplete */
     N6_SERVER_BAD_CHUNK = -3,    /* not a power of two in the limits, or larger than the window */
     N6_SERVER_BAD_SLOTS = -4,    /* fewer than 2, more than MAX_SLOTS, or smaller than an input */

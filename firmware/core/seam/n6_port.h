@@ -23,6 +23,7 @@
 #ifndef N6_PORT_H
 #define N6_PORT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -57,14 +58,23 @@ typedef struct {
     size_t (*memory)(void *context, char *text, size_t size);
     /* Restarts the device. Called after the answer to RESET was sent. NULL = not possible. */
     void (*restart)(void *context);
+    /*
+     * Sets the bit rate of the line, at once, for both directions: one that this port can set (see
+     * uart_hz). Returns false, and changes nothing, while bytes that were taken from the core have
+     * not yet left the line. NULL = the rate cannot be changed.
+     */
+    bool (*set_rate)(void *context, uint32_t baud);
     /* zlib's crc32(crc, data, size), in hardware. NULL = the core's own function. */
     uint32_t (*crc32)(uint32_t crc, const void *data, size_t size);
     const char *build;        /* build id */
     const char *firmware;     /* version */
     const char *runtime;      /* name and version of the network runtime, or NULL */
     const char *fault_record; /* text of the last hard fault, or NULL */
-    uint64_t boot_nonce;      /* random number, new at each start: hosts detect a restart by it */
-    uint8_t unique_id[16];    /* unique id of the chip; all 0 = unknown */
+    uint32_t uart_hz;      /* with set_rate: the clock that the UART divides by a whole number, */
+    uint32_t baud;         /* the rate after a start, which is the slowest, */
+    uint32_t fastest_baud; /* and the fastest */
+    uint64_t boot_nonce;   /* random number, new at each start: hosts detect a restart by it */
+    uint8_t unique_id[16]; /* unique id of the chip; all 0 = unknown */
 } n6_port_t;
 
 #ifdef __cplusplus

@@ -6,6 +6,7 @@
  *     n6_server.c     the interface for the port: bytes in and out, the loop
  *     n6_dispatch.c   passes each request to its part, or refuses it
  *     n6_session.c    HELLO, PING, RESET: requests that concern all parts
+ *     n6_rate.c       RATE: another bit rate of the line
  *     n6_stats.c      the counters of all parts
  *     n6_describe.c   description of the device and its networks
  *     n6_upload.c     DATA and COMMIT into input slots, credits for the host
@@ -27,6 +28,7 @@
 #include "n6_channel.h"
 #include "n6_check.h"
 #include "n6_queue.h"
+#include "n6_rate.h"
 #include "n6_result.h"
 #include "n6_runs.h"
 #include "n6_send.h"
@@ -53,6 +55,7 @@ struct n6_server {
     bool stalled;    /* poll() waits for room in the send queue */
     bool restarting; /* the device restarts after the answer to RESET was sent */
     n6_silence_t silence;
+    n6_rates_t rate;
     n6_stats_t stats;
     n6_uploads_t uploads;
     n6_queue_t queue;

@@ -25,6 +25,7 @@ FORWARD(stats, n6_stats_read, stats)
 FORWARD(epoch_stats, n6_runs_epochs, runs)
 FORWARD(reset_stats, n6_stats_reset, stats)
 FORWARD(subscribe, n6_stats_subscribe, stats)
+FORWARD(rate, n6_rate_request, rate)
 FORWARD(commit, n6_upload_commit, uploads)
 FORWARD(check_stored, n6_check_request, check)
 FORWARD(infer, n6_queue_infer, queue)
@@ -66,7 +67,7 @@ static const entry_t entries[] = {
     {N6_MESSAGE_TYPE_EPOCH_STATS, SIZES(EPOCH_STATS, n6_epoch_stats_t), NO_HEAD, ALL, "EPOCH_STATS", epoch_stats},
     {N6_MESSAGE_TYPE_RESET_STATS, EMPTY, NO_HEAD, CONTROL, "RESET_STATS", reset_stats},
     {N6_MESSAGE_TYPE_SUBSCRIBE, SIZES(SUBSCRIBE, n6_subscribe_t), NO_HEAD, ALL, "SUBSCRIBE", subscribe},
-    {N6_MESSAGE_TYPE_RATE, SIZES(RATE, n6_rate_t), NO_HEAD, CONTROL, "RATE", NULL},
+    {N6_MESSAGE_TYPE_RATE, SIZES(RATE, n6_rate_t), NO_HEAD, CONTROL, "RATE", rate},
     {N6_MESSAGE_TYPE_CHECK, SIZES(CHECK, n6_check_t), NO_HEAD, ALL, "CHECK", check_stored},
     {N6_MESSAGE_TYPE_LEASE, SIZES(LEASE, n6_lease_t), NO_HEAD, CONTROL, "LEASE", NULL},
     {N6_MESSAGE_TYPE_CLIENTS, SIZES(CLIENTS, n6_clients_t), NO_HEAD, ALL, "CLIENTS", NULL},

@@ -37,6 +37,7 @@ int n6_server_init(n6_server_t *server, const n6_config_t *config)
     const n6_link_calls_t calls = {server, control, place, chunk_done, config->port->crc32};
     memset(server, 0, sizeof *server);
     n6_channel_init(channel, config, &calls);
+    n6_rate_init(&server->rate, channel);
     n6_send_init(&server->sends, channel);
     n6_runs_init(&server->runs, channel);
     n6_result_init(&server->results, channel, &server->sends, &server->runs);
@@ -69,7 +70,7 @@ size_t n6_server_rx_space(n6_server_t *server, uint8_t **at)
 
 static void parse(n6_server_t *server)
 {
-    while (n6_link_parse(&server->channel.link)) {
+    while (!n6_rate_is_leaving(&server->rate) && n6_link_parse(&server->channel.link)) {
     }
 }
 
@@ -81,7 +82,10 @@ void n6_server_rx_done(n6_server_t *server, size_t size)
 
 size_t n6_server_tx_spans(n6_server_t *server, n6_span_t span[N6_LINK_SPANS])
 {
-    if (n6_link_ready_for_data(&server->channel.link)) {
+    if (n6_rate_is_proving(&server->rate)) {
+        return 0;
+    }
+    if (!n6_rate_is_leaving(&server->rate) && n6_link_ready_for_data(&server->channel.link)) {
         n6_send_next(&server->sends);
     }
     return n6_link_tx_spans(&server->channel.link, span);
@@ -161,6 +165,9 @@ int n6_server_poll(n6_server_t *server)
     const uint64_t now = n6_now(&server->channel);
     int state = N6_SERVER_IDLE;
 
+    if (!n6_rate_poll(&server->rate, now)) {
+        return N6_SERVER_IDLE;
+    }
     parse(server);
     if (is_drained(server)) {
         server->restarting = false;
@@ -191,9 +198,13 @@ uint64_t n6_server_due(const n6_server_t *server)
     const uint64_t now = n6_now(&server->channel);
     uint64_t due = earlier(n6_queue_deadline(&server->queue), n6_stats_due(&server->stats));
 
+    if (n6_rate_is_leaving(&server->rate)) {
+        return n6_link_ready_for_data(link) ? 0 : UINT64_MAX;
+    }
     if (server->stalled || n6_link_blocked(link)) {
         return has_room(server) ? 0 : UINT64_MAX;
     }
+    due = earlier(due, n6_rate_due(&server->rate));
     if (n6_link_partial(link)) {
         due = earlier(due, server->silence.at);
     }
@@ -211,5 +222,6 @@ void n6_server_log(n6_server_t *server, uint8_t level, const char *text)
 void n6_server_relink(n6_server_t *server)
 {
     n6_channel_close(&server->channel);
+    n6_rate_relink(&server->rate);
     n6_send_clear(&server->sends);
 }

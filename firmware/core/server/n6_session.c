@@ -28,7 +28,7 @@ static void answer_hello(n6_channel_t *channel, const n6_request_t *request, uin
         .chunk = channel->session.chunk,
         .window = config->window,
         .features = N6_FEATURE_TIMERS | N6_FEATURE_REDUCE | N6_FEATURE_CANCEL | N6_FEATURE_EVENTS |
-                    config->npu->features,
+                    (port->set_rate ? N6_FEATURE_RATE : 0) | config->npu->features,
         .flags = flags,
         .slots = config->slots,
         .results = config->results,
@@ -145,6 +145,9 @@ void n6_session_hello(n6_server_t *server, const n6_request_t *request)
     answer_hello(&server->channel, request, hello->nonce,
                  session->resumed ? N6_HELLO_REPLY_FLAG_OPENED | N6_HELLO_REPLY_FLAG_RESUMED
                                   : N6_HELLO_REPLY_FLAG_OPENED);
+    if (!again && !resumes) {
+        n6_rate_return(&server->rate);
+    }
 }
 
 /* ---- requests in a session ---- */

@@ -95,6 +95,8 @@ extern "C" {
     FIELD(CHECK_NOT_READY, NOT_READY, n6_check_t, network, N6_NOT_READY)                           \
     FIELD(CHECK_INPUT, UNSUPPORTED, n6_check_t, network, "the network has no stored input")        \
     PLAIN(CHECK_BUSY, BUSY, "another check is running")                                            \
+    /* RATE */                                                                                     \
+    FIELD(RATE_BAUD, UNSUPPORTED, n6_rate_t, baud, "not possible within 0.5 %; value is near")     \
     /* how an inference ends */                                                                    \
     PLAIN(STARVED, NO_INPUT, "its upload has not arrived")                                         \
     PLAIN(LATE, DEADLINE, "the time to live has passed")                                           \

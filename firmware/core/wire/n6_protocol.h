@@ -65,7 +65,7 @@ typedef enum {
     N6_MESSAGE_TYPE_EPOCH_STATS = 9, /* accumulated epoch timers of one network */
     N6_MESSAGE_TYPE_RESET_STATS = 10, /* zeroes statistics */
     N6_MESSAGE_TYPE_SUBSCRIBE = 11, /* requests STATS events at a fixed rate */
-    N6_MESSAGE_TYPE_RATE = 12, /* proposes another bit rate of the line */
+    N6_MESSAGE_TYPE_RATE = 12, /* sets another bit rate of the line */
     N6_MESSAGE_TYPE_CHECK = 13, /* runs a network with its stored input */
     N6_MESSAGE_TYPE_LEASE = 14, /* requests, extends or ends the exclusive use of a network */
     N6_MESSAGE_TYPE_CLIENTS = 15, /* one page of the clients that share the device */
@@ -1055,7 +1055,7 @@ _Static_assert(offsetof(n6_block_stats_t, min) == 24, "n6_block_stats_t.min");
 _Static_assert(offsetof(n6_block_stats_t, max) == 28, "n6_block_stats_t.max");
 
 typedef struct {
-    uint32_t baud; /* bit rate that the host proposes */
+    uint32_t baud; /* bit rate that the host requests */
     uint32_t reserved; /* 0 */
 } n6_rate_t;
 _Static_assert(sizeof(n6_rate_t) == 8, "n6_rate_t");
@@ -1064,8 +1064,8 @@ _Static_assert(offsetof(n6_rate_t, baud) == 0, "n6_rate_t.baud");
 _Static_assert(offsetof(n6_rate_t, reserved) == 4, "n6_rate_t.reserved");
 
 typedef struct {
-    uint32_t baud; /* bit rate that the device can set; 0 = none that is close enough */
-    uint32_t switch_ms; /* milliseconds after the end of this frame; then both sides change the rate */
+    uint32_t baud; /* that of the Rate: the device sets it after this frame */
+    uint32_t switch_ms; /* maximum milliseconds from the end of this frame until the device has the new rate */
 } n6_rate_reply_t;
 _Static_assert(sizeof(n6_rate_reply_t) == 8, "n6_rate_reply_t");
 #define N6_RATE_REPLY_BASE_SIZE 8u
