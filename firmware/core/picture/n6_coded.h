@@ -18,8 +18,15 @@ extern "C" {
     ERROR(FORMAT, "the bytes are not a picture of this encoding")                                  \
     ERROR(SIZE, "the picture has another size than the input")                                     \
     ERROR(ENDS, "the picture ends too early")                                                      \
-    ERROR(TOO_LONG, "there are more pixels than the size permits")                                 \
-    ERROR(TAIL, "the mark of the end is wrong")
+    ERROR(TOO_LONG, "the picture has more data than its size permits")                             \
+    ERROR(TAIL, "the mark of the end, or of a restart, is missing")                                \
+    ERROR(SEGMENT, "a segment in front of the JPEG scan is damaged")                               \
+    ERROR(HUFFMAN, "a Huffman table is damaged")                                                   \
+    ERROR(PROCESS, "the JPEG is not baseline with 8 bits and one scan")                            \
+    ERROR(COLOURS, "the components of the JPEG are not Y, or Y, Cb and Cr")                        \
+    ERROR(SAMPLING, "the JPEG is not 4:4:4, 4:2:2, 4:4:0 or 4:2:0")                                \
+    ERROR(CODE, "a Huffman code of the JPEG is wrong")                                             \
+    ERROR(COEFFICIENT, "a coefficient of the JPEG is out of range")
 
 enum n6_picture_error_number {
     N6_PICTURE_NO_ERROR,

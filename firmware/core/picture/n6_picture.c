@@ -2,7 +2,7 @@
 
 bool n6_picture_decodes(uint8_t encoding)
 {
-    return encoding == N6_ENCODING_QOI;
+    return encoding == N6_ENCODING_QOI || encoding == N6_ENCODING_JPEG;
 }
 
 const char *n6_picture_text(int result)
@@ -28,7 +28,11 @@ int n6_picture_begin(n6_picture_t *picture, uint8_t encoding, const void *bytes,
     if (!n6_target_possible(target)) {
         return n6_coded_fail(&picture->coded, N6_PICTURE_TARGET, 0);
     }
-    n6_qoi_begin(&picture->of.qoi);
+    if (encoding == N6_ENCODING_JPEG) {
+        n6_jpeg_begin(&picture->of.jpeg);
+    } else {
+        n6_qoi_begin(&picture->of.qoi);
+    }
     return N6_PICTURE_MORE;
 }
 
@@ -36,6 +40,9 @@ int n6_picture_step(n6_picture_t *picture, uint32_t pixels)
 {
     if (picture->coded.result != N6_PICTURE_MORE) {
         return picture->coded.result;
+    }
+    if (picture->encoding == N6_ENCODING_JPEG) {
+        return n6_jpeg_step(&picture->of.jpeg, &picture->coded, &picture->target, pixels);
     }
     return n6_qoi_step(&picture->of.qoi, &picture->coded, &picture->target, pixels);
 }

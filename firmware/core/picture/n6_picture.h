@@ -25,6 +25,7 @@
 #ifndef N6_PICTURE_H
 #define N6_PICTURE_H
 
+#include "n6_jpeg.h"
 #include "n6_protocol.h"
 #include "n6_qoi.h"
 #include "n6_target.h"
@@ -39,6 +40,7 @@ typedef struct {
     uint8_t encoding; /* n6_encoding_t */
     union {
         n6_qoi_t qoi;
+        n6_jpeg_t jpeg;
     } of;
 } n6_picture_t;
 

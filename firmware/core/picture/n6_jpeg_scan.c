@@ -1,0 +1,265 @@
+#include "n6_jpeg_scan.h"
+
+#include <string.h>
+
+enum {
+    SIDE = N6_IDCT_SIDE,
+    BLOCK = N6_IDCT_BLOCK,
+    UNIT = 2 * SIDE, /* side of the largest unit, in pixels */
+    LARGEST_DC = 11, /* category */
+    LARGEST_AC = 10,
+    SIXTEEN_ZEROS = 15,
+    MARKER = 0xff,
+    RST0 = 0xd0,
+    EOI = 0xd9,
+};
+
+/* Place in rows of each coefficient in the order of the bits (T.81, figure A.6). */
+static const uint8_t zigzag[BLOCK] = {
+    0,  1,  8,  16, 9,  2,  3,  10, 17, 24, 32, 25, 18, 11, 4,  5,  12, 19, 26, 33, 40, 48,
+    41, 34, 27, 20, 13, 6,  7,  14, 21, 28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23,
+    30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63,
+};
+
+/* Samples of a unit, and its pixels. */
+typedef struct {
+    uint8_t y[UNIT * UNIT];
+    uint8_t cb[BLOCK];
+    uint8_t cr[BLOCK];
+    uint8_t rgb[3][UNIT * UNIT];
+} unit_t;
+
+/* ---- a block ---- */
+
+static bool add_coefficient(int16_t *block, uint32_t at, int32_t value, uint8_t quant)
+{
+    const int32_t product = value * quant;
+
+    block[zigzag[at]] = (int16_t)product;
+    return product >= -N6_IDCT_LARGEST && product <= N6_IDCT_LARGEST;
+}
+
+/*
+ * Reads the coefficients of a block, dequantised. Returns the number of the last one, in the order of the bits, or
+ * an error.
+ */
+static int read_block(n6_jpeg_t *jpeg, n6_jpeg_component_t *component, n6_bits_t *bits,
+                      n6_coded_t *coded, int16_t *block)
+{
+    const n6_huffman_t *ac = &jpeg->huffman[1][component->ac];
+    const uint8_t *quant = jpeg->quant[component->quant];
+    uint32_t last = 0;
+    int value = 0;
+
+    memset(block, 0, BLOCK * sizeof *block);
+    n6_bits_fill(bits, coded);
+    value = n6_huffman_next(&jpeg->huffman[0][component->dc], bits);
+    if (value < 0 || value > LARGEST_DC) {
+        return N6_PICTURE_CODE;
+    }
+    if (value > 0) {
+        n6_bits_fill(bits, coded);
+        component->before += n6_bits_signed(bits, (uint32_t)value);
+    }
+    if (component->before < -N6_IDCT_LARGEST || component->before > N6_IDCT_LARGEST ||
+        !add_coefficient(block, 0, component->before, quant[0])) {
+        return N6_PICTURE_COEFFICIENT;
+    }
+    for (uint32_t at = 1; at < BLOCK; at++) {
+        uint32_t category = 0;
+        n6_bits_fill(bits, coded);
+        value = n6_huffman_next(ac, bits);
+        category = (uint32_t)value & 15;
+        if (value < 0 || category > LARGEST_AC) {
+            return N6_PICTURE_CODE;
+        }
+        at += (uint32_t)value >> 4;
+        if (at >= BLOCK) {
+            return N6_PICTURE_COEFFICIENT;
+        }
+        if (category == 0) {
+            if (value == 0) {
+                break;
+            }
+            if (value >> 4 != SIXTEEN_ZEROS) {
+                return N6_PICTURE_CODE;
+            }
+            continue;
+        }
+        n6_bits_fill(bits, coded);
+        if (!add_coefficient(block, at, n6_bits_signed(bits, category), quant[at])) {
+            return N6_PICTURE_COEFFICIENT;
+        }
+        last = at;
+    }
+    return (int)last;
+}
+
+/* Reads a block and writes its samples, unless they are not needed (NULL). */
+static int decode_block(n6_jpeg_t *jpeg, n6_jpeg_component_t *component, n6_bits_t *bits,
+                        n6_coded_t *coded, uint8_t *samples, uint32_t stride)
+{
+    _Alignas(16) int16_t block[BLOCK];
+    const int last = read_block(jpeg, component, bits, coded, block);
+
+    if (last < 0 || !samples) {
+        return last;
+    }
+    if (last == 0) {
+        n6_idct_flat(block[0], samples, stride);
+    } else {
+        n6_idct(block, samples, stride);
+    }
+    return 0;
+}
+
+/* All blocks of a unit. */
+static int read_unit(n6_jpeg_t *jpeg, n6_bits_t *bits, n6_coded_t *coded, unit_t *unit, bool grey)
+{
+    const uint32_t stride = jpeg->across * (uint32_t)SIDE;
+    int result = 0;
+
+    for (uint32_t row = 0; row < jpeg->down && result >= 0; row++) {
+        for (uint32_t column = 0; column < jpeg->across && result >= 0; column++) {
+            result = decode_block(jpeg, &jpeg->component[0], bits, coded,
+                                  unit->y + row * SIDE * stride + column * SIDE, stride);
+        }
+    }
+    if (jpeg->components > 1 && result >= 0) {
+        result = decode_block(jpeg, &jpeg->component[1], bits, coded, grey ? NULL : unit->cb, SIDE);
+    }
+    if (jpeg->components > 1 && result >= 0) {
+        result = decode_block(jpeg, &jpeg->component[2], bits, coded, grey ? NULL : unit->cr, SIDE);
+    }
+    return result;
+}
+
+/* ---- pixels ---- */
+
+static uint8_t clamped(int32_t value)
+{
+    return (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
+}
+
+/* JFIF: Y, Cb and Cr of ITU-R 601 to red, green and blue; numbers with 16 bits after the point. */
+enum {
+    CENTRE = 128,
+    HALF = 1 << 15,
+    RED_CR = 91881,    /* 1.402 */
+    GREEN_CB = -22554, /* 0.344136 */
+    GREEN_CR = -46802, /* 0.714136 */
+    BLUE_CB = 116130,  /* 1.772 */
+};
+
+static void colour(const n6_jpeg_t *jpeg, unit_t *unit)
+{
+    const uint32_t right = jpeg->across - 1u; /* a sample of Cb covers 1 << right pixels of a row */
+    const uint32_t below = jpeg->down - 1u;
+    const uint32_t width = (uint32_t)SIDE << right;
+
+    for (uint32_t row = 0; row < (uint32_t)SIDE << below; row++) {
+        for (uint32_t x = 0; x < width; x++) {
+            const uint32_t from = (row >> below) * SIDE + (x >> right);
+            const uint32_t at = row * width + x;
+            const int32_t y = unit->y[at];
+            const int32_t cb = unit->cb[from] - CENTRE;
+            const int32_t cr = unit->cr[from] - CENTRE;
+            unit->rgb[0][at] = clamped(y + ((RED_CR * cr + HALF) >> 16));
+            unit->rgb[1][at] = clamped(y + ((GREEN_CB * cb + GREEN_CR * cr + HALF) >> 16));
+            unit->rgb[2][at] = clamped(y + ((BLUE_CB * cb + HALF) >> 16));
+        }
+    }
+}
+
+static void write_unit(const n6_jpeg_t *jpeg, unit_t *unit, const n6_target_t *target)
+{
+    const bool grey = jpeg->components == 1 || target->channels == 1;
+    const uint32_t width = jpeg->across * (uint32_t)SIDE;
+    const uint32_t height = jpeg->down * (uint32_t)SIDE;
+    const uint32_t right = target->width - jpeg->x;
+    const uint32_t below = target->height - jpeg->y;
+
+    if (!grey) {
+        colour(jpeg, unit);
+    }
+    for (uint32_t row = 0; row < height && row < below; row++) {
+        const uint32_t at = row * width;
+        const uint8_t *y = unit->y + at;
+        const uint8_t *const rgb[] = {grey ? y : unit->rgb[0] + at, grey ? y : unit->rgb[1] + at,
+                                      grey ? y : unit->rgb[2] + at};
+        n6_target_write(target, jpeg->x, jpeg->y + row, width < right ? width : right, rgb);
+    }
+}
+
+/* ---- markers in the scan ---- */
+
+/* Ends the bits: what follows must be this marker. */
+static int expect(n6_jpeg_t *jpeg, n6_coded_t *coded, uint8_t marker)
+{
+    if (n6_bits_unread(&jpeg->bits) >= 8) {
+        return n6_coded_fail(coded, N6_PICTURE_TOO_LONG, coded->at);
+    }
+    while (n6_coded_left(coded) >= 2 && coded->bytes[coded->at] == MARKER &&
+           coded->bytes[coded->at + 1] == MARKER) {
+        coded->at++;
+    }
+    if (n6_coded_left(coded) < 2) {
+        return n6_coded_fail(coded, N6_PICTURE_ENDS, coded->size);
+    }
+    if (coded->bytes[coded->at] != MARKER || coded->bytes[coded->at + 1] != marker) {
+        return n6_coded_fail(coded, N6_PICTURE_TAIL, coded->at);
+    }
+    coded->at += 2;
+    jpeg->bits = (n6_bits_t){0};
+    return N6_PICTURE_MORE;
+}
+
+static int restart(n6_jpeg_t *jpeg, n6_coded_t *coded)
+{
+    const int result = expect(jpeg, coded, (uint8_t)(RST0 + jpeg->restarts));
+
+    jpeg->restarts = (jpeg->restarts + 1) & 7;
+    jpeg->until = jpeg->interval;
+    for (uint32_t i = 0; i < N6_JPEG_COMPONENTS; i++) {
+        jpeg->component[i].before = 0;
+    }
+    return result;
+}
+
+int n6_jpeg_scan_unit(n6_jpeg_t *jpeg, n6_coded_t *coded, const n6_target_t *target)
+{
+    unit_t unit;
+    n6_bits_t bits;
+    int result = 0;
+
+    if (jpeg->interval) {
+        if (jpeg->until == 0 && restart(jpeg, coded) != N6_PICTURE_MORE) {
+            return coded->result;
+        }
+        jpeg->until--;
+    }
+    bits = jpeg->bits;
+    result = read_unit(jpeg, &bits, coded, &unit, target->channels == 1);
+    jpeg->bits = bits;
+    if (n6_bits_missing(&bits)) {
+        return n6_coded_fail(coded, N6_PICTURE_ENDS, coded->at);
+    }
+    if (result < 0) {
+        return n6_coded_fail(coded, (n6_picture_result_t)result,
+                             coded->at - n6_bits_unread(&bits) / 8);
+    }
+    write_unit(jpeg, &unit, target);
+    jpeg->x += jpeg->across * (uint32_t)SIDE;
+    if (jpeg->x >= target->width) {
+        jpeg->x = 0;
+        jpeg->y += jpeg->down * (uint32_t)SIDE;
+        if (jpeg->y >= target->height) {
+            result = expect(jpeg, coded, EOI);
+            if (result == N6_PICTURE_MORE) {
+                coded->result = N6_PICTURE_DONE;
+            }
+            return coded->result;
+        }
+    }
+    return N6_PICTURE_MORE;
+}
