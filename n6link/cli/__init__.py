@@ -18,6 +18,7 @@ from n6link.cli import (
     config,
     demo,
     devices,
+    evaluate,
     firmware,
     generate,
     info,
@@ -69,6 +70,7 @@ app.command("generate")(recordable(generate.generate))
 app.command("classify")(recordable(classify.classify))
 app.command("check")(recordable(check.check))
 app.command("validate")(recordable(validate.validate))
+app.command("evaluate")(recordable(evaluate.evaluate))
 app.command("profile")(recordable(profile.profile))
 app.command("report")(report.report)
 app.command("predict")(predict.predict)

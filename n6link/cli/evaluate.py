@@ -1,0 +1,198 @@
+"""``n6link evaluate``: accuracy of a network on a board, on annotated data."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Final, cast
+
+import anyio.to_thread
+import numpy as np
+import typer
+from rich.markup import escape
+from rich.progress import Progress
+from rich.table import Table
+
+from n6link.cli import tables
+from n6link.cli.common import FAILED, Cards, Json, Timeout, Url, connect, emit, err, out, start
+from n6link.console import duration
+from n6link.epochs.profile import Spread
+from n6link.errors import BadInput
+from n6link.evaluation import Figures, open_data
+from n6link.evaluation.answers import Answer, AnswerFile, ask
+from n6link.json_types import Plain
+from n6link.session.info import NetworkInfo
+
+LISTED: Final = 20
+"""With more pictures or classes, the table of each one is only in the JSON output."""
+TIMES: Final = {"device": "network on the board", "whole": "request to decoded result"}
+
+
+def evaluate(
+    network: Annotated[str, typer.Argument(metavar="NETWORK", help="Name of the network, as n6link info shows it.")],
+    data: Annotated[
+        Path,
+        typer.Option(
+            metavar="FILE|DIR",
+            help="COCO's JSON file or its folder (people, objects), a folder with a folder of pictures for each class, "
+            "or a folder with the folders images and masks (segmentation).",
+        ),
+    ],
+    pictures: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of the pictures, if it is not next to the JSON file.")
+    ] = None,
+    answers: Annotated[
+        Path | None,
+        typer.Option(metavar="JSONL", help="Keep the answers in this file; if it exists, continue with the others."),
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Only the first N samples.")] = None,
+    at_once: Annotated[
+        int | None,
+        typer.Option(
+            "--at-once",
+            min=1,
+            metavar="N",
+            help="Samples at the same time; default: the board's input slots. 1: times without waiting.",
+        ),
+    ] = None,
+    fail_under: Annotated[
+        float | None, typer.Option("--fail-under", metavar="0..1", help="Exit code 1 if the first figure is lower.")
+    ] = None,
+    url: Url = None,
+    cards: Cards = None,
+    timeout: Timeout = 5.0,
+    as_json: Json = False,
+) -> None:
+    """Measure the accuracy of a network on annotated data: OKS and AP, precision and recall, top-1 and top-5, or mIoU."""
+    start(_evaluate, network, data, pictures, answers, limit, at_once, fail_under, url, cards, timeout, as_json)
+
+
+async def _evaluate(
+    name: str,
+    data: Path,
+    pictures: Path | None,
+    path: Path | None,
+    limit: int | None,
+    at_once: int | None,
+    fail_under: float | None,
+    url: str | None,
+    cards: list[Path] | None,
+    timeout: float,  # noqa: ASYNC109
+    as_json: bool,
+) -> None:
+    async with connect(url, cards, timeout) as device:
+        network = device[name]
+        exercise = await anyio.to_thread.run_sync(open_data, network.info, data, pictures)
+        samples = exercise.samples[:limit]
+        with (
+            AnswerFile(path, _about(network.info, data)) as kept,
+            Progress(console=err, transient=True, disable=not err.is_terminal) as progress,
+        ):
+            _check(kept.answers, [sample.name for sample in exercise.samples], path)
+            rest = [sample for sample in samples if sample.name not in kept.answers]
+            bar = progress.add_task("evaluate", total=len(samples), completed=len(samples) - len(rest))
+
+            def take(answer: Answer) -> None:
+                values = asdict(answer)
+                kept.add(values.pop("sample"), values)
+                progress.advance(bar)
+
+            await ask([network.run] * min(at_once or device.info.slots, max(len(rest), 1)), exercise, rest, take)
+            chosen = {sample.name: kept.answers[sample.name] for sample in samples}
+        board, simulated = device.info.board, device.info.simulated
+    figures = await anyio.to_thread.run_sync(
+        exercise.figures, {name: values["found"] for name, values in chosen.items()}
+    )
+    times = {key: Spread.of(np.array([float(values[key]) for values in chosen.values()])).at(0) for key in TIMES}
+    if as_json:
+        emit(
+            {
+                "network": name,
+                "board": board,
+                "simulated": simulated,
+                "data": str(data),
+                "samples": len(chosen),
+                "annotations": figures.annotations,
+                "figures": figures.values,
+                "about": figures.about,
+                "each": figures.each,
+                "latency_s": times,
+            }
+        )
+    else:
+        _show(name, board, data, len(chosen), figures, times, simulated)
+    main = figures.values[figures.main]
+    if fail_under is not None and not main >= fail_under:
+        err.print(f"[bold red]Error:[/] {figures.main} is {_share(main)}, lower than {fail_under:g}.")
+        raise typer.Exit(FAILED)
+
+
+def _about(network: NetworkInfo, data: Path) -> Plain:
+    """What makes answers belong together: first line of their file."""
+    return {
+        "command": "n6link evaluate",
+        "network": network.name,
+        "digest": f"{network.digest:08x}",
+        "card": f"{zlib.crc32(repr(network.card).encode()):08x}",
+        "data": data.resolve().name,
+    }
+
+
+def _check(answers: Mapping[str, Plain], samples: Sequence[str], path: Path | None) -> None:
+    for sample in answers.keys() - set(samples):
+        raise BadInput(f"{str(path)!r} has an answer for {sample!r}, which is not in the data; choose another file")
+    for sample, values in answers.items():
+        if not isinstance(values.get("found"), dict) or not all(isinstance(values.get(key), float) for key in TIMES):
+            raise BadInput(f"{str(path)!r} has no complete answer for {sample!r}; delete this line")
+
+
+def _show(
+    name: str,
+    board: str,
+    data: Path,
+    samples: int,
+    figures: Figures,
+    times: Mapping[str, Mapping[str, float]],
+    simulated: bool,
+) -> None:
+    out.print(f"[bold]{escape(name)}[/] on {escape(board)}, {samples} samples of {escape(str(data))}\n", soft_wrap=True)
+    shown = tables.table()
+    shown.add_column("figure")
+    shown.add_column("value", justify="right")
+    for key, value in figures.values.items():
+        shown.add_row(key, _share(value), style="bold" if key == figures.main else "")
+    shown.add_row("annotations", str(figures.annotations))
+    out.print(shown)
+    for sentence in figures.about:
+        out.print(f"[dim]{escape(sentence[:1].upper() + sentence[1:])}.[/]", soft_wrap=True)
+    if figures.each and len(figures.each) <= LISTED:
+        out.print(_each(figures.each))
+    latency = tables.table("Simulated times" if simulated else "Times")
+    latency.add_column("")
+    for head in ("mean", "median", "p95", "min", "max"):
+        latency.add_column(head, justify="right", no_wrap=True)
+    for key, what in TIMES.items():
+        latency.add_row(what, *(duration(value) for value in times[key].values()))
+    out.print(latency)
+
+
+def _each(rows: Sequence[Plain]) -> Table:
+    shown = tables.table()
+    for key in rows[0]:
+        shown.add_column(key, overflow="fold")
+    for row in rows:
+        shown.add_row(*(escape(_cell(value)) for value in row.values()))
+    return shown
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, list):
+        return " ".join(map(_cell, cast("list[object]", value)))
+    return _share(value) if isinstance(value, float) else str(value)
+
+
+def _share(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.3f}"
