@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import anyio
 import anyio.to_thread
@@ -32,14 +32,12 @@ from n6link.decoders.draw_result import draw
 from n6link.decoders.segmentation import Segmentation
 from n6link.device import N6Device
 from n6link.errors import BadInput, N6Error
+from n6link.evaluation.files import pictures_in
 from n6link.json_types import Plain
 from n6link.network import Network
 from n6link.result import Result
 from n6link.tensors.image import load
 from n6link.tensors.inputs import Data
-
-PICTURES: Final = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm"})
-"""extensions of the files of a folder that are used"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,7 +324,7 @@ def _expand(images: Sequence[str]) -> list[Path]:
     paths: list[Path] = []
     for image in images:
         if os.path.isdir(image):
-            found = sorted(path for path in Path(image).iterdir() if path.suffix.lower() in PICTURES)
+            found = pictures_in(Path(image))
             what = f"folder {image!r} does not contain pictures"
         elif os.path.exists(image) or not glob.has_magic(image):
             found, what = [Path(image)], ""

@@ -110,12 +110,11 @@ class AnswerFile:
         try:
             text = path.read_text() if path.exists() else ""
             complete = text[: text.rfind("\n") + 1]
-            self._file = path.open("r+" if complete else "w")
-            if complete:
-                self._read(path, complete, about)
-                self._file.truncate(len(complete.encode()))
-                self._file.seek(0, 2)
-            else:
+            self._read(path, complete, about)
+            if complete != text:
+                path.write_text(complete)
+            self._file = path.open("a")
+            if not complete:
                 self._write(dict(about))
         except (OSError, UnicodeError) as error:
             raise BadInput(
