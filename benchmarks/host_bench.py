@@ -1,0 +1,129 @@
+"""The host's own work for a run, an upload, a download and a ping, as a ratio to a bare asyncio program (:mod:`floor`).
+
+``python benchmarks/host_bench.py [LINE...] [--rounds N]``, with ``pip install 'n6link[sim]'``.
+
+Both programs run in this process, in turns, each with a board of its own; *CPU* is that of this process. A *run* is one inference of MoveNet: 110,592 bytes to
+the device, 29,952 back; its time contains that of the network. An *upload* is such an inference with 13 peaks as its result, a *download* is an INFER that
+returns the whole output: the device has kept both results, and does not run the network again. Each figure is the median of the rounds, and the ratio the
+median of the ratios of one round.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import statistics
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias
+from zlib import crc32
+
+import floor
+import numpy as np
+
+from n6link import N6Device, ambient
+from n6link.link.events import Received
+from n6link.link.exchange import Inference
+from n6link.protocol import MessageType, Reduction, records
+from n6link.session.mailbox import Mailbox
+
+COUNTS = {"run": 20, "upload": 50, "download": 80, "ping": 300}
+"""calls of one round"""
+Calls: TypeAlias = dict[str, Callable[[], Awaitable[object]]]
+
+
+async def bare(client: floor.Bare, image: memoryview, peaks: bytes) -> Calls:
+    """The calls of the floor."""
+    small, whole = await client.keep(image, peaks), await client.keep(image)
+    return {
+        "run": lambda: client.run(image),
+        "upload": lambda: client.run(image, kept=small),
+        "download": lambda: client.fetch(whole),
+        "ping": client.ping,
+    }
+
+
+async def ours(dev: N6Device, frame: np.ndarray[Any, Any], image: memoryview, peaks: bytes) -> Calls:
+    """The same calls of n6link; those of upload and download are not in its public interface."""
+    network, channel = dev["movenet13"], dev.connection.channel
+
+    async def upload(inference: Inference) -> None:
+        box = Mailbox()
+        exchanges = channel.infer(image, inference, box)
+        await finished(box)
+        for exchange in exchanges:
+            channel.forget(exchange)
+
+    async def download() -> None:
+        box = Mailbox()
+        exchange = channel.send(MessageType.INFER, whole.pack(1, digest, 0.0), box=box)
+        await finished(box)
+        channel.forget(exchange)
+
+    digest = crc32(image)
+    small, whole = (
+        Inference(ambient.randbits(64), 0, slot=0, priority=0, timers=False, deadline=None, returns=returns)
+        for returns in (peaks, b"")
+    )
+    await upload(small)
+    await upload(whole)
+    return {
+        "run": lambda: network.run(frame, reduce=False, timers=False),
+        "upload": lambda: upload(small),
+        "download": download,
+        "ping": dev.ping,
+    }
+
+
+async def finished(box: Mailbox) -> None:
+    """Waits until a result is complete."""
+    while not isinstance(await box.get(), Received):
+        pass
+
+
+async def round_of(call: Callable[[], Awaitable[object]], count: int) -> tuple[float, float]:
+    """Seconds of CPU and of time per call."""
+    begun, cpu = time.perf_counter(), time.process_time()
+    for _ in range(count):
+        await call()
+    return (time.process_time() - cpu) / count, (time.perf_counter() - begun) / count
+
+
+async def measure(line: str, rounds: int) -> dict[str, list[float]]:
+    """By kind of call: CPU of the floor, of n6link, their ratio, and the same three of time."""
+    frame = np.random.default_rng(0).integers(-128, 128, (1, 192, 192, 3)).astype(np.int8)
+    image, peaks = (
+        frame.reshape(-1).view(np.uint8).data,
+        records.Return(0, reduction=Reduction.ARGMAX, channels=13).pack(),
+    )
+    found: dict[str, list[float]] = {}
+    with floor.board(line) as first, floor.board(line) as second:
+        async with floor.connect(first) as client, N6Device(second) as dev:
+            lower, upper = await bare(client, image, peaks), await ours(dev, frame, image, peaks)
+            for kind, count in COUNTS.items():
+                rows: list[list[float]] = []
+                for _ in range(rounds + 1):
+                    low = await round_of(lower[kind], count)
+                    own = await round_of(upper[kind], count)
+                    rows.append([cell for pair in zip(low, own, strict=True) for cell in (*pair, pair[1] / pair[0])])
+                found[kind] = [
+                    statistics.median(column) for column in zip(*rows[1:], strict=True)
+                ]  # the first one warms up
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("lines", nargs="*", metavar="LINE", help=", ".join(floor.LINES))
+    parser.add_argument("--rounds", type=int, default=15)
+    arguments = parser.parse_args()
+    print("| line | call | CPU us, floor | n6link | ratio | time us, floor | n6link | ratio |")
+    print("|---|---|--:|--:|--:|--:|--:|--:|")
+    for line in arguments.lines or ("socket pair", "pty"):
+        for kind, row in asyncio.run(measure(line, arguments.rounds)).items():
+            cells = [f"{1e6 * low:.0f} | {1e6 * own:.0f} | {ratio:.2f}" for low, own, ratio in (row[:3], row[3:])]
+            print(f"| {line} | {kind} | {' | '.join(cells)} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
