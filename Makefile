@@ -7,7 +7,7 @@ SOURCES := $(shell find firmware -path firmware/test -prune -o -type f \( -name 
 # Options of pytest, such as TESTS='tests/test_link.py -x'.
 TESTS ?=
 
-.PHONY: help demo check lint-c test simulate verify fuzz sanitize coverage ci hooks fresh release gen format bench firmware emulate clean
+.PHONY: help demo check lint-c test simulate verify fuzz sanitize coverage ci hooks fresh release gen format bench bench-compare firmware emulate clean
 help:
 	@echo 'make demo      run a network on a photograph, on the virtual board'
 	@echo 'make test      run all tests; make test TESTS=tests/test_link.py: some of them'
@@ -24,7 +24,7 @@ help:
 	@echo 'make release   build source distribution and wheels in dist/, check, install and test them'
 	@echo 'make gen       write the files that are generated from the schema'
 	@echo 'make format    format Python and C'
-	@echo 'make bench     measure the speed of the link and the decoders'
+	@echo 'make bench     measure the speed, also of other libraries: BENCH=GROUP, BENCH='--mode full'; make bench-compare BASE=FILE: what has changed'
 	@echo 'make emulate   run the board image with ST'"'"'s sources on the emulated board: NETWORKS="NAME=FOLDER ..."'
 	@echo 'make firmware  build the virtual board, the QEMU image and the compile check of the boards'
 
@@ -123,8 +123,20 @@ format: $(VENV)/.dev
 	$(BIN)/ruff format
 	git ls-files 'firmware/*.[ch]' 'tests/*.[ch]' | xargs $(BIN)/clang-format -i
 
-bench: $(VENV)/.installed
-	for b in benchmarks/*_bench.py; do $(BIN)/python $$b || exit 1; done
+# Some groups, or all lines and more rounds: make bench BENCH='links --mode full'. Samples: build/bench.json, scale plots: build/bench.png.
+BENCH ?=
+$(VENV)/.bench: $(VENV)/.installed
+	$(BIN)/pip install --quiet --group bench
+	touch $@
+
+bench: $(VENV)/.bench
+	PYTHONPATH=benchmarks $(BIN)/python -m bench $(BENCH)
+
+# What has changed since BASE, beyond noise. NEW: build/bench.json
+BASE ?=
+NEW ?=
+bench-compare: $(VENV)/.bench
+	PYTHONPATH=benchmarks $(BIN)/python -m bench --compare $(BASE) $(NEW)
 
 firmware: need-test $(VENV)/.dev
 	cd firmware && export PATH="$(CURDIR)/$(BIN):$$PATH" && \

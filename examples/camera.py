@@ -10,6 +10,7 @@ With OpenCV and a screen the poses are shown in a window (q ends it), else they 
 import argparse
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,9 @@ from n6link import N6Device, Result
 from n6link.decoders.draw import draw_poses
 from n6link.tensors.image import load
 
-try:
+OPENCV = find_spec("cv2") is not None
+if OPENCV:
     import cv2
-except ImportError:
-    cv2 = None
 
 
 Picture = np.ndarray[Any, Any]
@@ -36,7 +36,7 @@ def frames(source: str) -> Iterator[Picture]:
     if Path(source).is_dir():
         paths = sorted(path for path in Path(source).iterdir() if path.suffix.lower() in (".png", ".jpg", ".jpeg"))
         return map(load, paths)
-    if cv2 is None:
+    if not OPENCV:
         sys.exit(f"{source} is not a folder; cameras and video files require OpenCV: pip install opencv-python")
     capture = cv2.VideoCapture(int(source) if source.isdecimal() else source)
     if not capture.isOpened():
@@ -108,7 +108,7 @@ if __name__ == "__main__":
     parser.add_argument("source")
     parser.add_argument("--url", default="sim:")
     parser.add_argument("--network", default="movenet13")
-    parser.add_argument("--out", type=Path, default=None if cv2 else Path("poses"))
+    parser.add_argument("--out", type=Path, default=None if OPENCV else Path("poses"))
     parser.add_argument("--frames", type=int, default=0, help="stop after this number of results; 0 = never")
     arguments = parser.parse_args()
     anyio.run(main, arguments, frames(arguments.source))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,29 @@ def write_echo(
     file.layer("RESHAPE", 1, [pixels, shape], reshaped, "ReshapeOptions", options)
     file.layer("DEQUANTIZE", 2, [reshaped], floats, "DequantizeOptions", file.schema.DequantizeOptionsT())
     file.write(path, pixels, floats)
+
+
+def write_filled(path: Path, taken: int, given: int, *, layers: int = 0) -> None:
+    """Writes a network that costs next to nothing: int8 (1, taken) gives its first value in each of (1, given).
+
+    Args:
+        path: of the file.
+        taken: bytes of the input.
+        given: bytes of the output.
+        layers: operators in addition to the two that select and repeat the value.
+    """
+    file = _File()
+    values = file.tensor(b"values", (1, taken), "INT8")
+    one = np.ones(2, np.int32)
+    begin, size = (file.tensor(name, (2,), "INT32", data=data) for name, data in ((b"begin", one * 0), (b"size", one)))
+    times = file.tensor(b"times", (2,), "INT32", data=np.array([1, given], np.int32))
+    ends = [file.tensor(b"first%d" % layer, (1, 1), "INT8") for layer in range(layers + 1)]
+    file.layer("SLICE", 2, [values, begin, size], ends[0], "SliceOptions", file.schema.SliceOptionsT())
+    for before, after in pairwise(ends):
+        file.layer("RELU", 2, [before], after, "NONE", None)
+    filled = file.tensor(b"filled", (1, given), "INT8")
+    file.layer("TILE", 2, [ends[-1], times], filled, "TileOptions", file.schema.TileOptionsT())
+    file.write(path, values, filled)
 
 
 def write_growing(path: Path, *, last: bool = True, stored: int = 1) -> None:

@@ -1,6 +1,6 @@
 """Opens serial ports with serialx, an optional library (``pip install 'n6link[serialx]'``): less work for each small frame.
 
-``benchmarks/serial_bench.py`` compares it with pyserial-asyncio.
+``make bench BENCH=links`` compares it with pyserial-asyncio.
 """
 
 from __future__ import annotations

@@ -1,0 +1,63 @@
+"""``python -m bench [GROUP...] [--mode full] [--json FILE]`` measures; ``python -m bench --compare BASE [NEW]`` compares two files."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from bench import compare, plot, report
+from bench.groups import control, decoding, links, options, scale, starting
+from bench.measure import Bench
+
+MODES: Final = {"quick": (7, 0.04, 2, 3), "full": (15, 0.2, 20, 5), "smoke": (1, 1e-4, 0, 1)}
+"""arguments of ``Bench``: under 2 minutes; about half an hour; a few seconds, for a test of the programs themselves"""
+LINES: Final = {"quick": links.QUICK, "full": links.FULL, "smoke": links.SMOKE}
+GROUPS: Final[dict[str, Callable[[Bench, str], None]]] = {
+    "links": lambda bench, mode: links.run(bench, LINES[mode]),
+    "scale": lambda bench, mode: scale.run(bench, every=mode == "full"),
+    "options": lambda bench, mode: options.run(bench),
+    "decoding": lambda bench, mode: decoding.run(bench),
+    "control": lambda bench, mode: control.run(bench, 10 if mode == "full" else 2),
+    "start": lambda bench, mode: starting.run(bench),
+}
+BUILD: Final = Path(__file__).resolve().parents[2] / "build"
+
+
+def measure(groups: list[str], mode: str, path: Path) -> None:
+    """Runs groups, prints their table, and writes the samples and the plots."""
+    bench = Bench(*MODES[mode], report=lambda row: print(report.line(row), flush=True))
+    before, begun = report.machine(), time.monotonic()
+    print(report.HEAD)
+    for name in groups:
+        GROUPS[name](bench, mode)
+    path.parent.mkdir(exist_ok=True)
+    report.save(path, bench.rows, mode, before)
+    if (drawn := [row for row in bench.rows if row.group == scale.GROUP]) and importlib.util.find_spec("matplotlib"):
+        plot.draw(drawn, path.with_suffix(".png"))
+    print(f"\n{time.monotonic() - begun:.0f} s; {path}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
+    parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"{', '.join(GROUPS)}; default: all")
+    parser.add_argument("--mode", choices=MODES, default="quick")
+    parser.add_argument("--json", type=Path, default=BUILD / "bench.json", metavar="FILE")
+    parser.add_argument(
+        "--compare", type=Path, nargs="+", metavar="FILE", help="BASE, or BASE and NEW instead of --json"
+    )
+    arguments = parser.parse_args()
+    if arguments.compare:
+        base, new = [*arguments.compare, arguments.json][:2]
+        sys.exit(compare.main(base, new))
+    if unknown := set(arguments.groups) - set(GROUPS):
+        parser.error(f"unknown group {', '.join(sorted(unknown))}; choose {', '.join(GROUPS)}")
+    measure(arguments.groups or list(GROUPS), arguments.mode, arguments.json)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,183 @@
+"""Timing of control programs: the delay of ticks, gaps of the event loop, and the age of a stream's results.
+
+The figures are times that a program waits, not times of an operation; the note of each row says which. They have no CPU time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from bench.measure import Bench, Measure, Row, Sample
+from n6link import N6Device, Network
+from n6link.control.histogram import Histogram
+from n6link.control.loop import ControlLoop
+from n6link.transport import sim
+
+HZ: Final = 1000
+TICK: Final = 0.001
+DEPTH: Final = 2
+FASTER: Final = 3
+"""how many times as fast as the slowest stage a source is"""
+LATE: Final = 95
+"""percentile of the delays of a loop"""
+
+
+async def ours(seconds: float) -> Histogram:
+    """Delays of the ticks of n6link's loop."""
+    async with ControlLoop(HZ) as loop:
+        async for tick in loop:
+            if tick.index >= HZ * seconds:
+                break
+    return loop.stats.jitter
+
+
+async def bare(seconds: float) -> Histogram:
+    """The same without a library: absolute deadlines and asyncio.sleep."""
+    jitter, index = Histogram(), 0
+    start = time.monotonic() + 1 / HZ
+    while index < HZ * seconds:
+        due = start + index / HZ
+        await asyncio.sleep(max(0.0, due - time.monotonic()))
+        now = time.monotonic()
+        jitter.add(now - due)
+        index += 1 + int((now - due) * HZ)
+    return jitter
+
+
+def loops(bench: Bench, seconds: float) -> None:
+    """Delays of ticks."""
+    for title, percentile in (("median", 50), (f"{LATE} %", LATE)):
+        programs: dict[str, Measure] = {
+            name: lambda function=function, percentile=percentile: Sample(  # type: ignore[misc]
+                asyncio.run(function(seconds)).percentile(percentile)
+            )
+            for name, function in (("floor", bare), ("n6link", ours))
+        }
+        notes = {"floor": "a bare asyncio loop; delay", "n6link": "delay"}
+        bench.compare("control", f"ticks of {HZ} Hz, {title}", programs, notes=notes)
+
+
+class Ticker:
+    """The longest delay of a task that sleeps for a millisecond."""
+
+    def __init__(self) -> None:
+        self.worst = 0.0
+
+    async def run(self) -> None:
+        """Never ends."""
+        while True:
+            begun = time.perf_counter()
+            await asyncio.sleep(TICK)
+            self.worst = max(self.worst, time.perf_counter() - begun - TICK)
+
+    def take(self) -> float:
+        """Seconds, since this was asked last."""
+        worst, self.worst = self.worst, 0.0
+        return worst
+
+
+def noise(network: Network) -> np.ndarray[Any, Any]:
+    spec = next(iter(network.inputs.values()))
+    return np.random.default_rng(0).integers(-128, 128, spec.shape).astype(spec.dtype)
+
+
+async def stall(url: str, process: int, seconds: float) -> tuple[float, float]:
+    """The longest gaps of an idle loop, and while the device does not read and the buffers are full, in seconds."""
+    ticker = Ticker()
+    ticking = asyncio.create_task(ticker.run())
+    async with N6Device(url, timeout=20) as device:
+        network = device["movenet13"]
+        frame = noise(network)
+        await network.run(frame)
+        ticker.take()
+        await asyncio.sleep(seconds)
+        quiet = ticker.take()
+        runs = [asyncio.create_task(network.run(frame)) for _ in range(8)]
+        async with network.stream() as stream:
+            os.kill(process, signal.SIGSTOP)
+            until = time.monotonic() + seconds
+            while time.monotonic() < until:
+                await stream.put(frame)
+                await asyncio.sleep(0.01)
+            worst = ticker.take()
+            os.kill(process, signal.SIGCONT)
+            await asyncio.gather(*runs)
+    ticking.cancel()
+    with suppress(asyncio.CancelledError):
+        await ticking
+    return quiet, worst
+
+
+def gaps(bench: Bench, seconds: float) -> None:
+    """A board that is stopped, on a socket and on a pty. Idle and stopped are measured one after the other."""
+    with tempfile.TemporaryDirectory(prefix="n6bench-") as folder:
+        for name, options in (("socket", ["--unix", f"{folder}/board"]), ("pty", ["--pty"])):
+            command = [*sim.parse("movenet13").command(Path(folder)), *options, "--parent-death"]
+            idle: list[Sample] = []
+            full: list[Sample] = []
+            with subprocess.Popen(command, stdout=subprocess.PIPE) as board:
+                assert board.stdout
+                url = json.loads(board.stdout.readline())["url"]
+                for _ in range(min(bench.rounds, int(bench.budget / seconds / 2) + 1)):
+                    for found, value in zip((idle, full), asyncio.run(stall(url, board.pid, seconds)), strict=True):
+                        found.append(Sample(value))
+                board.terminate()
+            work = f"gap of the event loop in {seconds:g} s, {name}"
+            bench.add(Row("control", work, "floor", tuple(idle), tuple(idle), "no traffic; longest gap"))
+            note = "the device is stopped, all buffers are full; longest gap"
+            bench.add(Row("control", work, "n6link", tuple(full), tuple(idle), note))
+
+
+async def age(seconds: float, baud: int) -> tuple[float, Histogram]:
+    """Seconds of the slowest stage, and ages of the results of a source that is too fast."""
+    async with N6Device("sim:movenet13" + (f"?baud={baud}" if baud else ""), timeout=30) as dev:
+        net = dev["movenet13"]
+        frame = noise(net)
+        alone = [dict((await net.run(frame)).timing.stages()) for _ in range(20)]
+        slowest = max(float(np.median([stages[stage] for stages in alone])) for stage in ("upload", "npu", "download"))
+
+        async def source() -> AsyncIterator[np.ndarray[Any, Any]]:
+            async with dev.loop(FASTER / slowest) as ticks:
+                async for _ in ticks:
+                    yield frame
+
+        begun = time.monotonic()
+        async with net.stream(source(), depth=DEPTH) as results:
+            async for _ in results:
+                if time.monotonic() > begun + seconds:
+                    break
+        return slowest, results.stats.age
+
+
+def ages(bench: Bench, seconds: float) -> None:
+    """Ages in units of the slowest stage, which is the floor; with depth 2 the limit is 3."""
+    for name, baud in (("4.5 MB/s", 45_000_000), ("no limit", 0)):
+        stage, middle, last = [], [], []
+        for _ in range(3):
+            slowest, found = asyncio.run(age(seconds, baud))
+            stage.append(Sample(slowest))
+            middle.append(Sample(found.percentile(50)))
+            last.append(Sample(found.percentile(99)))
+        work = f"age of results, source {FASTER} times too fast, {name}"
+        bench.add(Row("control", work, "floor", tuple(stage), tuple(stage), "the slowest stage alone"))
+        bench.add(Row("control", work, "n6link", tuple(middle), tuple(stage), "median age"))
+        bench.add(Row("control", work, "n6link, 99 %", tuple(last), tuple(stage), "99 % of the ages are less"))
+
+
+def run(bench: Bench, seconds: float) -> None:
+    """All of them; an age is measured for so many seconds, the others for a shorter time."""
+    loops(bench, seconds / 5)
+    gaps(bench, seconds / 5)
+    ages(bench, seconds)
