@@ -88,7 +88,15 @@ class NetworkChanged(N6Error):
 
 
 class N6Timeout(N6Error, TimeoutError):
-    """A deadline has passed, or there was no progress for too long."""
+    """A deadline has passed, or there was no progress for too long.
+
+    Attributes:
+        cause: of a missing answer, one of :class:`n6link.link.diagnosis.Cause`; empty = a deadline of the caller, or unknown.
+    """
+
+    def __init__(self, message: str, cause: str = "") -> None:
+        super().__init__(message)
+        self.cause = cause
 
 
 class UnknownName(N6Error, KeyError):

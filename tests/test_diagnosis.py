@@ -17,7 +17,7 @@ def why(phase: Phase = Phase.ASKED, state: int = -1, **counted: Any) -> str:
     exchange = Exchange(1, MessageType.INFER, b"", phase, 5.0, counted=before.mark(), state=(state, 0))
     for name, value in counted.items():
         setattr(before, name, getattr(before, name) + value)
-    return diagnosis.why(exchange, before)
+    return diagnosis.why(exchange, before).text
 
 
 @pytest.mark.parametrize(

@@ -236,16 +236,23 @@ class Channel:
         self.wake()
         try:
             event = await self._opening.get()
-        except N6Timeout:
+        except N6Timeout as error:
+            counters = self.link.counters
+            if counters.header_errors + counters.payload_errors and not counters.rx_frames:
+                raise N6Timeout(
+                    f"{self.name} has not answered for {patience:g} s: it sends frames of n6link, and all arrive damaged: the line "
+                    "changes bytes (flow control, 7 bits, CR/LF conversion), or another program reads it; check the line's settings",
+                    diagnosis.Cause.FOREIGN,
+                ) from None
             if heard := self.link.heard:
                 raise RemoteProtocolError(
                     f"{self.name} does not use the n6link protocol: it sends {repr(heard)[1:]}; n6link's firmware sends the reason if it "
                     "cannot start, else check the port"
                 ) from None
             hint = "check the power of the board, and that n6link's firmware is on it"
-            if self.link.counters.rx_frames:
+            if counters.rx_frames:
                 hint = "it sends frames, but not a valid answer to HELLO"
-            raise N6Timeout(f"{self.name} has not answered for {patience:g} s; {hint}") from None
+            raise N6Timeout(f"{self.name} has not answered for {patience:g} s; {hint}", error.cause) from None
         finally:
             self.forget(exchange)
             self._opening = None
@@ -370,7 +377,8 @@ class Channel:
     def _give_up(self, exchange: Exchange) -> None:
         """Ends a call without progress; if no byte has arrived at all, interrupts the dialogue."""
         reason = diagnosis.why(exchange, self.link.counters)
-        error = N6Timeout(f"{self.name} did not answer {exchange.type.name} for {exchange.patience:g} s: {reason}")
+        text = f"{self.name} did not answer {exchange.type.name} for {exchange.patience:g} s: {reason.text}"
+        error = N6Timeout(text, reason.cause)
         hello = exchange.type is MessageType.HELLO
         if not hello and self._survives and self._retry.silence > SILENT * self.timeout:
             self.interrupt(error)
