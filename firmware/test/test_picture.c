@@ -106,7 +106,7 @@ static void qoi_errors(void)
         {0, 'x', N6_PICTURE_FORMAT, 0},  {7, 4, N6_PICTURE_SIZE, 4},
         {11, 3, N6_PICTURE_SIZE, 8},     {4, 1, N6_PICTURE_SIZE, 4},
         {12, 2, N6_PICTURE_FORMAT, 12},  {22, 0xc2, N6_PICTURE_TOO_LONG, 22}, /* a pixel more */
-        {22, 0xc0, N6_PICTURE_TAIL, 24}, /* a pixel less: the tail gives it */
+        {22, 0xc0, N6_PICTURE_ENDS, 31}, /* a pixel less: the tail gives it */
         {30, 0, N6_PICTURE_TAIL, 23},
     };
     const n6_target_t target = target_of(2, 3, 3);
