@@ -56,7 +56,7 @@ static void measure(uint8_t dtype, uint32_t elements, n6_return_t what)
             memcpy(data + i * 4, &real, 4);
     }
     uint64_t begun = n6_clock_now();
-    n6_reduce(&tensor, &what, data, out, sizeof out, &count);
+    n6_reduce(&tensor, &what, data, out, sizeof out, &count, &(n6_selection_t){0});
     printf("%lu\\n", (unsigned long)(n6_clock_now() - begun));
 }
 

@@ -381,11 +381,16 @@ class Network:
         if outputs is not None:
             return [self._whole(name) for name in outputs]
         if wanted:
-            return decoders.for_network(self.info).returns(self.info, **options)
+            return self._decoded(options)
         if wanted is None and self._connection.info.slow and self.card:
             with suppress(CardError):  # raw outputs do not require a card; decode() reports the error in it
-                return decoders.for_network(self.info).returns(self.info, **options)
+                return self._decoded(options)
         return None
+
+    def _decoded(self, options: Mapping[str, object]) -> list[Return] | None:
+        """The reductions that the decoder uses; None if there are none that this device computes."""
+        wanted = decoders.for_network(self.info).returns(self.info, **options)
+        return wanted if wanted and reduce.supported(wanted, self._connection.info.features) else None
 
     def _whole(self, name: str) -> Return:
         if name not in self.outputs:

@@ -19,7 +19,7 @@ from n6link.decoders.pose import Pose, PoseOptions
 from n6link.decoders.segmentation import Segmentation, SegmentationOptions
 from n6link.epochs.timers import STAGES, EpochTimers
 from n6link.errors import BadInput, CardError, RemoteProtocolError
-from n6link.protocol import records
+from n6link.protocol import Reduction, records
 from n6link.protocol.records import Return
 from n6link.session.clock import UNKNOWN, ClockMap, HostTime
 from n6link.session.inference import Outcome
@@ -284,7 +284,7 @@ def _parse(
             )
         spec = specs[wanted.output]
         part = reduce.parse(view[record.offset : record.offset + record.length], wanted, spec, record.count)
-        if isinstance(part, np.ndarray) and part.shape == spec.shape:
+        if wanted.reduction == Reduction.RAW and isinstance(part, np.ndarray) and part.shape == spec.shape:
             outputs[spec.name] = part
         else:
             reduced[spec.name] = part

@@ -132,10 +132,13 @@ def test_a_struct_with_a_tail_says_where_that_starts() -> None:
 
 @pytest.mark.parametrize("name", STRUCTS)
 def test_structs_need_no_padding(name: str) -> None:
-    """Every C compiler lays them out alike: natural alignment, sizes that are multiples of the widest field."""
+    """Every C compiler lays them out alike: natural alignment, sizes that are multiples of the widest field.
+
+    What may follow is aligned to four bytes, except for what consists of bytes alone.
+    """
     layout = LAYOUTS[name]
     widest = max((m.size // max(m.count, 1) for m in layout.members if not m.format.endswith("s")), default=4)
-    assert layout.size % max(widest, 4) == 0
+    assert widest == 1 or layout.size % max(widest, 4) == 0
     assert all(m.doc for m in layout.members)
 
 

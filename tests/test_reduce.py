@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from reductions import device, spec, tensor
 
+from n6link.decoders.largest import first_largest
 from n6link.decoders.logits import rank
 from n6link.decoders.pose_heatmap import find_peaks
 from n6link.errors import BadInput, RemoteProtocolError
-from n6link.protocol import Reduction
+from n6link.protocol import Feature, Reduction
 from n6link.protocol.records import Return
 from n6link.tensors import reduce
-from n6link.tensors.reduce import Peaks, Rows
+from n6link.tensors.reduce import ClassMap, Peaks, Rows
 
 DTYPES = ("int8", "uint8", "int16", "float32")
 
@@ -80,6 +81,81 @@ def test_threshold(array: NDArray[Any], columns: bool, data: st.DataObject) -> N
     assert rows.complete == (len(passing) <= request.k)
     if limit is None:
         assert len(raw) <= stored.nbytes or request.k == 1
+
+
+@given(arrays(max_channels=12), st.booleans(), st.data())
+def test_detections(array: NDArray[Any], columns: bool, data: st.DataObject) -> None:
+    rows, channels = array.shape
+    channel = data.draw(st.integers(0, channels - 1))
+    scores = data.draw(st.integers(1, channels - channel))
+    threshold = data.draw(st.sampled_from([0.0, 0.25, 1.0, 100.0, -1e9, 1e9]))
+    stored = np.ascontiguousarray(array.T) if columns else array
+    output = tensor("y", stored, None if array.dtype.kind == "f" else 0.5, 1)
+    request = reduce.detections(
+        0, output, threshold, channels=channels, channel=channel, scores=scores, columns=columns
+    )
+    request = replace(request, k=data.draw(st.none() | st.integers(1, 15)) or request.k)
+    selected: list[int] = []
+    raw, count = device(stored, request, selected)
+    found = reduce.parse(raw, request, output, count)
+    assert isinstance(found, Rows) and found.best is not None and found.values.dtype == array.dtype
+    block = array[:, channel : channel + scores]
+    best = first_largest(block, axis=1)
+    passing = [row for row in range(rows) if block[row, best[row]] >= found.threshold]
+    assert found.count == len(passing) and found.complete == (len(passing) <= request.k)
+    assert found.indices.tolist() == selected == passing[: request.k]
+    assert found.best.tolist() == best[found.indices].tolist()
+    for row, values in zip(found.indices, found.values, strict=True):
+        kept = [*range(channel), channel + best[row], *range(channel + scores, channels)]
+        assert np.array_equal(values, array[row, kept], equal_nan=array.dtype.kind == "f")
+    # The same rows of another output.
+    other = np.arange(rows * 3, dtype=np.int16).reshape(1, rows, 3)
+    request = reduce.same_rows(1, tensor("z", other))
+    raw, count = device(other, request, selected)
+    same = reduce.parse(raw, request, tensor("z", other), count)
+    assert isinstance(same, np.ndarray) and np.array_equal(same, other[0, selected])
+
+
+@given(arrays(max_rows=300, max_channels=4), st.booleans(), st.data())
+def test_class_map(array: NDArray[Any], columns: bool, data: st.DataObject) -> None:
+    rows, channels = array.shape
+    threshold = data.draw(st.sampled_from([0.0, 0.25, 1.0, 100.0, -1e9]))
+    stored = np.ascontiguousarray(array.T).reshape(1, channels, rows) if columns else array
+    output = tensor("y", stored, None if array.dtype.kind == "f" else 0.5, 1)
+    request = reduce.class_map(0, output, channels, columns=columns, threshold=threshold)
+    raw, count = device(stored, request)
+    found = reduce.parse(raw, request, output, count)
+    assert isinstance(found, ClassMap) and len(raw) == 2 * count
+    expected = array[:, 0] >= found.threshold if channels == 1 else first_largest(array, axis=1)
+    assert found.classes.dtype == np.uint8 and found.classes.tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("dtype", ["int8", "float32"])
+def test_the_longest_runs(dtype: str) -> None:
+    array = np.zeros((1, 20, 30, 2), dtype)
+    array[0, 10:, :, 1] = 1
+    output = tensor("y", array, 1.0)
+    request = reduce.class_map(0, output, 2)
+    data, count = device(array, request)
+    assert data.hex(" ", 2) == "00ff 002b 01ff 012b" and count == 4
+    found = reduce.parse(data, request, output, count)
+    assert isinstance(found, ClassMap) and np.array_equal(found.classes, np.repeat([0, 1], 300))
+
+
+@pytest.mark.parametrize("data", [b"", b"\0", b"\0\2", b"\0\2\1\3", b"\2\2\1\1", b"\0\0" * 6, bytes([0, 255])])
+def test_class_maps_that_do_not_fit(data: bytes) -> None:
+    output = spec("y", (1, 1, 5, 2), "int8", 1.0)
+    with pytest.raises(RemoteProtocolError, match="does not fit the request"):
+        reduce.parse(data, reduce.class_map(0, output, 2), output)
+
+
+def test_which_devices_compute_what() -> None:
+    output = spec("y", (1, 8, 8, 4), "int8", 1.0)
+    class_map, rows = reduce.class_map(0, output, 4), reduce.same_rows(0, output)
+    assert reduce.supported([reduce.whole(0), reduce.argmax(0, output)], [Feature.REDUCE])
+    assert not reduce.supported([class_map], [Feature.REDUCE, Feature.DETECTIONS])
+    assert not reduce.supported([class_map, rows], [Feature.REDUCE, Feature.CLASS_MAP])
+    assert reduce.supported([class_map, rows], [Feature.REDUCE, Feature.CLASS_MAP, Feature.DETECTIONS])
 
 
 def test_threshold_is_kept() -> None:
@@ -144,6 +220,16 @@ def test_lowest_raw_divides_what_passes(real: float, scale: float, zero_point: i
         (lambda: reduce.topk(0, spec("y", (2, 9), "int8"), 1, row=2), "does not have row 2"),
         (lambda: reduce.part(0, spec("y", (4,), "int8"), 3, 2), r"3..4 are not in output 'y'"),
         (lambda: reduce.part(0, spec("y", (4,), "int8"), 0, 0), "not in output"),
+        (lambda: reduce.class_map(0, spec("y", (4, 300), "int8"), 300), "does not have 300 channels"),
+        (lambda: reduce.class_map(0, spec("y", (4, 3), "int8"), 5), "does not have 5 channels"),
+        (lambda: reduce.class_map(0, spec("y", (4, 3), "int32"), 3), "int32, which devices do not reduce"),
+        (lambda: reduce.same_rows(0, spec("y", (4, 3), "bool")), "bool, which devices do not reduce"),
+        (
+            lambda: reduce.detections(
+                0, spec("y", (4, 6), "float32"), 0.5, channels=6, channel=4, scores=3, columns=False
+            ),
+            r"does not have channels 4..6 of 6",
+        ),
         (lambda: _above(channel=3), "does not have channel 3 of 3"),
         (lambda: _above(channels=4, channel=0), "does not have channel 0 of 4"),
         (lambda: _above(threshold=float("nan")), "NaN"),
@@ -163,11 +249,14 @@ def _above(threshold: float = 0.5, channels: int = 3, channel: int = 0, dtype: s
     ("request_", "size"),
     [
         (reduce.whole(0), 11),
-        (Return(0, Reduction.RAW, offset=4, length=4), 3),
-        (Return(0, Reduction.ARGMAX, channels=3), 16),
-        (Return(0, Reduction.TOPK, k=2), 8),
-        (Return(0, Reduction.THRESHOLD, channels=3, k=2), 9),
-        (Return(0, Reduction.THRESHOLD, channels=3, k=2), 24),
+        (Return(0, reduction=Reduction.RAW, offset=4, length=4), 3),
+        (Return(0, reduction=Reduction.ARGMAX, channels=3), 16),
+        (Return(0, reduction=Reduction.TOPK, k=2), 8),
+        (Return(0, reduction=Reduction.THRESHOLD, channels=3, k=2), 9),
+        (Return(0, reduction=Reduction.THRESHOLD, channels=3, k=2), 24),
+        (Return(0, reduction=Reduction.DETECTIONS, channels=3, channel=1, k=2), 9),
+        (Return(0, reduction=Reduction.DETECTIONS, channels=3, channel=1, k=1), 24),
+        (Return(0, reduction=Reduction.SAME_ROWS, channels=3), 8),
     ],
 )
 def test_answers_of_a_wrong_length(request_: Return, size: int) -> None:

@@ -14,7 +14,7 @@ from reductions import device, tensor
 from n6link import TensorSpec
 from n6link.protocol import Reduction
 from n6link.protocol.records import ResultRecord, Return
-from n6link.recorder.outputs import lowest, pieces
+from n6link.recorder.outputs import Rebuilt, lowest
 from n6link.tensors import reduce
 
 
@@ -33,6 +33,14 @@ def requests(index: int, spec: TensorSpec, raw: NDArray[Any]) -> Iterator[Return
             passing = reduce.above(index, spec, threshold, channels=channels, channel=1, columns=columns)
             yield passing
             yield replace(passing, k=2)
+            for first, scores in (0, channels), (1, channels - 2):
+                best = reduce.detections(
+                    index, spec, threshold, channels=channels, channel=first, scores=scores, columns=columns
+                )
+                yield best
+                yield replace(best, k=2)
+            yield reduce.class_map(index, spec, 1, columns=columns, threshold=threshold)
+        yield reduce.class_map(index, spec, channels, columns=columns)
 
 
 @pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "float32"])
@@ -50,9 +58,29 @@ def test_an_output_from_a_reduction_reduces_to_the_same(dtype: str, seed: int) -
         data, count = device(raw, request)
         record = ResultRecord(output=0, reduction=request.reduction, length=len(data), count=count)
         rebuilt = bytearray(lowest(spec))
-        for offset, piece in pieces(spec, request, record, data):
+        for offset, piece in Rebuilt().pieces(spec, request, record, data):
             rebuilt[offset : offset + len(piece)] = piece
         again = device(np.frombuffer(rebuilt, spec.dtype).reshape(raw.shape), request)
         assert again == (data, count), request
         if request.reduction == Reduction.RAW and not request.offset:
             assert bytes(rebuilt) == raw.tobytes()
+
+
+@pytest.mark.parametrize("dtype", ["int8", "float32"])
+def test_rows_of_two_outputs(dtype: str) -> None:
+    random = np.random.default_rng(5)
+    scores, boxes = (random.integers(0, 100, (1, 30, width)).astype(dtype) for width in (3, 4))
+    specs = [tensor("scores", scores, 1.0), tensor("boxes", boxes, 1.0)]
+    requests = [
+        reduce.detections(0, specs[0], 70, channels=3, channel=0, scores=3, columns=False),
+        reduce.same_rows(1, specs[1]),
+    ]
+    rebuilt, selected = Rebuilt(), list[int]()
+    for request, spec, raw in zip(requests, specs, (scores, boxes), strict=True):
+        data, count = device(raw, request, selected)
+        assert data
+        again = bytearray(lowest(spec))
+        record = ResultRecord(output=request.output, reduction=request.reduction, length=len(data), count=count)
+        for offset, piece in rebuilt.pieces(spec, request, record, data):
+            again[offset : offset + len(piece)] = piece
+        assert device(np.frombuffer(again, spec.dtype).reshape(raw.shape), request, selected) == (data, count)

@@ -234,7 +234,7 @@ static void infer(host_t *host)
         const uint8_t kind = fuzz_take(&host->input);
         n6_return_t wanted = {.output = kind & 1,
                               .source = kind & 128 ? 1 : 0,
-                              .reduction = kind >> 1 & 7,
+                              .reduction = (uint8_t)(kind >> 1 & 7) + (key & 128 ? 4 : 0),
                               .offset = kind & 16 ? fuzz_take(&host->input) : 0,
                               .length = kind & 32 ? fuzz_take(&host->input) : 0,
                               .threshold = fuzz_take32(&host->input),

@@ -4,15 +4,13 @@
  */
 #define N6_REDUCE_SCALAR
 #define n6_reduce scalar_reduce
-#define n6_reduce_check scalar_check
 #include "n6_reduce.c"
 #undef n6_reduce
-#undef n6_reduce_check
 
 #include "n6_rig.h"
 
 int32_t n6_reduce(const n6_tensor_t *tensor, const n6_return_t *what, const void *data,
-                  uint8_t *out, uint32_t room, uint32_t *count);
+                  uint8_t *out, uint32_t room, uint32_t *count, n6_selection_t *selection);
 
 enum {
     BYTES_MOST = 12288,
@@ -47,15 +45,18 @@ static void fill(bool few)
 
 static void compare(const n6_tensor_t *tensor, const n6_return_t *what, const uint8_t *from)
 {
+    n6_selection_t selection = {0};
+    uint32_t rows = 0;
     uint32_t count;
     uint32_t scalar_count;
     int32_t size = 0;
 
-    EQUAL(scalar_check(tensor, what), N6_MISTAKE_NONE);
+    EQUAL(n6_reduce_check(tensor, what, &rows), N6_MISTAKE_NONE);
     memset(got, 0xa5, sizeof got);
     memset(wanted, 0xa5, sizeof wanted);
-    size = n6_reduce(tensor, what, from, got, sizeof got, &count);
-    EQUAL(size, scalar_reduce(tensor, what, from, wanted, sizeof wanted, &scalar_count));
+    size = n6_reduce(tensor, what, from, got, sizeof got, &count, &selection);
+    EQUAL(size,
+          scalar_reduce(tensor, what, from, wanted, sizeof wanted, &scalar_count, &selection));
     EQUAL(count, scalar_count);
     CHECK(size >= 0);
     BYTES(got, wanted, (size_t)size + 64);
@@ -105,12 +106,61 @@ static void topk_kernels(void)
     }
 }
 
+static const uint32_t thresholds[] = {0x80000000, 0x7fffffff, 0xffffff80, 127,        128,
+                                      0,          0xffff8000, 32767,      0x3f800000, 0x7f800000,
+                                      0xff800000, 1,          255,        0x80000001};
+
+/* A NaN is not a threshold. */
+static void compare_if_number(const n6_tensor_t *tensor, const n6_return_t *what,
+                              const uint8_t *from)
+{
+    uint32_t rows = 0;
+
+    if (n6_reduce_check(tensor, what, &rows) != N6_MISTAKE_THRESHOLD) {
+        compare(tensor, what, from);
+    }
+}
+
+static void detections_kernels(void)
+{
+    seed = 14;
+    for (uint32_t round = 0; round < 600; round++) {
+        const uint16_t channels = (uint16_t)(1 + below(round % 3 ? 60 : 400));
+        const bool columns = round % 2;
+        const uint8_t *from = NULL;
+        const n6_tensor_t tensor = tensor_of(dtypes[round / 2 % 4], channels, columns, &from);
+        const uint16_t channel = (uint16_t)below(channels);
+        const n6_return_t what = {
+            .reduction = columns ? N6_REDUCTION_DETECTIONS_COLUMNS : N6_REDUCTION_DETECTIONS,
+            .channels = channels,
+            .channel = channel,
+            .length = below(channels - channel + 1u),
+            .threshold = thresholds[below(14)],
+            .k = (uint16_t)(1 + below(60)),
+        };
+        compare_if_number(&tensor, &what, from);
+    }
+}
+
+static void class_map_kernels(void)
+{
+    seed = 15;
+    for (uint32_t round = 0; round < 600; round++) {
+        const uint16_t channels = (uint16_t)(1 + below(round % 3 ? 30 : 256));
+        const bool columns = round % 2;
+        const uint8_t *from = NULL;
+        const n6_tensor_t tensor = tensor_of(dtypes[round / 2 % 4], channels, columns, &from);
+        const n6_return_t what = {
+            .reduction = columns ? N6_REDUCTION_CLASS_MAP_COLUMNS : N6_REDUCTION_CLASS_MAP,
+            .channels = channels,
+            .threshold = thresholds[below(14)],
+        };
+        compare_if_number(&tensor, &what, from);
+    }
+}
+
 static void threshold_kernels(void)
 {
-    static const uint32_t thresholds[] = {
-        0x80000000, 0x7fffffff, 0xffffff80, 127,        128, 0,   0xffff8000,
-        32767,      0x3f800000, 0x7f800000, 0xff800000, 1,   255, 0x80000001};
-
     seed = 13;
     for (uint32_t round = 0; round < 400; round++) {
         const uint16_t channels = (uint16_t)(1 + below(60));
@@ -123,15 +173,11 @@ static void threshold_kernels(void)
             .threshold = thresholds[below(14)],
             .k = (uint16_t)(1 + below(60)),
         };
-        if (scalar_check(&tensor, &what) != N6_MISTAKE_THRESHOLD) { /* a NaN is not a threshold */
-            compare(&tensor, &what, from);
-        }
+        compare_if_number(&tensor, &what, from);
     }
 }
 
 const n6_test_t n6_reduce_kernels_tests[] = {
-    TEST(argmax_kernels),
-    TEST(topk_kernels),
-    TEST(threshold_kernels),
-    TESTS_END,
+    TEST(argmax_kernels),     TEST(topk_kernels),      TEST(threshold_kernels),
+    TEST(detections_kernels), TEST(class_map_kernels), TESTS_END,
 };

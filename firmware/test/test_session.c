@@ -97,7 +97,7 @@ static void hello_tells_what_the_device_is(void)
     EQUAL(reply.flags, N6_HELLO_REPLY_FLAG_OPENED);
     EQUAL(reply.boot_nonce, 0xdeadbeef);
     EQUAL(reply.tick_hz, 1000000);
-    EQUAL(reply.features, 15 | N6_FEATURE_SIMULATED);
+    EQUAL(reply.features, 15 | N6_FEATURE_CLASS_MAP | N6_FEATURE_DETECTIONS | N6_FEATURE_SIMULATED);
     EQUAL(reply.window, RIG_WINDOW);
     EQUAL(reply.chunk, RIG_CHUNK);
     EQUAL(reply.slots, RIG_SLOTS);

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from n6link.decoders import NetworkLike, ResultLike, card_of, options_of, whole_output
+from n6link.decoders.largest import first_largest
 from n6link.decoders.picture import placement
 from n6link.decoders.pose import Pose, skeleton
 from n6link.errors import BadInput, CardError
@@ -55,13 +56,8 @@ def decode(heatmap: object, *, scale: float | None = None, zero_point: int | Non
 def find_peaks(heatmap: Array) -> Peaks:
     """The first maximum of each channel of (h, w, K), as a device's ARGMAX finds it."""
     cells = heatmap.reshape(-1, heatmap.shape[2])
-    channels = np.arange(cells.shape[1])
-    indices = cells.argmax(axis=0)
-    values = cells[indices, channels]
-    if values.dtype.kind == "f" and np.isnan(values).any():  # for numpy's argmax NaN is the largest value
-        indices = (cells == np.fmax.reduce(cells, axis=0)).argmax(axis=0)
-        values = cells[indices, channels]
-    return Peaks(indices, values)
+    indices = first_largest(cells, axis=0)
+    return Peaks(indices, cells[indices, np.arange(cells.shape[1])])
 
 
 def locate(peaks: Peaks, height: int, width: int) -> NDArray[np.float32]:

@@ -22,7 +22,9 @@ from n6link.protocol import (
 )
 from n6link.protocol.fields import pack_fields, unpack_fields
 
-FEATURES: Final = Feature.TIMERS | Feature.REDUCE | Feature.CANCEL | Feature.EVENTS
+FEATURES: Final = (
+    Feature.TIMERS | Feature.REDUCE | Feature.CANCEL | Feature.EVENTS | Feature.CLASS_MAP | Feature.DETECTIONS
+)
 """features that the host supports"""
 MAX_BUFFER: Final = 1 << 31
 """maximum bytes of an input slot or a result buffer: twice the largest of the virtual board"""

@@ -72,6 +72,8 @@ class Feature(Coded):
     LEASES = 1024, "networks can be leased by one client (LEASE)"
     CLIENTS = 2048, "several clients share the device (CLIENTS)"
     INTERMEDIATES = 4096, "intermediate outputs can be returned"
+    CLASS_MAP = 8192, "the reductions CLASS_MAP and CLASS_MAP_COLUMNS"
+    DETECTIONS = 16384, "the reductions DETECTIONS, DETECTIONS_COLUMNS and SAME_ROWS"
 
 
 # ---------------------------------------------------------------------------------------------- enums
@@ -216,8 +218,11 @@ class Reduction(Coded):
     TOPK = 2, "the k largest elements of a row: one Peak each; equal values by lower index"
     THRESHOLD = 3, "rows with score channel >= threshold, in index order, at most k: Selected each"
     THRESHOLD_COLUMNS = 4, "like THRESHOLD, for a channel-major [channels, rows] tensor"
-    CLASS_MAP = 5, "reserved: index of the largest channel at each position"
-    DETECTIONS = 6, "reserved: boxes that pass a threshold, with their best class"
+    CLASS_MAP = 5, "class at each position: the first largest channel; LabelRun each"
+    DETECTIONS = 6, "rows whose largest score >= threshold, with the best score only, at most k: Detected each"
+    CLASS_MAP_COLUMNS = 7, "like CLASS_MAP, for a channel-major [channels, positions] tensor"
+    DETECTIONS_COLUMNS = 8, "like DETECTIONS, for a channel-major [channels, rows] tensor"
+    SAME_ROWS = 9, "the rows that the last THRESHOLD* or DETECTIONS* before it returned, from another output"
 
 
 class Source(Coded):

@@ -38,7 +38,7 @@ VERSION_MINOR: Final = 0
 VERSION: Final = "2.0"
 """A different major is refused; the session uses the smaller minor of both sides."""
 
-SCHEMA_ID: Final = 0xf8dccfc8
+SCHEMA_ID: Final = 0x853e3516
 """Identifies the major: a hash of the definitions of its minor 0."""
 
 
@@ -891,15 +891,15 @@ class Return(Record):
     offset: int = 0
     """RAW: first byte; TOPK: first element of the row"""
     length: int = 0
-    """RAW: bytes, 0 = to the end; TOPK: elements of the row, 0 = to the end"""
+    """RAW: bytes; TOPK: elements of the row; DETECTIONS*: number of score channels; 0 = to the end"""
     threshold: int = 0
-    """THRESHOLD*: int32 raw value, or float32 bits for a float tensor"""
+    """THRESHOLD*, DETECTIONS*, CLASS_MAP* of one channel: int32 raw value, or float32 bits for a float tensor"""
     channels: int = 0
-    """ARGMAX, THRESHOLD: size of the last axis; THRESHOLD_COLUMNS: size of the last axis but one"""
+    """size of the axis of the channels; TOPK: 0"""
     channel: int = 0
-    """THRESHOLD*: index of the score channel"""
+    """THRESHOLD*: index of the score channel; DETECTIONS*: index of the first one"""
     k: int = 0
-    """TOPK: 1..MAX_TOPK; THRESHOLD*: maximum number of returned rows"""
+    """TOPK: 1..MAX_TOPK; THRESHOLD*, DETECTIONS*: maximum number of returned rows"""
 
     def pack(self) -> bytes:
         return self.STRUCT.pack(
@@ -1087,6 +1087,50 @@ class Selected(Record):
 
     def pack(self) -> bytes:
         return self.STRUCT.pack(self.index)
+
+    @classmethod
+    def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
+        return cls(*cls._values(buffer, offset))
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Detected(Record):
+    """Part of other messages; 8 bytes."""
+
+    SIZE = 8
+    BASE_SIZE = 8
+    STRUCT = Struct("<LH2x")
+    DTYPE = np.dtype([("index", "<u4"), ("best", "<u2"), ("reserved", "<u2")])
+
+    index: int = 0
+    """row; its values of the tensor's type follow, of all scores only the best, padded to a multiple of four bytes"""
+    best: int = 0
+    """number of the best score, from 0; the lowest of equal ones"""
+
+    def pack(self) -> bytes:
+        return self.STRUCT.pack(self.index, self.best)
+
+    @classmethod
+    def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
+        return cls(*cls._values(buffer, offset))
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class LabelRun(Record):
+    """Part of other messages; 2 bytes."""
+
+    SIZE = 2
+    BASE_SIZE = 2
+    STRUCT = Struct("<BB")
+    DTYPE = np.dtype([("label", "u1"), ("more", "u1")])
+
+    label: int = 0
+    """class"""
+    more: int = 0
+    """number of further positions with this class, directly after the first"""
+
+    def pack(self) -> bytes:
+        return self.STRUCT.pack(self.label, self.more)
 
     @classmethod
     def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:

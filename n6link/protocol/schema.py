@@ -334,11 +334,13 @@ Return: Final = cs.Struct(
     "source" / Coding(_u8, Source) * "Source",
     "reduction" / Coding(_u8, Reduction) * "Reduction",
     "offset" / _u32 * "RAW: first byte; TOPK: first element of the row",
-    "length" / _u32 * "RAW: bytes, 0 = to the end; TOPK: elements of the row, 0 = to the end",
-    "threshold" / _u32 * "THRESHOLD*: int32 raw value, or float32 bits for a float tensor",
-    "channels" / _u16 * "ARGMAX, THRESHOLD: size of the last axis; THRESHOLD_COLUMNS: size of the last axis but one",
-    "channel" / _u16 * "THRESHOLD*: index of the score channel",
-    "k" / _u16 * "TOPK: 1..MAX_TOPK; THRESHOLD*: maximum number of returned rows",
+    "length" / _u32 * "RAW: bytes; TOPK: elements of the row; DETECTIONS*: number of score channels; 0 = to the end",
+    "threshold"
+    / _u32
+    * "THRESHOLD*, DETECTIONS*, CLASS_MAP* of one channel: int32 raw value, or float32 bits for a float tensor",
+    "channels" / _u16 * "size of the axis of the channels; TOPK: 0",
+    "channel" / _u16 * "THRESHOLD*: index of the score channel; DETECTIONS*: index of the first one",
+    "k" / _u16 * "TOPK: 1..MAX_TOPK; THRESHOLD*, DETECTIONS*: maximum number of returned rows",
     "reserved" / _u16 * "0",
 )
 
@@ -389,6 +391,19 @@ Peak: Final = cs.Struct(
 
 Selected: Final = cs.Struct(
     "index" / _u32 * "row; its channels values of the tensor's type follow, padded to a multiple of four bytes",
+)
+
+Detected: Final = cs.Struct(
+    "index"
+    / _u32
+    * "row; its values of the tensor's type follow, of all scores only the best, padded to a multiple of four bytes",
+    "best" / _u16 * "number of the best score, from 0; the lowest of equal ones",
+    "reserved" / _u16 * "0",
+)
+
+LabelRun: Final = cs.Struct(
+    "label" / _u8 * "class",
+    "more" / _u8 * "number of further positions with this class, directly after the first",
 )
 
 Cancel: Final = cs.Struct("target" / _u32 * "id of the INFER")

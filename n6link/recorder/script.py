@@ -12,7 +12,7 @@ from n6link.errors import RecordingError, RemoteProtocolError
 from n6link.protocol import Section, records
 from n6link.protocol.codec import Record
 from n6link.recorder.calls import Call, Calls, Network
-from n6link.recorder.outputs import Piece, lowest, pieces
+from n6link.recorder.outputs import Piece, Rebuilt, lowest
 from n6link.recorder.recording import Recording
 from n6link.recorder.traffic import traffic
 from n6link.tensors import tensor
@@ -180,10 +180,11 @@ def _pieces(call: Call, outputs: Sequence[TensorSpec]) -> Iterator[Piece]:
     for spec in outputs:
         starts.append(starts[-1] + len(_padded(bytes(spec.size), ALIGNMENT)))
     answers = list(zip(requests, call.records, strict=True))
+    rebuilt = Rebuilt()
     # Whole bytes last: a reduction has only a part of what is in them.
     for request, record in sorted(answers, key=lambda answer: not answer[0].reduction):
         data = call.data[record.offset : record.offset + record.length]
-        for offset, piece in pieces(outputs[record.output], request, record, data):
+        for offset, piece in rebuilt.pieces(outputs[record.output], request, record, data):
             yield starts[record.output] + offset, piece
 
 

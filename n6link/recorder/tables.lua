@@ -1,4 +1,4 @@
--- n6link for Wireshark and tshark, protocol 2.0 (f8dccfc8). Printed by `n6link trace --dissector`.
+-- n6link for Wireshark and tshark, protocol 2.0 (853e3516). Printed by `n6link trace --dissector`.
 -- The tables are GENERATED from n6link/protocol/schema.py by codegen.py: do not edit.
 --
 --   n6link trace --dissector > n6link.lua
@@ -8,7 +8,7 @@ local LIMIT = {HEADER_SIZE = 12, CRC_SIZE = 4, MAX_CHUNK = 8192, MAX_CONTROL = 1
 
 local ENUMS = {
   Limit = {[13934] = "MAGIC", [12] = "HEADER_SIZE", [4] = "CRC_SIZE", [8192] = "MAX_CHUNK", [256] = "MIN_CHUNK", [1073741824] = "MAX_WINDOW", [1024] = "MAX_CONTROL", [16] = "MAX_RETURNS", [64] = "MAX_TOPK", [6] = "MAX_DIMS", [-32768] = "NO_TEMPERATURE", [65535] = "NO_FIELD", [32] = "FINISHED_KEYS", [500] = "RETRY_FIRST_MS", [50] = "RETRY_MIN_MS", [1000] = "RETRY_MAX_MS", [10000] = "WAIT_MS"},
-  Feature = {[1] = "TIMERS", [2] = "REDUCE", [4] = "CANCEL", [8] = "EVENTS", [16] = "SIMULATED", [32] = "ZERO_COPY", [64] = "CONSUMES_INPUT", [128] = "RATE", [256] = "ENCODINGS", [512] = "CHECK", [1024] = "LEASES", [2048] = "CLIENTS", [4096] = "INTERMEDIATES"},
+  Feature = {[1] = "TIMERS", [2] = "REDUCE", [4] = "CANCEL", [8] = "EVENTS", [16] = "SIMULATED", [32] = "ZERO_COPY", [64] = "CONSUMES_INPUT", [128] = "RATE", [256] = "ENCODINGS", [512] = "CHECK", [1024] = "LEASES", [2048] = "CLIENTS", [4096] = "INTERMEDIATES", [8192] = "CLASS_MAP", [16384] = "DETECTIONS"},
   MessageType = {[1] = "HELLO", [2] = "PING", [3] = "INFO", [4] = "LIST", [5] = "DESCRIBE", [6] = "LOG_LEVEL", [7] = "RESET", [8] = "STATS", [9] = "EPOCH_STATS", [10] = "RESET_STATS", [11] = "SUBSCRIBE", [12] = "RATE", [13] = "CHECK", [14] = "LEASE", [15] = "CLIENTS", [16] = "COMMIT", [17] = "INFER", [18] = "RESULT", [19] = "CANCEL", [21] = "RELEASE", [32] = "DATA", [33] = "NAK", [34] = "CREDIT", [48] = "LOG", [63] = "ERROR"},
   Flag = {[1] = "REPLY"},
   HelloFlag = {[1] = "RESUME"},
@@ -19,7 +19,7 @@ local ENUMS = {
   EpochKind = {[0] = "HW", [1] = "EXTRA", [2] = "SW", [3] = "HYBRID", [4] = "EC"},
   TimerSource = {[0] = "NONE", [1] = "DWT_CYCLES", [2] = "LITERT_PROFILER", [3] = "INSTRUCTION_COUNT", [4] = "HOST_CLOCK"},
   Section = {[0] = "INPUTS", [1] = "OUTPUTS", [2] = "POOLS", [3] = "BLOCKS", [4] = "CARD", [5] = "INPUT_SCALES", [6] = "OUTPUT_SCALES", [7] = "REASON", [8] = "INTERMEDIATES"},
-  Reduction = {[0] = "RAW", [1] = "ARGMAX", [2] = "TOPK", [3] = "THRESHOLD", [4] = "THRESHOLD_COLUMNS", [5] = "CLASS_MAP", [6] = "DETECTIONS"},
+  Reduction = {[0] = "RAW", [1] = "ARGMAX", [2] = "TOPK", [3] = "THRESHOLD", [4] = "THRESHOLD_COLUMNS", [5] = "CLASS_MAP", [6] = "DETECTIONS", [7] = "CLASS_MAP_COLUMNS", [8] = "DETECTIONS_COLUMNS", [9] = "SAME_ROWS"},
   Source = {[0] = "OUTPUT", [1] = "INTERMEDIATE"},
   Encoding = {[0] = "RAW", [1] = "QOI", [2] = "JPEG"},
   NetworkState = {[0] = "READY", [1] = "WEIGHTS_MISSING", [2] = "WEIGHTS_STALE", [3] = "FAILED"},
@@ -239,11 +239,11 @@ local STRUCTS = {
     {"source", 2, 1, "uint8", 0, "Source", nil, "Source"},
     {"reduction", 3, 1, "uint8", 0, "Reduction", nil, "Reduction"},
     {"offset", 4, 4, "uint32", 0, nil, nil, "RAW: first byte; TOPK: first element of the row"},
-    {"length", 8, 4, "uint32", 0, nil, nil, "RAW: bytes, 0 = to the end; TOPK: elements of the row, 0 = to the end"},
-    {"threshold", 12, 4, "uint32", 0, nil, nil, "THRESHOLD*: int32 raw value, or float32 bits for a float tensor"},
-    {"channels", 16, 2, "uint16", 0, nil, nil, "ARGMAX, THRESHOLD: size of the last axis; THRESHOLD_COLUMNS: size of the last axis but one"},
-    {"channel", 18, 2, "uint16", 0, nil, nil, "THRESHOLD*: index of the score channel"},
-    {"k", 20, 2, "uint16", 0, nil, nil, "TOPK: 1..MAX_TOPK; THRESHOLD*: maximum number of returned rows"},
+    {"length", 8, 4, "uint32", 0, nil, nil, "RAW: bytes; TOPK: elements of the row; DETECTIONS*: number of score channels; 0 = to the end"},
+    {"threshold", 12, 4, "uint32", 0, nil, nil, "THRESHOLD*, DETECTIONS*, CLASS_MAP* of one channel: int32 raw value, or float32 bits for a float tensor"},
+    {"channels", 16, 2, "uint16", 0, nil, nil, "size of the axis of the channels; TOPK: 0"},
+    {"channel", 18, 2, "uint16", 0, nil, nil, "THRESHOLD*: index of the score channel; DETECTIONS*: index of the first one"},
+    {"k", 20, 2, "uint16", 0, nil, nil, "TOPK: 1..MAX_TOPK; THRESHOLD*, DETECTIONS*: maximum number of returned rows"},
   },
   InferReply = { size = 4,
     {"state", 0, 1, "uint8", 0, "InferState", nil, "InferState"},
@@ -285,6 +285,14 @@ local STRUCTS = {
   },
   Selected = { size = 4,
     {"index", 0, 4, "uint32", 0, nil, nil, "row; its channels values of the tensor's type follow, padded to a multiple of four bytes"},
+  },
+  Detected = { size = 8,
+    {"index", 0, 4, "uint32", 0, nil, nil, "row; its values of the tensor's type follow, of all scores only the best, padded to a multiple of four bytes"},
+    {"best", 4, 2, "uint16", 0, nil, nil, "number of the best score, from 0; the lowest of equal ones"},
+  },
+  LabelRun = { size = 2,
+    {"label", 0, 1, "uint8", 0, nil, nil, "class"},
+    {"more", 1, 1, "uint8", 0, nil, nil, "number of further positions with this class, directly after the first"},
   },
   Cancel = { size = 4,
     {"target", 0, 4, "uint32", 0, nil, nil, "id of the INFER"},

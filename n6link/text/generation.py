@@ -27,7 +27,7 @@ import anyio.to_thread
 from n6link import ambient
 from n6link.errors import LocalProtocolError
 from n6link.result import Result, Run
-from n6link.tensors.reduce import Rows
+from n6link.tensors.reduce import ClassMap, Rows
 from n6link.text.tokens import Generation
 
 
@@ -110,5 +110,5 @@ class TextStream:
         result = await self._run({text.generator.input.name: text.window()}, reduce=returns)
         name = text.generator.output.name
         answer = result.outputs[name] if name in result.outputs else result.reduced[name]
-        assert not isinstance(answer, Rows)
+        assert not isinstance(answer, Rows | ClassMap)
         return Piece(text.push(answer), text.newest, ambient.monotonic() - begun, result)

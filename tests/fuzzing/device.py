@@ -17,6 +17,7 @@ from n6link import N6Device
 from n6link.errors import N6Error
 from n6link.network import Network
 from n6link.protocol import MessageType
+from n6link.protocol.records import Return
 from n6link.tensors import reduce
 
 LIES: Final = 6
@@ -127,8 +128,17 @@ async def _infer(network: Network) -> None:
     if result.epochs:
         result.epochs.gaps.sum()
     result.dequantized()
-    returns = [reduce.topk(index, spec, 3) for index, spec in enumerate(network.outputs.values())]
-    repr(await network.run(data, reduce=returns[:4], timers=False))
+    returns: list[Return] = []
+    for index, spec in enumerate(network.outputs.values()):
+        width = spec.row_length
+        returns += [
+            reduce.topk(index, spec, 3),
+            reduce.detections(index, spec, 0.0, channels=width, channel=0, scores=width, columns=False),
+            reduce.same_rows(index, spec),
+            reduce.class_map(index, spec, 1),
+        ]
+    for wanted in returns[::4], returns[1::4], returns[:4], returns[3::4]:
+        repr(await network.run(data, reduce=wanted[:4], timers=False))
 
 
 def _check(text: str) -> None:

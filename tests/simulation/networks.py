@@ -14,7 +14,7 @@ from n6link import Result
 from n6link.network import Network
 from n6link.protocol.records import Return
 from n6link.tensors import reduce
-from n6link.tensors.reduce import Peaks, Rows
+from n6link.tensors.reduce import Reduced
 from simulation.board import compute
 
 NAMES: Final = ("tiny", "fold", "heat", "large")
@@ -57,7 +57,8 @@ class Question:
             return list(result.outputs) == list(arrays) and all(
                 np.array_equal(result.outputs[name], array) for name, array in arrays.items()
             )
-        return all(self._reduced(result, wanted, arrays) for wanted in returns)
+        expected = self._reduced(returns, arrays)
+        return all(reductions.equal(result.reduced[name], part) for name, part in expected.items())
 
     def _outputs(self) -> dict[str, NDArray[Any]]:
         specs = self.network.outputs.values()
@@ -68,15 +69,14 @@ class Question:
             at += spec.size
         return arrays
 
-    def _reduced(self, result: Result, wanted: Return, arrays: dict[str, NDArray[Any]]) -> bool:
-        name = list(self.network.outputs)[wanted.output]
-        data, count = reductions.device(arrays[name], wanted)
-        expected = reduce.parse(data, wanted, self.network.outputs[name], count)
-        got = result.reduced[name]
-        if isinstance(expected, Peaks | Rows):
-            same = isinstance(got, type(expected)) and np.array_equal(got.indices, expected.indices)
-            return same and np.array_equal(got.values, expected.values)  # type: ignore[union-attr]
-        return isinstance(got, np.ndarray) and np.array_equal(got, expected)
+    def _reduced(self, returns: Sequence[Return], arrays: dict[str, NDArray[Any]]) -> dict[str, Reduced]:
+        """What the device answers for each output: the last of several requests."""
+        names, parts, selected = list(self.network.outputs), dict[str, Reduced](), list[int]()
+        for wanted in returns:
+            name = names[wanted.output]
+            data, count = reductions.device(arrays[name], wanted, selected)
+            parts[name] = reduce.parse(data, wanted, self.network.outputs[name], count)
+        return parts
 
 
 def question(network: Network, tag: int) -> Question:
@@ -92,11 +92,16 @@ def returns_of(network: Network, choice: int) -> list[Return]:
     """Reductions of a network's outputs."""
     outputs = list(network.outputs.values())
     first, spec, last = 0, outputs[0], len(outputs) - 1
+    width = spec.shape[-1]
+    passing = reduce.above(first, spec, 50.0, channels=width, channel=1, columns=False)
     choices: list[list[Return]] = [
         [reduce.argmax(first, spec)],
         [reduce.topk(last, outputs[last], 7)],
         [reduce.part(first, spec, 5, 20)],
-        [reduce.above(first, spec, 50.0, channels=spec.shape[-1], channel=1, columns=False)],
+        [passing],
         [reduce.argmax(first, spec), reduce.topk(last, outputs[last], 3)] if last else [reduce.topk(0, spec, 3)],
+        [reduce.class_map(first, spec, width if width < 16 else 1, threshold=20.0)],
+        [reduce.detections(first, spec, 55.0, channels=width, channel=1, scores=width - 1, columns=False)],
+        [passing, reduce.same_rows(first, spec)],
     ]
     return choices[choice % len(choices)]

@@ -182,7 +182,7 @@ async def reductions(program: Program) -> None:
     async def work() -> None:
         while program.take():
             asked = program.question(("heat", "heat", "tiny"))
-            await program.infer(asked, returns=returns_of(asked.network, program.draw.randrange(5)))
+            await program.infer(asked, returns=returns_of(asked.network, program.draw.randrange(8)))
 
     await asyncio.gather(*[work() for _ in range(program.draw.randint(1, 4))])
 

@@ -92,9 +92,10 @@ n6_mistake_t n6_infer_check(const n6_channel_t *channel, const n6_slots_t *slots
         return N6_MISTAKE_FLAGS;
     }
     const n6_network_t *network = n6_network(channel, infer->network);
+    uint32_t rows = 0;
     for (uint32_t i = 0; i < infer->returns; i++) {
         *at = request->head + (size_t)i * infer->record;
-        const n6_mistake_t mistake = n6_result_check(network, &what[i]);
+        const n6_mistake_t mistake = n6_result_check(network, &what[i], &rows);
         if (mistake != N6_MISTAKE_NONE) {
             return mistake;
         }

@@ -1,154 +1,22 @@
 /*
- * Two kernels read tensors: raise() compares a row of ARGMAX, scan() searches the next value that
- * is large enough. Each is written once, with the element type as an argument that is constant
- * after inlining, and compiled for each type. With a vector unit n6_reduce_mve.h does most of their
- * work, with the same results byte for byte.
+ * Reductions of two kinds. Peaks: ARGMAX, TOPK. Rows: the tensor is a table whose rows may be stored
+ * as columns; THRESHOLD* and DETECTIONS* select rows, SAME_ROWS copies what another one selected,
+ * and CLASS_MAP* finds the best channel of each row.
  */
 #include "n6_reduce.h"
 
 #include <stdbool.h>
 #include <string.h>
 
-#define INLINE static inline __attribute__((always_inline))
+#include "n6_reduce_kernels.h"
+
 #define ALIGNED(size) (((uint32_t)(size) + 3u) & ~3u)
 
 enum {
-    NAN_KEY = INT32_MIN,
-    FLOAT_INFINITY = 0x7f800000,
-    FLOAT_MAGNITUDE = 0x7fffffff,
+    BLOCK_ROWS = 64, /* rows whose best channels are found at a time: vectors of all types */
 };
 
-static uint32_t element_size(uint8_t dtype)
-{
-    switch (dtype) {
-    case N6_DTYPE_INT8:
-    case N6_DTYPE_UINT8:
-        return 1;
-    case N6_DTYPE_INT16:
-        return 2;
-    default: /* FLOAT32; other types are not reduced */
-        return 4;
-    }
-}
-
-static bool is_reducible(uint8_t dtype)
-{
-    return dtype == N6_DTYPE_INT8 || dtype == N6_DTYPE_UINT8 || dtype == N6_DTYPE_INT16 ||
-           dtype == N6_DTYPE_FLOAT32;
-}
-
-static int32_t float_key(int32_t bits)
-{
-    int32_t magnitude = bits & FLOAT_MAGNITUDE;
-
-    if (magnitude > FLOAT_INFINITY) {
-        return NAN_KEY;
-    }
-    return bits < 0 ? -magnitude : bits;
-}
-
-/* The value as it is sent: int32, or the bits of a float. */
-INLINE int32_t raw(uint8_t dtype, const uint8_t *data, uint32_t index)
-{
-    int16_t word = 0;
-    int32_t bits = 0;
-
-    switch (dtype) {
-    case N6_DTYPE_INT8:
-        return (int8_t)data[index];
-    case N6_DTYPE_UINT8:
-        return data[index];
-    case N6_DTYPE_INT16:
-        memcpy(&word, data + (size_t)index * sizeof word, sizeof word);
-        return word;
-    default:
-        memcpy(&bits, data + (size_t)index * sizeof bits, sizeof bits);
-        return bits;
-    }
-}
-
-INLINE int32_t key(uint8_t dtype, const uint8_t *data, uint32_t index)
-{
-    const int32_t value = raw(dtype, data, index);
-    return dtype == N6_DTYPE_FLOAT32 ? float_key(value) : value;
-}
-
-/* ---- kernels ---- */
-
-INLINE void raise_peak(uint8_t *at, n6_peak_t peak)
-{
-    int32_t best = 0;
-
-    memcpy(&best, at + offsetof(n6_peak_t, value), sizeof best);
-    if (peak.value > best) {
-        memcpy(at, &peak, sizeof peak);
-    }
-}
-
-/* One row of ARGMAX: peaks contain keys until all rows are processed. */
-INLINE void raise(uint8_t dtype, const uint8_t *data, uint32_t at, uint32_t row, uint32_t channels,
-                  uint8_t *peaks)
-{
-    for (uint32_t c = 0; c < channels; c++, peaks += sizeof(n6_peak_t)) {
-        raise_peak(peaks, (n6_peak_t){row, key(dtype, data, at + c)});
-    }
-}
-
-/*
- * The first of the elements first, first + step, ... whose key is at least limit; end or more =
- * none.
- */
-INLINE uint32_t scan(uint8_t dtype, const uint8_t *data, uint32_t first, uint32_t end,
-                     uint32_t step, int32_t limit)
-{
-    while (first < end && key(dtype, data, first) < limit) {
-        first += step;
-    }
-    return first;
-}
-
-#if defined(__ARM_FEATURE_MVE) && !defined(N6_REDUCE_SCALAR)
-#define N6_REDUCE_MVE
-#include "n6_reduce_mve.h"
-#endif
-
-/* Calls a kernel with a constant type. */
-#define FOR_TYPE(dtype, kernel, ...)                                                               \
-    ((dtype) == N6_DTYPE_INT8    ? kernel(N6_DTYPE_INT8, __VA_ARGS__)                              \
-     : (dtype) == N6_DTYPE_UINT8 ? kernel(N6_DTYPE_UINT8, __VA_ARGS__)                             \
-     : (dtype) == N6_DTYPE_INT16 ? kernel(N6_DTYPE_INT16, __VA_ARGS__)                             \
-                                 : kernel(N6_DTYPE_FLOAT32, __VA_ARGS__))
-
-static void raise_row(uint8_t dtype, const uint8_t *data, uint32_t at, uint32_t row,
-                      uint32_t channels, uint8_t *peaks)
-{
-    FOR_TYPE(dtype, raise, data, at, row, channels, peaks);
-}
-
-static uint32_t find(uint8_t dtype, const uint8_t *data, uint32_t first, uint32_t end,
-                     uint32_t step, int32_t limit)
-{
-#ifdef N6_REDUCE_MVE
-    if (step == 1 && (uintptr_t)data % element_size(dtype) == 0) {
-        first = FOR_TYPE(dtype, mve_skip, data, first, end, limit);
-    }
-#endif
-    return FOR_TYPE(dtype, scan, data, first, end, step, limit);
-}
-
-/* ---- reductions ---- */
-
-INLINE n6_peak_t load_peak(const uint8_t *out, uint32_t index)
-{
-    n6_peak_t peak;
-    memcpy(&peak, out + (size_t)index * sizeof peak, sizeof peak);
-    return peak;
-}
-
-INLINE void store_peak(uint8_t *out, uint32_t index, n6_peak_t peak)
-{
-    memcpy(out + (size_t)index * sizeof peak, &peak, sizeof peak);
-}
+/* ---- peaks ---- */
 
 /* Converts keys to values: element peak.index * step + i * shift. */
 static void settle(uint8_t dtype, const uint8_t *data, uint32_t peaks, uint32_t step,
@@ -159,25 +27,6 @@ static void settle(uint8_t dtype, const uint8_t *data, uint32_t peaks, uint32_t 
         peak.value = raw(dtype, data, peak.index * step + i * shift);
         store_peak(out, i, peak);
     }
-}
-
-static void argmax(uint8_t dtype, const uint8_t *data, uint32_t elements, uint32_t channels,
-                   uint8_t *out)
-{
-    uint32_t row = 0;
-
-    for (uint32_t c = 0; c < channels; c++) {
-        store_peak(out, c, (n6_peak_t){0, NAN_KEY});
-    }
-#ifdef N6_REDUCE_MVE
-    if ((uintptr_t)data % element_size(dtype) == 0) {
-        row = FOR_TYPE(dtype, mve_argmax, data, elements, channels, out);
-    }
-#endif
-    for (uint32_t at = row * channels; at < elements; row++, at += channels) {
-        raise_row(dtype, data, at, row, channels, out);
-    }
-    settle(dtype, data, channels, channels, 1, out);
 }
 
 static void topk(uint8_t dtype, const uint8_t *row, uint32_t length, uint32_t k, uint8_t *out)
@@ -199,119 +48,222 @@ static void topk(uint8_t dtype, const uint8_t *row, uint32_t length, uint32_t k,
     settle(dtype, row, have, 1, 0, out);
 }
 
-/* Layout of the rows: [rows, channels], or channel-major [channels, rows]. */
-static int32_t select(const n6_tensor_t *tensor, const n6_return_t *what, const uint8_t *data,
-                      uint8_t *out, uint32_t room, uint32_t *count)
+static int32_t peaks(const n6_tensor_t *tensor, const n6_return_t *what, const uint8_t *data,
+                     uint8_t *out, uint32_t room, uint32_t *count)
 {
-    const bool columns = what->reduction == N6_REDUCTION_THRESHOLD_COLUMNS;
+    const uint32_t size = element_size(tensor->dtype);
+    const uint32_t elements = tensor->size / size;
+    const uint32_t length = what->length ? what->length : elements - what->offset;
+    const bool by_channel = what->reduction == N6_REDUCTION_ARGMAX;
+
+    *count = by_channel ? what->channels : what->k < length ? what->k : length;
+    if (*count * sizeof(n6_peak_t) > room) {
+        return N6_REDUCE_TOO_LARGE;
+    }
+    if (by_channel) {
+        argmax(tensor->dtype, data, 0, elements, *count, *count, out);
+        settle(tensor->dtype, data, *count, *count, 1, out);
+    } else {
+        topk(tensor->dtype, data + (size_t)what->offset * size, length, *count, out);
+    }
+    return (int32_t)(*count * sizeof(n6_peak_t));
+}
+
+/* ---- rows ---- */
+
+typedef struct {
+    const uint8_t *data;
+    uint32_t rows;
+    uint32_t row_step; /* elements from a row to the next one */
+    uint32_t channel_step;
+    uint32_t size; /* of an element */
+    uint8_t dtype;
+} table_t;
+
+static table_t table_of(const n6_tensor_t *tensor, const n6_return_t *what, const uint8_t *data)
+{
     const uint32_t size = element_size(tensor->dtype);
     const uint32_t rows = tensor->size / size / what->channels;
-    const uint32_t row_step = columns ? 1 : what->channels;
-    const uint32_t channel_step = columns ? rows : 1;
-    const uint32_t record = ALIGNED(sizeof(n6_selected_t) + (size_t)what->channels * size);
-    const uint32_t score = what->channel * channel_step;
-    const uint32_t end = score + rows * row_step;
-    const int32_t limit = tensor->dtype == N6_DTYPE_FLOAT32 ? float_key((int32_t)what->threshold)
-                                                            : (int32_t)what->threshold;
+    const bool columns = is_columns(what->reduction) || what->channels == 1;
+
+    return (table_t){.data = data,
+                     .rows = rows,
+                     .row_step = columns ? 1 : what->channels,
+                     .channel_step = columns ? rows : 1,
+                     .size = size,
+                     .dtype = tensor->dtype};
+}
+
+/* Copies count channels of a row from first on. Returns the end of the copy. */
+static uint8_t *copy(const table_t *table, uint32_t row, uint32_t first, uint32_t count,
+                     uint8_t *to)
+{
+    const uint32_t at = row * table->row_step + first * table->channel_step;
+    const uint8_t *from = table->data + (size_t)at * table->size;
+
+    for (; count > 0; count--, from += (size_t)table->channel_step * table->size) {
+        to = (uint8_t *)memcpy(to, from, table->size) + table->size;
+    }
+    return to;
+}
+
+/* The best of some channels in each of count rows, at most BLOCK_ROWS: number from first on, key. */
+static void best_channels(const table_t *table, uint32_t row, uint32_t count, uint32_t first,
+                          uint32_t channels, n6_peak_t *found)
+{
+    if (table->row_step == 1) {
+        argmax(table->dtype, table->data, first * table->channel_step + row,
+               (first + channels) * table->channel_step, table->channel_step, count,
+               (uint8_t *)found);
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        found[i] = best(table->dtype, table->data, (row + i) * table->row_step + first, channels);
+    }
+}
+
+/* Room for one more record of a selection; NULL = none. Rows beyond k are only counted. */
+typedef struct {
+    uint8_t *out;
+    uint32_t room;
+    uint32_t used;
+    uint32_t record;
+    uint32_t limit;
+    uint32_t passed;
+    bool full;
+} selected_t;
+
+static uint8_t *add(selected_t *to)
+{
+    uint8_t *record = to->out + to->used;
+
+    if (to->passed++ >= to->limit) {
+        return NULL;
+    }
+    if (to->room - to->used < to->record) {
+        to->full = true;
+        return NULL;
+    }
+    to->used += to->record;
+    return (uint8_t *)memset(record, 0, to->record);
+}
+
+static void threshold(const table_t *table, const n6_return_t *what, selected_t *to)
+{
+    const uint32_t first = what->channel * table->channel_step;
+    const uint32_t end = first + table->rows * table->row_step;
+    const int32_t limit = limit_of(table->dtype, what);
+
+    for (uint32_t at = first; !to->full; at += table->row_step) {
+        at = find(table->dtype, table->data, at, end, table->row_step, limit);
+        if (at >= end) {
+            return;
+        }
+        const n6_selected_t selected = {(at - first) / table->row_step};
+        uint8_t *record = add(to);
+        if (record != NULL) {
+            memcpy(record, &selected, sizeof selected);
+            (void)copy(table, selected.index, 0, what->channels, record + sizeof selected);
+        }
+    }
+}
+
+static void detections(const table_t *table, const n6_return_t *what, selected_t *to)
+{
+    const uint32_t scores = scores_of(what);
+    const uint32_t after = what->channel + scores;
+    const int32_t limit = limit_of(table->dtype, what);
+    n6_peak_t found[BLOCK_ROWS];
+
+    for (uint32_t row = 0; row < table->rows && !to->full; row += BLOCK_ROWS) {
+        const uint32_t left = table->rows - row;
+        const uint32_t count = left < BLOCK_ROWS ? left : BLOCK_ROWS;
+        best_channels(table, row, count, what->channel, scores, found);
+        for (uint32_t i = 0; i < count; i++) {
+            uint8_t *record = found[i].value >= limit ? add(to) : NULL;
+            if (record != NULL) {
+                const n6_detected_t detected = {.index = row + i, .best = (uint16_t)found[i].index};
+                memcpy(record, &detected, sizeof detected);
+                record = copy(table, row + i, 0, what->channel, record + sizeof detected);
+                record = copy(table, row + i, what->channel + found[i].index, 1, record);
+                (void)copy(table, row + i, after, what->channels - after, record);
+            }
+        }
+    }
+}
+
+static int32_t select(const table_t *table, const n6_return_t *what, uint8_t *out, uint32_t room,
+                      uint32_t *count, n6_selection_t *selection)
+{
+    const bool best_only = is_detections(what->reduction);
+    const uint32_t values = best_only ? what->channels - scores_of(what) + 1u : what->channels;
+    const size_t head = best_only ? sizeof(n6_detected_t) : sizeof(n6_selected_t);
+    selected_t to = {.out = out,
+                     .room = room,
+                     .record = ALIGNED(head + (size_t)values * table->size),
+                     .limit = what->k};
+
+    if (best_only) {
+        detections(table, what, &to);
+    } else {
+        threshold(table, what, &to);
+    }
+    *count = to.passed;
+    *selection = (n6_selection_t){out, to.record, to.used / to.record};
+    return to.full ? N6_REDUCE_TOO_LARGE : (int32_t)to.used;
+}
+
+static int32_t same_rows(const table_t *table, const n6_return_t *what, uint8_t *out, uint32_t room,
+                         uint32_t *count, const n6_selection_t *selection)
+{
+    const uint32_t width = what->channels * table->size;
+    const uint8_t *record = selection->records;
+    uint8_t *to = out;
+
+    *count = selection->count;
+    if (*count > room / width) {
+        return N6_REDUCE_TOO_LARGE;
+    }
+    for (uint32_t i = 0; i < selection->count; i++, record += selection->size) {
+        uint32_t row = 0;
+        memcpy(&row, record, sizeof row);
+        to = copy(table, row, 0, what->channels, to);
+    }
+    return (int32_t)(to - out);
+}
+
+static int32_t class_map(const table_t *table, const n6_return_t *what, uint8_t *out, uint32_t room,
+                         uint32_t *count)
+{
+    const int32_t limit = limit_of(table->dtype, what);
+    n6_peak_t found[BLOCK_ROWS];
+    n6_label_run_t run = {0};
     uint32_t used = 0;
 
-    for (uint32_t at = score; (at = find(tensor->dtype, data, at, end, row_step, limit)) < end;
-         at += row_step) {
-        const n6_selected_t selected = {(at - score) / row_step};
-        const uint8_t *from = data + (size_t)selected.index * row_step * size;
-        uint8_t *to = out + used + sizeof selected;
-        if ((*count)++ >= what->k) {
-            continue;
+    for (uint32_t row = 0; row < table->rows; row++) {
+        const uint32_t at = row % BLOCK_ROWS;
+        if (at == 0) {
+            const uint32_t left = table->rows - row;
+            best_channels(table, row, left < BLOCK_ROWS ? left : BLOCK_ROWS, 0, what->channels,
+                          found);
         }
-        if (room - used < record) {
-            return N6_REDUCE_TOO_LARGE;
+        const uint32_t label = what->channels == 1 ? found[at].value >= limit : found[at].index;
+        if (used > 0 && run.label == label && run.more < UINT8_MAX) {
+            run.more++;
+        } else {
+            if (room - used < sizeof run) {
+                return N6_REDUCE_TOO_LARGE;
+            }
+            run = (n6_label_run_t){(uint8_t)label, 0};
+            used += sizeof run;
         }
-        memset(out + used, 0, record);
-        memcpy(out + used, &selected, sizeof selected);
-        for (uint32_t c = 0; c < what->channels; c++, from += (size_t)channel_step * size) {
-            to = (uint8_t *)memcpy(to, from, size) + size;
-        }
-        used += record;
+        memcpy(out + used - sizeof run, &run, sizeof run);
     }
+    *count = used / sizeof run;
     return (int32_t)used;
 }
 
-static bool is_threshold(uint8_t reduction)
-{
-    return reduction == N6_REDUCTION_THRESHOLD || reduction == N6_REDUCTION_THRESHOLD_COLUMNS;
-}
-
-/* The range [offset, offset + length) of count bytes; length 0 = to the end. */
-static n6_mistake_t check_range(const n6_return_t *what, uint32_t total)
-{
-    if (what->offset >= total) {
-        return N6_MISTAKE_OFFSET;
-    }
-    return what->length <= total - what->offset ? N6_MISTAKE_NONE : N6_MISTAKE_LENGTH;
-}
-
-/* Size of the axis that channels counts; 0 = the tensor does not have one. */
-static uint32_t axis_of(const n6_tensor_t *tensor, uint8_t reduction)
-{
-    uint32_t last = tensor->ndim;
-
-    if (reduction != N6_REDUCTION_THRESHOLD_COLUMNS) {
-        return last > 0 ? tensor->shape[last - 1] : 0;
-    }
-    if (last < 2) {
-        return 0;
-    }
-    for (uint32_t i = 0; i < last - 2; i++) {
-        if (tensor->shape[i] != 1) {
-            return 0;
-        }
-    }
-    return tensor->shape[last - 2];
-}
-
-static n6_mistake_t check_rows(const n6_tensor_t *tensor, const n6_return_t *what,
-                               uint32_t elements)
-{
-    const uint32_t axis = axis_of(tensor, what->reduction);
-
-    if (axis == 0 || elements == 0 || elements % axis != 0) {
-        return N6_MISTAKE_TENSOR;
-    }
-    if (what->channels != axis) {
-        return N6_MISTAKE_CHANNELS;
-    }
-    if (!is_threshold(what->reduction)) {
-        return N6_MISTAKE_NONE;
-    }
-    if (what->channel >= what->channels) {
-        return N6_MISTAKE_CHANNEL;
-    }
-    if (what->k == 0) {
-        return N6_MISTAKE_K;
-    }
-    return tensor->dtype == N6_DTYPE_FLOAT32 && float_key((int32_t)what->threshold) == NAN_KEY
-               ? N6_MISTAKE_THRESHOLD
-               : N6_MISTAKE_NONE;
-}
-
-n6_mistake_t n6_reduce_check(const n6_tensor_t *tensor, const n6_return_t *what)
-{
-    if (what->reduction == N6_REDUCTION_RAW) {
-        return check_range(what, tensor->size);
-    }
-    if (what->reduction > N6_REDUCTION_THRESHOLD_COLUMNS) {
-        return N6_MISTAKE_REDUCTION;
-    }
-    if (!is_reducible(tensor->dtype)) {
-        return N6_MISTAKE_TENSOR;
-    }
-    const uint32_t elements = tensor->size / element_size(tensor->dtype);
-    if (what->reduction != N6_REDUCTION_TOPK) {
-        return check_rows(tensor, what, elements);
-    }
-    return what->k >= 1 && what->k <= N6_LIMIT_MAX_TOPK ? check_range(what, elements)
-                                                        : N6_MISTAKE_K;
-}
+/* ---- all ---- */
 
 static int32_t range(const n6_tensor_t *tensor, const n6_return_t *what, const uint8_t *data,
                      uint8_t *out, uint32_t room)
@@ -326,32 +278,24 @@ static int32_t range(const n6_tensor_t *tensor, const n6_return_t *what, const u
 }
 
 int32_t n6_reduce(const n6_tensor_t *tensor, const n6_return_t *what, const void *data,
-                  uint8_t *out, uint32_t room, uint32_t *count)
+                  uint8_t *out, uint32_t room, uint32_t *count, n6_selection_t *selection)
 {
-    const uint32_t size = element_size(tensor->dtype);
-
     *count = 0;
-    if (what->reduction == N6_REDUCTION_RAW) {
+    switch (what->reduction) {
+    case N6_REDUCTION_RAW:
         return range(tensor, what, data, out, room);
+    case N6_REDUCTION_ARGMAX:
+    case N6_REDUCTION_TOPK:
+        return peaks(tensor, what, data, out, room, count);
+    default:
+        break;
     }
-    if (is_threshold(what->reduction)) {
-        return select(tensor, what, data, out, room, count);
+    const table_t table = table_of(tensor, what, data);
+    if (is_class_map(what->reduction)) {
+        return class_map(&table, what, out, room, count);
     }
-    uint32_t length = tensor->size / size;
-    if (what->reduction == N6_REDUCTION_ARGMAX) {
-        *count = what->channels;
-    } else {
-        length = what->length ? what->length : length - what->offset;
-        *count = what->k < length ? what->k : length;
+    if (what->reduction == N6_REDUCTION_SAME_ROWS) {
+        return same_rows(&table, what, out, room, count, selection);
     }
-    if (*count * sizeof(n6_peak_t) > room) {
-        return N6_REDUCE_TOO_LARGE;
-    }
-    const uint8_t *row = (const uint8_t *)data + (size_t)what->offset * size;
-    if (what->reduction == N6_REDUCTION_ARGMAX) {
-        argmax(tensor->dtype, data, length, *count, out);
-    } else {
-        topk(tensor->dtype, row, length, *count, out);
-    }
-    return (int32_t)(*count * sizeof(n6_peak_t));
+    return select(&table, what, out, room, count, selection);
 }

@@ -128,7 +128,7 @@ void n6_result_send(n6_results_t *results, uint32_t index, uint32_t id)
 
 /* ---- staging ---- */
 
-n6_mistake_t n6_result_check(const n6_network_t *network, const n6_return_t *what)
+n6_mistake_t n6_result_check(const n6_network_t *network, const n6_return_t *what, uint32_t *rows)
 {
     if (what->source != N6_SOURCE_OUTPUT) {
         return N6_MISTAKE_SOURCE;
@@ -136,7 +136,7 @@ n6_mistake_t n6_result_check(const n6_network_t *network, const n6_return_t *wha
     if (what->output >= network->outputs) {
         return N6_MISTAKE_OUTPUT;
     }
-    return n6_reduce_check(&network->output[what->output], what);
+    return n6_reduce_check(&network->output[what->output], what, rows);
 }
 
 typedef struct {
@@ -162,6 +162,7 @@ static bool stage_outputs(const n6_npu_t *npu, const n6_run_t *run, const n6_ret
 {
     const n6_network_t *network = &npu->network[run->network];
     n6_return_t whole = {0};
+    n6_selection_t selection = {0};
 
     for (uint32_t i = 0; i < (run->returns ? run->returns : network->outputs); i++) {
         n6_result_record_t record = {0};
@@ -175,7 +176,7 @@ static bool stage_outputs(const n6_npu_t *npu, const n6_run_t *run, const n6_ret
         }
         const int32_t size = n6_reduce(
             &network->output[what->output], what, npu->output(npu->context, (uint8_t)what->output),
-            stage->out + stage->end, stage->room - stage->end, &record.count);
+            stage->out + stage->end, stage->room - stage->end, &record.count, &selection);
         if (size < 0) {
             return false;
         }

@@ -70,8 +70,8 @@ uint32_t n6_result_free_bytes(const n6_results_t *results);
 
 /* ---- for the queue ---- */
 
-/* Checks a Return record for this network. */
-n6_mistake_t n6_result_check(const n6_network_t *network, const n6_return_t *what);
+/* Checks the next Return record for this network. rows is that of n6_reduce_check(), first 0. */
+n6_mistake_t n6_result_check(const n6_network_t *network, const n6_return_t *what, uint32_t *rows);
 
 /*
  * Reserves a buffer for a run that starts, until _abandon() or _finish(). false = all are in use.

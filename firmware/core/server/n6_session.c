@@ -28,6 +28,7 @@ static void answer_hello(n6_channel_t *channel, const n6_request_t *request, uin
         .chunk = channel->session.chunk,
         .window = config->window,
         .features = N6_FEATURE_TIMERS | N6_FEATURE_REDUCE | N6_FEATURE_CANCEL | N6_FEATURE_EVENTS |
+                    N6_FEATURE_CLASS_MAP | N6_FEATURE_DETECTIONS |
                     (port->set_rate ? N6_FEATURE_RATE : 0) | config->npu->features,
         .flags = flags,
         .slots = config->slots,

@@ -90,6 +90,8 @@ extern "C" {
     FIELD(CHANNEL, BAD_REQUEST, n6_return_t, channel, "channel is not below channels")             \
     FIELD(K, BAD_REQUEST, n6_return_t, k, "k is out of range")                                     \
     FIELD(THRESHOLD, BAD_REQUEST, n6_return_t, threshold, "threshold is not a number")             \
+    FIELD(SELECTION, BAD_REQUEST, n6_return_t, reduction,                                          \
+          "no selection of as many rows before it")                                                \
     /* CHECK */                                                                                    \
     FIELD(CHECK_NETWORK, UNKNOWN_NETWORK, n6_check_t, network, N6_NO_NETWORK)                      \
     FIELD(CHECK_NOT_READY, NOT_READY, n6_check_t, network, N6_NOT_READY)                           \

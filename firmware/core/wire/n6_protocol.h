@@ -12,7 +12,7 @@
 
 #define N6_VERSION_MAJOR 2u
 #define N6_VERSION_MINOR 0u
-#define N6_SCHEMA_ID 0xf8dccfc8u
+#define N6_SCHEMA_ID 0x853e3516u
 
 /* Limits for both sides. Limits that a device may choose are announced in HelloReply. */
 typedef enum {
@@ -50,6 +50,8 @@ typedef enum {
     N6_FEATURE_LEASES = 1024, /* networks can be leased by one client (LEASE) */
     N6_FEATURE_CLIENTS = 2048, /* several clients share the device (CLIENTS) */
     N6_FEATURE_INTERMEDIATES = 4096, /* intermediate outputs can be returned */
+    N6_FEATURE_CLASS_MAP = 8192, /* the reductions CLASS_MAP and CLASS_MAP_COLUMNS */
+    N6_FEATURE_DETECTIONS = 16384, /* the reductions DETECTIONS, DETECTIONS_COLUMNS and SAME_ROWS */
 } n6_feature_t;
 
 /* ``type`` of a frame. A reply has the type of its request and the REPLY flag, or is an ERROR. */
@@ -180,8 +182,11 @@ typedef enum {
     N6_REDUCTION_TOPK = 2, /* the k largest elements of a row: one Peak each; equal values by lower index */
     N6_REDUCTION_THRESHOLD = 3, /* rows with score channel >= threshold, in index order, at most k: Selected each */
     N6_REDUCTION_THRESHOLD_COLUMNS = 4, /* like THRESHOLD, for a channel-major [channels, rows] tensor */
-    N6_REDUCTION_CLASS_MAP = 5, /* reserved: index of the largest channel at each position */
-    N6_REDUCTION_DETECTIONS = 6, /* reserved: boxes that pass a threshold, with their best class */
+    N6_REDUCTION_CLASS_MAP = 5, /* class at each position: the first largest channel; LabelRun each */
+    N6_REDUCTION_DETECTIONS = 6, /* rows whose largest score >= threshold, with the best score only, at most k: Detected each */
+    N6_REDUCTION_CLASS_MAP_COLUMNS = 7, /* like CLASS_MAP, for a channel-major [channels, positions] tensor */
+    N6_REDUCTION_DETECTIONS_COLUMNS = 8, /* like DETECTIONS, for a channel-major [channels, rows] tensor */
+    N6_REDUCTION_SAME_ROWS = 9, /* the rows that the last THRESHOLD* or DETECTIONS* before it returned, from another output */
 } n6_reduction_t;
 
 /* List of tensors for the index Return.output. */
@@ -735,11 +740,11 @@ typedef struct {
     uint8_t source; /* n6_source_t: Source */
     uint8_t reduction; /* n6_reduction_t: Reduction */
     uint32_t offset; /* RAW: first byte; TOPK: first element of the row */
-    uint32_t length; /* RAW: bytes, 0 = to the end; TOPK: elements of the row, 0 = to the end */
-    uint32_t threshold; /* THRESHOLD*: int32 raw value, or float32 bits for a float tensor */
-    uint16_t channels; /* ARGMAX, THRESHOLD: size of the last axis; THRESHOLD_COLUMNS: size of the last axis but one */
-    uint16_t channel; /* THRESHOLD*: index of the score channel */
-    uint16_t k; /* TOPK: 1..MAX_TOPK; THRESHOLD*: maximum number of returned rows */
+    uint32_t length; /* RAW: bytes; TOPK: elements of the row; DETECTIONS*: number of score channels; 0 = to the end */
+    uint32_t threshold; /* THRESHOLD*, DETECTIONS*, CLASS_MAP* of one channel: int32 raw value, or float32 bits for a float tensor */
+    uint16_t channels; /* size of the axis of the channels; TOPK: 0 */
+    uint16_t channel; /* THRESHOLD*: index of the score channel; DETECTIONS*: index of the first one */
+    uint16_t k; /* TOPK: 1..MAX_TOPK; THRESHOLD*, DETECTIONS*: maximum number of returned rows */
     uint16_t reserved; /* 0 */
 } n6_return_t;
 _Static_assert(sizeof(n6_return_t) == 24, "n6_return_t");
@@ -846,6 +851,26 @@ typedef struct {
 _Static_assert(sizeof(n6_selected_t) == 4, "n6_selected_t");
 #define N6_SELECTED_BASE_SIZE 4u
 _Static_assert(offsetof(n6_selected_t, index) == 0, "n6_selected_t.index");
+
+typedef struct {
+    uint32_t index; /* row; its values of the tensor's type follow, of all scores only the best, padded to a multiple of four bytes */
+    uint16_t best; /* number of the best score, from 0; the lowest of equal ones */
+    uint16_t reserved; /* 0 */
+} n6_detected_t;
+_Static_assert(sizeof(n6_detected_t) == 8, "n6_detected_t");
+#define N6_DETECTED_BASE_SIZE 8u
+_Static_assert(offsetof(n6_detected_t, index) == 0, "n6_detected_t.index");
+_Static_assert(offsetof(n6_detected_t, best) == 4, "n6_detected_t.best");
+_Static_assert(offsetof(n6_detected_t, reserved) == 6, "n6_detected_t.reserved");
+
+typedef struct {
+    uint8_t label; /* class */
+    uint8_t more; /* number of further positions with this class, directly after the first */
+} n6_label_run_t;
+_Static_assert(sizeof(n6_label_run_t) == 2, "n6_label_run_t");
+#define N6_LABEL_RUN_BASE_SIZE 2u
+_Static_assert(offsetof(n6_label_run_t, label) == 0, "n6_label_run_t.label");
+_Static_assert(offsetof(n6_label_run_t, more) == 1, "n6_label_run_t.more");
 
 typedef struct {
     uint32_t target; /* id of the INFER */

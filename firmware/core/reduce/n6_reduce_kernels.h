@@ -1,0 +1,164 @@
+/*
+ * n6_reduce_kernels.h - the functions that read tensors: raise() compares a row of ARGMAX, best_of()
+ * finds the best of neighbours, scan() searches the next value that is large enough. Each is written
+ * once, with the element type as an argument that is constant after inlining, and compiled for each
+ * type. With a vector unit n6_reduce_mve.h does most of their work, with the same results byte for
+ * byte. Only n6_reduce.c includes this file.
+ */
+#ifndef N6_REDUCE_KERNELS_H
+#define N6_REDUCE_KERNELS_H
+
+#include <string.h>
+
+#include "n6_reduce_types.h"
+
+#define INLINE static inline __attribute__((always_inline))
+
+/* The value as it is sent: int32, or the bits of a float. */
+INLINE int32_t raw(uint8_t dtype, const uint8_t *data, uint32_t index)
+{
+    int16_t word = 0;
+    int32_t bits = 0;
+
+    switch (dtype) {
+    case N6_DTYPE_INT8:
+        return (int8_t)data[index];
+    case N6_DTYPE_UINT8:
+        return data[index];
+    case N6_DTYPE_INT16:
+        memcpy(&word, data + (size_t)index * sizeof word, sizeof word);
+        return word;
+    default:
+        memcpy(&bits, data + (size_t)index * sizeof bits, sizeof bits);
+        return bits;
+    }
+}
+
+INLINE int32_t key(uint8_t dtype, const uint8_t *data, uint32_t index)
+{
+    const int32_t value = raw(dtype, data, index);
+    return dtype == N6_DTYPE_FLOAT32 ? float_key(value) : value;
+}
+
+INLINE void raise_peak(uint8_t *at, n6_peak_t peak)
+{
+    int32_t best = 0;
+
+    memcpy(&best, at + offsetof(n6_peak_t, value), sizeof best);
+    if (peak.value > best) {
+        memcpy(at, &peak, sizeof peak);
+    }
+}
+
+/* One row of ARGMAX: peaks contain keys until all rows are processed. */
+INLINE void raise(uint8_t dtype, const uint8_t *data, uint32_t at, uint32_t row, uint32_t channels,
+                  uint8_t *peaks)
+{
+    for (uint32_t c = 0; c < channels; c++, peaks += sizeof(n6_peak_t)) {
+        raise_peak(peaks, (n6_peak_t){row, key(dtype, data, at + c)});
+    }
+}
+
+/*
+ * The largest of count elements from first on: the lowest index from there, and its key.
+ */
+INLINE n6_peak_t best_of(uint8_t dtype, const uint8_t *data, uint32_t first, uint32_t count)
+{
+    n6_peak_t best = {0, key(dtype, data, first)};
+
+    for (uint32_t i = 1; i < count; i++) {
+        const int32_t other = key(dtype, data, first + i);
+        if (other > best.value) {
+            best = (n6_peak_t){i, other};
+        }
+    }
+    return best;
+}
+
+/*
+ * The first of the elements first, first + step, ... whose key is at least limit; end or more =
+ * none.
+ */
+INLINE uint32_t scan(uint8_t dtype, const uint8_t *data, uint32_t first, uint32_t end,
+                     uint32_t step, int32_t limit)
+{
+    while (first < end && key(dtype, data, first) < limit) {
+        first += step;
+    }
+    return first;
+}
+
+#if defined(__ARM_FEATURE_MVE) && !defined(N6_REDUCE_SCALAR)
+#define N6_REDUCE_MVE
+#include "n6_reduce_mve.h"
+#endif
+
+/* Calls a kernel with a constant type. */
+#define FOR_TYPE(dtype, kernel, ...)                                                               \
+    ((dtype) == N6_DTYPE_INT8    ? kernel(N6_DTYPE_INT8, __VA_ARGS__)                              \
+     : (dtype) == N6_DTYPE_UINT8 ? kernel(N6_DTYPE_UINT8, __VA_ARGS__)                             \
+     : (dtype) == N6_DTYPE_INT16 ? kernel(N6_DTYPE_INT16, __VA_ARGS__)                             \
+                                 : kernel(N6_DTYPE_FLOAT32, __VA_ARGS__))
+
+static void raise_row(uint8_t dtype, const uint8_t *data, uint32_t at, uint32_t row,
+                      uint32_t channels, uint8_t *peaks)
+{
+    FOR_TYPE(dtype, raise, data, at, row, channels, peaks);
+}
+
+static uint32_t find(uint8_t dtype, const uint8_t *data, uint32_t first, uint32_t end,
+                     uint32_t step, int32_t limit)
+{
+#ifdef N6_REDUCE_MVE
+    if (step == 1 && (uintptr_t)data % element_size(dtype) == 0) {
+        first = FOR_TYPE(dtype, mve_skip, data, first, end, limit);
+    }
+#endif
+    return FOR_TYPE(dtype, scan, data, first, end, step, limit);
+}
+
+INLINE n6_peak_t load_peak(const uint8_t *out, uint32_t index)
+{
+    n6_peak_t peak;
+    memcpy(&peak, out + (size_t)index * sizeof peak, sizeof peak);
+    return peak;
+}
+
+INLINE void store_peak(uint8_t *out, uint32_t index, n6_peak_t peak)
+{
+    memcpy(out + (size_t)index * sizeof peak, &peak, sizeof peak);
+}
+
+/*
+ * The largest of each of width columns: the first row that has it, and its key. Rows are stride
+ * elements apart, the first is at element first; all elements end at end.
+ */
+static void argmax(uint8_t dtype, const uint8_t *data, uint32_t first, uint32_t end,
+                   uint32_t stride, uint32_t width, uint8_t *peaks)
+{
+    uint32_t row = 0;
+
+    for (uint32_t c = 0; c < width; c++) {
+        store_peak(peaks, c, (n6_peak_t){0, NAN_KEY});
+    }
+#ifdef N6_REDUCE_MVE
+    if ((uintptr_t)data % element_size(dtype) == 0) {
+        row = FOR_TYPE(dtype, mve_argmax, data, first, end, stride, width, peaks);
+    }
+#endif
+    for (uint32_t at = first + row * stride; at < end; row++, at += stride) {
+        raise_row(dtype, data, at, row, width, peaks);
+    }
+}
+
+static n6_peak_t best(uint8_t dtype, const uint8_t *data, uint32_t first, uint32_t count)
+{
+#ifdef N6_REDUCE_MVE
+    if ((uintptr_t)data % element_size(dtype) == 0) {
+        return FOR_TYPE(dtype, mve_best, data, first, count);
+    }
+#endif
+    return FOR_TYPE(dtype, best_of, data, first, count);
+}
+
+#endif
