@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-MAGIC, VERSION, SCHEMA = b"n6", (2, 0), 0x853E3516
+MAGIC, VERSION, SCHEMA = b"n6", (2, 0), 0xCF103EA9
 MAX_CHUNK, MIN_CHUNK, MAX_WINDOW, MAX_CONTROL = 8192, 256, 1 << 30, 1024
 RETRY_FIRST, RETRY_MIN, RETRY_MAX = 0.5, 0.05, 1.0
 HELLO, PING, INFO, LIST, DESCRIBE, CHECK, COMMIT, INFER, RESULT, RELEASE = 1, 2, 3, 4, 5, 13, 16, 17, 18, 21

@@ -45,6 +45,7 @@ class Limit(Coded):
     MAX_WINDOW = 0x40000000, "largest window: positions are compared modulo 2^32"
     MAX_CONTROL = 1024, "largest payload of any frame except DATA"
     MAX_RETURNS = 16, "maximum number of Return records per INFER"
+    MAX_PARTS = 8, "maximum number of Part records per COMMIT"
     MAX_TOPK = 64, "largest k of the TOPK reduction"
     MAX_DIMS = 6, "maximum number of dimensions of a tensor"
     NO_TEMPERATURE = -32768, "value of temperature_dc if the port does not have a sensor"
@@ -67,7 +68,7 @@ class Feature(Coded):
     ZERO_COPY = 32, "input slots are the network's own input buffers"
     CONSUMES_INPUT = 64, "an inference may overwrite its input slot: upload again for every run"
     RATE = 128, "the bit rate of the line can be changed (RATE)"
-    ENCODINGS = 256, "uploads may be encoded (Commit.parts)"
+    ENCODINGS = 256, "an upload may consist of parts, which may be encoded (Commit.parts)"
     CHECK = 512, "networks can be checked with a stored input (CHECK)"
     LEASES = 1024, "networks can be leased by one client (LEASE)"
     CLIENTS = 2048, "several clients share the device (CLIENTS)"
@@ -157,6 +158,7 @@ class Status(Coded):
     RESULT_GONE = 19, "an inference with this key has run, but its result was removed"
     READ_ONLY = 20, "the client's role does not allow it"
     NOT_READY = 21, "the network cannot run; the reason is in the section REASON"
+    BAD_PICTURE = 22, "a part cannot be decoded; value is the offset in the upload at which decoding stopped"
 
 
 class DType(Coded):
@@ -236,8 +238,14 @@ class Encoding(Coded):
     """How the bytes of an input are encoded in an upload (Part.encoding)."""
 
     RAW = 0, "unchanged, as in the input"
-    QOI = 1, "reserved: a lossless encoding of a picture"
-    JPEG = 2, "reserved: baseline JPEG of exactly the input's size"
+    QOI = 1, "a picture in QOI, lossless, of exactly the input's size"
+    JPEG = 2, "a picture in baseline JPEG, of exactly the input's size"
+
+
+class PartFlag(Coded):
+    """Bits of Part.flags."""
+
+    BGR = 1, "pictures: channel 0 of the input is blue, not red"
 
 
 class NetworkState(Coded):

@@ -78,6 +78,7 @@ BITS: Final[dict[tuple[str, str], type[Coded]]] = {
     ("Hello", "flags"): enums.HelloFlag,
     ("HelloReply", "features"): enums.Feature,
     ("HelloReply", "flags"): enums.HelloReplyFlag,
+    ("Part", "flags"): enums.PartFlag,
     ("Infer", "flags"): enums.InferFlag,
 }
 """the fields that consist of flags, by record and field"""

@@ -38,7 +38,7 @@ VERSION_MINOR: Final = 0
 VERSION: Final = "2.0"
 """A different major is refused; the session uses the smaller minor of both sides."""
 
-SCHEMA_ID: Final = 0x853e3516
+SCHEMA_ID: Final = 0xcf103ea9
 """Identifies the major: a hash of the definitions of its minor 0."""
 
 
@@ -156,12 +156,12 @@ class HelloReply(Record):
 
     SIZE = 104
     BASE_SIZE = 104
-    STRUCT = Struct("<HHLQHHLLBBBBQQHHLLH2x16s24s")
+    STRUCT = Struct("<HHLQHHLLBBBBQQHHLLHH16s24s")
     DTYPE = np.dtype([
         ("major", "<u2"), ("minor", "<u2"), ("schema", "<u4"), ("nonce", "<u8"), ("head", "<u2"), ("chunk", "<u2"),
         ("window", "<u4"), ("features", "<u4"), ("flags", "u1"), ("slots", "u1"), ("results", "u1"), ("queue", "u1"),
         ("boot_nonce", "<u8"), ("tick_hz", "<u8"), ("requests", "<u2"), ("networks", "<u2"), ("slot_size", "<u4"),
-        ("result_size", "<u4"), ("quiet_ms", "<u2"), ("reserved", "<u2"), ("unique_id", "S16"), ("build", "S24"),
+        ("result_size", "<u4"), ("quiet_ms", "<u2"), ("parts_kb", "<u2"), ("unique_id", "S16"), ("build", "S24"),
     ])
 
     major: int = 0
@@ -202,6 +202,8 @@ class HelloReply(Record):
     """bytes of a result buffer"""
     quiet_ms: int = 0
     """milliseconds without a byte after which the device aborts an unfinished frame"""
+    parts_kb: int = 0
+    """largest upload that consists of parts, in units of 1024 bytes; 0 = without Feature ENCODINGS"""
     unique_id: bytes = b"\0" * 16
     """the chip's unique id, zero padded; all zero = unknown"""
     build: str = ""
@@ -211,7 +213,7 @@ class HelloReply(Record):
         return self.STRUCT.pack(
             self.major, self.minor, self.schema, self.nonce, self.head, self.chunk, self.window, self.features,
             self.flags, self.slots, self.results, self.queue, self.boot_nonce, self.tick_hz, self.requests,
-            self.networks, self.slot_size, self.result_size, self.quiet_ms, padded(self.unique_id, 16),
+            self.networks, self.slot_size, self.result_size, self.quiet_ms, self.parts_kb, padded(self.unique_id, 16),
             padded(self.build, 24),
         )
 
@@ -219,11 +221,11 @@ class HelloReply(Record):
     def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
         (
             major, minor, schema, nonce, head, chunk, window, features, flags, slots, results, queue, boot_nonce,
-            tick_hz, requests, networks, slot_size, result_size, quiet_ms, unique_id, build,
+            tick_hz, requests, networks, slot_size, result_size, quiet_ms, parts_kb, unique_id, build,
         ) = cls._values(buffer, offset)
         return cls(
             major, minor, schema, nonce, head, chunk, window, features, flags, slots, results, queue, boot_nonce,
-            tick_hz, requests, networks, slot_size, result_size, quiet_ms, unique_id, text(build),
+            tick_hz, requests, networks, slot_size, result_size, quiet_ms, parts_kb, unique_id, text(build),
         )
 
 
@@ -596,7 +598,7 @@ class TensorRecord(Record):
     axis: int = 0
     """axis of the per-channel scales"""
     encodings: int = 0
-    """bits 1 << Encoding for uploads of this input; RAW is always allowed"""
+    """inputs: bits 1 << Encoding that a part of this input may have besides RAW"""
     height: int = 0
     """rows, if the tensor can be a picture; 0 = it cannot"""
     width: int = 0
@@ -803,25 +805,31 @@ class Part(Record):
 
     SIZE = 12
     BASE_SIZE = 12
-    STRUCT = Struct("<LLBB2x")
-    DTYPE = np.dtype([("offset", "<u4"), ("length", "<u4"), ("input", "u1"), ("encoding", "u1"), ("reserved", "<u2")])
+    STRUCT = Struct("<LLBBBB")
+    DTYPE = np.dtype([
+        ("offset", "<u4"), ("length", "<u4"), ("input", "u1"), ("encoding", "u1"), ("tables", "u1"), ("flags", "u1"),
+    ])
 
     offset: int = 0
-    """start in the upload"""
+    """start in the upload; a multiple of four"""
     length: int = 0
     """its bytes"""
     input: int = 0
     """index of its input"""
     encoding: Encoding | int = Encoding.RAW
     """Encoding"""
+    tables: int = 0
+    """pictures: number of tables of 256 raw values at the start of the part; 0 = none"""
+    flags: int = 0
+    """PartFlag bits"""
 
     def pack(self) -> bytes:
-        return self.STRUCT.pack(self.offset, self.length, self.input, self.encoding)
+        return self.STRUCT.pack(self.offset, self.length, self.input, self.encoding, self.tables, self.flags)
 
     @classmethod
     def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
-        (offset, length, input, encoding) = cls._values(buffer, offset)
-        return cls(offset, length, input, Encoding.named(encoding))
+        (offset, length, input, encoding, tables, flags) = cls._values(buffer, offset)
+        return cls(offset, length, input, Encoding.named(encoding), tables, flags)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

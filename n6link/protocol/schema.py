@@ -145,7 +145,7 @@ HelloReply: Final = cs.Struct(
     "slot_size" / _u32 * "bytes of an input slot",
     "result_size" / _u32 * "bytes of a result buffer",
     "quiet_ms" / _u16 * "milliseconds without a byte after which the device aborts an unfinished frame",
-    "reserved" / _u16 * "0",
+    "parts_kb" / _u16 * "largest upload that consists of parts, in units of 1024 bytes; 0 = without Feature ENCODINGS",
     "unique_id" / cs.Bytes(16) * "the chip's unique id, zero padded; all zero = unknown",
     "build" / Text(24) * "build id of the firmware, UTF-8, zero padded",
 )
@@ -253,7 +253,7 @@ TensorRecord: Final = cs.Struct(
     "scale" / _f32 * "real = (raw - zero_point) * scale; 0 = not quantised",
     "zero_point" / _i32 * "see scale",
     "axis" / _u32 * "axis of the per-channel scales",
-    "encodings" / _u32 * "bits 1 << Encoding for uploads of this input; RAW is always allowed",
+    "encodings" / _u32 * "inputs: bits 1 << Encoding that a part of this input may have besides RAW",
     "height" / _u16 * "rows, if the tensor can be a picture; 0 = it cannot",
     "width" / _u16 * "columns of the picture",
     "channels" / _u16 * "channels of the picture",
@@ -307,11 +307,12 @@ Commit: Final = cs.Struct(
 )
 
 Part: Final = cs.Struct(
-    "offset" / _u32 * "start in the upload",
+    "offset" / _u32 * "start in the upload; a multiple of four",
     "length" / _u32 * "its bytes",
     "input" / _u8 * "index of its input",
     "encoding" / Coding(_u8, Encoding) * "Encoding",
-    "reserved" / _u16 * "0",
+    "tables" / _u8 * "pictures: number of tables of 256 raw values at the start of the part; 0 = none",
+    "flags" / _u8 * "PartFlag bits",
 )
 
 Infer: Final = cs.Struct(

@@ -1,4 +1,4 @@
--- n6link for Wireshark and tshark, protocol 2.0 (853e3516). Printed by `n6link trace --dissector`.
+-- n6link for Wireshark and tshark, protocol 2.0 (cf103ea9). Printed by `n6link trace --dissector`.
 -- The tables are GENERATED from n6link/protocol/schema.py by codegen.py: do not edit.
 --
 --   n6link trace --dissector > n6link.lua
@@ -7,14 +7,14 @@
 local LIMIT = {HEADER_SIZE = 12, CRC_SIZE = 4, MAX_CHUNK = 8192, MAX_CONTROL = 1024}
 
 local ENUMS = {
-  Limit = {[13934] = "MAGIC", [12] = "HEADER_SIZE", [4] = "CRC_SIZE", [8192] = "MAX_CHUNK", [256] = "MIN_CHUNK", [1073741824] = "MAX_WINDOW", [1024] = "MAX_CONTROL", [16] = "MAX_RETURNS", [64] = "MAX_TOPK", [6] = "MAX_DIMS", [-32768] = "NO_TEMPERATURE", [65535] = "NO_FIELD", [32] = "FINISHED_KEYS", [500] = "RETRY_FIRST_MS", [50] = "RETRY_MIN_MS", [1000] = "RETRY_MAX_MS", [10000] = "WAIT_MS"},
+  Limit = {[13934] = "MAGIC", [12] = "HEADER_SIZE", [4] = "CRC_SIZE", [8192] = "MAX_CHUNK", [256] = "MIN_CHUNK", [1073741824] = "MAX_WINDOW", [1024] = "MAX_CONTROL", [16] = "MAX_RETURNS", [8] = "MAX_PARTS", [64] = "MAX_TOPK", [6] = "MAX_DIMS", [-32768] = "NO_TEMPERATURE", [65535] = "NO_FIELD", [32] = "FINISHED_KEYS", [500] = "RETRY_FIRST_MS", [50] = "RETRY_MIN_MS", [1000] = "RETRY_MAX_MS", [10000] = "WAIT_MS"},
   Feature = {[1] = "TIMERS", [2] = "REDUCE", [4] = "CANCEL", [8] = "EVENTS", [16] = "SIMULATED", [32] = "ZERO_COPY", [64] = "CONSUMES_INPUT", [128] = "RATE", [256] = "ENCODINGS", [512] = "CHECK", [1024] = "LEASES", [2048] = "CLIENTS", [4096] = "INTERMEDIATES", [8192] = "CLASS_MAP", [16384] = "DETECTIONS"},
   MessageType = {[1] = "HELLO", [2] = "PING", [3] = "INFO", [4] = "LIST", [5] = "DESCRIBE", [6] = "LOG_LEVEL", [7] = "RESET", [8] = "STATS", [9] = "EPOCH_STATS", [10] = "RESET_STATS", [11] = "SUBSCRIBE", [12] = "RATE", [13] = "CHECK", [14] = "LEASE", [15] = "CLIENTS", [16] = "COMMIT", [17] = "INFER", [18] = "RESULT", [19] = "CANCEL", [21] = "RELEASE", [32] = "DATA", [33] = "NAK", [34] = "CREDIT", [48] = "LOG", [63] = "ERROR"},
   Flag = {[1] = "REPLY"},
   HelloFlag = {[1] = "RESUME"},
   HelloReplyFlag = {[1] = "OPENED", [2] = "RESUMED"},
   Role = {[0] = "CONTROL", [1] = "READ_ONLY"},
-  Status = {[0] = "OK", [1] = "BAD_REQUEST", [2] = "UNKNOWN_TYPE", [3] = "NO_SESSION", [5] = "UNKNOWN_NETWORK", [6] = "UNKNOWN_OUTPUT", [7] = "BAD_SLOT", [8] = "BAD_TENSOR_SIZE", [9] = "BAD_DIGEST", [10] = "BUSY", [12] = "DEADLINE", [13] = "CANCELLED", [14] = "NPU_FAULT", [16] = "TOO_LARGE", [17] = "UNSUPPORTED", [18] = "NO_INPUT", [19] = "RESULT_GONE", [20] = "READ_ONLY", [21] = "NOT_READY"},
+  Status = {[0] = "OK", [1] = "BAD_REQUEST", [2] = "UNKNOWN_TYPE", [3] = "NO_SESSION", [5] = "UNKNOWN_NETWORK", [6] = "UNKNOWN_OUTPUT", [7] = "BAD_SLOT", [8] = "BAD_TENSOR_SIZE", [9] = "BAD_DIGEST", [10] = "BUSY", [12] = "DEADLINE", [13] = "CANCELLED", [14] = "NPU_FAULT", [16] = "TOO_LARGE", [17] = "UNSUPPORTED", [18] = "NO_INPUT", [19] = "RESULT_GONE", [20] = "READ_ONLY", [21] = "NOT_READY", [22] = "BAD_PICTURE"},
   DType = {[1] = "FLOAT32", [2] = "UINT8", [3] = "INT8", [4] = "UINT16", [5] = "INT16", [6] = "INT32", [7] = "INT64", [9] = "BOOL", [10] = "FLOAT16", [11] = "FLOAT64", [12] = "UINT32", [13] = "UINT64"},
   EpochKind = {[0] = "HW", [1] = "EXTRA", [2] = "SW", [3] = "HYBRID", [4] = "EC"},
   TimerSource = {[0] = "NONE", [1] = "DWT_CYCLES", [2] = "LITERT_PROFILER", [3] = "INSTRUCTION_COUNT", [4] = "HOST_CLOCK"},
@@ -22,6 +22,7 @@ local ENUMS = {
   Reduction = {[0] = "RAW", [1] = "ARGMAX", [2] = "TOPK", [3] = "THRESHOLD", [4] = "THRESHOLD_COLUMNS", [5] = "CLASS_MAP", [6] = "DETECTIONS", [7] = "CLASS_MAP_COLUMNS", [8] = "DETECTIONS_COLUMNS", [9] = "SAME_ROWS"},
   Source = {[0] = "OUTPUT", [1] = "INTERMEDIATE"},
   Encoding = {[0] = "RAW", [1] = "QOI", [2] = "JPEG"},
+  PartFlag = {[1] = "BGR"},
   NetworkState = {[0] = "READY", [1] = "WEIGHTS_MISSING", [2] = "WEIGHTS_STALE", [3] = "FAILED"},
   CheckState = {[0] = "SAME", [1] = "DIFFERENT", [2] = "UNKNOWN"},
   LeaseAction = {[0] = "QUERY", [1] = "TAKE", [2] = "RELEASE"},
@@ -83,6 +84,7 @@ local STRUCTS = {
     {"slot_size", 52, 4, "uint32", 0, nil, nil, "bytes of an input slot"},
     {"result_size", 56, 4, "uint32", 0, nil, nil, "bytes of a result buffer"},
     {"quiet_ms", 60, 2, "uint16", 0, nil, nil, "milliseconds without a byte after which the device aborts an unfinished frame"},
+    {"parts_kb", 62, 2, "uint16", 0, nil, nil, "largest upload that consists of parts, in units of 1024 bytes; 0 = without Feature ENCODINGS"},
     {"unique_id", 64, 16, "bytes", 0, nil, nil, "the chip's unique id, zero padded; all zero = unknown"},
     {"build", 80, 24, "string", 0, nil, nil, "build id of the firmware, UTF-8, zero padded"},
   },
@@ -173,7 +175,7 @@ local STRUCTS = {
     {"scale", 68, 4, "float", 0, nil, nil, "real = (raw - zero_point) * scale; 0 = not quantised"},
     {"zero_point", 72, 4, "int32", 0, nil, nil, "see scale"},
     {"axis", 76, 4, "uint32", 0, nil, nil, "axis of the per-channel scales"},
-    {"encodings", 80, 4, "uint32", 0, nil, nil, "bits 1 << Encoding for uploads of this input; RAW is always allowed"},
+    {"encodings", 80, 4, "uint32", 0, nil, nil, "inputs: bits 1 << Encoding that a part of this input may have besides RAW"},
     {"height", 84, 2, "uint16", 0, nil, nil, "rows, if the tensor can be a picture; 0 = it cannot"},
     {"width", 86, 2, "uint16", 0, nil, nil, "columns of the picture"},
     {"channels", 88, 2, "uint16", 0, nil, nil, "channels of the picture"},
@@ -216,10 +218,12 @@ local STRUCTS = {
     {"record", 18, 2, "uint16", 0, nil, nil, "bytes of one Part"},
   },
   Part = { size = 12,
-    {"offset", 0, 4, "uint32", 0, nil, nil, "start in the upload"},
+    {"offset", 0, 4, "uint32", 0, nil, nil, "start in the upload; a multiple of four"},
     {"length", 4, 4, "uint32", 0, nil, nil, "its bytes"},
     {"input", 8, 1, "uint8", 0, nil, nil, "index of its input"},
     {"encoding", 9, 1, "uint8", 0, "Encoding", nil, "Encoding"},
+    {"tables", 10, 1, "uint8", 0, nil, nil, "pictures: number of tables of 256 raw values at the start of the part; 0 = none"},
+    {"flags", 11, 1, "uint8", 0, nil, "PartFlag", "PartFlag bits"},
   },
   Infer = { size = 32,
     {"key", 0, 8, "uint64", 0, nil, nil, "idempotency key, a random number: an inference with the same key does not run again"},

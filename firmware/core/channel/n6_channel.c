@@ -75,14 +75,20 @@ void n6_refuse(n6_channel_t *channel, const n6_request_t *request, n6_mistake_t 
     send_error(channel, request->id, &reply, row->text);
 }
 
-void n6_error(n6_channel_t *channel, uint32_t id, uint8_t type, n6_mistake_t mistake,
-              uint32_t value)
+void n6_error_text(n6_channel_t *channel, uint32_t id, uint8_t type, n6_mistake_t mistake,
+                   size_t at, uint32_t value, const char *text)
 {
     const n6_mistake_row_t *row = n6_mistake(mistake);
     const n6_error_reply_t reply = {
-        .status = row->status, .type = type, .field = row->field, .value = value};
+        .status = row->status, .type = type, .field = (uint16_t)(row->field + at), .value = value};
 
-    send_error(channel, id, &reply, row->text);
+    send_error(channel, id, &reply, text);
+}
+
+void n6_error(n6_channel_t *channel, uint32_t id, uint8_t type, n6_mistake_t mistake,
+              uint32_t value)
+{
+    n6_error_text(channel, id, type, mistake, 0, value, n6_mistake(mistake)->text);
 }
 
 void n6_log(n6_channel_t *channel, uint8_t level, const char *text)

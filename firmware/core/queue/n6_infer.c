@@ -64,6 +64,7 @@ static n6_mistake_t find_input(const n6_slots_t *slots, const n6_infer_t *infer,
     }
     switch (slot->state) {
     case N6_SLOT_FILLING:
+    case N6_SLOT_DECODING:
         return N6_MISTAKE_NONE;
     case N6_SLOT_COMMITTED:
         *state = N6_INFER_STATE_QUEUED;

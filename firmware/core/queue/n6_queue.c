@@ -142,7 +142,7 @@ uint32_t n6_queue_free_bytes(const n6_queue_t *queue)
     uint32_t bytes = 0;
 
     for (uint32_t i = 0; i < config->slots; i++) {
-        if (n6_slot(queue->slots, i)->state != N6_SLOT_FILLING && !n6_queue_uses(queue, i, 0)) {
+        if (!n6_slot_is_partial(queue->slots, i) && !n6_queue_uses(queue, i, 0)) {
             bytes += config->slot_size;
         }
     }

@@ -4,9 +4,12 @@
  *     state        event                                                     next
  *     any          newer upload, slot not in use                             FILLING
  *     FILLING      COMMIT with the network's size, all chunks, good digest   COMMITTED
+ *     FILLING      the same with parts: they are decoded                     DECODING
  *     FILLING      COMMIT of an unknown network, or with another size        EMPTY
+ *     DECODING     all parts are decoded                                     COMMITTED
+ *     DECODING     a part cannot be decoded                                  EMPTY
  *     COMMITTED    a run has overwritten it (Feature CONSUMES_INPUT)         CONSUMED
- *     FILLING      the session is resumed                                    EMPTY, without an id
+ *     FILLING, DECODING   the session is resumed                             EMPTY, without an id
  *
  * Uploads fill slots and inferences read them. Both change a slot only with the functions below.
  */
@@ -26,6 +29,7 @@ typedef enum {
     N6_SLOT_FILLING = 1,
     N6_SLOT_COMMITTED = 2,
     N6_SLOT_CONSUMED = 3, /* committed, and overwritten by its run */
+    N6_SLOT_DECODING = 4, /* complete; its parts are being decoded, or will be */
 } n6_slot_state_t;
 
 /* Other parts may read the members. */
@@ -34,8 +38,8 @@ typedef struct {
     uint64_t committed_at; /* device time of the COMMIT */
     uint32_t upload;       /* id of the newest upload; 0 = none in this session */
     uint32_t refused;      /* id of the last upload with a refused COMMIT */
-    uint32_t digest;       /* network of a committed upload */
-    uint16_t network;      /* digest of a committed upload */
+    uint32_t digest;       /* digest of a committed upload */
+    uint16_t network;      /* network of a committed upload */
     uint8_t state;         /* n6_slot_state_t */
 } n6_slot_t;
 
@@ -49,6 +53,18 @@ static inline void n6_slots_forget(n6_slots_t *slots)
     memset(slots, 0, sizeof *slots);
 }
 
+static inline const n6_slot_t *n6_slot(const n6_slots_t *slots, uint32_t index)
+{
+    return &slots->slot[index];
+}
+
+/* Its upload has started, and is not committed. */
+static inline bool n6_slot_is_partial(const n6_slots_t *slots, uint32_t index)
+{
+    const uint8_t state = slots->slot[index].state;
+    return state == N6_SLOT_FILLING || state == N6_SLOT_DECODING;
+}
+
 /*
  * The session is resumed: uploads that were not committed are sent again, possibly with the same
  * id.
@@ -56,15 +72,10 @@ static inline void n6_slots_forget(n6_slots_t *slots)
 static inline void n6_slots_resume(n6_slots_t *slots)
 {
     for (uint32_t i = 0; i < N6_SERVER_MAX_SLOTS; i++) {
-        if (slots->slot[i].state == N6_SLOT_FILLING) {
+        if (n6_slot_is_partial(slots, i)) {
             slots->slot[i] = (n6_slot_t){0};
         }
     }
-}
-
-static inline const n6_slot_t *n6_slot(const n6_slots_t *slots, uint32_t index)
-{
-    return &slots->slot[index];
 }
 
 /* The upload is newer than that of the slot. */
@@ -86,6 +97,12 @@ static inline void n6_slot_fill(n6_slots_t *slots, uint32_t index, uint32_t uplo
 static inline void n6_slot_touch(n6_slots_t *slots, uint32_t index, uint64_t now)
 {
     slots->slot[index].touched_at = now;
+}
+
+/* All bytes of the upload have arrived, and its parts must be decoded. */
+static inline void n6_slot_decode(n6_slots_t *slots, uint32_t index)
+{
+    slots->slot[index].state = N6_SLOT_DECODING;
 }
 
 /* The upload is complete. */

@@ -62,6 +62,10 @@ int n6_config_check(const n6_config_t *config)
         config->slots > N6_SERVER_MAX_SLOTS) {
         return N6_SERVER_BAD_SLOTS;
     }
+    if (config->parts &&
+        (config->parts_size > config->slot_size || config->parts_size >> 10 > UINT16_MAX)) {
+        return N6_SERVER_BAD_PARTS;
+    }
     if (!config->result || config->results < 2 || config->results > N6_SERVER_MAX_RESULTS) {
         return N6_SERVER_BAD_RESULTS;
     }

@@ -73,6 +73,13 @@ typedef struct {
     uint32_t slot_size; /* bytes of each; at least the largest input_bytes */
     uint32_t *chunks;   /* slots * N6_SERVER_CHUNK_WORDS(slot_size) words */
 
+    /*
+     * Stores the bytes of an upload with parts while they are decoded into their slot; at most
+     * slot_size, and less than 64 MB. NULL = uploads cannot have parts.
+     */
+    uint8_t *parts;
+    uint32_t parts_size; /* its bytes; hosts learn the number of whole KB */
+
     uint8_t **result;     /* result buffers, for outputs and epoch timers */
     uint32_t result_size; /* bytes of each; see N6_SERVER_RESULT_SIZE */
 
@@ -94,6 +101,7 @@ enum {
     N6_SERVER_BAD_RESULTS = -5,  /* the same for result buffers; see N6_SERVER_RESULT_SIZE */
     N6_SERVER_BAD_TIMES = -6,    /* fewer than the epoch blocks of a network, or of all networks */
     N6_SERVER_BAD_TX = -7,       /* smaller than 4 * (MAX_CONTROL + 16) */
+    N6_SERVER_BAD_PARTS = -8,    /* memory for parts that is larger than a slot or than 64 MB */
 };
 
 /* 0, or the first of these reasons that applies. */

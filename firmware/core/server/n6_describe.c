@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "n6_fields.h"
+#include "n6_picture.h"
+#include "n6_shape.h"
 
 enum {
     MEMORY_TEXT = 512, /* maximum bytes of the port's text on memory regions */
@@ -149,6 +151,23 @@ static void make_tensor(n6_tensor_record_t *record, const n6_tensor_t *tensor)
     record->axis = tensor->axis;
 }
 
+/*
+ * An input. Encodings are described also if this device has no memory for parts: Feature ENCODINGS
+ * reports this.
+ */
+static void make_input(n6_tensor_record_t *record, const n6_tensor_t *tensor, uint8_t inputs)
+{
+    const n6_shape_t shape = n6_shape_of(tensor);
+
+    make_tensor(record, tensor);
+    record->height = shape.height;
+    record->width = shape.width;
+    record->channels = shape.channels;
+    for (uint8_t i = 0; shape.channels > 0 && inputs <= N6_LIMIT_MAX_PARTS && i < 32; i++) {
+        record->encodings |= (uint32_t)n6_picture_decodes(i) << i;
+    }
+}
+
 static void make_scale(n6_scale_record_t *record, const n6_tensor_t *tensor, uint32_t index)
 {
     for (; index >= tensor->channels; tensor++) {
@@ -183,7 +202,7 @@ static void make(record_t *record, const n6_network_t *network, uint8_t section,
     memset(record, 0, sizeof *record);
     switch (section) {
     case N6_SECTION_INPUTS:
-        make_tensor(&record->tensor, &network->input[index]);
+        make_input(&record->tensor, &network->input[index], network->inputs);
         break;
     case N6_SECTION_OUTPUTS:
         make_tensor(&record->tensor, &network->output[index]);

@@ -180,6 +180,9 @@ int n6_server_poll(n6_server_t *server)
     if (has_room(server)) {
         state = run_npu(server, now);
     }
+    if (has_room(server) && n6_upload_run(&server->uploads) == N6_SERVER_BUSY) {
+        state = N6_SERVER_BUSY;
+    }
     if (has_room(server)) {
         n6_stats_push(&server->stats, now);
     }

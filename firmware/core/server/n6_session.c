@@ -29,7 +29,8 @@ static void answer_hello(n6_channel_t *channel, const n6_request_t *request, uin
         .window = config->window,
         .features = N6_FEATURE_TIMERS | N6_FEATURE_REDUCE | N6_FEATURE_CANCEL | N6_FEATURE_EVENTS |
                     N6_FEATURE_CLASS_MAP | N6_FEATURE_DETECTIONS |
-                    (port->set_rate ? N6_FEATURE_RATE : 0) | config->npu->features,
+                    (port->set_rate ? N6_FEATURE_RATE : 0u) |
+                    (config->parts ? N6_FEATURE_ENCODINGS : 0u) | config->npu->features,
         .flags = flags,
         .slots = config->slots,
         .results = config->results,
@@ -41,6 +42,7 @@ static void answer_hello(n6_channel_t *channel, const n6_request_t *request, uin
         .slot_size = config->slot_size,
         .result_size = config->result_size,
         .quiet_ms = N6_SERVER_QUIET_MS,
+        .parts_kb = (uint16_t)(config->parts ? config->parts_size / 1024u : 0u),
     };
 
     memcpy(reply.unique_id, port->unique_id, sizeof reply.unique_id);

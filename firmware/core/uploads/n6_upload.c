@@ -22,6 +22,7 @@ void n6_upload_open(n6_uploads_t *uploads)
     memset(uploads->upload, 0, sizeof uploads->upload);
     uploads->consumed = 0;
     uploads->granted = uploads->channel->config.window;
+    uploads->unpacked = N6_NONE;
     n6_crc32_shift_init(&uploads->past_chunk, uploads->channel->session.chunk);
 }
 
@@ -73,6 +74,9 @@ static void clear(n6_uploads_t *uploads, uint32_t index, uint32_t id)
            N6_SERVER_BITMAP_WORDS(config->slot_size) * sizeof(uint32_t));
     upload->next = 0;
     upload->parked = false;
+    if (uploads->unpacked == index) {
+        uploads->unpacked = N6_NONE;
+    }
     n6_slot_fill(uploads->slots, index, id);
 }
 
@@ -203,33 +207,38 @@ static uint32_t digest(const n6_uploads_t *uploads, uint32_t index, uint32_t len
     return length > 0 ? n6_crc32_zeros(crc, length) ^ *crcs : crc;
 }
 
-static uint32_t length_of(const n6_uploads_t *uploads, uint32_t index)
+/* The slot contains the inputs. */
+static void accept(n6_uploads_t *uploads, uint32_t index)
 {
-    return n6_network(uploads->channel, uploads->upload[index].network)->input_bytes;
+    const n6_upload_t *upload = &uploads->upload[index];
+    const n6_request_t request = {.id = n6_slot(uploads->slots, index)->upload,
+                                  .type = N6_MESSAGE_TYPE_COMMIT};
+
+    n6_slot_commit(uploads->slots, index, upload->network, upload->crc, n6_now(uploads->channel));
+    n6_reply(uploads->channel, &request, NULL, 0);
+    n6_queue_feed(uploads->queue, index);
 }
 
 /* All chunks were received. */
 static void finish(n6_uploads_t *uploads, uint32_t index)
 {
-    n6_channel_t *channel = uploads->channel;
     const n6_upload_t *upload = &uploads->upload[index];
-    const n6_request_t request = {.id = n6_slot(uploads->slots, index)->upload,
-                                  .type = N6_MESSAGE_TYPE_COMMIT};
 
-    if (digest(uploads, index, length_of(uploads, index)) != upload->crc) {
-        clear(uploads, index, request.id);
-        n6_error(channel, request.id, request.type, N6_MISTAKE_COMMIT_CRC, upload->crc);
-        return;
+    if (digest(uploads, index, upload->length) != upload->crc) {
+        const uint32_t id = n6_slot(uploads->slots, index)->upload;
+        clear(uploads, index, id);
+        n6_error(uploads->channel, id, N6_MESSAGE_TYPE_COMMIT, N6_MISTAKE_COMMIT_CRC, upload->crc);
+    } else if (upload->parts.count > 0) {
+        n6_slot_decode(uploads->slots, index);
+    } else {
+        accept(uploads, index);
     }
-    n6_slot_commit(uploads->slots, index, upload->network, upload->crc, n6_now(channel));
-    n6_reply(channel, &request, NULL, 0);
-    n6_queue_feed(uploads->queue, index);
 }
 
 /* Finishes the COMMIT if all chunks were received. */
 static bool try_to_finish(n6_uploads_t *uploads, uint32_t index)
 {
-    const uint32_t end = chunks_of(uploads, length_of(uploads, index));
+    const uint32_t end = chunks_of(uploads, uploads->upload[index].length);
 
     if (find(bitmap_of(&uploads->channel->config, index), 0, end, false) < end) {
         return false;
@@ -317,22 +326,29 @@ static void park(n6_uploads_t *uploads, uint32_t index, uint32_t id, uint32_t le
     upload->next = end;
 }
 
-/* Checks the body of a COMMIT. */
-static n6_mistake_t check(const n6_npu_t *npu, const n6_commit_t *wanted)
+/* Checks the body of a COMMIT, and stores it. *at is as for n6_parts_read(). */
+static n6_mistake_t store(n6_upload_t *upload, const n6_config_t *config,
+                          const n6_request_t *request, size_t *at)
 {
-    if (wanted->network >= npu->networks) {
+    const n6_commit_t *wanted = request->body;
+
+    if (wanted->network >= config->npu->networks) {
         return N6_MISTAKE_COMMIT_NETWORK;
     }
+    const n6_network_t *network = &config->npu->network[wanted->network];
+    upload->network = wanted->network;
+    upload->crc = wanted->crc;
+    upload->length = wanted->length;
+    upload->parts.count = 0;
     if (wanted->parts > 0) {
-        return N6_MISTAKE_COMMIT_PARTS;
+        return n6_parts_read(&upload->parts, config, network, request, at);
     }
-    return wanted->length == npu->network[wanted->network].input_bytes ? N6_MISTAKE_NONE
-                                                                       : N6_MISTAKE_COMMIT_LENGTH;
+    return wanted->length == network->input_bytes ? N6_MISTAKE_NONE : N6_MISTAKE_COMMIT_LENGTH;
 }
 
-static n6_mistake_t commit(n6_uploads_t *uploads, const n6_request_t *request,
-                           const n6_commit_t *wanted)
+static n6_mistake_t commit(n6_uploads_t *uploads, const n6_request_t *request, size_t *at)
 {
+    const n6_commit_t *wanted = request->body;
     const n6_slot_t *slot = n6_slot(uploads->slots, wanted->slot);
 
     if (n6_slot_is_older(uploads->slots, wanted->slot, request->id)) {
@@ -346,26 +362,36 @@ static n6_mistake_t commit(n6_uploads_t *uploads, const n6_request_t *request,
         return N6_MISTAKE_COMMIT_EMPTY;
     }
     n6_slot_touch(uploads->slots, wanted->slot, n6_now(uploads->channel));
+    if (slot->state == N6_SLOT_DECODING) {
+        return N6_MISTAKE_NONE; /* answered at the end */
+    }
     if (slot->state != N6_SLOT_FILLING) {
         n6_reply(uploads->channel, request, NULL, 0);
         return N6_MISTAKE_NONE;
     }
-    const n6_mistake_t mistake = check(uploads->channel->config.npu, wanted);
+    const n6_mistake_t mistake =
+        store(&uploads->upload[wanted->slot], &uploads->channel->config, request, at);
     if (mistake != N6_MISTAKE_NONE) {
         n6_slot_empty(uploads->slots, wanted->slot);
         return mistake;
     }
-    uploads->upload[wanted->slot].network = wanted->network;
-    uploads->upload[wanted->slot].crc = wanted->crc;
     if (!try_to_finish(uploads, wanted->slot)) {
         park(uploads, wanted->slot, request->id, wanted->length);
     }
     return N6_MISTAKE_NONE;
 }
 
+/* A COMMIT was refused: the inferences that require its upload end. */
+static void starve(n6_uploads_t *uploads, uint32_t index, uint32_t id)
+{
+    n6_slot_refuse(uploads->slots, index, id);
+    n6_queue_starve(uploads->queue, index, id, N6_MISTAKE_INPUT_REFUSED);
+}
+
 void n6_upload_commit(n6_uploads_t *uploads, const n6_request_t *request)
 {
     const n6_commit_t *wanted = request->body;
+    size_t at = 0;
 
     if (wanted->slot >= uploads->channel->config.slots) {
         n6_refuse(uploads->channel, request, N6_MISTAKE_COMMIT_SLOT, 0);
@@ -374,12 +400,68 @@ void n6_upload_commit(n6_uploads_t *uploads, const n6_request_t *request)
     n6_mistake_t mistake = N6_MISTAKE_COMMIT_POSITION;
     if (n6_upload_believes(uploads, wanted->position)) {
         see(uploads, wanted->position);
-        mistake = commit(uploads, request, wanted);
+        mistake = commit(uploads, request, &at);
     }
     if (mistake != N6_MISTAKE_NONE) {
-        n6_refuse(uploads->channel, request, mistake, 0);
-        n6_slot_refuse(uploads->slots, wanted->slot, request->id);
-        n6_queue_starve(uploads->queue, wanted->slot, request->id, N6_MISTAKE_INPUT_REFUSED);
+        n6_refuse(uploads->channel, request, mistake, at);
+        starve(uploads, wanted->slot, request->id);
     }
     grant(uploads);
+}
+
+/* ---- parts ---- */
+
+/* Starts to decode the complete upload with the oldest id. false = there is none. */
+static bool start_unpacking(n6_uploads_t *uploads)
+{
+    const n6_config_t *config = &uploads->channel->config;
+
+    for (uint8_t i = 0; i < config->slots; i++) {
+        const n6_slot_t *slot = n6_slot(uploads->slots, i);
+
+        if (slot->state == N6_SLOT_DECODING &&
+            (uploads->unpacked == N6_NONE ||
+             n6_newer(n6_slot(uploads->slots, uploads->unpacked)->upload, slot->upload))) {
+            uploads->unpacked = i;
+        }
+    }
+    if (uploads->unpacked == N6_NONE) {
+        return false;
+    }
+    const n6_upload_t *upload = &uploads->upload[uploads->unpacked];
+    n6_unpack_begin(&uploads->unpack, n6_network(uploads->channel, upload->network), &upload->parts,
+                    config->slot[uploads->unpacked], config->parts, upload->length);
+    return true;
+}
+
+static void refuse_part(n6_uploads_t *uploads, uint32_t index)
+{
+    const n6_unpack_t *unpack = &uploads->unpack;
+    const uint32_t id = n6_slot(uploads->slots, index)->upload;
+
+    n6_error_text(uploads->channel, id, N6_MESSAGE_TYPE_COMMIT, N6_MISTAKE_PICTURE,
+                  n6_parts_at(unpack->parts, unpack->next), n6_unpack_offset(unpack),
+                  n6_unpack_text(unpack));
+    n6_slot_empty(uploads->slots, index);
+    starve(uploads, index, id);
+}
+
+int n6_upload_run(n6_uploads_t *uploads)
+{
+    if (uploads->unpacked == N6_NONE && !start_unpacking(uploads)) {
+        return N6_SERVER_IDLE;
+    }
+    const uint8_t index = uploads->unpacked;
+    const int status = n6_unpack_step(&uploads->unpack);
+    n6_slot_touch(uploads->slots, index, n6_now(uploads->channel));
+    if (status == N6_UNPACK_MORE) {
+        return N6_SERVER_BUSY;
+    }
+    uploads->unpacked = N6_NONE;
+    if (status == N6_UNPACK_DONE) {
+        accept(uploads, index);
+    } else {
+        refuse_part(uploads, index);
+    }
+    return N6_SERVER_BUSY;
 }

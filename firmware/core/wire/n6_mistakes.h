@@ -61,6 +61,18 @@ extern "C" {
     FIELD(COMMIT_LENGTH, BAD_TENSOR_SIZE, n6_commit_t, length,                                     \
           "not the size of the network's inputs")                                                  \
     FIELD(COMMIT_PARTS, UNSUPPORTED, n6_commit_t, parts, N6_NOT_HERE)                              \
+    FIELD(COMMIT_COUNT, BAD_REQUEST, n6_commit_t, parts, "not one part for each input")            \
+    FIELD(COMMIT_RECORD, BAD_REQUEST, n6_commit_t, record, "record is out of range")               \
+    FIELD(COMMIT_LONG, BAD_TENSOR_SIZE, n6_commit_t, length, "longer than parts_kb allows")        \
+    FIELD(PART_OFFSET, BAD_REQUEST, n6_part_t, offset, "beyond the end, or not a multiple of 4")   \
+    FIELD(PART_LENGTH, BAD_REQUEST, n6_part_t, length, "length is beyond the end")                 \
+    FIELD(PART_INPUT, BAD_REQUEST, n6_part_t, input, "no such input, or two parts of it")          \
+    FIELD(PART_ENCODING, UNSUPPORTED, n6_part_t, encoding, "the input does not have it")           \
+    FIELD(PART_FLAGS, UNSUPPORTED, n6_part_t, flags, "unknown flag")                               \
+    FIELD(PART_RAW, BAD_TENSOR_SIZE, n6_part_t, length, "not the size of the input")               \
+    FIELD(PART_TABLES, BAD_REQUEST, n6_part_t, tables, "not a number of tables of the input")      \
+    FIELD(PART_SHORT, BAD_REQUEST, n6_part_t, length, "shorter than its tables")                   \
+    FIELD(PICTURE, BAD_PICTURE, n6_part_t, encoding, "") /* the text is the decoder's */           \
     FIELD(COMMIT_CRC, BAD_DIGEST, n6_commit_t, crc, N6_OTHER_CRC)                                  \
     /* INFER */                                                                                    \
     FIELD(INFER_HEAD, BAD_REQUEST, n6_infer_t, head, N6_BAD_HEAD)                                  \

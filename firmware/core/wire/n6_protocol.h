@@ -12,7 +12,7 @@
 
 #define N6_VERSION_MAJOR 2u
 #define N6_VERSION_MINOR 0u
-#define N6_SCHEMA_ID 0x853e3516u
+#define N6_SCHEMA_ID 0xcf103ea9u
 
 /* Limits for both sides. Limits that a device may choose are announced in HelloReply. */
 typedef enum {
@@ -24,6 +24,7 @@ typedef enum {
     N6_LIMIT_MAX_WINDOW = 1073741824, /* largest window: positions are compared modulo 2^32 */
     N6_LIMIT_MAX_CONTROL = 1024, /* largest payload of any frame except DATA */
     N6_LIMIT_MAX_RETURNS = 16, /* maximum number of Return records per INFER */
+    N6_LIMIT_MAX_PARTS = 8, /* maximum number of Part records per COMMIT */
     N6_LIMIT_MAX_TOPK = 64, /* largest k of the TOPK reduction */
     N6_LIMIT_MAX_DIMS = 6, /* maximum number of dimensions of a tensor */
     N6_LIMIT_NO_TEMPERATURE = -32768, /* value of temperature_dc if the port does not have a sensor */
@@ -45,7 +46,7 @@ typedef enum {
     N6_FEATURE_ZERO_COPY = 32, /* input slots are the network's own input buffers */
     N6_FEATURE_CONSUMES_INPUT = 64, /* an inference may overwrite its input slot: upload again for every run */
     N6_FEATURE_RATE = 128, /* the bit rate of the line can be changed (RATE) */
-    N6_FEATURE_ENCODINGS = 256, /* uploads may be encoded (Commit.parts) */
+    N6_FEATURE_ENCODINGS = 256, /* an upload may consist of parts, which may be encoded (Commit.parts) */
     N6_FEATURE_CHECK = 512, /* networks can be checked with a stored input (CHECK) */
     N6_FEATURE_LEASES = 1024, /* networks can be leased by one client (LEASE) */
     N6_FEATURE_CLIENTS = 2048, /* several clients share the device (CLIENTS) */
@@ -126,6 +127,7 @@ typedef enum {
     N6_STATUS_RESULT_GONE = 19, /* an inference with this key has run, but its result was removed */
     N6_STATUS_READ_ONLY = 20, /* the client's role does not allow it */
     N6_STATUS_NOT_READY = 21, /* the network cannot run; the reason is in the section REASON */
+    N6_STATUS_BAD_PICTURE = 22, /* a part cannot be decoded; value is the offset in the upload at which decoding stopped */
 } n6_status_t;
 
 /* Element types; the numbers are those of LL_ATON 1.1.0. Later ones differ: firmware maps them by name. */
@@ -198,9 +200,14 @@ typedef enum {
 /* How the bytes of an input are encoded in an upload (Part.encoding). */
 typedef enum {
     N6_ENCODING_RAW = 0, /* unchanged, as in the input */
-    N6_ENCODING_QOI = 1, /* reserved: a lossless encoding of a picture */
-    N6_ENCODING_JPEG = 2, /* reserved: baseline JPEG of exactly the input's size */
+    N6_ENCODING_QOI = 1, /* a picture in QOI, lossless, of exactly the input's size */
+    N6_ENCODING_JPEG = 2, /* a picture in baseline JPEG, of exactly the input's size */
 } n6_encoding_t;
+
+/* Bits of Part.flags. */
+typedef enum {
+    N6_PART_FLAG_BGR = 1, /* pictures: channel 0 of the input is blue, not red */
+} n6_part_flag_t;
 
 /* Whether a network can run (NetworkRecord.state). */
 typedef enum {
@@ -359,7 +366,7 @@ typedef struct {
     uint32_t slot_size; /* bytes of an input slot */
     uint32_t result_size; /* bytes of a result buffer */
     uint16_t quiet_ms; /* milliseconds without a byte after which the device aborts an unfinished frame */
-    uint16_t reserved; /* 0 */
+    uint16_t parts_kb; /* largest upload that consists of parts, in units of 1024 bytes; 0 = without Feature ENCODINGS */
     uint8_t unique_id[16]; /* the chip's unique id, zero padded; all zero = unknown */
     char build[24]; /* build id of the firmware, UTF-8, zero padded */
 } n6_hello_reply_t;
@@ -384,7 +391,7 @@ _Static_assert(offsetof(n6_hello_reply_t, networks) == 50, "n6_hello_reply_t.net
 _Static_assert(offsetof(n6_hello_reply_t, slot_size) == 52, "n6_hello_reply_t.slot_size");
 _Static_assert(offsetof(n6_hello_reply_t, result_size) == 56, "n6_hello_reply_t.result_size");
 _Static_assert(offsetof(n6_hello_reply_t, quiet_ms) == 60, "n6_hello_reply_t.quiet_ms");
-_Static_assert(offsetof(n6_hello_reply_t, reserved) == 62, "n6_hello_reply_t.reserved");
+_Static_assert(offsetof(n6_hello_reply_t, parts_kb) == 62, "n6_hello_reply_t.parts_kb");
 _Static_assert(offsetof(n6_hello_reply_t, unique_id) == 64, "n6_hello_reply_t.unique_id");
 _Static_assert(offsetof(n6_hello_reply_t, build) == 80, "n6_hello_reply_t.build");
 
@@ -579,7 +586,7 @@ typedef struct {
     float scale; /* real = (raw - zero_point) * scale; 0 = not quantised */
     int32_t zero_point; /* see scale */
     uint32_t axis; /* axis of the per-channel scales */
-    uint32_t encodings; /* bits 1 << Encoding for uploads of this input; RAW is always allowed */
+    uint32_t encodings; /* inputs: bits 1 << Encoding that a part of this input may have besides RAW */
     uint16_t height; /* rows, if the tensor can be a picture; 0 = it cannot */
     uint16_t width; /* columns of the picture */
     uint16_t channels; /* channels of the picture */
@@ -692,11 +699,12 @@ _Static_assert(offsetof(n6_commit_t, head) == 16, "n6_commit_t.head");
 _Static_assert(offsetof(n6_commit_t, record) == 18, "n6_commit_t.record");
 
 typedef struct {
-    uint32_t offset; /* start in the upload */
+    uint32_t offset; /* start in the upload; a multiple of four */
     uint32_t length; /* its bytes */
     uint8_t input; /* index of its input */
     uint8_t encoding; /* n6_encoding_t: Encoding */
-    uint16_t reserved; /* 0 */
+    uint8_t tables; /* pictures: number of tables of 256 raw values at the start of the part; 0 = none */
+    uint8_t flags; /* PartFlag bits */
 } n6_part_t;
 _Static_assert(sizeof(n6_part_t) == 12, "n6_part_t");
 #define N6_PART_BASE_SIZE 12u
@@ -704,7 +712,8 @@ _Static_assert(offsetof(n6_part_t, offset) == 0, "n6_part_t.offset");
 _Static_assert(offsetof(n6_part_t, length) == 4, "n6_part_t.length");
 _Static_assert(offsetof(n6_part_t, input) == 8, "n6_part_t.input");
 _Static_assert(offsetof(n6_part_t, encoding) == 9, "n6_part_t.encoding");
-_Static_assert(offsetof(n6_part_t, reserved) == 10, "n6_part_t.reserved");
+_Static_assert(offsetof(n6_part_t, tables) == 10, "n6_part_t.tables");
+_Static_assert(offsetof(n6_part_t, flags) == 11, "n6_part_t.flags");
 
 typedef struct {
     uint64_t key; /* idempotency key, a random number: an inference with the same key does not run again */
