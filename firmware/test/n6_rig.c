@@ -216,6 +216,7 @@ rig_t *rig_new(void)
     for (int i = 0; i < RIG_RESULTS; i++, at += RIG_RESULT_SIZE + RIG_GUARD) {
         rig->result[i] = at;
     }
+    rig->parts = at;
     rig->now = 1000;
     rig->read_size = rig->send_size = RIG_LINE;
     rig->step_state = N6_NPU_RUNNING;
@@ -247,6 +248,8 @@ rig_t *rig_new(void)
         .slots = RIG_SLOTS,
         .slot_size = RIG_SLOT_SIZE,
         .chunks = rig->chunks,
+        .parts = rig->parts,
+        .parts_size = RIG_PARTS_SIZE,
         .result = rig->result,
         .results = RIG_RESULTS,
         .result_size = RIG_RESULT_SIZE,
@@ -331,11 +334,13 @@ void rig_check_guards(const rig_t *rig)
 {
     const uint8_t *at = rig->memory;
 
-    for (int i = 0; i <= RIG_SLOTS + RIG_RESULTS; i++) {
+    for (int i = 0; i <= RIG_SLOTS + RIG_RESULTS + 1; i++) {
         for (int j = 0; j < RIG_GUARD; j++) {
             EQUAL(at[j], GUARD);
         }
-        at += RIG_GUARD + (i < RIG_SLOTS ? RIG_SLOT_SIZE : RIG_RESULT_SIZE);
+        at += RIG_GUARD + (i < RIG_SLOTS                 ? RIG_SLOT_SIZE
+                           : i < RIG_SLOTS + RIG_RESULTS ? RIG_RESULT_SIZE
+                                                         : RIG_PARTS_SIZE);
     }
 }
 
@@ -513,6 +518,24 @@ void rig_send_commit(rig_t *rig, uint32_t id, uint8_t slot, uint16_t network, co
                                 .head = sizeof commit,
                                 .record = sizeof(n6_part_t)};
     rig_send(rig, N6_MESSAGE_TYPE_COMMIT, id, &commit, sizeof commit);
+}
+
+void rig_send_parts(rig_t *rig, uint32_t id, uint8_t slot, uint16_t network, const uint8_t *bytes,
+                    uint32_t size, const n6_part_t *parts, uint8_t count)
+{
+    const n6_commit_t commit = {.position = rig->position,
+                                .length = size,
+                                .crc = rig_crc32(bytes, size),
+                                .network = network,
+                                .slot = slot,
+                                .parts = count,
+                                .head = sizeof commit,
+                                .record = sizeof *parts};
+    uint8_t payload[sizeof commit + (N6_LIMIT_MAX_PARTS + 1) * sizeof *parts];
+
+    memcpy(payload, &commit, sizeof commit);
+    memcpy(payload + sizeof commit, parts, count * sizeof *parts);
+    rig_send(rig, N6_MESSAGE_TYPE_COMMIT, id, payload, sizeof commit + count * sizeof *parts);
 }
 
 void rig_upload(rig_t *rig, uint32_t id, uint8_t slot, uint16_t network, const uint8_t *bytes,

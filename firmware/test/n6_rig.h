@@ -17,6 +17,7 @@ enum {
     RIG_RESULTS = 2,
     RIG_SLOT_SIZE = 4096,
     RIG_RESULT_SIZE = 8192,
+    RIG_PARTS_SIZE = 3072,
     RIG_CHUNK = 256,
     RIG_WINDOW = 2048,
     RIG_TX = 4 * (N6_LIMIT_MAX_CONTROL + 16),
@@ -90,12 +91,14 @@ typedef struct {
 
     uint8_t *slot[RIG_SLOTS];
     uint8_t *result[RIG_RESULTS];
+    uint8_t *parts;
     uint32_t chunks[RIG_SLOTS * N6_SERVER_CHUNK_WORDS(RIG_SLOT_SIZE)];
     n6_block_time_t time_memory[RIG_BLOCKS];
     n6_block_sums_t sums[RIG_BLOCKS];
     uint8_t tx[RIG_TX];
-    uint8_t memory[RIG_SLOTS * (RIG_SLOT_SIZE + RIG_GUARD) +
-                   RIG_RESULTS * (RIG_RESULT_SIZE + RIG_GUARD) + RIG_GUARD];
+    _Alignas(32) uint8_t
+        memory[RIG_SLOTS * (RIG_SLOT_SIZE + RIG_GUARD) +
+               RIG_RESULTS * (RIG_RESULT_SIZE + RIG_GUARD) + RIG_PARTS_SIZE + 2 * RIG_GUARD];
 } rig_t;
 
 /* The rig, as new; configured, not initialised. There is one. */
@@ -133,6 +136,9 @@ void rig_send_chunk(rig_t *rig, uint32_t id, uint8_t slot, const uint8_t *bytes,
                     uint32_t chunk);
 void rig_send_commit(rig_t *rig, uint32_t id, uint8_t slot, uint16_t network, const uint8_t *bytes,
                      uint32_t size);
+/* A COMMIT with parts. */
+void rig_send_parts(rig_t *rig, uint32_t id, uint8_t slot, uint16_t network, const uint8_t *bytes,
+                    uint32_t size, const n6_part_t *parts, uint8_t count);
 /* All chunks and the COMMIT. */
 void rig_upload(rig_t *rig, uint32_t id, uint8_t slot, uint16_t network, const uint8_t *bytes,
                 uint32_t size);

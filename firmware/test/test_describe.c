@@ -126,8 +126,15 @@ static void tensors(void)
     EQUAL(record.shape[2], 30);
     EQUAL(record.size, 900);
     EQUAL(record.axis, 3);
+    EQUAL(record.height, 10);
+    EQUAL(record.width, 30);
+    EQUAL(record.channels, 3);
+    EQUAL(record.encodings & 1u << N6_ENCODING_QOI, 1u << N6_ENCODING_QOI);
+    EQUAL(record.encodings & 1u << N6_ENCODING_RAW, 0);
     memcpy(&record, frame->payload + sizeof reply + sizeof record, sizeof record);
     EQUAL(record.offset, 960);
+    EQUAL(record.height, 0);
+    EQUAL(record.encodings, 0);
     frame = describe(rig, 3, RIG_IMAGE, N6_SECTION_OUTPUTS, 0, &reply);
     memcpy(&record, frame->payload + sizeof reply, sizeof record);
     EQUAL(strcmp(record.name, "heat"), 0);

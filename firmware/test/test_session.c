@@ -37,6 +37,8 @@ static void configurations_that_do_not_hold(void)
     REFUSES(rig->config.slots = N6_SERVER_MAX_SLOTS + 1, N6_SERVER_BAD_SLOTS);
     REFUSES(rig->config.slot_size = RIG_IMAGE_BYTES - 1, N6_SERVER_BAD_SLOTS);
     REFUSES(rig->config.chunks = NULL, N6_SERVER_BAD_SLOTS);
+    REFUSES(rig->config.parts_size = RIG_SLOT_SIZE + 1, N6_SERVER_BAD_PARTS);
+    REFUSES(rig->config.slot_size = rig->config.parts_size = 65536u << 10, N6_SERVER_BAD_PARTS);
     REFUSES(rig->config.results = 1, N6_SERVER_BAD_RESULTS);
     REFUSES(rig->config.result = NULL, N6_SERVER_BAD_RESULTS);
     REFUSES(rig->config.result_size = 300, N6_SERVER_BAD_RESULTS);
@@ -97,7 +99,9 @@ static void hello_tells_what_the_device_is(void)
     EQUAL(reply.flags, N6_HELLO_REPLY_FLAG_OPENED);
     EQUAL(reply.boot_nonce, 0xdeadbeef);
     EQUAL(reply.tick_hz, 1000000);
-    EQUAL(reply.features, 15 | N6_FEATURE_CLASS_MAP | N6_FEATURE_DETECTIONS | N6_FEATURE_SIMULATED);
+    EQUAL(reply.features, 15 | N6_FEATURE_CLASS_MAP | N6_FEATURE_DETECTIONS | N6_FEATURE_SIMULATED |
+                              N6_FEATURE_ENCODINGS);
+    EQUAL(reply.parts_kb, RIG_PARTS_SIZE / 1024);
     EQUAL(reply.window, RIG_WINDOW);
     EQUAL(reply.chunk, RIG_CHUNK);
     EQUAL(reply.slots, RIG_SLOTS);

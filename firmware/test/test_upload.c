@@ -227,24 +227,6 @@ static void commits_that_are_refused(void)
     take_commit(rig, 6);
 }
 
-/* An upload in parts needs Feature ENCODINGS. */
-static void parts_are_not_possible(void)
-{
-    rig_t *rig = begin();
-    struct {
-        n6_commit_t commit;
-        n6_part_t part;
-    } body = {.commit = {.length = 4, .network = RIG_TINY, .parts = 1}};
-
-    body.commit.head = sizeof body.commit;
-    body.commit.record = sizeof body.part;
-    rig_send_chunk(rig, 2, 0, image, 4, 0);
-    body.commit.position = rig->position;
-    rig_send(rig, N6_MESSAGE_TYPE_COMMIT, 2, &body, sizeof body);
-    rig_take_refusal(rig, 2, N6_STATUS_UNSUPPORTED, offsetof(n6_commit_t, parts), 1);
-    EQUAL(rig->server.slots.slot[0].state, N6_SLOT_EMPTY);
-}
-
 /* A chunk whose length is not that of its place: the digest cannot be right. */
 static void chunks_that_are_too_short(void)
 {
@@ -482,7 +464,6 @@ const n6_test_t n6_upload_tests[] = {
     TEST(a_damaged_chunk_is_asked_for_at_once),
     TEST(a_wrong_digest_begins_again),
     TEST(commits_that_are_refused),
-    TEST(parts_are_not_possible),
     TEST(chunks_that_are_too_short),
     TEST(a_damaged_chunk_opens_an_upload),
     TEST(newer_uploads_replace_older_ones),

@@ -128,6 +128,7 @@ static void example_is_reproduced(void)
 
     rig->npu.networks = 1;
     rig->config.slot_size = 256;
+    rig->config.parts = NULL;
     rig->config.result_size = 512;
     EQUAL(n6_server_init(&rig->server, &rig->config), 0);
     for (int i = 0; i < VECTORS; i++) {

@@ -62,15 +62,19 @@ int n6_config_check(const n6_config_t *config)
         config->slots > N6_SERVER_MAX_SLOTS) {
         return N6_SERVER_BAD_SLOTS;
     }
-    if (config->parts &&
-        (config->parts_size > config->slot_size || config->parts_size >> 10 > UINT16_MAX)) {
-        return N6_SERVER_BAD_PARTS;
-    }
     if (!config->result || config->results < 2 || config->results > N6_SERVER_MAX_RESULTS) {
         return N6_SERVER_BAD_RESULTS;
     }
     if (!config->tx || config->tx_size < 4 * (N6_LIMIT_MAX_CONTROL + 16)) {
         return N6_SERVER_BAD_TX;
     }
-    return check_networks(config);
+    const int status = check_networks(config);
+    if (status != 0) {
+        return status;
+    }
+    if (config->parts &&
+        (config->parts_size > config->slot_size || config->parts_size >> 10 > UINT16_MAX)) {
+        return N6_SERVER_BAD_PARTS;
+    }
+    return 0;
 }

@@ -10,6 +10,8 @@
  *     n6_stats.c      the counters of all parts
  *     n6_describe.c   description of the device and its networks
  *     n6_upload.c     DATA and COMMIT into input slots, credits for the host
+ *     n6_unpack.c     decoding of uploads with parts, by n6_picture.c
+ *     n6_parts.c      checks of the parts of a COMMIT
  *     n6_queue.c      INFER, CANCEL, priorities, deadlines, and the NPU
  *     n6_infer.c      checks of an INFER
  *     n6_check.c      CHECK

@@ -19,7 +19,8 @@ enum {
     WINDOW = 256 * 1024,     /* bytes that the sockets of both ends store */
     UART_WINDOW = 32 * 1024, /* bytes before a frame on a slow line delay it */
     TX = 64 * 1024,
-    MARGIN = 64 * 1024, /* bytes of a result buffer for selected rows and several views */
+    MARGIN = 64 * 1024,          /* bytes of a result buffer for selected rows and several views */
+    MAX_PARTS = 8 * 1024 * 1024, /* bytes of an upload with parts */
     ALIGNMENT = 64,
 };
 
@@ -141,6 +142,8 @@ static void plan_memory(n6_board_t *board)
     config->slots = (uint8_t)board->options->slots;
     config->slot_size = slot_size;
     config->slot = reserve_all(board, config->slots, slot_size);
+    config->parts_size = slot_size < MAX_PARTS ? slot_size : MAX_PARTS;
+    config->parts = reserve(board, config->parts_size);
     config->chunk = (uint16_t)board->options->chunk;
     config->chunks =
         reserve(board, sizeof(uint32_t) * config->slots * N6_SERVER_CHUNK_WORDS(slot_size));
@@ -163,6 +166,7 @@ static void free_memory(const n6_config_t *config)
         free(config->result[i]);
     }
     free(config->slot);
+    free(config->parts);
     free(config->result);
     free(config->chunks);
     free(config->times);

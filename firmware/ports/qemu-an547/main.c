@@ -15,7 +15,8 @@ enum {
     RESULTS = 3,
     CHUNK = 1024,
     SLOT_SIZE = (N6_REFERENCE_MAX_INPUT + CHUNK - 1) / CHUNK * CHUNK,
-    RESULT_SIZE = 4096, /* twice the size of all outputs, so that selected rows fit as well */
+    PARTS_SIZE = SLOT_SIZE, /* an encoded input is not larger than the input */
+    RESULT_SIZE = 4096,     /* twice the size of all outputs, so that selected rows fit as well */
     TX_SIZE = 8192,
     WINDOW = N6_BOARD_UART_RING / 2,
     EXIT_CONFIGURATION = 78,
@@ -25,6 +26,7 @@ extern const uint8_t itcm_used[], itcm_total[], dtcm_used[],
     dtcm_total[]; /* the addresses of these symbols are the values */
 
 static _Alignas(32) uint8_t slot_memory[SLOTS][SLOT_SIZE];
+static _Alignas(32) uint8_t parts[PARTS_SIZE];
 static _Alignas(32) uint8_t result_memory[RESULTS][RESULT_SIZE];
 static uint8_t *slots[SLOTS];
 static uint8_t *results[RESULTS];
@@ -155,6 +157,8 @@ int main(void)
         .slots = SLOTS,
         .slot_size = SLOT_SIZE,
         .chunks = chunks,
+        .parts = parts,
+        .parts_size = PARTS_SIZE,
         .result = results,
         .results = RESULTS,
         .result_size = RESULT_SIZE,

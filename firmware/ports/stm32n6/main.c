@@ -4,7 +4,8 @@
  * There are two kinds of memory. Small tables and the send queue are on chip next to the image.
  * Pairs of an input slot and a result buffer are in external memory if the board has it, otherwise
  * also on chip: at least two pairs, up to MAX_PAIRS if there is enough memory. Their sizes are
- * those of the largest network, which are known after the runtime has described the networks.
+ * those of the largest network, which are known after the runtime has described the networks. The
+ * memory for uploads with parts is next to them.
  *
  * The loop moves bytes and polls the core, which executes one step of the NPU at a time, so that
  * the link works while a network runs. If a pass has moved no bytes and the core is idle, the CPU
@@ -28,7 +29,8 @@
 
 enum {
     MAX_PAIRS = 4,
-    ALIGN = 64, /* the NPU's cache line, and twice the CPU's */
+    MAX_PARTS = 128 * 1024, /* bytes of an upload with parts: a QOI picture of 256 x 256 pixels */
+    ALIGN = 64,             /* the NPU's cache line, and twice the CPU's */
     SEND_QUEUE = 8192,
     HUNG_S = 5,
     RUNTIME_TEXT = 240,
@@ -103,6 +105,23 @@ static void *take(arena_t *from, size_t size)
     return at;
 }
 
+/*
+ * Memory for uploads with parts, as far as it leaves room for two pairs. Less is useful too: a JPEG
+ * picture has a tenth of the size of its input.
+ */
+static void give_parts(arena_t *from)
+{
+    const size_t pairs = 2 * ((size_t)config.slot_size + config.result_size);
+    size_t size = config.slot_size < MAX_PARTS ? config.slot_size : MAX_PARTS;
+
+    if (from->left < pairs + size) {
+        size = from->left > pairs ? from->left - pairs : 0;
+    }
+    size = size / 1024 * 1024;
+    config.parts = size != 0 ? take(from, size) : NULL;
+    config.parts_size = (uint32_t)size;
+}
+
 static void give_memory(void)
 {
     size_t size;
@@ -138,6 +157,7 @@ static void give_memory(void)
     config.chunks =
         take(&inner, MAX_PAIRS * sizeof *config.chunks * N6_SERVER_CHUNK_WORDS(config.slot_size));
     aton.output = aton.output_bytes != 0 ? take(big, aton.output_bytes) : NULL;
+    give_parts(big);
     uint8_t pairs = 0;
     while (pairs < 2 || (pairs < MAX_PAIRS && big->left >= config.slot_size + config.result_size)) {
         slots[pairs] = take(big, config.slot_size);
