@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from bench import compare, plot, report
-from bench.groups import control, decoding, links, options, scale, starting
+from bench.groups import control, decoding, frames, links, options, reductions, scale, starting
+from bench.lines import uart
 from bench.measure import Bench
 
 MODES: Final = {"quick": (7, 0.04, 2, 3), "full": (15, 0.2, 20, 5), "smoke": (1, 1e-4, 0, 1)}
@@ -19,6 +20,8 @@ MODES: Final = {"quick": (7, 0.04, 2, 3), "full": (15, 0.2, 20, 5), "smoke": (1,
 LINES: Final = {"quick": links.QUICK, "full": links.FULL, "smoke": links.SMOKE}
 GROUPS: Final[dict[str, Callable[[Bench, str], None]]] = {
     "links": lambda bench, mode: links.run(bench, LINES[mode]),
+    "frames": lambda bench, mode: frames.run(bench, frames.FULL if mode == "full" else frames.QUICK),
+    "outputs": lambda bench, mode: reductions.run(bench, uart(921_600 if mode == "full" else 2_764_800)),
     "scale": lambda bench, mode: scale.run(bench, every=mode == "full"),
     "options": lambda bench, mode: options.run(bench),
     "decoding": lambda bench, mode: decoding.run(bench),
@@ -39,6 +42,8 @@ def measure(groups: list[str], mode: str, path: Path) -> None:
     report.save(path, bench.rows, mode, before)
     if (drawn := [row for row in bench.rows if row.group == scale.GROUP]) and importlib.util.find_spec("matplotlib"):
         plot.draw(drawn, path.with_suffix(".png"))
+    if any(row.group.startswith(frames.GROUP) for row in bench.rows):
+        print(f"\n{frames.table(bench.rows)}")
     print(f"\n{time.monotonic() - begun:.0f} s; {path}")
 
 

@@ -74,12 +74,13 @@ class Port:
     """Where a program finds its device."""
 
     path: str
-    kind: Literal["socket", "pty"]
+    line: Line
 
     @property
     def url(self) -> str:
-        """For n6link."""
-        return f"{'unix' if self.kind == 'socket' else 'serial'}:{self.path}"
+        """For n6link; the rate of a UART is fixed, as it is on the line."""
+        rate = f"?baud={self.line.baud}" if self.line.baud else ""
+        return f"unix:{self.path}" if self.line.kind == "socket" else f"serial:{self.path}{rate}"
 
 
 def settle() -> None:
@@ -121,7 +122,7 @@ def connected(line: Line, folder: Path, device: Callable[[socket.socket], None])
 def attached(line: Line, device: Path) -> Iterator[Port]:
     """A program's end of a line to a device that listens on a unix socket."""
     if line.kind == "socket":
-        yield Port(str(device), "socket")
+        yield Port(str(device), line)
         return
     near, slave = os.openpty()
     tty.setraw(slave)  # it stays open here, so that the program may open and close it
@@ -130,7 +131,7 @@ def attached(line: Line, device: Path) -> Iterator[Port]:
         with process(lambda: carry(near, far.fileno(), line)):
             os.close(near)
             try:
-                yield Port(os.ttyname(slave), "pty")
+                yield Port(os.ttyname(slave), line)
             finally:
                 os.close(slave)
 

@@ -13,6 +13,7 @@ from bench.lines import FORK, settle
 from bench.measure import Measure, Sample
 
 Work: TypeAlias = Callable[[], Awaitable[object]]
+"""an operation; if it returns a :class:`Sample`, this is the measurement, which is not repeated"""
 Opened: TypeAlias = AbstractAsyncContextManager[Mapping[str, Work]]
 """a connected program: what it can do, by name"""
 MOST: Final = 2000
@@ -36,8 +37,10 @@ class Worker:
     def run(self, work: str) -> Sample:
         """Measures an operation once; short ones are repeated."""
         self._pipe.send((work, self._counts.get(work, 1)))
+        begun = time.perf_counter()
         sample = Sample(*self._receive())
-        self._counts.setdefault(work, min(max(int(self._span / max(sample.wall, 1e-7)), 1), MOST))
+        elapsed = max(time.perf_counter() - begun, 1e-7)
+        self._counts.setdefault(work, min(max(int(self._span / elapsed), 1), MOST))
         return sample
 
     def measure(self, work: str) -> Measure:
@@ -87,9 +90,9 @@ async def _serve(pipe: Connection, opened: Callable[[], Opened]) -> None:
                 work, count = works[request[0]], request[1]
                 wall, cpu = time.perf_counter(), time.process_time()
                 for _ in range(count):
-                    await work()
+                    own = await work()
                 wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-                pipe.send((wall / count, cpu / count))
+                pipe.send(own if isinstance(own, Sample) else (wall / count, cpu / count))
     except Exception as error:  # noqa: BLE001  it is raised where the measurement was started
         pipe.send(RuntimeError(f"{type(error).__name__}: {error}"))
 

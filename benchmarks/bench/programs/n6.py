@@ -84,5 +84,5 @@ def bare_works(bare: floor.Bare) -> Mapping[str, Work]:
 @asynccontextmanager
 async def open_floor(port: Port) -> AsyncIterator[Mapping[str, Work]]:
     """The same bytes, checksums and frames on asyncio's streams; no time-outs, repeats, credits, cancellation."""
-    async with floor.connect(port.url) as bare:
+    async with floor.connect(port.url.partition("?")[0]) as bare:
         yield bare_works(bare)
