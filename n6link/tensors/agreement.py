@@ -20,7 +20,8 @@ sums. NaN in an output makes its figures NaN.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -30,78 +31,109 @@ from n6link.tensors.tensor import Array
 
 @dataclass(slots=True)
 class Agreement:
-    """The figures of one output so far."""
+    """The figures of one output so far, and the sums from which they follow."""
 
     name: str
     samples: int = 0
     maximum: float = 0.0
-    _elements: int = field(default=0, repr=False)
-    _absolute: float = field(default=0.0, repr=False)
-    _squared: float = field(default=0.0, repr=False)
-    _product: float = field(default=0.0, repr=False)
-    _mean: float = field(default=0.0, repr=False)
+    elements: int = 0
+    absolute: float = 0.0
+    """sum of the absolute errors"""
+    squared: float = 0.0
+    """sum of the squared errors"""
+    product: float = 0.0
+    mean: float = 0.0
     """of the reference"""
-    _spread: float = field(default=0.0, repr=False)
+    spread: float = 0.0
     """sum of squared differences to that mean"""
-    _lengths: tuple[float, float] = field(default=(0.0, 0.0), repr=False)
-    """squared lengths of reference and output"""
-    _same: int = field(default=0, repr=False)
+    length: float = 0.0
+    """squared length of the reference"""
+    got_length: float = 0.0
+    """squared length of the output"""
+    same: int = 0
+    """samples with the same largest element"""
 
-    def add(self, reference: Array, got: Array) -> None:
-        """Adds a sample: real values of the reference and of the network.
+    @classmethod
+    def of(cls, name: str, reference: Array, got: Array) -> Self:
+        """The figures of one sample: real values of the reference and of the network.
 
         Raises:
             BadInput: they have different numbers of elements.
         """
         if reference.size != got.size:
             raise BadInput(
-                f"output {self.name!r} has the shape {got.shape}, but that of the reference has {reference.shape}; "
+                f"output {name!r} has the shape {got.shape}, but that of the reference has {reference.shape}; "
                 "the model is not that of the network"
             )
+        if not reference.size:
+            return cls(name, 1)
         r, x = reference.astype(np.float64).ravel(), got.astype(np.float64).ravel()
-        error = r - x
-        self.samples += 1
-        self.maximum = float(np.maximum(self.maximum, np.abs(error).max(initial=0.0)))
-        if r.size:
-            step, before = float(r.mean()) - self._mean, self._elements
-            self._elements += r.size
-            self._mean += step * r.size / self._elements
-            self._spread += float(((r - r.mean()) ** 2).sum()) + step**2 * before * r.size / self._elements
-        self._absolute += float(np.abs(error).sum())
-        self._squared += float(error @ error)
-        self._product += float(r @ x)
-        self._lengths = self._lengths[0] + float(r @ r), self._lengths[1] + float(x @ x)
-        self._same += bool(r.size) and int(r.argmax()) == int(x.argmax())
+        error, mean = r - x, float(r.mean())
+        return cls(
+            name,
+            samples=1,
+            maximum=float(np.abs(error).max()),
+            elements=r.size,
+            absolute=float(np.abs(error).sum()),
+            squared=float(error @ error),
+            product=float(r @ x),
+            mean=mean,
+            spread=float(((r - mean) ** 2).sum()),
+            length=float(r @ r),
+            got_length=float(x @ x),
+            same=int(r.argmax()) == int(x.argmax()),
+        )
+
+    def add(self, reference: Array, got: Array) -> None:
+        """Adds a sample; see :meth:`of`."""
+        self.merge(self.of(self.name, reference, got))
+
+    def merge(self, other: Agreement) -> None:
+        """Adds other samples of the same output."""
+        elements = self.elements + other.elements
+        if other.elements:
+            step = other.mean - self.mean
+            self.mean += step * other.elements / elements
+            self.spread += other.spread + step**2 * self.elements * other.elements / elements
+        self.elements = elements
+        self.samples += other.samples
+        self.maximum = float(np.maximum(self.maximum, other.maximum))
+        self.absolute += other.absolute
+        self.squared += other.squared
+        self.product += other.product
+        self.length += other.length
+        self.got_length += other.got_length
+        self.same += other.same
 
     @property
     def mae(self) -> float:
         """Mean absolute error."""
-        return self._absolute / self._elements if self._elements else math.nan
+        return self.absolute / self.elements if self.elements else math.nan
 
     @property
     def rmse(self) -> float:
         """Root of the mean squared error."""
-        return math.sqrt(self._squared / self._elements) if self._elements else math.nan
+        return math.sqrt(self.squared / self.elements) if self.elements else math.nan
 
     @property
     def cosine(self) -> float:
         """Cosine similarity; 1 if both are zero."""
-        if self._squared == 0:
+        if self.squared == 0:
             return 1.0  # the quotient of equal outputs may differ from 1 by rounding
-        lengths = math.sqrt(self._lengths[0]) * math.sqrt(self._lengths[1])
-        return self._product / lengths if lengths else 0.0
+        lengths = math.sqrt(self.length) * math.sqrt(self.got_length)
+        return self.product / lengths if lengths else 0.0
 
     @property
     def nse(self) -> float:
         """Nash-Sutcliffe efficiency; 1 for a constant reference that is reproduced, else minus infinity."""
-        if self._spread == 0:
-            return 1.0 if self._squared == 0 else -math.inf
-        return 1 - self._squared / self._spread
+        if self.spread == 0:
+            return 1.0 if self.squared == 0 else -math.inf
+        return 1 - self.squared / self.spread
 
     @property
     def agreement(self) -> float:
         """Share of samples with the same largest element."""
-        return self._same / self.samples if self.samples else math.nan
+        return self.same / self.samples if self.samples else math.nan
 
     def to_dict(self) -> dict[str, object]:
         """The figures as plain values."""

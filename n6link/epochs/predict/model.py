@@ -58,6 +58,8 @@ class Operation:
     """names of the operations that compute its inputs"""
     before: tuple[str, ...] = ()
     """names of the operations that use its first output"""
+    sources: tuple[int, ...] = ()
+    """indices of the operations that compute its inputs"""
 
     @property
     def activations(self) -> tuple[Tensor, ...]:
@@ -101,3 +103,15 @@ class Network:
     operations: tuple[Operation, ...]
     varying: int = 0
     """tensors with a dimension after the batch that may vary: the operations have the stored shapes"""
+    results: tuple[int, ...] = ()
+    """for each output of the network the index of the operation that computes it; -1 = none does"""
+
+    def needed(self, index: int) -> frozenset[int]:
+        """An operation with all operations that its result depends on."""
+        found: set[int] = set()
+        left = [index]
+        while left:
+            if (one := left.pop()) not in found:
+                found.add(one)
+                left += self.operations[one].sources
+        return frozenset(found)

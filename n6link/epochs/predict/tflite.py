@@ -65,7 +65,7 @@ def read_tflite(path: str | os.PathLike[str]) -> Network:
         ) from error
     try:
         reader = _Reader(schema, raw)
-        return Network(str(place), reader.operations(), reader.varying())
+        return Network(str(place), reader.operations(), reader.varying(), reader.results())
     except _DAMAGED as error:
         raise BadInput(f"{place} is damaged: {error!r}; convert the network again") from error
 
@@ -81,16 +81,18 @@ class _Reader:
         self._graph = self._model.subgraphs[0]
         self._codes = _names(schema.BuiltinOperator)
         types = _names(schema.TensorType)
+        self._makers: dict[int, int] = {}
+        for index, operator in enumerate(self._graph.operators or ()):
+            self._makers |= dict.fromkeys(_integers(operator.outputs), index)
         self._tensors = [self._tensor(tensor, types) for tensor in self._graph.tensors or ()]
 
     def operations(self) -> tuple[Operation, ...]:
         """All operations; the tensors that follow from shapes and constants are marked as constant."""
         operators: list[Any] = list(self._graph.operators or ())
         names = [self._name(operator) for operator in operators]
-        makers: dict[int, str] = {}
+        makers = self._makers
         users: dict[int, list[str]] = defaultdict(list)
         for name, operator in zip(names, operators, strict=True):
-            makers |= dict.fromkeys(_integers(operator.outputs), name)
             for tensor in _integers(operator.inputs):
                 users[tensor].append(name)
         found: list[Operation] = []
@@ -107,8 +109,9 @@ class _Reader:
                     given,
                     tuple(self._tensors[tensor] for tensor in outputs),
                     _numbers(operator.builtinOptions),
-                    tuple(makers[tensor] for tensor in inputs if tensor in makers),
+                    tuple(names[makers[tensor]] for tensor in inputs if tensor in makers),
                     tuple(users[outputs[0]]) if outputs else (),
+                    tuple(makers[tensor] for tensor in inputs if tensor in makers),
                 )
             )
         return tuple(found)
@@ -116,6 +119,10 @@ class _Reader:
     def varying(self) -> int:
         """Number of tensors that have another variable dimension than the batch."""
         return sum(-1 in _integers(tensor.shapeSignature)[1:] for tensor in self._graph.tensors or ())
+
+    def results(self) -> tuple[int, ...]:
+        """For each output of the network the index of the operation that computes it; -1 = none does."""
+        return tuple(self._makers.get(tensor, -1) for tensor in _integers(self._graph.outputs))
 
     def _name(self, operator: Any) -> str:
         code = self._model.operatorCodes[operator.opcodeIndex]
