@@ -689,20 +689,3 @@ def test_run_does_not_draw_over_the_picture(virtual_board: None, tmp_path: Path)
     words = ["run", "movenet13", str(picture), "--url", POSE, "--draw", str(picture)]
     assert "is the picture itself, which would be overwritten" in bad(2, *words)
     assert picture.read_bytes() == Path(PHOTO).read_bytes()
-
-
-def test_validate(virtual_board: None, tmp_path: Path) -> None:
-    model = networks.FOLDER / "movenet13" / "movenet13_192_int8.tflite"
-    shown = data("validate", "movenet13", model, "--url", POSE, "--data", PHOTO, "--random", "1")
-    (output,) = shown["outputs"]
-    assert shown["good"] and shown["simulated"] and output["samples"] == 2
-    assert output["maximum"] == 0 and output["cosine"] == output["nse"] == output["agreement"] == 1
-    damaged = bytearray(model.read_bytes())
-    for at in range(len(damaged) // 2, len(damaged) // 2 + 20000, 7):
-        damaged[at] ^= 0x40
-    (tmp_path / "damaged.tflite").write_bytes(damaged)
-    outcome = n6link("validate", "damaged", model, "--url", f"sim:{tmp_path / 'damaged.tflite'}", "--random", "2")
-    assert outcome.exit_code == 1 and "does not agree with movenet13_192_int8.tflite" in outcome.stdout
-    other = networks.FOLDER / "tinybert" / "tinybert_textgen.tflite"
-    assert "use the network's own file" in bad(2, "validate", "movenet13", other, "--url", POSE)
-    assert "does not exist" in bad(2, "validate", "movenet13", model, "--url", POSE, "--data", tmp_path / "no.png")

@@ -1,12 +1,13 @@
-"""``n6link validate``: compares a board with the network's file on this computer, on the same inputs."""
+"""``n6link validate``: compares a board with the network's file on this computer, on the same inputs. ``n6link expose`` helps to find a cause."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from importlib import import_module
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import anyio.to_thread
 import numpy as np
@@ -17,17 +18,37 @@ from rich.table import Table
 
 from n6link.cli import tables
 from n6link.cli.arrays import raw_inputs
-from n6link.cli.common import FAILED, Cards, Json, Timeout, Url, connect, emit, err, out, start
-from n6link.console import counted
+from n6link.cli.common import FAILED, Cards, Json, Timeout, Url, connect, emit, err, out, plain, start
+from n6link.epochs.predict.tflite import read_tflite
 from n6link.errors import BadInput
+from n6link.evaluation.answers import AnswerFile
+from n6link.evaluation.expose import MOST, expose
+from n6link.evaluation.reference import Reference
+from n6link.evaluation.validation import HEAD, Limits, Validation, compare, find_cause, row
+from n6link.json_types import Plain
 from n6link.tensors.agreement import Agreement
-from n6link.tensors.tensor import Array, TensorSpec
+from n6link.tensors.tensor import Array
 
 if TYPE_CHECKING:
     from n6link.network import Network
 
 COSINE: Final = 0.99
 """Default of the lowest cosine similarity: two correct engines on quantised networks were above it on all networks that were tried."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What to compare."""
+
+    model: Path
+    float_model: Path | None
+    files: Sequence[Path]
+    count: int
+    seed: int
+    limits: Limits
+    answers: Path | None
+    reports: Sequence[Path]
+    as_json: bool
 
 
 def validate(
@@ -44,26 +65,86 @@ def validate(
     cosine: Annotated[
         float, typer.Option("--cosine", min=-1, max=1, metavar="C", help="Lowest cosine similarity of an output.")
     ] = COSINE,
+    max_error: Annotated[
+        float | None,
+        typer.Option(
+            "--max-error", min=0, metavar="E", help="Largest absolute error of an output, in real values; 0: equal."
+        ),
+    ] = None,
+    float_model: Annotated[
+        Path | None,
+        typer.Option(
+            "--float", metavar="FLOAT.tflite", help="Also show the difference to the network before its quantisation."
+        ),
+    ] = None,
+    answers: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="JSONL", help="Keep the comparisons in this file; if it exists, continue with the others."
+        ),
+    ] = None,
+    report: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="Write a report: .html or .json; may be repeated.")
+    ] = None,
     url: Url = None,
     cards: Cards = None,
     timeout: Timeout = 5.0,
     as_json: Json = False,
 ) -> None:
     """Compare the outputs of a board with those of the network's file on this computer; exit code 1 if an output differs too much."""
+    reports = report or []
+    for path in reports:
+        if path.suffix.lower() not in (".html", ".json"):
+            raise BadInput(f"report {str(path)!r} must end in .html or .json")
     count = random or (0 if inputs else 10)
-    start(_validate, network, model, _files(inputs or []), count, seed, cosine, url, cards, timeout, as_json)
+    options = Options(
+        model,
+        float_model,
+        _files(inputs or []),
+        count,
+        seed,
+        Limits(cosine, math.inf if max_error is None else max_error),
+        answers,
+        reports,
+        as_json,
+    )
+    start(_validate, network, options, url, cards, timeout)
+
+
+def expose_results(
+    model: Annotated[Path, typer.Argument(metavar="MODEL.tflite", help="The network's file.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT.tflite", help="The file to write.")],
+    first: Annotated[int, typer.Option(min=0, metavar="N", help="First operation whose result may be taken.")] = 0,
+    last: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help="Last operation; default: the last of all.")
+    ] = None,
+    most: Annotated[int, typer.Option(min=1, metavar="N", help="Number of results.")] = MOST,
+    as_json: Json = False,
+) -> None:
+    """Make intermediate results of a network outputs, so that n6link validate shows where a difference begins."""
+    if target.exists() and model.exists() and target.samefile(model):
+        raise BadInput(f"{str(target)!r} is the network's own file, which would be overwritten; choose another file")
+    made = expose(model, first=first, last=last, most=most)
+    try:
+        target.write_bytes(made.content)
+    except OSError as error:
+        raise BadInput(f"{str(target)!r} cannot be written: {error.strerror}") from error
+    if as_json:
+        emit({"file": str(target), "operations": [[operation.index, operation.name] for operation in made.operations]})
+        return
+    out.print(f"[bold]{escape(str(target))}[/] has the results of these operations as outputs:", soft_wrap=True)
+    for operation in made.operations:
+        shape = "x".join(map(str, operation.outputs[0].shape))
+        out.print(
+            f"{operation.index:5} {operation.name:24} {operation.outputs[0].dtype.lower()} {shape}", soft_wrap=True
+        )
 
 
 def _files(paths: Sequence[Path]) -> list[Path]:
     files: list[Path] = []
     for path in paths:
         if path.is_dir():
-            inside = sorted(child for child in path.iterdir() if child.is_file())
-            if not inside:
-                raise BadInput(
-                    f"folder {str(path)!r} does not contain files; use one with pictures, .npy or .npz files"
-                )
-            files += inside
+            files += sorted(child for child in path.iterdir() if child.is_file())
         elif path.exists():
             files.append(path)
         else:
@@ -71,151 +152,99 @@ def _files(paths: Sequence[Path]) -> list[Path]:
     return files
 
 
-class Reference:
-    """The network's file, run by LiteRT on this computer.
-
-    Raises:
-        BadInput: LiteRT is not installed or cannot load the file.
-    """
-
-    def __init__(self, model: Path) -> None:
-        try:
-            interpreter: Any = import_module("ai_edge_litert.interpreter").Interpreter
-        except ImportError as error:
-            raise BadInput("the reference requires LiteRT; install it with: pip install 'n6link[sim]'") from error
-        if not model.is_file():
-            raise BadInput(
-                f"{str(model)!r} {'is not a file' if model.exists() else 'does not exist'}; use a .tflite file"
-            )
-        try:
-            self._interpreter = interpreter(os.fspath(model))
-            self._interpreter.allocate_tensors()
-        except (ValueError, RuntimeError, OSError) as error:
-            raise BadInput(f"{str(model)!r} cannot be loaded by LiteRT: {error}") from error
-
-    def check(self, network: Network) -> None:
-        """Checks that the file and the network have the same tensors.
-
-        Raises:
-            BadInput: they do not.
-        """
-        for what, specs, details in (
-            ("inputs", network.inputs, self._interpreter.get_input_details()),
-            ("outputs", network.outputs, self._interpreter.get_output_details()),
-        ):
-            ours = [int(np.prod(spec.shape)) for spec in specs.values()]
-            theirs = [int(np.prod(_spec(detail).shape)) for detail in details]
-            if ours != theirs:
-                raise BadInput(
-                    f"network {network.name!r} has {what} of {ours} elements, but the file has {theirs}; use the network's own file"
-                )
-
-    def run(self, inputs: Sequence[Array]) -> list[Array]:
-        """Real outputs, in the file's order, for real inputs, in the network's order."""
-        for real, detail in zip(inputs, self._interpreter.get_input_details(), strict=True):
-            self._interpreter.set_tensor(detail["index"], _spec(detail).quantize(real.reshape(detail["shape"])))
-        self._interpreter.invoke()
-        return [
-            _spec(detail).dequantize(self._interpreter.get_tensor(detail["index"]))
-            for detail in self._interpreter.get_output_details()
-        ]
-
-
-def _spec(detail: Mapping[str, Any]) -> TensorSpec:
-    """A tensor of the file, as LiteRT describes it."""
-    scale, zero_point = detail["quantization"]
-    return TensorSpec(
-        detail["name"],
-        tuple(map(int, detail["shape"])),
-        np.dtype(detail["dtype"]),
-        0,
-        scale=float(scale) or None,
-        zero_point=int(zero_point),
-    )
-
-
 async def _validate(
     name: str,
-    model: Path,
-    files: Sequence[Path],
-    count: int,
-    seed: int,
-    cosine: float,
+    options: Options,
     url: str | None,
     cards: list[Path] | None,
     timeout: float,  # noqa: ASYNC109
-    as_json: bool,
 ) -> None:
     async with connect(url, cards, timeout) as device:
         network = device[name]
-        reference = await anyio.to_thread.run_sync(Reference, model)
-        reference.check(network)
-        found = [Agreement(output) for output in network.outputs]
-        samples = _samples(network, files, count, seed)
-        for data in track(
-            samples, "validate", len(files) + count, console=err, transient=True, disable=not err.is_terminal
-        ):
-            raw = data if isinstance(data, dict) else await raw_inputs(network, data)
-            result = await network.run(raw, reduce=False)
-            real = [network.inputs[key].dequantize(array) for key, array in raw.items()]
-            expected = await anyio.to_thread.run_sync(reference.run, real)
-            for figures, array in zip(found, expected, strict=True):
-                figures.add(array, result.dequantized()[figures.name])
-        board, simulated = device.info.board, device.info.simulated
-    good = all(figures.cosine >= cosine for figures in found)
-    if as_json:
-        emit(
-            {
-                "network": name,
-                "board": board,
-                "simulated": simulated,
-                "good": good,
-                "cosine": cosine,
-                "outputs": [figures.to_dict() for figures in found],
-            }
-        )
+        references = {"model": await anyio.to_thread.run_sync(Reference, options.model, network.info)}
+        if options.float_model:
+            references["float"] = await anyio.to_thread.run_sync(Reference, options.float_model, network.info)
+        about = {
+            "command": "n6link validate",
+            "network": name,
+            "digest": f"{network.info.digest:08x}",
+            "seed": options.seed,
+        } | {key: reference.digest for key, reference in references.items()}
+        names = [*map(str, options.files), *(f"random {index}" for index in range(options.count))]
+        with AnswerFile(options.answers, about) as kept:
+            left = [sample for sample in names if sample not in kept.answers]
+            for sample in track(left, "validate", console=err, transient=True, disable=not err.is_terminal):
+                kept.add(sample, await _compare(network, sample, options.seed, references))
+            samples = {sample: kept.answers[sample] for sample in names}
+        board, simulated, blocks = device.info.board, device.info.simulated, network.epochs.blocks
+    float_name = options.float_model.name if options.float_model else None
+    found = Validation(name, board, simulated, options.model.name, options.limits, samples, float_name)
+    if not found.good:
+        operations = await anyio.to_thread.run_sync(read_tflite, options.model)
+        cause = find_cause(found.outputs(), options.limits, operations, references["model"].places, blocks)
+        found = replace(found, cause=cause)
+    for path in options.reports:
+        _write(path, found)
+    if options.as_json:
+        emit(found)
     else:
-        out.print(_table(found, cosine))
-        verdict = "agrees with" if good else "[bold red]does not agree with[/]"
-        out.print(
-            f"{escape(name)} on {escape(board)} {verdict} {escape(model.name)}: {counted(found[0].samples, 'input')}.",
-            soft_wrap=True,
-        )
-    if not good:
+        _show(found)
+    if not found.good:
         raise typer.Exit(FAILED)
 
 
-def _samples(network: Network, files: Sequence[Path], count: int, seed: int) -> Iterator[Path | dict[str, Array]]:
-    """Files, then random raw inputs: integers over their whole range, floats from -1 to 1."""
-    yield from files
-    random = np.random.default_rng(seed)
-    for _ in range(count):
-        arrays: dict[str, Array] = {}
-        for key, spec in network.inputs.items():
-            if spec.dtype.kind in "iu":
-                limits = np.iinfo(spec.dtype.str)
-                arrays[key] = random.integers(limits.min, limits.max, spec.shape, spec.dtype.str, endpoint=True)
-            elif spec.dtype.kind == "f":
-                arrays[key] = random.uniform(-1, 1, spec.shape).astype(spec.dtype)
-            else:
-                raise BadInput(f"input {key!r} is {spec.dtype}, for which random values are not defined; use --data")
-        yield arrays
+async def _compare(network: Network, sample: str, seed: int, references: Mapping[str, Reference]) -> Plain:
+    """One sample through the board and through the files."""
+    raw = _random(network, seed, sample) if sample.startswith("random ") else await raw_inputs(network, Path(sample))
+    result = await network.run(raw, reduce=False, timers=False)
+    real = [network.inputs[key].dequantize(array) for key, array in raw.items()]
+    values: Plain = {}
+    for key, reference in references.items():
+        expected = await anyio.to_thread.run_sync(reference.run, real)
+        values[key] = compare(result.dequantized(), expected)
+    return values
 
 
-def _table(found: Sequence[Agreement], cosine: float) -> Table:
-    shown = tables.table("Difference to the reference, in real values")
-    shown.add_column("output", overflow="fold")
-    for name in ("maximum", "mae", "rmse", "cosine", "nse", "same largest"):
-        shown.add_column(name, justify="right")
-    for figures in found:
-        shown.add_row(
-            escape(figures.name),
-            f"{figures.maximum:.4g}",
-            f"{figures.mae:.4g}",
-            f"{figures.rmse:.4g}",
-            f"{figures.cosine:.6f}",
-            f"{figures.nse:.6f}",
-            f"{figures.agreement:.0%}",
-            style="" if figures.cosine >= cosine else "red",
+def _random(network: Network, seed: int, sample: str) -> dict[str, Array]:
+    """Raw inputs of a random sample: integers over their whole range, floats from -1 to 1."""
+    random = np.random.default_rng((seed, int(sample.split()[1])))
+    arrays: dict[str, Array] = {}
+    for key, spec in network.inputs.items():
+        if spec.dtype.kind in "iu":
+            limits = np.iinfo(spec.dtype.str)
+            arrays[key] = random.integers(limits.min, limits.max, spec.shape, spec.dtype.str, endpoint=True)
+        elif spec.dtype.kind == "f":
+            arrays[key] = random.uniform(-1, 1, spec.shape).astype(spec.dtype)
+        else:
+            raise BadInput(f"input {key!r} is {spec.dtype}, for which random values are not defined; use --data")
+    return arrays
+
+
+def _write(path: Path, found: Validation) -> None:
+    text = found.page() if path.suffix.lower() == ".html" else json.dumps(plain(found), indent=1) + "\n"
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise BadInput(f"report {str(path)!r} cannot be written: {error.strerror}") from error
+
+
+def _show(found: Validation) -> None:
+    out.print(_table("Difference to the reference, in real values", found.outputs(), found.limits))
+    if found.float_model:
+        out.print(_table(f"Difference to {escape(found.float_model)}", found.outputs("float"), found.limits))
+    out.print(escape(found.verdict) + ".", style="" if found.good else "bold red", soft_wrap=True)
+    if found.cause:
+        out.print(escape(str(found.cause)) + ".", soft_wrap=True)
+    elif not found.good:
+        out.print(
+            "[dim]A file of n6link expose has intermediate results as outputs; they show where the difference begins.[/]"
         )
+
+
+def _table(title: str, outputs: Sequence[Agreement], limits: Limits) -> Table:
+    shown = tables.table(title)
+    for index, head in enumerate(HEAD):
+        shown.add_column(head.lower(), justify="right" if index else "left", overflow="fold")
+    for figures in outputs:
+        shown.add_row(*map(escape, row(figures)), style="" if limits.allow(figures) else "red")
     return shown

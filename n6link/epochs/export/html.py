@@ -50,7 +50,7 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     return "<table>\n" + "\n".join(lines) + "\n</table>"
 
 
-def figures(values: Mapping[str, str]) -> str:
+def boxes(values: Mapping[str, str]) -> str:
     """Large figures by name."""
     return (
         '<div class="figures">'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from n6link.epochs.export.html import document, figures, soft, table, warning
+from n6link.epochs.export.html import boxes, document, soft, table, warning
 from n6link.epochs.export.picture import COLOURS, clean, milliseconds, picture
 from n6link.epochs.offload import OVERHEAD
 from n6link.epochs.profile import SPREAD, Profile
@@ -54,7 +54,7 @@ def _figures(profile: Profile) -> str:
         "offload by time": f"{profile.offload_by_time:.1%}",
         "without overhead": f"{profile.use.offload_without_overhead:.1%}",
     }
-    return figures(values)
+    return boxes(values)
 
 
 def _swatch(kind: str) -> str:
