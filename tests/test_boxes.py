@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from references import DATA, arrays_of
 from n6link import decoders
 from n6link.decoders.boxes import Detection, keep
 from n6link.errors import BadInput, CardError
-from n6link.tensors import card
+from n6link.tensors import card, reduce
 from n6link.tensors.image import Placement
 
 SIDE = 200
@@ -64,17 +65,23 @@ def test_equals_st(name: str) -> None:
     assert np.allclose(found[:, :4], boxes, atol=1e-3)
 
 
-@pytest.mark.parametrize("name", ["yolov5", "yolox", "yolov2"])
+def answered(net: Network, outputs: dict[str, NDArray[Any]], **options: object) -> Answer:
+    """What a device returns of the decoder's reductions."""
+    decoder = decoders.for_network(net)
+    requests = decoder.returns(net, **options)
+    assert requests is not None and requests != [reduce.whole(index) for index in range(len(outputs))]
+    reduced = answer(net, outputs, requests, None)
+    assert decoder.complete(reduced)
+    return reduced
+
+
+@pytest.mark.parametrize("name", HEADS)
 def test_reduced_is_the_same(name: str) -> None:
-    """A device selects the candidates whose object score passes: the boxes are the same from less data."""
+    """A device selects the candidates whose score passes: the boxes are the same from less data."""
     reference = arrays_of(DATA / "boxes" / f"{name}.npz")
     del reference["kept"], reference["conf"], reference["iou"]
     net = network(reference, HEADS[name])
-    decoder = decoders.for_network(net)
-    requests = decoder.returns(net, conf=0.5)
-    assert requests is not None
-    reduced = answer(net, reference, requests, None)
-    assert decoder.complete(reduced)
+    reduced, decoder = answered(net, reference, conf=0.5), decoders.for_network(net)
     again = decoder.decode(reduced, conf=0.6)
     assert isinstance(again, list) and again
     assert np.array_equal(rows(again), rows(decode(net, reference, conf=0.6)))
@@ -82,17 +89,66 @@ def test_reduced_is_the_same(name: str) -> None:
         decoder.decode(reduced, conf=0.3)
 
 
-def test_a_head_of_one_class_is_reduced_by_the_device() -> None:
-    raw = np.ascontiguousarray(arrays_of(DATA / "boxes" / "yolov8.npz")["raw"][:, :5])
-    net = network({"raw": raw}, 'task = "yolo"\nlabels = ["a"]')
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("dtype", ["float32", "int8"])
+@pytest.mark.parametrize("classes", [1, 3])
+def test_heads_of_either_layout_are_reduced(classes: int, dtype: str, transposed: bool) -> None:
+    raw = arrays_of(DATA / "boxes" / "yolov8.npz")["raw"][:, : 4 + classes]
+    if dtype == "int8":
+        raw = np.rint(raw * 250 - 120).astype(np.int8)
+    raw = np.ascontiguousarray(raw.transpose(0, 2, 1) if transposed else raw)
+    labels = ["a", "b", "c"][:classes]
+    scale = 1 / 250 if dtype == "int8" else None
+    net = network({"raw": raw}, f'task = "yolo"\nlabels = {labels}\ndecode.head = "yolov8"', scale, -120)
+    found = decoders.for_network(net).decode(answered(net, {"raw": raw}, conf=0.7), conf=0.7)
+    assert isinstance(found, list) and len(found) > 5
+    assert {one.index for one in found} == set(range(classes))
+    assert np.array_equal(rows(found), rows(decode(net, {"raw": raw}, conf=0.7)))
+
+
+def test_what_devices_cannot_select_is_sent_whole() -> None:
+    half = network({"raw": np.zeros((1, 7, 756), np.float16)}, HEADS["yolov8"])
+    assert decoders.for_network(half).returns(half) is None
+    shapes = {"s": (1, 20, 1), "b": (1, 20, 8)}
+    toml = 'task = "landmark-boxes"\ndecode.grids = [[4, 1], [2, 1]]'
+    coarse = network({name: np.zeros(shape, np.float16) for name, shape in shapes.items()}, toml)
+    assert decoders.for_network(coarse).returns(coarse) is None
+    processed = {"b": (1, 3, 4), "c": (1, 3), "s": (1, 3), "n": (1,)}
+    ready = network({name: np.zeros(shape, np.float32) for name, shape in processed.items()}, 'task = "ssd"')
+    decoder = decoders.for_network(ready)
+    assert decoder.returns(ready) is None
+    assert decoder.complete(Answer(ready))
+    halves: dict[str, NDArray[Any]] = {"s": np.zeros((1, 9, 3), np.float32), "b": np.zeros((1, 9, 4), np.float16)}
+    mixed = network(halves | {"a": np.zeros((1, 9, 4), np.float32)}, HEADS["ssd_centres"].replace(', "c"', ""))
+    requests = decoders.for_network(mixed).returns(mixed)
+    assert (
+        requests is not None
+        and requests[1] == reduce.whole(1)
+        and requests[2] == reduce.same_rows(2, mixed.outputs["a"])
+    )
+
+
+def test_too_many_candidates_are_fetched_whole() -> None:
+    """A device returns at most as many rows as fit in the bytes of the output."""
+    reference = arrays_of(DATA / "boxes" / "ssd_centres.npz")
+    del reference["kept"], reference["conf"], reference["iou"]
+    net = network(reference, HEADS["ssd_centres"])
     decoder = decoders.for_network(net)
-    requests = decoder.returns(net)
+    requests = decoder.returns(net, conf=0.5)
     assert requests is not None
-    found = decoder.decode(answer(net, {"raw": raw}, requests, None))
-    assert isinstance(found, list) and found
-    assert np.array_equal(rows(found), rows(decode(net, {"raw": raw})))
-    several = network({"raw": np.zeros((1, 7, 756), np.float32)}, HEADS["yolov8"])
-    assert decoders.for_network(several).returns(several) is None
+    reduced = answer(net, reference, [replace(requests[0], k=2), *requests[1:]], None)
+    assert not decoder.complete(reduced)
+    with pytest.raises(BadInput, match=r"candidates passed, but the device returned only 2; run with reduce=False"):
+        decoder.decode(reduced, conf=0.5)
+
+
+def test_a_nan_among_scores_is_not_the_best() -> None:
+    raw = np.full((1, 7, 756), 0.1, np.float32)
+    raw[0, 4:, 5] = np.nan, 0.75, 0.75
+    net = network({"raw": raw}, HEADS["yolov8"])
+    for found in decode(net, {"raw": raw}), decoders.for_network(net).decode(answered(net, {"raw": raw})):
+        assert isinstance(found, list)
+        assert [(one.label, one.score) for one in found] == [("b", 0.75)]
 
 
 def test_quantised_heads() -> None:
@@ -143,6 +199,8 @@ def test_anchors_in_a_file(tmp_path: Path) -> None:
     net = Network("net", net.inputs, net.outputs, card.load(toml, base=tmp_path, name="net"))
     whole = {name: reference[name] for name in ("scores", "boxes", "anchors")}
     assert np.array_equal(rows(decode(net, outputs)), rows(decode(network(whole, HEADS["ssd_corners"]), whole)))
+    reduced = decoders.for_network(net).decode(answered(net, outputs))
+    assert isinstance(reduced, list) and np.array_equal(rows(decode(net, outputs)), rows(reduced))
 
 
 # ---- landmarks
@@ -173,6 +231,8 @@ def test_landmarks_of_two_grids() -> None:
     with pytest.raises(BadInput, match="unknown landmark 'chin'; the network has p0, p1"):
         face["chin"]
     assert decode(net, outputs, conf=0.95) == []
+    reduced = decoders.for_network(net).decode(answered(net, outputs))
+    assert isinstance(reduced, list) and [one.to_dict() for one in reduced] == [face.to_dict()]
 
 
 def test_grids_that_the_card_lists() -> None:

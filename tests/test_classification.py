@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from reductions import Answer, Network, spec, tensor
+from reductions import Answer, Network, answer, spec, tensor
 
 from n6link import decoders
 from n6link.decoders.classification import Classification
@@ -130,6 +130,49 @@ def test_numbers_of_classes() -> None:
     found = segment(np.array([[[0, 2], [1, 2]]], np.int32), LABELS)
     assert found.classes.tolist() == [[0, 2], [1, 2]]
     assert found.labels == ("cat", "dog", "owl")
+
+
+@pytest.mark.parametrize("dtype", ["int8", "float32"])
+@pytest.mark.parametrize("planar", [False, True])
+@pytest.mark.parametrize("size", [(5, 6), (70, 80)])
+def test_reduced_maps_are_the_same(size: tuple[int, int], planar: bool, dtype: str) -> None:
+    values = np.random.default_rng(3).integers(-9, 9, (1, *size, 4)).astype(dtype)
+    if dtype == "float32":
+        values[0, 0, :5, 1] = values[0, 1, 2] = np.nan
+    values = np.ascontiguousarray(values.transpose(0, 3, 1, 2)) if planar else values
+    toml = 'task = "segmentation"\nlabels = ["a", "b", "c", "d"]'
+    assert narrowed(values, toml, 0.1).tolist() == segment(values, toml.split("\n")[1], scale=0.1).classes.tolist()
+
+
+@pytest.mark.parametrize("shape", [(1, 7, 9, 1), (1, 1, 7, 9), (1, 7, 9)])
+def test_a_reduced_share_of_the_foreground(shape: tuple[int, ...]) -> None:
+    values = np.random.default_rng(4).random(shape, np.float32)
+    toml = 'task = "segmentation"'
+    assert narrowed(values, toml, conf=0.3).tolist() == segment(values, conf=0.3).classes.tolist()
+    with pytest.raises(BadInput, match=r"conf=0.4 is not that of the request to the device; run with reduce=False"):
+        narrowed(values, toml, conf=0.3, again=0.4)
+
+
+def test_maps_that_devices_do_not_reduce() -> None:
+    for values, scale in (np.zeros((1, 4, 4), np.int32), None), (np.zeros((1, 4, 4, 3), np.float16), None):
+        net = network(values, 'task = "segmentation"', scale)
+        decoder = decoders.for_network(net)
+        assert decoder.returns(net) is None
+
+
+def narrowed(
+    values: NDArray[Any], toml: str, scale: float | None = None, again: float | None = None, **options: Any
+) -> NDArray[np.uint8]:
+    """The classes from a device's map of classes."""
+    net = network(values, toml, scale)
+    decoder = decoders.for_network(net)
+    requests = decoder.returns(net, **options)
+    assert requests is not None
+    reduced = answer(net, dict.fromkeys(net.outputs, values), requests, None)
+    assert decoder.complete(reduced) and not reduced.outputs
+    found = decoder.decode(reduced, **options if again is None else {"conf": again})
+    assert isinstance(found, Segmentation)
+    return found.classes
 
 
 def test_the_map_in_the_picture() -> None:

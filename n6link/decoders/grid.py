@@ -94,9 +94,9 @@ def _decode(result: ResultLike, head: Head, conf: float) -> Candidates:
     """The candidates of one grid that pass, with boxes in 0..1 of the input."""
     anchors = np.array(card_of(result.network).anchors, np.float32)
     _, height, width, _ = result.network.outputs[head.spec.name].shape
-    raw, indices = head.passing(result, conf)
-    real = head.real(raw)
-    cells, anchor = np.divmod(indices, len(anchors))
+    passing = head.passing(result, conf)
+    real = head.real(passing.values)
+    cells, anchor = np.divmod(passing.indices, len(anchors))
     rows, columns = np.divmod(cells, width)
     centres = np.empty((len(real), 4), np.float32)
     centres[:, 0] = (columns + sigmoid(real[:, 0])) / width
@@ -108,5 +108,5 @@ def _decode(result: ResultLike, head: Head, conf: float) -> Candidates:
     shares = softmax(real[:, OBJECT + 1 :])
     classes = shares.argmax(axis=1)
     scores = (scores * shares[np.arange(len(real)), classes]).astype(np.float32)
-    passing = scores >= conf
-    return Candidates(corners(centres[passing]), scores[passing], classes[passing])
+    sure = scores >= conf
+    return Candidates(corners(centres[sure]), scores[sure], classes[sure])

@@ -1,7 +1,8 @@
 """Heads: outputs that contain one candidate per anchor, with a score in one channel or one score per class.
 
 A head is channel-major, [channels, N], or row-major, [N, channels]. Scores are compared as raw values, so that only the candidates
-that pass are dequantised. A device's THRESHOLD reduction does the same comparison, and then sends only these candidates.
+that pass are dequantised; of several scores a candidate keeps the best one. A device's reductions THRESHOLD and DETECTIONS do the same,
+and then send only these candidates, and SAME_ROWS sends what another output has for the same anchors.
 """
 
 from __future__ import annotations
@@ -13,11 +14,33 @@ from numpy.typing import NDArray
 
 from n6link.decoders import ResultLike, whole_output
 from n6link.decoders.activations import logit
+from n6link.decoders.largest import first_largest
 from n6link.errors import BadInput
 from n6link.protocol.records import Return
 from n6link.tensors import reduce
 from n6link.tensors.reduce import Rows
-from n6link.tensors.tensor import Array, TensorSpec, dequantize
+from n6link.tensors.tensor import Array, TensorSpec, dequantize, is_array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Passing:
+    """The candidates whose score is at least a threshold."""
+
+    values: Array
+    """(n, channels - scores + 1): raw values, or real ones; instead of several scores only the best one"""
+    indices: NDArray[np.integer]
+    """(n,) their anchors, increasing"""
+    best: NDArray[np.integer] | None = None
+    """(n,) number of the best score, the lowest of equal ones; None = there is one score"""
+    rows: NDArray[np.integer] | None = None
+    """(n,) which of the rows that a device has selected they are; None = the output is whole"""
+
+    @property
+    def classes(self) -> NDArray[np.intp]:
+        """(n,) numbers of the classes."""
+        if self.best is None:
+            return np.zeros(len(self.values), np.intp)
+        return self.best.astype(np.intp)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +67,21 @@ class Head:
 
     def returns(self, conf: float) -> list[Return] | None:
         """The candidates that pass, at most as many as fit in the bytes of the whole output; None = devices cannot select them."""
-        spec = self.spec
-        if self.scores > 1 or spec.dtype not in reduce.REDUCIBLE or (spec.dtype.kind != "f" and spec.scale is None):
+        spec, columns = self.spec, self.axis == 0
+        if spec.dtype not in reduce.REDUCIBLE or (spec.dtype.kind != "f" and spec.scale is None):
             return None
+        lowest, channels = self._lowest(conf), self.channels
+        if self.scores == 1:
+            return [reduce.above(self.index, spec, lowest, channels=channels, channel=self.score, columns=columns)]
         return [
-            reduce.above(
-                self.index, spec, self._lowest(conf), channels=self.channels, channel=self.score, columns=self.axis == 0
+            reduce.detections(
+                self.index,
+                spec,
+                lowest,
+                channels=channels,
+                channel=self.score,
+                scores=self.scores,
+                columns=columns,
             )
         ]
 
@@ -58,17 +90,14 @@ class Head:
         rows = result.reduced.get(self.spec.name)
         return not isinstance(rows, Rows) or rows.complete
 
-    def passing(self, result: ResultLike, conf: float) -> tuple[Array, NDArray[np.integer]]:
-        """The candidates whose score is at least ``conf``.
-
-        Returns:
-            (n, channels) raw values, real ones if the output has a scale per channel; and their anchors, increasing.
+    def passing(self, result: ResultLike, conf: float) -> Passing:
+        """The candidates whose score is at least ``conf``; real values if the output has a scale per channel.
 
         Raises:
             BadInput: a reduced result is not complete or was reduced with a higher ``conf``.
         """
         spec, rows = self.spec, result.reduced.get(self.spec.name)
-        if isinstance(rows, Rows) and rows.values.shape[1] == self.channels:
+        if isinstance(rows, Rows) and self._fits(rows):
             return self._narrowed(rows, conf)
         matrix = whole_output(result, spec.name)
         if spec.scales is not None:
@@ -83,6 +112,11 @@ class Head:
             self.scores,
         )
 
+    def _fits(self, rows: Rows) -> bool:
+        """Whether these are the rows that :meth:`returns` requests."""
+        one = self.scores == 1
+        return rows.values.shape[1] == self.channels - self.scores + 1 and (rows.best is None) == one
+
     def _lowest(self, conf: float) -> float:
         """The real value in the output that corresponds to ``conf``."""
         return logit(conf) if self.logits else conf
@@ -93,7 +127,7 @@ class Head:
             return values.astype(np.float32, copy=False)
         return dequantize(values, self.spec.scale, self.spec.zero_point)
 
-    def _narrowed(self, rows: Rows, conf: float) -> tuple[Array, NDArray[np.integer]]:
+    def _narrowed(self, rows: Rows, conf: float) -> Passing:
         """The same for a reduced output, whose request may have had a lower threshold."""
         spec = self.spec
         if not rows.complete:
@@ -103,13 +137,14 @@ class Head:
         lowest = reduce.lowest_raw(self._lowest(conf), spec.dtype, spec.scale, spec.zero_point)
         if lowest < rows.threshold:
             raise BadInput(f"conf={conf} is lower than in the request to the device; run with reduce=False")
-        passing = rows.values[:, self.score] >= lowest
-        return rows.values[passing], rows.indices[passing]
+        passing = np.flatnonzero(rows.values[:, self.score] >= lowest)
+        best = None if rows.best is None else rows.best[passing]
+        return Passing(rows.values[passing], rows.indices[passing], best, passing)
 
 
 def select(
     by_channel: Array, conf: float, scale: float | None, zero_point: int, score: int, scores: int = 1
-) -> tuple[Array, NDArray[np.intp]]:
+) -> Passing:
     """Candidates whose largest score is at least ``conf``.
 
     Args:
@@ -119,10 +154,41 @@ def select(
         zero_point: of raw values.
         score: channel of the first score.
         scores: number of scores.
-
-    Returns:
-        (n, channels) values, and their anchors, increasing.
     """
-    best = by_channel[score] if scores == 1 else by_channel[score : score + scores].max(axis=0)
-    indices = np.flatnonzero(best >= reduce.lowest_raw(conf, by_channel.dtype, scale, zero_point))
-    return by_channel[:, indices].T, indices
+    lowest = reduce.lowest_raw(conf, by_channel.dtype, scale, zero_point)
+    if scores == 1:
+        indices = np.flatnonzero(by_channel[score] >= lowest)
+        return Passing(by_channel[:, indices].T, indices)
+    block = by_channel[score : score + scores]
+    if block.strides[0] > block.strides[1]:
+        indices = np.flatnonzero(np.fmax.reduce(block, axis=0) >= lowest)  # a NaN is smaller than every number
+    else:  # row-major, where the largest value of each short row takes ten times as long
+        indices = np.unique(np.flatnonzero(block.T >= lowest) // scores)
+    passing = by_channel[:, indices]
+    best = first_largest(passing[score : score + scores], axis=0)
+    passing[score] = passing[score + best, np.arange(len(indices))]
+    kept = np.concatenate([passing[: score + 1], passing[score + scores :]])
+    return Passing(kept.T, indices, best)
+
+
+def companion(output: int, spec: TensorSpec) -> Return:
+    """The request for the rows of an output, which are its last axis, for the anchors that the request before it selects."""
+    if spec.dtype not in reduce.REDUCIBLE or (spec.scales is not None and spec.axis != len(spec.shape) - 1):
+        return reduce.whole(output)
+    return reduce.same_rows(output, spec)
+
+
+def rows_of(result: ResultLike, spec: TensorSpec, passing: Passing) -> NDArray[np.float32]:
+    """(n, values of a row) real numbers of the same candidates in another output, whole or reduced.
+
+    Raises:
+        BadInput: the output was not returned in one of these forms.
+    """
+    rows = result.reduced.get(spec.name)
+    if is_array(rows) and passing.rows is not None and rows.shape[1:] == (spec.row_length,):
+        return spec.dequantize(rows[passing.rows])
+    whole = whole_output(result, spec.name)
+    if spec.scales is not None and spec.axis != len(spec.shape) - 1:
+        real: NDArray[np.float32] = spec.dequantize(whole).reshape(-1, spec.row_length)[passing.indices]
+        return real
+    return spec.dequantize(whole.reshape(-1, spec.row_length)[passing.indices])

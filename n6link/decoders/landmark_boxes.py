@@ -18,11 +18,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from n6link.decoders import NetworkLike, ResultLike, Unreduced, card_of, whole_output
-from n6link.decoders.activations import logit, sigmoid
+from n6link.decoders import NetworkLike, ResultLike, card_of
+from n6link.decoders.activations import sigmoid
 from n6link.decoders.boxes import Candidates, Detection, Selection, corners, detections
+from n6link.decoders.heads import Head, companion, rows_of
 from n6link.errors import CardError
-from n6link.tensors.card import Card
+from n6link.protocol.records import Return
 from n6link.tensors.image import PictureInput
 from n6link.tensors.tensor import TensorSpec
 
@@ -37,10 +38,8 @@ KNOWN: Final[dict[tuple[int, int], Grids]] = {
 """Grids by input width and number of anchors: MediaPipe's short-range faces, palms, full-range faces, and bodies."""
 
 
-class LandmarkBoxes(Unreduced):
+class LandmarkBoxes:
     """The decoder of ``landmark-boxes``, with options ``conf``, ``iou``, ``max_boxes``; decode() returns :class:`Detection` objects."""
-
-    known = ("grids",)
 
     def check(self, network: NetworkLike) -> None:
         """Whether the outputs are pairs of scores and rows that fit the grids."""
@@ -52,9 +51,21 @@ class LandmarkBoxes(Unreduced):
                 f"card {card_of(network).name!r} has {len(names)} keypoints, but the network has {count} landmarks"
             )
 
-    def options(self, card: Card, given: Mapping[str, object]) -> Selection:
-        """Valid options."""
-        return Selection.of(card, given, *self.known)
+    def returns(self, network: NetworkLike, **options: object) -> list[Return] | None:
+        """The scores that are at least ``conf``, and their rows."""
+        conf = _selection(network, options).conf
+        names = list(network.outputs)
+        requests: list[Return] = []
+        for scores, rows in _pairs(network):
+            wanted = _head(network, scores).returns(conf)
+            if wanted is None:
+                return None
+            requests += [*wanted, companion(names.index(rows.name), rows)]
+        return requests
+
+    def complete(self, result: ResultLike) -> bool:
+        """Whether all rows that passed were returned."""
+        return all(_head(result.network, scores).complete(result) for scores, _ in _pairs(result.network))
 
     def decode(self, result: ResultLike, **options: object) -> list[Detection]:
         """The objects in the picture, best first, in source pixels.
@@ -64,24 +75,31 @@ class LandmarkBoxes(Unreduced):
             CardError: the outputs do not fit the grids.
         """
         network, card = result.network, card_of(result.network)
-        selection = self.options(card, options)
+        selection = _selection(network, options)
         pairs = _pairs(network)
-        logits = np.concatenate([_table(result, scores) for scores, _ in pairs]).reshape(-1)
-        passing = np.flatnonzero(logits >= np.float32(logit(selection.conf)))
-        rows = np.concatenate([_table(result, rows) for _, rows in pairs])[passing]
+        heads = [_head(network, scores) for scores, _ in pairs]
+        found = [head.passing(result, selection.conf) for head in heads]
+        logits = np.concatenate([head.real(part.values)[:, 0] for head, part in zip(heads, found, strict=True)])
+        rows = np.concatenate([rows_of(result, spec, part) for (_, spec), part in zip(pairs, found, strict=True)])
+        counts = np.cumsum([0, *(spec.shape[1] for _, spec in pairs)])
+        passing = np.concatenate([part.indices + first for part, first in zip(found, counts[:-1], strict=True)])
         size = np.asarray(PictureInput(card.main_input(network.inputs), card).size, np.float32)
         values = np.divide(rows.reshape(len(rows), rows.shape[1] // 2, 2), size, dtype=np.float32)
-        values[:, 0] += (anchors := _anchors(network, len(logits))[passing])
+        values[:, 0] += (anchors := _anchors(network, int(counts[-1]))[passing])
         values[:, 2:] += anchors[:, None]
         if card.coordinates == "pixels":
             values *= size
         boxes = corners(values[:, :2].reshape(-1, 4))
-        found = Candidates(boxes, sigmoid(logits[passing]), np.zeros(len(rows), np.intp), values[:, 2:])
-        return detections(result, found, selection)
+        candidates = Candidates(boxes, sigmoid(logits), np.zeros(len(rows), np.intp), values[:, 2:])
+        return detections(result, candidates, selection)
 
 
-def _table(result: ResultLike, spec: TensorSpec) -> NDArray[np.float32]:
-    return spec.dequantize(whole_output(result, spec.name)).reshape(spec.shape[1:])
+def _selection(network: NetworkLike, given: Mapping[str, object]) -> Selection:
+    return Selection.of(card_of(network), given, "grids")
+
+
+def _head(network: NetworkLike, scores: TensorSpec) -> Head:
+    return Head(list(network.outputs).index(scores.name), scores, 1, 0, logits=True)
 
 
 def _pairs(network: NetworkLike) -> list[tuple[TensorSpec, TensorSpec]]:

@@ -7,19 +7,23 @@ without a scale, the number of the class.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
-from n6link.decoders import NetworkLike, ResultLike, Unreduced, card_of, options_of, whole_output
+from n6link.decoders import NetworkLike, ResultLike, card_of, options_of, whole_output
+from n6link.decoders.largest import first_largest
 from n6link.decoders.options import share
 from n6link.decoders.picture import placement
 from n6link.errors import BadInput, CardError
+from n6link.protocol.records import Return
 from n6link.tensors import reduce
 from n6link.tensors.card import Card, class_label
 from n6link.tensors.image import Placement
+from n6link.tensors.reduce import ClassMap
 from n6link.tensors.tensor import Array, TensorSpec
 
 CONF: Final = 0.5
@@ -83,10 +87,8 @@ class SegmentationOptions(TypedDict, total=False):
     """lowest share of the foreground, 0..1, of a network with one value per pixel"""
 
 
-class Segmenter(Unreduced):
+class Segmenter:
     """The decoder of ``segmentation``, with the option ``conf``; decode() returns a :class:`Segmentation`."""
-
-    known = ("conf",)
 
     def check(self, network: NetworkLike) -> None:
         """Whether the output has a value for each pixel, and the card one label per class."""
@@ -98,30 +100,60 @@ class Segmenter(Unreduced):
                 "with the background"
             )
 
+    def returns(self, network: NetworkLike, **options: object) -> list[Return] | None:
+        """The map of classes."""
+        card = card_of(network)
+        conf = _conf(card, options)
+        spec, channels_last, count = _map(card, network)
+        unscaled = spec.scales is not None or (count == 1 and spec.dtype.kind != "f" and spec.scale is None)
+        if count == 0 or spec.dtype not in reduce.REDUCIBLE or unscaled:
+            return None
+        index = list(network.outputs).index(spec.name)
+        return [reduce.class_map(index, spec, count, columns=not channels_last, threshold=conf)]
+
+    def complete(self, result: ResultLike) -> bool:
+        """Always: a map of classes has all positions."""
+        return True
+
     def decode(self, result: ResultLike, **options: object) -> Segmentation:
         """The class of each pixel.
 
         Raises:
-            BadInput: an option is out of range.
+            BadInput: an option is out of range, or a reduced result has another ``conf``.
             CardError: the output does not have a value for each pixel.
         """
         network, card = result.network, card_of(result.network)
-        conf = share("conf", options_of(card, options, *self.known).get("conf", CONF))
+        conf = _conf(card, options)
         spec, channels_last, count = _map(card, network)
         where = placement(result.placement, card.main_input(network.inputs), card)
-        classes = _classes(whole_output(result, spec.name), spec, channels_last, count, conf)
+        known = result.reduced.get(spec.name)
+        if isinstance(known, ClassMap):
+            classes = _narrowed(known, spec, channels_last, count, conf)
+        else:
+            classes = _classes(whole_output(result, spec.name), spec, channels_last, count, conf)
         most = max(count, 2) if count else int(classes.max()) + 1
         labels = card.labels or (("background", "foreground") if count == 1 else ())
         names = tuple(labels[i] if i < len(labels) else class_label(i) for i in range(max(most, len(labels))))
         return Segmentation(classes, names, where)
 
 
+def _conf(card: Card, given: Mapping[str, object]) -> float:
+    return share("conf", options_of(card, given, "conf").get("conf", CONF))
+
+
+def _narrowed(known: ClassMap, spec: TensorSpec, channels_last: bool, count: int, conf: float) -> NDArray[np.uint8]:
+    if count == 1 and known.threshold != reduce.lowest_raw(conf, spec.dtype, spec.scale, spec.zero_point):
+        raise BadInput(f"conf={conf} is not that of the request to the device; run with reduce=False")
+    size = spec.shape[-3:-1] if channels_last and len(spec.shape) == 4 else spec.shape[-2:]
+    return known.classes.reshape(size)
+
+
 def _classes(raw: Array, spec: TensorSpec, channels_last: bool, count: int, conf: float) -> NDArray[np.uint8]:
     if spec.scales is not None and count != 1:
         raw = spec.dequantize(raw)
     if count > 1:
-        best: NDArray[np.intp] = raw.argmax(axis=-1 if channels_last else -3)
-        return best.reshape(best.shape[-2:]).astype(np.uint8)
+        best = first_largest(raw, axis=-1 if channels_last else -3)
+        return best.reshape(best.shape[-2:]).astype(np.uint8, copy=False)
     values = raw.reshape(spec.shape[1:3] if count == 0 or channels_last else spec.shape[2:4])
     if count == 0:
         return np.asarray(values, np.uint8)

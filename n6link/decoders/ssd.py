@@ -28,12 +28,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from n6link.decoders import NetworkLike, ResultLike, Unreduced, card_of, whole_output
+from n6link.decoders import NetworkLike, ResultLike, card_of, whole_output
 from n6link.decoders.boxes import Candidates, Detection, Selection, corners, detections
+from n6link.decoders.heads import Head, companion, rows_of
 from n6link.decoders.labels import labelled
 from n6link.errors import BadInput, CardError
-from n6link.tensors import reduce
-from n6link.tensors.card import Card
+from n6link.protocol.records import Return
 from n6link.tensors.tensor import TensorSpec
 
 CODINGS: Final = ("corners", "centres")
@@ -50,10 +50,8 @@ class _Outputs:
     anchors: TensorSpec | None
 
 
-class Ssd(Unreduced):
+class Ssd:
     """The decoder of ``ssd``, with options ``conf``, ``iou``, ``max_boxes``; decode() returns a list of :class:`Detection`."""
-
-    known = ("coding",)
 
     def check(self, network: NetworkLike) -> None:
         """Whether the outputs are those of an SSD head, with the card's anchors and labels."""
@@ -64,9 +62,22 @@ class Ssd(Unreduced):
             if outputs.anchors is None:
                 _anchor_file(network, outputs.boxes.shape[-2])
 
-    def options(self, card: Card, given: Mapping[str, object]) -> Selection:
-        """Valid options."""
-        return Selection.of(card, given, *self.known)
+    def returns(self, network: NetworkLike, **options: object) -> list[Return] | None:
+        """The anchors whose largest score is at least ``conf``, and their boxes."""
+        conf = _selection(network, options).conf
+        if _processed(network):
+            return None
+        outputs = _outputs(network)
+        wanted = _head(network, outputs.scores).returns(conf)
+        if wanted is None:
+            return None
+        names = list(network.outputs)
+        others = [spec for spec in (outputs.boxes, outputs.anchors) if spec is not None]
+        return wanted + [companion(names.index(spec.name), spec) for spec in others]
+
+    def complete(self, result: ResultLike) -> bool:
+        """Whether all anchors that passed were returned."""
+        return _processed(result.network) or _head(result.network, _outputs(result.network).scores).complete(result)
 
     def decode(self, result: ResultLike, **options: object) -> list[Detection]:
         """The objects in the picture, best first, in source pixels.
@@ -76,25 +87,30 @@ class Ssd(Unreduced):
             CardError: the outputs are not those of an SSD head, or the anchors are missing.
         """
         network = result.network
-        selection = self.options(card_of(network), options)
+        selection = _selection(network, options)
         if _processed(network):
             return _ready(result, selection)
         outputs = _outputs(network)
-        raw = whole_output(result, outputs.scores.name).reshape(outputs.scores.shape[-2:])
-        raw = raw[:, _background(network, outputs.scores) :]
-        if outputs.scores.scales is not None or (raw.dtype.kind != "f" and outputs.scores.scale is None):
-            raw = outputs.scores.dequantize(raw)
-        lowest = reduce.lowest_raw(selection.conf, raw.dtype, outputs.scores.scale, outputs.scores.zero_point)
-        rows = np.flatnonzero(raw.max(axis=1) >= lowest)
-        classes = raw[rows].argmax(axis=1)
-        scores = outputs.scores.dequantize(raw[rows, classes])
-        boxes = _real(result, outputs.boxes)[rows]
+        head = _head(network, outputs.scores)
+        passing = head.passing(result, selection.conf)
+        scores = head.real(passing.values)[:, head.score]
         anchors = (
-            _real(result, outputs.anchors)
+            rows_of(result, outputs.anchors, passing)
             if outputs.anchors is not None
-            else _anchor_file(network, outputs.boxes.shape[-2])
-        )[rows]
-        return detections(result, Candidates(_boxes(boxes, anchors, _coding(network)), scores, classes), selection)
+            else _anchor_file(network, outputs.boxes.shape[-2])[passing.indices]
+        )
+        boxes = _boxes(rows_of(result, outputs.boxes, passing), anchors, _coding(network))
+        return detections(result, Candidates(boxes, scores, passing.classes), selection)
+
+
+def _selection(network: NetworkLike, given: Mapping[str, object]) -> Selection:
+    return Selection.of(card_of(network), given, "coding")
+
+
+def _head(network: NetworkLike, scores: TensorSpec) -> Head:
+    """The output with the scores, of which those of the classes are compared."""
+    first = _background(network, scores)
+    return Head(list(network.outputs).index(scores.name), scores, 1, first, scores.row_length - first)
 
 
 def _boxes(boxes: NDArray[np.float32], anchors: NDArray[np.float32], coding: str) -> NDArray[np.float32]:
@@ -107,10 +123,6 @@ def _boxes(boxes: NDArray[np.float32], anchors: NDArray[np.float32], coding: str
     size = np.exp(boxes[:, 2:] / np.float32(SIZE_SCALE)) * anchors[:, 2:]
     centre = boxes[:, :2] / np.float32(CENTRE_SCALE) * anchors[:, 2:] + anchors[:, :2]
     return corners(np.concatenate([centre[:, ::-1], size[:, ::-1]], axis=1))
-
-
-def _real(result: ResultLike, spec: TensorSpec) -> NDArray[np.float32]:
-    return spec.dequantize(whole_output(result, spec.name)).reshape(-1, 4)
 
 
 def _processed(network: NetworkLike) -> bool:

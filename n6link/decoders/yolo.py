@@ -67,18 +67,18 @@ class Yolo:
         card = card_of(result.network)
         selection = Selection.of(card, options, "head")
         kind, head = _head(card, result.network, {**card.options, **options})
-        real = head.real(head.passing(result, selection.conf)[0])
+        passing = head.passing(result, selection.conf)
+        real = head.real(passing.values)
         if kind == "end":
             found = Candidates(real[:, :4], real[:, 4], real[:, 5].astype(np.intp))
             return detections(result, found, Selection(selection.conf, 1.0, selection.limit))
-        shares = real[:, head.score + (kind == "yolov5") :]
+        if kind == "yolov8":
+            return detections(result, Candidates(corners(real), real[:, head.score], passing.classes), selection)
+        shares = real[:, head.score + 1 :]
         classes = shares.argmax(axis=1)
-        scores = shares[np.arange(len(real)), classes]
-        if kind == "yolov5":
-            scores = scores * real[:, head.score]
-            passing = scores >= selection.conf
-            real, scores, classes = real[passing], scores[passing], classes[passing]
-        return detections(result, Candidates(corners(real), scores, classes), selection)
+        scores = shares[np.arange(len(real)), classes] * real[:, head.score]
+        sure = scores >= selection.conf
+        return detections(result, Candidates(corners(real[sure]), scores[sure], classes[sure]), selection)
 
 
 def _head(card: Card, network: NetworkLike, options: Mapping[str, object]) -> tuple[str, Head]:

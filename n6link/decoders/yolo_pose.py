@@ -8,7 +8,7 @@ one class, the person; a card has one label for each class. Decoding has three s
 2. sort by score descending, equal scores by lower index (in int8 most candidates have the same score as another);
 3. take the best, remove all of its class whose boxes overlap it by more than ``iou`` (intersection over union), and repeat.
 
-A device's THRESHOLD reduction does the first step; :func:`suppress` does the others for whole and reduced outputs.
+A device's reductions THRESHOLD and DETECTIONS do the first step; :func:`suppress` does the others for whole and reduced outputs.
 
 A head with the steps in the network (YOLO26, or an export with NMS) has rows of [left, top, right, bottom, score, class, keypoints]:
 [M, 6 + 3K]. Its rows only have to pass ``conf``.
@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from n6link.decoders import NetworkLike, ResultLike, card_of
 from n6link.decoders.boxes import CONF, IOU, Selection, corners, keep
-from n6link.decoders.heads import Head, select
+from n6link.decoders.heads import Head, Passing, select
 from n6link.decoders.labels import class_name
 from n6link.decoders.options import share, whole
 from n6link.decoders.picture import placement, unit
@@ -90,39 +90,23 @@ def decode(
     whole("max_poses", max_poses)
     matrix = raw.reshape(raw.shape[1:]) if raw.ndim == 3 and raw.shape[0] == 1 else raw
     by_channel = matrix if channel_axis(matrix.shape, keypoints, classes) == 0 else matrix.T
-    candidates, indices = select(by_channel, conf, scale, zero_point or 0, SCORE, classes)
-    return suppress(
-        candidates,
-        indices,
-        scale=scale,
-        zero_point=zero_point or 0,
-        iou=iou,
-        max_poses=max_poses,
-        classes=classes,
-    )
+    passing = select(by_channel, conf, scale, zero_point or 0, SCORE, classes)
+    return suppress(passing, scale=scale, zero_point=zero_point or 0, iou=iou, max_poses=max_poses)
 
 
-def suppress(
-    candidates: Array,
-    indices: NDArray[np.integer],
-    *,
-    scale: float | None,
-    zero_point: int,
-    iou: float,
-    max_poses: int,
-    classes: int = 1,
-) -> list[Person]:
-    """Steps 2 and 3: the people among candidates (n, 4 + C + 3K), raw values, whose anchors have these indices, increasing."""
-    scores = candidates[:, SCORE] if classes == 1 else candidates[:, SCORE : SCORE + classes].max(axis=1)
+def suppress(passing: Passing, *, scale: float | None, zero_point: int, iou: float, max_poses: int) -> list[Person]:
+    """Steps 2 and 3: the people among candidates of [4 + 1 + 3K] raw values."""
+    scores = passing.values[:, SCORE]
     order = np.argsort(-scores if scores.dtype.kind == "f" else ~scores, kind="stable")
-    real = candidates[order] if scale is None else dequantize(candidates[order], scale, zero_point)
-    labels = None if classes == 1 else real[:, SCORE : SCORE + classes].argmax(axis=1)
+    values = passing.values[order]
+    real = values if scale is None else dequantize(values, scale, zero_point)
+    labels = None if passing.best is None else passing.classes[order]
     boxes = corners(real)
     people: list[Person] = []
     for best in keep(boxes, iou, max_poses, labels):
         row, label = real[best], 0 if labels is None else int(labels[best])
-        points = row[SCORE + classes :].reshape(-1, 3)
-        people.append(Person(float(row[SCORE + label]), boxes[best], points, int(indices[order[best]]), label))
+        points = row[SCORE + 1 :].reshape(-1, 3)
+        people.append(Person(float(row[SCORE]), boxes[best], points, int(passing.indices[order[best]]), label))
     return people
 
 
@@ -175,19 +159,17 @@ class YoloPose:
         network, card = result.network, card_of(result.network)
         selection = _selection(card, options)
         head = _head(card, network)
-        values, indices = head.passing(result, selection.conf)
+        passing = head.passing(result, selection.conf)
         if _ended(card, head):
-            people = _rows(head.real(values), indices)
+            people = _rows(head.real(passing.values), passing.indices)
             people = people[: selection.limit]
         else:
             people = suppress(
-                values,
-                indices,
+                passing,
                 scale=head.spec.scale,
                 zero_point=head.spec.zero_point,
                 iou=selection.iou,
                 max_poses=selection.limit,
-                classes=head.scores,
             )
         where = placement(result.placement, card.main_input(network.inputs), card)
         names, edges = skeleton(card, _keypoints(card, head))
