@@ -48,14 +48,14 @@ async def ours(dev: N6Device, frame: np.ndarray[Any, Any], image: memoryview, pe
     network, channel = dev["movenet13"], dev.connection.channel
 
     async def upload(inference: Inference) -> None:
-        box = Mailbox()
+        box = channel.mailbox()
         exchanges = channel.infer(image, inference, box)
         await finished(box)
         for exchange in exchanges:
             channel.forget(exchange)
 
     async def download() -> None:
-        box = Mailbox()
+        box = channel.mailbox()
         exchange = channel.send(MessageType.INFER, whole.pack(1, digest, 0.0), box=box)
         await finished(box)
         channel.forget(exchange)

@@ -26,6 +26,7 @@ from n6link.recorder import pcapng
 from n6link.recorder.pcapng import Parts
 from n6link.recorder.storage import Growing, Ring, Storage
 from n6link.version import __version__
+from n6link.waiting import listen
 
 FORMAT: Final = 1
 """version of the events; a reader refuses a larger one"""
@@ -222,6 +223,15 @@ class Tap(ByteStream):
         data = await self._inner.receive(max_bytes)
         self._recorder.line(data, outbound=False)
         return data
+
+    async def listen(self, received: Callable[[bytes], None]) -> None:
+        """Calls a function with all bytes as they arrive; returns only with an exception."""
+
+        def record(data: bytes) -> None:
+            self._recorder.line(data, outbound=False)
+            received(data)
+
+        await listen(self._inner, record)
 
     async def send(self, item: bytes) -> None:
         """Sends all bytes of a buffer."""

@@ -42,6 +42,7 @@ from n6link.protocol import MessageType
 from n6link.session.line import Line
 from n6link.session.mailbox import Mailbox
 from n6link.session.tasks import Background
+from n6link.waiting import Signal, Signals, signals
 
 _logger = logging.getLogger("n6link.device")
 
@@ -84,12 +85,14 @@ class Channel:
         self._interrupted = anyio.Event()
         self._line: Line | None = None
         self._heard = float("-inf")
-        self._busy: anyio.Event | None = None
+        self._busy: Signal | None = None
+        self._signals: Signals
 
     # ---- open and close
 
     async def open(self) -> None:
         """Starts the tasks."""
+        self._signals = signals()
         self.tasks = await self._background.__aenter__()
         self.tasks.start_soon(self._keep, name=f"n6link {self.name} keeper")
 
@@ -109,7 +112,7 @@ class Channel:
             self.check()
             raise self.closed()
         self.link.stream_changed()
-        line = self._line = Line(stream, self.link, self._deliver, self.interrupt)
+        line = self._line = Line(stream, self.link, self._signals, self._deliver, self.interrupt)
         self.tasks.start_soon(line.serve, name=f"n6link {self.name}")
 
     async def detach(self) -> None:
@@ -205,6 +208,10 @@ class Channel:
 
     # ---- calls
 
+    def mailbox(self, *, fragile: bool = False) -> Mailbox:
+        """A mailbox for a call; see :class:`Mailbox`."""
+        return Mailbox(self._signals, fragile=fragile)
+
     async def greet(self, host: str, *, resume: bool = False, patience: float | None = None) -> Opened:
         """Opens a session.
 
@@ -224,7 +231,7 @@ class Channel:
         if self._line and self._line.broken:
             raise _renewed(self._line.broken) from self._line.broken
         self.check()
-        self._opening = Mailbox(fragile=True)
+        self._opening = self.mailbox(fragile=True)
         self.interruption, self._interrupted = None, anyio.Event()
         patience = self.timeout if patience is None else patience
         if resume:
@@ -269,11 +276,15 @@ class Channel:
         Raises:
             N6Error: the channel has failed.
         """
+        exchange = self._request(kind, body, box, timeout)
+        self.wake()
+        return exchange
+
+    def _request(self, kind: MessageType, body: bytes, box: Mailbox | None, timeout: float | None) -> Exchange:
         self.check()
         exchange = self.link.request(kind, body, patience=self.timeout if timeout is None else timeout)
         if box:
             self._boxes[exchange.id] = box
-        self.wake()
         return exchange
 
     def infer(self, data: memoryview, inference: Inference, box: Mailbox) -> tuple[Exchange, Exchange]:
@@ -286,8 +297,6 @@ class Channel:
         upload, infer = self.link.infer(data, inference, patience=self.timeout)
         self._boxes[upload.id] = self._boxes[infer.id] = box
         self.wake()
-        if self._line:
-            self._line.write_now()
         return upload, infer
 
     def forget(self, exchange: Exchange) -> None:
@@ -329,8 +338,9 @@ class Channel:
         replies: list[Reply] = []
         try:
             for kind, body in questions:
-                box = Mailbox(fragile=fragile)
-                asked.append((self.send(kind, body, box=box, timeout=timeout), box))
+                box = self.mailbox(fragile=fragile)
+                asked.append((self._request(kind, body, box, timeout), box))
+            self.wake()
             for _, box in asked:
                 event = await box.get()
                 assert isinstance(event, Reply)
@@ -351,7 +361,7 @@ class Channel:
             raise _renewed(self.failure) from self.failure
 
     def wake(self) -> None:
-        """Wakes the writer and the keeper: there may be bytes to write, and answers to wait for."""
+        """There may be bytes to write, and answers to wait for."""
         if self._busy:
             self._busy.set()
         if self._line:
@@ -363,8 +373,8 @@ class Channel:
         while True:
             if self.interruption or not self.link.pending:
                 self._retry.rest()
-                self._busy = anyio.Event()
-                await self._busy.wait()
+                self._busy = self._signals()
+                await self._busy
                 self._busy = None
             await anyio.sleep(TICK)
             for exchange in self._retry.tick(ambient.monotonic()):
@@ -405,7 +415,7 @@ class Channel:
                     self.interrupt(self.rebooted())
                 case LogLine() | StatsPushed() | Stray():
                     self._notify(event)
-        if self._line and self.link.wants_to_send:
+        if self._line:
             self._line.wake()
 
 

@@ -26,7 +26,6 @@ from n6link.link.exchange import Exchange, Inference, Phase
 from n6link.protocol import MessageType, Status
 from n6link.protocol.records import Cancel, Release, Result, ResultRecord
 from n6link.session.channel import Channel
-from n6link.session.mailbox import Mailbox
 from n6link.session.slots import SlotPool
 
 FIRST_PAUSE: Final = 0.005
@@ -138,7 +137,8 @@ class _Dialogue:
 
     async def run(self, job: Job, inference: Inference) -> Outcome:
         """Runs it; releases slot and result at the end, also after an error."""
-        channel, box = self._channel, Mailbox()
+        channel = self._channel
+        box = channel.mailbox()
         try:
             upload, infer = channel.infer(job.image, inference, box)
         except BaseException:

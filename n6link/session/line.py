@@ -1,7 +1,8 @@
 """One byte stream of a channel: a task that passes received bytes to the link, and a task that writes the link's frames.
 
-The reader never writes, so that two full pipes cannot cause a deadlock. The writer is the only task that writes. It writes whole frames
-and is never cancelled by a call, so that frames are never truncated while the stream is in use.
+Frames are first written where they arise, as far as the stream takes them without waiting; the writer only writes the rest. It
+writes whole frames and is never cancelled by a call, so that frames are never truncated while the stream is in use. Nothing else waits for the
+stream, so that two full pipes cannot cause a deadlock.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from n6link import ambient
 from n6link.errors import TransportError
 from n6link.link.link import Link
 from n6link.link.sender import BATCH
+from n6link.waiting import Signal, Signals, listen
 
-READ_SIZE: Final = 256 * 1024
 FAREWELL: Final = 0.25
 """maximum seconds for the transmission of the last frame of a session"""
 BATCH_SECONDS: Final = 0.02
@@ -31,6 +32,7 @@ class Line:
     Args:
         stream: stream to the device; closed when :meth:`serve` ends.
         link: the protocol.
+        signals: of the event loop.
         arrived: called after the link has received bytes.
         broke: called when the stream was lost.
 
@@ -40,7 +42,12 @@ class Line:
     """
 
     def __init__(
-        self, stream: ByteStream, link: Link, arrived: Callable[[], None], broke: Callable[[TransportError], None]
+        self,
+        stream: ByteStream,
+        link: Link,
+        signals: Signals,
+        arrived: Callable[[], None],
+        broke: Callable[[TransportError], None],
     ) -> None:
         self.broken: TransportError | None = None
         self.heard = float("-inf")
@@ -49,7 +56,8 @@ class Line:
         self._arrived, self._broke = arrived, broke
         self._scope, self._closed = anyio.CancelScope(), anyio.Event()
         self._detached = False
-        self._writable: anyio.Event | None = None
+        self._signals = signals
+        self._idle: Signal | None = None
         self._send_nowait: Callable[[bytes], int] | None = getattr(stream, "send_nowait", None)
         self._unsent = b""
         self._sending = False
@@ -75,36 +83,38 @@ class Line:
         await self._closed.wait()
 
     def wake(self) -> None:
-        """Wakes the writer: there may be bytes to write."""
-        if self._writable:
-            self._writable.set()
-
-    def write_now(self) -> None:
-        """Writes the first bytes immediately, if the writer is idle: this saves the time to wake it up."""
-        if self._writable and not self._unsent and self._send_nowait:
+        """There may be bytes to write. Writes a batch immediately, which saves the turns of a task; the writer writes the rest."""
+        if not self._idle or not self._link.wants_to_send:
+            return
+        if self._send_nowait:
             batch = self._batch()
             self._unsent = batch[self._send_nowait(batch) :]
+            if not self._unsent and not self._link.wants_to_send:
+                return
+        idle, self._idle = self._idle, None
+        idle.set()
 
     async def _leave(self) -> None:
-        self._writable = None
+        self._idle = None
         if not self._detached and not self.broken:
-            farewell = self._link.farewell(ambient.randbits(64), flush=self._sending)
+            farewell = self._link.farewell(ambient.randbits(64), flush=self._sending or bool(self._unsent))
             with anyio.move_on_after(FAREWELL), suppress(TransportError):
                 if farewell:
                     await self._stream.send(farewell)
 
     async def _read(self) -> None:
-        link = self._link
         try:
-            while True:
-                data = await self._stream.receive(READ_SIZE)
-                now, frames = ambient.monotonic(), link.counters.rx_frames
-                link.receive_data(data, now)
-                if link.counters.rx_frames != frames:
-                    self.heard = now
-                self._arrived()
+            await listen(self._stream, self._received)
         except TransportError as error:
             self._end(error)
+
+    def _received(self, data: bytes) -> None:
+        counters, now = self._link.counters, ambient.monotonic()
+        frames = counters.rx_frames
+        self._link.receive_data(data, now)
+        if counters.rx_frames != frames:
+            self.heard = now
+        self._arrived()
 
     async def _write(self) -> None:
         try:
@@ -115,9 +125,9 @@ class Line:
                     await self._stream.send(batch)
                     self._sending = False
                 else:
-                    self._writable = anyio.Event()
-                    await self._writable.wait()
-                    self._writable = None
+                    self._idle = self._signals()
+                    await self._idle
+                    self._idle = None
         except TransportError as error:
             self._end(error)
 

@@ -4,25 +4,29 @@ from __future__ import annotations
 
 from collections import deque
 
-import anyio
-
 from n6link.errors import N6Error
 from n6link.link.events import Event, Failed
+from n6link.waiting import Signal, Signals
 
 
 class Mailbox:
     """Events for one call, in order.
 
+    Args:
+        signals: of the event loop of its task.
+        fragile: see below.
+
     Attributes:
         fragile: an interruption ends the call, because it is part of the opening of a session.
     """
 
-    __slots__ = ("_events", "_filled", "fragile")
+    __slots__ = ("_events", "_filled", "_signals", "fragile")
 
-    def __init__(self, *, fragile: bool = False) -> None:
+    def __init__(self, signals: Signals, *, fragile: bool = False) -> None:
         self.fragile = fragile
+        self._signals = signals
         self._events: deque[Event | N6Error] = deque()
-        self._filled: anyio.Event | None = None
+        self._filled: Signal | None = None
 
     def put(self, event: Event | N6Error) -> None:
         """Adds an event; an error is raised by the call that gets it."""
@@ -37,8 +41,8 @@ class Mailbox:
             N6Error: it was put, or it is the error of a Failed event.
         """
         while not self._events:
-            self._filled = anyio.Event()
-            await self._filled.wait()
+            self._filled = self._signals()
+            await self._filled
         event = self._events.popleft()
         if isinstance(event, N6Error):
             raise event

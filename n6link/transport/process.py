@@ -58,6 +58,13 @@ class ChildStream(SocketStream):
         except (anyio.EndOfStream, anyio.BrokenResourceError) as exc:
             raise await self._ended() from exc
 
+    async def listen(self, received: Callable[[bytes], None]) -> None:
+        """See :meth:`SocketStream.listen`; TransportError contains the exit code of the child."""
+        try:
+            await super().listen(received)
+        except (anyio.EndOfStream, anyio.BrokenResourceError) as exc:
+            raise await self._ended() from exc
+
     async def send(self, item: bytes) -> None:
         """Sends all bytes of a buffer to the child; TransportError contains its exit code."""
         try:

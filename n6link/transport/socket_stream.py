@@ -1,16 +1,21 @@
 """A connected unix socket as a byte stream.
 
-It differs from anyio's class in two ways. If a read is cancelled at the moment when bytes arrive, the event loop does not log an
-error. And bytes that have already arrived are returned without a turn of the event loop, which halves the latency of a small reply.
+It differs from anyio's class in three ways. If a read is cancelled at the moment when bytes arrive, the event loop does not log an
+error. Bytes that have already arrived are returned without a turn of the event loop, which halves the latency of a small reply.
+And :meth:`SocketStream.listen` passes bytes to a function: in asyncio the socket is then registered once, instead of for each read.
 """
 
 from __future__ import annotations
 
+import asyncio
 import socket
+from collections.abc import Callable
 
 import anyio
 from anyio.abc import ByteStream
 from anyio.lowlevel import cancel_shielded_checkpoint, checkpoint, checkpoint_if_cancelled
+
+from n6link.waiting import READ_SIZE, asyncio_loop, read_all
 
 
 class SocketStream(ByteStream):
@@ -20,6 +25,7 @@ class SocketStream(ByteStream):
         connected.setblocking(False)
         self._socket = connected
         self._closed = False
+        self._end: asyncio.Future[None] | None = None
 
     async def receive(self, max_bytes: int = 65536) -> bytes:
         """Received bytes, at least one."""
@@ -41,6 +47,43 @@ class SocketStream(ByteStream):
         if not data:
             raise anyio.EndOfStream
         return data
+
+    async def listen(self, received: Callable[[bytes], None]) -> None:
+        """Calls a function with all bytes as they arrive; returns only with an exception: as of :meth:`receive`, or of the function."""
+        loop = asyncio_loop()
+        try:
+            if loop:
+                loop.add_reader(self._socket, self._readable, received)
+        except NotImplementedError:  # asyncio's default event loop on Windows
+            loop = None
+        if not loop:
+            await read_all(self, received)
+            return
+        self._end = loop.create_future()
+        try:
+            await self._end
+        finally:
+            self._end = None
+            if not self._closed:
+                loop.remove_reader(self._socket)
+
+    def _readable(self, received: Callable[[bytes], None]) -> None:
+        end = self._end
+        if not end or end.done():
+            return
+        try:
+            data = self._socket.recv(READ_SIZE)
+            if not data:
+                raise anyio.EndOfStream
+            received(data)
+        except (BlockingIOError, InterruptedError):
+            pass
+        except OSError as error:
+            failure = self._failure()
+            failure.__cause__ = error
+            end.set_exception(failure)
+        except Exception as error:  # noqa: BLE001  it is raised by listen()
+            end.set_exception(error)
 
     async def send(self, item: bytes) -> None:
         """Sends all bytes of a buffer."""
@@ -69,6 +112,9 @@ class SocketStream(ByteStream):
         """Closes the socket; tasks that wait for it get ClosedResourceError."""
         if not self._closed:
             self._closed = True
+            if self._end and not self._end.done():
+                self._end.get_loop().remove_reader(self._socket)
+                self._end.set_exception(anyio.ClosedResourceError())
             anyio.notify_closing(self._socket)
             self._socket.close()
         await checkpoint()

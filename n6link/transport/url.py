@@ -38,11 +38,11 @@ from n6link.errors import BadInput, TransportError, innermost
 from n6link.transport import discovery
 from n6link.transport.ports import Port
 from n6link.transport.socket_stream import SocketStream
+from n6link.waiting import READ_SIZE, listen
 
 if TYPE_CHECKING:
     from n6link.transport.rig import Rig
 
-RECEIVE_SIZE: Final = 256 * 1024
 CONNECT_TIMEOUT: Final = 10.0
 """time-out for a host that does not answer, seconds"""
 QUEUE_INTERVAL: Final = 0.01
@@ -69,8 +69,9 @@ class Stream(ByteStream):
         self.expected: str = getattr(inner, "expected", "")
         self.stable_url: str = getattr(inner, "stable_url", url)
         self.rig: Rig | None = getattr(inner, "rig", None)
+        self._send_nowait: Callable[[bytes], int] | None = getattr(inner, "send_nowait", None)
 
-    async def receive(self, max_bytes: int = RECEIVE_SIZE) -> bytes:
+    async def receive(self, max_bytes: int = READ_SIZE) -> bytes:
         """Received bytes, at least one.
 
         Raises:
@@ -78,6 +79,15 @@ class Stream(ByteStream):
         """
         with _mapped(self.url):
             return await self._inner.receive(max_bytes)
+
+    async def listen(self, received: Callable[[bytes], None]) -> None:
+        """Calls a function with all bytes as they arrive; returns only with an exception, also that of the function.
+
+        Raises:
+            TransportError: the connection was lost or closed.
+        """
+        with _mapped(self.url):
+            await listen(self._inner, received)
 
     async def send(self, item: bytes | bytearray | memoryview) -> None:
         """Sends all bytes of a buffer, which may be changed afterwards.
@@ -94,8 +104,7 @@ class Stream(ByteStream):
         Returns:
             Number of sent bytes.
         """
-        send_nowait: Callable[[bytes], int] | None = getattr(self._inner, "send_nowait", None)
-        return send_nowait(item) if send_nowait else 0
+        return self._send_nowait(item) if self._send_nowait else 0
 
     async def send_eof(self) -> None:
         """Sends an end of file, if the stream has one."""

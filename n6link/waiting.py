@@ -1,0 +1,91 @@
+"""Waits of the tasks that run for each message. anyio detects the event loop in every call; here this is done once.
+
+In asyncio a wait is a future; in trio, or if the loop cannot be told, it is an event of anyio.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable, Generator
+from functools import partial
+from typing import Final, NoReturn, Protocol, TypeAlias
+
+import anyio
+from anyio.abc import ByteStream
+
+READ_SIZE: Final = 256 * 1024
+"""maximum bytes per read"""
+
+
+def asyncio_loop() -> asyncio.AbstractEventLoop | None:
+    """The running event loop of asyncio; None in a task of trio."""
+    if "trio" in sys.modules:
+        import trio.lowlevel
+
+        if trio.lowlevel.in_trio_task():
+            return None
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+class Signal(Protocol):
+    """What one task waits for, once: ``await signal``."""
+
+    def set(self) -> None:
+        """Wakes the task; a second call does nothing."""
+
+    def __await__(self) -> Generator[object, None, None]: ...
+
+
+Signals: TypeAlias = Callable[[], Signal]
+"""makes a signal"""
+
+
+def signals() -> Signals:
+    """Makes signals for tasks of the event loop that runs now."""
+    loop = asyncio_loop()
+    return _AnySignal if loop is None else lambda: _FutureSignal(loop)
+
+
+class _FutureSignal:
+    __slots__ = ("_future",)
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._future: asyncio.Future[None] = loop.create_future()
+
+    def set(self) -> None:
+        if not self._future.done():
+            self._future.set_result(None)
+
+    def __await__(self) -> Generator[object, None, None]:
+        return self._future.__await__()
+
+
+class _AnySignal:
+    __slots__ = ("_event",)
+
+    def __init__(self) -> None:
+        self._event = anyio.Event()
+
+    def set(self) -> None:
+        self._event.set()
+
+    def __await__(self) -> Generator[object, None, None]:
+        return self._event.wait().__await__()
+
+
+async def listen(stream: ByteStream, received: Callable[[bytes], None]) -> None:
+    """Calls a function with all bytes of a stream as they arrive; returns only with an exception, also that of the function.
+
+    A stream may have a method ``listen`` that does this without a turn of the event loop for each read.
+    """
+    await getattr(stream, "listen", partial(read_all, stream))(received)
+
+
+async def read_all(stream: ByteStream, received: Callable[[bytes], None]) -> NoReturn:
+    """Calls a function with all bytes of a stream; returns only with an exception."""
+    while True:
+        received(await stream.receive(READ_SIZE))
