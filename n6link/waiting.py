@@ -1,6 +1,6 @@
 """Waits of the tasks that run for each message. anyio detects the event loop in every call; here this is done once.
 
-In asyncio a wait is a future; in trio, or if the loop cannot be told, it is an event of anyio.
+In asyncio a wait is a future; in trio it is an event of anyio.
 """
 
 from __future__ import annotations
