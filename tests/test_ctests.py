@@ -31,7 +31,7 @@ def test_c_tests_pass_with_sanitizers() -> None:
     assert done.returncode == 0, done.stdout[-4000:]
     assert "100% tests passed" in done.stdout
     replayed = [int(count) for count in re.findall(r"^\d: (\d+) inputs$", done.stdout, re.MULTILINE)]
-    assert replayed == [len(corpus.read(name)) for name in ("link", "server", "dialogue")]
+    assert replayed == [len(corpus.read(name)) for name in ("link", "server", "dialogue", "picture")]
     counts = [int(count) for count in re.findall(r"^\d: (\d+) tests, 0 failed$", done.stdout, re.MULTILINE)]
     folders = m55.FIRMWARE / "test", m55.FIRMWARE / "ports" / "host" / "test"
     written = [sum(_tests(source) for source in folder.glob("test_*.c")) for folder in folders]

@@ -64,6 +64,7 @@ TARGETS: Final = (
     Target("link", "firmware/core/link/"),
     Target("server", "firmware/core/"),
     Target("dialogue", "firmware/core/"),
+    Target("picture", "firmware/core/picture/"),
     Target("reader", "n6link/link/frames.py"),
     Target("host", "n6link/link/*.py"),
     Target("device", "n6link/session/*.py"),
