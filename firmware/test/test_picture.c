@@ -3,7 +3,7 @@
 #include "n6_test.h"
 
 enum {
-    ROOM = 4096,
+    ROOM = 512,
     GUARD = 0xa5,
     BUDGET = 1,
 };

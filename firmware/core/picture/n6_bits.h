@@ -2,7 +2,7 @@
  * n6_bits.h - reads the entropy-coded bits of a JPEG scan (T.81, F.2.2), without the stuffed zeros.
  *
  * The bits end in front of the next marker, or at the end of the bytes. Zeros follow them, which are counted, so
- * that a decoder may read on to the end of its unit of work before it asks whether bits were missing.
+ * that a decoder may read on to the end of its block before it asks whether bits were missing.
  */
 #ifndef N6_BITS_H
 #define N6_BITS_H
@@ -21,12 +21,19 @@ enum {
 };
 
 typedef struct {
-    uint32_t word;  /* the next bits, the first one on top; zeros after them */
+    uint32_t
+        word; /* the next bits, the first one on top; after the valid ones zeros, or the bits that follow */
     uint32_t count; /* of valid bits in word */
     uint32_t added; /* zeros after the end that were counted as valid */
 } n6_bits_t;
 
-static inline void n6_bits_fill(n6_bits_t *bits, n6_coded_t *coded)
+/* Whether one of four bytes is 0xff. */
+static inline bool n6_bits_marked(uint32_t bytes)
+{
+    return (~bytes - 0x01010101u) & bytes & 0x80808080u;
+}
+
+static inline void n6_bits_fill_slowly(n6_bits_t *bits, n6_coded_t *coded)
 {
     while (bits->count < N6_BITS_READY) {
         uint32_t byte = 0;
@@ -41,6 +48,28 @@ static inline void n6_bits_fill(n6_bits_t *bits, n6_coded_t *coded)
         bits->word |= byte << (24 - bits->count);
         bits->count += 8;
     }
+}
+
+/* Makes at least `count` bits valid, at most N6_BITS_READY. */
+static inline void n6_bits_fill(n6_bits_t *bits, n6_coded_t *coded, uint32_t count)
+{
+    uint32_t bytes = 0;
+
+    if (bits->count >= count) {
+        return;
+    }
+    if (n6_coded_left(coded) >= sizeof bytes) {
+        const uint8_t *at = coded->bytes + coded->at;
+        bytes = (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+        if (!n6_bits_marked(bytes)) {
+            const uint32_t taken = (32 - bits->count) / 8;
+            bits->word |= bytes >> bits->count;
+            bits->count += taken * 8;
+            coded->at += taken;
+            return;
+        }
+    }
+    n6_bits_fill_slowly(bits, coded);
 }
 
 /* Removes bits, at most 31, which must be valid. */

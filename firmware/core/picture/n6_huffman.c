@@ -42,16 +42,15 @@ int n6_huffman_read(n6_huffman_t *table, const uint8_t *bytes, uint32_t size)
     return (int)(N6_HUFFMAN_LENGTHS + index);
 }
 
-int n6_huffman_search(const n6_huffman_t *table, n6_bits_t *bits)
+uint32_t n6_huffman_search(const n6_huffman_t *table, uint32_t word)
 {
-    const uint32_t next = bits->word >> 16;
+    const uint32_t next = word >> (32 - N6_HUFFMAN_LENGTHS);
 
     for (uint32_t length = N6_HUFFMAN_FAST + 1; length <= N6_HUFFMAN_LENGTHS; length++) {
         if (next < table->end[length]) {
             const int32_t code = (int32_t)(next >> (N6_HUFFMAN_LENGTHS - length));
-            n6_bits_skip(bits, length);
-            return table->values[code + table->shift[length]];
+            return length << 8 | table->values[code + table->shift[length]];
         }
     }
-    return N6_HUFFMAN_NONE;
+    return 0;
 }

@@ -32,16 +32,19 @@ typedef struct {
  */
 int n6_huffman_read(n6_huffman_t *table, const uint8_t *bytes, uint32_t size);
 
-/* A code that is longer than N6_HUFFMAN_FAST; at least 16 bits are valid. */
-int n6_huffman_search(const n6_huffman_t *table, n6_bits_t *bits);
+/* The entry, as in fast, of a code that is longer; word is that of n6_bits_t. 0 = there is no such code. */
+uint32_t n6_huffman_search(const n6_huffman_t *table, uint32_t word);
 
 /* The next value; N6_HUFFMAN_NONE if there is no such code. At least 16 bits must be valid. */
 static inline int n6_huffman_next(const n6_huffman_t *table, n6_bits_t *bits)
 {
-    const uint32_t entry = table->fast[bits->word >> (32 - N6_HUFFMAN_FAST)];
+    uint32_t entry = table->fast[bits->word >> (32 - N6_HUFFMAN_FAST)];
 
     if (entry == 0) {
-        return n6_huffman_search(table, bits);
+        entry = n6_huffman_search(table, bits->word);
+        if (entry == 0) {
+            return N6_HUFFMAN_NONE;
+        }
     }
     n6_bits_skip(bits, entry >> 8);
     return (int)(entry & 0xff);

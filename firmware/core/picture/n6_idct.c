@@ -1,5 +1,6 @@
 #include "n6_idct.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #define INLINE static inline __attribute__((always_inline))
@@ -69,8 +70,75 @@ INLINE int32_t rounded(uint32_t sum, uint32_t bits)
 INLINE uint8_t sample(int32_t value)
 {
     const int32_t moved = value + CENTRE;
-    return (uint8_t)(moved < 0 ? 0 : moved > 255 ? 255 : moved);
+    return (uint8_t)(moved < 0 ? 0 : moved > UINT8_MAX ? UINT8_MAX : moved);
 }
+
+#if defined(__ARM_FEATURE_MVE) && !defined(N6_PICTURE_SCALAR)
+#include <arm_mve.h>
+
+enum {
+    LANES = 4,
+    HALF_BLOCK = N6_IDCT_BLOCK / 2,
+};
+
+/*
+ * Four columns; `out` has, for each half of the rows, for each column, the four rows: what four rows read as vectors.
+ */
+static void four_columns(const int16_t *in, uint32_t *out)
+{
+    uint32x4_t value[N6_IDCT_SIDE];
+    uint32x4_t sum[N6_IDCT_SIDE];
+    uint32x4x4_t upper;
+    uint32x4x4_t lower;
+
+    for (uint32_t k = 0; k < N6_IDCT_SIDE; k++) {
+        value[k] = vreinterpretq_u32_s32(vldrhq_s32(in + (size_t)k * N6_IDCT_SIDE));
+    }
+    TRANSFORM(uint32x4_t, value, sum);
+    for (uint32_t k = 0; k < N6_IDCT_SIDE; k++) {
+        sum[k] = vreinterpretq_u32_s32(vrshrq_n_s32(vreinterpretq_s32_u32(sum[k]), COLUMN_BITS));
+    }
+    upper = (uint32x4x4_t){{sum[0], sum[1], sum[2], sum[3]}};
+    lower = (uint32x4x4_t){{sum[4], sum[5], sum[6], sum[7]}};
+    vst4q_u32(out, upper);
+    vst4q_u32(out + HALF_BLOCK, lower);
+}
+
+static void four_rows(const uint32_t *in, uint8_t *samples, uint32_t stride)
+{
+    const uint32x4_t place = vmulq_n_u32(vidupq_n_u32(0, 1), stride);
+    const int32x4_t centre = vdupq_n_s32(CENTRE);
+    uint32x4_t value[N6_IDCT_SIDE];
+    uint32x4_t sum[N6_IDCT_SIDE];
+
+    for (uint32_t k = 0; k < N6_IDCT_SIDE; k++) {
+        value[k] = vld1q_u32(in + (size_t)k * LANES);
+    }
+    TRANSFORM(uint32x4_t, value, sum);
+    for (uint32_t k = 0; k < N6_IDCT_SIDE; k++) {
+        const int32x4_t moved =
+            vaddq_s32(vrshrq_n_s32(vreinterpretq_s32_u32(sum[k]), ROW_BITS), centre);
+        const int32x4_t limited =
+            vminq_s32(vmaxq_s32(moved, vdupq_n_s32(0)), vdupq_n_s32(UINT8_MAX));
+        vstrbq_scatter_offset_u32(samples + k, place, vreinterpretq_u32_s32(limited));
+    }
+}
+
+void n6_idct(const int16_t *coefficients, uint8_t *samples, uint32_t stride)
+{
+    _Alignas(16) uint32_t between[N6_IDCT_BLOCK];
+
+    for (uint32_t half = 0; half < 2; half++) {
+        four_columns(coefficients + (size_t)half * LANES,
+                     between + (size_t)half * N6_IDCT_SIDE / 2 * LANES);
+    }
+    for (uint32_t half = 0; half < 2; half++) {
+        four_rows(between + (size_t)half * HALF_BLOCK, samples + (size_t)half * LANES * stride,
+                  stride);
+    }
+}
+
+#else
 
 static void columns(const int16_t *in, uint32_t *out)
 {
@@ -113,6 +181,8 @@ void n6_idct(const int16_t *coefficients, uint8_t *samples, uint32_t stride)
     columns(coefficients, between);
     rows(between, samples, stride);
 }
+
+#endif
 
 void n6_idct_flat(int32_t coefficient, uint8_t *samples, uint32_t stride)
 {

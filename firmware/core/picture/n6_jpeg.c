@@ -6,7 +6,7 @@
 #include "n6_jpeg_scan.h"
 
 enum {
-    SEGMENT_PIXELS = N6_TARGET_RUN, /* what a segment or a table counts as */
+    SEGMENT_PIXELS = 64, /* what a segment or a table counts as */
 };
 
 void n6_jpeg_begin(n6_jpeg_t *jpeg)

@@ -213,7 +213,6 @@ static int segment(n6_jpeg_t *jpeg, n6_coded_t *coded, const n6_target_t *target
                    uint32_t size)
 {
     const uint8_t *at = coded->bytes + coded->at;
-    int result = N6_PICTURE_MORE;
 
     if (marker == DQT || marker == DHT) {
         jpeg->segment = size;
@@ -224,7 +223,9 @@ static int segment(n6_jpeg_t *jpeg, n6_coded_t *coded, const n6_target_t *target
         return scan(jpeg, coded, at, size);
     }
     if (marker == SOF0) {
-        result = frame(jpeg, coded, target, at, size);
+        if (frame(jpeg, coded, target, at, size) != N6_PICTURE_MORE) {
+            return coded->result;
+        }
     } else if (marker > SOF0 && marker <= SOF15 && marker != JPG) { /* also DAC */
         return n6_coded_fail(coded, N6_PICTURE_PROCESS, coded->at - 3);
     } else if (marker == DRI) {
@@ -238,7 +239,7 @@ static int segment(n6_jpeg_t *jpeg, n6_coded_t *coded, const n6_target_t *target
         return n6_coded_fail(coded, N6_PICTURE_SEGMENT, coded->at - 3);
     }
     coded->at += size;
-    return result;
+    return N6_PICTURE_MORE;
 }
 
 /* The next marker and, but for SOI, the length of its segment. */

@@ -2,13 +2,14 @@
 
 #include <string.h>
 
+#include "n6_colour.h"
+
 enum {
     SIDE = N6_IDCT_SIDE,
     BLOCK = N6_IDCT_BLOCK,
-    UNIT = 2 * SIDE, /* side of the largest unit, in pixels */
     LARGEST_DC = 11, /* category */
     LARGEST_AC = 10,
-    SIXTEEN_ZEROS = 15,
+    SIXTEEN_ZEROS = 0xf0,
     MARKER = 0xff,
     RST0 = 0xd0,
     EOI = 0xd9,
@@ -23,10 +24,10 @@ static const uint8_t zigzag[BLOCK] = {
 
 /* Samples of a unit, and its pixels. */
 typedef struct {
-    uint8_t y[UNIT * UNIT];
+    uint8_t y[N6_COLOUR_PIXELS];
     uint8_t cb[BLOCK];
     uint8_t cr[BLOCK];
-    uint8_t rgb[3][UNIT * UNIT];
+    uint8_t rgb[3][N6_COLOUR_PIXELS];
 } unit_t;
 
 /* ---- a block ---- */
@@ -43,60 +44,58 @@ static bool add_coefficient(int16_t *block, uint32_t at, int32_t value, uint8_t 
  * Reads the coefficients of a block, dequantised. Returns the number of the last one, in the order of the bits, or
  * an error.
  */
-static int read_block(n6_jpeg_t *jpeg, n6_jpeg_component_t *component, n6_bits_t *bits,
+static int read_block(const n6_jpeg_t *jpeg, n6_jpeg_component_t *component, n6_bits_t *kept,
                       n6_coded_t *coded, int16_t *block)
 {
     const n6_huffman_t *ac = &jpeg->huffman[1][component->ac];
     const uint8_t *quant = jpeg->quant[component->quant];
+    n6_bits_t bits = *kept; /* in registers */
+    n6_coded_t from = *coded;
     uint32_t last = 0;
+    int result = 0;
     int value = 0;
 
     memset(block, 0, BLOCK * sizeof *block);
-    n6_bits_fill(bits, coded);
-    value = n6_huffman_next(&jpeg->huffman[0][component->dc], bits);
+    n6_bits_fill(&bits, &from, N6_HUFFMAN_LENGTHS);
+    value = n6_huffman_next(&jpeg->huffman[0][component->dc], &bits);
     if (value < 0 || value > LARGEST_DC) {
-        return N6_PICTURE_CODE;
-    }
-    if (value > 0) {
-        n6_bits_fill(bits, coded);
-        component->before += n6_bits_signed(bits, (uint32_t)value);
+        result = N6_PICTURE_CODE;
+    } else if (value > 0) {
+        n6_bits_fill(&bits, &from, LARGEST_DC);
+        component->before += n6_bits_signed(&bits, (uint32_t)value);
     }
     if (component->before < -N6_IDCT_LARGEST || component->before > N6_IDCT_LARGEST ||
         !add_coefficient(block, 0, component->before, quant[0])) {
-        return N6_PICTURE_COEFFICIENT;
+        result = N6_PICTURE_COEFFICIENT;
     }
-    for (uint32_t at = 1; at < BLOCK; at++) {
+    for (uint32_t at = 1; at < BLOCK && result == 0; at++) {
         uint32_t category = 0;
-        n6_bits_fill(bits, coded);
-        value = n6_huffman_next(ac, bits);
+        n6_bits_fill(&bits, &from, N6_HUFFMAN_LENGTHS);
+        value = n6_huffman_next(ac, &bits);
         category = (uint32_t)value & 15;
-        if (value < 0 || category > LARGEST_AC) {
-            return N6_PICTURE_CODE;
+        at += (uint32_t)value >> 4 & 15;
+        if (value == 0) {
+            break;
         }
-        at += (uint32_t)value >> 4;
-        if (at >= BLOCK) {
-            return N6_PICTURE_COEFFICIENT;
-        }
-        if (category == 0) {
-            if (value == 0) {
-                break;
+        if (value < 0 || category > LARGEST_AC || (category == 0 && value != SIXTEEN_ZEROS)) {
+            result = N6_PICTURE_CODE;
+        } else if (at >= BLOCK) {
+            result = N6_PICTURE_COEFFICIENT;
+        } else if (category > 0) {
+            n6_bits_fill(&bits, &from, category);
+            if (!add_coefficient(block, at, n6_bits_signed(&bits, category), quant[at])) {
+                result = N6_PICTURE_COEFFICIENT;
             }
-            if (value >> 4 != SIXTEEN_ZEROS) {
-                return N6_PICTURE_CODE;
-            }
-            continue;
+            last = at;
         }
-        n6_bits_fill(bits, coded);
-        if (!add_coefficient(block, at, n6_bits_signed(bits, category), quant[at])) {
-            return N6_PICTURE_COEFFICIENT;
-        }
-        last = at;
     }
-    return (int)last;
+    *kept = bits;
+    *coded = from;
+    return result ? result : (int)last;
 }
 
 /* Reads a block and writes its samples, unless they are not needed (NULL). */
-static int decode_block(n6_jpeg_t *jpeg, n6_jpeg_component_t *component, n6_bits_t *bits,
+static int decode_block(const n6_jpeg_t *jpeg, n6_jpeg_component_t *component, n6_bits_t *bits,
                         n6_coded_t *coded, uint8_t *samples, uint32_t stride)
 {
     _Alignas(16) int16_t block[BLOCK];
@@ -134,43 +133,6 @@ static int read_unit(n6_jpeg_t *jpeg, n6_bits_t *bits, n6_coded_t *coded, unit_t
     return result;
 }
 
-/* ---- pixels ---- */
-
-static uint8_t clamped(int32_t value)
-{
-    return (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
-}
-
-/* JFIF: Y, Cb and Cr of ITU-R 601 to red, green and blue; numbers with 16 bits after the point. */
-enum {
-    CENTRE = 128,
-    HALF = 1 << 15,
-    RED_CR = 91881,    /* 1.402 */
-    GREEN_CB = -22554, /* 0.344136 */
-    GREEN_CR = -46802, /* 0.714136 */
-    BLUE_CB = 116130,  /* 1.772 */
-};
-
-static void colour(const n6_jpeg_t *jpeg, unit_t *unit)
-{
-    const uint32_t right = jpeg->across - 1u; /* a sample of Cb covers 1 << right pixels of a row */
-    const uint32_t below = jpeg->down - 1u;
-    const uint32_t width = (uint32_t)SIDE << right;
-
-    for (uint32_t row = 0; row < (uint32_t)SIDE << below; row++) {
-        for (uint32_t x = 0; x < width; x++) {
-            const uint32_t from = (row >> below) * SIDE + (x >> right);
-            const uint32_t at = row * width + x;
-            const int32_t y = unit->y[at];
-            const int32_t cb = unit->cb[from] - CENTRE;
-            const int32_t cr = unit->cr[from] - CENTRE;
-            unit->rgb[0][at] = clamped(y + ((RED_CR * cr + HALF) >> 16));
-            unit->rgb[1][at] = clamped(y + ((GREEN_CB * cb + GREEN_CR * cr + HALF) >> 16));
-            unit->rgb[2][at] = clamped(y + ((BLUE_CB * cb + HALF) >> 16));
-        }
-    }
-}
-
 static void write_unit(const n6_jpeg_t *jpeg, unit_t *unit, const n6_target_t *target)
 {
     const bool grey = jpeg->components == 1 || target->channels == 1;
@@ -178,16 +140,15 @@ static void write_unit(const n6_jpeg_t *jpeg, unit_t *unit, const n6_target_t *t
     const uint32_t height = jpeg->down * (uint32_t)SIDE;
     const uint32_t right = target->width - jpeg->x;
     const uint32_t below = target->height - jpeg->y;
+    const n6_target_area_t area = {jpeg->x, jpeg->y, width < right ? width : right,
+                                   height < below ? height : below};
 
-    if (!grey) {
-        colour(jpeg, unit);
-    }
-    for (uint32_t row = 0; row < height && row < below; row++) {
-        const uint32_t at = row * width;
-        const uint8_t *y = unit->y + at;
-        const uint8_t *const rgb[] = {grey ? y : unit->rgb[0] + at, grey ? y : unit->rgb[1] + at,
-                                      grey ? y : unit->rgb[2] + at};
-        n6_target_write(target, jpeg->x, jpeg->y + row, width < right ? width : right, rgb);
+    if (grey) {
+        n6_target_write(target, &area, (const uint8_t *const[]){unit->y, unit->y, unit->y}, width);
+    } else {
+        n6_colour(unit->y, unit->cb, unit->cr, jpeg->across, jpeg->down, unit->rgb);
+        n6_target_write(target, &area,
+                        (const uint8_t *const[]){unit->rgb[0], unit->rgb[1], unit->rgb[2]}, width);
     }
 }
 

@@ -1,7 +1,5 @@
 /*
  * n6_jpeg_scan.h - the scan of a baseline JPEG: units of blocks (MCU), from bits to pixels of the target.
- *
- * Each value of Cb and Cr is used for all pixels that it covers (box), as the encoder took their mean.
  */
 #ifndef N6_JPEG_SCAN_H
 #define N6_JPEG_SCAN_H

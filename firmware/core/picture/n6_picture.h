@@ -56,7 +56,7 @@ int n6_picture_begin(n6_picture_t *picture, uint8_t encoding, const void *bytes,
 
 /*
  * Decodes about `pixels` pixels, at least one unit of work: one segment of a JPEG header, one unit of at most
- * 16 x 16 pixels, N6_TARGET_RUN pixels of QOI. Returns N6_PICTURE_MORE, N6_PICTURE_DONE or a negative
+ * 16 x 16 pixels, N6_QOI_RUN pixels of QOI. Returns N6_PICTURE_MORE, N6_PICTURE_DONE or a negative
  * n6_picture_result_t, and after an error or the end always the same.
  */
 int n6_picture_step(n6_picture_t *picture, uint32_t pixels);

@@ -16,9 +16,9 @@ enum {
 
 /* Pixels that were decoded and not yet written. */
 typedef struct {
-    uint8_t red[N6_TARGET_RUN];
-    uint8_t green[N6_TARGET_RUN];
-    uint8_t blue[N6_TARGET_RUN];
+    uint8_t red[N6_QOI_RUN];
+    uint8_t green[N6_QOI_RUN];
+    uint8_t blue[N6_QOI_RUN];
 } pixels_t;
 
 static uint32_t read32(const uint8_t *at)
@@ -105,7 +105,7 @@ static uint8_t luma(n6_qoi_pixel_t pixel)
                      16);
 }
 
-/* Reads count pixels, at most N6_TARGET_RUN. False: the bytes end. */
+/* Reads count pixels, at most N6_QOI_RUN. False: the bytes end. */
 static bool read_run(n6_qoi_t *qoi, n6_coded_t *coded, uint32_t count, bool grey, pixels_t *to)
 {
     for (uint32_t i = 0; i < count; i++) {
@@ -152,11 +152,11 @@ int n6_qoi_step(n6_qoi_t *qoi, n6_coded_t *coded, const n6_target_t *target, uin
     }
     do {
         const uint32_t left = (uint32_t)target->width - qoi->x;
-        const uint32_t count = left < N6_TARGET_RUN ? left : N6_TARGET_RUN;
+        const uint32_t count = left < N6_QOI_RUN ? left : N6_QOI_RUN;
         if (!read_run(qoi, coded, count, target->channels == 1, &run)) {
             return n6_coded_fail(coded, N6_PICTURE_ENDS, coded->size);
         }
-        n6_target_write(target, qoi->x, qoi->y, count, rgb);
+        n6_target_write(target, &(n6_target_area_t){qoi->x, qoi->y, count, 1}, rgb, N6_QOI_RUN);
         done += count;
         qoi->x = (uint16_t)(qoi->x + count);
         if (qoi->x == target->width) {

@@ -11,6 +11,10 @@
 extern "C" {
 #endif
 
+enum {
+    N6_QOI_RUN = 64, /* pixels of a unit of work, at most */
+};
+
 typedef struct {
     uint8_t red;
     uint8_t green;

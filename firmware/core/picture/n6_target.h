@@ -19,7 +19,6 @@ extern "C" {
 #endif
 
 enum {
-    N6_TARGET_RUN = 64, /* pixels that n6_target_write() takes at most */
     N6_TARGET_CHANNELS = 3,
 };
 
@@ -50,12 +49,19 @@ bool n6_target_possible(const n6_target_t *target);
 /* Bytes of the tensor; no overflow if it is possible. */
 uint32_t n6_target_bytes(const n6_target_t *target);
 
+typedef struct {
+    uint32_t x;
+    uint32_t y;
+    uint32_t width;
+    uint32_t height;
+} n6_target_area_t;
+
 /*
- * Writes count pixels, at most N6_TARGET_RUN, of row y from column x on: the values of red, green and
- * blue, or of grey in the first one. Pixels outside of the picture must not be written.
+ * Writes an area, which must be inside of the picture. The values of red, green and blue, or of grey in the first
+ * plane, are in rows of `stride` bytes.
  */
-void n6_target_write(const n6_target_t *target, uint32_t x, uint32_t y, uint32_t count,
-                     const uint8_t *const rgb[N6_TARGET_CHANNELS]);
+void n6_target_write(const n6_target_t *target, const n6_target_area_t *area,
+                     const uint8_t *const planes[N6_TARGET_CHANNELS], uint32_t stride);
 
 #ifdef __cplusplus
 }
