@@ -20,6 +20,7 @@
     ├── CardError                 a network card is missing, wrong, or does not fit its network
     ├── ReportError               a report of ST's tools cannot be read
     ├── RecordingError            a recording cannot be read, is damaged, of another version, or lacks what is needed
+    ├── MissingExtra              (also an ImportError) a package of an extra, such as Pillow, is not installed
     └── ToolError                 a program that n6link runs, such as a compiler, is missing or has failed
 
 A message says what is wrong, with the value, and then, after a semicolon, what to do. It starts in lower case and does not end
@@ -28,6 +29,8 @@ with a period, so that programs can put it into their own sentences. Any other e
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import cast
 
 from n6link.protocol import Status
@@ -123,6 +126,28 @@ class ReportError(N6Error):
 
 class RecordingError(N6Error):
     """A recording cannot be read, is damaged, belongs to another version, or lacks what is needed."""
+
+
+class MissingExtra(N6Error, ImportError):
+    """A package of an extra is not installed; the message contains the command that installs it."""
+
+
+@contextmanager
+def requires(what: str, package: str, extra: str) -> Generator[None, None, None]:
+    """A block that imports a package of an extra at its first use.
+
+    Args:
+        what: what the package is for, as the subject of the message.
+        package: its name.
+        extra: the extra of n6link that contains it.
+
+    Raises:
+        MissingExtra: it is not installed.
+    """
+    try:
+        yield
+    except ImportError as error:
+        raise MissingExtra(f"{what} requires {package}; install it with: pip install 'n6link[{extra}]'") from error
 
 
 class ToolError(N6Error):

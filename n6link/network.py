@@ -37,7 +37,7 @@ from n6link.session.replies import decoding
 from n6link.tensors import reduce
 from n6link.tensors.card import Card
 from n6link.tensors.inputs import Data, Inputs
-from n6link.tensors.tensor import Array, TensorSpec
+from n6link.tensors.tensor import TensorSpec
 from n6link.text.generation import TextStream
 from n6link.text.tokens import Generation, Sampling, TextClassifier, TextGenerator
 
@@ -338,7 +338,7 @@ class Network:
         with decoding("CHECK"):
             return Check.parse(payload, self._connection.clock.tick_hz)
 
-    async def profile(self, *, inputs: Mapping[str, Array] | None = None, runs: int = 20, warmup: int = 3) -> Profile:
+    async def profile(self, *, inputs: Data | None = None, runs: int = 20, warmup: int = 3) -> Profile:
         """Runs the network several times and collects its epoch times; see :func:`n6link.control.profiling.collect`."""
         return await profiling.collect(self.run, self.inputs, inputs=inputs, runs=runs, warmup=warmup)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -109,7 +110,7 @@ def test_version(more: list[str]) -> None:
         (["flash"], "No such command 'flash'"),
         (["info", "--wrong"], "--wrong"),
         (["info", "--timeout", "soon"], "Invalid value for '--timeout'"),
-        (["run", "movenet13"], "Missing argument"),
+        (["run"], "Missing argument"),
         (["info", "--url", "board"], "'board' does not have a scheme"),
         (["info", "--url", "sim:nothing.tflite"], "'nothing.tflite', which does not exist"),
         (["demo", "--url", "serial:COM1?speed=1"], "unknown option 'speed'"),
@@ -154,6 +155,7 @@ def test_a_defect_is_one_sentence_too(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (ExceptionGroup("tasks", [ExceptionGroup("tasks", [BadInput("no picture")])]), 2, "no picture"),
         (DeviceError("the queue is full", Status.BUSY, 3), 1, "the queue is full"),
+        (OSError(errno.ENOSPC, "full"), 1, "the output cannot be written: full; use another device"),
         (KeyboardInterrupt(), 130, ""),
     ],
 )
@@ -174,9 +176,17 @@ def test_errors_end_with_their_code(
         assert not outcome.stderr
 
 
-@pytest.mark.parametrize("words", [["devices", "--all"], ["run", "movenet13", PHOTO, PHOTO, "--url", POSE, "--json"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["devices", "--all"],
+        ["run", "movenet13", PHOTO, PHOTO, "--url", POSE, "--json"],
+        ["run", "movenet13", "batch.npy", "--url", POSE],
+    ],
+)
 def test_a_reader_that_goes_early_is_no_error(virtual_board: None, words: list[str]) -> None:
     """Also in the tasks of a device, whose errors arrive as groups."""
+    np.save("batch.npy", np.zeros((9, 192, 192, 3), np.int8))
     reading, writing = os.pipe()
     os.close(reading)
     done = subprocess.run([sys.executable, "-m", "n6link", *words], stdout=writing, stderr=subprocess.PIPE, check=False)
@@ -387,7 +397,7 @@ def test_run(virtual_board: None, tmp_path: Path) -> None:
     with Image.open(tmp_path / "out.png") as drawn:
         assert drawn.size == (512, 512)
     shown = data("run", "movenet13", PHOTO, "--url", POSE)
-    assert shown["image"] == PHOTO and is_near_nose(shown["decoded"][0]["keypoints"]["nose"]) and shown["epochs"]
+    assert shown["input"] == PHOTO and is_near_nose(shown["decoded"][0]["keypoints"]["nose"]) and shown["epochs"]
 
 
 def test_run_gives_the_same_from_a_slow_link(virtual_board: None) -> None:
@@ -452,7 +462,7 @@ def test_run_says_what_is_no_picture(virtual_board: None, tmp_path: Path) -> Non
     assert "none.png' does not exist" in bad(2, "run", "movenet13", tmp_path / "none.png", "--url", POSE)
     assert "does not match a file" in bad(2, "run", "movenet13", "*.jpeg", "--url", POSE)
     (tmp_path / "empty").mkdir()
-    assert "does not contain pictures" in bad(2, "run", "movenet13", tmp_path / "empty", "--url", POSE)
+    assert "does not contain pictures, sounds, videos" in bad(2, "run", "movenet13", tmp_path / "empty", "--url", POSE)
 
 
 @pytest.fixture
@@ -470,7 +480,7 @@ def album(tmp_path: Path) -> Path:
 
 def test_run_a_folder(virtual_board: None, album: Path, tmp_path: Path) -> None:
     outcome = n6link("run", "movenet13", album, "--url", POSE, "--draw", tmp_path / "drawn")
-    assert outcome.exit_code == 1 and "1 of 3 pictures failed" in outcome.stderr
+    assert outcome.exit_code == 1 and "1 of 3 inputs failed" in outcome.stderr
     rows = [line.split() for line in outcome.stdout.splitlines()]
     assert [row[0] for row in rows if row and row[0] in ("a.png", "b.jpg", "c.png", "notes.txt")] == [
         "a.png",
@@ -496,7 +506,7 @@ def test_run_many_gives_json_lines_in_order(virtual_board: None, album: Path, tm
     outcome = n6link(*words)
     assert outcome.exit_code == 1 and not outcome.stderr
     lines = list(map(json.loads, outcome.stdout.splitlines()))
-    assert [Path(line["image"]).name for line in lines] == ["a.png", "b.jpg", "c.png", "a.png"]
+    assert [Path(line["input"]).name for line in lines] == ["a.png", "b.jpg", "c.png", "a.png"]
     assert lines[2]["error"]["type"] == "BadInput" and "c.png" in lines[2]["error"]["message"]
     for line in (lines[0], lines[1], lines[3]):
         assert len(line["decoded"]) == 1 and line["timing_s"]["npu"] > 0 and "epochs" not in line
@@ -505,7 +515,7 @@ def test_run_many_gives_json_lines_in_order(virtual_board: None, album: Path, tm
 
 def test_run_many_without_failures(virtual_board: None, album: Path, tmp_path: Path) -> None:
     text = good("run", "movenet13", album / "a.png", album / "b.jpg", "--url", POSE)
-    assert f"2 pictures in {album} through movenet13\n" in text
+    assert f"2 inputs in {album} through movenet13\n" in text
     (tmp_path / "file").touch()
     words: list[str | Path] = [
         "run",
@@ -517,7 +527,7 @@ def test_run_many_without_failures(virtual_board: None, album: Path, tmp_path: P
         "--draw",
         tmp_path / "file",
     ]
-    assert "cannot be used as the folder for drawings of several pictures" in bad(2, *words)
+    assert "cannot be used as the folder for drawings of several inputs" in bad(2, *words)
 
 
 def test_run_many_ends_when_the_board_does(virtual_board: None, album: Path) -> None:
@@ -687,5 +697,5 @@ def test_run_does_not_draw_over_the_picture(virtual_board: None, tmp_path: Path)
     picture = tmp_path / "a.png"
     picture.write_bytes(Path(PHOTO).read_bytes())
     words = ["run", "movenet13", str(picture), "--url", POSE, "--draw", str(picture)]
-    assert "is the picture itself, which would be overwritten" in bad(2, *words)
+    assert "is an input, which would be overwritten" in bad(2, *words)
     assert picture.read_bytes() == Path(PHOTO).read_bytes()

@@ -17,7 +17,7 @@ from n6link.decoders.draw import ARM, LEG, MIDDLE, draw_poses
 from n6link.decoders.draw_result import draw
 from n6link.decoders.pen import own_colour
 from n6link.decoders.segmentation import Segmentation
-from n6link.errors import BadInput
+from n6link.errors import BadInput, MissingExtra
 from n6link.tensors.image import Placement
 
 NAMES = ("nose", "left_shoulder", "right_shoulder", "left_wrist", "right_hip", "right_knee")
@@ -195,7 +195,7 @@ def test_a_large_picture_is_drawn_without_enlarging_it(tmp_path: Path) -> None:
 
 def test_no_pillow_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "PIL", None)
-    with pytest.raises(BadInput, match=r"pip install 'n6link\[vision\]'"):
+    with pytest.raises(MissingExtra, match=r"pip install 'n6link\[vision\]'"):
         draw_poses(grey(), [])
 
 

@@ -17,7 +17,7 @@ from reductions import spec
 from references import DATA, PICTURE, arrays_of
 
 from n6link import networks
-from n6link.errors import BadInput, CardError
+from n6link.errors import BadInput, CardError, MissingExtra
 from n6link.tensors import card, image
 from n6link.tensors.card import Card, Picture
 from n6link.tensors.image import Placement, prepare
@@ -393,7 +393,7 @@ def test_without_pillow(monkeypatch: pytest.MonkeyPatch) -> None:
     wide = picture(8, 14)
     assert np.array_equal(prepare(wide, tensor, carded(fit="crop"))[0][0], wide[:, 3:11])
     for given_ in (picture(9, 9), "a.png"):
-        with pytest.raises(BadInput, match=r"n6link\[vision\]"):
+        with pytest.raises(MissingExtra, match=r"n6link\[vision\]"):
             prepare(given_, tensor)
 
 

@@ -7,14 +7,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import anyio.to_thread
 import typer
 
 from n6link import settings
-from n6link.cli.arrays import raw_inputs
 from n6link.cli.common import FAILED, Cards, Json, Timeout, Url, connect, emit, out, start
+from n6link.cli.sources import Reader, one_place, raw_inputs
 from n6link.console import counted
 from n6link.errors import BadInput
 from n6link.protocol import CheckState, Feature
+from n6link.tensors.inputs import as_raw
 
 if TYPE_CHECKING:
     from n6link.device import N6Device
@@ -54,10 +56,10 @@ def check(
         ),
     ] = False,
     make: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             metavar="INPUT",
-            help="Write FILE.npz: INPUT is a picture, .npy or .npz; the outputs of this board, usually sim:, become the reference.",
+            help="Write FILE.npz: INPUT is a picture, sound, .npy or .npz; the outputs of this board, usually sim:, become the reference.",
         ),
     ] = None,
     tolerance: Annotated[
@@ -101,8 +103,8 @@ async def _check(
     golden = read_golden(path)
     async with connect(url, cards, timeout) as device:
         network = device[name]
-        first = await network.run(golden.inputs, reduce=False)
-        second = await network.run(golden.inputs, reduce=False)
+        first = await network.run(as_raw(golden.inputs), reduce=False)
+        second = await network.run(as_raw(golden.inputs), reduce=False)
         stored = await _stored(device, network)
         key, network_digest = _key(device, network), network.info.digest
     value = digest(first.outputs)
@@ -124,7 +126,7 @@ async def _check(
 async def _make(
     name: str,
     path: Path,
-    source: Path,
+    source: str,
     tolerance: float,
     url: str | None,
     cards: list[Path] | None,
@@ -134,8 +136,9 @@ async def _make(
 
     async with connect(url, cards, timeout) as device:
         network = device[name]
-        raw = await raw_inputs(network, source)
-        result = await network.run(raw, reduce=False)
+        sample = await anyio.to_thread.run_sync(Reader(network.info).one, one_place(source))
+        raw = await raw_inputs(network, sample.data)
+        result = await network.run(as_raw(raw), reduce=False)
     reference = {output: network.outputs[output].dequantize(array) for output, array in result.outputs.items()}
     try:
         write_golden(path, Golden(raw, reference, dict.fromkeys(reference, tolerance)))

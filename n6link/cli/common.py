@@ -19,6 +19,7 @@ message on standard error (JSON with ``--json``) and an exit code. N6_DEBUG=1 sh
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -68,10 +69,18 @@ _USER_ERRORS: Final = (
 # Some versions of typer contain a copy of click's exceptions, others import click: this is the class that typer raises.
 _UsageError: Final[type[Exception]] = typer.BadParameter.__mro__[1]
 
+
+class _Console(Console):
+    """A console without a handler of its own for a closed pipe: :class:`Group` has one, also for tasks."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError from None
+
+
 # A file name or a message may contain ":x:", which is not the name of a picture.
-out: Final = Console(highlight=False, emoji=False)
+out: Final = _Console(highlight=False, emoji=False)
 """for people, on standard output; commands print nothing here with --json"""
-err: Final = Console(stderr=True, highlight=False, emoji=False)
+err: Final = _Console(stderr=True, highlight=False, emoji=False)
 """progress and errors"""
 
 
@@ -198,6 +207,8 @@ def report(error: BaseException, *, as_json: bool) -> int:
     elif isinstance(error, errors.N6Error):
         code = USAGE if isinstance(error, _USER_ERRORS) else FAILED
         message = str(error)
+    elif isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        message = f"the output cannot be written: {error.strerror}; use another device"
     else:
         message = f"internal error: {kind}: {error}"
         hint = "" if os.environ.get("N6_DEBUG") else "(set N6_DEBUG=1 to show the traceback)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -12,7 +13,8 @@ from rich.markup import escape
 from n6link import networks
 from n6link.cli import tables
 from n6link.cli.common import Json, Url, connect, emit, network_for, out, start, working
-from n6link.cli.run import draw_into
+from n6link.cli.writing import save_picture
+from n6link.decoders.draw_result import draw
 from n6link.tensors.image import load
 
 THRESHOLD: Final = 0.25
@@ -40,7 +42,8 @@ async def _demo(url: str | None, picture: Path, as_json: bool) -> None:
             result = await network.run(photo)
             poses = result.decode()
     with working("Drawing"):
-        await draw_into(picture, networks.PHOTO, poses, THRESHOLD)
+        drawing = await anyio.to_thread.run_sync(partial(draw, photo, poses, threshold=THRESHOLD))
+        await anyio.to_thread.run_sync(save_picture, picture, drawing)
     if as_json:
         emit(tables.values(result, poses) | {"url": dev.url, "board": board, "picture": str(picture)})
     else:

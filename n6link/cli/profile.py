@@ -15,8 +15,8 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from n6link.cli import advice, tables
-from n6link.cli.arrays import read_arrays
 from n6link.cli.common import FAILED, Cards, Json, Timeout, Url, emit, err, listing, out, working
+from n6link.cli.sources import Reader, one_place
 from n6link.console import KIND_STYLES, bar, counted, duration
 from n6link.device import N6Device
 from n6link.epochs import diff
@@ -24,9 +24,7 @@ from n6link.epochs.offload import OVERHEAD
 from n6link.epochs.profile import Profile
 from n6link.epochs.timers import STAGES
 from n6link.errors import BadInput
-from n6link.network import Network
 from n6link.protocol import EpochKind
-from n6link.tensors.tensor import Array
 
 SHOWN: Final = 12
 """Maximum number of blocks in the table, slowest first."""
@@ -56,7 +54,14 @@ def profile(
     url: Url = None,
     runs: Annotated[int, typer.Option(min=1, metavar="N", help="Number of measured inferences.")] = 20,
     warmup: Annotated[int, typer.Option(min=0, metavar="N", help="Number of inferences before the measurement.")] = 3,
-    data: Annotated[Path | None, _file("--input", "Inputs of the network, as .npz or .npy; default: zeros.")] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            "--input",
+            metavar="FILE",
+            help="A picture, sound, .npz or .npy file, or - (standard input); default: zeros.",
+        ),
+    ] = None,
     load: Annotated[Path | None, _file("--load", "Show a saved profile; a board is not required.")] = None,
     report: Annotated[
         Path | None,
@@ -142,7 +147,7 @@ async def _measure(
     url: str | None,
     runs: int,
     warmup: int,
-    data: Path | None,
+    data: str | None,
     cards: list[Path] | None,
     timeout: float,  # noqa: ASYNC109
 ) -> Profile:
@@ -150,21 +155,9 @@ async def _measure(
         if name is None and len(device.networks) != 1:
             raise BadInput(f"the board has {len(device.networks)} networks; choose one of {', '.join(device.networks)}")
         network = device[name] if name is not None else next(iter(device.networks.values()))
-        inputs = await anyio.to_thread.run_sync(_inputs, data, network) if data else None
+        sample = await anyio.to_thread.run_sync(Reader(network.info).one, one_place(data)) if data else None
         with working(f"Running {network.name} {counted(warmup + runs, 'time')}"):
-            return await network.profile(inputs=inputs, runs=runs, warmup=warmup)
-
-
-def _inputs(path: Path, network: Network) -> dict[str, Array]:
-    """Arrays by the names of the network's inputs, from an .npz file, or for its only input from an .npy file."""
-    loaded = read_arrays(path)
-    if not isinstance(loaded, dict):
-        return {next(iter(network.inputs)): loaded}
-    if missing := [name for name in network.inputs if name not in loaded]:
-        raise BadInput(
-            f"{path} does not contain the input {', '.join(missing)}; it contains {', '.join(loaded) or 'nothing'}"
-        )
-    return {name: loaded[name] for name in network.inputs}
+            return await network.profile(inputs=sample.data if sample else None, runs=runs, warmup=warmup)
 
 
 def _write(path: Path, text: str) -> None:

@@ -1,14 +1,14 @@
-"""``n6link run``: runs a network on pictures."""
+"""``n6link run``: runs a network on pictures, sounds, videos, arrays or a camera."""
 
 from __future__ import annotations
 
-import glob
 import os
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import chain, islice
 from pathlib import Path
 from typing import Annotated
 
@@ -20,24 +20,21 @@ from anyio.streams.memory import MemoryObjectSendStream
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from n6link.cli import tables
-from n6link.cli.arrays import read_arrays, save_outputs
+from n6link.cli import sources, tables
 from n6link.cli.common import FAILED, Cards, Json, Timeout, Url, connect, emit, err, out, start
-from n6link.console import duration
+from n6link.cli.sources import Camera, Place, Reader, Sample
+from n6link.cli.writing import Csv, Drawings, Targets, drawn, protect, save_outputs, save_picture
+from n6link.console import counted, duration
 from n6link.decoders import Pose, tasks
 from n6link.decoders.boxes import Detection
 from n6link.decoders.classification import Classification
 from n6link.decoders.described import listed
-from n6link.decoders.draw_result import draw
 from n6link.decoders.segmentation import Segmentation
 from n6link.device import N6Device
 from n6link.errors import BadInput, N6Error
-from n6link.evaluation.files import pictures_in
 from n6link.json_types import Plain
 from n6link.network import Network
 from n6link.result import Result
-from n6link.tensors.image import load
-from n6link.tensors.inputs import Data
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,40 +43,60 @@ class Options:
 
     draw: Path | None
     save: Path | None
+    csv: Path | None
     raw: bool
     threshold: float
     reduce: bool | None
+    resample: bool
+    limit: int | None
     as_json: bool
 
 
 @dataclass(slots=True)
 class Item:
-    """A picture that is processed: when ``done`` is set there is a result, or an error."""
+    """An input that is processed: when ``done`` is set there is a result, or an error."""
 
-    path: Path
+    name: str
+    sample: Sample | None
     done: anyio.Event = field(default_factory=anyio.Event)
     result: Result | None = None
     meaning: object = None
     error: N6Error | None = None
 
 
+Read = tuple[str, Sample | N6Error]
+"""the name of an input, and its sample or why it cannot be read"""
+
+
 def run(
     network: Annotated[str, typer.Argument(metavar="NETWORK", help="Name of the network, as n6link info shows it.")],
-    images: Annotated[
-        list[str], typer.Argument(metavar="IMAGE|DIR|GLOB", help="Pictures, or .npy and .npz files with raw inputs.")
-    ],
+    inputs: Annotated[list[str] | None, typer.Argument(metavar="[FILE|DIR|GLOB|-]...", help=sources.HELP)] = None,
     url: Url = None,
+    camera: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help="Run on the frames of this camera, until Ctrl-C or --limit.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Stop after N inputs, such as frames.")] = None,
+    resample: Annotated[
+        bool, typer.Option("--resample", help="Convert sounds to the samples per second of the network.")
+    ] = False,
     draw: Annotated[
         Path | None,
         typer.Option(
-            metavar="PNG|DIR", help="Draw the results to this file, or, for several pictures, to files in this folder."
+            metavar="PNG|MP4|DIR",
+            help="Draw the results to this file, or, for several inputs, to files in this folder or to a video.",
         ),
     ] = None,
     save: Annotated[
         Path | None,
         typer.Option(
             metavar="NPZ|DIR",
-            help="Save the outputs, raw and as real numbers, to this file, or, for several pictures, to files in this folder.",
+            help="Save the outputs, raw and as real numbers, to this file, or, for several inputs, to files in this folder.",
+        ),
+    ] = None,
+    csv: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CSV", help="Write a table: a row per person, object, class, or output without a decoder."
         ),
     ] = None,
     raw: Annotated[bool, typer.Option("--raw", help="Do not decode: show the ranges of the outputs.")] = False,
@@ -97,68 +114,71 @@ def run(
     timeout: Timeout = 5.0,
     as_json: Json = False,
 ) -> None:
-    """Run a network on pictures and print the results; with --json one line per picture."""
-    paths = _expand(images)
-    several = len(paths) > 1 or os.path.isdir(images[0])
-    start(
-        _run,
-        network,
-        paths,
-        several,
-        url,
-        cards,
-        timeout,
-        Options(draw, save, raw, threshold, False if save or raw else reduce, as_json),
-    )
-
-
-async def draw_into(out_path: Path, picture: Path, meaning: object, threshold: float) -> None:
-    """Writes a picture with its result to a file.
-
-    Raises:
-        BadInput: the result cannot be drawn, or the file cannot be written.
-    """
-
-    def work() -> None:
-        if out_path.exists() and out_path.samefile(picture):
-            raise BadInput(f"{str(out_path)!r} is the picture itself, which would be overwritten; choose another file")
-        image = draw(picture, meaning, threshold=threshold)
-        try:
-            image.save(out_path)
-        except (OSError, ValueError) as error:
-            raise BadInput(f"{str(out_path)!r} cannot be written: {error}") from error
-
-    await anyio.to_thread.run_sync(work)
+    """Run a network on pictures, sounds, videos, arrays or a camera, and print the results; with --json one line per input."""
+    places: list[Place] = [*sources.expand(inputs or []), *([] if camera is None else [Camera(camera)])]
+    if not places:
+        raise BadInput(
+            "no input is given; add a picture, a sound, a video, a .npy or .npz file, a folder, - or --camera 0"
+        )
+    for target in (draw, save, csv):
+        if target:
+            protect(target, places)
+    reduced = False if save or raw else reduce
+    options = Options(draw, save, csv, raw, threshold, reduced, resample, limit, as_json)
+    alone = len(places) == 1 and not any(map(os.path.isdir, inputs or []))
+    start(_run, network, places, alone, url, cards, timeout, options)
 
 
 async def _run(
     name: str,
-    paths: Sequence[Path],
-    several: bool,
+    places: Sequence[Place],
+    alone: bool,
     url: str | None,
     cards: list[Path] | None,
     timeout: float,  # noqa: ASYNC109
     options: Options,
 ) -> None:
     async with connect(url, cards, timeout) as dev:
-        if several:
-            await _batch(dev[name], paths, options, dev.info.slots)
-        else:
-            await _single(dev, dev[name], paths[0], options)
+        network = dev[name]
+        with closing(_read(Reader(network.info, resample=options.resample), places)) as found:
+            wanted = islice(found, options.limit)
+            first = await anyio.to_thread.run_sync(list, islice(wanted, 2))
+            if alone and len(first) == 1:
+                await _single(dev, network, first[0], places, options)
+            else:
+                await _batch(network, chain(first, wanted), places, options, dev.info.slots)
 
 
-async def _single(dev: N6Device, network: Network, path: Path, options: Options) -> None:
-    item = Item(path)
+def _read(reader: Reader, places: Sequence[Place]) -> Generator[Read]:
+    """The inputs of all places, also those that cannot be read."""
+    for place in places:
+        try:
+            with closing(reader.samples(place)) as samples:
+                for sample in samples:
+                    yield sample.name, sample
+        except N6Error as error:
+            yield str(place), error
+
+
+async def _single(dev: N6Device, network: Network, read: Read, places: Sequence[Place], options: Options) -> None:
+    name, sample = read
+    if isinstance(sample, N6Error):
+        raise sample
+    item = Item(name, sample)
     await _process(network, item, options, True)
     if item.error:
         raise item.error
     assert item.result
     if options.draw:
-        await draw_into(options.draw, path, item.meaning, options.threshold)
+        picture = await anyio.to_thread.run_sync(drawn, sample, item.meaning, options.threshold)
+        await anyio.to_thread.run_sync(save_picture, options.draw, picture)
     if options.save:
         save_outputs(options.save, item.result)
+    if options.csv:
+        with Csv(options.csv, places) as table:
+            table.add(name, item.result, item.meaning)
     if options.as_json:
-        emit({"image": str(path)} | tables.values(item.result, item.meaning))
+        emit({"input": name} | tables.values(item.result, item.meaning))
         return
     out.print(tables.page(item.result, item.meaning, dev.url, options.threshold, out.width))
     if network.card is None:
@@ -167,20 +187,23 @@ async def _single(dev: N6Device, network: Network, path: Path, options: Options)
         )
     elif not _decodable(network):
         out.print(f"[dim]A decoder for the task {escape(network.card.task)} is not installed.[/]")
-    if options.draw:
-        out.print(f"Drawn: [bold]{escape(str(options.draw))}[/]", soft_wrap=True)
+    for what, path in (("Drawn", options.draw), ("Saved", options.save), ("Written", options.csv)):
+        if path:
+            out.print(f"{what}: [bold]{escape(str(path))}[/]", soft_wrap=True)
 
 
-async def _batch(network: Network, paths: Sequence[Path], options: Options, window: int) -> None:
-    """Several pictures: at most as many at the same time as the board has input slots; results are printed in order."""
-    folder = os.path.commonpath([path.parent.resolve() for path in paths])
+async def _batch(
+    network: Network, found: Iterator[Read], places: Sequence[Place], options: Options, window: int
+) -> None:
+    """Several inputs: at most as many at the same time as the board has input slots; results are printed in order."""
+    files = [place for place in places if isinstance(place, Path)]
+    folder = os.path.commonpath([file.parent.resolve() for file in files]) if len(files) == len(places) else None
+    finite = all(map(sources.is_single, places))
     shown = tables.table()
-    shown.add_column("picture", overflow="fold")
+    shown.add_column("input", overflow="fold")
     shown.add_column("result")
     shown.add_column("latency", justify="right", no_wrap=True)
-    failed = 0
-    drawings = Targets(options.draw, "drawings", ".png") if options.draw else None
-    saved = Targets(options.save, "outputs", ".npz") if options.save else None
+    failed = total = 0
     progress = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -188,74 +211,75 @@ async def _batch(network: Network, paths: Sequence[Path], options: Options, wind
         TimeRemainingColumn(),
         console=err,
         transient=True,
-        # JSON lines on the same terminal would break the progress bar.
-        disable=not err.is_terminal or (options.as_json and sys.stdout.isatty()),
+        # Lines on the same terminal would break the progress bar.
+        disable=not err.is_terminal or ((options.as_json or not finite) and sys.stdout.isatty()),
     )
-    send, receive = anyio.create_memory_object_stream[Item](window - 1)
-    with progress:
-        bar = progress.add_task(escape(network.name), total=len(paths))
-        async with anyio.create_task_group() as group, receive:
-            group.start_soon(_feed, group, network, paths, options, send)
+    with ExitStack() as stack:
+        drawings = stack.enter_context(Drawings(options.draw, places)) if options.draw else None
+        saved = Targets(options.save, "outputs", ".npz", places) if options.save else None
+        table = stack.enter_context(Csv(options.csv, places)) if options.csv else None
+        bar = stack.enter_context(progress).add_task(
+            escape(network.name), total=len(places) if finite else options.limit
+        )
+        send, receive = anyio.create_memory_object_stream[Item](window - 1)
+        async with receive, anyio.create_task_group() as group:
+            group.start_soon(_feed, group, network, found, options, send)
             async for item in receive:
                 await item.done.wait()
                 if item.error and not isinstance(item.error, BadInput):
                     raise item.error
-                if item.error is None and drawings:
-                    await draw_into(drawings.path(item.path), item.path, item.meaning, options.threshold)
-                if item.result and saved:
-                    save_outputs(saved.path(item.path), item.result)
+                if item.result and item.sample:
+                    if drawings:
+                        await anyio.to_thread.run_sync(drawings.add, item.sample, item.meaning, options.threshold)
+                    if saved:
+                        save_outputs(saved.path(item.sample.stem), item.result)
+                    if table:
+                        table.add(item.name, item.result, item.meaning)
                 failed += item.error is not None
+                total += 1
                 if options.as_json:
-                    emit({"image": str(item.path)} | _line(item))
+                    emit({"input": item.name} | _line(item))
                 else:
-                    shown.add_row(escape(_within(folder, item.path)), *_row(item, options.threshold))
+                    row = (
+                        escape(_within(folder, item.name)),
+                        *_row(item, options.threshold),
+                    )
+                    if finite:
+                        shown.add_row(*row)
+                    else:
+                        out.print("  ".join(row), soft_wrap=True)
                 progress.advance(bar)
-    if not options.as_json:
-        head = f"\n[bold]{len(paths)} pictures[/] in {escape(folder)} through [bold]{escape(network.name)}[/]\n"
+    if not options.as_json and finite:
+        where = f" in {escape(folder)}" if folder else ""
+        head = f"\n[bold]{counted(total, 'input')}[/]{where} through [bold]{escape(network.name)}[/]\n"
         out.print(head, soft_wrap=True)
         out.print(shown)
     if failed:
         if not options.as_json:
-            err.print(f"[bold red]Error:[/] {failed} of {len(paths)} pictures failed.")
+            err.print(f"[bold red]Error:[/] {failed} of {counted(total, 'input')} failed.")
         raise typer.Exit(FAILED)
 
 
-class Targets:
-    """Names for the files of a batch: the names of the pictures, with a number if two are equal."""
-
-    def __init__(self, folder: Path, what: str, suffix: str) -> None:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise BadInput(
-                f"{str(folder)!r} cannot be used as the folder for {what} of several pictures: {error}"
-            ) from error
-        self._folder = folder
-        self._suffix = suffix
-        self._taken: set[str] = set()
-
-    def path(self, picture: Path) -> Path:
-        """The file for a picture."""
-        names = (picture.stem if number == 1 else f"{picture.stem}-{number}" for number in count(1))
-        name = next(name for name in names if name not in self._taken)
-        self._taken.add(name)
-        return self._folder / f"{name}{self._suffix}"
-
-
 async def _feed(
-    group: TaskGroup, network: Network, paths: Sequence[Path], options: Options, send: MemoryObjectSendStream[Item]
+    group: TaskGroup, network: Network, found: Iterator[Read], options: Options, send: MemoryObjectSendStream[Item]
 ) -> None:
     async with send:
-        for path in paths:
-            item = Item(path)
-            await send.send(item)
-            group.start_soon(_process, network, item, options)
+        while (read := await anyio.to_thread.run_sync(next, found, None)) is not None:
+            name, sample = read
+            if isinstance(sample, N6Error):
+                item = Item(name, None, error=sample)
+                item.done.set()
+                await send.send(item)
+            else:
+                item = Item(name, sample)
+                await send.send(item)
+                group.start_soon(_process, network, item, options)
 
 
 async def _process(network: Network, item: Item, options: Options, timers: bool = False) -> None:
+    assert item.sample
     try:
-        data = await anyio.to_thread.run_sync(_load, item.path)
-        item.result = await network.run(data, reduce=options.reduce, timers=timers)
+        item.result = await network.run(item.sample.data, reduce=options.reduce, timers=timers)
         item.meaning = item.result.decode() if _decodable(network) and not options.raw else None
     except N6Error as error:
         item.error = error
@@ -268,13 +292,6 @@ def _decodable(network: Network) -> bool:
     return network.card is not None and network.card.task in tasks()
 
 
-def _load(path: Path) -> Data:
-    """A picture, the raw input in a .npy file, or the raw inputs by name in a .npz file."""
-    if path.suffix.lower() not in (".npy", ".npz"):
-        return load(path)
-    return read_arrays(path)
-
-
 def _line(item: Item) -> Plain:
     if item.error:
         return {"error": {"type": type(item.error).__name__, "message": str(item.error)}}
@@ -283,15 +300,15 @@ def _line(item: Item) -> Plain:
     return {key: value for key, value in values.items() if key != "epochs"}
 
 
+def _within(folder: str | None, name: str) -> str:
+    return os.path.relpath(name, folder) if folder else name
+
+
 def _row(item: Item, threshold: float) -> tuple[str, str]:
     if item.error:
         return f"[red]{escape(str(item.error))}[/]", "-"
     assert item.result
     return escape(_brief(item, threshold)), duration(item.result.timing.total)
-
-
-def _within(folder: str, path: Path) -> str:
-    return os.path.relpath(path, folder)
 
 
 def _brief(item: Item, threshold: float) -> str:
@@ -313,25 +330,3 @@ def _brief(item: Item, threshold: float) -> str:
     total = sum(len(pose.keypoints) for pose in poses)
     best = max((pose.score for pose in poses), default=0.0)
     return f"{people}, best score {best:.2f}, {seen} of {total} keypoints" if poses else people
-
-
-def _expand(images: Sequence[str]) -> list[Path]:
-    """The files for the arguments: files, folders and patterns.
-
-    Raises:
-        BadInput: an argument does not match a file.
-    """
-    paths: list[Path] = []
-    for image in images:
-        if os.path.isdir(image):
-            found = pictures_in(Path(image))
-            what = f"folder {image!r} does not contain pictures"
-        elif os.path.exists(image) or not glob.has_magic(image):
-            found, what = [Path(image)], ""
-        else:
-            found = sorted(map(Path, glob.glob(image, recursive=True)))
-            what = f"pattern {image!r} does not match a file"
-        if not found:
-            raise BadInput(what)
-        paths += found
-    return paths

@@ -17,8 +17,8 @@ from rich.progress import track
 from rich.table import Table
 
 from n6link.cli import tables
-from n6link.cli.arrays import raw_inputs
 from n6link.cli.common import FAILED, Cards, Json, Timeout, Url, connect, emit, err, out, plain, start
+from n6link.cli.sources import Place, Reader, expand, raw_inputs
 from n6link.epochs.predict.tflite import read_tflite
 from n6link.errors import BadInput
 from n6link.evaluation.answers import AnswerFile
@@ -27,6 +27,7 @@ from n6link.evaluation.reference import Reference
 from n6link.evaluation.validation import HEAD, Limits, Validation, compare, find_cause, row
 from n6link.json_types import Plain
 from n6link.tensors.agreement import Agreement
+from n6link.tensors.inputs import as_raw
 from n6link.tensors.tensor import Array
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Options:
 
     model: Path
     float_model: Path | None
-    files: Sequence[Path]
+    places: Sequence[Place]
     count: int
     seed: int
     limits: Limits
@@ -55,8 +56,8 @@ def validate(
     network: Annotated[str, typer.Argument(metavar="NETWORK", help="Name of the network, as n6link info shows it.")],
     model: Annotated[Path, typer.Argument(metavar="MODEL.tflite", help="The network's file: the reference.")],
     inputs: Annotated[
-        list[Path] | None,
-        typer.Option("--data", metavar="FILE|DIR", help="Pictures, .npy or .npz files; may be repeated."),
+        list[str] | None,
+        typer.Option("--data", metavar="FILE|DIR", help="Pictures, sounds, .npy or .npz files; may be repeated."),
     ] = None,
     random: Annotated[
         int, typer.Option("--random", min=0, metavar="N", help="Random inputs, evenly distributed; 10 without --data.")
@@ -100,7 +101,7 @@ def validate(
     options = Options(
         model,
         float_model,
-        _files(inputs or []),
+        expand(inputs or []),
         count,
         seed,
         Limits(cosine, math.inf if max_error is None else max_error),
@@ -140,18 +141,6 @@ def expose_results(
         )
 
 
-def _files(paths: Sequence[Path]) -> list[Path]:
-    files: list[Path] = []
-    for path in paths:
-        if path.is_dir():
-            files += sorted(child for child in path.iterdir() if child.is_file())
-        elif path.exists():
-            files.append(path)
-        else:
-            raise BadInput(f"{str(path)!r} does not exist; use a picture, a .npy or .npz file, or a folder of them")
-    return files
-
-
 async def _validate(
     name: str,
     options: Options,
@@ -170,11 +159,12 @@ async def _validate(
             "digest": f"{network.info.digest:08x}",
             "seed": options.seed,
         } | {key: reference.digest for key, reference in references.items()}
-        names = [*map(str, options.files), *(f"random {index}" for index in range(options.count))]
+        places = {str(place): place for place in options.places}
+        names = [*places, *(f"random {index}" for index in range(options.count))]
         with AnswerFile(options.answers, about) as kept:
             left = [sample for sample in names if sample not in kept.answers]
             for sample in track(left, "validate", console=err, transient=True, disable=not err.is_terminal):
-                kept.add(sample, await _compare(network, sample, options.seed, references))
+                kept.add(sample, await _compare(network, sample, places.get(sample), options.seed, references))
             samples = {sample: kept.answers[sample] for sample in names}
         board, simulated, blocks = device.info.board, device.info.simulated, network.epochs.blocks
     float_name = options.float_model.name if options.float_model else None
@@ -193,10 +183,16 @@ async def _validate(
         raise typer.Exit(FAILED)
 
 
-async def _compare(network: Network, sample: str, seed: int, references: Mapping[str, Reference]) -> Plain:
-    """One sample through the board and through the files."""
-    raw = _random(network, seed, sample) if sample.startswith("random ") else await raw_inputs(network, Path(sample))
-    result = await network.run(raw, reduce=False, timers=False)
+async def _compare(
+    network: Network, sample: str, place: Place | None, seed: int, references: Mapping[str, Reference]
+) -> Plain:
+    """One sample through the board and through the files; without a place it is random."""
+    if place is None:
+        raw = _random(network, seed, sample)
+    else:
+        read = await anyio.to_thread.run_sync(Reader(network.info).one, place)
+        raw = await raw_inputs(network, read.data)
+    result = await network.run(as_raw(raw), reduce=False, timers=False)
     real = [network.inputs[key].dequantize(array) for key, array in raw.items()]
     values: Plain = {}
     for key, reference in references.items():

@@ -9,14 +9,15 @@ import numpy as np
 from n6link.epochs.profile import Profile, Sample
 from n6link.errors import BadInput
 from n6link.result import Result, Run
-from n6link.tensors.tensor import Array, TensorSpec
+from n6link.tensors.inputs import Data
+from n6link.tensors.tensor import TensorSpec
 
 
 async def collect(
     run: Run,
     specs: Mapping[str, TensorSpec],
     *,
-    inputs: Mapping[str, Array] | None = None,
+    inputs: Data | None = None,
     runs: int = 20,
     warmup: int = 3,
 ) -> Profile:
@@ -25,7 +26,7 @@ async def collect(
     Args:
         run: runs the network once.
         specs: its inputs, by name.
-        inputs: an array for each input; default: zeros, if times do not depend on the data.
+        inputs: as for an inference; default: zeros, if times do not depend on the data.
         runs: number of measured inferences, at least 1.
         warmup: number of inferences before the measurement.
 

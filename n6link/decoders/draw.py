@@ -67,7 +67,8 @@ def draw_poses(image: object, poses: Sequence[Drawable], *, threshold: float = 0
         A Pillow image of the same size, RGB.
 
     Raises:
-        BadInput: the picture cannot be read, or Pillow is not installed.
+        BadInput: the picture cannot be read.
+        MissingExtra: Pillow is not installed.
     """
     layer = Layer(image)
     for index, pose in enumerate(poses):

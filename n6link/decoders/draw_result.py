@@ -35,7 +35,8 @@ def draw(image: object, meaning: object, *, threshold: float = 0.25) -> Picture:
         A Pillow image of the same size, RGB.
 
     Raises:
-        BadInput: the result is something else, the picture cannot be read, or Pillow is not installed.
+        BadInput: the result is something else, or the picture cannot be read.
+        MissingExtra: Pillow is not installed.
     """
     if isinstance(meaning, Segmentation):
         return _segmentation(image, meaning)

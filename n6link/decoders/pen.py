@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from n6link.tensors.image import load, needs_pillow
+from n6link.errors import requires
+from n6link.tensors.image import PILLOW, load
 
 if TYPE_CHECKING:
     from PIL import ImageDraw
@@ -35,11 +36,12 @@ class Layer:
         pen: draws into the layer.
 
     Raises:
-        BadInput: the picture cannot be read, or Pillow is not installed.
+        BadInput: the picture cannot be read.
+        MissingExtra: Pillow is not installed.
     """
 
     def __init__(self, image: object) -> None:
-        with needs_pillow("drawing results"):
+        with requires("drawing results", *PILLOW):
             from PIL import Image, ImageDraw
         self._base = Image.fromarray(load(image)).convert("RGB")
         self.size: tuple[int, int] = self._base.size

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from n6link.decoders.pose import COCO_NAMES
-from n6link.errors import BadInput
+from n6link.errors import BadInput, requires
 from n6link.json_types import Plain
 
 SIGMAS: Final = dict(
@@ -147,12 +147,8 @@ class Evaluation:
         results: Sequence[Plain],
         names: Sequence[str] = (),
     ) -> None:
-        try:
+        with requires("this evaluation", "faster-coco-eval", "evaluate"):
             library: Any = import_module("faster_coco_eval")
-        except ImportError as error:
-            raise BadInput(
-                "this evaluation requires faster-coco-eval; install it with: pip install 'n6link[evaluate]'"
-            ) from error
         truth = library.COCO(
             {
                 "images": list(pictures),

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from n6link.decoders.described import NetworkLike
-from n6link.errors import BadInput
+from n6link.errors import BadInput, requires
 from n6link.tensors.tensor import Array, TensorSpec
 
 
@@ -28,10 +28,8 @@ class Reference:
     """
 
     def __init__(self, path: Path, network: NetworkLike) -> None:
-        try:
+        with requires("the reference", "LiteRT", "sim"):
             interpreter: Any = import_module("ai_edge_litert.interpreter").Interpreter
-        except ImportError as error:
-            raise BadInput("the reference requires LiteRT; install it with: pip install 'n6link[sim]'") from error
         try:
             self.digest = hashlib.sha256(path.read_bytes()).hexdigest()
             self._interpreter = interpreter(os.fspath(path))

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from n6link.decoders.described import NetworkLike
 from n6link.decoders.segmentation import Segmentation
-from n6link.errors import BadInput
+from n6link.errors import BadInput, requires
 from n6link.evaluation import Figures, Sample
 from n6link.evaluation.files import pictures_in
 from n6link.json_types import Plain
-from n6link.tensors.image import needs_pillow
+from n6link.tensors.image import PILLOW
 
 IGNORED: Final = 255
 
@@ -87,7 +87,7 @@ class Regions:
 
 def _numbers(path: Path, shape: tuple[int, ...], classes: int) -> NDArray[np.uint8]:
     """(H, W): the class of each pixel, or IGNORED."""
-    with needs_pillow(f"reading {str(path)!r}"):
+    with requires(f"reading {str(path)!r}", *PILLOW):
         from PIL import Image
     try:
         with Image.open(path) as mask:

@@ -22,8 +22,6 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Generator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeGuard
@@ -31,7 +29,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias, TypeGuard
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from n6link.errors import BadInput, CardError
+from n6link.errors import BadInput, CardError, requires
 from n6link.tensors.card import Card, Picture
 from n6link.tensors.tensor import Array, TensorSpec, is_array, quantize
 
@@ -44,6 +42,8 @@ NO_PICTURES: Final = ("text-", "audio-")
 """Starts of the names of tasks whose inputs are not pictures."""
 _LUMA: Final = np.array([19595, 38470, 7471], np.uint32)
 """0.299, 0.587, 0.114 of 65536"""
+PILLOW: Final = ("Pillow", "vision")
+"""The package that reads, scales and draws pictures, and its extra."""
 ENCODED: Final = (bytes, bytearray)
 _CHANNELS: Final = {"rgb": 3, "bgr": 3, "grey": 1}
 
@@ -114,7 +114,7 @@ def load(image: object) -> Pixels:
 
 def _decoded(file: str | os.PathLike[str] | io.BytesIO, name: str) -> Pixels:
     """The pixels of an encoded picture."""
-    with needs_pillow(f"reading {name}"):
+    with requires(f"reading {name}", *PILLOW):
         from PIL import Image, ImageOps, UnidentifiedImageError
     try:
         with Image.open(file) as opened:
@@ -254,23 +254,11 @@ def prepare(image: object, spec: TensorSpec, card: Card | None = None) -> tuple[
         C-contiguous raw values of ``spec.shape`` and ``spec.dtype``, and the position of the picture in them.
 
     Raises:
-        BadInput: not a picture, NaN or infinity, or Pillow is required and not installed.
+        BadInput: not a picture, NaN or infinity.
+        MissingExtra: Pillow is required and not installed.
         CardError: the input does not have the shape of a picture, or is float and its card has no mean and std.
     """
     return PictureInput(spec, card).prepare(image)
-
-
-@contextmanager
-def needs_pillow(what: str) -> Generator[None, None, None]:
-    """A block that imports Pillow, which is an extra, at first use.
-
-    Raises:
-        BadInput: it is not installed.
-    """
-    try:
-        yield
-    except ImportError as error:
-        raise BadInput(f"{what} requires Pillow; install it with: pip install 'n6link[vision]'") from error
 
 
 def is_path(value: object) -> TypeGuard[str | os.PathLike[str]]:
@@ -328,7 +316,7 @@ def _resized(source: Pixels, size: tuple[int, int], box: tuple[float, ...], resi
     if (right - left, bottom - top) == size and left.is_integer() and top.is_integer():
         return source[int(top) : int(bottom), int(left) : int(right)]
     height, width = source.shape[:2]
-    with needs_pillow(f"resizing a picture of {width} x {height} pixels"):
+    with requires(f"resizing a picture of {width} x {height} pixels", *PILLOW):
         from PIL import Image
     image = Image.fromarray(source)
     return np.asarray(image.resize(size, Image.Resampling[resize.upper()], box=(left, top, right, bottom)))

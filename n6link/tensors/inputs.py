@@ -3,12 +3,15 @@
 If an input has the shape of a picture, a uint8 array, a Pillow image and a file path are pictures: they are fitted and normalised
 as the card specifies (:mod:`n6link.tensors.image`). Every other array must have the input's own shape (a leading 1 is optional).
 It contains raw values, or floats that are quantised here: the host always sends the network's own data type.
+
+The raw values of a uint8 input of this shape look like a picture. :class:`Raw` says that they are not to be normalised again.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import anyio.to_thread
@@ -23,8 +26,22 @@ from n6link.tensors.tensor import Array, TensorSpec, is_array
 if TYPE_CHECKING:
     from PIL import Image
 
-Value: TypeAlias = "ArrayLike | Image.Image | str | os.PathLike[str] | bytes"
-"""data for one input: an array, a picture, its path, or its file's bytes (JPEG, PNG ...)"""
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """Raw values of an input, which are sent as they are."""
+
+    values: Array
+    """of the input's shape (a leading 1 is optional) and data type"""
+
+
+def as_raw(arrays: Mapping[str, Array]) -> dict[str, Raw]:
+    """Raw values of inputs by name, which are sent as they are."""
+    return {name: Raw(array) for name, array in arrays.items()}
+
+
+Value: TypeAlias = "ArrayLike | Image.Image | str | os.PathLike[str] | bytes | Raw"
+"""data for one input: an array, a picture, its path, its file's bytes (JPEG, PNG ...), or its raw values"""
 Data: TypeAlias = "Value | Mapping[str, Value]"
 """data for a network: the value of its main input, or all values by the names of the inputs"""
 LARGE: Final = 640 * 480
@@ -82,6 +99,8 @@ class Inputs:
 
     async def _input(self, value: object, spec: TensorSpec) -> tuple[Array, Placement | None]:
         """Raw values of one input."""
+        if isinstance(value, Raw):
+            return spec.check(_batched(value.values, spec)), None
         picture = self._pictures.get(spec.name)
         if not is_path(value) and not hasattr(value, "convert") and not isinstance(value, ENCODED):
             array = _array(value, spec)
@@ -128,9 +147,13 @@ def _array(value: object, spec: TensorSpec) -> Array:
     return array
 
 
+def _batched(array: Array, spec: TensorSpec) -> Array:
+    """The array with the leading 1 that it may omit."""
+    return array[None] if spec.shape[:1] == (1,) and array.shape == spec.shape[1:] else array
+
+
 def _own_values(array: Array, spec: TensorSpec) -> Array:
-    if spec.shape[:1] == (1,) and array.shape == spec.shape[1:]:
-        array = array[None]
+    array = _batched(array, spec)
     if array.shape != spec.shape:
         raise BadInput(
             f"tensor {spec.name!r} has shape {spec.shape}, got {array.dtype} of shape {array.shape}; "

@@ -31,7 +31,7 @@ import numpy as np
 
 from n6link.decoders import NetworkLike, card_of
 from n6link.decoders.logits import last_row, pick, rank
-from n6link.errors import BadInput, CardError, N6Error
+from n6link.errors import BadInput, CardError, requires
 from n6link.protocol import Limit
 from n6link.protocol.records import Return
 from n6link.tensors import reduce
@@ -104,15 +104,11 @@ def load_tokenizer(card: Card) -> Tokenizer:
 
     Raises:
         CardError: it does not specify one, or the file is not a tokenizer.
-        N6Error: the package ``tokenizers`` is not installed.
+        MissingExtra: the package ``tokenizers`` is not installed.
     """
     path = card.file("tokenizer")
-    try:
+    with requires("a text network", "tokenizers", "text"):
         import tokenizers
-    except ImportError:
-        raise N6Error(
-            "text networks require the package tokenizers; install it with: pip install 'n6link[text]'"
-        ) from None
     try:
         return cast("Tokenizer", tokenizers.Tokenizer.from_file(str(path)))
     except Exception as error:  # noqa: BLE001 - the package raises nothing narrower
@@ -155,7 +151,7 @@ class TextGenerator:
 
     Raises:
         CardError: no card, a card for another task, or tokenizer, embedding and network do not fit each other.
-        N6Error: the package ``tokenizers`` is not installed.
+        MissingExtra: the package ``tokenizers`` is not installed.
     """
 
     def __init__(self, network: NetworkLike) -> None:
@@ -320,7 +316,7 @@ class TextClassifier:
 
     Raises:
         CardError: no card, a card for another task, or the network does not have two integer inputs of equal shape, ids and mask.
-        N6Error: the package ``tokenizers`` is not installed.
+        MissingExtra: the package ``tokenizers`` is not installed.
     """
 
     def __init__(self, network: NetworkLike) -> None:

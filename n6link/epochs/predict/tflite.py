@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from n6link.epochs.predict.model import Network, Operation, Tensor
-from n6link.errors import BadInput
+from n6link.errors import BadInput, requires
 
 IDENTIFIER: Final = b"TFL3"
 """Bytes 4 to 7 of a .tflite file."""
@@ -41,7 +41,8 @@ def read_tflite(path: str | os.PathLike[str]) -> Network:
     """The first subgraph of a file.
 
     Raises:
-        BadInput: the file cannot be read, is not a .tflite file, or is damaged; or LiteRT is not installed.
+        BadInput: the file cannot be read, is not a .tflite file, or is damaged.
+        MissingExtra: LiteRT is not installed.
     """
     place = Path(path)
     try:
@@ -57,12 +58,8 @@ def read_tflite(path: str | os.PathLike[str]) -> Network:
         raise BadInput(
             f"{place} is not a .tflite file: {what}; use a network that the TensorFlow Lite converter has written"
         )
-    try:
+    with requires("reading a .tflite file", "LiteRT", "sim"):
         schema: Any = import_module("ai_edge_litert.schema_py_generated")
-    except ImportError as error:
-        raise BadInput(
-            "LiteRT, which has the schema of .tflite files, is not installed; run: pip install 'n6link[sim]'"
-        ) from error
     try:
         reader = _Reader(schema, raw)
         return Network(str(place), reader.operations(), reader.varying(), reader.results())
