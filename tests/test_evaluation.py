@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from reductions import Network, spec
-from test_cli import PHOTO, POSE, bad, data, environment, good, n6link  # noqa: F401
+from test_cli import PHOTO, POSE, bad, data, environment, good, n6link
 
 from n6link.decoders.boxes import Detection
 from n6link.decoders.classification import Classification
@@ -26,6 +26,8 @@ from n6link.evaluation.answers import AnswerFile
 from n6link.evaluation.coco import SIGMAS
 from n6link.tensors import card
 from n6link.tensors.image import Placement
+
+__all__ = ["environment"]
 
 Image = pytest.importorskip("PIL.Image", reason="the extra `vision` is not installed")
 pytest.importorskip("faster_coco_eval", reason="the extra `evaluate` is not installed")

@@ -9,8 +9,11 @@ from typing import Any, Final
 
 import numpy as np
 import pytest
-from test_cli import PHOTO, POSE, bad, data, environment, good, n6link  # noqa: F401
-from tflite import write_fully_connected
+from e2e_fixtures import device_url
+from test_cli import PHOTO, POSE, bad, data, environment, good, n6link
+from test_reference import COLOUR as COLOURS
+from test_reference import POSE as HEATMAPS
+from tflite import write_fully_connected, write_reference
 
 from n6link import networks
 from n6link.epochs.predict.model import Network, Operation, Tensor
@@ -21,6 +24,8 @@ from n6link.evaluation.expose import expose
 from n6link.evaluation.validation import Limits, Validation, compare, find_cause
 from n6link.protocol import EpochKind
 from n6link.tensors.agreement import Agreement
+
+__all__ = ["device_url", "environment"]
 
 pytest.importorskip("ai_edge_litert", reason="the extra `sim` is not installed")
 
@@ -100,6 +105,17 @@ def test_a_wrong_weight_without_intermediate_results(virtual_board: None, tmp_pa
     flip(board, WRONG)
     outcome = n6link("validate", "board", MODEL, "--url", f"sim:{board}", "--data", PHOTO, "--max-error", "0")
     assert outcome.exit_code == 1 and "n6link expose" in outcome.stdout
+
+
+@pytest.mark.parametrize("network", (HEATMAPS, COLOURS), ids=lambda network: network.name)
+def test_the_reference_networks_compute_what_litert_computes(device_url: str, network: Any, tmp_path: Path) -> None:
+    """On every kind of device, from the definition of the networks alone: equal to the last bit."""
+    path = tmp_path / "reference.tflite"
+    write_reference(path, network)
+    shown = data("validate", network.name, path, "--url", device_url, "--random", "3", "--max-error", "0")
+    assert shown["good"] and {row["output"]: row["samples"] for row in shown["outputs"]} == dict.fromkeys(
+        (tensor.name for tensor in network.outputs), 3
+    )
 
 
 def test_wrong_arguments(virtual_board: None, tmp_path: Path) -> None:

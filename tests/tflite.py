@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pytest
@@ -209,6 +209,73 @@ def write_unquantized(path: Path) -> None:
     file.write(path, values, total)
 
 
+def write_reference(path: Path, network: Any) -> None:
+    """Writes a network of firmware/npu/reference_networks.py with the operators of TensorFlow Lite."""
+    file = _File()
+    schema = file.schema
+    known = {each.name: file.tensor(each.name.encode(), each.shape, *_quantised(each)) for each in network.inputs}
+    for layer in network.layers:
+        made = layer.output
+        inputs = [known[each.name] for each in layer.inputs]
+        known[made.name] = output = file.tensor(made.name.encode(), made.shape, *_quantised(made))
+        relu = schema.ActivationFunctionType.RELU if layer.relu else schema.ActivationFunctionType.NONE
+        options: Any = None
+        if layer.weights is not None:
+            zero = [0] * len(layer.scales)
+            weights = layer.weights[None] if layer.op == "Depthwise" else layer.weights
+            weights = weights.reshape(len(zero), -1) if layer.op == "Dense" else weights
+            axis = 3 if layer.op == "Depthwise" else 0
+            name = f"{made.name}_weights".encode()
+            inputs.append(file.tensor(name, weights.shape, "INT8", layer.scales, zero, weights, axis=axis))
+            scales = layer.inputs[0].scale * layer.scales
+            inputs.append(file.tensor(b"bias", layer.bias.shape, "INT32", scales, zero, layer.bias, axis=0))
+        if layer.op in ("Conv", "Depthwise"):
+            options = schema.Conv2DOptionsT() if layer.op == "Conv" else schema.DepthwiseConv2DOptionsT()
+            options.padding = schema.Padding.SAME if layer.pad else schema.Padding.VALID
+            options.strideW = options.strideH = layer.stride
+            options.dilationWFactor = options.dilationHFactor = 1
+            if layer.op == "Depthwise":
+                options.depthMultiplier = 1
+        elif layer.op == "Dense":
+            options = schema.FullyConnectedOptionsT()
+        elif layer.op == "Resize":
+            inputs.append(file.tensor(b"size", (2,), "INT32", data=np.array(made.shape[1:3], np.int32)))
+            options = schema.ResizeBilinearOptionsT()
+            options.halfPixelCenters = True
+        elif layer.op == "Add":
+            options = schema.AddOptionsT()
+        elif layer.op == "Softmax":
+            options = schema.SoftmaxOptionsT()
+            options.beta = 1.0
+        else:
+            inputs.append(file.tensor(b"axis", (1,), "INT32", data=np.array([1], np.int32)))
+            options = schema.ArgMaxOptionsT()
+            options.outputType = schema.TensorType.INT32
+        if hasattr(options, "fusedActivationFunction"):
+            options.fusedActivationFunction = relu
+        code, version, kind = _OPERATORS[layer.op]
+        file.layer(code, version, inputs, output, kind, options)
+    file.ends([known[each.name] for each in network.inputs], *(known[each.name] for each in network.outputs))
+    file.save(path)
+
+
+def _quantised(tensor: Any) -> tuple[str, float | None, int]:
+    """Type, scale and zero point of a tensor of the reference networks."""
+    return ("INT8", tensor.scale, tensor.zero_point) if tensor.scale else ("INT32", None, 0)
+
+
+_OPERATORS: Final = {
+    "Conv": ("CONV_2D", 3, "Conv2DOptions"),
+    "Depthwise": ("DEPTHWISE_CONV_2D", 3, "DepthwiseConv2DOptions"),
+    "Dense": ("FULLY_CONNECTED", 12, "FullyConnectedOptions"),
+    "Resize": ("RESIZE_BILINEAR", 3, "ResizeBilinearOptions"),
+    "Add": ("ADD", 2, "AddOptions"),
+    "Softmax": ("SOFTMAX", 2, "SoftmaxOptions"),
+    "ArgMax": ("ARG_MAX", 2, "ArgMaxOptions"),
+}
+"""Operator, version and options of the layers of the reference networks."""
+
+
 class _File:
     """A network under construction; tensors are known by their index."""
 
@@ -239,6 +306,7 @@ class _File:
         data: NDArray[Any] | None = None,
         signature: Sequence[int] | None = None,
         variable: bool = False,
+        axis: int | None = None,
     ) -> int:
         made = self.schema.TensorT()
         made.name, made.shape, made.type = name, list(shape), getattr(self.schema.TensorType, dtype)
@@ -249,11 +317,12 @@ class _File:
             made.buffer = len(self._model.buffers)
             self._model.buffers.append(self.schema.BufferT())
             self._model.buffers[-1].data = data.reshape(-1).view(np.uint8)
-        if scale is not None and dtype != "INT32":
+        if scale is not None and (dtype != "INT32" or axis is not None):
             made.quantization = self.schema.QuantizationParametersT()
             made.quantization.scale = np.array(scale, np.float32, ndmin=1)
             made.quantization.zeroPoint = np.array(zero_point, np.int64, ndmin=1)
-            made.quantization.quantizedDimension = len(shape) - 1 if len(made.quantization.scale) > 1 else 0
+            last = len(shape) - 1 if len(made.quantization.scale) > 1 else 0
+            made.quantization.quantizedDimension = last if axis is None else axis
         self._graph.tensors.append(made)
         return len(self._graph.tensors) - 1
 
@@ -297,8 +366,9 @@ class _File:
         entry.name, entry.tensorIndex = name, tensor
         return entry
 
-    def ends(self, source: int, *results: int) -> None:
-        self._graph.inputs, self._graph.outputs = [source], list(results)
+    def ends(self, source: int | list[int], *results: int) -> None:
+        self._graph.inputs = source if isinstance(source, list) else [source]
+        self._graph.outputs = list(results)
 
     def save(self, path: Path) -> None:
         self._builder.Finish(self._model.Pack(self._builder), b"TFL3")
