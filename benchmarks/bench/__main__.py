@@ -42,6 +42,9 @@ def measure(groups: list[str], mode: str, path: Path) -> None:
     report.save(path, bench.rows, mode, before)
     if (drawn := [row for row in bench.rows if row.group == scale.GROUP]) and importlib.util.find_spec("matplotlib"):
         plot.draw(drawn, path.with_suffix(".png"))
+    names = {line.name for line in LINES[mode]}
+    if compared := [row for row in bench.rows if row.group in names]:
+        print(f"\n{links.table(compared)}")
     if any(row.group.startswith(frames.GROUP) for row in bench.rows):
         print(f"\n{frames.table(bench.rows)}")
     print(f"\n{time.monotonic() - begun:.0f} s; {path}")

@@ -29,22 +29,23 @@ def seconds(value: float) -> str:
     return f"{value * 1e6:.{0 if value >= 1e-4 else 1}f} us"
 
 
-def _times(value: float) -> str:
+def times(value: float) -> str:
+    """``1.20``, ``34.5``, ``120``; empty for NaN."""
     return "" if isnan(value) else f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:.0f}"
 
 
 def line(row: Row) -> str:
     """A row of the table."""
     low, high = interval(row.ratios("wall"))
-    between = "" if isnan(low) or row.samples == row.floor else f" ({_times(low)}-{_times(high)})"
+    between = "" if isnan(low) or row.samples == row.floor else f" ({times(low)}-{times(high)})"
     cells = (
         row.group,
         row.work,
         row.program,
         seconds(row.median("wall")),
-        _times(row.ratio("wall")) + between,
+        times(row.ratio("wall")) + between,
         seconds(row.median("cpu")),
-        _times(row.ratio("cpu")),
+        times(row.ratio("cpu")),
         str(len(row.samples)),
         row.note,
     )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -250,3 +251,34 @@ def test_what_is_sent_after_a_reset_is_not_ended_by_it() -> None:
     assert len(report.faults) == 3
     assert report.score.notes == []
     assert report.score.results == 7
+
+
+@pytest.mark.parametrize("config", ["uart", "usb", "sim"])
+@pytest.mark.parametrize("name", ["tiny", "heat", "large"])
+def test_a_source_that_is_too_fast_does_not_make_results_old(config: str, name: str) -> None:
+    """Depth 2: a result is at most three stages old, and the time until the source's next frame, in which it waited to be replaced."""
+    depth, faster = 2, 3
+    oldest: list[float] = []
+
+    async def body(program: Program) -> None:
+        network, question = program.device[name], program.question((name,))
+        while program.take():
+            pass
+        stages = dict((await network.run(question.data)).timing.stages())
+        slowest = max(stages[stage] for stage in ("upload", "npu", "download"))
+
+        async def frames() -> AsyncIterator[dict[str, Any]]:
+            for _ in range(60):
+                yield question.data
+                await asyncio.sleep(slowest / faster)
+
+        ages = []
+        async with network.stream(frames(), depth=depth) as results:
+            async for result in results:
+                assert result.frame
+                ages.append(result.frame.age / slowest)
+        # The last frames are not replaced: the source has ended.
+        oldest.append(max(ages[:-depth]))
+
+    run(Plan(1, "none", "single", config), [], body=body, inferences=1)  # one question again and again is "doubled"
+    assert 1 < oldest[0] < depth + 1 + 1 / faster

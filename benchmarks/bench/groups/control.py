@@ -162,7 +162,7 @@ async def age(seconds: float, baud: int) -> tuple[float, Histogram]:
 
 
 def ages(bench: Bench, seconds: float) -> None:
-    """Ages in units of the slowest stage, which is the floor; with depth 2 the limit is 3."""
+    """Ages in units of the slowest stage, which is the floor; with depth 2 the limit is 3, and one interval of the source."""
     for name, baud in (("4.5 MB/s", 45_000_000), ("no limit", 0)):
         stage, middle, last = [], [], []
         for _ in range(3):

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import importlib.util
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final
 
+from bench import report
 from bench.lines import PTY, SOCKET, Line, Port, connected, uart, usb
-from bench.measure import Bench
+from bench.measure import Bench, Row
 from bench.programs import n6, openmv, smp, st, thread
 from bench.programs.work import PING, RUN, TITLES, WORKS
 from bench.workers import Opened, Worker, worker
@@ -117,3 +118,24 @@ def run(bench: Bench, lines: tuple[Line, ...]) -> None:
                 programs = {name: each.measure(work) for name, each in found.items()}
                 notes = {program.name: program.note for program in PROGRAMS}
                 bench.compare(line.name, TITLES[work], programs, notes=notes)
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Ratios to the floor: a line for each work and line, a column for each program."""
+    names = [program.name for program in PROGRAMS if any(row.program == program.name for row in rows)]
+    lines = ["| line | work | " + " | ".join(names) + " |", "|---|---|" + "--:|" * len(names)]
+    found = {(row.group, row.work, row.program): row for row in rows}
+    for group, work in dict.fromkeys((row.group, row.work) for row in rows):
+        for kind, name in (("wall", "time"), ("cpu", "CPU")):
+            cells = []
+            for program in names:
+                row = found.get((group, work, program))
+                cells.append(
+                    ""
+                    if not row
+                    else report.seconds(row.median(kind))
+                    if program == names[0]
+                    else report.times(row.ratio(kind))
+                )
+            lines.append(f"| {group} | {work}, {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
