@@ -70,6 +70,7 @@ def device(array: NDArray[Any], request: Return, selected: list[int] | None = No
         return struct.pack("<If" if code == "f" else "<Ii", index, value)
 
     if wire.reduction == Reduction.ARGMAX:
+        assert _fits(array.shape, wire)
         out = b""
         for channel in range(wire.channels):
             column = values[channel :: wire.channels]
@@ -81,6 +82,7 @@ def device(array: NDArray[Any], request: Return, selected: list[int] | None = No
         order = sorted(range(len(row)), key=lambda i: (rank(row[i]), -i), reverse=True)[: wire.k]
         return b"".join(peak(i, row[i]) for i in order), len(order)
     columns = wire.reduction in (4, 7, 8)
+    assert _fits(array.shape, wire), f"a device refuses {wire.channels} channels of shape {array.shape}"
     rows = len(values) // wire.channels
     table = [
         values[index::rows] if columns else values[index * wire.channels : (index + 1) * wire.channels]
@@ -117,6 +119,20 @@ def device(array: NDArray[Any], request: Return, selected: list[int] | None = No
     if selected is not None:
         selected[:] = found
     return out, passed
+
+
+def _fits(shape: tuple[int, ...], wire: Return) -> bool:
+    """Whether ``channels`` fits the axis of the reduction."""
+    kind, axes = wire.reduction, list(shape)
+    if kind in (Reduction.CLASS_MAP, Reduction.CLASS_MAP_COLUMNS) and wire.channels == 1:
+        return True
+    if kind in (Reduction.ARGMAX, Reduction.CLASS_MAP):
+        return axes[-1] == wire.channels
+    if kind in (Reduction.THRESHOLD, Reduction.DETECTIONS, Reduction.SAME_ROWS):
+        return axes[-1] % wire.channels == 0
+    while axes and axes[0] == 1:
+        del axes[0]
+    return axes[0] == wire.channels or (wire.channels == 1 and len(axes) < 2)
 
 
 def equal(one: Reduced, other: Reduced) -> bool:

@@ -42,6 +42,13 @@ static n6_tensor_t tensor_of(uint8_t dtype, const n6_return_t *what)
                              .shape = {1, 1, channels, rows},
                              .size = ELEMENTS * size_of(dtype)};
     }
+    if (rows % 2 == 0 && (what->reduction == N6_REDUCTION_THRESHOLD ||
+                          what->reduction == N6_REDUCTION_DETECTIONS)) { /* two in the last axis */
+        return (n6_tensor_t){.dtype = dtype,
+                             .ndim = 2,
+                             .shape = {rows / 2, channels * 2},
+                             .size = ELEMENTS * size_of(dtype)};
+    }
     return (n6_tensor_t){
         .dtype = dtype, .ndim = 2, .shape = {rows, channels}, .size = ELEMENTS * size_of(dtype)};
 }
@@ -507,7 +514,7 @@ static void checks(void)
         {N6_MISTAKE_CHANNELS, N6_DTYPE_INT8, {.reduction = 1, .channels = 0}},
         {N6_MISTAKE_CHANNELS, N6_DTYPE_INT8, {.reduction = 1, .channels = 3}},
         {N6_MISTAKE_CHANNELS, N6_DTYPE_INT8, {.reduction = 1, .channels = 8}},
-        {N6_MISTAKE_CHANNELS, N6_DTYPE_INT8, {.reduction = 3, .channels = 2, .k = 1}},
+        {N6_MISTAKE_CHANNELS, N6_DTYPE_INT8, {.reduction = 3, .channels = 3, .k = 1}},
         {N6_MISTAKE_TENSOR, N6_DTYPE_INT8, {.reduction = 4, .channels = 240, .k = 1}},
         {N6_MISTAKE_K, N6_DTYPE_INT8, {.reduction = 2, .k = 0}},
         {N6_MISTAKE_K, N6_DTYPE_INT8, {.reduction = 2, .k = 65}},
@@ -589,7 +596,10 @@ static void axes(void)
             if (cases[i].channels == 0) {
                 EQUAL(mistake, N6_MISTAKE_TENSOR);
             } else {
-                const bool fits = channels == cases[i].channels ||
+                const bool parts = channels > 0 && cases[i].channels % channels == 0 &&
+                                   (cases[i].reduction == N6_REDUCTION_THRESHOLD ||
+                                    cases[i].reduction == N6_REDUCTION_DETECTIONS);
+                const bool fits = parts || channels == cases[i].channels ||
                                   (channels == 1 && cases[i].reduction % 2 == 1 && /* class maps */
                                    cases[i].reduction >= N6_REDUCTION_CLASS_MAP);
                 EQUAL(mistake, fits ? N6_MISTAKE_NONE : N6_MISTAKE_CHANNELS);

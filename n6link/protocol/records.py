@@ -903,7 +903,7 @@ class Return(Record):
     threshold: int = 0
     """THRESHOLD*, DETECTIONS*, CLASS_MAP* of one channel: int32 raw value, or float32 bits for a float tensor"""
     channels: int = 0
-    """size of the axis of the channels; TOPK: 0"""
+    """size of the axis of the channels, or a divisor of it (section 7); TOPK: 0"""
     channel: int = 0
     """THRESHOLD*: index of the score channel; DETECTIONS*: index of the first one"""
     k: int = 0

@@ -339,7 +339,7 @@ Return: Final = cs.Struct(
     "threshold"
     / _u32
     * "THRESHOLD*, DETECTIONS*, CLASS_MAP* of one channel: int32 raw value, or float32 bits for a float tensor",
-    "channels" / _u16 * "size of the axis of the channels; TOPK: 0",
+    "channels" / _u16 * "size of the axis of the channels, or a divisor of it (section 7); TOPK: 0",
     "channel" / _u16 * "THRESHOLD*: index of the score channel; DETECTIONS*: index of the first one",
     "k" / _u16 * "TOPK: 1..MAX_TOPK; THRESHOLD*, DETECTIONS*: maximum number of returned rows",
     "reserved" / _u16 * "0",

@@ -245,7 +245,7 @@ local STRUCTS = {
     {"offset", 4, 4, "uint32", 0, nil, nil, "RAW: first byte; TOPK: first element of the row"},
     {"length", 8, 4, "uint32", 0, nil, nil, "RAW: bytes; TOPK: elements of the row; DETECTIONS*: number of score channels; 0 = to the end"},
     {"threshold", 12, 4, "uint32", 0, nil, nil, "THRESHOLD*, DETECTIONS*, CLASS_MAP* of one channel: int32 raw value, or float32 bits for a float tensor"},
-    {"channels", 16, 2, "uint16", 0, nil, nil, "size of the axis of the channels; TOPK: 0"},
+    {"channels", 16, 2, "uint16", 0, nil, nil, "size of the axis of the channels, or a divisor of it (section 7); TOPK: 0"},
     {"channel", 18, 2, "uint16", 0, nil, nil, "THRESHOLD*: index of the score channel; DETECTIONS*: index of the first one"},
     {"k", 20, 2, "uint16", 0, nil, nil, "TOPK: 1..MAX_TOPK; THRESHOLD*, DETECTIONS*: maximum number of returned rows"},
   },

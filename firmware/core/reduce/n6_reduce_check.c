@@ -47,6 +47,18 @@ static uint32_t axis_of(const n6_tensor_t *tensor, uint8_t reduction)
     return tensor->ndim > 0 ? tensor->shape[tensor->ndim - 1] : 0;
 }
 
+/* Rows that are not columns may be parts of the last axis: several candidates of one cell. */
+static bool fits_axis(const n6_return_t *what, uint32_t axis)
+{
+    const bool parts = is_threshold(what->reduction) || is_detections(what->reduction) ||
+                       what->reduction == N6_REDUCTION_SAME_ROWS;
+
+    if (parts && !is_columns(what->reduction) && what->channels > 0) {
+        return axis % what->channels == 0;
+    }
+    return what->channels == axis;
+}
+
 static n6_mistake_t check_threshold(const n6_tensor_t *tensor, const n6_return_t *what)
 {
     return tensor->dtype == N6_DTYPE_FLOAT32 && limit_of(tensor->dtype, what) == NAN_KEY
@@ -75,9 +87,10 @@ static n6_mistake_t check_rows(const n6_tensor_t *tensor, const n6_return_t *wha
     if (axis == 0 || elements == 0 || elements % axis != 0) {
         return N6_MISTAKE_TENSOR;
     }
-    if (what->channels != axis) {
+    if (!fits_axis(what, axis)) {
         return N6_MISTAKE_CHANNELS;
     }
+    const uint32_t count = elements / what->channels;
     switch (what->reduction) {
     case N6_REDUCTION_ARGMAX:
         return N6_MISTAKE_NONE;
@@ -88,9 +101,9 @@ static n6_mistake_t check_rows(const n6_tensor_t *tensor, const n6_return_t *wha
         }
         return axis == 1 ? check_threshold(tensor, what) : N6_MISTAKE_NONE;
     case N6_REDUCTION_SAME_ROWS:
-        return *rows == elements / axis ? N6_MISTAKE_NONE : N6_MISTAKE_SELECTION;
+        return *rows == count ? N6_MISTAKE_NONE : N6_MISTAKE_SELECTION;
     default:
-        *rows = elements / axis;
+        *rows = count;
         return check_selection(tensor, what);
     }
 }

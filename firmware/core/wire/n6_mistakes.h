@@ -98,7 +98,7 @@ extern "C" {
     FIELD(TENSOR, UNSUPPORTED, n6_return_t, reduction, "not for this type or shape")               \
     FIELD(OFFSET, BAD_REQUEST, n6_return_t, offset, "offset is beyond the end")                    \
     FIELD(LENGTH, BAD_REQUEST, n6_return_t, length, "length is beyond the end")                    \
-    FIELD(CHANNELS, BAD_REQUEST, n6_return_t, channels, "channels is not the size of the axis")    \
+    FIELD(CHANNELS, BAD_REQUEST, n6_return_t, channels, "channels does not fit the axis")          \
     FIELD(CHANNEL, BAD_REQUEST, n6_return_t, channel, "channel is not below channels")             \
     FIELD(K, BAD_REQUEST, n6_return_t, k, "k is out of range")                                     \
     FIELD(THRESHOLD, BAD_REQUEST, n6_return_t, threshold, "threshold is not a number")             \

@@ -751,7 +751,7 @@ typedef struct {
     uint32_t offset; /* RAW: first byte; TOPK: first element of the row */
     uint32_t length; /* RAW: bytes; TOPK: elements of the row; DETECTIONS*: number of score channels; 0 = to the end */
     uint32_t threshold; /* THRESHOLD*, DETECTIONS*, CLASS_MAP* of one channel: int32 raw value, or float32 bits for a float tensor */
-    uint16_t channels; /* size of the axis of the channels; TOPK: 0 */
+    uint16_t channels; /* size of the axis of the channels, or a divisor of it (section 7); TOPK: 0 */
     uint16_t channel; /* THRESHOLD*: index of the score channel; DETECTIONS*: index of the first one */
     uint16_t k; /* TOPK: 1..MAX_TOPK; THRESHOLD*, DETECTIONS*: maximum number of returned rows */
     uint16_t reserved; /* 0 */
