@@ -49,6 +49,7 @@ tokenizer = "t.json"
 embedding = "e.npy"
 pad = "[PAD]"
 stop = ["."]
+never = ["[UNK]"]
 mask = "m"
 
 [decode]
@@ -74,6 +75,7 @@ def test_every_key() -> None:
         "[PAD]",
         (".",),
         "m",
+        never=("[UNK]",),
         options={"conf": 0.4},
         text=FULL,
         folder=Path("/cards"),
@@ -95,7 +97,7 @@ def test_the_table_lists_every_key() -> None:
     expected |= {f"input.{key}" for key in tables} | {
         f"output.{key}" for key in ("name", "coordinates", "scores", "boxes", "anchors")
     }
-    expected |= {f"text.{key}" for key in ("tokenizer", "embedding", "pad", "stop", "mask")}
+    expected |= {f"text.{key}" for key in ("tokenizer", "embedding", "pad", "stop", "never", "mask")}
     assert listed == expected
 
 
@@ -122,6 +124,8 @@ def test_the_table_lists_every_key() -> None:
         ('task = "x"\n[input]\nmean = 1\nstd = [1, 0]', "std must not contain 0"),
         ('task = "x"\n[input]\nmean = nan\nstd = 1', "a number or a list of numbers"),
         ('task = "x"\n[input]\nmean = []\nstd = 1', "a number or a list of numbers"),
+        ('task = "x"\n[text]\npad = -1', "text.pad is -1; it must be a string or a whole number, 0 or more"),
+        ('task = "x"\n[text]\npad = true', "text.pad is True"),
         ('task = "x"\n[input]\nresize = "area"', "one of nearest, bilinear, bicubic, lanczos, box"),
         ('task = "x"\n[input]\norder = "bgra"', "one of rgb, bgr"),
         ('task = "x"\n[input]\nrate = 0', "input.rate is 0; it must be the number of samples per second"),

@@ -374,6 +374,103 @@ def test_sizes_that_differ(tmp_path: Path) -> None:
         TextGenerator(copied(tmp_path, embedding=np.zeros((4999, 128), np.int8)))
 
 
+def tokenizer_file(path: Path, vocabulary: dict[str, int], padding: dict[str, Any] | None = None) -> Path:
+    import tokenizers
+
+    made = tokenizers.Tokenizer(tokenizers.models.WordLevel(vocabulary, unk_token="<oov>"))
+    made.pre_tokenizer = tokenizers.pre_tokenizers.WhitespaceSplit()
+    if padding:
+        made.enable_padding(**padding)
+    made.save(str(path))
+    return path
+
+
+WORDS = {"<oov>": 0, "it": 1, "is": 2, "was": 3, "[PAD]": 4}
+
+
+def small(
+    folder: Path, words: dict[str, int], classes: int = 5, padding: dict[str, Any] | None = None, **values: Any
+) -> Network:
+    """A network that reads 6 ids, with its own tokenizer."""
+    tokenizer_file(folder / "t.json", words, padding)
+    loaded = card.load('task = "text-generation"\ntext.tokenizer = "t.json"', base=folder, name="small")
+    tensors = {"ids": spec("ids", (1, 6), "int32")}, {"logits": spec("logits", (1, classes), "int8", 0.1)}
+    return Network("small", *tensors, replace(loaded, **values))
+
+
+@pytest.mark.parametrize(
+    ("words", "padding", "values", "pad"),
+    [
+        (WORDS, None, {}, 4),
+        (WORDS, {"pad_id": 2, "pad_token": "is"}, {}, 2),
+        (WORDS, {"pad_id": 3, "pad_token": "none"}, {}, 3),
+        (WORDS, {"pad_id": 2, "pad_token": "is", "length": 64, "pad_to_multiple_of": 8}, {}, 2),
+        (WORDS, {"pad_id": 2, "pad_token": "is"}, {"pad": "was"}, 3),
+        (WORDS, None, {"pad": 0}, 0),
+    ],
+)
+def test_padding(
+    tmp_path: Path, words: dict[str, int], padding: dict[str, Any] | None, values: dict[str, Any], pad: int
+) -> None:
+    """The card's token or id, else that of the tokenizer's file, else a usual one."""
+    net = small(tmp_path, words, padding=padding, **values)
+    assert start(TextGenerator(net), "it is").window().tolist() == [[pad] * 4 + [1, 2]]
+    assert net.card
+    labels = replace(net.card, task="text-classification")
+    inputs = {**net.inputs, "mask": spec("mask", (1, 6), "int32")}
+    arrays = TextClassifier(replace(net, inputs=inputs, card=labels)).inputs("it is")
+    assert arrays["ids"].tolist() == [[1, 2] + [pad] * 4] and arrays["mask"].tolist() == [[1, 1, 0, 0, 0, 0]]
+
+
+def test_padding_that_is_unknown(tmp_path: Path) -> None:
+    without = {word: index for word, index in WORDS.items() if word != "[PAD]"}
+    with pytest.raises(CardError, match=r"does not have a padding token; set text\.pad in the card"):
+        TextGenerator(small(tmp_path, without))
+    with pytest.raises(CardError, match="the padding token of card 'small' has the id 9, but there are 5 tokens"):
+        TextGenerator(small(tmp_path, WORDS, pad=9))
+    net = small(tmp_path, WORDS, pad=300, task="text-classification")
+    narrow = {"ids": spec("ids", (1, 6), "uint8"), "mask": spec("mask", (1, 6), "uint8")}
+    with pytest.raises(CardError, match="has the id 300, which input 'ids', uint8, does not hold"):
+        TextClassifier(replace(net, inputs=narrow))
+
+
+@pytest.mark.parametrize("options", [{}, {"temperature": 0.7, "top_k": 2, "seed": 3}, {"temperature": 0.7, "seed": 3}])
+def test_tokens_that_are_never_generated(tmp_path: Path, options: dict[str, Any]) -> None:
+    """Those that the card excludes, and logits after the vocabulary; whole and reduced logits give the same text."""
+    generator = TextGenerator(small(tmp_path, WORDS, classes=8, never=("<oov>",)))
+    assert generator.never.tolist() == [0, 5, 6, 7]
+    logits = np.array([[90, 10, 30, 20, 40, 100, 100, 127]], np.int8)
+    texts = []
+    for reduced in (False, True):
+        text = start(generator, "it", max_tokens=8, **options)
+        (request,) = text.returns(reduced=reduced)
+        data, count = device(logits, request)
+        answer_ = reduce.parse(data, request, generator.output, count)
+        assert not isinstance(answer_, reduce.Rows | reduce.ClassMap)
+        while not text.done:
+            text.push(answer_)
+        texts.append(text.tokens)
+    assert texts[0] == texts[1] and set(texts[0]) <= (
+        {4} if not options else {4, 2} if "top_k" in options else {1, 2, 3, 4}
+    )
+
+
+def test_many_logits_after_the_vocabulary(tmp_path: Path) -> None:
+    generator = TextGenerator(small(tmp_path, WORDS, classes=128))
+    assert start(generator, "it").returns(reduced=True) == [reduce.whole(0)], "the best few could all be excluded"
+    with pytest.raises(CardError, match=r"text\.never of card 'small' contains all tokens"):
+        TextGenerator(small(tmp_path, WORDS, never=tuple(WORDS)))
+    with pytest.raises(CardError, match="a token of text.never in card 'small' is 'no'"):
+        TextGenerator(small(tmp_path, WORDS, never=("no",)))
+
+
+def test_ids_with_gaps(tmp_path: Path) -> None:
+    words = {**WORDS, "far": 9}
+    with pytest.raises(CardError, match="has 10 tokens, but output 'logits' has logits for 8"):
+        TextGenerator(small(tmp_path, words, classes=8))
+    assert TextGenerator(small(tmp_path, words, classes=10)).never.tolist() == [5, 6, 7, 8]
+
+
 def test_embeddings(tmp_path: Path) -> None:
     real = np.random.default_rng(1).normal(0, 1, (5000, 128)).astype(np.float32)
     net = copied(tmp_path, embedding=real)

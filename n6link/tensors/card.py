@@ -36,8 +36,9 @@ output.anchors          file or text    by the shapes      the output, or the .n
 output.coordinates      text            normalised         ``normalised`` (0..1 of the input) or ``pixels`` of the input
 text.tokenizer          file            (none)             tokenizer.json of Hugging Face's tokenizers
 text.embedding          file            (none)             .npy: one row per token, as raw values or floats
-text.pad                text            by the tokenizer   the token that fills a window
+text.pad                text or id      by the tokenizer   the token that fills a window
 text.stop               list of text    []                 tokens that end a generated text
+text.never              list of text    []                 tokens that are not generated, such as the one for unknown words
 text.mask               text            the second input   the input that is 1 for tokens and 0 for padding
 decode                  table           {}                 defaults of the decoder's own options, such as ``conf``
 ======================  ==============  =================  ===========================================================
@@ -111,13 +112,14 @@ class Card:
     labels: tuple[str, ...] = ()
     tokenizer: str | None = None
     embedding: str | None = None
-    pad: str | None = None
+    pad: str | int | None = None
     stop: tuple[str, ...] = ()
     mask: str | None = None
     scores: str | None = None
     boxes: str | None = None
     anchors: tuple[tuple[float, ...], ...] = ()
     anchor_file: str | None = None
+    never: tuple[str, ...] = ()
     options: JsonObject = field(default_factory=dict[str, Json])
     text: str = field(default="", repr=False)
     """the TOML text itself, as a firmware can report it"""
@@ -212,8 +214,9 @@ def load(text: str, *, base: Path | None, name: str = "card", foreign: bool = Fa
         anchors=top.sizes("anchors"),
         tokenizer=words.take("tokenizer", str, None),
         embedding=words.take("embedding", str, None),
-        pad=words.take("pad", str, None),
+        pad=words.text_or_number("pad"),
         stop=words.texts("stop", ()),
+        never=words.texts("never", ()),
         mask=words.take("mask", str, None),
         options=options,
         text=text,

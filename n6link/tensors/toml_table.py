@@ -43,6 +43,13 @@ class Table:
             raise self._wrong(key, value, _WORDS[kind])
         return value
 
+    def text_or_number(self, key: str) -> str | int | None:
+        """A string or a whole number from 0."""
+        value = self._take(key)
+        if value is None or isinstance(value, str) or (type(value) is int and value >= 0):
+            return value
+        raise self._wrong(key, value, "a string or a whole number, 0 or more")
+
     def mapping(self, key: str) -> JsonObject:
         """A table as it is."""
         value = self._take(key)

@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import Final, Protocol, cast
 
 import numpy as np
 
@@ -38,6 +38,9 @@ from n6link.tensors import reduce
 from n6link.tensors.card import Card
 from n6link.tensors.reduce import Peaks
 from n6link.tensors.tensor import Array, TensorSpec
+
+USUAL_PADDING: Final = ("<pad>", "[PAD]")
+"""Padding tokens of tokenizers whose file does not name theirs."""
 
 
 class Encoding(Protocol):
@@ -59,7 +62,6 @@ class Tokenizer(Protocol):
     def enable_truncation(self, max_length: int) -> None: ...  # noqa: D102
     def enable_padding(self, **options: str | int) -> None: ...  # noqa: D102
     def get_vocab(self) -> dict[str, int]: ...  # noqa: D102
-    def get_vocab_size(self) -> int: ...  # noqa: D102
     def token_to_id(self, token: str) -> int | None: ...  # noqa: D102
     def encode(self, sequence: str, *, add_special_tokens: bool = True) -> Encoding: ...  # noqa: D102
     def decode(self, ids: list[int]) -> str: ...  # noqa: D102
@@ -91,12 +93,37 @@ def _check_text(what: str, text: object) -> None:
 
 
 def _check_ids(tokenizer: Tokenizer, spec: TensorSpec) -> None:
-    largest, limit = max(tokenizer.get_vocab().values(), default=0), int(np.iinfo(spec.dtype.str).max)
+    largest, limit = _largest_id(tokenizer), int(np.iinfo(spec.dtype.str).max)
     if largest > limit:
         raise CardError(
             f"the tokenizer has ids up to {largest}, but input {spec.name!r} is {spec.dtype}, which holds at most {limit}; "
             "use the tokenizer of this network"
         )
+
+
+def _largest_id(tokenizer: Tokenizer) -> int:
+    """The largest id of a token; ids may have gaps. -1 = no tokens."""
+    return max(tokenizer.get_vocab().values(), default=-1)
+
+
+def _padding(card: Card, tokenizer: Tokenizer) -> int:
+    """The id of the token that fills a window: the card's, else the tokenizer's own, else one of the usual names.
+
+    Raises:
+        CardError: there is none.
+    """
+    if isinstance(card.pad, int):
+        return card.pad
+    if card.pad is not None:
+        return _token(tokenizer, card.pad, f"the padding token of card {card.name!r}")
+    if tokenizer.padding:
+        return int(tokenizer.padding["pad_id"])
+    for token in USUAL_PADDING:
+        if (found := tokenizer.token_to_id(token)) is not None:
+            return found
+    raise CardError(
+        f"the tokenizer of card {card.name!r} does not have a padding token; set text.pad in the card, to a token or an id"
+    )
 
 
 def load_tokenizer(card: Card) -> Tokenizer:
@@ -160,11 +187,8 @@ class TextGenerator:
         self.output: TensorSpec = card.decoded_output(network.outputs)
         self.output_index = list(network.outputs).index(self.output.name)
         self.tokenizer = load_tokenizer(card)
-        padding = str((self.tokenizer.padding or {}).get("pad_token", "<pad>"))
-        self.tokenizer.no_padding()
-        self.tokenizer.no_truncation()
-        vocabulary, classes = self.tokenizer.get_vocab_size(), self.output.row_length
-        if vocabulary != classes:
+        vocabulary, classes = _largest_id(self.tokenizer) + 1, self.output.row_length
+        if vocabulary > classes:
             raise CardError(
                 f"the tokenizer of card {card.name!r} has {vocabulary} tokens, but output {self.output.name!r} has logits "
                 f"for {classes}; use the tokenizer of this network"
@@ -180,12 +204,23 @@ class TextGenerator:
         if self.embedding is None:
             _check_ids(self.tokenizer, self.input)
         self.length = self.input.shape[1]
-        self.pad = _token(
-            self.tokenizer, padding if card.pad is None else card.pad, f"the padding token of card {card.name!r}"
-        )
+        self.pad = _padding(card, self.tokenizer)
+        self.tokenizer.no_padding()
+        self.tokenizer.no_truncation()
+        rows = vocabulary if self.embedding is None else len(self.embedding)
+        if self.pad >= rows:
+            raise CardError(
+                f"the padding token of card {card.name!r} has the id {self.pad}, but there are {rows} tokens; set text.pad in the card"
+            )
         self.stop = frozenset(
             _token(self.tokenizer, token, f"a stop token of card {card.name!r}") for token in card.stop
         )
+        never = [_token(self.tokenizer, token, f"a token of text.never in card {card.name!r}") for token in card.never]
+        # Some networks have logits for a multiple of 8 or 64 tokens; those that are not in the vocabulary do not mean anything.
+        unknown = set(range(classes)) - set(self.tokenizer.get_vocab().values())
+        self.never = np.array(sorted({*never, *unknown}), np.intp)
+        if len(self.never) >= classes:
+            raise CardError(f"text.never of card {card.name!r} contains all tokens of the tokenizer; remove some")
 
     def start(self, prompt: str, sampling: Sampling) -> Generation:
         """Starts a text.
@@ -216,7 +251,7 @@ class TextGenerator:
             table = self.input.quantize(table)
         except (OSError, ValueError) as error:  # BadInput is a ValueError
             raise CardError(f"{path} cannot be used as the embedding of input {self.input.name!r}: {error}") from None
-        if table.shape != (vocabulary, self.input.row_length):
+        if table.ndim != 2 or len(table) < vocabulary or table.shape[1] != self.input.row_length:
             raise CardError(
                 f"the embedding of card {card.name!r} has the shape {table.shape}; the tokenizer has {vocabulary} tokens, and "
                 f"input {self.input.name!r} has {self.input.row_length} values per token"
@@ -259,8 +294,10 @@ class Generation:
         """The parts of the output to request: the best few logits if reduced and possible, else the row of the newest token."""
         index, spec = self.generator.output_index, self.generator.output
         row, width = last_row(spec), spec.row_length
-        if reduced and self._k is not None and self._k <= Limit.MAX_TOPK and spec.dtype in reduce.REDUCIBLE:
-            return [reduce.topk(index, spec, self._k, row=row)]
+        if reduced and self._k is not None and spec.dtype in reduce.REDUCIBLE:
+            k = self._k + len(self.generator.never)
+            if k <= Limit.MAX_TOPK:
+                return [reduce.topk(index, spec, k, row=row)]
         return [reduce.part(index, spec, row * width, width)] if row else [reduce.whole(index)]
 
     def push(self, answer: Array | Peaks) -> str:
@@ -282,7 +319,9 @@ class Generation:
             width = spec.row_length
             if answer.dtype != spec.dtype or answer.size not in (width, spec.size // spec.dtype.itemsize):
                 raise BadInput(f"output {spec.name!r} is {spec.dtype} {spec.shape}; got {answer.dtype} {answer.shape}")
-            answer = rank(answer.reshape(-1, width)[-1], self._k)
+            most = None if self._k is None else self._k + len(self.generator.never)
+            answer = rank(answer.reshape(-1, width)[-1], most)
+        answer = self._allowed(answer)
         token = pick(answer, scale=spec.scale, temperature=self._temperature, random=self._random)
         self.newest = token
         self._left -= 1
@@ -290,6 +329,14 @@ class Generation:
         if token not in self._stop:
             self.tokens.append(token)
         return self._piece()
+
+    def _allowed(self, ranked: Peaks) -> Peaks:
+        """The best logits, without those of tokens that are never generated."""
+        never = self.generator.never
+        if len(never):
+            possible = ~np.isin(ranked.indices, never)
+            ranked = Peaks(ranked.indices[possible], ranked.values[possible])
+        return Peaks(ranked.indices[: self._k], ranked.values[: self._k])
 
     @property
     def text(self) -> str:
@@ -338,15 +385,16 @@ class TextClassifier:
             )
         self.tokenizer = load_tokenizer(card)
         _check_ids(self.tokenizer, self.ids)
-        padding = dict(self.tokenizer.padding or {})
-        if card.pad is not None:
-            padding |= {
-                "pad_token": card.pad,
-                "pad_id": _token(self.tokenizer, card.pad, f"the padding token of card {card.name!r}"),
-            }
-        length = self.ids.row_length
+        own = self.tokenizer.padding or {}
+        padding = {key: own[key] for key in ("direction", "pad_type_id", "pad_token") if key in own}
+        length, pad = self.ids.row_length, _padding(card, self.tokenizer)
+        if pad > np.iinfo(self.ids.dtype.str).max:
+            raise CardError(
+                f"the padding token of card {card.name!r} has the id {pad}, which input {self.ids.name!r}, {self.ids.dtype}, "
+                "does not hold; set text.pad in the card"
+            )
         self.tokenizer.enable_truncation(length)
-        self.tokenizer.enable_padding(**padding | {"length": length})
+        self.tokenizer.enable_padding(**padding | {"pad_id": pad, "length": length})
 
     def inputs(self, text: str) -> dict[str, Array]:
         """The ids and the mask of a text, by the names of the inputs; any further input (token types) is zero.
