@@ -15,6 +15,7 @@ extern const n6_test_t n6_result_tests[];
 extern const n6_test_t n6_reduce_tests[];
 extern const n6_test_t n6_reduce_kernels_tests[];
 extern const n6_test_t n6_picture_tests[];
+extern const n6_test_t n6_jpeg_tests[];
 extern const n6_test_t n6_picture_kernels_tests[];
 extern const n6_test_t n6_describe_tests[];
 extern const n6_test_t n6_stats_tests[];
@@ -36,6 +37,7 @@ const n6_suite_t n6_suites[] = {
     {"reduce", n6_reduce_tests},
     {"reduce kernels", n6_reduce_kernels_tests},
     {"picture", n6_picture_tests},
+    {"jpeg", n6_jpeg_tests},
     {"picture kernels", n6_picture_kernels_tests},
     {"describe", n6_describe_tests},
     {"stats", n6_stats_tests},
