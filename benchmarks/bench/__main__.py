@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Final
 
 from bench import compare, plot, report
-from bench.groups import control, decoding, frames, links, options, reductions, scale, starting
+from bench.groups import control, decoding, frames, links, monitoring, options, reductions, scale, starting
 from bench.lines import uart
 from bench.measure import Bench
 
-MODES: Final = {"quick": (7, 0.04, 2, 3), "full": (15, 0.2, 20, 5), "smoke": (1, 1e-4, 0, 1)}
+MODES: Final = {"quick": (5, 0.03, 1, 2), "full": (15, 0.2, 20, 5), "smoke": (1, 1e-4, 0, 1)}
 """arguments of ``Bench``: under 2 minutes; about half an hour; a few seconds, for a test of the programs themselves"""
 LINES: Final = {"quick": links.QUICK, "full": links.FULL, "smoke": links.SMOKE}
 GROUPS: Final[dict[str, Callable[[Bench, str], None]]] = {
@@ -26,6 +26,7 @@ GROUPS: Final[dict[str, Callable[[Bench, str], None]]] = {
     "options": lambda bench, mode: options.run(bench),
     "decoding": lambda bench, mode: decoding.run(bench),
     "control": lambda bench, mode: control.run(bench, 10 if mode == "full" else 2),
+    "monitor": lambda bench, mode: monitoring.run(bench, 30 if mode == "full" else 3),
     "start": lambda bench, mode: starting.run(bench),
 }
 BUILD: Final = Path(__file__).resolve().parents[2] / "build"

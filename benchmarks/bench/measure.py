@@ -9,6 +9,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import isnan
 from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
@@ -54,7 +55,7 @@ class Row:
     def ratios(self, what: str) -> list[float]:
         """The same, divided by those of the floor in the same round."""
         pairs = zip(self.values(what), (getattr(sample, what) for sample in self.floor), strict=True)
-        return [value / floor for value, floor in pairs if floor > 0]
+        return [value / floor for value, floor in pairs if floor > 0 and not isnan(value)]
 
     def median(self, what: str) -> float:
         """Median of the rounds, in seconds."""

@@ -30,8 +30,11 @@ def seconds(value: float) -> str:
 
 
 def times(value: float) -> str:
-    """``1.20``, ``34.5``, ``120``; empty for NaN."""
-    return "" if isnan(value) else f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:.0f}"
+    """``0.0123``, ``1.20``, ``34.5``, ``120``; empty for NaN."""
+    if isnan(value):
+        return ""
+    digits = 4 if value < 0.1 else 2 if value < 10 else 1 if value < 100 else 0
+    return f"{value:.{digits}f}"
 
 
 def line(row: Row) -> str:

@@ -18,7 +18,7 @@ from bench.programs import n6, openmv, smp, st, thread
 from bench.programs.work import PING, RUN, TITLES, WORKS
 from bench.workers import Opened, Worker, worker
 
-QUICK: Final = (SOCKET, PTY, uart(2_764_800, 0.0005), usb(4.5, 0.001))
+QUICK: Final = (SOCKET, PTY, usb(4.5, 0.001))
 SMOKE: Final = (PTY,)
 FULL: Final = (
     SOCKET,
