@@ -77,12 +77,19 @@ class Objects:
         for picture in pictures:
             for row in found[picture["file_name"]]["objects"]:
                 (left, top, right, bottom), category = row["box"], self._categories[row["index"]]["id"]
-                place = {"image_id": picture["id"], "category_id": category}
                 box = [left, top, right - left, bottom - top]
-                results[picture["id"], category].append(place | {"score": row["score"], "bbox": box})
+                entry = {"image_id": picture["id"], "category_id": category, "score": row["score"], "bbox": box}
+                results[picture["id"], category].append(entry)
         evaluation = Evaluation("bbox", pictures, categories, _all(truth), _all(results))
-        each = [self._picture(evaluation, picture, truth, results) for picture in pictures]
-        annotated, right, boxes = (sum(row[key] for row in each) for key in ("annotated", "right", "boxes"))
+        counts = {picture["id"]: np.zeros(3, int) for picture in pictures}
+        for place in truth.keys() | results.keys():
+            counts[place[0]] += self._compared(evaluation, place, truth.get(place, []), results.get(place, []))
+        annotated, boxes, right = (sum(int(count[index]) for count in counts.values()) for index in range(3))
+        each = [
+            {"picture": picture["file_name"]}
+            | dict(zip(("annotated", "boxes", "right"), counts[picture["id"]].tolist(), strict=True))
+            for picture in pictures
+        ]
         values = {
             "recall": right / annotated if annotated else float("nan"),
             "precision": right / boxes if boxes else float("nan"),
@@ -100,28 +107,19 @@ class Objects:
             about.append(f"no AP: {annotated} annotated objects are too few, {ENOUGH} are required")
         return Figures(next(iter(values)), values, annotated, tuple(about), each)
 
-    def _picture(
-        self,
-        evaluation: Evaluation,
-        picture: Plain,
-        truth: Mapping[Place, Sequence[Plain]],
-        results: Mapping[Place, Sequence[Plain]],
-    ) -> Plain:
-        annotated = right = boxes = 0
-        for category in {category for image, category in {*truth, *results} if image == picture["id"]}:
-            rows, found = (table.get((picture["id"], category), ()) for table in (truth, results))
-            single, crowds = (
-                [i for i, row in enumerate(rows) if bool(row.get("iscrowd")) is crowd] for crowd in (False, True)
-            )
-            table = evaluation.similarities(picture["id"], category, len(found), len(rows))
-            table = table[: sum(row["score"] >= self._conf for row in found)]
-            taken = {row for row, _ in assign(table[:, single], OVERLAP)}
-            # What is in a crowd that is annotated as one is neither right nor wrong.
-            in_crowd = {row for row in range(len(table)) if (table[row, crowds] >= OVERLAP).any()} - taken
-            annotated += len(single)
-            right += len(taken)
-            boxes += len(table) - len(in_crowd)
-        return {"picture": picture["file_name"], "annotated": annotated, "boxes": boxes, "right": right}
+    def _compared(
+        self, evaluation: Evaluation, place: Place, truth: Sequence[Plain], results: Sequence[Plain]
+    ) -> tuple[int, int, int]:
+        """Numbers of annotated objects, of boxes that count, and of right ones."""
+        single, crowds = (
+            [index for index, row in enumerate(truth) if bool(row.get("iscrowd")) is crowd] for crowd in (False, True)
+        )
+        table = evaluation.similarities(*place, len(results), len(truth))
+        table = table[: sum(row["score"] >= self._conf for row in results)]
+        taken = {row for row, _ in assign(table[:, single], OVERLAP)}
+        # What is in a crowd that is annotated as one is neither right nor wrong.
+        in_crowd = {row for row in range(len(table)) if (table[row, crowds] >= OVERLAP).any()} - taken
+        return len(single), len(table) - len(in_crowd), len(taken)
 
 
 def _all(rows: Mapping[Place, Sequence[Plain]]) -> list[Plain]:
