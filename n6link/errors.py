@@ -5,6 +5,8 @@
     N6Error
     ├── TransportError            the byte stream cannot be opened, is in use, or was lost
     │   ├── NoDeviceError         not exactly one connected board fits what was asked for
+    │   ├── PortBusy              another program uses the serial port
+    │   ├── PortDenied            this user is not permitted to open the serial port
     │   └── WrongDevice           another board answers instead of the one that was lost
     ├── ProtocolError
     │   ├── LocalProtocolError    the caller or n6link would violate the protocol
@@ -46,6 +48,14 @@ class TransportError(N6Error):
 
 class NoDeviceError(TransportError):
     """No connected board fits what was asked for, or more than one does."""
+
+
+class PortBusy(TransportError):
+    """Another program uses the serial port."""
+
+
+class PortDenied(TransportError):
+    """This user is not permitted to open the serial port."""
 
 
 class WrongDevice(TransportError):

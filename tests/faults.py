@@ -38,6 +38,12 @@ class Faults:
     """seconds that every read and every write takes"""
     cut: int | None = None
     """the line breaks after so many bytes from the device"""
+    find: bytes = b""
+    """bytes that are always replaced, as by a wrong setting of a terminal"""
+    put: bytes = b""
+    """what they are replaced by"""
+    way: str = "down"
+    """direction in which this happens: "up" or "down\""""
 
 
 class FaultyStream(ByteStream):
@@ -66,9 +72,14 @@ class FaultyStream(ByteStream):
                 await anyio.sleep(self._random.random() * 0.05)
             self._received += len(data)
             self._check()
-            data = self._down.carry(data, clean=not self.active)
+            data = self._changed("down", self._down.carry(data, clean=not self.active))
             if data:
                 return data
+
+    def _changed(self, way: str, data: bytes) -> bytes:
+        if not (self.active and self._faults.find and self._faults.way == way):
+            return data
+        return data.replace(self._faults.find, self._faults.put)
 
     def _check(self) -> None:
         if self._faults.cut is not None and self._received > self._faults.cut:
@@ -78,7 +89,7 @@ class FaultyStream(ByteStream):
         self._check()
         if self._faults.delay:
             await anyio.sleep(self._faults.delay)
-        data = self._up.carry(bytes(item), clean=not self.active)
+        data = self._changed("up", self._up.carry(bytes(item), clean=not self.active))
         step = self._random.choice([1, 3, 50, 3000]) if self._faults.dribble else len(data) or 1
         for at in range(0, len(data), step):
             await self._inner.send(data[at : at + step])
@@ -93,11 +104,14 @@ class FaultyStream(ByteStream):
 Opener = Callable[[str | None], Awaitable[Any]]
 
 
-def breaking(opener: Opener, faults: Faults, seed: int, made: list[FaultyStream] | None = None) -> Opener:
-    """An ``open_stream`` whose streams have faults; those that it makes are added to a list."""
+def breaking(
+    opener: Opener, faults: Faults, seed: int, made: list[FaultyStream] | None = None, *, active: bool = True
+) -> Opener:
+    """An ``open_stream`` whose streams have faults, from the start or later; those that it makes are added to a list."""
 
     async def open_stream(url: str | None = None) -> FaultyStream:
         stream = FaultyStream(await opener(url), faults, seed)
+        stream.active = active
         if made is not None:
             made.append(stream)
         return stream

@@ -16,7 +16,7 @@ NOBODY: Final = 65534
 _BEFORE: Final = """
 import asyncio, errno, fcntl, grp, os, pwd, sys, termios
 import anyio, filelock, serial_asyncio, tomlkit, tomllib
-from n6link import N6Error, settings
+from n6link import N6Error, doctor, settings
 from n6link.transport import discovery, ports, rights, serial_port, url
 async def refusal(name):
     try:

@@ -490,7 +490,8 @@ def test_nothing_grows_and_nobody_is_cancelled_by_many_cycles() -> None:
 
     seen, count = asyncio.run(body())
     half = len(seen) // 2
-    assert seen[half:] == seen[:half]
+    # A thread may still be ending at the first count.
+    assert all(later <= earlier for earlier, later in zip(seen[:half], seen[half:], strict=True)), seen
     assert count == 0
 
 

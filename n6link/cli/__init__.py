@@ -18,6 +18,7 @@ from n6link.cli import (
     config,
     demo,
     devices,
+    doctor,
     evaluate,
     firmware,
     generate,
@@ -64,6 +65,7 @@ def _root(
 
 app.command("demo")(recordable(demo.demo))
 app.command("devices")(devices.devices)
+app.command("doctor")(recordable(doctor.doctor))
 app.command("info")(recordable(info.info))
 app.command("run")(recordable(run.run))
 app.command("generate")(recordable(generate.generate))

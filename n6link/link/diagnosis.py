@@ -84,4 +84,5 @@ def why(exchange: Exchange, counters: Counters) -> Reason:
         text = "no byte has arrived since the request; check the power and the connection of the board"
         return Reason(Cause.SILENT, text)
     others = f"the device has sent {frames:,} other frames since the request"
-    return Reason(Cause.LOST, f"{others}, and {outside}" if skipped else others)
+    why_not = ": the line damages this request each time, or the firmware does not answer it"
+    return Reason(Cause.LOST, f"{others}, and {outside}" if skipped else others + why_not)

@@ -523,4 +523,10 @@ def _numbers(networks: Sequence[NetworkInfo]) -> list[tuple[str, int, int]]:
 
 
 def _trip(reply: Reply) -> tuple[float, int, float]:
-    return reply.sent, records.PingReply.unpack(reply.payload).device_time, reply.received
+    """Host time of sending, ticks of the device, host time of the answer.
+
+    The PING may have been repeated: the answer contains the time of the transmission that it answers, else an answer that was late would
+    seem to be fast, and the comparison of the clocks would be wrong.
+    """
+    answer = records.PingReply.unpack(reply.payload)
+    return min(answer.host_time / 1e9, reply.sent), answer.device_time, reply.received

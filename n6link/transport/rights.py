@@ -36,9 +36,9 @@ def denied(port: str) -> str:
 
 def busy(port: str) -> str:
     """Which program uses a port, and what to do."""
-    if holder := _holder(port):
-        return f"in use by {holder}; close it"
-    if _probed(port):
+    if name := holder(port):
+        return f"in use by {name}; close it"
+    if probed(port):
         return (
             "in use; ModemManager is running, and opens new ports for some seconds; wait, or install the rules that "
             f"exclude boards: {INSTALL}"
@@ -46,7 +46,7 @@ def busy(port: str) -> str:
     return "in use by another program; close the terminal, IDE or n6link program that uses it"
 
 
-def _holder(port: str) -> str:
+def holder(port: str) -> str:
     """Name and id of a program that uses a port, if this user is permitted to see it."""
     target, here = os.path.realpath(port), str(os.getpid())
     for process in sorted(_processes(), key=lambda process: process.name == here):
@@ -59,7 +59,7 @@ def _holder(port: str) -> str:
     return ""
 
 
-def _probed(port: str) -> bool:
+def probed(port: str) -> bool:
     """Whether ModemManager runs, and no udev rule excludes this port."""
     try:
         number = os.stat(port).st_rdev

@@ -31,7 +31,7 @@ import anyio
 import anyio.to_thread
 from anyio.abc import ByteStream
 
-from n6link.errors import TransportError
+from n6link.errors import PortBusy, PortDenied, TransportError
 from n6link.transport import discovery, rights
 from n6link.transport.ports import Port, devices
 from n6link.transport.serial_protocol import PIECE, Device, Library, PortProtocol, Transport
@@ -192,6 +192,18 @@ def parse(rest: str) -> tuple[str, int]:
     return port, int(value)
 
 
+def port_of(rest: str) -> Port | None:
+    """The port that a URL names; None = the operating system does not list it.
+
+    Args:
+        rest: the part of the URL after ``serial:``.
+
+    Raises:
+        NoDeviceError, TransportError, SettingsError: as for :func:`open_serial`.
+    """
+    return _find(parse(rest)[0], "").port
+
+
 def _find(name: str, query: str) -> Found:
     path, expected = name, ""
     if not _PORT.search(name):
@@ -226,9 +238,9 @@ def _refusal(port: str, baud: int, exc: Exception) -> TransportError:
             f"serial port {port} does not exist; connect the board, or use one of the existing ports: {others}"
         )
     if number in (errno.EBUSY, errno.EAGAIN) or windows:
-        return TransportError(f"serial port {port} is {rights.busy(port)}")
+        return PortBusy(f"serial port {port} is {rights.busy(port)}")
     if number in (errno.EACCES, errno.EPERM):
-        return TransportError(f"no permission to open serial port {port}; {rights.denied(port)}")
+        return PortDenied(f"no permission to open serial port {port}; {rights.denied(port)}")
     if isinstance(exc, ValueError):
         return TransportError(f"serial port {port} does not support {baud} baud ({exc})")
     return TransportError(f"{port} cannot be used as a serial port ({exc}); `n6link devices` lists the ports")

@@ -138,12 +138,33 @@ async def open_stream(url: str | None = None) -> Stream:
         SettingsError: the settings file is required, and cannot be used.
     """
     if url is None:
-        url = os.environ.get("N6LINK_URL") or (await anyio.to_thread.run_sync(settings.load)).default_url
-    if url is None:
-        url = (await discovery.find_board()).url
+        url = (await anyio.to_thread.run_sync(default_url)) or (await discovery.find_board()).url
     scheme, rest = await anyio.to_thread.run_sync(_split, url)  # in a thread, since it imports the module of the scheme
     with _mapped(url):
         return Stream(await scheme.open(rest), url)
+
+
+def default_url() -> str | None:
+    """The URL for programs that do not specify one, see :func:`open_stream`; None = the only connected board.
+
+    Raises:
+        SettingsError: the settings file cannot be used.
+    """
+    return os.environ.get("N6LINK_URL") or settings.load().default_url
+
+
+async def port_of(url: str | None = None) -> Port | None:
+    """The serial port that a URL names; None = it names another kind of stream, or a port that the operating system does not list.
+
+    Raises:
+        NoDeviceError, TransportError, SettingsError: as for :func:`open_stream`.
+    """
+    if url is None:
+        url = await anyio.to_thread.run_sync(default_url)
+    if url is None:
+        return await discovery.find_board()
+    scheme, rest = await anyio.to_thread.run_sync(_split, url)
+    return await anyio.to_thread.run_sync(scheme.port, rest)
 
 
 def check_url(url: str) -> None:
@@ -221,6 +242,11 @@ def _check_named(name: str) -> None:
     scheme.check(rest)
 
 
+def _port_of_named(name: str) -> Port | None:
+    scheme, rest = _named(name)
+    return scheme.port(rest)
+
+
 async def _open_named(name: str) -> ByteStream:
     scheme, rest = await anyio.to_thread.run_sync(_named, name)
     return await scheme.open(rest)
@@ -232,12 +258,13 @@ class _Scheme:
 
     open: Callable[[str], Awaitable[ByteStream]]
     check: Callable[[str], object]
+    port: Callable[[str], Port | None] = lambda _: None
 
 
 def _serial() -> _Scheme:
     from n6link.transport import serial_port
 
-    return _Scheme(serial_port.open_serial, serial_port.parse)
+    return _Scheme(serial_port.open_serial, serial_port.parse, serial_port.port_of)
 
 
 def _sim() -> _Scheme:
@@ -265,7 +292,7 @@ _SCHEMES: Final[dict[str, Callable[[], _Scheme]]] = {
     "sim": _sim,
     "qemu": _qemu,
     "replay": _replay,
-    "board": lambda: _Scheme(_open_named, _check_named),
+    "board": lambda: _Scheme(_open_named, _check_named, _port_of_named),
 }
 """Functions, so that the modules of a scheme (pyserial, readers of reports) are imported at its first use."""
 

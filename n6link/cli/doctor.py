@@ -1,0 +1,97 @@
+"""``n6link doctor``: why a board is slow, or does not answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import typer
+from rich.console import RenderableType
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from n6link.cli import tables
+from n6link.cli.common import FAILED, Json, Timeout, Url, emit, out, start, working
+from n6link.console import duration, rate
+from n6link.doctor import Diagnosis, Severity, examine
+from n6link.doctor.limits import Forecast
+from n6link.doctor.measure import Measurements
+
+SLOW: Final = 3
+"""exit code: nothing is wrong, but the link could be faster"""
+_STYLES: Final = {
+    Severity.NOTE: "green",
+    Severity.SLOW: "yellow",
+    Severity.FAULT: "bold red",
+    Severity.DEAD: "bold red",
+}
+
+
+def doctor(url: Url = None, timeout: Timeout = 5.0, as_json: Json = False) -> None:
+    """Find out why a board is slow or does not answer, and what to do.
+
+    Examines the port, the line and the networks; each network runs a few times. The exit code is 0 if all is well, 3 if the
+    link could be faster, and 1 if something is wrong.
+    """
+    start(_doctor, url, timeout, as_json)
+
+
+async def _doctor(url: str | None, timeout: float, as_json: bool) -> None:  # noqa: ASYNC109
+    with working("Examining the board"):
+        found = await examine(url, timeout=timeout)
+    if as_json:
+        emit(found.to_dict())
+    else:
+        out.print(*_page(found), sep="\n", soft_wrap=True)
+    if found.severity >= Severity.FAULT:
+        raise typer.Exit(FAILED)
+    if found.severity is Severity.SLOW:
+        raise typer.Exit(SLOW)
+
+
+def _page(found: Diagnosis) -> Iterator[RenderableType]:
+    if found.board:
+        yield Text.from_markup(f"[bold]{escape(found.board)}[/] [dim]at {escape(found.url)}[/]\n")
+    if found.measurements:
+        yield _figures(found.measurements)
+    if found.forecasts:
+        yield _networks(found.forecasts)
+    for finding in found.findings:
+        yield Text(f"{finding.trouble}: {finding}", style=_STYLES[finding.severity])
+    if found.healthy or not found.findings:
+        yield Text(found.verdict, style=_STYLES[Severity.NOTE])
+
+
+def _figures(measured: Measurements) -> Table:
+    trips = measured.round_trips
+    shown = tables.grid("", "")
+    rows = (
+        ("round trip", ", ".join(f"p{share:g} {duration(trips.percentile(share))}" for share in (50, 90, 99))),
+        ("to the board", _speed(measured.up, measured.line)),
+        ("from the board", _speed(measured.down, measured.line)),
+        ("damaged chunks", f"{measured.lost_up:.2%} to the board, {measured.lost_down:.2%} from it"),
+        ("clocks", f"compared to {duration(measured.clock_error)}"),
+    )
+    for name, text in rows:
+        shown.add_row(f"[dim]{name}[/]", text)
+    return shown
+
+
+def _speed(measured: float | None, line: float | None) -> str:
+    if measured is None:
+        return "not measured, no network can run"
+    return f"{rate(measured)}{f', {measured / line:.0%} of the line' if line else ''}"
+
+
+def _networks(forecasts: tuple[Forecast, ...]) -> Table:
+    shown = tables.table("Frames per second in a stream")
+    for name in ("network", "outputs", "upload", "network runs", "download", "frames/s", "limited by"):
+        shown.add_column(name, justify="left" if name in ("network", "outputs", "limited by") else "right")
+    for one in forecasts:
+        for name, way in (("whole", one.stages), ("reduced", one.reduced)):
+            if way:
+                stages = (duration(way.upload), duration(way.npu), duration(way.download))
+                limit = one.limit if way is one.best else ""
+                shown.add_row(escape(one.network), name, *stages, f"{1 / way.longest:.1f}", limit)
+    return shown

@@ -1,0 +1,131 @@
+"""What an examination finds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+
+from n6link.doctor.limits import Forecast
+from n6link.doctor.measure import Measurements
+from n6link.json_types import Plain
+
+
+class Severity(IntEnum):
+    """How bad a finding is."""
+
+    NOTE = 0
+    """worth knowing"""
+    SLOW = 1
+    """the link could be faster"""
+    FAULT = 2
+    """results can be late, wrong or missing"""
+    DEAD = 3
+    """the board cannot be used"""
+
+
+class Trouble(StrEnum):
+    """What is wrong."""
+
+    NO_BOARD = "no board"
+    NO_PERMISSION = "no permission"
+    PORT_BUSY = "busy port"
+    SECOND_READER = "second reader"
+    MODEM_MANAGER = "ModemManager"
+    FULL_SPEED = "full-speed USB"
+    HUBS = "hubs"
+    LATENCY = "driver latency"
+    SILENT = "silent"
+    FOREIGN_BYTES = "changed bytes"
+    OTHER_PROTOCOL = "other protocol"
+    OLD_FIRMWARE = "firmware version"
+    UNUSABLE = "cannot be opened"
+    LOW_RATE = "low rate"
+    LOSSY_LINE = "lossy line"
+    STALLS = "stalls"
+    STALE_WEIGHTS = "network cannot run"
+    WRONG_CLOCK = "wrong clock"
+    UNSTABLE_CLOCK = "unstable clock"
+    WRONG_OUTPUTS = "wrong outputs"
+    RESTARTED = "restarted after a fault"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was found.
+
+    Attributes:
+        trouble: its kind.
+        severity: how bad it is.
+        sentence: what is wrong, with the value.
+        remedy: what to do.
+    """
+
+    trouble: Trouble
+    severity: Severity
+    sentence: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.sentence}; {self.remedy}"
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """The result of an examination.
+
+    Attributes:
+        url: of the board; as it was given, if no board was reached.
+        board: its name; empty if it was not reached.
+        findings: the most severe first.
+        measurements: None if the board was not reached.
+        forecasts: one per network that can run.
+    """
+
+    url: str
+    board: str
+    findings: tuple[Finding, ...]
+    measurements: Measurements | None
+    forecasts: tuple[Forecast, ...]
+
+    @property
+    def severity(self) -> Severity:
+        """Of the most severe finding; NOTE if there is none."""
+        return max((finding.severity for finding in self.findings), default=Severity.NOTE)
+
+    @property
+    def healthy(self) -> bool:
+        """Whether nothing is wrong, and the link is as fast as it can be."""
+        return self.severity is Severity.NOTE
+
+    @property
+    def verdict(self) -> str:
+        """One sentence: the most severe finding, or what limits the slowest network of a healthy board."""
+        if not self.healthy:
+            return str(self.findings[0])
+        slowest = min(self.forecasts, key=lambda forecast: forecast.stream, default=None)
+        return (
+            f"the board is healthy; {slowest.sentence}"
+            if slowest
+            else "the board is healthy; it has no network that can run"
+        )
+
+    def to_dict(self) -> Plain:
+        """Plain values, for JSON."""
+        return {
+            "url": self.url,
+            "board": self.board,
+            "healthy": self.healthy,
+            "severity": self.severity.name,
+            "verdict": self.verdict,
+            "findings": [
+                {
+                    "trouble": finding.trouble.value,
+                    "severity": finding.severity.name,
+                    "sentence": finding.sentence,
+                    "remedy": finding.remedy,
+                }
+                for finding in self.findings
+            ],
+            "measurements": self.measurements.to_dict() if self.measurements else None,
+            "networks": [forecast.to_dict() for forecast in self.forecasts],
+        }

@@ -1,0 +1,156 @@
+"""Measures an open device: round trips, rates in both directions, damage, and the stages of each network.
+
+Rates come from the upload and download of the network with the largest input, or output: bytes of tensors per second while they are on
+their way. Inputs are random bytes with a fixed seed, so that a compressing driver does not change the figures.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from n6link.control.histogram import Histogram
+from n6link.device import N6Device
+from n6link.json_types import Plain
+from n6link.network import Network
+from n6link.tensors.tensor import Array, TensorSpec
+
+PINGS: Final = 100
+SEED: Final = 6
+RUNS: Final = 3
+"""measured inferences per network and kind of answer; medians of few runs ignore one that was disturbed"""
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """Medians of one network, in seconds of the host's clock."""
+
+    upload: float
+    npu: float
+    download: float
+    answer: int
+    """bytes of outputs that arrived per inference"""
+
+    @property
+    def total(self) -> float:
+        """One inference after the other: the sum."""
+        return self.upload + self.npu + self.download
+
+    @property
+    def longest(self) -> float:
+        """Overlapped inferences: the slowest stage."""
+        return max(self.upload, self.npu, self.download)
+
+
+@dataclass(frozen=True, slots=True)
+class Measurements:
+    """What was measured; times in seconds, rates in bytes per second.
+
+    Attributes:
+        round_trips: of pings.
+        up: tensor bytes per second to the device; None = no network.
+        down: the same from the device.
+        line: bytes per second that the line carries in one direction at its bit rate, with 8N1; None = not a UART.
+        lost_up: share of chunks to the device that had to be sent again.
+        lost_down: share of chunks from the device that arrived damaged.
+        skipped: bytes outside of frames that arrived.
+        clock_error: maximum error of the comparison of the clocks.
+        networks: stages by network, with all outputs.
+        reduced: stages of those that the device can reduce, with reductions.
+    """
+
+    round_trips: Histogram
+    up: float | None
+    down: float | None
+    line: float | None
+    lost_up: float
+    lost_down: float
+    skipped: int
+    clock_error: float
+    networks: Mapping[str, Stages]
+    reduced: Mapping[str, Stages]
+
+    def to_dict(self) -> Plain:
+        """Plain values, for JSON."""
+        return {
+            "round_trips": self.round_trips.to_dict(),
+            "up": self.up,
+            "down": self.down,
+            "line": self.line,
+            "lost_up": self.lost_up,
+            "lost_down": self.lost_down,
+            "skipped": self.skipped,
+            "clock_error": self.clock_error,
+        }
+
+
+async def measure(device: N6Device) -> Measurements:
+    """Measures an open device; takes seconds on a slow line.
+
+    Raises:
+        N6Error: as for :meth:`n6link.Network.run`.
+    """
+    before = replace(device.counters)
+    trips = Histogram()
+    for _ in range(PINGS):
+        trips.add((await device.ping()).rtt)
+    whole = {name: await _stages(device, network, reduce=False) for name, network in device.networks.items()}
+    reduced = {
+        name: stages
+        for name, network in device.networks.items()
+        if network.card
+        and (stages := await _stages(device, network, reduce=True))
+        and stages.answer < whole[name].answer
+    }
+    after = device.counters
+    return Measurements(
+        round_trips=trips,
+        up=_rate([(device.networks[name].info.input_bytes, stages.upload) for name, stages in whole.items()]),
+        down=_rate([(device.networks[name].info.output_bytes, stages.download) for name, stages in whole.items()]),
+        line=device.info.baud / 10 if device.info.baud else None,
+        lost_up=_share(after.retransmits - before.retransmits, after.tx_chunks - before.tx_chunks),
+        lost_down=_share(
+            after.rx_damaged - before.rx_damaged,
+            after.rx_damaged - before.rx_damaged + after.rx_chunks - before.rx_chunks,
+        ),
+        skipped=after.skipped - before.skipped,
+        clock_error=device.clock.error,
+        networks=whole,
+        reduced=reduced,
+    )
+
+
+async def _stages(device: N6Device, network: Network, *, reduce: bool) -> Stages:
+    """Medians of some inferences after one that is not counted: it fills caches, and the host measures the rate of the line."""
+    inputs = {name: _noise(spec) for name, spec in network.inputs.items()}
+    await network.run(inputs, reduce=reduce)
+    before = device.counters.downloaded
+    timings = [(await network.run(inputs, reduce=reduce)).timing for _ in range(RUNS)]
+    return Stages(
+        upload=statistics.median(timing.upload for timing in timings),
+        npu=statistics.median(timing.npu for timing in timings),
+        download=statistics.median(timing.download for timing in timings),
+        answer=(device.counters.downloaded - before) // RUNS,
+    )
+
+
+def _noise(spec: TensorSpec) -> Array:
+    random = np.random.default_rng(SEED)
+    if spec.dtype.kind == "f":
+        return random.random(spec.shape, np.float32).astype(spec.dtype)
+    limits = np.iinfo(spec.dtype.str)
+    return random.integers(max(limits.min, -128), min(limits.max, 127), spec.shape, spec.dtype, endpoint=True)
+
+
+def _rate(moved: Sequence[tuple[int, float]]) -> float | None:
+    """Bytes per second of the largest transfer."""
+    size, seconds = max(moved, default=(0, 0.0))
+    return size / seconds if seconds > 0 else None
+
+
+def _share(part: int, whole: int) -> float:
+    return part / whole if whole else 0.0

@@ -1,0 +1,112 @@
+"""What the figures of an open device mean. Each rule states its limit and where that comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from n6link.console import hertz
+from n6link.doctor.findings import Finding, Severity, Trouble
+from n6link.doctor.measure import Measurements
+from n6link.protocol import CheckState, ResetCause
+from n6link.session.check import Check
+from n6link.session.info import DeviceInfo
+from n6link.transport.serial_port import DEFAULT_BAUD
+
+LOSS: Final = 0.01
+"""share of damaged chunks of a line that needs attention: at this share a transfer takes a few percent longer, and grows worse with
+the size of a chunk; a good cable shows none"""
+STALL_RATIO: Final = 20.0
+STALL: Final = 0.3
+"""seconds; if the slowest of 100 round trips is this long, and STALL_RATIO times the median, something stands still at times. A busy
+computer delays a program for less"""
+CLOCK_ERROR: Final = 0.02
+"""seconds"""
+CLOCKS: Final[Mapping[str, tuple[int, int]]] = {
+    "STM32N6570-DK": (800_000_000, 1_000_000_000),
+    "NUCLEO-N657X0-Q": (800_000_000, 1_000_000_000),
+}
+"""CPU and NPU clock that the firmware sets, in Hz: the maximum of the STM32N6 in overdrive (ST's data sheet DS14791)"""
+CRASHES: Final = frozenset({ResetCause.WATCHDOG, ResetCause.FAULT})
+
+
+def of_device(info: DeviceInfo, rejected: Mapping[str, str]) -> Iterator[Finding]:
+    """From the description of the device and of its networks."""
+    for name, reason in rejected.items():
+        yield Finding(
+            Trouble.STALE_WEIGHTS,
+            Severity.FAULT,
+            f"network {name!r} cannot run: {reason}",
+            "program the weights and the image of one build: n6link firmware flash",
+        )
+    for what, real, wanted in _clocks(info):
+        yield Finding(
+            Trouble.WRONG_CLOCK,
+            Severity.FAULT,
+            f"the {what} runs at {hertz(real)}, and not at {hertz(wanted)}",
+            "look for the reason in the start-up log of the firmware (core voltage, PLL), or build the firmware for this board",
+        )
+    if info.reset_cause in CRASHES:
+        record = f": {info.fault_record.splitlines()[0]}" if info.fault_record else ""
+        yield Finding(
+            Trouble.RESTARTED,
+            Severity.NOTE,
+            f"the last start of the board followed a {info.reset_cause.name.lower()} reset{record}",
+            "n6link info shows the record of the fault",
+        )
+    if 0 < info.baud < DEFAULT_BAUD:
+        yield Finding(
+            Trouble.LOW_RATE,
+            Severity.SLOW,
+            f"the line has {info.baud:,} baud, and {DEFAULT_BAUD:,} are usual",
+            "omit baud= in the URL, or build the firmware with a higher rate",
+        )
+
+
+def _clocks(info: DeviceInfo) -> Iterator[tuple[str, int, int]]:
+    """Clocks that are known and lower than the firmware sets them: name, Hz, Hz."""
+    if nominal := CLOCKS.get(info.board):
+        for what, real, wanted in zip(("CPU", "NPU"), (info.cpu_hz, info.npu_hz), nominal, strict=True):
+            if 0 < real < wanted:
+                yield what, real, wanted
+
+
+def of_line(measured: Measurements) -> Iterator[Finding]:
+    """From the measured figures of the line."""
+    lost = max(measured.lost_up, measured.lost_down)
+    if lost > LOSS:
+        yield Finding(
+            Trouble.LOSSY_LINE,
+            Severity.FAULT,
+            f"the line damages chunks: {measured.lost_up:.1%} to the board, {measured.lost_down:.1%} from it",
+            "use a shorter cable, another port, or a lower rate with baud= in the URL",
+        )
+    trips = measured.round_trips
+    median = trips.percentile(50)
+    if trips.max > STALL and trips.max > STALL_RATIO * median:
+        yield Finding(
+            Trouble.STALLS,
+            Severity.FAULT,
+            f"the line stands still at times: the slowest of {trips.count} round trips took {trips.max * 1e3:.0f} ms, the median "
+            f"{median * 1e3:.3g} ms",
+            "connect the board directly and not through a hub or a forwarding program, and close programs that use all cores",
+        )
+    if measured.clock_error > CLOCK_ERROR:
+        yield Finding(
+            Trouble.UNSTABLE_CLOCK,
+            Severity.SLOW,
+            f"the board's clock is known only to {measured.clock_error * 1e3:.0f} ms",
+            "times of stages are inexact; close programs that delay this one",
+        )
+
+
+def of_checks(checks: Mapping[str, Check]) -> Iterator[Finding]:
+    """From the runs with the inputs that the firmware stores."""
+    for name, check in checks.items():
+        if check.state is CheckState.DIFFERENT:
+            yield Finding(
+                Trouble.WRONG_OUTPUTS,
+                Severity.FAULT,
+                f"network {name!r} computes other outputs than its reference for the stored input",
+                f"run n6link check {name} FILE.npz, which names the likely cause",
+            )

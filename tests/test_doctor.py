@@ -1,0 +1,252 @@
+"""The doctor names the cause: each one is arranged, on a virtual board, a pseudo terminal, or a computer whose files are the test's."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import anyio
+import nobody
+import pytest
+import wire
+from e2e_fixtures import board, sim_url
+from faults import Faults, FaultyStream, breaking
+from lines import Line, Usb
+from scripted import nonce_of, number_of, script
+from typer.testing import CliRunner
+
+from n6link.cli import app
+from n6link.control.histogram import Histogram
+from n6link.device import N6Device
+from n6link.doctor import Diagnosis, Severity, Trouble, examine, port, rules
+from n6link.doctor.limits import Forecast
+from n6link.doctor.measure import PINGS, Measurements, Stages
+from n6link.protocol import CheckState, ResetCause
+from n6link.session import connection
+from n6link.session.check import Check
+from n6link.session.info import DeviceInfo
+from n6link.transport import ports
+from n6link.transport.url import open_stream
+
+HEALTHY = Measurements(Histogram(), 9e4, 9e4, 92160.0, 0.0, 0.0, 0, 0.001, {}, {})
+for _ in range(PINGS):
+    HEALTHY.round_trips.add(0.001)
+
+
+def troubles(found: Diagnosis) -> list[Trouble]:
+    return [finding.trouble for finding in found.findings]
+
+
+@pytest.fixture
+async def info() -> DeviceInfo:
+    async with N6Device(sim_url()) as dev:
+        return dev.info
+
+
+# ---- what is between
+
+
+async def test_a_healthy_board() -> None:
+    found = await examine(sim_url())
+    assert found.healthy and found.severity is Severity.NOTE and not found.findings
+    assert found.measurements and found.measurements.round_trips.count == PINGS
+    assert [forecast.network for forecast in found.forecasts] == ["reference", "reference_colour"]
+    assert found.verdict.startswith("the board is healthy; reference")
+    assert found.measurements.line is None and found.measurements.up and found.measurements.down
+
+
+async def test_a_low_rate() -> None:
+    found = await examine(sim_url(baud=460800))
+    assert troubles(found) == [Trouble.LOW_RATE] and found.severity is Severity.SLOW
+    assert found.verdict.startswith("the line has 460,800 baud, and 921,600 are usual; omit baud=")
+    assert found.measurements and found.measurements.line == 46080
+    (reference, *_) = found.forecasts
+    assert reference.limit == "upload" and reference.stages.upload > reference.stages.download
+
+
+async def test_a_line_that_damages() -> None:
+    found = await examine(f"{sim_url(chunk=1024)}&flip=2e-4&seed=3")
+    assert Trouble.LOSSY_LINE in troubles(found) and found.severity is Severity.FAULT
+    assert found.measurements and max(found.measurements.lost_up, found.measurements.lost_down) > rules.LOSS
+
+
+@pytest.mark.parametrize(("find", "put"), [(b"\n", b"\r\n"), (b"\x00", b"")], ids=["LF to CR LF", "NUL is removed"])
+async def test_a_line_that_changes_bytes(find: bytes, put: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "open_stream", breaking(open_stream, Faults(find=find, put=put), 0))
+    found = await examine(sim_url(), timeout=0.5)
+    assert troubles(found) == [Trouble.FOREIGN_BYTES] and found.severity is Severity.DEAD
+    assert "changes bytes" in found.verdict
+
+
+async def test_a_reader_that_stalls(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Stalling(FaultyStream):
+        reads = 0
+
+        async def receive(self, max_bytes: int = 65536) -> bytes:
+            self.reads += 1
+            if self.reads % 60 == 0:
+                await anyio.sleep(2 * rules.STALL)
+            return await super().receive(max_bytes)
+
+    async def stalling(url: str | None = None) -> Stalling:
+        return Stalling(await open_stream(url), Faults(), 0)
+
+    monkeypatch.setattr(connection, "open_stream", stalling)
+    found = await examine(sim_url())
+    assert troubles(found) == [Trouble.STALLS]
+    assert "stands still at times: the slowest of 100 round trips took" in found.verdict
+
+
+async def test_a_second_reader(line: Line, usb: Usb) -> None:
+    """It takes a part of each answer."""
+    usb.plug("ttyACM0", "0483:374e", "1", node=line.path)
+    usb.run(77, "minicom")
+    (usb.root / "proc/77/fd").mkdir()
+    (usb.root / "proc/77/fd/3").symlink_to(line.path)
+    async with anyio.create_task_group() as group:
+        group.start_soon(line.write, b"N6 half of a frame")
+        found = await examine(f"serial:{usb.root}/dev/ttyACM0", timeout=0.3)
+    assert troubles(found) == [Trouble.SECOND_READER]
+    assert "minicom (process 77) has serial port" in found.verdict and found.verdict.endswith("; close it")
+
+
+async def test_a_board_that_is_used_by_another_program() -> None:
+    with board("--tcp", "0") as used:
+        async with N6Device(used.url):
+            found = await examine(used.url)
+    assert troubles(found) == [Trouble.PORT_BUSY] and "in use by n6link" in found.verdict
+
+
+async def test_a_port_that_is_open_elsewhere(line: Line) -> None:
+    async with await open_stream(line.url):
+        found = await examine(line.url)
+    assert troubles(found) == [Trouble.PORT_BUSY]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives files to other users")
+def test_a_port_of_another_user(line: Line) -> None:
+    os.chmod(line.path, 0o600)
+    (said,) = nobody.run("print(asyncio.run(doctor.examine(sys.argv[1])).to_dict()['findings'])", line.url)
+    assert "'trouble': 'no permission'" in said and "install the rules" in said
+
+
+async def test_firmware_of_another_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    script(monkeypatch, lambda sent: wire.hello_reply(number_of(sent), nonce=nonce_of(sent), major=1))
+    found = await examine("tcp:peer:1", timeout=0.3)
+    assert troubles(found) == [Trouble.OLD_FIRMWARE] and "firmware" in found.verdict
+
+
+async def test_a_board_that_is_silent_and_one_that_is_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert troubles(await examine("unix:/none/at/all")) == [Trouble.UNUSABLE]
+    script(monkeypatch, lambda _: b"")
+    assert troubles(await examine("tcp:peer:1", timeout=0.1)) == [Trouble.SILENT]
+    script(monkeypatch, lambda _: b"login: ")
+    assert troubles(await examine("tcp:peer:1", timeout=0.1)) == [Trouble.OTHER_PROTOCOL]
+
+
+async def test_no_board(usb: Usb) -> None:
+    found = await examine()
+    assert troubles(found) == [Trouble.NO_BOARD] and found.verdict.startswith("no STM32N6 board was found")
+
+
+async def test_a_network_that_cannot_run(tmp_path: Path) -> None:
+    (tmp_path / "stale.tflite").write_text("not the weights of this build")
+    found = await examine(f"sim:{tmp_path}/stale.tflite,reference:")
+    assert troubles(found) == [Trouble.STALE_WEIGHTS] and found.severity is Severity.FAULT
+    assert found.verdict.startswith("network 'stale' cannot run: ")
+    assert [forecast.network for forecast in found.forecasts] == ["reference"]
+
+
+# ---- what the board says
+
+
+def test_a_wrong_clock(info: DeviceInfo) -> None:
+    """A board on which the core voltage was not raised."""
+    slow = replace(info, board="STM32N6570-DK", cpu_hz=600_000_000, npu_hz=1_000_000_000)
+    (finding,) = rules.of_device(slow, {})
+    assert finding.trouble is Trouble.WRONG_CLOCK
+    assert finding.sentence == "the CPU runs at 600 MHz, and not at 800 MHz"
+    assert not list(rules.of_device(replace(slow, cpu_hz=800_000_000), {}))
+
+
+def test_a_board_that_was_restarted_by_a_fault(info: DeviceInfo) -> None:
+    (finding,) = rules.of_device(replace(info, reset_cause=ResetCause.FAULT, fault_record="pc=1\nlr=2"), {})
+    assert finding.trouble is Trouble.RESTARTED and finding.sentence.endswith("followed a fault reset: pc=1")
+
+
+def test_outputs_that_are_not_those_of_the_reference() -> None:
+    checks = {"pose": Check(CheckState.DIFFERENT, 1, 0.1), "text": Check(CheckState.SAME, 1, 0.1)}
+    (finding,) = rules.of_checks(checks)
+    assert finding.trouble is Trouble.WRONG_OUTPUTS and "'pose'" in finding.sentence
+
+
+def test_a_clock_that_is_hardly_known() -> None:
+    assert not list(rules.of_line(HEALTHY))
+    (finding,) = rules.of_line(replace(HEALTHY, clock_error=0.05))
+    assert finding.trouble is Trouble.UNSTABLE_CLOCK
+
+
+# ---- the port
+
+
+def test_full_speed_usb_hubs_and_latency(usb: Usb) -> None:
+    name = usb.plug("ttyACM0", "0483:5740", "00", at="1-1.2.3.4", manufacturer="n6link")
+    devices = usb.root / "sys/bus/usb/devices"
+    devices.mkdir()
+    (devices / "1-1.2.3.4").symlink_to(usb.root / "sys/devices/1-1.2.3.4")
+    speed = usb.root / "sys/devices/1-1.2.3.4/speed"
+    speed.write_text("12\n")
+    (found,) = ports.devices()
+    assert found.path == name
+    assert [finding.trouble for finding in port.of_usb(found)] == [Trouble.FULL_SPEED, Trouble.HUBS]
+    speed.write_text("480\n")
+    assert [finding.trouble for finding in port.of_usb(replace(found, location="1-1"))] == []
+    latency = usb.root / "sys/bus/usb-serial/devices/ttyACM0"
+    latency.mkdir(parents=True)
+    (latency / "latency_timer").write_text("16\n")
+    (finding,) = port.of_usb(replace(found, location="1-1"))
+    assert finding.trouble is Trouble.LATENCY and "waits 16 ms" in finding.sentence
+    assert not list(port.of_usb(ports.Port("p", None, "not at USB")))
+
+
+def test_modem_manager(line: Line, usb: Usb) -> None:
+    assert not list(port.probed(line.path))
+    usb.run(77, "ModemManager")
+    (finding,) = port.probed(line.path)
+    assert finding.trouble is Trouble.MODEM_MANAGER and finding.severity is Severity.NOTE
+
+
+# ---- what limits a network
+
+
+@pytest.mark.parametrize(
+    ("stages", "limit"),
+    [((0.2, 0.01, 0.1), "upload"), ((0.01, 0.2, 0.1), "network"), ((0.01, 0.02, 0.3), "download")],
+)
+def test_the_slowest_stage(stages: tuple[float, float, float], limit: str) -> None:
+    one = Forecast("pose", Stages(*stages, answer=1000), None)
+    assert one.limit == limit
+    assert one.stream == 1 / max(stages) and one.run == pytest.approx(1 / sum(stages))
+    assert f"pose is limited by the {limit}" in one.sentence
+
+
+def test_the_faster_way_counts() -> None:
+    one = Forecast("pose", Stages(0.1, 0.02, 0.3, answer=120_000), Stages(0.1, 0.02, 0.001, answer=100))
+    assert one.best is one.reduced and one.limit == "upload" and one.stream == 10
+
+
+# ---- the command
+
+
+def test_the_command(tmp_path: Path) -> None:
+    runner = CliRunner()
+    good = runner.invoke(app, ["doctor", "--url", sim_url(), "--json"])
+    said = json.loads(good.stdout)
+    assert good.exit_code == 0 and said["healthy"] and said["networks"][0]["ways"]["whole"]["answer_bytes"] > 0
+    slow = runner.invoke(app, ["doctor", "--url", sim_url(baud=460800)])
+    assert slow.exit_code == 3 and "low rate: the line has 460,800 baud" in slow.stdout
+    assert "of the line" in slow.stdout and "limited by" in slow.stdout
+    dead = runner.invoke(app, ["doctor", "--url", f"unix:{tmp_path}/none"])
+    assert dead.exit_code == 1 and dead.stdout.startswith("cannot be opened: no program listens at")
