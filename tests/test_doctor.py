@@ -96,7 +96,7 @@ async def test_a_reader_that_stalls(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "open_stream", stalling)
     found = await examine(sim_url())
     assert troubles(found) == [Trouble.STALLS]
-    assert "stands still at times: the slowest of 100 round trips took" in found.verdict
+    assert "the line pauses at times: the slowest of 100 round trips took" in found.verdict
 
 
 async def test_a_second_reader(line: Line, usb: Usb) -> None:

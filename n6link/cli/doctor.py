@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import typer
 from rich.console import RenderableType
@@ -14,18 +15,16 @@ from rich.text import Text
 from n6link.cli import tables
 from n6link.cli.common import FAILED, Json, Timeout, Url, emit, out, start, working
 from n6link.console import duration, rate
-from n6link.doctor import Diagnosis, Severity, examine
-from n6link.doctor.limits import Forecast
-from n6link.doctor.measure import Measurements
+
+if TYPE_CHECKING:
+    from n6link.doctor import Diagnosis
+    from n6link.doctor.limits import Forecast
+    from n6link.doctor.measure import Measurements
 
 SLOW: Final = 3
 """exit code: nothing is wrong, but the link could be faster"""
-_STYLES: Final = {
-    Severity.NOTE: "green",
-    Severity.SLOW: "yellow",
-    Severity.FAULT: "bold red",
-    Severity.DEAD: "bold red",
-}
+_STYLES: Final = ("green", "yellow", "bold red", "bold red")
+"""by severity"""
 
 
 def doctor(url: Url = None, timeout: Timeout = 5.0, as_json: Json = False) -> None:
@@ -38,6 +37,8 @@ def doctor(url: Url = None, timeout: Timeout = 5.0, as_json: Json = False) -> No
 
 
 async def _doctor(url: str | None, timeout: float, as_json: bool) -> None:  # noqa: ASYNC109
+    from n6link.doctor import Severity, examine
+
     with working("Examining the board"):
         found = await examine(url, timeout=timeout)
     if as_json:
@@ -60,7 +61,7 @@ def _page(found: Diagnosis) -> Iterator[RenderableType]:
     for finding in found.findings:
         yield Text(f"{finding.trouble}: {finding}", style=_STYLES[finding.severity])
     if found.healthy or not found.findings:
-        yield Text(found.verdict, style=_STYLES[Severity.NOTE])
+        yield Text(found.verdict, style=_STYLES[0])
 
 
 def _figures(measured: Measurements) -> Table:
@@ -80,7 +81,9 @@ def _figures(measured: Measurements) -> Table:
 
 def _speed(measured: float | None, line: float | None) -> str:
     if measured is None:
-        return "not measured, no network can run"
+        return "not measured: no network can run"
+    if math.isinf(measured):
+        return "too fast to measure"
     return f"{rate(measured)}{f', {measured / line:.0%} of the line' if line else ''}"
 
 

@@ -24,13 +24,13 @@ from n6link.errors import BadInput
 from n6link.evaluation.answers import AnswerFile
 from n6link.evaluation.expose import MOST, expose
 from n6link.evaluation.reference import Reference
-from n6link.evaluation.validation import HEAD, Limits, Validation, compare, find_cause, row
 from n6link.json_types import Plain
 from n6link.tensors.agreement import Agreement
 from n6link.tensors.inputs import as_raw
 from n6link.tensors.tensor import Array
 
 if TYPE_CHECKING:
+    from n6link.evaluation.validation import Limits, Validation
     from n6link.network import Network
 
 COSINE: Final = 0.99
@@ -93,6 +93,8 @@ def validate(
     as_json: Json = False,
 ) -> None:
     """Compare the outputs of a board with those of the network's file on this computer; exit code 1 if an output differs too much."""
+    from n6link.evaluation.validation import Limits
+
     reports = report or []
     for path in reports:
         if path.suffix.lower() not in (".html", ".json"):
@@ -148,6 +150,8 @@ async def _validate(
     cards: list[Path] | None,
     timeout: float,  # noqa: ASYNC109
 ) -> None:
+    from n6link.evaluation.validation import Validation, find_cause
+
     async with connect(url, cards, timeout) as device:
         network = device[name]
         references = {"model": await anyio.to_thread.run_sync(Reference, options.model, network.info)}
@@ -187,6 +191,8 @@ async def _compare(
     network: Network, sample: str, place: Place | None, seed: int, references: Mapping[str, Reference]
 ) -> Plain:
     """One sample through the board and through the files; without a place it is random."""
+    from n6link.evaluation.validation import compare
+
     if place is None:
         raw = _random(network, seed, sample)
     else:
@@ -238,6 +244,8 @@ def _show(found: Validation) -> None:
 
 
 def _table(title: str, outputs: Sequence[Agreement], limits: Limits) -> Table:
+    from n6link.evaluation.validation import HEAD, row
+
     shown = tables.table(title)
     for index, head in enumerate(HEAD):
         shown.add_column(head.lower(), justify="right" if index else "left", overflow="fold")

@@ -6,6 +6,7 @@ their way. Inputs are random bytes with a fixed seed, so that a compressing driv
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -52,7 +53,7 @@ class Measurements:
 
     Attributes:
         round_trips: of pings.
-        up: tensor bytes per second to the device; None = no network.
+        up: tensor bytes per second to the device; None = no network; infinite = too fast for the comparison of the clocks.
         down: the same from the device.
         line: bytes per second that the line carries in one direction at its bit rate, with 8N1; None = not a UART.
         lost_up: share of chunks to the device that had to be sent again.
@@ -147,9 +148,11 @@ def _noise(spec: TensorSpec) -> Array:
 
 
 def _rate(moved: Sequence[tuple[int, float]]) -> float | None:
-    """Bytes per second of the largest transfer."""
+    """Bytes per second of the largest transfer; None = no transfer."""
     size, seconds = max(moved, default=(0, 0.0))
-    return size / seconds if seconds > 0 else None
+    if not size:
+        return None
+    return size / seconds if seconds > 0 else math.inf
 
 
 def _share(part: int, whole: int) -> float:

@@ -18,7 +18,7 @@ LOSS: Final = 0.01
 the size of a chunk; a good cable shows none"""
 STALL_RATIO: Final = 20.0
 STALL: Final = 0.3
-"""seconds; if the slowest of 100 round trips is this long, and STALL_RATIO times the median, something stands still at times. A busy
+"""seconds; if the slowest of 100 round trips is this long, and STALL_RATIO times the median, the line pauses at times. A busy
 computer delays a program for less"""
 CLOCK_ERROR: Final = 0.02
 """seconds"""
@@ -87,7 +87,7 @@ def of_line(measured: Measurements) -> Iterator[Finding]:
         yield Finding(
             Trouble.STALLS,
             Severity.FAULT,
-            f"the line stands still at times: the slowest of {trips.count} round trips took {trips.max * 1e3:.0f} ms, the median "
+            f"the line pauses at times: the slowest of {trips.count} round trips took {trips.max * 1e3:.0f} ms, the median "
             f"{median * 1e3:.3g} ms",
             "connect the board directly and not through a hub or a forwarding program, and close programs that use all cores",
         )
