@@ -36,6 +36,7 @@ from n6link.session.info import NetworkInfo
 from n6link.session.replies import decoding
 from n6link.tensors import reduce
 from n6link.tensors.card import Card
+from n6link.tensors.encoding import Sent
 from n6link.tensors.inputs import Data, Inputs
 from n6link.tensors.tensor import TensorSpec
 from n6link.text.generation import TextStream
@@ -56,7 +57,9 @@ class Network:
         self.newest: Result | None = None
         self.replaced: bool | None = None
         self._connection = connection
-        self._inputs = Inputs(info.name, info.inputs, info.input_bytes, info.card, info.card_problem)
+        self._inputs = Inputs(
+            info.name, info.inputs, info.input_bytes, info.card, info.card_problem, room=info.device.parts_size
+        )
 
     @property
     def name(self) -> str:
@@ -113,6 +116,7 @@ class Network:
         options: Mapping[str, object] | None = None,
         rerun: bool = False,
         computed: Callable[[], None] | None = None,
+        encode: str | None = None,
     ) -> Result:
         """Runs the network once.
 
@@ -133,6 +137,8 @@ class Network:
             options: the options of the :meth:`Result.decode` call that follows; they determine the reductions.
             rerun: run it again if the device was restarted during the inference, which may then have run twice.
             computed: called when the device has computed the result, before its download.
+            encode: how a picture is sent: ``"raw"``, ``"qoi"`` (lossless), or ``"jpeg:95"`` (a quality from 1 to 100), which changes
+                pixels; see :mod:`n6link.tensors.encoding`. None = as the card says, else lossless if this saves time.
 
         Raises:
             BadInput: the data do not fit, or an argument is out of range.
@@ -160,14 +166,16 @@ class Network:
             )
         auto = reduce is None or reduce is True
         returns = self._returns(outputs, reduce, options or {})
-        picture, placement = await self._inputs.prepare(data)
+        sent = None if encode is None else Sent.parse(encode)
+        given = await self._inputs.prepare(data, sent, self._connection.rate)
         prepared = ambient.monotonic()
         # A second turn is needed only if a reduction was chosen here and its result is not complete: then all outputs are fetched.
         while True:
             await self._check(deadline)
             job = Job(
                 network=self.info.index,
-                image=picture,
+                image=given.data,
+                parts=given.parts,
                 returns=b"".join(wanted.pack() for wanted in returns or ()),
                 timers=timers and self.info.timer_source is not TimerSource.NONE,
                 priority=priority,
@@ -182,7 +190,7 @@ class Network:
                 raise
             timing = partial(Timing.of, outcome, self._connection.clock, captured=begun, prepared=prepared)
             wanted = returns or [Return(index) for index in range(len(self.outputs))]
-            result = Result(self.info, outcome, wanted, timing=timing, placement=placement, captured=captured)
+            result = Result(self.info, outcome, wanted, timing=timing, given=given, captured=captured)
             if not (auto and result.reduced) or decoders.for_network(self.info).complete(result):
                 break
             returns = None
@@ -203,6 +211,7 @@ class Network:
         priority: int = 0,
         options: Mapping[str, object] | None = None,
         rerun: bool | None = None,
+        encode: str | None = None,
     ) -> Stream:
         """Runs the network on a series of frames, with overlapped stages; see :mod:`n6link.control.stream`.
 
@@ -218,12 +227,17 @@ class Network:
             options: as in :meth:`run`.
             rerun: run frames again that were in progress when the device was restarted; else they are lost, and counted. None = with
                 ``"all"``, which promises a result for every frame.
+            encode: as in :meth:`run`.
 
         Raises:
             BadInput: an argument is out of range.
         """
         rerun = policy == "all" if rerun is None else rerun
-        run = partial(self.run, timers=timers, reduce=reduce, priority=priority, options=options, rerun=rerun)
+        if encode is not None:
+            Sent.parse(encode)
+        run = partial(
+            self.run, timers=timers, reduce=reduce, priority=priority, options=options, rerun=rerun, encode=encode
+        )
         depth = min(depth, self._connection.info.slots)
         alive = lambda: self._connection.alive
         return Stream(run, source, depth=depth, policy=policy, max_age=max_age, alive=alive)

@@ -25,7 +25,7 @@ from n6link.session.clock import UNKNOWN, ClockMap, HostTime
 from n6link.session.inference import Outcome
 from n6link.session.info import NetworkInfo
 from n6link.tensors import reduce
-from n6link.tensors.image import Placement
+from n6link.tensors.inputs import Prepared
 from n6link.tensors.reduce import Reduced
 from n6link.tensors.tensor import Array, ByName
 
@@ -122,6 +122,8 @@ class Result:
             is an UnknownName, also in ``reduced`` and :meth:`dequantized`.
         reduced: the other outputs by name: Peaks, Rows or a flat array, see :mod:`n6link.tensors.reduce`.
         placement: position of the picture in the input; None if the input was not a picture.
+        encoding: how the picture was sent: ``raw``, ``qoi``, ``jpeg:95``, or ``jpeg`` for a JPEG file that was sent unchanged.
+        sent_bytes: bytes of the upload.
         captured: ``time.monotonic()`` of the request, or of the capture of the picture.
         frame: number and age, if a stream has delivered the result; else None.
     """
@@ -133,11 +135,13 @@ class Result:
         returns: Sequence[Return],
         *,
         timing: Callable[[], Timing],
-        placement: Placement | None,
+        given: Prepared,
         captured: float,
     ) -> None:
         self.network = network
-        self.placement = placement
+        self.placement = given.placement
+        self.encoding = str(given.sent)
+        self.sent_bytes = len(given.data)
         self.captured = captured
         self.frame: Frame | None = None
         self._outcome = outcome

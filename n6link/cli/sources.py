@@ -248,9 +248,9 @@ async def raw_inputs(network: Network, data: Data) -> dict[str, Array]:
     """
     info = network.info
     inputs = Inputs(network.name, info.inputs, info.input_bytes, network.card, network.card_problem)
-    slot, _ = await inputs.prepare(data)
+    given = await inputs.prepare(data)
     return {
-        spec.name: np.frombuffer(slot, spec.dtype, math.prod(spec.shape), spec.offset).reshape(spec.shape)
+        spec.name: np.frombuffer(given.data, spec.dtype, math.prod(spec.shape), spec.offset).reshape(spec.shape)
         for spec in network.inputs.values()
     }
 

@@ -78,6 +78,8 @@ class Inference:
     """time after which the result is not used"""
     returns: bytes
     """packed Return records; empty = all outputs whole"""
+    parts: bytes = b""
+    """packed Part records of the upload; empty = an image of all inputs"""
 
     def pack(self, upload: int, digest: int, now: float) -> bytes:
         """The body of the request at the time of its transmission.

@@ -174,7 +174,12 @@ class Link:
             The upload and the INFER. The INFER is in :attr:`exchanges` after the upload was sent.
         """
         upload = self.upload(
-            data, network=inference.network, slot=inference.slot, priority=inference.priority, patience=patience
+            data,
+            network=inference.network,
+            slot=inference.slot,
+            priority=inference.priority,
+            parts=inference.parts,
+            patience=patience,
         )
         upload.then = Exchange(
             self._new_id(), MessageType.INFER, b"", Phase.HELD, patience, inference=inference, needs=upload
@@ -182,7 +187,9 @@ class Link:
         upload.then.counted = upload.counted
         return upload, upload.then
 
-    def upload(self, data: memoryview, *, network: int, slot: int, priority: int = 0, patience: float) -> Exchange:
+    def upload(
+        self, data: memoryview, *, network: int, slot: int, priority: int = 0, parts: bytes = b"", patience: float
+    ) -> Exchange:
         """Sends an image of a network's inputs, uploads of larger priority first; Failed follows, or nothing.
 
         Args:
@@ -190,11 +197,14 @@ class Link:
             network: index of the network.
             slot: input slot that the device does not use for anything else.
             priority: order among uploads.
+            parts: packed Part records; empty = data are an image of all inputs.
             patience: see :class:`Exchange`.
         """
         assert self.session
         exchange = self._new(MessageType.COMMIT, b"", Phase.SENDING, patience)
-        exchange.upload = Upload(data, chunk=self.session.chunk, network=network, slot=slot, priority=priority)
+        exchange.upload = Upload(
+            data, chunk=self.session.chunk, network=network, slot=slot, priority=priority, parts=parts
+        )
         self.sender.enqueue(exchange)
         return exchange
 

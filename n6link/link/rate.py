@@ -39,12 +39,14 @@ class Path:
         pending: DATA bytes that the device has not yet acknowledged.
         rate: bytes per second, host to device; also used for the other direction.
         round_trip: smoothed seconds; 0 before the first sample.
+        known: whether the rate was measured, or the device has reported it.
     """
 
     def __init__(self) -> None:
         self.pending = 0
         self.rate = FIRST_RATE
         self.round_trip = 0.0
+        self.known = False
         self._deviation = 0.0
         self._slowest, self._fastest = LOWEST_RATE, float("inf")
         self._rates: deque[float] = deque(maxlen=SAMPLES)
@@ -57,6 +59,7 @@ class Path:
             baud = max(baud, LOWEST_BAUD)
             self.rate = self._fastest = baud / BITS_PER_BYTE
             self._slowest = self.rate / 2
+            self.known = True
 
     def restart(self) -> None:
         """A session starts: no byte is on the line. Measurements are kept."""
@@ -88,6 +91,7 @@ class Path:
             if self._taken >= TRUSTED and self._rates[-1] > 2 * self._fastest:
                 self._fastest = float("inf")  # what the device reports as the rate of its line is wrong
             self.rate = min(max(*self._rates, self._slowest), self._fastest)
+            self.known = True
 
     def timeout(self, ahead: int = 0) -> float:
         """Seconds after which a missing answer means that bytes were lost.

@@ -245,7 +245,9 @@ class Sender:
                 crc=upload.crc,
                 network=upload.network,
                 slot=upload.slot,
+                parts=len(upload.parts) // records.Part.SIZE,
             ).pack()
+            body += upload.parts
         if exchange.type is MessageType.INFER:
             self._poll(self._unfinished.leaves(exchange))
         if not exchange.tries:

@@ -90,6 +90,7 @@ class Upload:
     """An image that is sent to an input slot.
 
     Attributes:
+        parts: packed Part records; empty = an image of all inputs.
         chunks: the chunks to send.
         begun: time of transmission of the first chunk; None before.
         end: position after the last sent chunk.
@@ -97,10 +98,13 @@ class Upload:
         failures: number of times that the device had all chunks and the digest was wrong.
     """
 
-    __slots__ = ("_crc", "begun", "chunks", "data", "end", "failures", "network", "priority", "sent", "slot")
+    __slots__ = ("_crc", "begun", "chunks", "data", "end", "failures", "network", "parts", "priority", "sent", "slot")
 
-    def __init__(self, data: memoryview, *, chunk: int, network: int, slot: int, priority: int) -> None:
+    def __init__(
+        self, data: memoryview, *, chunk: int, network: int, slot: int, priority: int, parts: bytes = b""
+    ) -> None:
         self.data = data
+        self.parts = parts
         self.network = network
         self.slot = slot
         self.priority = priority

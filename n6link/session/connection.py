@@ -354,6 +354,12 @@ class Connection:
         """Whether the device is connected, or a reconnection is expected."""
         return self.state is State.OPEN or self.state in AWAY
 
+    @property
+    def rate(self) -> float | None:
+        """Bytes per second to the device, measured or reported by it; None = not known yet."""
+        path = self.channel.link.path
+        return path.rate if path.known else None
+
     async def usable(self) -> Channel:
         """The dialogue with a connected device; waits during a reconnection.
 

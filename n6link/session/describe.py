@@ -195,6 +195,8 @@ def _info(network: records.NetworkRecord, sections: dict[Section, _Found], devic
         return tensor.from_records(found(records.TensorRecord, section), found(records.ScaleRecord, scales))
 
     inputs = tensors(Section.INPUTS, Section.INPUT_SCALES)
+    if not device.parts_size:
+        inputs = tuple(replace(spec, encodings=()) for spec in inputs)
     outputs = tensors(Section.OUTPUTS, Section.OUTPUT_SCALES)
     end = max((spec.offset + spec.size for spec in inputs), default=0)
     if end != network.input_bytes:

@@ -43,7 +43,7 @@ class Job:
 
     network: int
     image: memoryview
-    """all inputs, in the layout of a slot"""
+    """all inputs: in the layout of a slot, or in parts"""
     returns: bytes
     """packed Return records; empty = all outputs whole"""
     timers: bool
@@ -52,6 +52,8 @@ class Job:
     """host time after which the result is not used"""
     computed: Callable[[], None] | None = None
     """called when the device has computed the result, and the slot is free"""
+    parts: bytes = b""
+    """packed Part records; empty = the image is in the layout of a slot"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,7 @@ class Runner:
 
 
 def _inference(job: Job, slot: int, key: int) -> Inference:
-    return Inference(key, job.network, slot, job.priority, job.timers, job.deadline, job.returns)
+    return Inference(key, job.network, slot, job.priority, job.timers, job.deadline, job.returns, job.parts)
 
 
 class _Dialogue:

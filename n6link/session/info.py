@@ -99,6 +99,8 @@ class DeviceInfo:
     slots: int
     """input slots"""
     slot_size: int
+    parts_size: int
+    """maximum bytes of an upload with encoded pictures; 0 = the device does not decode pictures"""
     results: int
     """result buffers"""
     result_size: int
@@ -144,6 +146,7 @@ class DeviceInfo:
             features=tuple(feature for feature in Feature if session.features & feature),
             slots=session.slots,
             slot_size=session.slot_size,
+            parts_size=session.parts_kb * 1024 if session.features & Feature.ENCODINGS else 0,
             results=session.results,
             result_size=session.result_size,
             chunk=session.chunk,

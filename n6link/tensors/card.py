@@ -28,6 +28,9 @@ input.layout            text            by the shape       ``nhwc`` or ``nchw``
 input.mean, input.std   number or list  (none)             a pixel 0..255 becomes the real value (pixel - mean) / std.
                                                            Without them integer inputs take the pixel itself, signed
                                                            ones pixel - 128; float inputs require them
+input.encode            text            (none)             how pictures are sent: ``raw``, ``qoi`` or ``jpeg:95``, see
+                                                           :mod:`n6link.tensors.encoding`; a device that cannot do
+                                                           this gets raw pictures
 input.rate              whole number    (none)             samples per second of a sound that the network hears
 output.name             text            the first output   the output that is decoded
 output.scores           text            by the shapes      the output with the scores (``ssd``)
@@ -58,8 +61,9 @@ from pathlib import Path
 from typing import Final
 
 from n6link import networks
-from n6link.errors import CardError
+from n6link.errors import BadInput, CardError
 from n6link.json_types import Json, JsonObject
+from n6link.tensors.encoding import Sent
 from n6link.tensors.tensor import TensorSpec
 from n6link.tensors.toml_table import Table
 
@@ -94,6 +98,7 @@ class Picture:
     resize: str = "bilinear"
     order: str = "rgb"
     rate: int | None = None
+    encode: Sent | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +257,16 @@ def _picture(table: Table) -> Picture:
         resize=table.choice("resize", FILTERS, "bilinear"),
         order=table.choice("order", ORDERS, "rgb"),
         rate=table.take("rate", int, None),
+        encode=_sent(table),
     )
+
+
+def _sent(table: Table) -> Sent | None:
+    text = table.take("encode", str, None)
+    try:
+        return None if text is None else Sent.parse(text)
+    except BadInput as error:
+        raise table.error(f"input.{error}") from None
 
 
 def _labels(top: Table, name: str) -> tuple[str, ...]:

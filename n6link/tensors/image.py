@@ -164,35 +164,65 @@ class PictureInput:
         self.size = width, height
         self._spec = spec
         self._how = how
+        self._colour = how.colour or ("grey" if self._channels == 1 else "rgb")
 
     def prepare(self, image: object) -> tuple[Array, Placement]:
         """A picture as the raw values of the input; see :func:`prepare`."""
-        spec, colour = self._spec, self._how.colour or ("grey" if self._channels == 1 else "rgb")
-        if _CHANNELS[colour] != self._channels:
-            raise CardError(
-                f"input {spec.name!r} has {self._channels} channels, but input.colour in its card is {colour!r}"
-            )
         if is_array(image) and image.dtype != np.uint8:
             return self._values(image), Placement(self.size, self.size)
+        pixels, placement = self.place(image)
+        return self.raw(pixels), placement
+
+    def place(self, image: object) -> tuple[Pixels, Placement]:
+        """The pixels of a picture at their position in the input, (h, w, c): RGB, or grey."""
+        spec, how = self._spec, self._how
+        if _CHANNELS[self._colour] != self._channels:
+            raise CardError(
+                f"input {spec.name!r} has {self._channels} channels, but input.colour in its card is {how.colour!r}"
+            )
         if is_array(image) and image.shape == spec.shape:
             image = image.reshape(image.shape[-3:])
             image = image if self._channels_last else image.transpose(1, 2, 0)
-
         source = load(image)
-        placement = Placement.fit(self._how.fit, (source.shape[1], source.shape[0]), self.size)
-        order = self._how.order if is_array(image) else "rgb"
-        placed = _coloured(_place(source, placement, self._how.pad, self._how.resize), colour, order)
+        placement = Placement.fit(how.fit, (source.shape[1], source.shape[0]), self.size)
+        order = how.order if is_array(image) else "rgb"
+        return _coloured(_place(source, placement, how.pad, how.resize), self._colour, order), placement
+
+    def raw(self, pixels: Pixels) -> Array:
+        """The raw values of the pixels of :meth:`place`."""
+        spec, table = self._spec, self._table
+        placed = pixels[:, :, ::-1] if self.bgr else pixels
         planar = placed if self._channels_last else placed.transpose(2, 0, 1)
-        table = self._table
         if table is None:
-            return np.ascontiguousarray(planar).reshape(spec.shape), placement
+            return np.ascontiguousarray(planar).reshape(spec.shape)
         if table.ndim == 1:
-            return np.take(table, planar).reshape(spec.shape), placement
+            return np.take(table, planar).reshape(spec.shape)
         raw = np.empty(planar.shape, spec.dtype)
         axis = 2 if self._channels_last else 0
         for channel in range(self._channels):
             np.moveaxis(raw, axis, 0)[channel] = np.take(table[:, channel], np.moveaxis(planar, axis, 0)[channel])
-        return raw.reshape(spec.shape), placement
+        return raw.reshape(spec.shape)
+
+    @property
+    def bgr(self) -> bool:
+        """Whether channel 0 of the input is blue."""
+        return self._colour == "bgr"
+
+    @property
+    def tables(self) -> tuple[int, bytes]:
+        """How a device makes raw values of pixels: the number of tables of 256 values, and their bytes.
+
+        No tables: it makes them of 8-bit inputs itself, v or v - 128; see protocol.md, section 4.
+        """
+        table, signed = self._table, np.arange(-128, 128).astype(np.int8)
+        if table is None or (table.dtype == np.int8 and np.array_equal(table, signed)):
+            return 0, b""
+        return (1 if table.ndim == 1 else self._channels), table.T.tobytes()
+
+    def is_laid_out_like(self, shape: tuple[int, ...]) -> bool:
+        """Whether the card and a device that knows only the shape agree on the input's layout."""
+        width, height = self.size
+        return shape == (1, height, width, self._channels) if self._channels_last else shape[-1] not in (1, 3)
 
     def _values(self, image: Array) -> Array:
         """Raw or real values of the input's own shape."""
@@ -323,10 +353,10 @@ def _resized(source: Pixels, size: tuple[int, int], box: tuple[float, ...], resi
 
 
 def _coloured(pixels: Pixels, colour: str, order: str) -> Pixels:
-    """(h, w, c) pixels in the network's channel order, from the caller's; grey is the luma of ITU-R 601, as Pillow computes it."""
+    """(h, w, c) pixels, RGB or grey, from those in the caller's order; grey is the luma of ITU-R 601, as Pillow computes it."""
     if pixels.ndim == 2:
         return np.broadcast_to(pixels[:, :, None], (*pixels.shape, _CHANNELS[colour]))
     if colour == "grey":
         luma = (pixels @ (_LUMA if order == "rgb" else _LUMA[::-1]) + 0x8000) >> 16
         return luma.astype(np.uint8)[:, :, None]
-    return pixels if colour == order else pixels[:, :, ::-1]
+    return pixels if order == "rgb" else pixels[:, :, ::-1]

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import anyio.to_thread
@@ -19,7 +19,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from n6link.errors import BadInput, CardError, UnknownName
+from n6link.protocol import Encoding
+from n6link.protocol.records import Part
 from n6link.tensors.card import Card
+from n6link.tensors.encoders import Coded, convert
+from n6link.tensors.encoding import QOI, RAW, Sent, pays
 from n6link.tensors.image import ENCODED, PictureInput, Placement, is_path
 from n6link.tensors.tensor import Array, TensorSpec, is_array
 
@@ -48,6 +52,20 @@ LARGE: Final = 640 * 480
 """pictures and float arrays of at least this many values are converted in a thread, so that the event loop is not blocked"""
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Data as an upload."""
+
+    data: memoryview
+    """all inputs: in the layout of a slot, or in parts"""
+    placement: Placement | None
+    """of the picture in its input; None = the data are not a picture"""
+    parts: bytes = b""
+    """packed Part records; empty = the layout of a slot"""
+    sent: Sent = RAW
+    """how the picture is sent"""
+
+
 class Inputs:
     """The inputs of a network.
 
@@ -57,32 +75,43 @@ class Inputs:
         size: total bytes of an upload.
         card: what they mean.
         card_problem: what is wrong with the card; then the network does not accept pictures.
+        room: maximum bytes of an upload in parts.
     """
 
     def __init__(
-        self, network: str, specs: Mapping[str, TensorSpec], size: int, card: Card | None, card_problem: str
+        self,
+        network: str,
+        specs: Mapping[str, TensorSpec],
+        size: int,
+        card: Card | None,
+        card_problem: str,
+        *,
+        room: int = 0,
     ) -> None:
         self._network = network
         self._specs = specs
         self._size = size
         self._card = card
         self._problem = card_problem
+        self._room = min(room, size)
         self._pictures = {name: picture for name, spec in specs.items() if (picture := _picture(spec, card))}
 
-    async def prepare(self, data: Data) -> tuple[memoryview, Placement | None]:
-        """The bytes of all inputs, in the layout of a slot, and the placement of the picture in its input.
+    async def prepare(self, data: Data, encode: Sent | None = None, rate: float | None = None) -> Prepared:
+        """The bytes of all inputs.
+
+        Args:
+            data: see :data:`Data`.
+            encode: how the picture is sent; None = as the card says, else as QOI if this saves time.
+            rate: measured bytes per second to the device; None = not known.
 
         Raises:
-            BadInput: data that do not fit.
+            BadInput: data that do not fit, or that cannot be sent like this.
             UnknownName: an input that the network does not have.
             CardError: data are a picture, and the card cannot be used or does not fit.
         """
         specs = self._specs
-        if isinstance(data, Mapping):
-            given: Mapping[str, Value] = data
-        else:
-            spec = self._card.main_input(specs) if self._card else next(iter(specs.values()))
-            given = {spec.name: data}
+        main = self._card.main_input(specs) if self._card else next(iter(specs.values()))
+        given: Mapping[str, Value] = data if isinstance(data, Mapping) else {main.name: data}
         for name in given:
             if name not in specs:
                 raise UnknownName(f"network {self._network!r} has no input {name!r}; it has {', '.join(specs)}")
@@ -90,15 +119,40 @@ class Inputs:
             raise BadInput(
                 f"network {self._network!r} also requires the input {', '.join(missing)}; pass a dict of arrays by name"
             )
-        arrays: dict[str, Array] = {}
+        sent = self._choose(main, encode, rate)
+        inputs: dict[str, Array | Coded] = {}
         placement = None
         for name, value in given.items():
-            arrays[name], placed = await self._input(value, specs[name])
+            inputs[name], placed = await self._input(value, specs[name], sent if name == main.name else RAW)
             placement = placement or placed
-        return self._upload(arrays), placement
+        picture = inputs[main.name]
+        if isinstance(picture, Coded):
+            return self._in_parts(inputs, placement, picture.sent)
+        if encode and encode != RAW and placement is None:
+            raise BadInput(
+                f"encode={str(encode)!r} requires a picture: a uint8 array, a Pillow image or a file; "
+                f"input {main.name!r} got raw values"
+            )
+        return Prepared(self._in_slot(inputs), placement)
 
-    async def _input(self, value: object, spec: TensorSpec) -> tuple[Array, Placement | None]:
-        """Raw values of one input."""
+    def _choose(self, spec: TensorSpec, encode: Sent | None, rate: float | None) -> Sent:
+        """How a picture is sent to an input."""
+        card = self._card.input.encode if self._card else None
+        sent = encode or card or (QOI if pays(spec.size, rate) else RAW)
+        picture, possible = self._pictures.get(spec.name), ["raw"]
+        if picture and picture.is_laid_out_like(spec.shape):
+            possible += [f"{kind.name.lower()}{':1..100' * (kind is Encoding.JPEG)}" for kind in spec.encodings]
+            if sent.encoding in spec.encodings:
+                return sent
+        if encode and encode != RAW:
+            raise BadInput(
+                f"network {self._network!r} on this device does not take encode={str(encode)!r}; "
+                f"its input {spec.name!r} takes {', '.join(possible)}"
+            )
+        return RAW
+
+    async def _input(self, value: object, spec: TensorSpec, sent: Sent) -> tuple[Array | Coded, Placement | None]:
+        """Raw values of one input, or an encoded picture."""
         if isinstance(value, Raw):
             return spec.check(_batched(value.values, spec)), None
         picture = self._pictures.get(spec.name)
@@ -112,21 +166,39 @@ class Inputs:
         if self._problem:
             raise CardError(self._problem)
         picture = picture or PictureInput(spec, self._card)  # raises an error with the reason if it is not a picture
+        if sent != RAW:
+            others = sum(_aligned(other.size) for other in self._specs.values() if other is not spec)
+            room = self._room // 4 * 4 - others
+            return await anyio.to_thread.run_sync(convert, picture, value, sent, room, abandon_on_cancel=True)
         if is_array(value) and value.size < LARGE:
             return picture.prepare(value)
         return await anyio.to_thread.run_sync(picture.prepare, value, abandon_on_cancel=True)
 
-    def _upload(self, arrays: Mapping[str, Array]) -> memoryview:
-        """The bytes of an upload; not copied if there is only one array."""
+    def _in_slot(self, inputs: Mapping[str, Array | Coded]) -> memoryview:
+        """An upload in the layout of a slot; not copied if there is only one array."""
+        arrays = {name: _bytes(value) for name, value in inputs.items()}
         if len(arrays) == 1:
             (array,) = arrays.values()
             if array.nbytes == self._size:
-                return _bytes(array)
+                return array
         upload = memoryview(bytearray(self._size))
         for name, array in arrays.items():
             spec = self._specs[name]
-            upload[spec.offset : spec.offset + spec.size] = _bytes(array)
+            upload[spec.offset : spec.offset + spec.size] = array
         return upload
+
+    def _in_parts(self, inputs: Mapping[str, Array | Coded], placement: Placement | None, sent: Sent) -> Prepared:
+        """An upload with one part for each input."""
+        data, parts = bytearray(), list[Part]()
+        for index, name in enumerate(self._specs):
+            value, offset = inputs[name], len(data)
+            data += _bytes(value)
+            part = Part(offset, len(data) - offset, index)
+            if isinstance(value, Coded):
+                part = replace(part, encoding=value.sent.encoding, tables=value.tables, flags=value.flags)
+            parts.append(part)
+            data += bytes(_aligned(len(data)) - len(data))
+        return Prepared(memoryview(data), placement, b"".join(part.pack() for part in parts), sent)
 
 
 def _picture(spec: TensorSpec, card: Card | None) -> PictureInput | None:
@@ -162,5 +234,10 @@ def _own_values(array: Array, spec: TensorSpec) -> Array:
     return spec.check(spec.quantize(array))
 
 
-def _bytes(array: Array) -> memoryview:
-    return array.reshape(-1).view(np.uint8).data
+def _bytes(value: Array | Coded) -> memoryview:
+    return memoryview(value.data) if isinstance(value, Coded) else value.reshape(-1).view(np.uint8).data
+
+
+def _aligned(size: int) -> int:
+    """Offset of the next part."""
+    return -(-size // 4) * 4

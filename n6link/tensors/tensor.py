@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from n6link.errors import BadInput, RemoteProtocolError, UnknownName
-from n6link.protocol import DType, Limit
+from n6link.protocol import DType, Encoding, Limit
 from n6link.protocol.records import ScaleRecord, TensorRecord
 
 Array: TypeAlias = NDArray[Any]
@@ -126,6 +126,8 @@ class TensorSpec:
     """per channel of ``axis``; None = per tensor"""
     zero_points: NDArray[np.int32] | None = None
     axis: int = 0
+    encodings: tuple[Encoding, ...] = ()
+    """inputs: how a picture may be sent besides raw"""
 
     @classmethod
     def from_record(cls, record: TensorRecord, scales: Sequence[ScaleRecord] = ()) -> Self:
@@ -153,9 +155,13 @@ class TensorSpec:
         zeros = np.array([row.zero_point for row in scales] or [record.zero_point], np.int32)
         if not np.isfinite(steps).all() or (steps < 0).any() or (channels and not steps.all()):
             raise RemoteProtocolError(f"tensor {name!r} has a scale that is not a positive number: {steps}")
+        coded = tuple(known for known in Encoding if known and record.encodings >> known & 1 and record.height)
         if channels:
-            return cls(name, shape, dtype, size, record.offset, scales=steps, zero_points=zeros, axis=axis)
-        return cls(name, shape, dtype, size, record.offset, scale=float(steps[0]) or None, zero_point=int(zeros[0]))
+            return cls(
+                name, shape, dtype, size, record.offset, scales=steps, zero_points=zeros, axis=axis, encodings=coded
+            )
+        scale, zero = float(steps[0]) or None, int(zeros[0])
+        return cls(name, shape, dtype, size, record.offset, scale=scale, zero_point=zero, encodings=coded)
 
     @property
     def row_length(self) -> int:

@@ -50,6 +50,10 @@ class Table:
             return value
         raise self._wrong(key, value, "a string or a whole number, 0 or more")
 
+    def error(self, what: str) -> CardError:
+        """An error in a value."""
+        return CardError(f"{self._where}: {what}")
+
     def mapping(self, key: str) -> JsonObject:
         """A table as it is."""
         value = self._take(key)
