@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -169,6 +170,7 @@ def write_copies(
     path: Path,
     names: Sequence[bytes],
     *,
+    shape: Sequence[int] = (2, 3),
     scalar: bool = False,
     dtype: str = "INT8",
     scales: Sequence[float] = (),
@@ -179,6 +181,7 @@ def write_copies(
     Args:
         path: of the file.
         names: of the outputs.
+        shape: of the input.
         scalar: one value without dimensions instead, of each output.
         dtype: of all values.
         scales: one for each channel of the input, whose zero points are 0, 1, 2; none = one scale, 1, for all.
@@ -186,14 +189,14 @@ def write_copies(
             CompiledModel crashes if one is None.
     """
     file = _File()
-    source = file.tensor(b"values", (1,) if scalar else (2, 3), dtype, scales or 1.0, range(3) if scales else 0)
+    source = file.tensor(b"values", (1,) if scalar else shape, dtype, scales or 1.0, range(3) if scales else 0)
     results = []
     for index, name in enumerate(names):
-        shape = () if scalar else (1, 6, *[1] * index)
-        wanted = file.tensor(b"shape", (len(shape),), "INT32", data=np.array(shape, np.int32))
-        results.append(file.tensor(name, shape, dtype))
+        copy = () if scalar else (1, math.prod(shape), *[1] * index)
+        wanted = file.tensor(b"shape", (len(copy),), "INT32", data=np.array(copy, np.int32))
+        results.append(file.tensor(name, copy, dtype))
         options = file.schema.ReshapeOptionsT()
-        options.newShape = list(shape)
+        options.newShape = list(copy)
         file.layer("RESHAPE", 1, [source, wanted], results[-1], "ReshapeOptions", options)
     file.ends(source, *results)
     if signature:

@@ -26,6 +26,8 @@ def refusal(payload: memoryview) -> DeviceError:
         why = f"the device is {said or 'in use by another host'}; close the other program, or use another device"
         return DeviceError(why, status, error.value)
     what = "" if error.field == int(Limit.NO_FIELD) else _field(error.type, error.field, error.value)
+    if status is Status.BAD_PICTURE:
+        what = f"at byte {error.value} of the upload"
     return DeviceError(f"the device answers {name}: {why} ({what or f'value {error.value}'})", status, error.value)
 
 

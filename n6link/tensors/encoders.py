@@ -102,7 +102,7 @@ def jpeg_file(image: object, size: tuple[int, int]) -> bytes | None:
 def _qoi(pixels: Pixels) -> bytes:
     """QOI 1.0 (qoiformat.org) with 3 channels: the chunks of the reference encoder, computed for all pixels at the same time."""
     height, width, _ = pixels.shape
-    head = b"qoif" + width.to_bytes(4, "big") + height.to_bytes(4, "big") + b"\3\0"
+    head: bytes = b"qoif" + width.to_bytes(4, "big") + height.to_bytes(4, "big") + b"\3\0"
     return head + _chunks(np.broadcast_to(pixels, (height, width, 3)).reshape(-1, 3)) + b"\0\0\0\0\0\0\0\1"
 
 
@@ -138,5 +138,6 @@ def _chunks(colours: Pixels) -> bytes:
     code[at, 0] = np.choose(kind, (place, small | 0x40, green + np.uint8(32) | 0x80, np.uint8(0xFE)))
     code[at, 1] = np.where(kind == 2, luma_red << 4 | luma_blue, pixel[0])
     code[at, 2:] = pixel[1:].T
-    chunks: Pixels = code[np.arange(4) < size[:, None]]
-    return chunks.tobytes()
+    chunks: Array = code[np.arange(4) < size[:, None]]
+    data: bytes = chunks.tobytes()
+    return data

@@ -138,7 +138,7 @@ class Inputs:
     def _choose(self, spec: TensorSpec, encode: Sent | None, rate: float | None) -> Sent:
         """How a picture is sent to an input."""
         card = self._card.input.encode if self._card else None
-        sent = encode or card or (QOI if pays(spec.size, rate) else RAW)
+        sent = encode or card or (QOI if pays(spec.size, rate) and spec.shape[-1] != 1 else RAW)
         picture, possible = self._pictures.get(spec.name), ["raw"]
         if picture and picture.is_laid_out_like(spec.shape):
             possible += [f"{kind.name.lower()}{':1..100' * (kind is Encoding.JPEG)}" for kind in spec.encodings]
@@ -191,13 +191,14 @@ class Inputs:
         """An upload with one part for each input."""
         data, parts = bytearray(), list[Part]()
         for index, name in enumerate(self._specs):
-            value, offset = inputs[name], len(data)
+            value = inputs[name]
+            data += bytes(_aligned(len(data)) - len(data))
+            offset = len(data)
             data += _bytes(value)
             part = Part(offset, len(data) - offset, index)
             if isinstance(value, Coded):
                 part = replace(part, encoding=value.sent.encoding, tables=value.tables, flags=value.flags)
             parts.append(part)
-            data += bytes(_aligned(len(data)) - len(data))
         return Prepared(memoryview(data), placement, b"".join(part.pack() for part in parts), sent)
 
 
