@@ -169,8 +169,8 @@ def test_raw_values_are_not_normalised_again() -> None:
     )
     raw = np.random.default_rng(2).integers(0, 256, PICTURE.shape, np.uint8)
     for given in (raw, raw[0]):
-        slot, placement = anyio.run(Inputs("net", {"x": tensor}, raw.nbytes, loaded, "").prepare, as_raw({"x": given}))
-        assert bytes(slot) == raw.tobytes() and placement is None
+        sent = anyio.run(Inputs("net", {"x": tensor}, raw.nbytes, loaded, "").prepare, as_raw({"x": given}))
+        assert bytes(sent.data) == raw.tobytes() and sent.placement is None
     for wrong in (raw.astype(np.int8), raw[:, 1:]):
         with pytest.raises(BadInput, match="tensor 'x' is uint8 of shape"):
             anyio.run(Inputs("net", {"x": tensor}, raw.nbytes, loaded, "").prepare, as_raw({"x": wrong}))
