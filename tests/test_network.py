@@ -327,7 +327,7 @@ async def test_profile() -> None:
 async def movenet(url: str) -> tuple[Network, Result]:
     async with N6Device(url, timeout=30) as dev:
         network = dev["movenet13"]
-        result = await network.run(networks.PHOTO)
+        result = await network.run(networks.PHOTO, encode="raw")
         assert (dev.counters.repeats, dev.counters.retransmits, dev.counters.malformed) == (0, 0, 0)
         return network, result
 
