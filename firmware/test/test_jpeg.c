@@ -103,7 +103,7 @@ static void jpeg_coefficients(void)
 {
     static const _Alignas(16)
         int16_t coefficients[64] = {[0] = -80, [1] = 10, [16] = 2, [40] = 20, [48] = -2046};
-    uint8_t samples[64];
+    _Alignas(4) uint8_t samples[64];
     const n6_target_t target = target_of(8, 8, 1);
 
     block(DC6 "010111"                      /* -40 */

@@ -2,6 +2,8 @@
 
 #include <stddef.h>
 
+#define INLINE static inline __attribute__((always_inline))
+
 /*
  * round(x * 2^16), so that a product has 16 bits after the point. In the comments the number without what a whole
  * number adds, which fits 16 bits with a sign: RED is 1 + 26345 / 2^16.
@@ -25,7 +27,7 @@ typedef struct {
 #include <arm_mve.h>
 
 /* Eight values for as many pixels, or for twice as many. */
-static void store(int16_t *to, int16x8_t value, uint32_t across)
+INLINE void store(int16_t *to, int16x8_t value, uint32_t across)
 {
     const int16x8x2_t twice = {{value, value}};
 
@@ -52,13 +54,20 @@ static void set_row(added_t *added, const uint8_t *cb_row, const uint8_t *cr_row
           across);
 }
 
-static void add_row(const uint8_t *y, const int16_t *added, uint32_t width, uint8_t *to)
+INLINE void add(int16x8_t y, const int16_t *added, uint8_t *to)
+{
+    const uint8x16_t limited = vqmovunbq_s16(vdupq_n_u8(0), vaddq_s16(y, vld1q_s16(added)));
+
+    vstrbq_u16(to, vreinterpretq_u16_u8(limited));
+}
+
+static void add_row(const uint8_t *y, const added_t *added, uint32_t width, uint8_t *restrict red)
 {
     for (uint32_t x = 0; x < width; x += N6_COLOUR_SIDE) {
-        const int16x8_t sum =
-            vaddq_s16(vreinterpretq_s16_u16(vldrbq_u16(y + x)), vld1q_s16(added + x));
-        const uint8x16_t narrow = vqmovunbq_s16(vdupq_n_u8(0), sum);
-        vstrbq_u16(to + x, vreinterpretq_u16_u8(narrow));
+        const int16x8_t luma = vreinterpretq_s16_u16(vldrbq_u16(y + x));
+        add(luma, added->of[0] + x, red + x);
+        add(luma, added->of[1] + x, red + N6_COLOUR_PIXELS + x);
+        add(luma, added->of[2] + x, red + (size_t)2 * N6_COLOUR_PIXELS + x);
     }
 }
 
@@ -71,20 +80,30 @@ static int16_t product(int32_t value, int32_t factor)
 
 static void set_row(added_t *added, const uint8_t *cb_row, const uint8_t *cr_row, uint32_t across)
 {
-    for (uint32_t x = 0; x < N6_COLOUR_SIDE * across; x++) {
-        const int32_t cb = cb_row[x / across] - NEUTRAL;
-        const int32_t cr = cr_row[x / across] - NEUTRAL;
-        added->of[0][x] = (int16_t)(cr + product(cr, RED_CR));
-        added->of[1][x] = (int16_t)(((GREEN_CB * cb + GREEN_CR * cr + HALF) >> 16) - cr);
-        added->of[2][x] = (int16_t)(2 * cb + product(cb, BLUE_CB));
+    for (uint32_t x = 0; x < N6_COLOUR_SIDE; x++) {
+        const int32_t cb = cb_row[x] - NEUTRAL;
+        const int32_t cr = cr_row[x] - NEUTRAL;
+        const int32_t green = ((GREEN_CB * cb + GREEN_CR * cr + HALF) >> 16) - cr;
+        for (uint32_t i = 0; i < across; i++) {
+            added->of[0][across * x + i] = (int16_t)(cr + product(cr, RED_CR));
+            added->of[1][across * x + i] = (int16_t)green;
+            added->of[2][across * x + i] = (int16_t)(2 * cb + product(cb, BLUE_CB));
+        }
     }
 }
 
-static void add_row(const uint8_t *y, const int16_t *added, uint32_t width, uint8_t *to)
+INLINE uint8_t sum(int32_t y, int32_t added)
+{
+    const int32_t value = y + added;
+    return (uint8_t)(value < 0 ? 0 : value > UINT8_MAX ? UINT8_MAX : value);
+}
+
+static void add_row(const uint8_t *y, const added_t *added, uint32_t width, uint8_t *restrict red)
 {
     for (uint32_t x = 0; x < width; x++) {
-        const int32_t sum = y[x] + added[x];
-        to[x] = (uint8_t)(sum < 0 ? 0 : sum > UINT8_MAX ? UINT8_MAX : sum);
+        red[x] = sum(y[x], added->of[0][x]);
+        red[N6_COLOUR_PIXELS + x] = sum(y[x], added->of[1][x]);
+        red[2 * N6_COLOUR_PIXELS + x] = sum(y[x], added->of[2][x]);
     }
 }
 
@@ -102,8 +121,6 @@ void n6_colour(const uint8_t *y, const uint8_t *cb, const uint8_t *cr, uint32_t 
             set_row(&added, cb + (size_t)row / down * N6_COLOUR_SIDE,
                     cr + (size_t)row / down * N6_COLOUR_SIDE, across);
         }
-        for (uint32_t c = 0; c < 3; c++) {
-            add_row(y + at, added.of[c], width, rgb[c] + at);
-        }
+        add_row(y + at, &added, width, &rgb[0][0] + at);
     }
 }

@@ -23,7 +23,7 @@ enum {
 
 /*
  * Writes samples of 0 to 255, in rows of `stride` bytes. The coefficients are dequantised and in rows, the lowest
- * frequency first; aligned to 16 bytes.
+ * frequency first. Coefficients are aligned to 16 bytes, samples and stride to 4.
  */
 void n6_idct(const int16_t *coefficients, uint8_t *samples, uint32_t stride);
 

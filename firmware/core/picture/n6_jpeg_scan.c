@@ -24,9 +24,9 @@ static const uint8_t zigzag[BLOCK] = {
 
 /* Samples of a unit, and its pixels. */
 typedef struct {
-    uint8_t y[N6_COLOUR_PIXELS];
-    uint8_t cb[BLOCK];
-    uint8_t cr[BLOCK];
+    _Alignas(4) uint8_t y[N6_COLOUR_PIXELS];
+    _Alignas(4) uint8_t cb[BLOCK];
+    _Alignas(4) uint8_t cr[BLOCK];
     uint8_t rgb[3][N6_COLOUR_PIXELS];
 } unit_t;
 

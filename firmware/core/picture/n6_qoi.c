@@ -69,56 +69,75 @@ static n6_qoi_pixel_t moved(n6_qoi_pixel_t pixel, uint32_t red, uint32_t green, 
                             (uint8_t)(pixel.blue + blue), pixel.alpha};
 }
 
-/* Reads the next pixel, or the number of its repetitions. False: the bytes end. */
-static bool next(n6_qoi_t *qoi, n6_coded_t *coded)
+/* What changes with each chunk; kept in registers. */
+typedef struct {
+    const uint8_t *at;
+    uint32_t left; /* bytes */
+    uint32_t run;
+    n6_qoi_pixel_t pixel;
+} cursor_t;
+
+/* Reads a chunk: the next pixel, or also the number of its repetitions. False: the bytes end. */
+static inline bool next(cursor_t *cursor, n6_qoi_pixel_t *seen)
 {
-    static const uint8_t sizes[] = {1, 1, 2, 1}; /* of a chunk, by its two upper bits */
-    const uint8_t *at = coded->bytes + coded->at;
-    const uint32_t left = n6_coded_left(coded);
+    const uint8_t *at = cursor->at;
+    const uint32_t left = cursor->left;
     const uint32_t tag = left ? at[0] : 0;
-    const uint32_t size = tag == RGBA ? 5 : tag == RGB ? 4 : sizes[tag >> 6];
+    const uint32_t size = tag == RGBA ? 5 : tag == RGB ? 4 : tag >> 6 == LUMA ? 2 : 1;
+    n6_qoi_pixel_t pixel = cursor->pixel;
 
     if (left < size) {
         return false;
     }
-    coded->at += size;
+    cursor->at += size;
+    cursor->left -= size;
     if (tag >= RGB) {
-        qoi->pixel = (n6_qoi_pixel_t){at[1], at[2], at[3], tag == RGBA ? at[4] : qoi->pixel.alpha};
+        pixel = (n6_qoi_pixel_t){at[1], at[2], at[3], tag == RGBA ? at[4] : pixel.alpha};
     } else if (tag >> 6 == INDEX) {
-        qoi->pixel = qoi->seen[tag];
+        pixel = seen[tag];
     } else if (tag >> 6 == DIFF) {
-        qoi->pixel = moved(qoi->pixel, (tag >> 4 & 3) - 2, (tag >> 2 & 3) - 2, (tag & 3) - 2);
+        pixel = moved(pixel, (tag >> 4 & 3) - 2, (tag >> 2 & 3) - 2, (tag & 3) - 2);
     } else if (tag >> 6 == LUMA) {
         const uint32_t green = (tag & 63) - 32;
-        qoi->pixel = moved(qoi->pixel, green + (at[1] >> 4) - 8, green, green + (at[1] & 15u) - 8);
+        pixel = moved(pixel, green + (at[1] >> 4) - 8, green, green + (at[1] & 15u) - 8);
     } else {
-        qoi->run = tag & 63;
+        cursor->run = tag & 63;
     }
-    qoi->seen[place(qoi->pixel)] = qoi->pixel;
+    seen[place(pixel)] = pixel;
+    cursor->pixel = pixel;
     return true;
-}
-
-/* The luma of ITU-R 601, as in tensors/image.py. */
-static uint8_t luma(n6_qoi_pixel_t pixel)
-{
-    return (uint8_t)((19595u * pixel.red + 38470u * pixel.green + 7471u * pixel.blue + 0x8000u) >>
-                     16);
 }
 
 /* Reads count pixels, at most N6_QOI_RUN. False: the bytes end. */
-static bool read_run(n6_qoi_t *qoi, n6_coded_t *coded, uint32_t count, bool grey, pixels_t *to)
+static bool read_run(n6_qoi_t *qoi, n6_coded_t *coded, uint32_t count, pixels_t *to)
+{
+    cursor_t cursor = {coded->bytes + coded->at, n6_coded_left(coded), qoi->run, qoi->pixel};
+    uint32_t done = 0;
+
+    for (; done < count; done++) {
+        if (cursor.run > 0) {
+            cursor.run--;
+        } else if (!next(&cursor, qoi->seen)) {
+            break;
+        }
+        to->red[done] = cursor.pixel.red;
+        to->green[done] = cursor.pixel.green;
+        to->blue[done] = cursor.pixel.blue;
+    }
+    coded->at = coded->size - cursor.left;
+    qoi->run = cursor.run;
+    qoi->pixel = cursor.pixel;
+    return done == count;
+}
+
+/* The luma of ITU-R 601, as in tensors/image.py, in the place of red. */
+static void make_grey(pixels_t *pixels, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
-        if (qoi->run > 0) {
-            qoi->run--;
-        } else if (!next(qoi, coded)) {
-            return false;
-        }
-        to->red[i] = grey ? luma(qoi->pixel) : qoi->pixel.red;
-        to->green[i] = qoi->pixel.green;
-        to->blue[i] = qoi->pixel.blue;
+        pixels->red[i] = (uint8_t)((19595u * pixels->red[i] + 38470u * pixels->green[i] +
+                                    7471u * pixels->blue[i] + 0x8000u) >>
+                                   16);
     }
-    return true;
 }
 
 static int end(const n6_qoi_t *qoi, n6_coded_t *coded)
@@ -153,8 +172,11 @@ int n6_qoi_step(n6_qoi_t *qoi, n6_coded_t *coded, const n6_target_t *target, uin
     do {
         const uint32_t left = (uint32_t)target->width - qoi->x;
         const uint32_t count = left < N6_QOI_RUN ? left : N6_QOI_RUN;
-        if (!read_run(qoi, coded, count, target->channels == 1, &run)) {
+        if (!read_run(qoi, coded, count, &run)) {
             return n6_coded_fail(coded, N6_PICTURE_ENDS, coded->size);
+        }
+        if (target->channels == 1) {
+            make_grey(&run, count);
         }
         n6_target_write(target, &(n6_target_area_t){qoi->x, qoi->y, count, 1}, rgb, N6_QOI_RUN);
         done += count;

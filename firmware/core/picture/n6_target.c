@@ -38,7 +38,15 @@ bool n6_target_possible(const n6_target_t *target)
     return true;
 }
 
-/* ---- one row of one channel: `apart` is the distance of its elements, in elements ---- */
+/* ---- one channel of an area; elements of a row are `apart` elements apart ---- */
+
+typedef struct {
+    uint32_t width;
+    uint32_t height;
+    uint32_t apart;
+    uint32_t row;    /* elements of a row of the tensor */
+    uint32_t stride; /* bytes of a row of values */
+} shape_t;
 
 #if defined(__ARM_FEATURE_MVE) && !defined(N6_PICTURE_SCALAR)
 #include <arm_mve.h>
@@ -48,84 +56,108 @@ enum {
     WORDS = 4,
 };
 
-/* The table of a channel may be NULL. */
-static void write_bytes(uint8_t *to, uint32_t apart, const uint8_t *table, uint8_t flip,
-                        const uint8_t *values, uint32_t count)
-{
-    const uint16x8_t place = vmulq_n_u16(vidupq_n_u16(0, 1), (uint16_t)apart);
+/* A row: whole vectors, and then a part of one. LOOK_UP gives the elements of `value`. */
+#define WRITE_ROW(LANES, vector, bits, LOAD, LOOK_UP, STORE, to, values)                           \
+    do {                                                                                           \
+        uint32_t left_ = shape->width;                                                             \
+        for (; left_ >= (LANES);                                                                   \
+             left_ -= (LANES), (to) += (LANES) * shape->apart, (values) += (LANES)) {              \
+            const vector value = LOAD##_u##bits(values);                                           \
+            STORE##_u##bits(to, place, LOOK_UP(value));                                            \
+        }                                                                                          \
+        if (left_ > 0) {                                                                           \
+            const mve_pred16_t which_ = vctp##bits##q(left_);                                      \
+            const vector value = LOAD##_z_u##bits(values, which_);                                 \
+            STORE##_p_u##bits(to, place, LOOK_UP(value), which_);                                  \
+        }                                                                                          \
+    } while (0)
 
-    for (uint32_t i = 0; i < count; i += HALVES, to += (size_t)HALVES * apart) {
-        const mve_pred16_t which = vctp16q(count - i);
-        const uint16x8_t value = vldrbq_z_u16(values + i, which);
-        const uint16x8_t element = table ? vldrbq_gather_offset_z_u16(table, value, which)
-                                         : veorq_u16(value, vdupq_n_u16(flip));
-        vstrbq_scatter_offset_p_u16(to, place, element, which);
+static void write_flipped(uint8_t *at, const shape_t *shape, uint8_t flip, const uint8_t *values)
+{
+    const uint16x8_t place = vmulq_n_u16(vidupq_n_u16(0, 1), (uint16_t)shape->apart);
+    const uint16x8_t mask = vdupq_n_u16(flip);
+
+#define FLIP(value) veorq_u16(value, mask)
+    for (uint32_t y = 0; y < shape->height; y++, at += shape->row, values += shape->stride) {
+        const uint8_t *from = values;
+        uint8_t *to = at;
+        WRITE_ROW(HALVES, uint16x8_t, 16, vldrbq, FLIP, vstrbq_scatter_offset, to, from);
     }
 }
 
-static void write_halves(uint16_t *to, uint32_t apart, const uint16_t *table, const uint8_t *values,
-                         uint32_t count)
+static void write_bytes(uint8_t *at, const shape_t *shape, const uint8_t *table,
+                        const uint8_t *values)
 {
-    const uint16x8_t place = vmulq_n_u16(vidupq_n_u16(0, 1), (uint16_t)apart);
+    const uint16x8_t place = vmulq_n_u16(vidupq_n_u16(0, 1), (uint16_t)shape->apart);
 
-    for (uint32_t i = 0; i < count; i += HALVES, to += (size_t)HALVES * apart) {
-        const mve_pred16_t which = vctp16q(count - i);
-        const uint16x8_t value = vldrbq_z_u16(values + i, which);
-        vstrhq_scatter_shifted_offset_p_u16(
-            to, place, vldrhq_gather_shifted_offset_z_u16(table, value, which), which);
+#define BYTE(value) vldrbq_gather_offset_u16(table, value)
+    for (uint32_t y = 0; y < shape->height; y++, at += shape->row, values += shape->stride) {
+        const uint8_t *from = values;
+        uint8_t *to = at;
+        WRITE_ROW(HALVES, uint16x8_t, 16, vldrbq, BYTE, vstrbq_scatter_offset, to, from);
     }
 }
 
-static void write_words(uint32_t *to, uint32_t apart, const uint32_t *table, const uint8_t *values,
-                        uint32_t count)
+static void write_halves(uint16_t *at, const shape_t *shape, const uint16_t *table,
+                         const uint8_t *values)
 {
-    const uint32x4_t place = vmulq_n_u32(vidupq_n_u32(0, 1), apart);
+    const uint16x8_t place = vmulq_n_u16(vidupq_n_u16(0, 1), (uint16_t)shape->apart);
 
-    for (uint32_t i = 0; i < count; i += WORDS, to += (size_t)WORDS * apart) {
-        const mve_pred16_t which = vctp32q(count - i);
-        const uint32x4_t value = vldrbq_z_u32(values + i, which);
-        vstrwq_scatter_shifted_offset_p_u32(
-            to, place, vldrwq_gather_shifted_offset_z_u32(table, value, which), which);
+#define HALF(value) vldrhq_gather_shifted_offset_u16(table, value)
+    for (uint32_t y = 0; y < shape->height; y++, at += shape->row, values += shape->stride) {
+        const uint8_t *from = values;
+        uint16_t *to = at;
+        WRITE_ROW(HALVES, uint16x8_t, 16, vldrbq, HALF, vstrhq_scatter_shifted_offset, to, from);
+    }
+}
+
+static void write_words(uint32_t *at, const shape_t *shape, const uint32_t *table,
+                        const uint8_t *values)
+{
+    const uint32x4_t place = vmulq_n_u32(vidupq_n_u32(0, 1), shape->apart);
+
+#define WORD(value) vldrwq_gather_shifted_offset_u32(table, value)
+    for (uint32_t y = 0; y < shape->height; y++, at += shape->row, values += shape->stride) {
+        const uint8_t *from = values;
+        uint32_t *to = at;
+        WRITE_ROW(WORDS, uint32x4_t, 32, vldrbq, WORD, vstrwq_scatter_shifted_offset, to, from);
     }
 }
 
 #else
 
-static void write_flipped(uint8_t *to, uint32_t apart, uint8_t flip, const uint8_t *values,
-                          uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++, to += apart) {
-        *to = values[i] ^ flip;
+/* LOOK_UP gives the element of a value. */
+#define WRITE(LOOK_UP)                                                                             \
+    for (uint32_t y = 0; y < shape->height; y++, at += shape->row, values += shape->stride) {      \
+        for (uint32_t x = 0, to = 0; x < shape->width; x++, to += shape->apart) {                  \
+            at[to] = LOOK_UP(values[x]);                                                           \
+        }                                                                                          \
     }
+
+#define FLIP(value) (value) ^ flip
+#define ELEMENT(value) table[value]
+
+static void write_flipped(uint8_t *at, const shape_t *shape, uint8_t flip, const uint8_t *values)
+{
+    WRITE(FLIP)
 }
 
-/* The table of a channel may be NULL. */
-static void write_bytes(uint8_t *to, uint32_t apart, const uint8_t *table, uint8_t flip,
-                        const uint8_t *values, uint32_t count)
+static void write_bytes(uint8_t *at, const shape_t *shape, const uint8_t *table,
+                        const uint8_t *values)
 {
-    if (!table) {
-        write_flipped(to, apart, flip, values, count);
-        return;
-    }
-    for (uint32_t i = 0; i < count; i++, to += apart) {
-        *to = table[values[i]];
-    }
+    WRITE(ELEMENT)
 }
 
-static void write_halves(uint16_t *to, uint32_t apart, const uint16_t *table, const uint8_t *values,
-                         uint32_t count)
+static void write_halves(uint16_t *at, const shape_t *shape, const uint16_t *table,
+                         const uint8_t *values)
 {
-    for (uint32_t i = 0; i < count; i++, to += apart) {
-        *to = table[values[i]];
-    }
+    WRITE(ELEMENT)
 }
 
-static void write_words(uint32_t *to, uint32_t apart, const uint32_t *table, const uint8_t *values,
-                        uint32_t count)
+static void write_words(uint32_t *at, const shape_t *shape, const uint32_t *table,
+                        const uint8_t *values)
 {
-    for (uint32_t i = 0; i < count; i++, to += apart) {
-        *to = table[values[i]];
-    }
+    WRITE(ELEMENT)
 }
 
 #endif
@@ -135,22 +167,20 @@ void n6_target_write(const n6_target_t *target, const n6_target_area_t *area,
 {
     const uint32_t channels = target->channels;
     const uint32_t apart = target->planar ? 1 : channels;
-    const size_t row = (size_t)target->width * apart;
-    const size_t first = area->y * row + (size_t)area->x * apart;
+    const shape_t shape = {area->width, area->height, apart, target->width * apart, stride};
+    const size_t first = (size_t)area->y * shape.row + (size_t)area->x * apart;
 
     for (uint32_t c = 0; c < channels; c++) {
+        const size_t at = first + (target->planar ? (size_t)c * shape.row * target->height : c);
         const uint8_t *values = planes[target->bgr && channels > 1 ? channels - 1 - c : c];
-        const void *table = target->table[0] ? target->table[c] : NULL;
-        size_t at = first + (target->planar ? c * row * target->height : c);
-        for (uint32_t y = 0; y < area->height; y++, at += row, values += stride) {
-            if (target->element == 1) {
-                write_bytes((uint8_t *)target->at + at, apart, table, target->flip, values,
-                            area->width);
-            } else if (target->element == 2) {
-                write_halves((uint16_t *)target->at + at, apart, table, values, area->width);
-            } else {
-                write_words((uint32_t *)target->at + at, apart, table, values, area->width);
-            }
+        if (!target->table[0]) {
+            write_flipped((uint8_t *)target->at + at, &shape, target->flip, values);
+        } else if (target->element == 1) {
+            write_bytes((uint8_t *)target->at + at, &shape, target->table[c], values);
+        } else if (target->element == 2) {
+            write_halves((uint16_t *)target->at + at, &shape, target->table[c], values);
+        } else {
+            write_words((uint32_t *)target->at + at, &shape, target->table[c], values);
         }
     }
 }
