@@ -14,6 +14,7 @@
 
 enum {
     BLOCK_ROWS = 64, /* rows whose best channels are found at a time: vectors of all types */
+    LONGEST_RUN = 256,
 };
 
 /* ---- peaks ---- */
@@ -117,9 +118,8 @@ static void best_channels(const table_t *table, uint32_t row, uint32_t count, ui
                (uint8_t *)found);
         return;
     }
-    for (uint32_t i = 0; i < count; i++) {
-        found[i] = best(table->dtype, table->data, (row + i) * table->row_step + first, channels);
-    }
+    best_in_rows(table->dtype, table->data, row * table->row_step + first, table->row_step, count,
+                 channels, found);
 }
 
 /* Room for one more record of a selection; NULL = none. Rows beyond k are only counted. */
@@ -232,35 +232,79 @@ static int32_t same_rows(const table_t *table, const n6_return_t *what, uint8_t 
     return (int32_t)(to - out);
 }
 
+/* Runs of equal classes; the last one is not written yet. */
+typedef struct {
+    uint8_t *out;
+    uint32_t room;
+    uint32_t used;
+    uint32_t label;
+    uint32_t length;
+} runs_t;
+
+/* Writes the last run, and starts one of another class. false = not enough room. */
+static bool change(runs_t *runs, uint32_t label)
+{
+    while (runs->length > 0) {
+        const uint32_t length = runs->length < LONGEST_RUN ? runs->length : LONGEST_RUN;
+        const n6_label_run_t run = {(uint8_t)runs->label, (uint8_t)(length - 1)};
+        if (runs->room - runs->used < sizeof run) {
+            return false;
+        }
+        memcpy(runs->out + runs->used, &run, sizeof run);
+        runs->used += sizeof run;
+        runs->length -= length;
+    }
+    runs->label = label;
+    return true;
+}
+
+/* Elements that pass a threshold, and those that do not, in turn. */
+static bool mask(const table_t *table, int32_t limit, runs_t *runs)
+{
+    for (uint32_t at = 0; at < table->rows;) {
+        const uint32_t passing = find(table->dtype, table->data, at, table->rows, 1, limit);
+        const uint32_t below = find_below(table->dtype, table->data, passing, table->rows, limit);
+        runs->length = passing - at;
+        if (!change(runs, 1)) {
+            return false;
+        }
+        runs->length = below - passing;
+        if (!change(runs, 0)) {
+            return false;
+        }
+        at = below;
+    }
+    return true;
+}
+
+static bool classes(const table_t *table, uint32_t channels, runs_t *runs)
+{
+    n6_peak_t found[BLOCK_ROWS];
+
+    for (uint32_t row = 0; row < table->rows; row += BLOCK_ROWS) {
+        const uint32_t left = table->rows - row;
+        const uint32_t count = left < BLOCK_ROWS ? left : BLOCK_ROWS;
+        best_channels(table, row, count, 0, channels, found);
+        for (uint32_t i = 0; i < count; i++, runs->length++) {
+            if (found[i].index != runs->label && !change(runs, found[i].index)) {
+                return false;
+            }
+        }
+    }
+    return change(runs, 0);
+}
+
 static int32_t class_map(const table_t *table, const n6_return_t *what, uint8_t *out, uint32_t room,
                          uint32_t *count)
 {
-    const int32_t limit = limit_of(table->dtype, what);
-    n6_peak_t found[BLOCK_ROWS];
-    n6_label_run_t run = {0};
-    uint32_t used = 0;
+    runs_t runs = {.out = out, .room = room};
 
-    for (uint32_t row = 0; row < table->rows; row++) {
-        const uint32_t at = row % BLOCK_ROWS;
-        if (at == 0) {
-            const uint32_t left = table->rows - row;
-            best_channels(table, row, left < BLOCK_ROWS ? left : BLOCK_ROWS, 0, what->channels,
-                          found);
-        }
-        const uint32_t label = what->channels == 1 ? found[at].value >= limit : found[at].index;
-        if (used > 0 && run.label == label && run.more < UINT8_MAX) {
-            run.more++;
-        } else {
-            if (room - used < sizeof run) {
-                return N6_REDUCE_TOO_LARGE;
-            }
-            run = (n6_label_run_t){(uint8_t)label, 0};
-            used += sizeof run;
-        }
-        memcpy(out + used - sizeof run, &run, sizeof run);
+    if (!(what->channels == 1 ? mask(table, limit_of(table->dtype, what), &runs)
+                              : classes(table, what->channels, &runs))) {
+        return N6_REDUCE_TOO_LARGE;
     }
-    *count = used / sizeof run;
-    return (int32_t)used;
+    *count = runs.used / sizeof(n6_label_run_t);
+    return (int32_t)runs.used;
 }
 
 /* ---- all ---- */

@@ -75,6 +75,14 @@ INLINE n6_peak_t best_of(uint8_t dtype, const uint8_t *data, uint32_t first, uin
     return best;
 }
 
+INLINE void best_of_each(uint8_t dtype, const uint8_t *data, uint32_t at, uint32_t stride,
+                         uint32_t rows, uint32_t count, n6_peak_t *found)
+{
+    for (uint32_t row = 0; row < rows; row++, at += stride) {
+        found[row] = best_of(dtype, data, at, count);
+    }
+}
+
 /*
  * The first of the elements first, first + step, ... whose key is at least limit; end or more =
  * none.
@@ -84,6 +92,16 @@ INLINE uint32_t scan(uint8_t dtype, const uint8_t *data, uint32_t first, uint32_
 {
     while (first < end && key(dtype, data, first) < limit) {
         first += step;
+    }
+    return first;
+}
+
+/* The first of the elements from first on whose key is less than limit; end = none. */
+INLINE uint32_t scan_below(uint8_t dtype, const uint8_t *data, uint32_t first, uint32_t end,
+                           int32_t limit)
+{
+    while (first < end && key(dtype, data, first) >= limit) {
+        first++;
     }
     return first;
 }
@@ -115,6 +133,17 @@ static uint32_t find(uint8_t dtype, const uint8_t *data, uint32_t first, uint32_
     }
 #endif
     return FOR_TYPE(dtype, scan, data, first, end, step, limit);
+}
+
+static uint32_t find_below(uint8_t dtype, const uint8_t *data, uint32_t first, uint32_t end,
+                           int32_t limit)
+{
+#ifdef N6_REDUCE_MVE
+    if ((uintptr_t)data % element_size(dtype) == 0) {
+        first = FOR_TYPE(dtype, mve_skip_above, data, first, end, limit);
+    }
+#endif
+    return FOR_TYPE(dtype, scan_below, data, first, end, limit);
 }
 
 INLINE n6_peak_t load_peak(const uint8_t *out, uint32_t index)
@@ -151,14 +180,20 @@ static void argmax(uint8_t dtype, const uint8_t *data, uint32_t first, uint32_t 
     }
 }
 
-static n6_peak_t best(uint8_t dtype, const uint8_t *data, uint32_t first, uint32_t count)
+/*
+ * The largest of the count elements of each row: number of the first one, and its key. Rows are
+ * stride elements apart, the first is at element at.
+ */
+static void best_in_rows(uint8_t dtype, const uint8_t *data, uint32_t at, uint32_t stride,
+                         uint32_t rows, uint32_t count, n6_peak_t *found)
 {
 #ifdef N6_REDUCE_MVE
     if ((uintptr_t)data % element_size(dtype) == 0) {
-        return FOR_TYPE(dtype, mve_best, data, first, count);
+        FOR_TYPE(dtype, mve_best_of_each, data, at, stride, rows, count, found);
+        return;
     }
 #endif
-    return FOR_TYPE(dtype, best_of, data, first, count);
+    FOR_TYPE(dtype, best_of_each, data, at, stride, rows, count, found);
 }
 
 #endif

@@ -40,17 +40,22 @@ INLINE int32x4_t load_some_float_keys(const int32_t *at, mve_pred16_t lanes)
 /*
  * For one type of element:
  *
- * largest_T   the largest key of a vector.
+ * largest_T   the largest key of a vector; smallest_T the smallest one.
  * best_T      updates the peaks of width columns with the rows from data on, stride elements apart,
  *             at most BLOCK of them; the number of the first row is first. It reads whole vectors,
  *             beyond the columns of a row.
  * first_T     the largest of count elements: its index, the lowest if several are equal, and its key.
  */
 #define KERNELS(T, element, vector, rows_vector, row_type, row_suffix, load, load_some, lanes_of,  \
-                greater, lowest)                                                                   \
+                greater, lowest, highest)                                                          \
     INLINE int32_t largest_##T(const uint8_t *data)                                                \
     {                                                                                              \
         return (int32_t)vmaxvq_##T(lowest, load((const element *)(const void *)data));             \
+    }                                                                                              \
+                                                                                                   \
+    INLINE int32_t smallest_##T(const uint8_t *data)                                               \
+    {                                                                                              \
+        return (int32_t)vminvq_##T(highest, load((const element *)(const void *)data));            \
     }                                                                                              \
                                                                                                    \
     INLINE n6_peak_t first_##T(const uint8_t *data, uint32_t count)                                \
@@ -89,20 +94,21 @@ INLINE int32x4_t load_some_float_keys(const int32_t *at, mve_pred16_t lanes)
             row_type numbers[LANES];                                                               \
             vst1q_##T(values, best);                                                               \
             vst1q_##row_suffix(numbers, where);                                                    \
-            for (uint32_t i = 0; i < LANES && c + i < width; i++)                                  \
-                raise_peak(peaks + (size_t)(c + i) * sizeof(n6_peak_t),                            \
-                           (n6_peak_t){first + numbers[i], values[i]});                            \
+            const uint32_t count = width - c < LANES ? width - c : LANES;                          \
+            uint8_t *peak = peaks + (size_t)c * sizeof(n6_peak_t);                                 \
+            for (uint32_t i = 0; i < count; i++, peak += sizeof(n6_peak_t))                        \
+                raise_peak(peak, (n6_peak_t){first + numbers[i], values[i]});                      \
         }                                                                                          \
     }
 
 KERNELS(s8, int8_t, int8x16_t, uint8x16_t, uint8_t, u8, vldrbq_s8, vldrbq_z_s8, vctp8q, vcmpgtq_s8,
-        INT8_MIN)
+        INT8_MIN, INT8_MAX)
 KERNELS(u8, uint8_t, uint8x16_t, uint8x16_t, uint8_t, u8, vldrbq_u8, vldrbq_z_u8, vctp8q,
-        vcmphiq_u8, 0)
+        vcmphiq_u8, 0, UINT8_MAX)
 KERNELS(s16, int16_t, int16x8_t, uint16x8_t, uint16_t, u16, vldrhq_s16, vldrhq_z_s16, vctp16q,
-        vcmpgtq_s16, INT16_MIN)
+        vcmpgtq_s16, INT16_MIN, INT16_MAX)
 KERNELS(s32, int32_t, int32x4_t, uint32x4_t, uint32_t, u32, load_float_keys, load_some_float_keys,
-        vctp32q, vcmpgtq_s32, INT32_MIN)
+        vctp32q, vcmpgtq_s32, INT32_MIN, INT32_MAX)
 
 #undef KERNELS
 
@@ -127,14 +133,43 @@ INLINE uint32_t mve_skip(uint8_t dtype, const uint8_t *data, uint32_t first, uin
     return first;
 }
 
-/* best_of() */
-INLINE n6_peak_t mve_best(uint8_t dtype, const uint8_t *data, uint32_t first, uint32_t count)
+INLINE int32_t mve_smallest(uint8_t dtype, const uint8_t *data)
 {
-    const uint8_t *at = data + (size_t)first * element_size(dtype);
+    return dtype == N6_DTYPE_INT8    ? smallest_s8(data)
+           : dtype == N6_DTYPE_UINT8 ? smallest_u8(data)
+           : dtype == N6_DTYPE_INT16 ? smallest_s16(data)
+                                     : smallest_s32(data);
+}
+
+/* The same without the vectors that have no key below limit. */
+INLINE uint32_t mve_skip_above(uint8_t dtype, const uint8_t *data, uint32_t first, uint32_t end,
+                               int32_t limit)
+{
+    const uint32_t size = element_size(dtype);
+    const uint32_t lanes = VECTOR / size;
+
+    while (end - first >= lanes && mve_smallest(dtype, data + (size_t)first * size) >= limit) {
+        first += lanes;
+    }
+    return first;
+}
+
+INLINE n6_peak_t mve_best_of(uint8_t dtype, const uint8_t *at, uint32_t count)
+{
     return dtype == N6_DTYPE_INT8    ? first_s8(at, count)
            : dtype == N6_DTYPE_UINT8 ? first_u8(at, count)
            : dtype == N6_DTYPE_INT16 ? first_s16(at, count)
                                      : first_s32(at, count);
+}
+
+INLINE void mve_best_of_each(uint8_t dtype, const uint8_t *data, uint32_t at, uint32_t stride,
+                             uint32_t rows, uint32_t count, n6_peak_t *found)
+{
+    const uint8_t *row = data + (size_t)at * element_size(dtype);
+
+    for (; rows > 0; rows--, row += (size_t)stride * element_size(dtype)) {
+        *found++ = mve_best_of(dtype, row, count);
+    }
 }
 
 /*
