@@ -173,7 +173,12 @@ def test_end_to_end_rows() -> None:
     found = decoders.for_network(net).decode(Answer(net, {"raw": raw}, {}, placement), conf=0.75)
     assert isinstance(found, list)
     assert [(d.label, d.index, round(d.score, 5)) for d in found] == [("c", 2, 0.9), ("c", 2, 0.8)]
-    assert found[0].box.tolist() == [40, 0, 240, 200]
+    assert found[0].box.tolist() == [40, 0, 240, 200] and not found[0].cut
+    raw[0, 0] = -5, 10, 150, 190, 0.9, 2
+    cut = decoders.for_network(net).decode(Answer(net, {"raw": raw}, {}, placement), conf=0.85)
+    assert isinstance(cut, list)
+    wide: Detection = cut[0]
+    assert wide.cut and wide.to_dict()["cut"] is True and wide.box.tolist() == [0, 0, 300, 200]
 
 
 def test_the_outputs_of_tflite_post_processing() -> None:
@@ -227,7 +232,9 @@ def test_landmarks_of_two_grids() -> None:
     assert points["p0"] == pytest.approx([x + 1, y + 2])
     assert points["p1"] == pytest.approx([x - 3, y])
     assert points["p5"] == pytest.approx([x, y])
-    assert face.to_dict()["landmarks"] == points
+    plain = face.to_dict()["landmarks"]
+    assert isinstance(plain, dict)
+    assert plain == {name: {"x": x, "y": y, "outside": False} for name, (x, y) in points.items()}
     with pytest.raises(BadInput, match="unknown landmark 'chin'; the network has p0, p1"):
         face["chin"]
     assert decode(net, outputs, conf=0.95) == []

@@ -228,6 +228,11 @@ def test_movenet_coordinates() -> None:
         pose["tail"]
     plain = pose.to_dict()["keypoints"]
     assert isinstance(plain, dict) and plain["nose"]["score"] == round(float(values[0, 0, 0, 2]), 4)
+    in_the_bar = (values[0, 0, :, 0] < 0.25) | (values[0, 0, :, 0] > 0.75)
+    assert 0 < in_the_bar.sum() < 17 and np.array_equal(pose.outside, in_the_bar)
+    assert [point["outside"] for point in plain.values()] == in_the_bar.tolist()
+    values[0, 0, 3] = np.nan
+    assert points(values, placement=placement).outside[3]
 
 
 def test_a_mesh_in_one_row() -> None:

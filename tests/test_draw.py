@@ -3,7 +3,7 @@ from __future__ import annotations
 import itertools
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +32,7 @@ class Figure:
     edges: tuple[tuple[int, int], ...] = EDGES
     score: float = 0.9
     box: NDArray[np.float32] | None = None
+    outside: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(len(NAMES), bool))
 
 
 def figure(*, scores: float | list[float] = 0.9, shift: int = 0, box: list[float] | None = None) -> Figure:
@@ -99,10 +100,18 @@ def test_keypoints_below_the_threshold_and_their_limbs_are_left_out() -> None:
     assert not (pixels(draw_poses(grey(), [hidden], threshold=0.05))[110, 160] == 128).all()
 
 
-def test_joints_outside_of_the_picture_are_left_out() -> None:
+@pytest.mark.parametrize("y", [-30, 0])
+def test_joints_outside_of_the_picture_are_rings_at_its_edge(y: int) -> None:
+    """A decoder may move such a joint to the edge, and marks it."""
     beyond = figure()
-    beyond.keypoints[3, :2] = (160, -30)
-    assert (pixels(draw_poses(grey(), [beyond], labels=False))[10, 150:165] == 128).all()
+    beyond.keypoints[3, :2] = (160, y)
+    beyond.outside[3] = True
+    image = draw_poses(grey(800, 200), [beyond], labels=False)
+    assert (pixels(image)[20:30, 150:165] == 128).all(), "no limb"
+    assert near(image, (160, 6), ARM["left"])
+    assert (pixels(image)[0, 160] == 128).all(), "the ring is empty"
+    beyond.keypoints[3, :2] = np.nan
+    assert not near(draw_poses(grey(800, 200), [beyond], labels=False), (160, 6), ARM["left"])
 
 
 def test_nothing_is_drawn_of_a_pose_without_good_keypoints() -> None:
@@ -112,7 +121,9 @@ def test_nothing_is_drawn_of_a_pose_without_good_keypoints() -> None:
 
 def test_better_keypoints_are_larger() -> None:
     def ink(score: float) -> int:
-        lone = Figure(np.array([[200, 200, score], [600, 200, 0.9]], np.float32), ("a", "b"), ())
+        lone = Figure(
+            np.array([[200, 200, score], [600, 200, 0.9]], np.float32), ("a", "b"), (), outside=np.zeros(2, bool)
+        )
         image = pixels(draw_poses(grey(800, 400), [lone], labels=False))
         return int((image[150:250, 150:250] != 128).any(axis=2).sum())
 

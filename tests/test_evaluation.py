@@ -87,7 +87,7 @@ def write_coco(
 
 def pose(keypoints: Sequence[float], score: float = 0.9) -> Pose:
     rows = np.array(keypoints, np.float32).reshape(-1, 3)
-    return Pose(rows, COCO_NAMES if len(rows) == 17 else BODY_NAMES, COCO_EDGES, score)
+    return Pose(rows, COCO_NAMES if len(rows) == 17 else BODY_NAMES, COCO_EDGES, score, np.zeros(len(rows), bool))
 
 
 def box(left: float, top: float, score: float = 0.9, index: int = 0) -> Detection:

@@ -341,6 +341,10 @@ def test_poses(pixels: bool) -> None:
     assert pose.box is not None
     assert np.allclose(pose.box, [192, 0, 320, 256])
     assert np.allclose(pose.keypoints, [[256, 256, 0.9]] * 17)
+    assert not pose.outside.any(), "on the edge"
+    head[0, 6, 1] *= 1.1
+    (pose,) = YoloPose().decode(Answer(net, {"head": head}, {}, placement))
+    assert pose.outside.tolist() == [True] + [False] * 16 and pose["nose"].tolist()[:2] == [256, 256]
     assert pose.score == pytest.approx(0.8) and pose.names == COCO_NAMES
 
 

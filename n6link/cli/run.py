@@ -326,7 +326,7 @@ def _brief(item: Item, threshold: float) -> str:
         return named or str(item.result if item.meaning is None else item.meaning)
     poses: list[Pose] = item.meaning
     people = f"{len(poses)} person" if len(poses) == 1 else f"{len(poses)} people"
-    seen = sum(int((pose.keypoints[:, 2] >= threshold).sum()) for pose in poses)
+    seen = sum(int(((pose.keypoints[:, 2] >= threshold) & ~pose.outside).sum()) for pose in poses)
     total = sum(len(pose.keypoints) for pose in poses)
     best = max((pose.score for pose in poses), default=0.0)
     return f"{people}, best score {best:.2f}, {seen} of {total} keypoints" if poses else people

@@ -91,7 +91,7 @@ def is_poses(meaning: object) -> TypeGuard[list[Pose]]:
 
 
 def pose_table(poses: Sequence[Pose], threshold: float) -> Table:
-    """Keypoints of up to a few people; those below the threshold are dim."""
+    """Keypoints of up to a few people; those below the threshold or outside of the picture are dim."""
     shown = table("Keypoints, in pixels of the picture")
     shown.add_column("keypoint")
     for name in ("x", "y", "score"):
@@ -101,11 +101,11 @@ def pose_table(poses: Sequence[Pose], threshold: float) -> Table:
         if len(poses) > 1:
             shown.add_section()
             shown.add_row(f"[bold]person {number + 1}[/]", "", "", f"[bold]{pose.score:.2f}[/]", "")
-        for name, (x, y, score) in zip(pose.names, pose.keypoints.tolist(), strict=True):
-            style = "" if score >= threshold else "dim"
+        for name, (x, y, score), away in zip(pose.names, pose.keypoints.tolist(), pose.outside.tolist(), strict=True):
+            style = "" if score >= threshold and not away else "dim"
             colour = "green" if score >= 0.5 else "yellow" if score >= threshold else "bright_black"
             shown.add_row(
-                escape(name.replace("_", " ")),
+                escape(name.replace("_", " ")) + (" (outside)" if away else ""),
                 f"{x:.0f}",
                 f"{y:.0f}",
                 f"{score:.2f}",
@@ -146,7 +146,12 @@ def _objects(objects: Sequence[Detection]) -> Table:
     shown.add_column("", width=METER)
     for item in objects:
         sides = (f"{side:.0f}" for side in item.box)
-        shown.add_row(escape(item.label), *sides, f"{item.score:.2f}", _meter(item.score, METER, "green"))
+        shown.add_row(
+            escape(item.label) + (" (cut)" if item.cut else ""),
+            *sides,
+            f"{item.score:.2f}",
+            _meter(item.score, METER, "green"),
+        )
     return shown
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from n6link.decoders import ResultLike, card_of, options_of
 from n6link.decoders.labels import class_name
 from n6link.decoders.options import share, whole
-from n6link.decoders.picture import placement, unit
+from n6link.decoders.picture import outside, placement, unit
 from n6link.errors import BadInput
 from n6link.tensors.card import Card
 from n6link.tensors.tensor import Array
@@ -28,6 +28,10 @@ IOU: Final = 0.45
 """Default of ``iou``, of the same origin as CONF."""
 MAX_BOXES: Final = 100
 """Default of ``max_boxes``: as many as COCO's evaluation counts."""
+
+
+CUT: Final = 0.5
+"""Pixels by which a box must be larger than the picture to count as cut."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,6 +50,10 @@ class Detection:
     """(K, 2): x, y, which may be outside of the picture; None = the network does not have landmarks"""
     names: tuple[str, ...] = ()
     """names of the landmarks"""
+    outside: NDArray[np.bool_] | None = None
+    """(K,) whether the landmark is outside of the picture"""
+    cut: bool = False
+    """whether a part of the object is outside of the picture: the box ends at its edge"""
 
     def __getitem__(self, name: str) -> NDArray[np.float32]:
         """x, y of a landmark.
@@ -60,14 +68,18 @@ class Detection:
 
     def to_dict(self) -> dict[str, object]:
         """Plain values for JSON: pixels with one decimal, scores with four."""
-        points = None if self.landmarks is None else np.round(self.landmarks.astype(float), 1).tolist()
         plain: dict[str, object] = {
             "label": self.label,
             "index": self.index,
             "score": round(self.score, 4),
             "box": np.round(self.box.astype(float), 1).tolist(),
+            "cut": self.cut,
         }
-        return plain if points is None else plain | {"landmarks": dict(zip(self.names, points, strict=True))}
+        if self.landmarks is None or self.outside is None:
+            return plain
+        points = zip(self.names, self.landmarks.astype(float).tolist(), self.outside.tolist(), strict=True)
+        landmarks = {name: {"x": round(x, 1), "y": round(y, 1), "outside": away} for name, (x, y), away in points}
+        return plain | {"landmarks": landmarks}
 
 
 class BoxOptions(TypedDict, total=False):
@@ -169,7 +181,9 @@ def detections(result: ResultLike, found: Candidates, selection: Selection) -> l
     where = placement(result.placement, spec, card)
     scale = unit(card, where)
     kept = found.best(selection.iou, selection.limit)
-    boxes = where.to_source(found.boxes[kept].reshape(-1, 2, 2) * scale, clip=True).reshape(-1, 4)
+    sides = found.boxes[kept].reshape(-1, 2, 2) * scale
+    boxes = where.to_source(sides, clip=True).reshape(-1, 4)
+    cut: NDArray[np.bool_] = np.any(np.abs(where.to_source(sides).reshape(-1, 4) - boxes) > CUT, axis=1)
     points = None if found.landmarks is None else where.to_source(found.landmarks[kept] * scale)
     names = () if points is None else card.keypoints or tuple(f"landmark_{i}" for i in range(points.shape[1]))
     objects: list[Detection] = []
@@ -183,6 +197,8 @@ def detections(result: ResultLike, found: Candidates, selection: Selection) -> l
                 boxes[row],
                 None if points is None else points[row],
                 names,
+                None if points is None else outside(points[row], where),
+                bool(cut[row]),
             )
         )
     return objects

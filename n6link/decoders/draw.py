@@ -49,6 +49,11 @@ class Drawable(Protocol):
         ...
 
     @property
+    def outside(self) -> NDArray[np.bool_]:
+        """(K,) which keypoints are outside of the picture."""
+        ...
+
+    @property
     def box(self) -> NDArray[np.float32] | None:
         """x0, y0, x1, y1 in pixels, if the network has boxes."""
         ...
@@ -60,7 +65,8 @@ def draw_poses(image: object, poses: Sequence[Drawable], *, threshold: float = 0
     Args:
         image: the picture of the poses: uint8 array of shape (h, w) or (h, w, 3) RGB, Pillow image, or path of a file.
         poses: in pixels of that picture.
-        threshold: keypoints with a smaller score or outside of the picture are not drawn, nor limbs that end in one.
+        threshold: keypoints with a smaller score are not drawn, nor limbs that end in one. A keypoint outside of the picture is a
+            ring at the edge.
         labels: whether to write the score of each pose above it.
 
     Returns:
@@ -72,7 +78,10 @@ def draw_poses(image: object, poses: Sequence[Drawable], *, threshold: float = 0
     """
     layer = Layer(image)
     for index, pose in enumerate(poses):
-        shown = (pose.keypoints[:, 2] >= threshold) & _inside(pose.keypoints[:, :2], layer.size)
+        sure = pose.keypoints[:, 2] >= threshold
+        shown = sure & _inside(pose.keypoints[:, :2], layer.size) & ~pose.outside
+        for k in np.flatnonzero(sure & ~shown).tolist():
+            layer.ring(pose.keypoints[k, :2], _joint_colour(pose.names, k))
         _skeleton(layer, pose, shown)
         if labels:
             _label(layer, pose, shown, own_colour(index) if len(poses) > 1 else None)

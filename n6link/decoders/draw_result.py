@@ -11,7 +11,7 @@ from n6link.decoders.boxes import Detection
 from n6link.decoders.classification import Classification
 from n6link.decoders.described import listed
 from n6link.decoders.draw import draw_poses
-from n6link.decoders.pen import RIM, Layer, disc, own_colour
+from n6link.decoders.pen import RIM, Colour, Layer, disc, own_colour
 from n6link.decoders.pose import Pose
 from n6link.decoders.segmentation import Segmentation
 from n6link.errors import BadInput
@@ -61,12 +61,22 @@ def _detections(image: object, objects: Sequence[Detection]) -> Picture:
     for item in reversed(objects):
         colour = own_colour(item.index)
         x0, y0, _, _ = layer.frame(item.box, colour)
-        points: list[list[float]] = [] if item.landmarks is None else (item.landmarks * layer.zoom).tolist()
-        for point in points:
-            disc(layer.pen, point, layer.unit * 1.6, (*RIM, 150))
-            disc(layer.pen, point, layer.unit * 1.2, (*colour, 255))
-        layer.tag(f"{item.label} {item.score:.2f}", (x0, y0), colour)
+        _landmarks(layer, item, colour)
+        layer.tag(f"{item.label} {item.score:.2f}" + (" (cut)" if item.cut else ""), (x0, y0), colour)
     return layer.picture()
+
+
+def _landmarks(layer: Layer, item: Detection, colour: Colour) -> None:
+    """A disc at each landmark; a ring at the edge for one outside of the picture."""
+    if item.landmarks is None:
+        return
+    away = np.zeros(len(item.landmarks), bool) if item.outside is None else item.outside
+    for xy in item.landmarks[away]:
+        layer.ring(xy, colour)
+    points: list[list[float]] = (item.landmarks[~away] * layer.zoom).tolist()
+    for point in points:
+        disc(layer.pen, point, layer.unit * 1.6, (*RIM, 150))
+        disc(layer.pen, point, layer.unit * 1.2, (*colour, 255))
 
 
 def _segmentation(image: object, found: Segmentation) -> Picture:

@@ -76,6 +76,16 @@ class Layer:
                 capsule(self.pen, (x, y), (x, y + dy), radius, shade)
         return x0, y0, x1, y1
 
+    def ring(self, xy: NDArray[np.float32], colour: Colour) -> None:
+        """A ring at the point of the picture that is nearest to one outside of it; nothing for NaN."""
+        if not np.isfinite(xy).all():
+            return
+        x, y = np.clip(xy, 0, self.size).tolist()
+        middle, radius = (x * self.zoom, y * self.zoom), self.unit * 2.4
+        for width, shade in ((self.unit * 2.2, (*RIM, 150)), (self.unit * 1.2, (*colour, 255))):
+            edges = tuple(c + side * (radius + width / 2) for side in (-1, 1) for c in middle)
+            self.pen.ellipse(edges, outline=shade, width=max(round(width), 1))
+
     def shade(self, mask: NDArray[np.bool_], colour: Colour) -> None:
         """Colours the pixels of a mask, (H, W), half transparent."""
         from PIL import Image

@@ -46,6 +46,8 @@ class Pose:
     edges: Edges
     score: float
     """0..1; for a network without boxes, the mean of the keypoints' scores"""
+    outside: NDArray[np.bool_]
+    """(K,) whether the network has placed the keypoint outside of the picture; x and y may then be those of the nearest edge"""
     box: NDArray[np.float32] | None = None
     """(4,): left, top, right, bottom; None = the network does not have boxes"""
     label: str = ""
@@ -66,8 +68,8 @@ class Pose:
         """Plain values for JSON: pixels with one decimal, scores with four."""
         rows = self.keypoints.astype(float).tolist()
         points = {
-            name: {"x": round(x, 1), "y": round(y, 1), "score": round(score, 4)}
-            for name, (x, y, score) in zip(self.names, rows, strict=True)
+            name: {"x": round(x, 1), "y": round(y, 1), "score": round(score, 4), "outside": outside}
+            for name, (x, y, score), outside in zip(self.names, rows, self.outside.tolist(), strict=True)
         }
         box = None if self.box is None else np.round(self.box.astype(float), 1).tolist()
         plain: dict[str, object] = {"score": round(self.score, 4), "box": box, "keypoints": points}

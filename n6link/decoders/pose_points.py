@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from n6link.decoders import NetworkLike, ResultLike, Unreduced, card_of, whole_output
-from n6link.decoders.picture import placement, unit
+from n6link.decoders.picture import outside, placement, unit
 from n6link.decoders.pose import Pose, skeleton
 from n6link.errors import CardError
 from n6link.tensors.card import Card
@@ -44,7 +44,8 @@ class PosePoints(Unreduced):
         if "s" in order:
             keypoints[:, 2] = values[:, order.index("s")]
         names, edges = skeleton(card, count)
-        return [Pose(keypoints, names, edges, float(keypoints[:, 2].mean()))]
+        away = outside(keypoints[:, :2], where)
+        return [Pose(keypoints, names, edges, float(keypoints[:, 2].mean()), away)]
 
 
 def _points(card: Card, network: NetworkLike) -> tuple[TensorSpec, str, int]:

@@ -28,7 +28,7 @@ from n6link.decoders.boxes import CONF, IOU, Selection, corners, keep
 from n6link.decoders.heads import Head, Passing, select
 from n6link.decoders.labels import class_name
 from n6link.decoders.options import share, whole
-from n6link.decoders.picture import placement, unit
+from n6link.decoders.picture import outside, placement, unit
 from n6link.decoders.pose import KNOWN_COUNTS, Pose, skeleton
 from n6link.errors import BadInput, CardError
 from n6link.protocol.records import Return
@@ -177,10 +177,11 @@ class YoloPose:
         poses: list[Pose] = []
         for person in people:
             points = person.keypoints.copy()
+            away = outside(where.to_source(points[:, :2] * scale), where)
             points[:, :2] = where.to_source(points[:, :2] * scale, clip=True)
             box = where.to_source(person.box.reshape(2, 2) * scale, clip=True).reshape(4)
             label = class_name(card, person.label) if card.labels else ""
-            poses.append(Pose(points, names, edges, person.score, box, label))
+            poses.append(Pose(points, names, edges, person.score, away, box, label))
         return poses
 
 
