@@ -15,6 +15,7 @@ import pytest
 from numpy.typing import NDArray
 from reductions import Network, spec
 from test_cli import PHOTO, POSE, bad, data, environment, good, n6link
+from tflite import write_echo
 
 from n6link.decoders.boxes import Detection
 from n6link.decoders.classification import Classification
@@ -412,6 +413,33 @@ def test_evaluate(virtual_board: None, tmp_path: Path) -> None:
     outcome = n6link(*words, "--fail-under", "0.99")
     assert outcome.exit_code == 1 and "lower than 0.99" in outcome.stderr
     assert good(*words, "--limit", "1", "--fail-under", "0.9")
+
+
+def test_classes_and_regions_on_a_board(virtual_board: None, tmp_path: Path) -> None:
+    """The output of a network is its picture: the classes are red, green and blue, of the picture or of each pixel."""
+    labels = 'networks = ["echo"]\nlabels = ["red", "green", "blue"]\n'
+    for task, side in (("image-classification", 1), ("segmentation", 16)):
+        shape = (1, 3) if side == 1 else (1, side, side, 3)
+        write_echo(tmp_path / "echo.tflite", (side, side, 3), shape, 1 / 255, 0)
+        (tmp_path / "echo.toml").write_text(f'task = "{task}"\n{labels}')
+        folder = tmp_path / task
+        for index, name in enumerate(("red", "green", "blue")):
+            array = np.full((16, 16, 3), 20, np.uint8)
+            array[..., index] = 200
+            array[0, :, (index + 1) % 3] = 255
+            place = folder / name if side == 1 else folder / "images"
+            place.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(array).save(place / f"{name}.png")
+            if side > 1:
+                (folder / "masks").mkdir(exist_ok=True)
+                Image.fromarray(np.full((16, 16), index, np.uint8)).save(folder / "masks" / f"{name}.png")
+        board = ("--url", f"sim:{tmp_path / 'echo.tflite'}", "--card", tmp_path / "echo.toml")
+        shown = data("evaluate", "echo", "--data", folder, *board, "--at-once", "1")
+        if side == 1:
+            assert shown["figures"] == {"top-1": 1} and shown["annotations"] == 3
+        else:
+            # of each colour, 15 of 16 rows are right, and one row of another picture was found as it
+            assert shown["figures"] == {"mIoU": pytest.approx(15 / 17), "pixel accuracy": 15 / 16}
 
 
 def test_answers_of_something_else(tmp_path: Path) -> None:
