@@ -47,24 +47,16 @@ Signals: TypeAlias = Callable[[], Signal]
 def signals() -> Signals:
     """Makes signals for tasks of the event loop that runs now."""
     loop = asyncio_loop()
-    return _AnySignal if loop is None else lambda: _FutureSignal(loop)
+    return partial(_FutureSignal, loop=loop) if loop else _EventSignal
 
 
-class _FutureSignal:
-    __slots__ = ("_future",)
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._future: asyncio.Future[None] = loop.create_future()
-
+class _FutureSignal(asyncio.Future[None]):
     def set(self) -> None:
-        if not self._future.done():
-            self._future.set_result(None)
-
-    def __await__(self) -> Generator[object, None, None]:
-        return self._future.__await__()
+        if not self.done():
+            self.set_result(None)
 
 
-class _AnySignal:
+class _EventSignal:
     __slots__ = ("_event",)
 
     def __init__(self) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import random
+from zlib import crc32
 
 import pytest
 import wire
@@ -10,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from n6link.link import frames
+from n6link.link.checksum import WORTHWHILE, Digest
 from n6link.link.frames import Counters, FrameReader
 from n6link.protocol import Limit, MessageType
 
@@ -214,3 +217,31 @@ def test_the_first_stray_bytes_are_kept_for_messages() -> None:
     reader = FrameReader(Counters())
     read(reader, b"\xff" * 50, b"login: " * 20)
     assert reader.stray.first == (b"\xff" * 50 + b"login: " * 20)[:80]
+
+
+@given(
+    st.integers(256, 5000),
+    st.integers(0, 20000),
+    st.lists(st.integers(0, 80), max_size=90),
+    st.randoms(use_true_random=False),
+)
+def test_the_digest_of_a_transfer_is_that_of_its_bytes(
+    size: int, length: int, order: list[int], chance: random.Random
+) -> None:
+    """In every order of its chunks, with repeated and missing ones."""
+    whole, digest = chance.randbytes(length), Digest(size)
+    for index in order:
+        head, chunk = chance.randbytes(12), whole[index * size : (index + 1) * size]
+        if chunk:
+            digest.add(index * size, len(chunk), crc32(head), crc32(head + chunk))
+    assert digest.of(memoryview(whole)) == crc32(whole)
+
+
+@pytest.mark.parametrize("size", [256, 2048, 8192])
+def test_of_chunks_in_order_only_the_last_is_read_again(size: int) -> None:
+    whole, digest = random.Random(1).randbytes(3 * size + 5), Digest(size)
+    for offset in range(0, len(whole), size):
+        chunk = whole[offset : offset + size]
+        digest.add(offset, len(chunk), crc32(b"head"), crc32(b"head" + chunk))
+    damaged = memoryview(bytes(3 * size) + whole[-5:])
+    assert (digest.of(damaged) == crc32(whole)) is (size >= WORTHWHILE)

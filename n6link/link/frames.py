@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 from zlib import crc32
 
+from n6link.link.checksum import Digest
 from n6link.protocol import Limit, MessageType
 from n6link.protocol.codec import Buffer
 from n6link.protocol.records import DataHeader, FrameHeader
@@ -38,12 +39,14 @@ DATA: Final = int(MessageType.DATA)
 DAMAGED: Final = -1
 """instead of the flags of a DATA frame with a wrong CRC-32: its headers contain the range to request again"""
 
-MAGIC: Final = int(Limit.MAGIC).to_bytes(2, "little")
+_MAGIC_NUMBER: Final = int(Limit.MAGIC)
+MAGIC: Final = _MAGIC_NUMBER.to_bytes(2, "little")
 HEADER_SIZE: Final = int(Limit.HEADER_SIZE)
 CRC_SIZE: Final = int(Limit.CRC_SIZE)
 OVERHEAD: Final = 2 * HEADER_SIZE + CRC_SIZE
 """bytes of a DATA frame in addition to its chunk"""
 
+_MAX_CONTROL: Final = int(Limit.MAX_CONTROL)
 _CRC16_START: Final = 0xFFFF
 _NO_PAYLOAD: Final = memoryview(b"")
 
@@ -58,7 +61,7 @@ _CRC32: Final = struct.Struct("<L")
 
 def header(kind: int, number: int, length: int, flags: int = 0) -> bytes:
     """A frame header with its CRC."""
-    body = _HEADER_BODY.pack(Limit.MAGIC, kind, flags, number, length)
+    body = _HEADER_BODY.pack(_MAGIC_NUMBER, kind, flags, number, length)
     return body + crc_hqx(body, _CRC16_START).to_bytes(2, "little")
 
 
@@ -70,7 +73,7 @@ def pack(kind: int, number: int, payload: Buffer = b"", flags: int = 0) -> bytes
 
 
 def pack_data(
-    front: bytes, position: int, offset: int, slot: int, chunk: memoryview
+    front: bytes, position: int, offset: int, slot: int, chunk: memoryview, digest: Digest | None = None
 ) -> tuple[bytes, memoryview, bytes]:
     """A DATA frame in three parts; the second is the chunk itself, which is not copied.
 
@@ -80,10 +83,15 @@ def pack_data(
         offset: as in DataHeader.
         slot: as in DataHeader.
         chunk: tensor bytes.
+        digest: of the transfer; the chunk is added.
     """
     body = _DATA_HEADER_BODY.pack(position, offset, slot)
     body += crc_hqx(body, _CRC16_START).to_bytes(2, "little")
-    return front + body, chunk, _CRC32.pack(crc32(chunk, crc32(body)))
+    head = crc32(body)
+    crc = crc32(chunk, head)
+    if digest:
+        digest.add(offset, len(chunk), head, crc)
+    return front + body, chunk, _CRC32.pack(crc)
 
 
 def unpack_data(payload: memoryview) -> tuple[int, int, int, memoryview]:
@@ -152,11 +160,13 @@ class FrameReader:
     Attributes:
         max_data: longest permitted payload of a DATA frame.
         stray: the bytes outside of frames, as text.
+        crc: CRC-32 of the payload of the last frame.
     """
 
     def __init__(self, counters: Counters) -> None:
         self.max_data = HEADER_SIZE + int(Limit.MAX_CHUNK)
         self.stray = StrayText()
+        self.crc = 0
         self._counters = counters
         self._kept = bytearray()
         self._need: int = 0
@@ -208,7 +218,7 @@ class FrameReader:
             body = at + HEADER_SIZE
             # A header with a wrong length is skipped by one byte only: its bytes may contain the start of a good frame.
             if crc != crc_hqx(view[at : body - 2], _CRC16_START) or length > (
-                self.max_data if kind == DATA else Limit.MAX_CONTROL
+                self.max_data if kind == DATA else _MAX_CONTROL
             ):
                 counters.header_errors += 1
                 self._skip(b"", 1)
@@ -221,7 +231,8 @@ class FrameReader:
                     self._need = end + CRC_SIZE - at
                     break
                 payload = view[body:end]
-                if _CRC32.unpack_from(data, end)[0] != crc32(payload):
+                self.crc = crc32(payload)
+                if _CRC32.unpack_from(data, end)[0] != self.crc:
                     counters.payload_errors += 1
                     if kind == DATA:
                         yield kind, DAMAGED, number, payload
@@ -235,7 +246,8 @@ class FrameReader:
                 self._hunting = False
                 self.stray.end_line()
             yield kind, flags, number, payload
-        self._kept = bytearray(view[at:])
+        if at < size:
+            self._kept = bytearray(view[at:])
 
     def _skip(self, stray: Buffer, count: int) -> None:
         """Counts bytes outside of frames; ``stray`` are those that may be text."""

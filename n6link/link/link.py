@@ -40,7 +40,7 @@ from n6link.errors import DeviceError, N6Error, RemoteProtocolError
 from n6link.link import frames
 from n6link.link.damage import Damage
 from n6link.link.events import Event, Failed, LogLine, Lost, Opened, Received, Refused, Reply, StatsPushed, Stray
-from n6link.link.exchange import Exchange, Inference, Phase
+from n6link.link.exchange import ACCEPTED, ASKED, GONE, HELD, SENDING, Exchange, Inference, Phase
 from n6link.link.handshake import Greeting, wrong_device
 from n6link.link.numbers import MASK
 from n6link.link.rate import Path
@@ -61,8 +61,14 @@ chunk after ``quiet_ms``, and more zeros would block a slow line for seconds"""
 ZEROS: Final = bytes(int(Limit.MAX_CHUNK) + frames.OVERHEAD)
 """zeros that complete any frame"""
 
-_HELLO: Final = int(MessageType.HELLO)
-_ERROR: Final = int(MessageType.ERROR)
+# Numbers and members that are used for each frame: see HELD in n6link.link.exchange.
+_HELLO, _PING, _RESET = int(MessageType.HELLO), MessageType.PING, MessageType.RESET
+_INFER, _RESULT, _ERROR = MessageType.INFER, int(MessageType.RESULT), int(MessageType.ERROR)
+_CREDIT, _NAK, _LOG, _STATS = (
+    int(kind) for kind in (MessageType.CREDIT, MessageType.NAK, MessageType.LOG, MessageType.STATS)
+)
+_REPLY: Final = int(Flag.REPLY)
+_RUNNING: Final = int(InferState.RUNNING)
 
 
 class State(enum.Enum):
@@ -71,6 +77,9 @@ class State(enum.Enum):
     CLOSED = enum.auto()
     OPENING = enum.auto()
     OPEN = enum.auto()
+
+
+_OPENING, _OPEN = State.OPENING, State.OPEN
 
 
 class Link:
@@ -152,13 +161,13 @@ class Link:
     def forget(self) -> None:
         """Removes all exchanges without an answer: the device does not have them any more."""
         for exchange in self.exchanges.values():
-            exchange.phase = Phase.GONE
+            exchange.phase = GONE
         self.exchanges.clear()
         self.sender.forget_all()
 
     def request(self, kind: MessageType, body: bytes = b"", *, patience: float) -> Exchange:
         """Sends a request; a Reply or Failed event follows."""
-        exchange = self._new(kind, body, Phase.HELD, patience)
+        exchange = self._new(kind, body, HELD, patience)
         self.sender.hold(exchange)
         return exchange
 
@@ -182,7 +191,7 @@ class Link:
             patience=patience,
         )
         upload.then = Exchange(
-            self._new_id(), MessageType.INFER, b"", Phase.HELD, patience, inference=inference, needs=upload
+            self._new_id(), MessageType.INFER, b"", HELD, patience, inference=inference, needs=upload
         )
         upload.then.counted = upload.counted
         return upload, upload.then
@@ -201,7 +210,7 @@ class Link:
             patience: see :class:`Exchange`.
         """
         assert self.session
-        exchange = self._new(MessageType.COMMIT, b"", Phase.SENDING, patience)
+        exchange = self._new(MessageType.COMMIT, b"", SENDING, patience)
         exchange.upload = Upload(
             data, chunk=self.session.chunk, network=network, slot=slot, priority=priority, parts=parts
         )
@@ -258,10 +267,11 @@ class Link:
 
     def data_to_send(self, now: float, budget: int = BATCH) -> list[Buffer]:
         """Removes and returns the buffers to write next, in order: requests first, then chunks of about ``budget`` bytes."""
-        if self.state is State.OPENING:
+        if self.state is _OPENING:
             return self.sender.take_small(now)
         buffers, begun = self.sender.take(now, budget)
-        self.exchanges.update((exchange.id, exchange) for exchange in begun)
+        for exchange in begun:
+            self.exchanges[exchange.id] = exchange
         return buffers
 
     @property
@@ -275,7 +285,7 @@ class Link:
     @property
     def wants_to_send(self) -> bool:
         """Whether :meth:`data_to_send` has bytes."""
-        return self.sender.ready if self.state is State.OPEN else bool(self.sender.queue)
+        return self.sender.ready if self.state is _OPEN else bool(self.sender.queue)
 
     @property
     def blocked(self) -> bool:
@@ -303,7 +313,7 @@ class Link:
         self.sender.close()
         self._reader.max_data = frames.HEADER_SIZE + int(Limit.MAX_CHUNK)
         self.state, self._greeting, self._probe = State.OPENING, greeting, 0
-        exchange = self._new(MessageType.HELLO, greeting.pack(), Phase.ASKED, patience)
+        exchange = self._new(MessageType.HELLO, greeting.pack(), ASKED, patience)
         self._hello, self._answered = exchange.id, False
         if not self._flushed:
             self._flushed = True
@@ -327,7 +337,7 @@ class Link:
     def _take(self, arrived: Iterable[frames.Frame], now: float) -> None:
         for kind, flags, number, payload in arrived:
             try:
-                if self.state is State.OPEN:
+                if self.state is _OPEN:
                     self._on_frame(kind, flags, number, payload, now)
                 elif self.state is State.OPENING and number == self._hello and number in self.exchanges:
                     self._on_hello(kind, flags, payload, now)
@@ -343,10 +353,10 @@ class Link:
             self.receiver.damaged(self.exchanges.get(number), payload)
         elif kind == frames.DATA:
             self._on_data(number, payload, now)
-        elif flags & Flag.REPLY:
-            self._on_reply(MessageType.named(kind), number, payload, now)
+        elif flags & _REPLY:
+            self._on_reply(kind, number, payload, now)
         else:
-            self._on_event(MessageType.named(kind), number, payload, now)
+            self._on_event(kind, number, payload, now)
 
     # ---- the session
 
@@ -394,9 +404,9 @@ class Link:
             exchange.progress += 1
             if exchange.upload:
                 self._upload_again(exchange, chunk)
-            elif exchange.phase is not Phase.HELD:
+            elif exchange.phase is not HELD:
                 exchange.download = exchange.result = None
-                exchange.phase, exchange.ahead = Phase.ASKED, 0
+                exchange.phase, exchange.ahead = ASKED, 0
                 self.sender.ask_again(exchange)
                 upload = exchange.needs
                 if upload and not resumed and upload.id not in self.exchanges:  # a new session does not have the upload
@@ -406,31 +416,31 @@ class Link:
     def _upload_again(self, exchange: Exchange, chunk: int) -> None:
         assert exchange.upload
         exchange.upload.again(chunk)
-        exchange.phase, exchange.tries = Phase.SENDING, 0  # its COMMIT has another position now
+        exchange.phase, exchange.tries = SENDING, 0  # its COMMIT has another position now
         self.sender.enqueue(exchange)
 
     # ---- answers
 
-    def _on_reply(self, kind: MessageType | int, number: int, payload: memoryview, now: float) -> None:
+    def _on_reply(self, kind: int, number: int, payload: memoryview, now: float) -> None:
         exchange = self.exchanges.get(number)
-        if kind == MessageType.ERROR:
+        if kind == _ERROR:
             self._on_error(exchange, payload)
         elif exchange is None:
             return
-        elif kind == MessageType.RESULT and exchange.type is MessageType.INFER:
+        elif kind == _RESULT and exchange.type is _INFER:
             self._on_result(exchange, payload, now)
-        elif kind == exchange.type and exchange.phase in (Phase.ASKED, Phase.ACCEPTED):
+        elif kind == exchange.type and exchange.phase in (ASKED, ACCEPTED):
             self._on_answer(exchange, payload, now)
 
     def _on_answer(self, exchange: Exchange, payload: memoryview, now: float) -> None:
-        if exchange.phase is Phase.ASKED and not exchange.upload:
+        if exchange.phase is ASKED and not exchange.upload:
             self._sample(exchange, now)
-        if exchange.type is MessageType.INFER:
+        if exchange.type is _INFER:
             self._on_state(exchange, records.InferReply.unpack(payload))
             return
-        if exchange.type is MessageType.PING:
+        if exchange.type is _PING:
             self._on_pong(exchange, payload, now)
-        elif exchange.type is MessageType.RESET:
+        elif exchange.type is _RESET:
             self._on_reset()
         exchange.progress += 1
         self._end(exchange)
@@ -445,14 +455,14 @@ class Link:
         """The device has dropped all inferences that were sent before the RESET, and their results, also those that are arriving."""
         for exchange in list(self.exchanges.values()):
             if exchange.type is MessageType.INFER and exchange.tries:
-                exchange.phase = Phase.GONE
+                exchange.phase = GONE
                 error = DeviceError(f"the device answers CANCELLED: {Status.CANCELLED.doc}", Status.CANCELLED, 0)
                 self._fail(exchange, error)
 
     def _on_state(self, exchange: Exchange, reply: records.InferReply) -> None:
         """The state of an inference: progress only if it is later than before."""
-        state = (int(reply.state), -reply.depth if reply.state != InferState.RUNNING else 0)
-        exchange.phase = Phase.ACCEPTED
+        state = (int(reply.state), -reply.depth if reply.state != _RUNNING else 0)
+        exchange.phase = ACCEPTED
         if state > exchange.state:
             exchange.state = state
             exchange.progress += 1
@@ -476,11 +486,11 @@ class Link:
             exchange.upload.failures += 1
             exchange.progress += 1
             self.counters.retransmits += exchange.upload.chunks.open()
-            exchange.phase = Phase.SENDING
+            exchange.phase = SENDING
             self.sender.answered(exchange)
             self.sender.enqueue(exchange)
         else:
-            exchange.phase = Phase.GONE
+            exchange.phase = GONE
             self._fail(exchange, error)
 
     def _on_result(self, exchange: Exchange, payload: memoryview, now: float) -> None:
@@ -494,12 +504,12 @@ class Link:
 
     def _on_data(self, number: int, payload: memoryview, now: float) -> None:
         exchange = self.exchanges.get(number)
-        event = self.receiver.data(exchange, payload, now)
+        event = self.receiver.data(exchange, payload, self._reader.crc, now)
         if exchange is None:
             return
         if event:
             self._settle(exchange, event)
-        elif exchange.download is None and exchange.phase in (Phase.ASKED, Phase.ACCEPTED) and exchange.tries == 1:
+        elif exchange.download is None and exchange.phase in (ASKED, ACCEPTED) and exchange.tries == 1:
             self.repeat(number)  # its RESULT was lost
 
     def _settle(self, exchange: Exchange, event: Event) -> None:
@@ -513,7 +523,7 @@ class Link:
         self._events.append(event)
 
     def _end(self, exchange: Exchange) -> None:
-        exchange.phase = Phase.GONE
+        exchange.phase = GONE
         self.withdraw(exchange.id)
 
     def _fail(self, exchange: Exchange, error: N6Error) -> None:
@@ -522,19 +532,19 @@ class Link:
 
     # ---- events without a request
 
-    def _on_event(self, kind: MessageType | int, number: int, payload: memoryview, now: float) -> None:
-        if kind == MessageType.CREDIT:
+    def _on_event(self, kind: int, number: int, payload: memoryview, now: float) -> None:
+        if kind == _CREDIT:
             self.sender.set_limit(records.Credit.unpack(payload).limit, now)
-        elif kind == MessageType.NAK:
+        elif kind == _NAK:
             nak, exchange = records.Nak.unpack(payload), self.exchanges.get(number)
             self.counters.naks_received += 1
             if exchange and exchange.upload and nak.offset < len(exchange.upload.data):
                 self.counters.retransmits += exchange.upload.chunks.open(nak.offset, nak.length)
                 self.sender.enqueue(exchange)
-        elif kind == MessageType.LOG:
+        elif kind == _LOG:
             line = records.Log.unpack(payload)
             self._events.append(LogLine(line.time, int(line.level), printable(payload[line.head :]), line.dropped))
-        elif kind == MessageType.STATS:
+        elif kind == _STATS:
             page = records.StatsReply.unpack(payload)
             records.NetworkStats.unpack_all(payload, page.count, page.head, page.record)  # a malformed one ends here
             self._events.append(StatsPushed(bytes(payload)))

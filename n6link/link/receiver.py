@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Final
+from zlib import crc32
 
 from n6link.errors import RemoteProtocolError
 from n6link.link import frames
 from n6link.link.events import Begun, Failed, Received
-from n6link.link.exchange import Exchange, Phase
+from n6link.link.exchange import RECEIVING, Exchange
 from n6link.link.numbers import MASK, distance
 from n6link.link.transfer import Download, announcement
 from n6link.protocol import MessageType, records
@@ -75,13 +76,13 @@ class Receiver:
             return []
         exchange.result = result
         exchange.download = Download(header.length, header.crc, chunk=self._chunk)
-        exchange.phase = Phase.RECEIVING
+        exchange.phase = RECEIVING
         exchange.progress += 1
         done = None if header.length else self._complete(exchange, now)
         return [Begun(exchange.id), done] if done else [Begun(exchange.id)]
 
-    def data(self, exchange: Exchange | None, payload: memoryview, now: float) -> Received | Failed | None:
-        """A chunk has arrived; exchange is None if its exchange does not exist any more.
+    def data(self, exchange: Exchange | None, payload: memoryview, crc: int, now: float) -> Received | Failed | None:
+        """A chunk has arrived; exchange is None if its exchange does not exist any more; crc is that of the payload.
 
         Raises:
             ValueError: it cannot be a chunk of this result, or is after the grant.
@@ -98,13 +99,16 @@ class Receiver:
                 self.grant()
         if exchange is None or exchange.download is None:
             return None
-        new, gaps = exchange.download.place(offset, chunk)
+        download = exchange.download
+        new, gaps = download.place(offset, chunk)
+        if new:
+            download.digest.add(offset, len(chunk), crc32(payload[: frames.HEADER_SIZE]), crc)
         exchange.progress += new
         self._counters.rx_chunks += 1
         self._counters.duplicates += not new
         for gap in gaps:
             self._nak(exchange, *gap)
-        return None if exchange.download.chunks.left else self._complete(exchange, now)
+        return None if download.chunks.left else self._complete(exchange, now)
 
     def damaged(self, exchange: Exchange | None, payload: memoryview) -> None:
         """A chunk has arrived with good headers and damaged bytes: requests it again immediately.

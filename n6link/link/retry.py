@@ -25,7 +25,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from n6link.link.exchange import Exchange, Phase
+from n6link.link.exchange import ACCEPTED, ASKED, RECEIVING, Exchange
 from n6link.link.link import Link
 from n6link.protocol import Limit
 
@@ -89,7 +89,7 @@ class Retry:
                 hopeless.append(exchange)
                 continue
             allowed = link.path.timeout(ahead + answers)
-            if exchange.phase is Phase.ACCEPTED:
+            if exchange.phase is ACCEPTED:
                 allowed = max(allowed, POLL)
             if watch.quiet > min(allowed * 2**watch.level, max(allowed, LONGEST)):
                 self._act(exchange, watch)
@@ -139,16 +139,16 @@ class Retry:
         """Bytes of other answers that may be transferred before the expected one."""
         exchanges = self._link.exchanges
         answers = len(exchanges) * int(Limit.MAX_CONTROL)
-        if any(exchange.phase in (Phase.ACCEPTED, Phase.RECEIVING) for exchange in exchanges.values()):
+        if any(exchange.phase in (ACCEPTED, RECEIVING) for exchange in exchanges.values()):
             answers += 2 * self._chunk
         return answers
 
     def _act(self, exchange: Exchange, watch: _Watch) -> None:
         link = self._link
-        if exchange.phase is Phase.RECEIVING:
+        if exchange.phase is RECEIVING:
             link.complain(exchange.id)
             link.probe(exchange.patience)
-        elif exchange.phase in (Phase.ASKED, Phase.ACCEPTED) and exchange.tries:
+        elif exchange.phase in (ASKED, ACCEPTED) and exchange.tries:
             link.repeat(exchange.id, flush=watch.level % 8 == FLUSH)
         else:
             return

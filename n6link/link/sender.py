@@ -16,7 +16,7 @@ from collections import deque
 from typing import Final
 
 from n6link.link import frames
-from n6link.link.exchange import Exchange, Phase
+from n6link.link.exchange import ACCEPTED, ASKED, SENDING, Exchange
 from n6link.link.numbers import MASK, distance
 from n6link.link.rate import Path
 from n6link.link.transfer import Upload
@@ -26,6 +26,8 @@ from n6link.protocol.codec import Buffer
 
 BATCH: Final = 128 * 1024
 """maximum DATA bytes per :meth:`Sender.take`: an urgent frame waits for at most this many bytes"""
+# See HELD in n6link.link.exchange.
+_INFER, _PING, _RESET = MessageType.INFER, MessageType.PING, MessageType.RESET
 
 
 class Sender:
@@ -87,16 +89,19 @@ class Sender:
 
     def hold(self, exchange: Exchange) -> None:
         """Sends a request as soon as the number of open requests allows it."""
-        self._held.append(exchange)
-        self._release()
+        if not self._held and self._may_ask(exchange):
+            self._ask(exchange)
+        else:
+            self._held.append(exchange)
+            self._release()
 
     def answered(self, exchange: Exchange) -> None:
         """A request is not open any more."""
         self._asked.discard(exchange.id)
         self._resets.discard(exchange.id)
-        if exchange.phase is Phase.ACCEPTED:
+        if exchange.phase is ACCEPTED:
             self._unfinished.reported(exchange)
-        elif exchange.type is MessageType.INFER:
+        elif exchange.type is _INFER:
             self._unfinished.ended(exchange)
         self._release()
 
@@ -121,29 +126,38 @@ class Sender:
             self._held.remove(exchange)
         if exchange in self.queue:
             self.queue = [item for item in self.queue if item is not exchange]
-        self._unfinished.ended(exchange)
+        if exchange.type is _INFER:
+            self._unfinished.ended(exchange)
         self.answered(exchange)
 
     @property
     def _room(self) -> bool:
         return len(self._asked) < self._requests
 
+    def _may_ask(self, exchange: Exchange) -> bool:
+        return self._room and (exchange.type is not _INFER or not (self._resets or self._unfinished.full))
+
     def _release(self) -> None:
-        for exchange in list(self._held):
-            if not self._room:
-                break
-            if exchange.type is not MessageType.INFER or not (self._resets or self._unfinished.full):
-                self._held.remove(exchange)
+        """Sends held requests, in order; an INFER that has to wait does not delay the others."""
+        if not self._held:
+            return
+        kept: list[Exchange] = []
+        while self._held and self._room:
+            exchange = self._held.popleft()
+            if self._may_ask(exchange):
                 self._ask(exchange)
+            else:
+                kept.append(exchange)
+        self._held.extendleft(reversed(kept))
 
     def _ask(self, exchange: Exchange) -> None:
-        exchange.phase = Phase.ASKED
+        exchange.phase = ASKED
         self._open(exchange)
         self.queue.append(exchange)
 
     def _open(self, exchange: Exchange) -> None:
         self._asked.add(exchange.id)
-        if exchange.type is MessageType.RESET:
+        if exchange.type is _RESET:
             self._resets.add(exchange.id)
 
     # ---- uploads
@@ -205,10 +219,10 @@ class Sender:
             assert exchange.upload
             budget -= self._chunks(exchange, exchange.upload, out, budget, now)
             # Without room for its COMMIT the upload stays first in the list, so that the order of requests is kept.
-            if exchange.upload.chunks.left or (exchange.phase is Phase.SENDING and not self._room):
+            if exchange.upload.chunks.left or (exchange.phase is SENDING and not self._room):
                 break
             self._uploads.pop(0)
-            if exchange.phase is Phase.SENDING:
+            if exchange.phase is SENDING:
                 self._ask(exchange)
                 if follower := self._follower(exchange, now):
                     begun.append(follower)
@@ -218,6 +232,8 @@ class Sender:
 
     def take_small(self, now: float) -> list[Buffer]:
         """The frames of the queue."""
+        if not self.queue:
+            return []
         queue, self.queue = self.queue, []
         out: list[Buffer] = [item if isinstance(item, bytes) else self._frame(item, now) for item in queue]
         self._counters.tx_frames += len(queue)
@@ -236,7 +252,7 @@ class Sender:
         """The frame of a request, with our present position."""
         # Built at the time of transmission: PING and COMMIT contain the position, and PING the time.
         body, upload = exchange.body, exchange.upload
-        if exchange.type is MessageType.PING:
+        if exchange.type is _PING:
             body = records.Ping(host_time=int(now * 1e9), position=self.position).pack()
         elif upload:
             body = records.Commit(
@@ -248,7 +264,7 @@ class Sender:
                 parts=len(upload.parts) // records.Part.SIZE,
             ).pack()
             body += upload.parts
-        if exchange.type is MessageType.INFER:
+        if exchange.type is _INFER:
             self._poll(self._unfinished.leaves(exchange))
         if not exchange.tries:
             exchange.ahead, exchange.position = self.path.pending, self.position
@@ -259,21 +275,21 @@ class Sender:
     def _poll(self, infers: list[Exchange]) -> None:
         """Asks for the state of inferences now: without an answer the next INFERs are held."""
         for infer in infers:
-            infer.phase = Phase.ASKED
+            infer.phase = ASKED
             self._counters.repeats += self.again(infer)
 
     def _chunks(self, exchange: Exchange, upload: Upload, out: list[Buffer], budget: int, now: float) -> int:
         """Appends DATA frames within budget and credits; returns the number of tensor bytes."""
         chunks, data, position = upload.chunks, upload.data, self.position
         size, total = chunks.size, 0
-        front = frames.header(MessageType.DATA, exchange.id, frames.HEADER_SIZE + size)
+        front = frames.header(frames.DATA, exchange.id, frames.HEADER_SIZE + size)
         taken = chunks.take(budget, distance(self._limit, position))
         for offset in taken:
             chunk = data[offset : offset + size]
             count = len(chunk)
             if count < size:  # only the last chunk of a transfer
-                front = frames.header(MessageType.DATA, exchange.id, frames.HEADER_SIZE + count)
-            out += frames.pack_data(front, position, offset, upload.slot, chunk)
+                front = frames.header(frames.DATA, exchange.id, frames.HEADER_SIZE + count)
+            out += frames.pack_data(front, position, offset, upload.slot, chunk, upload.digest)
             position = (position + count) & MASK
             total += count
         if taken:

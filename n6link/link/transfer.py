@@ -7,11 +7,11 @@ has not arrived. Selective repeat sets some of these bytes again.
 from __future__ import annotations
 
 from typing import Final
-from zlib import crc32
 
 import numpy as np
 
 from n6link.errors import RemoteProtocolError
+from n6link.link.checksum import Digest
 from n6link.protocol.records import EpochTime, Result, ResultRecord
 
 _OPEN: Final = 1
@@ -92,13 +92,16 @@ class Upload:
     Attributes:
         parts: packed Part records; empty = an image of all inputs.
         chunks: the chunks to send.
+        digest: of the data that were sent.
         begun: time of transmission of the first chunk; None before.
         end: position after the last sent chunk.
         sent: number of sent bytes, including repeats.
         failures: number of times that the device had all chunks and the digest was wrong.
     """
 
-    __slots__ = ("_crc", "begun", "chunks", "data", "end", "failures", "network", "parts", "priority", "sent", "slot")
+    __slots__ = (
+        "_crc", "begun", "chunks", "data", "digest", "end", "failures", "network", "parts", "priority", "sent", "slot",
+    )
 
     def __init__(
         self, data: memoryview, *, chunk: int, network: int, slot: int, priority: int, parts: bytes = b""
@@ -109,6 +112,7 @@ class Upload:
         self.slot = slot
         self.priority = priority
         self.chunks = Chunks(len(data), chunk)
+        self.digest = Digest(chunk)
         self.begun: float | None = None
         self.end = 0
         self.sent = 0
@@ -118,6 +122,7 @@ class Upload:
     def again(self, chunk: int) -> None:
         """Opens all of it again, in chunks of another size."""
         self.chunks = Chunks(len(self.data), chunk)
+        self.digest = Digest(chunk)
         self.end = 0
 
     @property
@@ -127,9 +132,9 @@ class Upload:
 
     @property
     def crc(self) -> int:
-        """CRC-32 of all data; computed at first use, while the chunks are transmitted."""
+        """CRC-32 of all data, computed at first use: when its chunks were sent."""
         if self._crc is None:
-            self._crc = crc32(self.data)
+            self._crc = self.digest.of(self.data)
         return self._crc
 
 
@@ -139,17 +144,19 @@ class Download:
     Attributes:
         data: the buffer; complete when no chunk is missing.
         chunks: the missing chunks.
+        digest: of the data that have arrived.
         next: the chunk after the highest chunk so far.
         failures: number of times that all chunks had arrived and the digest was wrong.
     """
 
-    __slots__ = ("chunks", "crc", "data", "failures", "next")
+    __slots__ = ("chunks", "crc", "data", "digest", "failures", "next")
 
     def __init__(self, length: int, crc: int, *, chunk: int) -> None:
         # A device may announce more than it sends: memory is used only for what arrives.
         self.data = np.empty(length, np.uint8).data
         self.crc = crc
         self.chunks = Chunks(length, chunk)
+        self.digest = Digest(chunk)
         self.next = 0
         self.failures = 0
 
@@ -198,9 +205,10 @@ class Download:
 
     def verify(self) -> bool:
         """Whether the complete data have the device's digest; if not, all chunks are missing again."""
-        if crc32(self.data) == self.crc:
+        if self.digest.of(self.data) == self.crc:
             return True
         self.failures += 1
+        self.digest.clear()
         self.chunks.open()
         self.next = 0
         return False

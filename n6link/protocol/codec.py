@@ -62,6 +62,8 @@ class Record(ABC):
             ValueError: the buffer is too short, or the sender's records are smaller than in minor 0.
         """
         cls._check_all(buffer, count, offset, stride)
+        if stride >= cls.SIZE:
+            return tuple([cls.unpack(buffer, at) for at in range(offset, offset + count * stride, stride)])
         view = memoryview(buffer)
         return tuple(cls.unpack(view[at : at + stride]) for at in range(offset, offset + count * stride, stride))
 

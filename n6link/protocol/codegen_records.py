@@ -44,6 +44,8 @@ VERSION: Final = "{major}.{minor}"
 
 SCHEMA_ID: Final = 0x{id:08x}
 """Identifies the major: a hash of the definitions of its minor 0."""
+
+{members}
 '''
 
 
@@ -56,6 +58,7 @@ def records() -> str:
         major=schema.VERSION_MAJOR,
         minor=schema.VERSION_MINOR,
         id=schema_id(),
+        members="\n".join(f"_{name}: Final = {name}.by_value()" for name in enums),
     ).splitlines()
     for layout in structs:
         lines += ["", "", *_record(layout)]
@@ -174,5 +177,5 @@ def _value(m: Member) -> str:
     if m.count:
         return f"({', '.join(_elements(m))})"
     if m.enum:
-        return f"{m.enum.__name__}.named({m.name})"
+        return f"_{m.enum.__name__}({m.name}, {m.name})"
     return f"text({m.name})" if m.text else m.name

@@ -41,6 +41,26 @@ VERSION: Final = "2.0"
 SCHEMA_ID: Final = 0xcf103ea9
 """Identifies the major: a hash of the definitions of its minor 0."""
 
+_CheckState: Final = CheckState.by_value()
+_DType: Final = DType.by_value()
+_Encoding: Final = Encoding.by_value()
+_EpochKind: Final = EpochKind.by_value()
+_FieldTag: Final = FieldTag.by_value()
+_InferState: Final = InferState.by_value()
+_LeaseAction: Final = LeaseAction.by_value()
+_LogLevel: Final = LogLevel.by_value()
+_MessageType: Final = MessageType.by_value()
+_NetworkState: Final = NetworkState.by_value()
+_Reduction: Final = Reduction.by_value()
+_ResetCause: Final = ResetCause.by_value()
+_ResetKind: Final = ResetKind.by_value()
+_Role: Final = Role.by_value()
+_Section: Final = Section.by_value()
+_Source: Final = Source.by_value()
+_Status: Final = Status.by_value()
+_TimerSource: Final = TimerSource.by_value()
+_VoltageMode: Final = VoltageMode.by_value()
+
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class FrameHeader(Record):
@@ -72,7 +92,7 @@ class FrameHeader(Record):
     @classmethod
     def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
         (magic, type, flags, id, length, crc) = cls._values(buffer, offset)
-        return cls(magic, MessageType.named(type), flags, id, length, crc)
+        return cls(magic, _MessageType(type, type), flags, id, length, crc)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -147,7 +167,7 @@ class Hello(Record):
         (
             major, minor, schema, nonce, head, max_chunk, window, features, flags, role, resume,
         ) = cls._values(buffer, offset)
-        return cls(major, minor, schema, nonce, head, max_chunk, window, features, flags, Role.named(role), resume)
+        return cls(major, minor, schema, nonce, head, max_chunk, window, features, flags, _Role(role, role), resume)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -249,7 +269,7 @@ class Field(Record):
     @classmethod
     def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
         (tag, length) = cls._values(buffer, offset)
-        return cls(FieldTag.named(tag), length)
+        return cls(_FieldTag(tag, tag), length)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -387,8 +407,8 @@ class InfoReply(Record):
         ) = cls._values(buffer, offset)
         return cls(
             text(board), text(firmware), uptime, cpu_hz, npu_hz, bus_hz, baud, ram_total, ram_free, temperature_dc,
-            ResetCause.named(reset_cause), TimerSource.named(timer_source), head, VoltageMode.named(voltage_mode),
-            npu_ram_hz,
+            _ResetCause(reset_cause, reset_cause), _TimerSource(timer_source, timer_source), head,
+            _VoltageMode(voltage_mode, voltage_mode), npu_ram_hz,
         )
 
 
@@ -499,7 +519,7 @@ class NetworkRecord(Record):
         ) = cls._values(buffer, offset)
         return cls(
             text(name), digest, input_bytes, output_bytes, index, blocks, epochs, card_bytes, inputs, outputs, pools,
-            TimerSource.named(timer_source), NetworkState.named(state), intermediates,
+            _TimerSource(timer_source, timer_source), _NetworkState(state, state), intermediates,
         )
 
 
@@ -525,7 +545,7 @@ class Describe(Record):
     @classmethod
     def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
         (network, section, first) = cls._values(buffer, offset)
-        return cls(network, Section.named(section), first)
+        return cls(network, _Section(section, section), first)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -561,7 +581,7 @@ class DescribeReply(Record):
     @classmethod
     def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
         (network, section, first, count, total, head, record) = cls._values(buffer, offset)
-        return cls(network, Section.named(section), first, count, total, head, record)
+        return cls(network, _Section(section, section), first, count, total, head, record)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -619,8 +639,8 @@ class TensorRecord(Record):
             zero_point, axis, encodings, height, width, channels,
         ) = cls._values(buffer, offset)
         return cls(
-            text(name), DType.named(dtype), ndim, scales, (shape_0, shape_1, shape_2, shape_3, shape_4, shape_5), size,
-            offset, scale, zero_point, axis, encodings, height, width, channels,
+            text(name), _DType(dtype, dtype), ndim, scales, (shape_0, shape_1, shape_2, shape_3, shape_4, shape_5),
+            size, offset, scale, zero_point, axis, encodings, height, width, channels,
         )
 
 
@@ -713,7 +733,7 @@ class BlockRecord(Record):
     @classmethod
     def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
         (estimated_npu, estimated_total, first, last, kind, operation) = cls._values(buffer, offset)
-        return cls(estimated_npu, estimated_total, first, last, EpochKind.named(kind), text(operation))
+        return cls(estimated_npu, estimated_total, first, last, _EpochKind(kind, kind), text(operation))
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -734,7 +754,7 @@ class LogLevelRequest(Record):
     @classmethod
     def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
         (level,) = cls._values(buffer, offset)
-        return cls(LogLevel.named(level))
+        return cls(_LogLevel(level, level))
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -757,7 +777,7 @@ class Reset(Record):
     @classmethod
     def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
         (kind, boot_nonce) = cls._values(buffer, offset)
-        return cls(ResetKind.named(kind), boot_nonce)
+        return cls(_ResetKind(kind, kind), boot_nonce)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -829,7 +849,7 @@ class Part(Record):
     @classmethod
     def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
         (offset, length, input, encoding, tables, flags) = cls._values(buffer, offset)
-        return cls(offset, length, input, Encoding.named(encoding), tables, flags)
+        return cls(offset, length, input, _Encoding(encoding, encoding), tables, flags)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -919,7 +939,8 @@ class Return(Record):
     def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
         (output, source, reduction, offset, length, threshold, channels, channel, k) = cls._values(buffer, offset)
         return cls(
-            output, Source.named(source), Reduction.named(reduction), offset, length, threshold, channels, channel, k,
+            output, _Source(source, source), _Reduction(reduction, reduction), offset, length, threshold, channels,
+            channel, k,
         )
 
 
@@ -943,7 +964,7 @@ class InferReply(Record):
     @classmethod
     def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
         (state, depth) = cls._values(buffer, offset)
-        return cls(InferState.named(state), depth)
+        return cls(_InferState(state, state), depth)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -1030,7 +1051,7 @@ class ResultRecord(Record):
     @classmethod
     def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
         (output, source, reduction, offset, length, count) = cls._values(buffer, offset)
-        return cls(output, Source.named(source), Reduction.named(reduction), offset, length, count)
+        return cls(output, _Source(source, source), _Reduction(reduction, reduction), offset, length, count)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -1251,7 +1272,7 @@ class Log(Record):
     @classmethod
     def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
         (time, level, head, dropped) = cls._values(buffer, offset)
-        return cls(time, LogLevel.named(level), head, dropped)
+        return cls(time, _LogLevel(level, level), head, dropped)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -1278,7 +1299,7 @@ class ErrorReply(Record):
     @classmethod
     def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
         (status, type, field, value) = cls._values(buffer, offset)
-        return cls(Status.named(status), MessageType.named(type), field, value)
+        return cls(_Status(status, status), _MessageType(type, type), field, value)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -1621,7 +1642,7 @@ class CheckReply(Record):
     @classmethod
     def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
         (ticks, digest, state) = cls._values(buffer, offset)
-        return cls(ticks, digest, CheckState.named(state))
+        return cls(ticks, digest, _CheckState(state, state))
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -1646,7 +1667,7 @@ class Lease(Record):
     @classmethod
     def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
         (network, action, duration_ms) = cls._values(buffer, offset)
-        return cls(network, LeaseAction.named(action), duration_ms)
+        return cls(network, _LeaseAction(action, action), duration_ms)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -1761,4 +1782,4 @@ class ClientRecord(Record):
     @classmethod
     def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
         (rx_bytes, tx_bytes, name, id, runs, queued, leases, role) = cls._values(buffer, offset)
-        return cls(rx_bytes, tx_bytes, text(name), id, runs, queued, leases, Role.named(role))
+        return cls(rx_bytes, tx_bytes, text(name), id, runs, queued, leases, _Role(role, role))

@@ -318,7 +318,14 @@ class Channel:
             N6Timeout: no answer.
             N6Error: the channel has failed.
         """
-        return (await self.ask_all([(kind, body)], timeout=timeout))[0]
+        box = self.mailbox()
+        exchange = self.send(kind, body, box=box, timeout=timeout)
+        try:
+            event = await box.get()
+        finally:
+            self.forget(exchange)
+        assert isinstance(event, Reply)
+        return event
 
     async def ask_now(self, questions: Sequence[tuple[MessageType, bytes]]) -> list[Reply]:
         """Like :meth:`ask_all`, but fails if the dialogue is interrupted: for requests during the opening of a session."""

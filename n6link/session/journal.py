@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Final
 
 import anyio
 import anyio.to_thread
@@ -15,6 +16,8 @@ from n6link.recorder.recorder import Recorder
 from n6link.session.clock import ClockMap
 from n6link.session.state import State, StateChange
 from n6link.transport.url import Stream
+
+_UNWATCHED: Final = nullcontext()
 
 
 class Journal:
@@ -92,9 +95,12 @@ class Journal:
         if self._recorder:
             self._recorder.failed(error, what)
 
-    @contextmanager
-    def watching(self, what: str) -> Generator[None, None, None]:
+    def watching(self, what: str) -> AbstractContextManager[None]:
         """Records the error of a call."""
+        return self._watch(what) if self._recorder else _UNWATCHED
+
+    @contextmanager
+    def _watch(self, what: str) -> Generator[None, None, None]:
         try:
             yield
         except LocalProtocolError:

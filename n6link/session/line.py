@@ -89,10 +89,9 @@ class Line:
         if self._send_nowait:
             batch = self._batch()
             self._unsent = batch[self._send_nowait(batch) :]
-            if not self._unsent and not self._link.wants_to_send:
-                return
-        idle, self._idle = self._idle, None
-        idle.set()
+        if self._unsent or self._link.wants_to_send:
+            idle, self._idle = self._idle, None
+            idle.set()
 
     async def _leave(self) -> None:
         self._idle = None
@@ -135,7 +134,7 @@ class Line:
         """The bytes to write next."""
         # Joined to one write: many small writes would cost more CPU time than this copy.
         link = self._link
-        budget = min(max(int(link.path.rate * BATCH_SECONDS), 1), BATCH)
+        budget = min(int(link.path.rate * BATCH_SECONDS) + 1, BATCH)
         return b"".join(link.data_to_send(ambient.monotonic(), budget))
 
     def _end(self, error: TransportError) -> None:

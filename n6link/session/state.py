@@ -30,7 +30,7 @@ class State(enum.Enum):
     """the reconnection has failed; every call fails until the device is opened again"""
 
 
-AWAY: Final = frozenset({State.RESTARTING, State.RECONNECTING})
+AWAY: Final = (State.RESTARTING, State.RECONNECTING)
 """states in which a reconnection is expected"""
 
 

@@ -25,12 +25,16 @@ class Background:
 
     Args:
         crashed: called if a task raises an exception. This is a bug and ends all tasks: it must wake the callers that wait for them.
+
+    Attributes:
+        over: whether all tasks have ended; also if the event loop has ended.
     """
 
     def __init__(self, crashed: Callable[[Exception], None]) -> None:
         self._crashed = crashed
         self._group = anyio.create_task_group()
-        self._ready, self._over = anyio.Event(), anyio.Event()
+        self.over = False
+        self._ready, self._ended = anyio.Event(), anyio.Event()
         self._error: BaseException | None = None
         self._host: object = None
         self._home: object = None
@@ -44,11 +48,6 @@ class Background:
             await self.__aexit__(None, None, None)
             raise
         return self._group
-
-    @property
-    def over(self) -> bool:
-        """Whether all tasks have ended; also if the event loop has ended."""
-        return self._over.is_set()
 
     def check_home(self, what: str) -> None:
         """Checks that the tasks run in the present event loop, or have ended.
@@ -74,7 +73,7 @@ class Background:
         with anyio.CancelScope(shield=True):
             await self._ready.wait()
             self._group.cancel_scope.cancel()
-            await self._over.wait()
+            await self._ended.wait()
         if self._error:
             raise self._error
 
@@ -87,8 +86,9 @@ class Background:
             self._error = error
             self._crashed(error)
         finally:
+            self.over = True
             self._ready.set()
-            self._over.set()
+            self._ended.set()
 
 
 def _spawn(function: Callable[[], Coroutine[object, object, None]]) -> object:
