@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from types import FrameType
-from typing import Any
+from typing import Any, Final
 
 
 def lines(action: Callable[[], object]) -> int:
@@ -26,3 +29,38 @@ def lines(action: Callable[[], object]) -> int:
     finally:
         sys.settrace(before)
     return count
+
+
+@dataclass
+class Work:
+    """What happens in a block, in all of this thread."""
+
+    calls: int = 0
+    """of functions of the package"""
+    turns: int = 0
+    """of asyncio's event loop"""
+    system: Counter[str] = field(default_factory=Counter[str])
+    """calls of the system for the line, by name"""
+
+
+_SYSTEM: Final = ("socket.send", "socket.recv", "epoll.poll", "epoll.register", "epoll.modify", "epoll.unregister")
+
+
+@contextmanager
+def work() -> Iterator[Work]:
+    """Counts the work of this block."""
+    done = Work()
+
+    def profile(frame: FrameType, event: str, argument: Any) -> None:
+        if event == "call":
+            done.calls += str(frame.f_globals.get("__name__", "")).startswith("n6link")
+            done.turns += frame.f_code.co_name == "_run_once"
+        elif event == "c_call" and (name := getattr(argument, "__qualname__", "")) in _SYSTEM:
+            done.system[name] += 1
+
+    before = sys.getprofile()
+    sys.setprofile(profile)
+    try:
+        yield done
+    finally:
+        sys.setprofile(before)

@@ -177,6 +177,11 @@ class FrameReader:
         """Whether a frame has started to arrive and is not complete."""
         return bool(self._kept)
 
+    @property
+    def missing(self) -> int:
+        """Minimum number of bytes until the frame is complete that has started to arrive; 0 = none has started."""
+        return self._need - len(self._kept) if self._kept else 0
+
     def feed(self, data: Buffer) -> Iterator[Frame]:
         """The frames that these bytes complete. The caller must read all of them before the next call."""
         self._counters.rx_bytes += len(data)

@@ -250,6 +250,11 @@ class Link:
         """Whether a frame has started to arrive and is not complete."""
         return self._reader.waiting
 
+    @property
+    def rest(self) -> float:
+        """Seconds for which it is useless to read, because the frame that arrives cannot be complete before; 0 = none, or little."""
+        return self.path.rest(self._reader.missing)
+
     def search_again(self, now: float) -> None:
         """Aborts the incomplete frame, and searches its bytes for other frames."""
         self._take(self._reader.search_again(), now)
@@ -421,7 +426,7 @@ class Link:
 
     # ---- answers
 
-    def _on_reply(self, kind: int, number: int, payload: memoryview, now: float) -> None:
+    def _on_reply(self, kind: MessageType | int, number: int, payload: memoryview, now: float) -> None:
         exchange = self.exchanges.get(number)
         if kind == _ERROR:
             self._on_error(exchange, payload)
@@ -532,7 +537,7 @@ class Link:
 
     # ---- events without a request
 
-    def _on_event(self, kind: int, number: int, payload: memoryview, now: float) -> None:
+    def _on_event(self, kind: MessageType | int, number: int, payload: memoryview, now: float) -> None:
         if kind == _CREDIT:
             self.sender.set_limit(records.Credit.unpack(payload).limit, now)
         elif kind == _NAK:

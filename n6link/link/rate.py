@@ -28,6 +28,12 @@ TRUSTED: Final = 4096
 """bytes of an average that may contradict the rate that the device reports"""
 SAMPLES: Final = 16
 """number of stored means"""
+RESTED: Final = 0.9
+"""share of the transmission time of a frame's rest that passes before it is read: clocks differ"""
+ROOM: Final = 2048
+"""bytes that may collect unread: half of what a tty stores"""
+SHORTEST_REST, LONGEST_REST = 0.002, 0.01
+"""seconds for which a slow line is not read; a shorter time costs more than the reads it saves"""
 BITS_PER_BYTE: Final = 10
 """of a UART: start bit, eight data bits, stop bit"""
 
@@ -101,6 +107,11 @@ class Path:
         """
         base = self.round_trip + max(4 * self._deviation, FLOOR) if self.round_trip else FIRST_TIMEOUT
         return base + self.drain(ahead)
+
+    def rest(self, count: int) -> float:
+        """Seconds in which ``count`` bytes cannot arrive and their buffer in the system does not overflow; 0 if that is short, or not a UART."""
+        seconds = min(RESTED * count, ROOM) / self._fastest
+        return min(seconds, LONGEST_REST) if seconds >= SHORTEST_REST else 0.0
 
     def drain(self, count: int) -> float:
         """Transmission time of ``count`` bytes, seconds."""

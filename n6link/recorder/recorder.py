@@ -217,6 +217,7 @@ class Tap(ByteStream):
         self._inner = inner
         self._recorder = recorder
         self._send_nowait: Callable[[bytes], int] | None = getattr(inner, "send_nowait", None)
+        self.rest: Callable[[float], None] | None = getattr(inner, "rest", None)
 
     async def receive(self, max_bytes: int = 65536) -> bytes:
         """Received bytes, at least one."""

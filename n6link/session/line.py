@@ -59,6 +59,7 @@ class Line:
         self._signals = signals
         self._idle: Signal | None = None
         self._send_nowait: Callable[[bytes], int] | None = getattr(stream, "send_nowait", None)
+        self._rest: Callable[[float], None] | None = getattr(stream, "rest", None)
         self._unsent = b""
         self._sending = False
 
@@ -114,6 +115,8 @@ class Line:
         if counters.rx_frames != frames:
             self.heard = now
         self._arrived()
+        if self._rest and (seconds := self._link.rest):
+            self._rest(seconds)
 
     async def _write(self) -> None:
         try:

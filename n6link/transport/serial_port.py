@@ -23,9 +23,10 @@ import asyncio
 import errno
 import os
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import anyio
 import anyio.to_thread
@@ -75,6 +76,54 @@ class SerialStream(ByteStream):
             protocol.arrived.clear()
             await protocol.arrived.wait()
         return protocol.take(max_bytes)
+
+    async def listen(self, received: Callable[[bytes], None]) -> None:
+        """Calls a function with all bytes as they arrive; returns only with an exception: as of :meth:`receive`, or of the function."""
+        protocol, loop = self._protocol, asyncio.get_running_loop()
+        failed: asyncio.Future[None] = loop.create_future()
+
+        def pass_on(data: bytes) -> None:
+            if not failed.done():
+                try:
+                    received(data)
+                except Exception as error:  # noqa: BLE001  raised below
+                    failed.set_exception(error)
+
+        if protocol.buffer:
+            received(protocol.take(len(protocol.buffer)))
+        protocol.listener = pass_on
+        lost = loop.create_task(protocol.closed.wait())
+        try:
+            ends: list[asyncio.Future[Any]] = [failed, lost]
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            if failed.done():
+                failed.result()
+            self._check()
+        finally:
+            protocol.listener = None
+            failed.cancel()
+            lost.cancel()
+
+    def rest(self, seconds: float) -> None:
+        """Reads nothing for a time, while bytes collect in the system; only during :meth:`listen`."""
+        self._transport.pause_reading()
+        asyncio.get_running_loop().call_later(seconds, self._read_again)
+
+    def _read_again(self) -> None:
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def send_nowait(self, item: bytes) -> int:
+        """Sends as many bytes as possible without waiting; returns their number."""
+        if self._closing or self._transport.is_closing() or self._transport.get_write_buffer_size():
+            return 0
+        try:
+            return os.write(self._device.fileno(), item)
+        except (
+            OSError,
+            AttributeError,
+        ):  # the buffer is full, or the port was lost: send() reports it; Windows has no descriptor
+            return 0
 
     async def send(self, item: bytes) -> None:
         """Sends all bytes of a buffer; returns when at most a few kilobytes of it are still in this process."""

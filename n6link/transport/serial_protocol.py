@@ -13,10 +13,11 @@ RECEIVE_LIMIT: Final = 1 << 20
 
 
 class PortProtocol(asyncio.Protocol):
-    """The callbacks of pyserial-asyncio: collects received bytes, and stores whether more may be written."""
+    """The callbacks of pyserial-asyncio: passes on or collects received bytes, and stores whether more may be written."""
 
     def __init__(self) -> None:
         self.buffer = bytearray()
+        self.listener: Callable[[bytes], None] | None = None
         self.arrived = asyncio.Event()
         self.writable = asyncio.Event()
         self.writable.set()
@@ -30,7 +31,10 @@ class PortProtocol(asyncio.Protocol):
         self.transport = transport
 
     def data_received(self, data: bytes) -> None:
-        """Stores received bytes; pauses reading if they are too many."""
+        """Passes received bytes to the listener, or stores them; pauses reading if they are too many."""
+        if self.listener:
+            self.listener(data)
+            return
         self.buffer += data
         self.arrived.set()
         if self.transport and len(self.buffer) > RECEIVE_LIMIT:
@@ -70,6 +74,12 @@ class Transport(Protocol):
     def get_write_buffer_size(self) -> int:
         """Bytes in the write buffer."""
         ...
+
+    def pause_reading(self) -> None:
+        """Bytes stay in the system."""
+
+    def resume_reading(self) -> None:
+        """Ends the pause."""
 
     def is_closing(self) -> bool:
         """Whether it is closed, or will be without further calls."""

@@ -3,13 +3,15 @@
 Its transport is changed in these points:
 
 * When it is closed, it waits without limit for the last byte, and blocks the event loop: it is always aborted instead.
-* It reads only one kilobyte per call, and when a port is unplugged it logs a traceback. This module reads more, and does not log.
+* It reads only one kilobyte per call, with several system calls for each read, and copies all that waits for each write. This module does not.
+* When a port is unplugged it logs a traceback. This module does not.
 * Opening and configuring a port takes milliseconds: this is done in a thread.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 from contextlib import suppress
 from typing import Final
 
@@ -33,6 +35,43 @@ class _Transport(serial_asyncio.SerialTransport):
 
     async def wait_closed(self) -> None:
         await self._closed.wait()
+
+    if os.name != "nt":
+
+        def _read_ready(self) -> None:
+            # The original asks the system whether there are bytes, which the event loop has just done.
+            try:
+                data = os.read(self.serial.fileno(), READ_SIZE)
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError as error:
+                self._close(serial.SerialException(f"read failed: {error}"))
+                return
+            if data:
+                self._protocol.data_received(data)
+            else:
+                self._close(serial.SerialException("the port was unplugged"))
+
+        def _write_ready(self) -> None:
+            # The original copies all that waits for each write, and a tty takes 4 KB.
+            waiting = self._write_buffer
+            while waiting:
+                try:
+                    written = os.write(self.serial.fileno(), waiting[0])
+                except (BlockingIOError, InterruptedError):
+                    break
+                except OSError as error:
+                    self._fatal_error(serial.SerialException(f"write failed: {error}"))
+                    return
+                if written < len(waiting[0]):
+                    waiting[0] = memoryview(waiting[0])[written:]
+                    break
+                del waiting[0]
+            if not waiting:
+                self._remove_writer()
+            self._maybe_resume_protocol()
+            if self._closing and not waiting:
+                self._close()
 
     def _fatal_error(self, exc: Exception, message: str = "") -> None:
         self._abort(exc)  # the original also calls the event loop's exception handler, which logs a traceback

@@ -26,6 +26,7 @@ class SocketStream(ByteStream):
         self._socket = connected
         self._closed = False
         self._end: asyncio.Future[None] | None = None
+        self._received: Callable[[bytes], None] | None = None
 
     async def receive(self, max_bytes: int = 65536) -> bytes:
         """Received bytes, at least one."""
@@ -53,23 +54,34 @@ class SocketStream(ByteStream):
         loop = asyncio_loop()
         try:
             if loop:
-                loop.add_reader(self._socket, self._readable, received)
+                loop.add_reader(self._socket, self._readable)
         except NotImplementedError:  # asyncio's default event loop on Windows
             loop = None
         if not loop:
             await read_all(self, received)
             return
-        self._end = loop.create_future()
+        self._end, self._received = loop.create_future(), received
         try:
             await self._end
         finally:
-            self._end = None
+            self._end = self._received = None
             if not self._closed:
                 loop.remove_reader(self._socket)
 
-    def _readable(self, received: Callable[[bytes], None]) -> None:
-        end = self._end
-        if not end or end.done():
+    def rest(self, seconds: float) -> None:
+        """Reads nothing for a time, while bytes collect in the system; only during :meth:`listen`."""
+        if self._end and self._received and not self._end.done():
+            loop = self._end.get_loop()
+            loop.remove_reader(self._socket)
+            loop.call_later(seconds, self._read_again, self._end)
+
+    def _read_again(self, end: asyncio.Future[None]) -> None:
+        if self._end is end and not end.done():
+            end.get_loop().add_reader(self._socket, self._readable)
+
+    def _readable(self) -> None:
+        end, received = self._end, self._received
+        if not end or not received or end.done():
             return
         try:
             data = self._socket.recv(READ_SIZE)

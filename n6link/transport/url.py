@@ -58,6 +58,7 @@ class Stream(ByteStream):
         port: the serial port, if the operating system lists it.
         expected: unique id that the board must report, hexadecimal; empty = any.
         stable_url: finds the same board again, also if the name of its port has changed. Equal to ``url`` if there is no other way.
+        rest: reads nothing for some seconds during :meth:`listen`; None = the stream cannot do this.
         rig: a virtual board that was started for the stream, and ends with it unless ``rig.keep()`` runs.
     """
 
@@ -70,6 +71,7 @@ class Stream(ByteStream):
         self.stable_url: str = getattr(inner, "stable_url", url)
         self.rig: Rig | None = getattr(inner, "rig", None)
         self._send_nowait: Callable[[bytes], int] | None = getattr(inner, "send_nowait", None)
+        self.rest: Callable[[float], None] | None = getattr(inner, "rest", None)
 
     async def receive(self, max_bytes: int = READ_SIZE) -> bytes:
         """Received bytes, at least one.

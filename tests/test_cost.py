@@ -1,0 +1,83 @@
+"""What one run and one ping cost the host, in numbers that do not depend on the machine: calls, turns of the event loop, system calls, memory.
+
+The virtual board may answer in one write or in several, so each number is the smallest of some attempts. ``benchmarks/host_bench.py`` measures the
+same calls in microseconds.
+"""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import pytest
+from e2e_fixtures import noise, sim_url
+from effort import Work, work
+
+from n6link import N6Device
+
+ATTEMPTS: Final = 30
+PING: Final = "ping"
+RUN: Final = "run"
+
+
+async def least(kind: str) -> Work:
+    """The work of the cheapest of some calls."""
+    attempts: list[Work] = []
+    async with N6Device(sim_url(), heartbeat=1000) as device:
+        network = device["reference"]
+        inputs = noise(network)
+
+        async def run() -> None:
+            await network.run(inputs, reduce=False, timers=False)
+
+        call: Callable[[], Awaitable[object]] = run if kind == RUN else device.ping
+        for _ in range(ATTEMPTS):
+            with work() as done:
+                await call()
+            attempts.append(done)
+    return min(attempts, key=lambda done: (sum(done.system.values()), done.calls))
+
+
+@pytest.mark.parametrize(("kind", "calls", "turns"), [(PING, 110, 2), (RUN, 310, 4)])
+async def test_calls_and_turns(kind: str, calls: int, turns: int) -> None:
+    done = await least(kind)
+    assert done.calls <= calls
+    assert done.turns <= turns
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        (PING, {"socket.send": 1, "socket.recv": 1, "epoll.poll": 2}),
+        (RUN, {"socket.send": 2, "socket.recv": 2, "epoll.poll": 4}),  # the second write is RELEASE
+    ],
+)
+async def test_system_calls(kind: str, expected: dict[str, int]) -> None:
+    """Nothing is registered for one read; the socket is registered once."""
+    done = await least(kind)
+    assert {name: count for name, count in done.system.items() if count > expected.get(name, 0)} == {}
+
+
+async def test_memory_of_runs() -> None:
+    """A run needs a buffer for a read, and its result; what is kept does not grow."""
+    async with N6Device(sim_url(), heartbeat=1000) as device:
+        network = device["reference"]
+        inputs = noise(network)
+
+        async def runs(count: int) -> None:
+            for _ in range(count):
+                await network.run(inputs, reduce=False, timers=False)
+
+        await runs(20)
+        tracemalloc.start()
+        try:
+            await runs(5)
+            before, _ = tracemalloc.get_traced_memory()
+            tracemalloc.reset_peak()
+            await runs(40)
+            after, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert after - before < 16 << 10
+    assert peak - before < 400 << 10
