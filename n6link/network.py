@@ -360,9 +360,11 @@ class Network:
 
     async def _check(self, deadline: float | None) -> None:
         """Waits until the device is there, and checks that it still has this network."""
-        seconds = math.inf if deadline is None else deadline - ambient.monotonic()
-        with anyio.move_on_after(seconds):
+        if deadline is None:
             await self._connection.usable()
+        else:
+            with anyio.move_on_after(deadline - ambient.monotonic()):
+                await self._connection.usable()
         if self.replaced is not None:
             what = "another network of this name" if self.replaced else "no network of this name"
             raise NetworkChanged(f"the device came back with {what}: {self.name!r}; take dev[NAME] again")

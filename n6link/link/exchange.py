@@ -64,9 +64,8 @@ class Phase(enum.Enum):
     GONE = enum.auto()
 
 
-HELD, SENDING, ASKED, ACCEPTED, RECEIVING, GONE = (
-    Phase  # Python 3.11 looks up `Phase.HELD` with a function, in 150 ns instead of 12
-)
+# Python 3.11 looks up `Phase.HELD` with a function, in 150 ns instead of 12.
+HELD, SENDING, ASKED, ACCEPTED, RECEIVING, GONE = Phase
 
 
 @dataclass(frozen=True, slots=True)

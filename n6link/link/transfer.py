@@ -100,7 +100,18 @@ class Upload:
     """
 
     __slots__ = (
-        "_crc", "begun", "chunks", "data", "digest", "end", "failures", "network", "parts", "priority", "sent", "slot",
+        "_crc",
+        "begun",
+        "chunks",
+        "data",
+        "digest",
+        "end",
+        "failures",
+        "network",
+        "parts",
+        "priority",
+        "sent",
+        "slot",
     )
 
     def __init__(

@@ -57,6 +57,7 @@ PINGS: Final = 4
 RESTART: Final = 10.0
 """maximum seconds until a device is connected again that this program has restarted"""
 
+_OPEN: Final = State.OPEN
 _logger = logging.getLogger("n6link.device")
 
 
@@ -368,6 +369,8 @@ class Connection:
             N6Error: the reconnection has failed.
         """
         channel = self.channel
+        if self.state is _OPEN and not channel.failure:
+            return channel
         while self.state in AWAY and not channel.failure:
             await self._settled.wait()
         channel.check()
