@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -656,14 +657,20 @@ def wait_for_child(parent: int) -> int:
 
 def test_card_init_and_check(virtual_board: None, tmp_path: Path) -> None:
     url = f"sim:mystery={networks.FOLDER / 'movenet13' / 'movenet13_192_int8.tflite'}"
-    text = good("card", "init", "mystery", "--url", url)
+    drawing = tmp_path / "drawn.png"
+    outcome = n6link("card", "init", "mystery", "--url", url, "--picture", PHOTO, "--draw", drawing)
+    text = outcome.stdout
+    assert outcome.exit_code == 0 and "left shoulder" in outcome.stderr and drawing.is_file()
+    assert tomllib.loads(text)["networks"] == ["mystery"], "the result is not a part of the card"
     assert (
         'task = "pose-heatmap"' in text
         and 'networks = ["mystery"]' in text
         and "hardly anything else has this shape" in text
     )
     file = tmp_path / "mystery.toml"
-    good("card", "init", "mystery", "--url", url, "--out", file)
+    shown = data("card", "init", "mystery", "--url", url, "--out", file, "--picture", PHOTO)
+    assert shown["card"] == file.read_text() == text and shown["problem"] == ""
+    assert is_near_nose(shown["decoded"][0]["keypoints"]["nose"])
     assert "exists; choose another file" in bad(2, "card", "init", "mystery", "--url", url, "--out", file)
     assert data("card", "check", file, "mystery", "--url", url) == {
         "card": "mystery",
@@ -678,6 +685,18 @@ def test_card_init_and_check(virtual_board: None, tmp_path: Path) -> None:
     assert 'task = "pose-heatmap"' in bad(2, "card", "check", file, "mystery", "--url", url)
     file.write_text('task = "segmentation"\nnetworks = ["other"]')
     assert "It is for other" in good("card", "check", file, "mystery", "--url", url)
+    (tmp_path / "labels.txt").write_text("a\nb")
+    words = ["card", "init", "mystery", "--url", url, "--from", str(tmp_path / "labels.txt")]
+    assert data(*words)["card"].count("labels") == 2, "the key, and its source"
+    assert "--draw requires a picture" in bad(2, "card", "init", "mystery", "--url", url, "--draw", drawing)
+    assert "is an input, which would be overwritten" in bad(
+        2, "card", "init", "mystery", "--url", url, "--picture", drawing, "--draw", drawing
+    )
+    assert "no.png' does not exist" in bad(2, "card", "init", "mystery", "--url", url, "--picture", "no.png")
+    (tmp_path / "metadata.json").write_text('{"task": "detect", "names": ["a"]}')
+    words[-1] = str(tmp_path / "metadata.json")
+    assert "It does not fit yet" in n6link(*words).stderr and data(*words)["problem"]
+    assert "so 'x.png' is not decoded" in bad(2, *words, "--picture", "x.png")
 
 
 def test_run_saves_outputs(virtual_board: None, tmp_path: Path) -> None:

@@ -4,22 +4,30 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Final
 
+import anyio.to_thread
 import typer
 from rich.markup import escape
 
 from n6link import decoders
-from n6link.cli.common import Json, Timeout, Url, connect, emit, out, start
+from n6link.cli import tables
+from n6link.cli.common import Json, Timeout, Url, connect, emit, err, out, plain, start
+from n6link.cli.sources import Reader, one_place
+from n6link.cli.writing import drawn, protect, save_picture
+from n6link.decoders import metadata
+from n6link.decoders.draft import Draft, draft
 from n6link.decoders.proposal import proposals
+from n6link.device import N6Device
 from n6link.errors import BadInput, CardError
+from n6link.network import Network
+from n6link.result import Result
 from n6link.tensors import card as cards
-from n6link.tensors.image import PictureInput
-from n6link.tensors.tensor import Array
+from n6link.transport import sim
 
-if TYPE_CHECKING:
-    from n6link.decoders.proposal import Proposal
-    from n6link.network import Network
+SIM: Final = "sim:"
+THRESHOLD: Final = 0.25
+"""Keypoints with a lower score are not drawn."""
 
 app = typer.Typer(help="Propose and check the description of a network's tensors.", no_args_is_help=True)
 
@@ -33,11 +41,26 @@ def init(
     output: Annotated[
         Path | None, typer.Option("--out", metavar="FILE.toml", help="Write the card to this file; it must not exist.")
     ] = None,
+    files: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--from",
+            metavar="FILE",
+            help="A file that describes the network: its .tflite, a .yaml of ST's model zoo, metadata of ultralytics, labels (.txt); may be repeated. Default with sim: its .tflite.",
+        ),
+    ] = None,
+    picture: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Run the network with the card on this picture, and show the result."),
+    ] = None,
+    draw: Annotated[Path | None, typer.Option(metavar="PNG", help="Draw the result of --picture to this file.")] = None,
     timeout: Timeout = 5.0,
     as_json: Json = False,
 ) -> None:
-    """Propose a card from the names and shapes of a network's tensors, and say what is certain; with --json all proposals."""
-    start(_init, network, url, output, timeout, as_json)
+    """Propose a card from a network's tensors and from files that describe it, with the reason of each line."""
+    if draw and not picture:
+        raise BadInput("--draw requires a picture; add --picture FILE")
+    start(_init, network, files or [], output, picture, draw, url, timeout, as_json)
 
 
 @app.command("check")
@@ -52,68 +75,82 @@ def check(
     start(_check, file, network, url, timeout, as_json)
 
 
-async def _init(name: str, url: str | None, output: Path | None, timeout: float, as_json: bool) -> None:  # noqa: ASYNC109
+async def _init(
+    name: str,
+    files: list[Path],
+    output: Path | None,
+    picture: str | None,
+    drawing: Path | None,
+    url: str | None,
+    timeout: float,  # noqa: ASYNC109
+    as_json: bool,
+) -> None:
     async with connect(url, None, timeout) as dev:
         network = dev[name]
-        found = proposals(network.info)
-        if not found:
-            shapes = ", ".join(f"{spec.name} {list(spec.shape)}" for spec in network.outputs.values())
-            raise CardError(
-                f"no decoder is known for the outputs of network {name!r}: {shapes}; its raw outputs are available in "
-                "result.outputs"
-            )
-        text = propose(network, found)
-    if output is not None:
-        try:
-            with output.open("x", encoding="utf-8") as file:
-                file.write(text)
-        except FileExistsError:
-            raise BadInput(f"{str(output)!r} exists; choose another file, or delete it") from None
-        except OSError as error:
-            raise BadInput(f"{str(output)!r} cannot be written: {error.strerror}") from None
+        found = [facts for file in files or _own_files(dev.url, name) for facts in metadata.read(file)]
+        made = draft(network.info, found)
+        if output is not None:
+            _write(output, made.text)
+        result = await _try(dev, network, made, picture, drawing) if picture else None
     if as_json:
-        emit({"network": name, "proposals": [asdict(one) for one in found], "card": text})
-    elif output is None:
-        out.print(escape(text), end="", soft_wrap=True)
+        proposed = [asdict(one) for one in proposals(network.info)]
+        seen = None if result is None else plain(result.decode())
+        emit({"network": name, "proposals": proposed, "card": made.text, "problem": made.problem, "decoded": seen})
+        return
+    if output is None:
+        out.print(escape(made.text), end="", soft_wrap=True)
     else:
         out.print(f"Written: [bold]{escape(str(output))}[/]", soft_wrap=True)
+    if made.problem:
+        err.print(f"[yellow]It does not fit yet:[/] {escape(made.problem)}", soft_wrap=True)
+    if result is not None:
+        # The card alone is on standard output, which may be a file.
+        err.print(tables.found_table(result, result.decode(), THRESHOLD))
+        if drawing:
+            err.print(f"Drawn: [bold]{escape(str(drawing))}[/]", soft_wrap=True)
+    elif not made.problem:
+        err.print(
+            f"[dim]Look at a result of it: n6link card init {escape(name)} --picture FILE --draw OUT.png[/]",
+            soft_wrap=True,
+        )
 
 
-def propose(network: Network, found: list[Proposal]) -> str:
-    """A card, TOML, from the best proposal; the others are comments."""
-    best = found[0]
-    lines = [
-        f"# {best.why} ({'hardly anything else has this shape' if best.sure else 'a guess'})",
-        f'task = "{best.task}"',
-        *(f'# task = "{other.task}"  # {other.why}' for other in found[1:]),
-        f'networks = ["{network.name}"]',
-        *best.keys,
+def _own_files(url: str, name: str) -> list[Path]:
+    """The file of a virtual board's network, which is on this computer."""
+    if not url.startswith(SIM):
+        return []
+    return [
+        Path(network.source)
+        for network in sim.parse(url.removeprefix(SIM)).networks
+        if network.name == name and not network.built_in
     ]
-    if not any(key.startswith("labels") for key in best.keys) and best.task not in ("pose-heatmap", "pose-points"):
-        lines.append('# labels = ["...", "..."]  # names of the classes, in the order of training')
-    for spec in network.inputs.values():
-        try:
-            PictureInput(spec)
-        except CardError:
-            continue
-        if spec.dtype.kind == "f":
-            lines += ["input.mean = 127.5  # a guess: as in training, often also 0 and 255", "input.std = 127.5"]
-        elif spec.quantized and spec.dtype.itemsize == 1:
-            low, high = spec.dequantize(_ends(network, spec.name)).tolist()
-            lines.append(f"# input {spec.name} takes real values from {low:.4g} to {high:.4g}")
-        break
-    lines.append(
-        f"# compare the result with what you know: n6link run {network.name} PICTURE --card FILE.toml --draw OUT.png"
-    )
-    return "\n".join(lines) + "\n"
 
 
-def _ends(network: Network, name: str) -> Array:
-    """The smallest and the largest raw value of an input."""
-    import numpy as np
+async def _try(dev: N6Device, network: Network, made: Draft, picture: str, drawing: Path | None) -> Result:
+    """Runs the network with the draft of its card."""
+    if made.problem:
+        raise CardError(f"the card does not fit yet, so {picture!r} is not decoded: {made.problem}")
+    trial = Network(dev.connection, replace(network.info, card=made.card, card_problem=""))
+    place = one_place(picture)
+    if drawing:
+        protect(drawing, [place])
+    sample = await anyio.to_thread.run_sync(Reader(trial.info).one, place)
+    result = await trial.run(sample.data, reduce=False)
+    meaning = result.decode()
+    if drawing:
+        shown = await anyio.to_thread.run_sync(drawn, sample, meaning, THRESHOLD)
+        await anyio.to_thread.run_sync(save_picture, drawing, shown)
+    return result
 
-    limits = np.iinfo(network.inputs[name].dtype.str)
-    return np.array([limits.min, limits.max], network.inputs[name].dtype)
+
+def _write(output: Path, text: str) -> None:
+    try:
+        with output.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise BadInput(f"{str(output)!r} exists; choose another file, or delete it") from None
+    except OSError as error:
+        raise BadInput(f"{str(output)!r} cannot be written: {error.strerror}") from None
 
 
 async def _check(file: Path, name: str, url: str | None, timeout: float, as_json: bool) -> None:  # noqa: ASYNC109

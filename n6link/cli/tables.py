@@ -68,17 +68,21 @@ def page(result: Result, meaning: object, url: str, threshold: float, width: int
     head = Text.from_markup(
         f"\n[bold]{escape(result.network.name)}[/] on [bold]{escape(board)}[/] [dim]at {escape(url)}[/]\n"
     )
-    poses = meaning if is_poses(meaning) else None
-    left = meaning_table(result, meaning) if poses is None else pose_table(poses, threshold)
+    left = found_table(result, meaning, threshold)
     right: list[RenderableType] = [timing_table(result.timing, BARS)]
     if result.epochs:
         right += [Text(), epochs_table(result.epochs, SLOWEST, BARS // 2)]
     tail = origin_line(result.network)
-    if width < WIDE or poses is None:
+    if width < WIDE or not is_poses(meaning):
         return Group(head, left, Text(), *right, Text(), tail)
     grid = Table.grid(padding=(0, 4))
     grid.add_row(left, Group(*right))
     return Group(head, grid, Text(), tail)
+
+
+def found_table(result: Result, meaning: object, threshold: float) -> RenderableType:
+    """What was found; if the result was not decoded, the ranges of its outputs."""
+    return pose_table(meaning, threshold) if is_poses(meaning) else meaning_table(result, meaning)
 
 
 def is_poses(meaning: object) -> TypeGuard[list[Pose]]:

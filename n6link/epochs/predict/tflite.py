@@ -24,7 +24,7 @@ MAX_VALUES: Final = 64
 INTEGERS: Final = {"INT32": "<i4", "INT64": "<i8"}
 _SHAPE_ONLY: Final = frozenset({"SHAPE", "RANK"})
 """Operations whose result follows from the shape of their input, which is fixed during compilation."""
-_DAMAGED: Final = (
+DAMAGED: Final = (
     struct.error,
     ValueError,
     IndexError,
@@ -45,6 +45,20 @@ def read_tflite(path: str | os.PathLike[str]) -> Network:
         MissingExtra: LiteRT is not installed.
     """
     place = Path(path)
+    raw, library = content(place), schema()
+    try:
+        reader = _Reader(library, raw)
+        return Network(str(place), reader.operations(), reader.varying(), reader.results())
+    except DAMAGED as error:
+        raise BadInput(f"{place} is damaged: {error!r}; convert the network again") from error
+
+
+def content(place: Path) -> bytes:
+    """The bytes of a ``.tflite`` file.
+
+    Raises:
+        BadInput: the file cannot be read, or is not a .tflite file.
+    """
     try:
         if place.stat().st_size > MAX_BYTES:
             raise BadInput(
@@ -58,13 +72,17 @@ def read_tflite(path: str | os.PathLike[str]) -> Network:
         raise BadInput(
             f"{place} is not a .tflite file: {what}; use a network that the TensorFlow Lite converter has written"
         )
+    return raw
+
+
+def schema() -> Any:
+    """The schema of ``.tflite`` files, in LiteRT's package.
+
+    Raises:
+        MissingExtra: LiteRT is not installed.
+    """
     with requires("reading a .tflite file", "LiteRT", "sim"):
-        schema: Any = import_module("ai_edge_litert.schema_py_generated")
-    try:
-        reader = _Reader(schema, raw)
-        return Network(str(place), reader.operations(), reader.varying(), reader.results())
-    except _DAMAGED as error:
-        raise BadInput(f"{place} is damaged: {error!r}; convert the network again") from error
+        return import_module("ai_edge_litert.schema_py_generated")
 
 
 def _names(enum: type) -> dict[int, str]:
