@@ -53,6 +53,7 @@ class FaultyStream(ByteStream):
         self.url = inner.url
         self.stable_url, self.rig = inner.stable_url, inner.rig
         self.card_files, self.port, self.expected = inner.card_files, inner.port, inner.expected
+        self.baud, self.durable = inner.baud, inner.durable
         self.active = True
         self._inner = inner
         self._faults = faults

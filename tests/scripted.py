@@ -22,6 +22,7 @@ class Scripted(ByteStream):
 
     def __init__(self, answer: Callable[[bytes], bytes]) -> None:
         self.url = self.stable_url = "test:peer"
+        self.baud, self.durable = 0, False
         self.card_files: dict[str, Path] = {}
         self.port = self.rig = None
         self.expected = ""

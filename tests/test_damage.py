@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from n6link.link.damage import SAMPLE, Damage
+from n6link.link.damage import HEARD, LARGE_SAMPLE, SAMPLE, Damage
 from n6link.link.frames import OVERHEAD, Counters
 from n6link.protocol import Limit
 
@@ -72,3 +72,27 @@ def test_a_new_session_is_judged_from_its_start() -> None:
     damage.begin()
     counters.tx_chunks, counters.retransmits = 200, 180
     assert damage.better(8192) is None
+
+
+def test_rising_damage_is_reported_once_for_each_sample_and_not_for_few_chunks() -> None:
+    counters = Counters()
+    damage = Damage(counters)
+    reported = []
+    for lost in (0, 0, 4, 4, 0, 0):  # of 32 chunks each: two are a sample
+        counters.tx_chunks += LARGE_SAMPLE // 2
+        counters.retransmits += lost
+        reported.append(damage.rising())
+    assert reported == [False, False, False, True, False, False]
+    counters.rx_chunks += LARGE_SAMPLE - 4
+    counters.rx_damaged += 4
+    damage.begin()  # a new rate
+    assert not damage.rising()
+    counters.rx_chunks += LARGE_SAMPLE - 4
+    counters.rx_damaged += 4
+    assert damage.rising()
+    counters.rx_bytes += HEARD - 1
+    counters.skipped += HEARD // 10
+    assert not damage.rising()
+    counters.rx_bytes += 1
+    assert damage.rising()
+    assert not damage.rising()

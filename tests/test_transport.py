@@ -627,7 +627,7 @@ def test_sim_options_of_the_board_may_stand_anywhere(nets: Path, rest: str) -> N
         ("?baud=", "baud=''; it must be a whole number from 1"),
         ("?slots=-1", "slots='-1'"),
         ("?chunk=99999999999", "it must be a whole number from 1 to 4294967295"),
-        ("?bauds=9600", "unknown option 'bauds'; choose report, card, golden, baud, slots, chunk"),
+        ("?bauds=9600", "unknown option 'bauds'; choose report, card, golden, baud, uart, slots, chunk"),
         ("?report=r.txt", "option 'report' without a network"),
         ("a.tflite?report=none.txt", "report='none.txt', which does not exist"),
         ("a.tflite?baud=1&baud=2", "option 'baud' twice"),

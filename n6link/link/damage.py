@@ -10,11 +10,17 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from n6link.link.frames import OVERHEAD, Counters
+from n6link.link.frames import OVERHEAD, Counters, Mark
 from n6link.protocol import Limit
 
 SAMPLE: Final = 24
 """number of chunks in one sample"""
+ALARM: Final = 0.05
+"""share of damaged chunks in :data:`LARGE_SAMPLE` above which the rate of the line is proved again"""
+LARGE_SAMPLE: Final = 64
+"""number of chunks for that"""
+HEARD: Final = 512
+"""number of received bytes for the same with bytes that are not in a good frame"""
 BAD: Final = 0.25
 """if the share of damaged chunks is larger in two consecutive samples, a smaller size is faster"""
 
@@ -24,22 +30,38 @@ class Damage:
 
     def __init__(self, counters: Counters) -> None:
         self._counters = counters
-        self._mark = counters.mark()
+        self._mark = self._seen = self._heard = counters.mark()
         self._bad = 0
 
     def begin(self) -> None:
-        """A session starts: a new sample starts with its chunk size."""
+        """A session starts, or the line has another rate: a new sample starts."""
         self._mark, self._bad = self._counters.mark(), 0
+        self._seen = self._heard = self._mark
+
+    def _since(self, mark: Mark) -> tuple[int, float]:
+        """Number of chunks since a mark in the direction with more of them, and the share of damaged ones in the worse direction."""
+        _, _, _, up, repeated, down, damaged = (b - a for a, b in zip(mark, self._counters.mark(), strict=True))
+        # Uploads and results are counted separately: the directions of a line may differ.
+        return max(up, down + damaged), max(repeated / max(up, 1), damaged / max(down + damaged, 1))
+
+    def rising(self) -> bool:
+        """Whether too many chunks or bytes of a sample are damaged for the rate of the line; a new sample starts when one is complete."""
+        now = self._counters.mark()
+        received, skipped = now[0] - self._heard[0], now[1] - self._heard[1]
+        bad = False
+        if received >= HEARD:
+            self._heard, bad = now, skipped > ALARM * received
+        chunks, lost = self._since(self._seen)
+        if chunks >= LARGE_SAMPLE:
+            self._seen, bad = now, bad or lost > ALARM
+        return bad
 
     def better(self, chunk: int) -> int | None:
         """A better chunk size for the line; None = the present size is best, or there are too few samples."""
-        now = self._counters.mark()
-        _, _, _, up, repeated, down, damaged = (b - a for a, b in zip(self._mark, now, strict=True))
-        if max(up, down + damaged) < SAMPLE or chunk <= Limit.MIN_CHUNK:
+        chunks, lost = self._since(self._mark)
+        if chunks < SAMPLE or chunk <= Limit.MIN_CHUNK:
             return None
-        # Uploads and results are counted separately: the directions of a line may differ.
-        lost = max(repeated / max(up, 1), damaged / max(down + damaged, 1))
-        self._mark = now
+        self._mark = self._counters.mark()
         self._bad = self._bad + 1 if lost > BAD else 0
         if self._bad < 2:
             return None

@@ -142,5 +142,7 @@ class Exchange:
     """of an upload: the INFER that is sent directly after its first COMMIT"""
     needs: Exchange | None = None
     """of an INFER: the upload that it follows"""
+    urgent: bool = False
+    """sent also while the link is paused and while too many requests are open"""
     counted: Mark = (0, 0, 0, 0, 0, 0, 0)
     """the counters of the link at its start"""

@@ -23,7 +23,13 @@ from n6link.protocol import (
 from n6link.protocol.fields import pack_fields, unpack_fields
 
 FEATURES: Final = (
-    Feature.TIMERS | Feature.REDUCE | Feature.CANCEL | Feature.EVENTS | Feature.CLASS_MAP | Feature.DETECTIONS
+    Feature.TIMERS
+    | Feature.REDUCE
+    | Feature.CANCEL
+    | Feature.EVENTS
+    | Feature.RATE
+    | Feature.CLASS_MAP
+    | Feature.DETECTIONS
 )
 """features that the host supports"""
 MAX_BUFFER: Final = 1 << 31

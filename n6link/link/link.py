@@ -90,6 +90,7 @@ class Link:
         session: what the device announced; None before.
         exchanges: requests in progress, by id, oldest first.
         counters: of this end, since it was made.
+        paused: only urgent requests are sent, and all others wait without a time-out: the rate of the line changes.
         sender: the sending half.
         receiver: the receiving half.
         next_id: of the next exchange.
@@ -100,6 +101,7 @@ class Link:
         self.session: records.HelloReply | None = None
         self.exchanges: dict[int, Exchange] = {}
         self.counters = frames.Counters()
+        self.paused = False
         self.sender = Sender(self.counters)
         self.receiver = Receiver(self.counters, window, self.sender.queue_frame)
         self.next_id = 1
@@ -165,10 +167,21 @@ class Link:
         self.exchanges.clear()
         self.sender.forget_all()
 
-    def request(self, kind: MessageType, body: bytes = b"", *, patience: float) -> Exchange:
-        """Sends a request; a Reply or Failed event follows."""
+    def request(self, kind: MessageType, body: bytes = b"", *, patience: float, urgent: bool = False) -> Exchange:
+        """Sends a request; a Reply or Failed event follows.
+
+        Args:
+            kind: its type.
+            body: its payload.
+            patience: see :class:`Exchange`.
+            urgent: the same.
+        """
         exchange = self._new(kind, body, HELD, patience)
-        self.sender.hold(exchange)
+        if urgent:
+            exchange.phase, exchange.urgent = ASKED, True
+            self.sender.again(exchange)
+        else:
+            self.sender.hold(exchange)
         return exchange
 
     def infer(self, data: memoryview, inference: Inference, *, patience: float) -> tuple[Exchange, Exchange]:
@@ -274,6 +287,8 @@ class Link:
         """Removes and returns the buffers to write next, in order: requests first, then chunks of about ``budget`` bytes."""
         if self.state is _OPENING:
             return self.sender.take_small(now)
+        if self.paused:
+            return self.sender.take_urgent(now)
         buffers, begun = self.sender.take(now, budget)
         for exchange in begun:
             self.exchanges[exchange.id] = exchange
@@ -283,7 +298,8 @@ class Link:
     def pending(self) -> list[Exchange]:
         """The exchanges that can make progress: before the answer to HELLO only this one, and without a session none."""
         if self.state is State.OPEN:
-            return list(self.exchanges.values())
+            exchanges = list(self.exchanges.values())
+            return [exchange for exchange in exchanges if exchange.urgent] if self.paused else exchanges
         hello = self.exchanges.get(self._hello)
         return [hello] if hello else []
 
@@ -296,6 +312,15 @@ class Link:
     def blocked(self) -> bool:
         """Whether an upload waits for credits."""
         return self.state is State.OPEN and self.sender.blocked
+
+    def rate_changed(self, baud: int) -> None:
+        """The line has another bit rate: what was measured before does not count."""
+        self.path.set_baud(baud)
+        self._damage.begin()
+
+    def rising_damage(self) -> bool:
+        """Whether more chunks are damaged than a good rate of the line explains."""
+        return self._damage.rising()
 
     def better_chunk(self) -> int | None:
         """A better chunk size for :meth:`resume`, if the line damages chunks; None = keep the present one."""
@@ -438,7 +463,7 @@ class Link:
             self._on_answer(exchange, payload, now)
 
     def _on_answer(self, exchange: Exchange, payload: memoryview, now: float) -> None:
-        if exchange.phase is ASKED and not exchange.upload:
+        if exchange.phase is ASKED and not exchange.upload and not (exchange.body and exchange.type is _PING):
             self._sample(exchange, now)
         if exchange.type is _INFER:
             self._on_state(exchange, records.InferReply.unpack(payload))

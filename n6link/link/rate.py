@@ -43,13 +43,14 @@ class Path:
 
     Attributes:
         pending: DATA bytes that the device has not yet acknowledged.
+        baud: bits per second that the device reports; 0 = not a UART.
         rate: bytes per second, host to device; also used for the other direction.
         round_trip: smoothed seconds; 0 before the first sample.
         known: whether the rate was measured, or the device has reported it.
     """
 
     def __init__(self) -> None:
-        self.pending = 0
+        self.pending = self.baud = 0
         self.rate = FIRST_RATE
         self.round_trip = 0.0
         self.known = False
@@ -61,6 +62,7 @@ class Path:
 
     def set_baud(self, baud: int) -> None:
         """Sets the baud rate that the device reports; 0 = not a UART. The link is never faster, and not much slower."""
+        self.baud = baud
         if baud:
             baud = max(baud, LOWEST_BAUD)
             self.rate = self._fastest = baud / BITS_PER_BYTE

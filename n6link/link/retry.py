@@ -63,8 +63,10 @@ class Retry:
         self._watches: dict[int, _Watch] = {}
         self._time: float | None = None
         self._received: int = 0
-        self._silence = 0.0
+        self._frames: int = 0
+        self._silence = self._unheard = 0.0
         self._blocked = _Watch(0, 0)
+        self._stuck = 0.0
 
     def tick(self, now: float) -> list[Exchange]:
         """Repeats what is due; returns the exchanges whose patience is over. They are not withdrawn."""
@@ -76,6 +78,7 @@ class Retry:
         self._watches = {number: watch for number, watch in self._watches.items() if number in link.exchanges}
         answers = self._answers()
         hopeless: list[Exchange] = []
+        self._stuck = 0.0
         for exchange in link.pending:
             watch, progress = self._watches.get(exchange.id), self._progress(exchange)
             if watch is None or watch.progress != progress:
@@ -84,6 +87,8 @@ class Retry:
             watch.idle += passed
             watch.quiet = 0.0 if watch.tries != exchange.tries else watch.quiet + passed
             watch.tries = exchange.tries
+            if exchange.phase is ASKED and exchange.tries > 1:
+                self._stuck = max(self._stuck, watch.idle)
             ahead = exchange.ahead if exchange.tries else link.path.pending
             if watch.idle > exchange.patience + link.path.drain(ahead):
                 hopeless.append(exchange)
@@ -100,10 +105,20 @@ class Retry:
         """Seconds without any received byte, while this process ran and there were exchanges."""
         return self._silence
 
+    @property
+    def unheard(self) -> float:
+        """The same without any good frame."""
+        return self._unheard
+
+    @property
+    def stuck(self) -> float:
+        """Seconds for which a repeated request has had no answer; the longest of all."""
+        return self._stuck
+
     def rest(self) -> None:
         """There are no exchanges: the time until the next tick is not counted."""
         self._time = None
-        self._silence = 0.0
+        self._silence = self._unheard = self._stuck = 0.0
 
     def _progress(self, exchange: Exchange) -> int:
         """The progress of an exchange; progress of an upload is also progress of the INFER that waits for it."""
@@ -115,6 +130,9 @@ class Retry:
         if link.counters.rx_bytes != self._received:
             self._received, self._silence = link.counters.rx_bytes, 0.0
         self._silence += passed
+        if link.counters.rx_frames != self._frames:
+            self._frames, self._unheard = link.counters.rx_frames, 0.0
+        self._unheard += passed
         if link.half_frame and self._silence > link.path.timeout(self._chunk):
             link.search_again(now)
 

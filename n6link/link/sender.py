@@ -240,6 +240,16 @@ class Sender:
         self._counters.tx_bytes += sum(map(len, out))
         return out
 
+    def take_urgent(self, now: float) -> list[Buffer]:
+        """The urgent requests of the queue; the rest waits."""
+        chosen, later = list[bytes | Exchange](), list[bytes | Exchange]()
+        for item in self.queue:
+            (chosen if isinstance(item, Exchange) and item.urgent else later).append(item)
+        self.queue = chosen
+        out = self.take_small(now)
+        self.queue = later
+        return out
+
     @staticmethod
     def _follower(upload: Exchange, now: float) -> Exchange | None:
         """The INFER after an upload that was sent for the first time."""
@@ -253,7 +263,7 @@ class Sender:
         # Built at the time of transmission: PING and COMMIT contain the position, and PING the time.
         body, upload = exchange.body, exchange.upload
         if exchange.type is _PING:
-            body = records.Ping(host_time=int(now * 1e9), position=self.position).pack()
+            body = records.Ping(host_time=int(now * 1e9), position=self.position).pack() + exchange.body
         elif upload:
             body = records.Commit(
                 position=self.position,

@@ -145,6 +145,16 @@ class Channel:
         """Time of the last good frame of the device."""
         return max(self._heard, self._line.heard) if self._line else self._heard
 
+    @property
+    def unheard(self) -> float:
+        """Seconds without a good frame, while this process ran and exchanges waited."""
+        return self._retry.unheard
+
+    @property
+    def stuck(self) -> float:
+        """Seconds for which a repeated request has had no answer; the longest of all."""
+        return self._retry.stuck
+
     def check_home(self, what: str) -> None:
         """See :meth:`Background.check_home`."""
         self._background.check_home(what)
@@ -280,9 +290,12 @@ class Channel:
         self.wake()
         return exchange
 
-    def _request(self, kind: MessageType, body: bytes, box: Mailbox | None, timeout: float | None) -> Exchange:
+    def _request(
+        self, kind: MessageType, body: bytes, box: Mailbox | None, timeout: float | None, *, urgent: bool = False
+    ) -> Exchange:
         self.check()
-        exchange = self.link.request(kind, body, patience=self.timeout if timeout is None else timeout)
+        patience = self.timeout if timeout is None else timeout
+        exchange = self.link.request(kind, body, patience=patience, urgent=urgent)
         if box:
             self._boxes[exchange.id] = box
         return exchange
@@ -337,8 +350,16 @@ class Channel:
         *,
         timeout: float | None = None,  # noqa: ASYNC109
         fragile: bool = False,
+        urgent: bool = False,
     ) -> list[Reply]:
-        """Sends several requests at the same time; see :meth:`ask`."""
+        """Sends several requests at the same time; see :meth:`ask`.
+
+        Args:
+            questions: types and payloads.
+            timeout: maximum seconds without an answer.
+            fragile: fails if the dialogue is interrupted.
+            urgent: as of :class:`~n6link.link.exchange.Exchange`.
+        """
         if fragile and self.interruption:
             raise _renewed(self.interruption) from self.interruption
         asked: list[tuple[Exchange, Mailbox]] = []
@@ -346,7 +367,7 @@ class Channel:
         try:
             for kind, body in questions:
                 box = self.mailbox(fragile=fragile)
-                asked.append((self._request(kind, body, box, timeout), box))
+                asked.append((self._request(kind, body, box, timeout, urgent=urgent), box))
             self.wake()
             for _, box in asked:
                 event = await box.get()

@@ -12,6 +12,7 @@ import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
@@ -40,6 +41,7 @@ from n6link.session.inference import Job, Outcome, Runner
 from n6link.session.info import DeviceInfo, NetworkInfo
 from n6link.session.journal import Journal
 from n6link.session.quiet import Repeats
+from n6link.session.rates import Rates
 from n6link.session.replies import decoding
 from n6link.session.state import AWAY, State, StateChange
 from n6link.session.stats import Stats, StatsPages
@@ -101,6 +103,7 @@ class Connection:
         self.vitals = Vitals(heartbeat)
         self.journal = Journal(recorder)
         self._pages = StatsPages(1)
+        self._rates = Rates(self._rate_changed)
         self._repeats = Repeats()
         self._wanted = url
         self._cards = Cards(cards)
@@ -152,6 +155,7 @@ class Connection:
             self._own_board = stream.rig is not None
             if stream.rig:
                 channel.tasks.start_soon(stream.rig.keep)
+            self._rates.attach(stream)
             await channel.attach(self.journal.tap(stream))
             opened = await channel.greet(HOST)
             self.journal.greeted(opened)
@@ -161,6 +165,8 @@ class Connection:
             channel.check()
             channel.tasks.start_soon(self._supervise, channel)
             channel.tasks.start_soon(self._beat, channel)
+            if self._rates.first:
+                channel.tasks.start_soon(self._rates.watch, channel)
             self._change(State.OPEN)
         except BaseException:
             await self.aclose()
@@ -217,6 +223,7 @@ class Connection:
         with decoding("INFO"):
             self._info = DeviceInfo.parse(opened, reply.payload)
         channel.link.path.set_baud(self._info.baud)
+        await self._rates.settle(channel)
         await self._compare_clocks(channel)
         described, self.rejected = await describe.read(channel.ask_now, opened.hello.networks, self._info)
         for name, reason in self.rejected.items():
@@ -227,6 +234,10 @@ class Connection:
         self._networks_changed()
         now = {network.name: network.digest for network in self.networks}
         return tuple(network.name for network in before if now.get(network.name) != network.digest)
+
+    def _rate_changed(self, baud: int) -> None:
+        if self._info:
+            self._info = replace(self._info, baud=baud)
 
     def _choose_runner(self, channel: Channel, slots: int, *, same: bool) -> None:
         """Keeps the runner, and so the inferences that wait for a slot, if the numbers of slots and networks are unchanged."""
@@ -280,10 +291,12 @@ class Connection:
     async def _connect(self, url: str) -> ByteStream:
         stream = await open_stream(url)
         self._cards.files = stream.card_files or self._cards.files
+        self._rates.attach(stream, self._rates.first if self._own_board else None)
         return self.journal.tap(stream)
 
     async def _resume(self, channel: Channel, restarting: bool, patience: float) -> tuple[bool, tuple[str, ...]]:
         """Continues the dialogue; returns whether the device was restarted, and the names of changed networks."""
+        await self._rates.rest(channel)
         opened = await channel.greet(HOST, resume=True, patience=patience)
         self.journal.greeted(opened)
         changed: tuple[str, ...] = ()
@@ -295,6 +308,7 @@ class Connection:
             await anyio.sleep(reunion.FIRST_PAUSE)
             raise TransportError("the device answers, but has not restarted yet")
         else:
+            await self._rates.settle(channel)
             await self._compare_clocks(channel)
         if not opened.resumed:
             self._restore(channel)

@@ -58,6 +58,8 @@ class Health(Life):
     """bytes per second of complete inputs to the device"""
     down: float
     """bytes per second of complete results from the device"""
+    baud: int
+    """present bit rate of the line; 0 = not a UART"""
     returns: int
     """number of reconnections since it was opened"""
     reboots: int
@@ -113,6 +115,7 @@ class Vitals:
             repeats=(counters.repeats - first.repeats) / span,
             up=(counters.uploaded - first.uploaded) / span,
             down=(counters.downloaded - first.downloaded) / span,
+            baud=link.path.baud,
             returns=self.returns,
             reboots=self.reboots,
         )

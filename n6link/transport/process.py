@@ -39,12 +39,14 @@ class ChildStream(SocketStream):
 
     Attributes:
         card_files: files with the cards that the child reports, by network.
+        baud: rate of the child's line after its start, if it can be changed; else 0.
         ended: called with what the child has printed on its standard output after it was ready, once it has ended.
     """
 
     def __init__(self, connected: socket.socket, process: Process, errors: IO[bytes], name: str) -> None:
         super().__init__(connected)
         self.card_files: Mapping[str, Path] = {}
+        self.baud = 0
         self._process = process
         self._errors = errors
         self._name = name

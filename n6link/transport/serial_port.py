@@ -2,7 +2,7 @@
 
 ::
 
-    serial:PORT[?baud=N]        a port by its name: /dev/ttyACM0, /dev/serial/by-id/..., COM3
+    serial:PORT[?baud=N]        a port by its name: /dev/ttyACM0, /dev/serial/by-id/..., COM3; N fixes the bit rate of the line
     serial:NUMBER[?baud=N]      the board with this USB serial number, or with this unique id of its chip; `n6link devices` shows both
 
 A name without a slash, other than COM and a number, is a NUMBER; upper and lower case are equal. A lock (flock) excludes programs that also
@@ -35,7 +35,7 @@ from anyio.abc import ByteStream
 from n6link.errors import PortBusy, PortDenied, TransportError
 from n6link.transport import discovery, rights
 from n6link.transport.ports import Port, devices
-from n6link.transport.serial_protocol import PIECE, Device, Library, PortProtocol, Transport
+from n6link.transport.serial_protocol import PIECE, Device, Library, PortProtocol, SetBaud, Transport
 
 DEFAULT_BAUD: Final = 921600
 DRAIN_POLLS: Final = 100
@@ -55,14 +55,22 @@ class SerialStream(ByteStream):
         port: its description; None = the operating system does not list it.
         stable_url: finds the port again, also if its name has changed.
         expected: the unique id that the board must report, because the user asked for it; empty = any.
+        baud: the rate with which it was opened; 0 = the URL fixes the rate.
+        durable: the line is a cable, which stays the same.
     """
 
-    def __init__(self, found: Found, transport: Transport, device: Device, protocol: PortProtocol) -> None:
+    durable: Final = True
+
+    def __init__(
+        self, found: Found, transport: Transport, device: Device, set_baud: SetBaud, protocol: PortProtocol
+    ) -> None:
         self.port = found.port
         self.stable_url = found.stable_url
         self.expected = found.expected
+        self.baud = found.baud
         self._path = found.path
         self._device = device
+        self._set_baud = set_baud
         self._transport = transport
         self._protocol = protocol
         self._closing = False
@@ -135,6 +143,19 @@ class SerialStream(ByteStream):
             await self._protocol.writable.wait()
         self._check()
 
+    async def set_baud(self, baud: int) -> None:
+        """Changes the bit rate; nothing may be in the write buffer that needs the old one.
+
+        Raises:
+            TransportError: the port does not have this rate, or was lost.
+        """
+        self._check()
+        try:
+            await anyio.to_thread.run_sync(self._set_baud, baud)
+        except Exception as exc:  # OSError, ValueError, termios.error
+            self._check()
+            raise await anyio.to_thread.run_sync(_refusal, self._path, baud, exc) from exc
+
     async def send_eof(self) -> None:
         """Does nothing: a serial line does not have an end of file."""
 
@@ -185,6 +206,7 @@ class Found:
     stable_url: str
     expected: str
     library: Library
+    baud: int
 
 
 async def open_serial(rest: str) -> SerialStream:
@@ -205,14 +227,16 @@ async def open_serial(rest: str) -> SerialStream:
         raise TransportError(
             f"serial port {name} requires asyncio, which pyserial-asyncio uses; with trio use tcp:, unix:, sim: or qemu:"
         ) from None
-    found = await anyio.to_thread.run_sync(_find, name, f"?baud={baud}" if "?" in rest else "")
+    found = await anyio.to_thread.run_sync(
+        _find, name, f"?baud={baud}" if "?" in rest else "", 0 if "?" in rest else baud
+    )
     protocol = PortProtocol()
     try:
-        transport, device = await found.library(found.path, baud, protocol)
+        transport, device, set_baud = await found.library(found.path, baud, protocol)
     except Exception as exc:  # OSError, ValueError, termios.error
         raise await anyio.to_thread.run_sync(_refusal, found.path, baud, exc) from exc
     _exclude(device, True)
-    return SerialStream(found, transport, device, protocol)
+    return SerialStream(found, transport, device, set_baud, protocol)
 
 
 def library() -> Library:
@@ -250,10 +274,10 @@ def port_of(rest: str) -> Port | None:
     Raises:
         NoDeviceError, TransportError, SettingsError: as for :func:`open_serial`.
     """
-    return _find(parse(rest)[0], "").port
+    return _find(parse(rest)[0], "", 0).port
 
 
-def _find(name: str, query: str) -> Found:
+def _find(name: str, query: str, baud: int) -> Found:
     path, expected = name, ""
     if not _PORT.search(name):
         board, expected = discovery.find(name)
@@ -261,7 +285,7 @@ def _find(name: str, query: str) -> Found:
     where = os.path.realpath(path)
     port = next((port for port in devices() if os.path.realpath(port.path) == where), None)
     url = discovery.stable_url(port) if port else f"serial:{path}"
-    return Found(path, port, url + query, expected, library())
+    return Found(path, port, url + query, expected, library(), baud)
 
 
 def _exclude(device: Device, others: bool) -> None:

@@ -108,5 +108,7 @@ class Device(Protocol):
         ...
 
 
-Library: TypeAlias = Callable[[str, int, PortProtocol], Awaitable[tuple[Transport, Device]]]
+SetBaud: TypeAlias = Callable[[int], None]
+"""sets the bit rate of an open port; takes milliseconds"""
+Library: TypeAlias = Callable[[str, int, PortProtocol], Awaitable[tuple[Transport, Device, SetBaud]]]
 """opens a port by its path, at a baud rate, for a protocol; the write buffer of the transport has the limit PIECE"""

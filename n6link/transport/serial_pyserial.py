@@ -13,13 +13,14 @@ from __future__ import annotations
 import asyncio
 import os
 from contextlib import suppress
+from functools import partial
 from typing import Final
 
 import anyio.to_thread
 import serial
 import serial_asyncio
 
-from n6link.transport.serial_protocol import PIECE, Device, PortProtocol, Transport
+from n6link.transport.serial_protocol import PIECE, Device, PortProtocol, SetBaud, Transport
 
 READ_SIZE: Final = 4096
 """maximum number of bytes that a tty returns per read"""
@@ -77,10 +78,10 @@ class _Transport(serial_asyncio.SerialTransport):
         self._abort(exc)  # the original also calls the event loop's exception handler, which logs a traceback
 
 
-async def connect(path: str, baud: int, protocol: PortProtocol) -> tuple[Transport, Device]:
+async def connect(path: str, baud: int, protocol: PortProtocol) -> tuple[Transport, Device, SetBaud]:
     """Opens a port; see :class:`n6link.transport.serial_protocol.Library`."""
     device = await anyio.to_thread.run_sync(_open, path, baud)
-    return _Transport(asyncio.get_running_loop(), protocol, device), device
+    return _Transport(asyncio.get_running_loop(), protocol, device), device, partial(setattr, device, "baudrate")
 
 
 def _open(path: str, baud: int) -> serial.Serial:

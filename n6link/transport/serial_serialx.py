@@ -11,7 +11,7 @@ from typing import Final
 
 import anyio
 
-from n6link.transport.serial_protocol import PIECE, Device, PortProtocol, Transport
+from n6link.transport.serial_protocol import PIECE, Device, PortProtocol, SetBaud, Transport
 
 OLDEST: Final = (1, 15)
 """first version that this module was tested with"""
@@ -27,7 +27,7 @@ def installed() -> bool:
     return (int(major), int(minor)) >= OLDEST
 
 
-async def connect(path: str, baud: int, protocol: PortProtocol) -> tuple[Transport, Device]:
+async def connect(path: str, baud: int, protocol: PortProtocol) -> tuple[Transport, Device, SetBaud]:
     """Opens a port; see :class:`n6link.transport.serial_protocol.Library`."""
     import serialx
 
@@ -37,4 +37,5 @@ async def connect(path: str, baud: int, protocol: PortProtocol) -> tuple[Transpo
         transport, _ = await serialx.create_serial_connection(loop, lambda: protocol, path, baud)
     assert transport
     transport.set_write_buffer_limits(high=PIECE - 1, low=PIECE // 4)
-    return transport, transport.serial
+    port = transport.serial
+    return transport, port, lambda baud: port.reconfigure_port(baudrate=baud)

@@ -23,6 +23,7 @@ An option is for the network before it, or for the whole board:
     golden=FILE   network   its golden input (n6link.tensors.golden), which the board stores for checks; default: x.golden.npz
                             next to x.tflite, if it exists
     baud=N        board     limits each direction to N bits per second, with ten bits per byte, like a UART
+    uart=N        board     the same, and the program changes the rate as it does that of a board (RATE); N is the rate after a start
     slots=N       board     number of input slots
     chunk=N       board     maximum number of tensor bytes in one frame
     flip=RATE     line      faults of the line, at RATE per byte of each way: a bit changes; drop=, double=, insert= and
@@ -71,7 +72,7 @@ from n6link.transport.socket_stream import SocketStream
 
 _BUILT_IN: Final = "reference:"
 _NETWORK_OPTIONS: Final = ("report", "card", "golden")
-_BOARD_OPTIONS: Final = ("baud", "slots", "chunk")
+_BOARD_OPTIONS: Final = ("baud", "uart", "slots", "chunk")
 _LINE_OPTIONS: Final = (*OF_BYTES, *IN_TIME, "seed")
 _NETWORK_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,31}")
 _EXECUTABLE: Final = "n6sim.exe" if sys.platform == "win32" else "n6sim"
@@ -226,13 +227,15 @@ class RigStream(SocketStream):
         rig: the board and its line.
         stable_url: opens another connection to the same board.
         card_files: as of :class:`~n6link.transport.process.ChildStream`.
+        baud: the same.
     """
 
-    def __init__(self, connected: socket.socket, rig: Rig, card_files: Mapping[str, Path]) -> None:
+    def __init__(self, connected: socket.socket, rig: Rig, board: SimBoard) -> None:
         super().__init__(connected)
         self.rig = rig
         self.stable_url = rig.url
-        self.card_files = card_files
+        self.card_files = board.card_files
+        self.baud = board.options.get("uart", 0)
 
     async def aclose(self) -> None:
         """Closes the connection."""
@@ -274,6 +277,7 @@ async def open_sim(rest: str) -> ChildStream | RigStream:
             return await _open_rig(board)
         stream = await spawn_board(command, NAME)
     stream.card_files = board.card_files
+    stream.baud = board.options.get("uart", 0)
     return stream
 
 
@@ -286,7 +290,7 @@ async def _open_rig(board: SimBoard) -> RigStream:
         connected.close()
         started.close()
         raise
-    return RigStream(connected, started, board.card_files)
+    return RigStream(connected, started, board)
 
 
 def _operations(source: str) -> str:

@@ -60,6 +60,8 @@ class Stream(ByteStream):
         stable_url: finds the same board again, also if the name of its port has changed. Equal to ``url`` if there is no other way.
         rest: reads nothing for some seconds during :meth:`listen`; None = the stream cannot do this.
         rig: a virtual board that was started for the stream, and ends with it unless ``rig.keep()`` runs.
+        baud: the bit rate with which it was opened, if :meth:`set_baud` can change it; 0 = it cannot be changed, or the URL fixes it.
+        durable: whether the rate that its line carries is the same when it is opened again: it is stored for the board.
     """
 
     def __init__(self, inner: ByteStream, url: str) -> None:
@@ -70,6 +72,8 @@ class Stream(ByteStream):
         self.expected: str = getattr(inner, "expected", "")
         self.stable_url: str = getattr(inner, "stable_url", url)
         self.rig: Rig | None = getattr(inner, "rig", None)
+        self.baud: int = getattr(inner, "baud", 0)
+        self.durable: bool = getattr(inner, "durable", False)
         self._send_nowait: Callable[[bytes], int] | None = getattr(inner, "send_nowait", None)
         self.rest: Callable[[float], None] | None = getattr(inner, "rest", None)
 
@@ -107,6 +111,17 @@ class Stream(ByteStream):
             Number of sent bytes.
         """
         return self._send_nowait(item) if self._send_nowait else 0
+
+    async def set_baud(self, baud: int) -> None:
+        """Sets the bit rate of its port, if :attr:`baud` is not 0; for a virtual board, whose process has the line, this has no effect.
+
+        Raises:
+            TransportError: the port does not have this rate.
+        """
+        set_baud: Callable[[int], Awaitable[None]] | None = getattr(self._inner, "set_baud", None)
+        if set_baud:
+            with _mapped(self.url):
+                await set_baud(baud)
 
     async def send_eof(self) -> None:
         """Sends an end of file, if the stream has one."""

@@ -55,6 +55,9 @@ class Port:
         flow: whether a full buffer holds the sender back; else what does not fit is lost.
         baud: that the board reports.
         host: bytes that the host's system holds while the program does not read.
+        uart: whether the rate can be changed; it is ``baud`` at first, and ``rate`` is a tenth of it.
+        clean: the highest undamaged rate from a time on, in order of time; empty = all rates.
+        spoilt: share of the bytes that change at a higher rate.
     """
 
     window: int
@@ -67,6 +70,9 @@ class Port:
     flow: bool
     baud: int = 0
     host: int = 65536
+    uart: bool = False
+    clean: tuple[tuple[float, int], ...] = ()
+    spoilt: float = 0.0
 
 
 class Bench:
@@ -102,6 +108,9 @@ class Bench:
         assert isinstance(loop, VirtualLoop)
         self._loop = loop
         self._draw = random.Random(f"pieces {seed}")
+        self._noise = random.Random(f"noise {seed}")
+        self._baud: dict[Way, int] = dict.fromkeys(WAYS, port.baud)
+        """rate at which each end sends and listens"""
         self._silent: dict[Way, float] = dict.fromkeys(WAYS, -1.0)
         self._free: dict[Way, float] = dict.fromkeys(WAYS, 0.0)
         self._landed: dict[Way, float] = dict.fromkeys(WAYS, 0.0)
@@ -152,6 +161,7 @@ class Bench:
         if self._client:
             self._client.break_()
         self._client = Connection(self)
+        self._baud["up"] = self.port.baud
         if self.port.flow:
             self.board.relink()
         return self._client
@@ -165,6 +175,37 @@ class Bench:
         client.break_()
         if self._client is client:
             self._client = None
+
+    # ---- rates
+
+    def set_baud(self, baud: int) -> None:
+        """The host changes the rate of its port."""
+        self._note(f"baud {baud}", b"")
+        self._baud["up"] = baud
+
+    @property
+    def bauds(self) -> tuple[int, int]:
+        """The rates of the host and the board."""
+        return self._baud["up"], self._baud["down"]
+
+    def _rate(self, way: Way) -> float:
+        """Bytes per second."""
+        return self._baud[way] / 10 if self.port.uart else self.port.rate
+
+    def _heard(self, data: bytes, sent: int, at: Way) -> bytes:
+        """What the receiver makes of bytes that were sent at a rate."""
+        if not self.port.uart:
+            return data
+        if sent != self._baud[at]:
+            return self._noise.randbytes(len(data))
+        limit = next((baud for begin, baud in reversed(self.port.clean) if begin <= self._loop.time()), sent)
+        if sent <= limit:
+            return data
+        changed = bytearray(data)
+        for index in range(len(changed)):
+            if self._noise.random() < self.port.spoilt:
+                changed[index] ^= 1 << self._noise.randrange(8)
+        return bytes(changed)
 
     # ---- from the host
 
@@ -191,28 +232,30 @@ class Bench:
         self.rules.host_sends(frames)
         line = self.lines["up"]
         begin = max(now, self._free["up"])
-        self._free["up"] = begin + len(data) / self.port.rate
+        rate, baud = self._rate("up"), self._baud["up"]
+        self._free["up"] = begin + len(data) / rate
         data = line.carry(line.lose(frames, now), now)
         self._flying += len(data)
         # A port without flow control reads while the bytes arrive: a long write does not come in one piece.
         step = max(len(data), 1) if self.port.flow else self.port.receive // 4
         for at in range(0, len(data), step):
             piece = data[at : at + step]
-            start, end = begin + at / self.port.rate, begin + (at + len(piece)) / self.port.rate
-            self._loop.call_at(self._lands("up", end), self._arrive, piece, start, self._started)
+            start, end = begin + at / rate, begin + (at + len(piece)) / rate
+            self._loop.call_at(self._lands("up", end), self._arrive, piece, start, self._started, baud)
 
     def _lands(self, way: Way, left: float) -> float:
         """When bytes arrive that have left: never before, or together with, earlier ones, also if faults have added bytes to these."""
         self._landed[way] = max(left + self.port.latency, self._landed[way] + INSTANT)
         return self._landed[way]
 
-    def _arrive(self, data: bytes, begin: float, started: int) -> None:
+    def _arrive(self, data: bytes, begin: float, started: int, baud: int) -> None:
         now = self._loop.time()
         self._flying -= len(data)
         if begin <= self._cut_at:
             data = data[: int((self._cut_at - begin) * self.port.rate)]
         if now < self._silent["up"] or started != self._started or now < self._boots_until:
             return
+        data = self._heard(data, baud, "down")
         if (piece := self.piece(len(data))) < len(data):
             self._inbox += data[:piece]
             self.turn()
@@ -236,8 +279,10 @@ class Bench:
         if now < self._wait_until:
             self._timer = self._loop.call_at(self._wait_until, self.turn)
             return
-        busy = now < self._free["down"] or (self.port.flow and self._client is not None and self._client.full)
-        done = self.board.turn(now + self._ahead, self._inbox, 0 if busy else self.port.send)
+        leaving = now < self._free["down"]
+        busy = leaving or (self.port.flow and self._client is not None and self._client.full)
+        done = self.board.turn(now + self._ahead, self._inbox, 0 if busy else self.port.send, busy=leaving)
+        self._baud["down"] = done.baud
         if done.taken:
             self._inbox = self._inbox[done.taken :]
             self._room.set()
@@ -262,13 +307,13 @@ class Bench:
         frames = [(kind, self.lie(kind, frame)) for kind, frame in frames]
         data = b"".join(frame for _, frame in frames)
         line = self.lines["down"]
-        self._free["down"] = max(now, self._free["down"]) + len(data) / self.port.rate
+        self._free["down"] = max(now, self._free["down"]) + len(data) / self._rate("down")
         if data := line.carry(line.lose(frames, now), now):
-            self._loop.call_at(self._lands("down", self._free["down"]), self._deliver, data)
+            self._loop.call_at(self._lands("down", self._free["down"]), self._deliver, data, self._baud["down"])
 
-    def _deliver(self, data: bytes) -> None:
+    def _deliver(self, data: bytes, baud: int) -> None:
         if self._client and self._loop.time() >= self._silent["down"]:
-            self._client.arrive(data)
+            self._client.arrive(self._heard(data, baud, "up"))
 
     def _start(self) -> Board:
         self._started += 1
@@ -280,6 +325,7 @@ class Bench:
             networks=options["networks"],
             features=options["features"],
             baud=port.baud,
+            uart=port.uart,
             boot_nonce=(options["seed"] << 20) + self._started,
         )
 
@@ -337,7 +383,10 @@ class Bench:
         self.rules.board_starts()
         self._inbox = b""
         if data := self.lines["down"].carry(self._frames["down"].cut(), now):
-            self._loop.call_at(self._lands("down", max(now, self._free["down"])), self._deliver, data)
+            self._loop.call_at(
+                self._lands("down", max(now, self._free["down"])), self._deliver, data, self._baud["down"]
+            )
+        self._baud["down"] = self.port.baud
         self._room.set()
         self._wait_until = self._boots_until = now + fault.size
         self.outages.append((now, now + fault.size))

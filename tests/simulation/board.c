@@ -109,6 +109,7 @@ typedef struct {
     uint32_t networks; /* the first ones of the table */
     uint32_t features;
     uint32_t baud;
+    uint32_t uart; /* the host may change the rate, which is baud at first */
     uint64_t boot_nonce;
 } sim_options_t;
 
@@ -117,6 +118,7 @@ typedef struct {
     uint32_t taken;   /* bytes of the input that the core has taken */
     uint32_t made;    /* bytes to send */
     uint32_t restart; /* the host has asked for one */
+    uint32_t baud;    /* rate from now on */
 } sim_turn_t;
 
 typedef struct {
@@ -133,6 +135,7 @@ typedef struct {
     uint32_t step;
     uint32_t baud;
     uint32_t starts;
+    bool on_line; /* bytes are leaving */
     bool restart;
     bool at_work;
     bool fails;
@@ -161,6 +164,16 @@ static void info(void *context, n6_info_reply_t *reply)
 static void restart(void *context)
 {
     ((sim_board_t *)context)->restart = true;
+}
+
+static bool set_rate(void *context, uint32_t baud)
+{
+    sim_board_t *b = context;
+
+    if (!b->on_line) {
+        b->baud = baud;
+    }
+    return !b->on_line;
 }
 
 static int start(void *context, uint16_t index, const void *input, n6_block_time_t *times)
@@ -276,6 +289,12 @@ sim_board_t *sim_open(const sim_options_t *options)
         .runtime = "arithmetic",
         .boot_nonce = options->boot_nonce,
     };
+    if (options->uart) {
+        b->port.set_rate = set_rate;
+        b->port.uart_hz = 200000000;
+        b->port.baud = options->baud;
+        b->port.fastest_baud = 12500000;
+    }
     b->npu = (n6_npu_t){
         .context = b,
         .network = network,
@@ -360,15 +379,19 @@ static uint64_t due(const sim_board_t *b)
     return npu < core ? npu : core;
 }
 
-/* What the board's main loop does at a time: takes bytes, works, and gives bytes, until it would sleep. */
+/*
+ * What the board's main loop does at a time: takes bytes, works, and gives bytes, until it would sleep. busy: earlier bytes
+ * are still leaving.
+ */
 void sim_turn(sim_board_t *b, uint64_t time, const uint8_t *in, uint32_t size, uint8_t *out,
-              uint32_t room, sim_turn_t *turn)
+              uint32_t room, uint32_t busy, sim_turn_t *turn)
 {
     uint32_t moved;
     int state;
     int turns = 0;
 
     b->now = time;
+    b->on_line = busy;
     *turn = (sim_turn_t){0};
     do {
         const uint32_t taken = feed(b, in + turn->taken, size - turn->taken);
@@ -377,9 +400,11 @@ void sim_turn(sim_board_t *b, uint64_t time, const uint8_t *in, uint32_t size, u
         turn->taken += taken;
         turn->made += made;
         moved = taken + made;
+        b->on_line = b->on_line || made > 0;
     } while ((moved > 0 || state == N6_SERVER_BUSY) && ++turns < TURNS);
     turn->due = due(b);
     turn->restart = b->restart;
+    turn->baud = b->baud;
 }
 
 /* The runs since the board was opened; returns their number. */

@@ -24,7 +24,7 @@ _OUT: Final = 1 << 16
 
 class _Options(ctypes.Structure):
     _fields_ = (
-        *((name, ctypes.c_uint32) for name in ("window", "chunk", "buffers", "networks", "features", "baud")),
+        *((name, ctypes.c_uint32) for name in ("window", "chunk", "buffers", "networks", "features", "baud", "uart")),
         ("boot_nonce", ctypes.c_uint64),
     )
 
@@ -32,7 +32,7 @@ class _Options(ctypes.Structure):
 class _Turn(ctypes.Structure):
     _fields_ = (
         ("due", ctypes.c_uint64),
-        *((name, ctypes.c_uint32) for name in ("taken", "made", "restart")),
+        *((name, ctypes.c_uint32) for name in ("taken", "made", "restart", "baud")),
     )
 
 
@@ -51,6 +51,8 @@ class Turn:
     """seconds until it has to be given another turn, if no byte comes before"""
     restart: bool
     """it has been asked to restart"""
+    baud: int
+    """rate of its line from now on"""
 
 
 @cache
@@ -75,7 +77,7 @@ def library() -> ctypes.CDLL:
         "sim_open": (board, [ctypes.POINTER(_Options)]),
         "sim_close": (None, [board]),
         "sim_relink": (None, [board]),
-        "sim_turn": (None, [board, ctypes.c_uint64, bytes_, size, board, size, ctypes.POINTER(_Turn)]),
+        "sim_turn": (None, [board, ctypes.c_uint64, bytes_, size, board, size, size, ctypes.POINTER(_Turn)]),
         "sim_starts": (size, [board, ctypes.POINTER(ctypes.POINTER(_Start))]),
         "sim_intact": (ctypes.c_bool, [board]),
         "sim_at_work": (ctypes.c_bool, [board]),
@@ -114,21 +116,22 @@ class Board:
     def close(self) -> None:
         self._library.sim_close(self._board)
 
-    def turn(self, seconds: float, data: bytes, room: int) -> Turn:
+    def turn(self, seconds: float, data: bytes, room: int, *, busy: bool = False) -> Turn:
         """Gives it bytes, and the time to work until it would sleep.
 
         Args:
             seconds: of its clock.
             data: that have come, as many as it takes.
             room: bytes that it may send.
+            busy: earlier bytes are still leaving.
         """
         turn = self._turn
         micros = round(seconds * 1e6)
-        self._library.sim_turn(self._board, micros, data, len(data), self._out, min(room, _OUT), turn)
+        self._library.sim_turn(self._board, micros, data, len(data), self._out, min(room, _OUT), busy, turn)
         sent = ctypes.string_at(self._out, turn.made) if turn.made else b""
         due = turn.due
         wait = NEVER if due > NEVER * 1e6 else (micros + due) / 1e6 - seconds
-        return Turn(turn.taken, sent, wait, bool(turn.restart))
+        return Turn(turn.taken, sent, wait, bool(turn.restart), turn.baud)
 
     def relink(self) -> None:
         """Another client has opened the line."""

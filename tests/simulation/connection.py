@@ -17,6 +17,7 @@ class Connection(ByteStream):
 
     def __init__(self, bench: Bench) -> None:
         self.broken = False
+        self.baud = bench.port.baud if bench.port.uart else 0
         self._bench = bench
         self._received = bytearray()
         self._changed = asyncio.Event()
@@ -77,6 +78,11 @@ class Connection(ByteStream):
             await self._bench.wait_for_room(free)
         self._check()
         self._bench.put(bytes(item))
+
+    async def set_baud(self, baud: int) -> None:
+        await asyncio.sleep(0)
+        self._check()
+        self._bench.set_baud(baud)
 
     async def send_eof(self) -> None:
         pass

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
@@ -20,6 +20,8 @@ CONFIGS: Final[Mapping[str, Port]] = {
     "usb": Port(65536, 8192, 4, 4.5e6, 125e-6, 65536, 8192, flow=True),
     # The virtual board of `sim:` on a socket.
     "sim": Port(262144, 8192, 4, 300e6, 20e-6, 262144, 65536, flow=True, host=212992),
+    # The same UART, whose rate the host chooses; Plan.port adds what its line can carry.
+    "rated": Port(24576, 2048, 4, 92160.0, 1e-3, 32768, 2048, flow=False, baud=921600, uart=True),
     # As little as a small microcontroller has.
     "small": Port(4096, 1024, 2, 92160.0, 1e-3, 8192, 1024, flow=False, baud=921600),
 }
@@ -55,6 +57,8 @@ WORKLOADS: Final = (
     "resets",
     "mixed",
 )
+BEST: Final = (3_000_000, 2_500_000, 1_800_000, 1_000_000)
+"""the highest undamaged rates of lines"""
 FOR_EVER: Final = 0.3
 """share of the lines that damage bytes for as long as they are used; others get well"""
 _LOST: Final[list[MessageType]] = [kind for kind in MessageType if kind is not MessageType.ERROR]
@@ -79,7 +83,14 @@ class Plan:
     @property
     def port(self) -> Port:
         """The board's port and its line."""
-        return CONFIGS[self.config]
+        port = CONFIGS[self.config]
+        if not port.uart:
+            return port
+        draw = random.Random(f"line {self.seed}")
+        rates = draw.choice(BEST), draw.choice(BEST)
+        return replace(
+            port, clean=((0.0, rates[0]), (draw.uniform(0.5, 8.0), rates[1])), spoilt=10 ** draw.uniform(-4.5, -0.5)
+        )
 
     @property
     def reconnect(self) -> float:

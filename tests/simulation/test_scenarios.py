@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -282,3 +282,57 @@ def test_a_source_that_is_too_fast_does_not_make_results_old(config: str, name: 
 
     run(Plan(1, "none", "single", config), [], body=body, inferences=1)  # one question again and again is "doubled"
     assert 1 < oldest[0] < depth + 1 + 1 / faster
+
+
+@dataclass(frozen=True)
+class Limits(Plan):
+    """A line whose rate can be changed, and that carries only some rates.
+
+    Attributes:
+        clean: as of :class:`Port`.
+        spoilt: the same.
+    """
+
+    clean: tuple[tuple[float, int], ...] = ()
+    spoilt: float = 0.5
+
+    @property
+    def port(self) -> Port:
+        return replace(CONFIGS["rated"], clean=self.clean, spoilt=self.spoilt)
+
+
+def rates(clean: tuple[tuple[float, int], ...], *, spoilt: float = 0.5, size: str = "tiny") -> list[tuple[float, int]]:
+    """Runs inferences for sixteen seconds; returns the rates of the line and when each began."""
+    seen: list[tuple[float, int]] = []
+
+    async def body(program: Program) -> None:
+        loop = asyncio.get_running_loop()
+        while loop.time() < 16 and program.take():
+            await program.infer(program.question((size,)))
+            await asyncio.sleep(0.05)
+            baud = program.device.info.baud
+            if not seen or seen[-1][1] != baud:
+                seen.append((loop.time(), baud))
+        program.left = 0
+
+    report = run(Limits(1, "none", "single", "rated", clean, spoilt), [], body=body, inferences=20_000)
+    assert report.score.notes == []
+    return seen
+
+
+@pytest.mark.parametrize(("limit", "spoilt"), [(2_764_800, 0.5), (2_000_000, 1e-3), (1_500_000, 0.5), (921_600, 1e-3)])
+def test_the_highest_rate_that_the_line_carries_is_chosen(limit: int, spoilt: float) -> None:
+    assert [baud for _, baud in rates(((0.0, limit),), spoilt=spoilt)] == [limit]
+
+
+@pytest.mark.parametrize(("size", "spoilt"), [("tiny", 1.0), ("tiny", 0.02), ("large", 0.02), ("large", 1e-3)])
+def test_a_rate_that_the_line_does_not_carry_any_more_is_left_in_seconds(spoilt: float, size: str) -> None:
+    (_, first), *later = rates(((0.0, 3_000_000), (5.0, 1_600_000)), spoilt=spoilt, size=size)
+    assert first == 2_764_800
+    assert later[-1][1] == 1_500_000
+    assert later[-1][0] < 5.0 + 8.0
+
+
+def test_a_line_that_carries_only_its_first_rate_any_more_has_it_again() -> None:
+    *_, (_, last) = rates(((0.0, 3_000_000), (5.0, 921_600)))
+    assert last == 921_600

@@ -18,6 +18,7 @@ enum {
     RESULTS = 4,
     WINDOW = 256 * 1024,     /* bytes that the sockets of both ends store */
     UART_WINDOW = 32 * 1024, /* bytes before a frame on a slow line delay it */
+    UART_HZ = 200000000,     /* as on the STM32N6 */
     TX = 64 * 1024,
     MARGIN = 64 * 1024,          /* bytes of a result buffer for selected rows and several views */
     MAX_PARTS = 8 * 1024 * 1024, /* bytes of an upload with parts */
@@ -66,11 +67,11 @@ static void info(void *context, n6_info_reply_t *reply)
     if (board->recorded) {
         *reply = *n6_recorded_device(board->recorded).info;
         reply->head = sizeof(*reply);
-        reply->baud = board->options->baud;
+        reply->baud = board->baud;
         return;
     }
     memcpy(reply->board, "n6sim (host)", sizeof("n6sim (host)"));
-    reply->baud = board->options->baud;
+    reply->baud = board->baud;
     reply->ram_total = board->reserved + board->weights;
     reply->temperature_dc = N6_LIMIT_NO_TEMPERATURE;
     reply->reset_cause = board->reset_cause;
@@ -96,6 +97,14 @@ static void restart(void *context)
 {
     n6_board_t *board = context;
     board->restart = true;
+}
+
+/* The main loop has sent all bytes that it has taken from the core. */
+static bool set_rate(void *context, uint32_t baud)
+{
+    n6_board_t *board = context;
+    board->baud = baud;
+    return true;
 }
 
 /* ---- memory ---- */
@@ -154,7 +163,7 @@ static void plan_memory(n6_board_t *board)
     config->sums = reserve(board, config->total_blocks * sizeof(*config->sums));
     config->tx = reserve(board, TX);
     config->tx_size = TX;
-    config->window = board->options->baud > 0 ? UART_WINDOW : WINDOW;
+    config->window = board->baud > 0 ? UART_WINDOW : WINDOW;
 }
 
 static void free_memory(const n6_config_t *config)
@@ -176,12 +185,18 @@ static void free_memory(const n6_config_t *config)
 
 /* ---- lives ---- */
 
+static uint32_t first_baud(const n6_options_t *options)
+{
+    return options->uart ? options->uart : options->baud;
+}
+
 static void boot(n6_board_t *board, uint8_t cause)
 {
     if (getentropy(&board->port.boot_nonce, sizeof(board->port.boot_nonce))) {
         n6_report_failure("the system gives no random numbers");
     }
     board->restart = false;
+    board->baud = first_baud(board->options);
     board->reset_cause = cause;
     atomic_store_explicit(&board->boot, monotonic(), memory_order_relaxed);
     int status = n6_server_init(&board->server, &board->config);
@@ -204,6 +219,12 @@ static n6_port_t make_port(n6_board_t *board, const char *runtime)
         .firmware = N6_FIRMWARE,
         .runtime = runtime,
     };
+    if (board->options->uart) {
+        port.set_rate = set_rate;
+        port.uart_hz = UART_HZ;
+        port.baud = board->options->uart;
+        port.fastest_baud = N6_UART_FASTEST;
+    }
     memcpy(port.unique_id, board->options->id, strlen(board->options->id));
     return port;
 }
@@ -212,6 +233,7 @@ static void start_core(n6_board_t *board, n6_npu_t npu, n6_port_t port)
 {
     board->npu = npu;
     board->port = port;
+    board->baud = first_baud(board->options);
     board->config = (n6_config_t){.port = &board->port, .npu = &board->npu};
     plan_memory(board);
     boot(board, N6_RESET_CAUSE_POWER_ON);

@@ -24,6 +24,7 @@ typedef struct {
     n6_config_t config;
     n6_server_t server;
     int wake[2];       /* a pipe: a byte in it ends the main loop's sleep */
+    uint32_t baud;     /* present rate of the line; 0 = no limit */
     uint32_t reserved; /* bytes of all buffers */
     uint32_t weights;
     uint8_t reset_cause;

@@ -8,6 +8,11 @@ static const double quantum_ns = 1e6;
 void n6_line_init(n6_line_t *line, uint32_t baud)
 {
     *line = (n6_line_t){0};
+    n6_line_set_baud(line, baud);
+}
+
+void n6_line_set_baud(n6_line_t *line, uint32_t baud)
+{
     if (baud) {
         line->byte_ns = 10e9 / baud;
         line->quantum = line->byte_ns < quantum_ns ? (size_t)(quantum_ns / line->byte_ns) : 1;

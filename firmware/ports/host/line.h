@@ -30,6 +30,8 @@ typedef struct {
 } n6_line_t;
 
 void n6_line_init(n6_line_t *line, uint32_t baud);
+/* Another rate for the bytes that have not yet moved. */
+void n6_line_set_baud(n6_line_t *line, uint32_t baud);
 bool n6_line_paced(const n6_line_t *line);
 void n6_line_begin(n6_line_t *line, uint64_t now);
 void n6_line_rest(n6_line_t *line);

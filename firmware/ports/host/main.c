@@ -36,6 +36,7 @@ typedef struct {
     n6_endpoint_t end;
     n6_line_t rx;
     n6_line_t tx;
+    uint32_t baud; /* of both */
     n6_guest_t guest;
     bool signs; /* poll() has reported an event of the client */
     bool knock; /* poll() has reported a new connection */
@@ -302,6 +303,16 @@ static void answer_door(n6_main_t *self)
     }
 }
 
+/* The line gets the rate that the core has set. */
+static void follow_rate(n6_main_t *self)
+{
+    if (self->baud != self->board->baud) {
+        self->baud = self->board->baud;
+        n6_line_set_baud(&self->rx, self->baud);
+        n6_line_set_baud(&self->tx, self->baud);
+    }
+}
+
 /* One pass. false = the last client has closed. */
 static bool turn(n6_main_t *self)
 {
@@ -315,6 +326,7 @@ static bool turn(n6_main_t *self)
     }
     do {
         state = n6_server_poll(&board->server);
+        follow_rate(self);
     } while (self->end.client >= 0 && !self->gone && transmit(self, n6_board_now(board)) &&
              --turns);
     if (self->gone) {
@@ -338,10 +350,11 @@ int main(int argc, char **argv)
     n6_crash_keep(argc, argv);
     n6_options_t options = n6_options_read(argc, argv);
     n6_main_t self = {.board = n6_board_open(&options)};
-    n6_line_init(&self.rx, options.baud);
-    n6_line_init(&self.tx, options.baud);
+    self.baud = self.board->baud;
+    n6_line_init(&self.rx, self.baud);
+    n6_line_init(&self.tx, self.baud);
 #ifdef __linux__
-    if (options.baud) {
+    if (self.baud) {
         prctl(PR_SET_TIMERSLACK, 1); /* otherwise each wait for the line is 50 us too long */
     }
 #endif

@@ -52,6 +52,8 @@ static const char help[] =
     "                    again with this\n"
     "  --baud N          paces both directions like a UART of N bits per second, ten\n"
     "                    bits per byte\n"
+    "  --uart N          like --baud, and a client may change the rate (RATE), up to\n"
+    "                    12,500,000: a UART with a clock of 200 MHz\n"
     "  --slots N         input slots, 2 to 8 (4)\n"
     "  --chunk N         bytes of tensor in a DATA frame, a power of two, 256 to\n"
     "                    8192 (8192)\n"
@@ -73,6 +75,7 @@ enum {
     INTERPRETER,
     CRASHED,
     BAUD,
+    UART,
     SLOTS,
     CHUNK,
     ID,
@@ -94,6 +97,7 @@ static const struct option known[] = {
     {"interpreter", required_argument, NULL, INTERPRETER},
     {"crashed", required_argument, NULL, CRASHED},
     {"baud", required_argument, NULL, BAUD},
+    {"uart", required_argument, NULL, UART},
     {"slots", required_argument, NULL, SLOTS},
     {"chunk", required_argument, NULL, CHUNK},
     {"id", required_argument, NULL, ID},
@@ -232,6 +236,9 @@ n6_options_t n6_options_read(int argc, char **argv)
         case BAUD:
             options.baud = number("baud", 300, 1000000000);
             break;
+        case UART:
+            options.uart = number("uart", 300, N6_UART_FASTEST);
+            break;
         case SLOTS:
             options.slots = number("slots", 2, N6_SERVER_MAX_SLOTS);
             break;
@@ -263,6 +270,10 @@ n6_options_t n6_options_read(int argc, char **argv)
     }
     if (optind < argc) {
         n6_report_failure("%s is not an option; see n6sim --help", argv[optind]);
+    }
+    if (options.uart && options.baud) {
+        n6_report_failure("--uart %lu and --baud %lu exclude each other",
+                          (unsigned long)options.uart, (unsigned long)options.baud);
     }
     if (options.replay && options.networks) {
         n6_report_failure("--replay %s has its own networks; omit --network", options.replay);

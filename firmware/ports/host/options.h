@@ -10,6 +10,10 @@
 
 #include "n6_server.h"
 
+enum {
+    N6_UART_FASTEST = 12500000, /* the clock of 200 MHz, divided by 16 */
+};
+
 typedef enum { N6_END_NONE, N6_END_FD, N6_END_UNIX, N6_END_TCP, N6_END_PTY } n6_end_kind_t;
 
 /* NAME=PATH[;card=FILE][;blocks=FILE][;operations=FILE][;check=FILE] */
@@ -35,6 +39,7 @@ typedef struct {
     const char *python;
     const char *interpreter;
     uint32_t baud; /* 0 = no limit */
+    uint32_t uart; /* a rate that the client may change; 0 = none */
     uint32_t slots;
     uint32_t chunk;
     const char *id; /* the unique id that the board reports */
