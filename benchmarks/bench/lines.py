@@ -42,6 +42,7 @@ class Line:
         rate: bytes per second of each direction; 0 = no limit.
         delay: seconds that the bytes of the device are late.
         baud: the rate that the device announces, for a UART; 0 = none.
+        uart: the rate of a device at first, if it keeps to its rate itself and the program may change it; 0 = none.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Line:
     rate: float = 0.0
     delay: float = 0.0
     baud: int = 0
+    uart: int = 0
 
 
 def uart(baud: int, delay: float = 0.0) -> Line:

@@ -39,7 +39,7 @@ def board(line: Line, folder: Path, networks: Sequence[str]) -> Iterator[Port]:
     path = folder / f"board{next(_numbers)}"
     own = folder / f"{path.name}.files"
     own.mkdir()
-    rate = f"?baud={line.baud}" if line.baud else ""
+    rate = f"?baud={line.baud}" if line.baud else f"?uart={line.uart}" if line.uart else ""
     command = [*sim.parse(",".join(networks) + rate).command(own), "--unix", str(path), "--parent-death"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL) as process:
         try:
