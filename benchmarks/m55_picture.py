@@ -1,7 +1,7 @@
 """Decoders of pictures on a Cortex-M55: size of code and memory, and instructions for each pixel in QEMU.
 
-Usage: ``python benchmarks/m55_picture.py [PICTURE]``. Requires Pillow, arm-none-eabi-gcc and qemu-system-arm. The picture, by default one
-that is made of noise of several sizes, is scaled to 192 x 192. The decoders are compiled as in the board's firmware. Instructions are not
+Usage: ``python benchmarks/m55_picture.py [PICTURE]``. Requires Pillow, arm-none-eabi-gcc and qemu-system-arm. The picture, by default that
+of the tests, is scaled to 192 x 192. The decoders are compiled as in the board's firmware. Instructions are not
 cycles: a vector instruction takes at least two cycles.
 """
 
@@ -15,14 +15,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-from m55_size import COMPILER, CORE, EMULATOR, INSTRUCTIONS_PER_TICK, MACHINE, PORT, run, sizes, table
+from m55_size import COMPILER, CORE, EMULATOR, HOT, INSTRUCTIONS_PER_TICK, MACHINE, PORT, run, sizes, table
 from PIL import Image
 
 SIDE: Final = 192
+PICTURE: Final = Path(__file__).resolve().parents[1] / "tests" / "data" / "pictures" / "grace_hopper.jpg"
 SOURCES: Final = sorted((CORE / "picture").glob("*.c"))
-FAST: Final = ("n6_colour.c", "n6_idct.c", "n6_jpeg_scan.c", "n6_target.c", "n6_qoi.c")
-"""compiled with -O2 even if all other files use -Os, as in firmware/core/CMakeLists.txt"""
 SCALAR: Final = "-DN6_PICTURE_SCALAR"
 ENCODINGS: Final = (
     *(
@@ -72,17 +70,6 @@ MEASURES
 """
 
 
-def noise() -> Image.Image:
-    """A picture with details of all sizes."""
-    random = np.random.default_rng(1)
-    total = np.zeros((SIDE, SIDE, 3))
-    for size in (3, 6, 12, 24, 48, 96, 192):
-        part = Image.fromarray(random.integers(0, 256, (size, size, 3), dtype=np.uint8))
-        total += np.asarray(part.resize((SIDE, SIDE), Image.Resampling.BICUBIC), float) / size
-    total -= total.min()
-    return Image.fromarray((total * 255 / total.max()).astype(np.uint8))
-
-
 def encoded(picture: Image.Image, quality: int, subsampling: int) -> bytes:
     """JPEG of a quality; 0 = QOI."""
     file = io.BytesIO()
@@ -98,7 +85,7 @@ def compile_decoders(folder: Path, options: Sequence[str]) -> list[Path]:
     objects = []
     for source in SOURCES:
         objects.append(folder / f"{source.stem}.o")
-        run(COMPILER, *MACHINE, "-O2" if source.name in FAST else "-Os", *options, "-c", source, "-o", objects[-1])
+        run(COMPILER, *MACHINE, "-O2" if source.name in HOT else "-Os", *options, "-c", source, "-o", objects[-1])
     return objects
 
 
@@ -138,11 +125,8 @@ def main(arguments: list[str]) -> int:
         if shutil.which(program) is None:
             print(f"{program} is not installed", file=sys.stderr)
             return 1
-    picture = (
-        Image.open(arguments[0]).convert("RGB").resize((SIDE, SIDE), Image.Resampling.BILINEAR)
-        if arguments
-        else noise()
-    )
+    path = arguments[0] if arguments else PICTURE
+    picture = Image.open(path).convert("RGB").resize((SIDE, SIDE), Image.Resampling.BILINEAR)
     pictures = [encoded(picture, quality, subsampling) for _, quality, subsampling in ENCODINGS]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

