@@ -328,7 +328,8 @@ def test_json_alone_on_standard_output(saved: tuple[Path, Path]) -> None:
 
 
 def test_all_exports(saved: tuple[Path, Path], tmp_path: Path) -> None:
-    files = {name: tmp_path / f"out.{name}" for name in ("trace", "csv", "html", "picture", "save")}
+    suffixes = {"trace": "json", "csv": "csv", "html": "html", "picture": "svg", "save": "json"}
+    files = {name: tmp_path / f"{name}.{suffix}" for name, suffix in suffixes.items()}
     options = [word for name, path in files.items() for word in (f"--{name}", str(path))]
     outcome = n6link("profile", "--load", saved[0], *options)
     assert outcome.exit_code == 0
@@ -339,11 +340,12 @@ def test_all_exports(saved: tuple[Path, Path], tmp_path: Path) -> None:
     assert Profile.load(files["save"]).to_dict() == BASE.to_dict()
 
 
-def test_a_picture_of_another_format(tmp_path: Path) -> None:
-    """Before the measurement: the profile to load does not exist."""
-    outcome = n6link("profile", "--load", tmp_path / "none.json", "--picture", tmp_path / "chart.PNG")
+@pytest.mark.parametrize("option", ["--save", "--trace", "--csv", "--html", "--picture"])
+def test_a_file_of_another_format(option: str, tmp_path: Path) -> None:
+    """It is not overwritten; this is checked before the measurement: the profile to load does not exist."""
+    outcome = n6link("profile", "--load", tmp_path / "none.json", option, tmp_path / "chart.PNG")
     assert outcome.exit_code == 2 and not list(tmp_path.iterdir())
-    assert "chart.PNG' has the suffix of another format; the chart is an SVG" in outcome.stderr
+    assert f"{option} '{tmp_path}/chart.PNG' must end in ." in outcome.stderr
 
 
 def test_file_that_cannot_be_written(saved: tuple[Path, Path], tmp_path: Path) -> None:

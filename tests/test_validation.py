@@ -241,4 +241,5 @@ def test_expose(tmp_path: Path) -> None:
     text = good("expose", MODEL, path, "--first", "78", "--last", "79")
     assert "has the results of these operations as outputs:" in text and "78 DEPTHWISE_CONV_2D" in text
     assert "would be overwritten" in bad(2, "expose", path, path)
-    assert "cannot be written" in bad(2, "expose", MODEL, tmp_path)
+    assert "must end in .tflite" in bad(2, "expose", MODEL, tmp_path / "picture.png")
+    assert "cannot be written" in bad(2, "expose", MODEL, tmp_path / "none" / "out.tflite")

@@ -286,6 +286,21 @@ def pair(text: str, option: str) -> tuple[str, str]:
     return name, value
 
 
+def check_suffix(path: Path | None, what: str, *suffixes: str) -> None:
+    """Checks the name of a file to write before any work: its suffix is the format, and a file of another kind is not overwritten.
+
+    Args:
+        path: the file; None = nothing is written.
+        what: the option or argument.
+        suffixes: those of the formats, in lower case.
+
+    Raises:
+        BadInput: it has another suffix.
+    """
+    if path is not None and path.suffix.lower() not in suffixes:
+        raise errors.BadInput(f"{what} {str(path)!r} must end in {' or '.join(suffixes)}")
+
+
 def emit(value: object) -> None:
     """One line of JSON on standard output."""
     _print_json(plain(value), sys.stdout)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from n6link.cli import firmware_build, firmware_flash
-from n6link.cli.common import Group, Json, emit, err, out, pair
+from n6link.cli.common import Group, Json, check_suffix, emit, err, out, pair
 from n6link.cli.firmware_build import NetworkCards
 from n6link.errors import BadInput
 
@@ -50,8 +50,7 @@ def registry(
     from n6link.firmware.boards import board as find_board
     from n6link.registry import check_together, read_network, runtime_version, write_c
 
-    if output.suffix != ".c":
-        raise BadInput(f"the output file {str(output)!r} must end in .c; pass networks with --network NAME=PATH")
+    check_suffix(output, "the file to write,", ".c")
     if not network:
         raise BadInput("no network is given; add --network NAME=PATH")
     if board:

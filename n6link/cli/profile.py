@@ -15,7 +15,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from n6link.cli import advice, tables
-from n6link.cli.common import FAILED, Cards, Json, Timeout, Url, emit, err, listing, out, working
+from n6link.cli.common import FAILED, Cards, Json, Timeout, Url, check_suffix, emit, err, listing, out, working
 from n6link.cli.sources import Reader, one_place
 from n6link.console import KIND_STYLES, bar, counted, duration
 from n6link.device import N6Device
@@ -37,9 +37,6 @@ WIDE: Final = 105
 _BAR: Final = 24
 _LEAST_BAR: Final = 8
 """Shorter bars are not readable: they are omitted, and block names use the space."""
-
-
-_OTHER_PICTURES: Final = frozenset({".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".pdf"})
 
 
 def _file(name: str, what: str) -> object:
@@ -97,10 +94,14 @@ def profile(
     On a virtual board without a report, blocks are operators of LiteRT, and
     their kinds are predicted, see n6link predict.
     """
-    if picture and picture.suffix.lower() in _OTHER_PICTURES:
-        raise BadInput(
-            f"--picture {str(picture)!r} has the suffix of another format; the chart is an SVG, use a name that ends in .svg"
-        )
+    for path, option, suffix in (
+        (save, "--save", ".json"),
+        (trace, "--trace", ".json"),
+        (csv, "--csv", ".csv"),
+        (html, "--html", ".html"),
+        (picture, "--picture", ".svg"),
+    ):
+        check_suffix(path, option, suffix)
     if load:
         measured = Profile.load(load)
         if network not in (None, measured.network):

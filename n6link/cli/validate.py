@@ -17,7 +17,7 @@ from rich.progress import track
 from rich.table import Table
 
 from n6link.cli import tables
-from n6link.cli.common import FAILED, Cards, Json, Timeout, Url, connect, emit, err, out, plain, start
+from n6link.cli.common import FAILED, Cards, Json, Timeout, Url, check_suffix, connect, emit, err, out, plain, start
 from n6link.cli.sources import Place, Reader, expand, raw_inputs
 from n6link.epochs.predict.tflite import read_tflite
 from n6link.errors import BadInput
@@ -97,8 +97,7 @@ def validate(
 
     reports = report or []
     for path in reports:
-        if path.suffix.lower() not in (".html", ".json"):
-            raise BadInput(f"report {str(path)!r} must end in .html or .json")
+        check_suffix(path, "--report", ".html", ".json")
     count = random or (0 if inputs else 10)
     options = Options(
         model,
@@ -125,6 +124,7 @@ def expose_results(
     as_json: Json = False,
 ) -> None:
     """Make intermediate results of a network outputs, so that n6link validate shows where a difference begins."""
+    check_suffix(target, "the file to write,", ".tflite")
     if target.exists() and model.exists() and target.samefile(model):
         raise BadInput(f"{str(target)!r} is the network's own file, which would be overwritten; choose another file")
     made = expose(model, first=first, last=last, most=most)
