@@ -352,9 +352,12 @@ class Network:
         with decoding("CHECK"):
             return Check.parse(payload, self._connection.clock.tick_hz)
 
-    async def profile(self, *, inputs: Data | None = None, runs: int = 20, warmup: int = 3) -> Profile:
+    async def profile(
+        self, *, inputs: Data | None = None, runs: int = 20, warmup: int = 3, encode: str | None = None
+    ) -> Profile:
         """Runs the network several times and collects its epoch times; see :func:`n6link.control.profiling.collect`."""
-        return await profiling.collect(self.run, self.inputs, inputs=inputs, runs=runs, warmup=warmup)
+        run = partial(self.run, encode=encode)
+        return await profiling.collect(run, self.inputs, inputs=inputs, runs=runs, warmup=warmup)
 
     # ---- inside
 

@@ -35,7 +35,18 @@ PROGRAMS: Final = {
 END_TO_END: Final = [
     Path(__file__).with_name(f"test_{name}.py")
     for name in (
-        *("blocking", "clock", "deadlines", "device", "e2e_reduce", "e2e_text", "e2e_vision", "faults", "hygiene"),
+        *(
+            "blocking",
+            "clock",
+            "deadlines",
+            "device",
+            "e2e_reduce",
+            "e2e_text",
+            "e2e_vision",
+            "encoding",
+            "faults",
+            "hygiene",
+        ),
         *(
             "lifecycle",
             "loop",

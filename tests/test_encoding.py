@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from e2e_fixtures import noise, sim_url
-from hypothesis import given
+from e2e_fixtures import device_url, noise, sim_url
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.typing import NDArray
@@ -29,6 +29,7 @@ from n6link.tensors.encoders import encode, jpeg_file
 from n6link.tensors.encoding import QOI, RAW, Sent, pays
 from n6link.tensors.inputs import Inputs
 
+__all__ = ["device_url"]
 Image = pytest.importorskip("PIL.Image", reason="the extra `vision` is not installed")
 Pixels = NDArray[np.uint8]
 JPEG95 = Sent(Encoding.JPEG, 95)
@@ -63,6 +64,7 @@ few = st.integers(0, 3).map(lambda value: value * 85)
 """values that make runs, small differences that wrap, and pixels that were seen before"""
 
 
+@settings(deadline=None)
 @given(arrays(np.uint8, array_shapes(min_dims=2, max_dims=2, max_side=12).map(lambda side: (*side, 3)), elements=few))
 def test_qoi_is_lossless(pixels: Pixels) -> None:
     assert np.array_equal(decoded(encode(pixels, QOI)), pixels)
@@ -198,10 +200,9 @@ async def test_qoi_gives_the_same_tensor(tmp_path: Path, case: str) -> None:
         assert np.abs(one - other).mean() < 0.03 * np.ptp(other)
 
 
-@pytest.mark.usefixtures("virtual_board")
-async def test_several_inputs() -> None:
+async def test_several_inputs(device_url: str) -> None:
     """The picture is a part, and so are the raw values of the other input."""
-    async with N6Device(sim_url()) as dev:
+    async with N6Device(device_url) as dev:
         net = dev["reference_colour"]
         inputs = noise(net) | {"image": blocks(16, 16)}
         raw = await net.run(inputs, encode="raw")
@@ -273,11 +274,10 @@ async def test_the_card_says_how() -> None:
 # ---- errors
 
 
-@pytest.mark.usefixtures("virtual_board")
-async def test_a_damaged_file_is_one_error() -> None:
+async def test_a_damaged_file_is_one_error(device_url: str) -> None:
     file = jpeg()
     damaged = file[:700]
-    async with N6Device(sim_url()) as dev:
+    async with N6Device(device_url) as dev:
         net = dev["reference"]
         with pytest.raises(
             DeviceError, match=r"BAD_PICTURE: the picture ends too early \(at byte 700 of the upload\)"
@@ -286,7 +286,7 @@ async def test_a_damaged_file_is_one_error() -> None:
         assert caught.value.status is Status.BAD_PICTURE
         assert caught.value.value == len(damaged)
         assert (await net.run(file, encode="jpeg:95")).encoding == "jpeg"
-        assert (await net.run(photo())).encoding == "raw"
+        assert (await net.run(photo(), encode="raw")).encoding == "raw"
 
 
 @pytest.mark.usefixtures("virtual_board")

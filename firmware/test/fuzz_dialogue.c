@@ -164,6 +164,30 @@ static void chunk(host_t *host)
     listen(host);
 }
 
+/* The parts of the image network, or almost. */
+static void commit_parts(host_t *host, uint32_t id, const n6_commit_t *body)
+{
+    const uint8_t choice = fuzz_take(&host->input);
+    struct {
+        n6_commit_t commit;
+        n6_part_t part[2];
+    } parts = {.commit = *body,
+               .part = {{.length = 900,
+                         .encoding = choice >> 1 & 3,
+                         .tables = choice >> 3 & 3,
+                         .flags = choice >> 5 & 1},
+                        {.offset = 900, .length = 40, .input = 1}}};
+
+    parts.commit.parts = choice & 1 ? fuzz_take(&host->input) : 2;
+    if (choice & 64) {
+        parts.part[choice & 1].offset = fuzz_take32(&host->input);
+    }
+    if (choice & 128) {
+        parts.part[choice & 1].length = fuzz_take32(&host->input);
+    }
+    ask(host, N6_MESSAGE_TYPE_COMMIT, id, &parts, sizeof parts);
+}
+
 static void commit(host_t *host)
 {
     const uint8_t choice = fuzz_take(&host->input);
@@ -184,13 +208,14 @@ static void commit(host_t *host)
     if (choice & 16) {
         body.crc ^= 1;
     }
-    if (choice & 32) {
-        body.parts = 1;
-    }
     if (choice & 64) {
         body.position = fuzz_take32(&host->input);
     }
-    ask(host, N6_MESSAGE_TYPE_COMMIT, id, &body, sizeof body);
+    if (choice & 32) {
+        commit_parts(host, id, &body);
+    } else {
+        ask(host, N6_MESSAGE_TYPE_COMMIT, id, &body, sizeof body);
+    }
 }
 
 /* All of an upload as it should be: what an INFER needs. */

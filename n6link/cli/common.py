@@ -49,6 +49,7 @@ from n6link.device import N6Device
 from n6link.json_types import Plain
 from n6link.network import Network
 from n6link.recorder.recorder import VARIABLE, Recorder
+from n6link.tensors.encoding import Sent
 from n6link.tensors.tensor import Array
 from n6link.transport import url as transport
 
@@ -93,6 +94,15 @@ def _checked_url(url: str | None) -> str | None:
     return url
 
 
+def _checked_encoding(text: str | None) -> str | None:
+    if text is not None:
+        try:
+            Sent.parse(text)
+        except errors.BadInput as error:
+            raise _UsageError(str(error)) from None
+    return text
+
+
 Url = Annotated[
     str | None,
     typer.Option(
@@ -124,6 +134,17 @@ Record = Annotated[
 ]
 Timeout = Annotated[
     float, typer.Option("--timeout", metavar="SECONDS", help="Maximum time without an answer of the board.")
+]
+
+Encode = Annotated[
+    str | None,
+    typer.Option(
+        "--encode",
+        callback=_checked_encoding,
+        metavar="raw|qoi|jpeg:Q",
+        help="How pictures are sent: unchanged, lossless, or as JPEG of quality Q, which changes them; "
+        "default: as the card says, else lossless on slow lines.",
+    ),
 ]
 
 

@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from n6link import networks
 from n6link.cli import tables
-from n6link.cli.common import Json, Url, connect, emit, network_for, out, start, working
+from n6link.cli.common import Encode, Json, Url, connect, emit, network_for, out, start, working
 from n6link.cli.writing import save_picture
 from n6link.decoders.draw_result import draw
 from n6link.tensors.image import load
@@ -27,19 +27,22 @@ def demo(
     picture: Annotated[
         Path, typer.Option("--out", "-o", metavar="PNG", help="File for the photograph with the skeleton.")
     ] = Path("n6link_demo.png"),
+    encode: Encode = None,
     as_json: Json = False,
 ) -> None:
     """Find the pose in a photograph: on a virtual board, or on the board that --url names."""
-    start(_demo, url, picture, as_json)
+    start(_demo, url, picture, encode, as_json)
 
 
-async def _demo(url: str | None, picture: Path, as_json: bool) -> None:
+async def _demo(url: str | None, picture: Path, encode: str | None, as_json: bool) -> None:
     photo = await anyio.to_thread.run_sync(load, networks.PHOTO)
     async with connect(url) as dev:
         network, board = network_for(dev, None, *TASKS), dev.info.board
         with working(f"Running {network.name}"):
-            (await network.run(photo)).decode()  # not shown: the first run also loads modules and fills caches
-            result = await network.run(photo)
+            (
+                await network.run(photo, encode=encode)
+            ).decode()  # not shown: the first run also loads modules and fills caches
+            result = await network.run(photo, encode=encode)
             poses = result.decode()
     with working("Drawing"):
         drawing = await anyio.to_thread.run_sync(partial(draw, photo, poses, threshold=THRESHOLD))

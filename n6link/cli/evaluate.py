@@ -6,6 +6,7 @@ import math
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Final, cast
 
@@ -17,7 +18,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from n6link.cli import tables
-from n6link.cli.common import FAILED, Cards, Json, Timeout, Url, connect, emit, err, out, start
+from n6link.cli.common import FAILED, Cards, Encode, Json, Timeout, Url, connect, emit, err, out, start
 from n6link.console import duration
 from n6link.epochs.profile import Spread
 from n6link.errors import BadInput
@@ -61,13 +62,14 @@ def evaluate(
     fail_under: Annotated[
         float | None, typer.Option("--fail-under", metavar="0..1", help="Exit code 1 if the first figure is lower.")
     ] = None,
+    encode: Encode = None,
     url: Url = None,
     cards: Cards = None,
     timeout: Timeout = 5.0,
     as_json: Json = False,
 ) -> None:
     """Measure the accuracy of a network on annotated data: OKS and AP, precision and recall, top-1 and top-5, or mIoU."""
-    start(_evaluate, network, data, pictures, answers, limit, at_once, fail_under, url, cards, timeout, as_json)
+    start(_evaluate, network, data, pictures, answers, limit, at_once, fail_under, encode, url, cards, timeout, as_json)
 
 
 async def _evaluate(
@@ -78,6 +80,7 @@ async def _evaluate(
     limit: int | None,
     at_once: int | None,
     fail_under: float | None,
+    encode: str | None,
     url: str | None,
     cards: list[Path] | None,
     timeout: float,  # noqa: ASYNC109
@@ -88,7 +91,7 @@ async def _evaluate(
         exercise = await anyio.to_thread.run_sync(open_data, network.info, data, pictures)
         samples = exercise.samples[:limit]
         with (
-            AnswerFile(path, _about(network.info, data)) as kept,
+            AnswerFile(path, _about(network.info, data, encode)) as kept,
             Progress(console=err, transient=True, disable=not err.is_terminal) as progress,
         ):
             _check(kept.answers, [sample.name for sample in exercise.samples], path)
@@ -100,7 +103,8 @@ async def _evaluate(
                 kept.add(values.pop("sample"), values)
                 progress.advance(bar)
 
-            await ask([network.run] * min(at_once or device.info.slots, max(len(rest), 1)), exercise, rest, take)
+            run = partial(network.run, encode=encode)
+            await ask([run] * min(at_once or device.info.slots, max(len(rest), 1)), exercise, rest, take)
             chosen = {sample.name: kept.answers[sample.name] for sample in samples}
         board, simulated = device.info.board, device.info.simulated
     figures = await anyio.to_thread.run_sync(
@@ -114,6 +118,7 @@ async def _evaluate(
                 "board": board,
                 "simulated": simulated,
                 "data": str(data),
+                "encode": encode,
                 "samples": len(chosen),
                 "annotations": figures.annotations,
                 "figures": figures.values,
@@ -130,7 +135,7 @@ async def _evaluate(
         raise typer.Exit(FAILED)
 
 
-def _about(network: NetworkInfo, data: Path) -> Plain:
+def _about(network: NetworkInfo, data: Path, encode: str | None) -> Plain:
     """What makes answers belong together: first line of their file."""
     return {
         "command": "n6link evaluate",
@@ -138,6 +143,7 @@ def _about(network: NetworkInfo, data: Path) -> Plain:
         "digest": f"{network.digest:08x}",
         "card": f"{zlib.crc32(repr(network.card).encode()):08x}",
         "data": data.resolve().name,
+        "encode": encode,
     }
 
 

@@ -80,6 +80,7 @@ def _tensor(spec: TensorSpec) -> Plain:
         "scales": plain(spec.scales),
         "zero_points": plain(spec.zero_points),
         "axis": spec.axis,
+        "encodings": [kind.name.lower() for kind in spec.encodings],
     }
 
 
@@ -100,6 +101,7 @@ def _board_page(device: DeviceInfo, url: str, rtt: float) -> Group:
         ("last fault", device.fault_record),
         ("link", f"{f'{device.baud} baud, ' if device.baud else ''}round trip {duration(rtt)}"),
         ("input slots", f"{device.slots} of {size(device.slot_size)}"),
+        ("encoded pictures", f"decoded on the board, up to {size(device.parts_size)}" if device.parts_size else ""),
         ("result buffers", f"{device.results} of {size(device.result_size)}"),
         ("at once", f"{device.requests} requests, {size(device.window)} of tensors in frames of {size(device.chunk)}"),
         ("epoch times", device.timer_source.doc),
@@ -154,7 +156,12 @@ def _network_page(network: Network) -> Group:
     for way, specs in (("in", network.inputs), ("out", network.outputs)):
         for spec in specs.values():
             tensors.add_row(way, escape(spec.name), str(spec.dtype), "x".join(map(str, spec.shape)), *_numbers(spec))
-    parts: list[RenderableType] = [head, tensors, Text()]
+    parts: list[RenderableType] = [head, tensors]
+    for spec in network.inputs.values():
+        if spec.encodings:
+            names = " or ".join(kind.name for kind in spec.encodings)
+            parts.append(Text(f"Pictures for {spec.name} may be sent as {names}.", style="dim"))
+    parts.append(Text())
     if network.pools:
         pools = tables.table("Memory pools")
         for name in ("pool", "used", "of", "share", "", "weights", "activations"):

@@ -15,7 +15,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from n6link.cli import advice, tables
-from n6link.cli.common import FAILED, Cards, Json, Timeout, Url, check_suffix, emit, err, listing, out, working
+from n6link.cli.common import FAILED, Cards, Encode, Json, Timeout, Url, check_suffix, emit, err, listing, out, working
 from n6link.cli.sources import Reader, one_place
 from n6link.console import KIND_STYLES, bar, counted, duration
 from n6link.device import N6Device
@@ -81,6 +81,7 @@ def profile(
     csv: Annotated[Path | None, _file("--csv", "Write the blocks as CSV.")] = None,
     html: Annotated[Path | None, _file("--html", "Write one self-contained HTML page.")] = None,
     picture: Annotated[Path | None, _file("--picture", "Write a bar chart of the blocks (SVG).")] = None,
+    encode: Encode = None,
     cards: Cards = None,
     timeout: Timeout = 5.0,
     as_json: Json = False,
@@ -107,7 +108,7 @@ def profile(
         if network not in (None, measured.network):
             raise BadInput(f"{load} is a profile of {measured.network}, not of {network}")
     else:
-        measured = anyio.run(_measure, network, url, runs, warmup, data, cards, timeout)
+        measured = anyio.run(_measure, network, url, runs, warmup, data, encode, cards, timeout)
     disagreements: tuple[str, ...] = ()
     if report:
         from n6link.epochs.st_report import read
@@ -149,6 +150,7 @@ async def _measure(
     runs: int,
     warmup: int,
     data: str | None,
+    encode: str | None,
     cards: list[Path] | None,
     timeout: float,  # noqa: ASYNC109
 ) -> Profile:
@@ -158,7 +160,9 @@ async def _measure(
         network = device[name] if name is not None else next(iter(device.networks.values()))
         sample = await anyio.to_thread.run_sync(Reader(network.info).one, one_place(data)) if data else None
         with working(f"Running {network.name} {counted(warmup + runs, 'time')}"):
-            return await network.profile(inputs=sample.data if sample else None, runs=runs, warmup=warmup)
+            return await network.profile(
+                inputs=sample.data if sample else None, runs=runs, warmup=warmup, encode=encode
+            )
 
 
 def _write(path: Path, text: str) -> None:

@@ -21,7 +21,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from n6link.cli import sources, tables
-from n6link.cli.common import FAILED, Cards, Json, Timeout, Url, connect, emit, err, out, start
+from n6link.cli.common import FAILED, Cards, Encode, Json, Timeout, Url, connect, emit, err, out, start
 from n6link.cli.sources import Camera, Place, Reader, Sample
 from n6link.cli.writing import Csv, Drawings, Targets, drawn, protect, save_outputs, save_picture
 from n6link.console import counted, duration
@@ -47,6 +47,7 @@ class Options:
     raw: bool
     threshold: float
     reduce: bool | None
+    encode: str | None
     resample: bool
     limit: int | None
     as_json: bool
@@ -110,6 +111,7 @@ def run(
             help="The board sends only what the decoder uses (default over a UART), or whole outputs.",
         ),
     ] = None,
+    encode: Encode = None,
     cards: Cards = None,
     timeout: Timeout = 5.0,
     as_json: Json = False,
@@ -124,7 +126,7 @@ def run(
         if target:
             protect(target, places)
     reduced = False if save or raw else reduce
-    options = Options(draw, save, csv, raw, threshold, reduced, resample, limit, as_json)
+    options = Options(draw, save, csv, raw, threshold, reduced, encode, resample, limit, as_json)
     alone = len(places) == 1 and not any(map(os.path.isdir, inputs or []))
     start(_run, network, places, alone, url, cards, timeout, options)
 
@@ -279,7 +281,7 @@ async def _feed(
 async def _process(network: Network, item: Item, options: Options, timers: bool = False) -> None:
     assert item.sample
     try:
-        item.result = await network.run(item.sample.data, reduce=options.reduce, timers=timers)
+        item.result = await network.run(item.sample.data, reduce=options.reduce, timers=timers, encode=options.encode)
         item.meaning = item.result.decode() if _decodable(network) and not options.raw else None
     except N6Error as error:
         item.error = error

@@ -48,6 +48,8 @@ def values(result: Result, meaning: object) -> Plain:
     return {
         "network": result.network.name,
         "decoded": plain(meaning),
+        "encoding": result.encoding,
+        "sent_bytes": result.sent_bytes,
         "timing_s": dict(timing.stages()) | {"total": timing.total, "error": timing.error},
         "epochs": plain(epochs.to_dict()) if epochs else None,
         "simulated": result.network.device.simulated,
@@ -73,6 +75,8 @@ def page(result: Result, meaning: object, url: str, threshold: float, width: int
     if result.epochs:
         right += [Text(), epochs_table(result.epochs, SLOWEST, BARS // 2)]
     tail = origin_line(result.network)
+    if result.encoding != "raw":
+        right.append(Text(f"\nThe picture was sent as {result.encoding}: {result.sent_bytes:,} bytes.", style="dim"))
     if width < WIDE or not is_poses(meaning):
         return Group(head, left, Text(), *right, Text(), tail)
     grid = Table.grid(padding=(0, 4))

@@ -66,4 +66,5 @@ def profile(results: Sequence[Result]) -> Profile:
             f"{len(samples)} of {len(results)} results of {name} have epoch timers; run all of them with timers=True"
         )
     network = results[0].network
-    return Profile.of(network.name, f"{network.device.board} {network.device.firmware}", samples)
+    encoding = ", ".join(dict.fromkeys(result.encoding for result in results))
+    return Profile.of(network.name, f"{network.device.board} {network.device.firmware}", samples, encoding)

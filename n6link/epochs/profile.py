@@ -86,15 +86,18 @@ class Profile(Measured):
     """shape (runs,): time of each request, on the host's monotonic clock (``Result.captured``)"""
     stages: Seconds
     """shape (runs, 7): seconds of the STAGES"""
+    encoding: str = "raw"
+    """how the inputs were sent, which determines the time of their upload: ``raw``, ``qoi``, ``jpeg:95``, or several"""
 
     @classmethod
-    def of(cls, network: str, board: str, samples: Sequence[Sample]) -> Self:
+    def of(cls, network: str, board: str, samples: Sequence[Sample], encoding: str = "raw") -> Self:
         """The profile of inferences.
 
         Args:
             network: name.
             board: name of the board, and its firmware.
             samples: at least one, in any order; the inferences may overlap.
+            encoding: how the inputs were sent.
         """
         first = samples[0].timers
         return cls(
@@ -108,6 +111,7 @@ class Profile(Measured):
             np.array([sample.timers.elapsed for sample in samples], np.uint64),
             np.array([sample.begun for sample in samples], np.float64),
             np.array([sample.stages for sample in samples], np.float64),
+            encoding,
         )
 
     @property
@@ -200,6 +204,7 @@ class Profile(Measured):
             "simulated": self.simulated,
             "origin": self.origin,
             "runs": self.runs,
+            "encoding": self.encoding,
             "epochs": self.table.epochs,
             **self.figures(),
             "inference": self.inference.at(0),
@@ -251,6 +256,7 @@ class Profile(Measured):
                 np.array(values["elapsed"], np.uint64).reshape(runs),
                 np.array(values["begun"], np.float64).reshape(runs),
                 np.array(values["stages"], np.float64).reshape(runs, len(STAGES)),
+                str(values.get("encoding", "raw")),
             )
         except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
             raise BadInput(f"the profile is damaged: {error!r}; measure it again") from error

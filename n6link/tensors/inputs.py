@@ -48,6 +48,8 @@ Value: TypeAlias = "ArrayLike | Image.Image | str | os.PathLike[str] | bytes | R
 """data for one input: an array, a picture, its path, its file's bytes (JPEG, PNG ...), or its raw values"""
 Data: TypeAlias = "Value | Mapping[str, Value]"
 """data for a network: the value of its main input, or all values by the names of the inputs"""
+SMALL: Final = 4096
+"""pictures of fewer values are encoded immediately: a thread would cost more time"""
 LARGE: Final = 640 * 480
 """pictures and float arrays of at least this many values are converted in a thread, so that the event loop is not blocked"""
 
@@ -170,6 +172,8 @@ class Inputs:
         if sent != RAW:
             others = sum(_aligned(other.size) for other in self._specs.values() if other is not spec)
             room = self._room // 4 * 4 - others
+            if is_array(value) and value.size < SMALL:
+                return convert(picture, value, sent, room)
             return await anyio.to_thread.run_sync(convert, picture, value, sent, room, abandon_on_cancel=True)
         if is_array(value) and value.size < LARGE:
             return picture.prepare(value)

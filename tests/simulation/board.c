@@ -141,6 +141,7 @@ typedef struct {
     bool fails;
     uint8_t *slot[MAX_BUFFERS];
     uint8_t *result[MAX_BUFFERS];
+    uint8_t *parts;
     uint32_t chunks[MAX_CHUNK_WORDS];
     n6_block_time_t times[MAX_BLOCKS];
     n6_block_sums_t sums[COUNT(network) * MAX_BLOCKS];
@@ -277,6 +278,7 @@ sim_board_t *sim_open(const sim_options_t *options)
         b->slot[i] = reserve(slot_size);
         b->result[i] = reserve(result_size);
     }
+    b->parts = reserve(slot_size);
     b->baud = options->baud;
     b->port = (n6_port_t){
         .context = b,
@@ -312,6 +314,8 @@ sim_board_t *sim_open(const sim_options_t *options)
         .slots = (uint8_t)options->buffers,
         .slot_size = slot_size,
         .chunks = b->chunks,
+        .parts = b->parts,
+        .parts_size = slot_size,
         .result = b->result,
         .results = (uint8_t)options->buffers,
         .result_size = result_size,
@@ -333,6 +337,7 @@ void sim_close(sim_board_t *b)
         free(b->slot[i]);
         free(b->result[i]);
     }
+    free(b->parts);
     free(b);
 }
 
@@ -424,7 +429,7 @@ bool sim_at_work(const sim_board_t *b)
 bool sim_intact(const sim_board_t *b)
 {
     for (uint32_t i = 0; i < b->config.slots; i++) {
-        if (!guarded(b->slot[i], b->config.slot_size) ||
+        if (!guarded(b->parts, b->config.parts_size) || !guarded(b->slot[i], b->config.slot_size) ||
             !guarded(b->result[i], b->config.result_size)) {
             return false;
         }

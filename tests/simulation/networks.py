@@ -50,6 +50,12 @@ class Question:
             for spec in self.network.inputs.values()
         }
 
+    @property
+    def picture(self) -> dict[str, NDArray[Any]]:
+        """The same with the first input, int8, as a picture."""
+        (name, raw), *others = self.data.items()
+        return {name: (raw[0].view(np.uint8) ^ 0x80), **dict(others)}
+
     def right(self, result: Result, returns: Sequence[Return] | None) -> bool:
         """Whether a result is that of this inference, bit for bit."""
         arrays = self._outputs()
@@ -79,11 +85,11 @@ class Question:
         return parts
 
 
-def question(network: Network, tag: int) -> Question:
-    """An inference with a tag of its own; the rest of its input follows from that."""
+def question(network: Network, tag: int, *, smooth: bool = False) -> Question:
+    """An inference with a tag of its own; the rest of its input follows from that, smooth values or noise."""
     size = network.info.input_bytes
     begin = tag * 1009 % (len(_NOISE) - size)
-    image = _NOISE[begin : begin + size].copy()
+    image = _NOISE[begin : begin + size] & np.uint8(1 if smooth else 255)
     image[:8] = np.frombuffer(tag.to_bytes(8, "little"), np.uint8)
     return Question(tag, network, image)
 

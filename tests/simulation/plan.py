@@ -56,6 +56,7 @@ WORKLOADS: Final = (
     "failing",
     "resets",
     "mixed",
+    "encoded",
 )
 BEST: Final = (3_000_000, 2_500_000, 1_800_000, 1_000_000)
 """the highest undamaged rates of lines"""

@@ -51,12 +51,14 @@ class Program:
         self.left -= 1
         return True
 
-    def question(self, names: tuple[str, ...] = ("tiny", "tiny", "fold", "heat"), fails: float = 0.0) -> Question:
+    def question(
+        self, names: tuple[str, ...] = ("tiny", "tiny", "fold", "heat"), fails: float = 0.0, *, smooth: bool = False
+    ) -> Question:
         """Another inference."""
         self._tag += 1
         tag = self._tag + (self.draw.choice(FAILS) if self.draw.random() < fails else 0)
         self.ledger.score.inferences += 1
-        return question(self.device[self.draw.choice(names)], tag)
+        return question(self.device[self.draw.choice(names)], tag, smooth=smooth)
 
     def needs(self, network: Network) -> float:
         """Seconds that an inference takes on a free line."""
@@ -71,14 +73,17 @@ class Program:
         returns: list[Return] | None = None,
         timeout: float | None = None,  # noqa: ASYNC109
         stop_after: float | None = None,
+        encode: str | None = None,
         **options: Any,
     ) -> None:
         """Has one inference run, and checks what comes."""
         network = asked.network
+        data = asked.picture if encode else asked.data
         timers = self.draw.random() < 0.5
 
         async def run() -> Result:
-            return await network.run(asked.data, reduce=returns, timeout=timeout, timers=timers, **options)
+            options["encode"] = encode
+            return await network.run(data, reduce=returns, timeout=timeout, timers=timers, **options)
 
         result = await self.ledger.call(
             f"run {asked.tag:#x} of {network.name}",
@@ -151,6 +156,18 @@ async def cancel(program: Program) -> None:
             await program.infer(asked, stop_after=after)
 
     await asyncio.gather(*[work() for _ in range(program.draw.randint(1, 8))])
+
+
+async def encoded(program: Program) -> None:
+    """Several at once, most of them with an encoded picture, of which some are given up at any moment."""
+
+    async def work() -> None:
+        while program.take():
+            asked = program.question(("heat",), smooth=program.draw.random() < 0.9)
+            after = program.draw.random() * 2 * program.needs(asked.network) if program.draw.random() < 0.3 else None
+            await program.infer(asked, encode=program.draw.choice(["qoi", "qoi", "qoi", "raw"]), stop_after=after)
+
+    await asyncio.gather(*[work() for _ in range(program.draw.randint(1, 6))])
 
 
 async def deadlines(program: Program) -> None:
@@ -333,5 +350,6 @@ ALL: Final[Mapping[str, Callable[[Program], Awaitable[None]]]] = {
         failing,
         resets,
         mixed,
+        encoded,
     )
 }

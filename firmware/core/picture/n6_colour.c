@@ -95,7 +95,7 @@ static void set_row(added_t *added, const uint8_t *cb_row, const uint8_t *cr_row
 INLINE uint8_t sum(int32_t y, int32_t added)
 {
     const int32_t value = y + added;
-    return (uint8_t)(value < 0 ? 0 : value > UINT8_MAX ? UINT8_MAX : value);
+    return (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
 }
 
 static void add_row(const uint8_t *y, const added_t *added, uint32_t width, uint8_t *restrict red)

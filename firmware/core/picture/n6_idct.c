@@ -37,7 +37,7 @@ enum {
 /* The nearest sample. */
 INLINE uint8_t limited(int32_t value)
 {
-    return (uint8_t)(value < 0 ? 0 : value > UINT8_MAX ? UINT8_MAX : value);
+    return (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
 }
 
 /*
