@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from reductions import Network, spec
+from references import SENTIMENT, sentences
 from test_cli import PHOTO, POSE, bad, data, environment, good, n6link
 from tflite import write_echo
 
@@ -148,7 +149,7 @@ def test_a_network_for_one_person_sees_each_person(tmp_path: Path) -> None:
     first, second = exercise.samples
     assert first.part == (8, 18, 25) and second.part == (20, 45, 50)
     Image.new("RGB", (SIDE, SIDE), (7, 8, 9)).save(second.path)
-    square = answers.pixels(second)
+    square: Any = exercise.read(second)
     assert square.shape == (50, 50, 3)
     assert (square[:19, :44] == (7, 8, 9)).all() and not square[19:].any() and not square[:, 44:].any()
     figures = figures_of(exercise, {first.name: in_square(first, 0)})
@@ -440,6 +441,24 @@ def test_classes_and_regions_on_a_board(virtual_board: None, tmp_path: Path) -> 
         else:
             # of each colour, 15 of 16 rows are right, and one row of another picture was found as it
             assert shown["figures"] == {"mIoU": pytest.approx(15 / 17), "pixel accuracy": 15 / 16}
+
+
+def test_texts_on_a_board(virtual_board: None, tmp_path: Path) -> None:
+    """Texts in the folders of the classes that the network gives them, but one."""
+    pytest.importorskip("tokenizers", reason="the extra `text` is not installed")
+    right, wrong = sentences()[:6], sentences()[6]
+    for number, sentence in enumerate((*right, wrong)):
+        label = (
+            sentence.label if sentence is not wrong else {"negative": "positive", "positive": "negative"}[wrong.label]
+        )
+        (tmp_path / label).mkdir(exist_ok=True)
+        (tmp_path / label / f"{number}.txt").write_text(sentence.text)
+    board = ("--url", f"sim:{SENTIMENT}", "--card", SENTIMENT.with_suffix(".toml"))
+    words = ("evaluate", "sentiment_bert_48", "--data", tmp_path, *board)
+    shown = data(*words)
+    assert shown["figures"] == {"top-1": 6 / 7} and sum(row["texts"] for row in shown["each"]) == 7
+    (tmp_path / wrong.label / "latin.txt").write_bytes(b"caf\xe9")
+    assert "latin.txt' cannot be read as a text" in bad(2, *words)
 
 
 def test_answers_of_something_else(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def evaluate(
         Path,
         typer.Option(
             metavar="FILE|DIR",
-            help="COCO's JSON file or its folder (people, objects), a folder with a folder of pictures for each class, "
+            help="COCO's JSON file or its folder (people, objects), a folder with a folder of pictures or texts for each class, "
             "or a folder with the folders images and masks (segmentation).",
         ),
     ],

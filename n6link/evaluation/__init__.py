@@ -21,6 +21,7 @@ from n6link import decoders
 from n6link.decoders.described import NetworkLike
 from n6link.errors import CardError
 from n6link.json_types import Plain
+from n6link.tensors.inputs import Data
 
 __all__ = ["ENOUGH", "Exercise", "Figures", "Sample", "open_data"]
 
@@ -35,13 +36,14 @@ _BY_TASK: Final = {
     "ssd": "objects:Objects",
     "landmark-boxes": "objects:Objects",
     "image-classification": "classes:Classes",
+    "text-classification": "classes:Texts",
     "segmentation": "regions:Regions",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One input of the network: a picture, or a part of it."""
+    """One input of the network: a file, or a part of a picture."""
 
     name: str
     """unique in the data, and the same in every run"""
@@ -79,6 +81,14 @@ class Exercise(Protocol):
         """Options of ``Result.decode``, and of the reductions that it uses."""
         ...
 
+    def read(self, sample: Sample) -> Data:
+        """What the network gets: the ``data`` of :meth:`n6link.Network.run`.
+
+        Raises:
+            BadInput: the file cannot be read.
+        """
+        ...
+
     def found(self, meaning: Any, sample: Sample) -> Plain:
         """What the network has found, as plain values that a file of answers holds.
 
@@ -105,8 +115,8 @@ def open_data(network: NetworkLike, data: Path, pictures: Path | None = None) ->
 
     Args:
         network: the network.
-        data: COCO's JSON or the folder that has it (people, objects); a folder with a folder of pictures for each class
-            (classification); a folder with the folders ``images`` and ``masks`` (segmentation).
+        data: COCO's JSON or the folder that has it (people, objects); a folder with a folder of pictures, or
+            of texts (.txt), for each class (classification); a folder with the folders ``images`` and ``masks`` (segmentation).
         pictures: the folder of the pictures of a JSON file; None = it is searched next to the file.
 
     Raises:

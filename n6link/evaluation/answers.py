@@ -15,14 +15,11 @@ from typing import IO, Self
 
 import anyio
 import anyio.to_thread
-import numpy as np
 
 from n6link.errors import BadInput
 from n6link.evaluation import Exercise, Sample
 from n6link.json_types import Plain
 from n6link.result import Result, Run
-from n6link.tensors import image
-from n6link.tensors.image import Pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +48,14 @@ async def ask(
         take: is called with each answer, in the order in which they are obtained.
 
     Raises:
-        ExceptionGroup: with the first errors: BadInput, if a picture cannot be read; N6Error, as for Network.run.
+        ExceptionGroup: with the first errors: BadInput, if a file cannot be read; N6Error, as for Network.run.
     """
     rest = iter(samples)
     options = dict(exercise.options)
 
     async def work(run: Run) -> None:
         for sample in rest:
-            data = await anyio.to_thread.run_sync(pixels, sample)
+            data = await anyio.to_thread.run_sync(exercise.read, sample)
             result = await run(data, timers=False, options=options)
             found = await anyio.to_thread.run_sync(partial(_found, exercise, result, sample))
             take(Answer(sample.name, found, result.timing.npu, result.timing.total))
@@ -70,22 +67,6 @@ async def ask(
 
 def _found(exercise: Exercise, result: Result, sample: Sample) -> Plain:
     return exercise.found(result.decode(**exercise.options), sample)
-
-
-def pixels(sample: Sample) -> Pixels:
-    """The picture of a sample, or its part; what is outside of the picture is black.
-
-    Raises:
-        BadInput: the file cannot be read.
-    """
-    whole = image.load(sample.path)
-    if sample.part is None:
-        return whole
-    left, top, side = sample.part
-    square = np.zeros((side, side, *whole.shape[2:]), np.uint8)
-    inside = whole[max(top, 0) : max(top + side, 0), max(left, 0) : max(left + side, 0)]
-    square[max(-top, 0) :, max(-left, 0) :][: inside.shape[0], : inside.shape[1]] = inside
-    return square
 
 
 class AnswerFile:

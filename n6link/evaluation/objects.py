@@ -16,6 +16,7 @@ from n6link.decoders.options import share
 from n6link.errors import BadInput
 from n6link.evaluation import ENOUGH, Figures, Sample
 from n6link.evaluation.coco import Evaluation, assign, read
+from n6link.evaluation.files import OfPictures
 from n6link.evaluation.people import LOWEST
 from n6link.json_types import Plain
 
@@ -25,7 +26,7 @@ OVERLAP: Final = 0.5
 """Intersection over union from which a box is right, as in AP50."""
 
 
-class Objects:
+class Objects(OfPictures):
     """An :class:`n6link.evaluation.Exercise`; see ``open_data`` for the arguments.
 
     The card's labels are names of categories; a card without labels has the categories in the order of their ids.

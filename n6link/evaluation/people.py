@@ -20,6 +20,7 @@ from n6link.decoders.pose import Pose
 from n6link.errors import BadInput
 from n6link.evaluation import ENOUGH, Figures, Sample
 from n6link.evaluation.coco import Evaluation, assign, best_first, read
+from n6link.evaluation.files import OfPictures
 from n6link.json_types import Plain
 
 MARGIN: Final = 1.25
@@ -32,7 +33,7 @@ ONE_PERSON: Final = ("pose-heatmap", "pose-points")
 """Tasks of networks for one person."""
 
 
-class People:
+class People(OfPictures):
     """An :class:`n6link.evaluation.Exercise`; see ``open_data`` for the arguments."""
 
     def __init__(self, network: NetworkLike, data: Path, pictures: Path | None) -> None:

@@ -18,14 +18,14 @@ from n6link.decoders.described import NetworkLike
 from n6link.decoders.segmentation import Segmentation
 from n6link.errors import BadInput, requires
 from n6link.evaluation import Figures, Sample
-from n6link.evaluation.files import pictures_in
+from n6link.evaluation.files import OfPictures, files_in
 from n6link.json_types import Plain
 from n6link.tensors.image import PILLOW
 
 IGNORED: Final = 255
 
 
-class Regions:
+class Regions(OfPictures):
     """An :class:`n6link.evaluation.Exercise`; see ``open_data`` for the arguments."""
 
     options: Mapping[str, object] = {}
@@ -37,7 +37,7 @@ class Regions:
         for path in folder, self._masks:
             if not path.is_dir():
                 raise BadInput(f"{str(path)!r} is not a folder; the data must have the folders images and masks")
-        self.samples: Sequence[Sample] = [Sample(path.name, path) for path in pictures_in(folder)]
+        self.samples: Sequence[Sample] = [Sample(path.name, path) for path in files_in(folder)]
         if not self.samples:
             raise BadInput(
                 f"{str(folder)!r} does not have pictures; put them there, and their masks into {str(self._masks)!r}"

@@ -32,7 +32,7 @@ from bench.workers import Opened, Work, Worker, worker
 from n6link import N6Device, Network, networks
 from n6link.errors import N6Error
 from n6link.evaluation import open_data
-from n6link.evaluation.answers import ask, pixels
+from n6link.evaluation.answers import ask
 from n6link.tensors import image
 
 GROUP: Final = "frames"
@@ -82,7 +82,8 @@ def pictures() -> list[image.Pixels]:
 
     async def squares() -> list[image.Pixels]:
         async with N6Device(f"sim:{NETWORK}") as dev:
-            return [pixels(sample) for sample in open_data(dev[NETWORK].info, PEOPLE).samples][::SOME]
+            exercise = open_data(dev[NETWORK].info, PEOPLE)
+            return [image.load(exercise.read(sample)) for sample in exercise.samples[::SOME]]
 
     return asyncio.run(squares())
 
