@@ -723,7 +723,12 @@ def test_run_saves_outputs(virtual_board: None, tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "all").iterdir()) == ["astronaut-2.npz", "astronaut.npz"]
     assert data("run", "movenet13", PHOTO, "--url", POSE, "--raw")["decoded"] is None
     assert "Outputs, dequantised" in good("run", "movenet13", PHOTO, "--url", POSE, "--raw")
-    assert "cannot be written" in bad(2, "run", "movenet13", PHOTO, "--url", POSE, "--save", tmp_path)
+    good("run", "movenet13", PHOTO, "--url", POSE, "--save", tmp_path / "one", "--draw", tmp_path)
+    assert (tmp_path / "one" / "astronaut.npz").is_file() and (tmp_path / "astronaut.png").is_file()
+    no = tmp_path / "no"
+    assert "cannot be written: No such file" in bad(2, "run", "movenet13", PHOTO, "--url", POSE, "--save", no / "x.npz")
+    assert "cannot be written: No such file" in bad(2, "run", "movenet13", PHOTO, "--url", POSE, "--draw", no / "x.png")
+    assert "use a name that ends in .png or .jpg" in bad(2, "run", "movenet13", PHOTO, "--url", POSE, "--draw", "x.xyz")
 
 
 def test_run_does_not_draw_over_the_picture(virtual_board: None, tmp_path: Path) -> None:

@@ -228,6 +228,14 @@ def test_a_draft_without_files() -> None:
         draft(network((2, 3, 4, 5, 6)))
 
 
+@pytest.mark.parametrize(("shape", "dtype"), [((1, 30, 128), "int8"), ((1, 30), "int32")])
+def test_a_draft_for_a_text_network(shape: tuple[int, ...], dtype: str) -> None:
+    """Rows of vectors are not a grey picture."""
+    net = Network("net", {"x": spec("x", shape, dtype)}, {"y": spec("y", (1, 1, 5000), "int8", 0.1)}, None)
+    made = draft(net)
+    assert made.card.task == "text-generation" and made.problem == "" and "# text.tokenizer" in made.text
+
+
 def test_a_draft_has_what_fits() -> None:
     facts = Facts(
         "f.yaml",

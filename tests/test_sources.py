@@ -148,6 +148,8 @@ def test_arrays(tmp_path: Path) -> None:
     (named,) = found.samples(tmp_path / "a.npz")
     assert isinstance(named.data, dict) and isinstance(named.data["x"], Raw) and len(named.data) == 2
     assert found.one(tmp_path / "a.npz").stem == "a"
+    with pytest.raises(BadInput, match="does not contain inputs; save an array with one or more"):
+        read(raw[:0])
     read(raw)
     with pytest.raises(BadInput, match="contains more than one input"):
         found.one(tmp_path / "a.npy")
@@ -196,6 +198,17 @@ def test_expand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True))
     with pytest.raises(BadInput, match="which is a terminal; redirect a file to it"):
         sources.expand(["-"])
+
+
+def test_texts_from_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    for content, says in ((b"", "redirect a text to it"), (b"\xff", "is not UTF-8")):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+        with pytest.raises(BadInput, match=says):
+            sources.expand_texts(["-"])
+    with pytest.raises(BadInput, match="- is given twice"):
+        sources.expand_texts(["-", "-"])
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("Elle était\r\n".encode())))
+    assert sources.expand_texts(["-", "is"]) == ["Elle était", "is"]
 
 
 def test_standard_input_is_known_by_its_content(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from n6link.cli import tables
 from n6link.cli.common import Cards, Json, Named, Timeout, Url, connect, emit, network_for, out, start
+from n6link.cli.sources import expand_texts
 from n6link.console import bar
 from n6link.decoders.classification import Classification
 
@@ -18,7 +19,9 @@ METER: Final = 10
 
 
 def classify(
-    texts: Annotated[list[str], typer.Argument(metavar="TEXT", help="Texts to classify.")],
+    texts: Annotated[
+        list[str], typer.Argument(metavar="TEXT", help="Texts to classify; - reads one from standard input.")
+    ],
     network: Named = None,
     url: Url = None,
     cards: Cards = None,
@@ -26,7 +29,7 @@ def classify(
     as_json: Json = False,
 ) -> None:
     """Classify texts: print the best label of each text; with --json one line per text, with the probabilities of all labels."""
-    start(_classify, texts, network, url, cards, timeout, as_json)
+    start(_classify, expand_texts(texts), network, url, cards, timeout, as_json)
 
 
 async def _classify(

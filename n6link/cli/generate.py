@@ -10,13 +10,16 @@ import typer
 from rich.markup import escape
 
 from n6link.cli.common import Cards, Json, Named, Timeout, Url, connect, emit, err, network_for, out, start
+from n6link.cli.sources import expand_texts
 from n6link.console import counted, duration
 from n6link.network import Network
 from n6link.text.generation import Piece, TextStream
 
 
 def generate(
-    prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="The beginning of the text.")],
+    prompt: Annotated[
+        str, typer.Argument(metavar="PROMPT", help="The beginning of the text; - reads it from standard input.")
+    ],
     network: Named = None,
     max_tokens: Annotated[int, typer.Option(metavar="N", help="Stop after N tokens.")] = 50,
     temperature: Annotated[
@@ -33,6 +36,7 @@ def generate(
     as_json: Json = False,
 ) -> None:
     """Continue a text, token by token; with --json one line per token, then a line with the whole text."""
+    (prompt,) = expand_texts([prompt])
 
     def begin(found: Network) -> TextStream:
         return found.generate(

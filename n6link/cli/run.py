@@ -23,7 +23,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from n6link.cli import sources, tables
 from n6link.cli.common import FAILED, Cards, Encode, Json, Timeout, Url, connect, emit, err, out, start
 from n6link.cli.sources import Camera, Place, Reader, Sample
-from n6link.cli.writing import Csv, Drawings, Targets, drawn, protect, save_outputs, save_picture
+from n6link.cli.writing import Csv, Drawings, Targets, drawn, file_for, protect, save_outputs, save_picture
 from n6link.console import counted, duration
 from n6link.decoders import Pose, tasks
 from n6link.decoders.boxes import Detection
@@ -171,11 +171,13 @@ async def _single(dev: N6Device, network: Network, read: Read, places: Sequence[
     if item.error:
         raise item.error
     assert item.result
-    if options.draw:
+    drawing = file_for(options.draw, "drawings", ".png", sample.stem, places)
+    saved = file_for(options.save, "outputs", ".npz", sample.stem, places)
+    if drawing:
         picture = await anyio.to_thread.run_sync(drawn, sample, item.meaning, options.threshold)
-        await anyio.to_thread.run_sync(save_picture, options.draw, picture)
-    if options.save:
-        save_outputs(options.save, item.result)
+        await anyio.to_thread.run_sync(save_picture, drawing, picture)
+    if saved:
+        save_outputs(saved, item.result)
     if options.csv:
         with Csv(options.csv, places) as table:
             table.add(name, item.result, item.meaning)
@@ -189,7 +191,7 @@ async def _single(dev: N6Device, network: Network, read: Read, places: Sequence[
         )
     elif not _decodable(network):
         out.print(f"[dim]A decoder for the task {escape(network.card.task)} is not installed.[/]")
-    for what, path in (("Drawn", options.draw), ("Saved", options.save), ("Written", options.csv)):
+    for what, path in (("Drawn", drawing), ("Saved", saved), ("Written", options.csv)):
         if path:
             out.print(f"{what}: [bold]{escape(str(path))}[/]", soft_wrap=True)
 

@@ -135,6 +135,20 @@ def expand(words: Sequence[str]) -> list[Path | Content]:
     return places
 
 
+def expand_texts(words: Sequence[str]) -> list[str]:
+    """Texts; ``-`` is the text of standard input.
+
+    Raises:
+        BadInput: standard input is empty or not UTF-8, or is given twice.
+    """
+    if words.count(STDIN) > 1:
+        raise BadInput("- is given twice; standard input can be read once")
+    try:
+        return [_standard_input("a text").decode().rstrip("\r\n") if word == STDIN else word for word in words]
+    except UnicodeDecodeError:
+        raise BadInput("standard input is not UTF-8; redirect a text file to it") from None
+
+
 class Reader:
     """Reads samples for a network.
 
@@ -204,6 +218,10 @@ class Reader:
             return
         spec = self._main
         if spec.shape[:1] == (1,) and loaded.shape[:1] != (1,) and loaded.shape[1:] == spec.shape[1:]:
+            if not len(loaded):
+                raise BadInput(
+                    f"{name!r} of shape {loaded.shape} does not contain inputs; save an array with one or more"
+                )
             for number, array in enumerate(loaded):
                 yield Sample(f"{name}[{number}]", f"{stem}-{number:05}", _raw(array[None], spec))
         else:
@@ -276,10 +294,10 @@ def _frames(frames: Generator[Array], name: str, stem: str) -> Generator[Sample]
         yield Sample(f"{name}[{number}]", f"{stem}-{number:05}", picture, picture)
 
 
-def _standard_input() -> bytes:
+def _standard_input(wanted: str = "a picture, a sound, a .npy or a .npz file") -> bytes:
     if sys.stdin.isatty():
         raise BadInput("- is standard input, which is a terminal; redirect a file to it, such as < FILE")
     content = sys.stdin.buffer.read()
     if not content:
-        raise BadInput("standard input is empty; redirect a picture, a sound, a .npy or a .npz file to it")
+        raise BadInput(f"standard input is empty; redirect {wanted} to it")
     return content

@@ -74,6 +74,17 @@ class Targets:
         return path
 
 
+def file_for(path: Path | None, what: str, suffix: str, stem: str, sources: Sequence[object]) -> Path | None:
+    """The file for the result of one sample: a name without a suffix is a folder, as for several samples.
+
+    Raises:
+        BadInput: the folder cannot be used.
+    """
+    if path is None or (path.suffix and not path.is_dir()):
+        return path
+    return Targets(path, what, suffix, sources).path(stem)
+
+
 def drawn(sample: Sample, meaning: object, threshold: float) -> Picture:
     """The picture of a sample with its result.
 
@@ -93,8 +104,10 @@ def save_picture(path: Path, picture: Picture) -> None:
     """
     try:
         picture.save(path)
-    except (OSError, ValueError) as error:
-        raise BadInput(f"{str(path)!r} cannot be written: {error}") from error
+    except OSError as error:
+        raise BadInput(f"{str(path)!r} cannot be written: {error.strerror}") from error
+    except ValueError as error:
+        raise BadInput(f"{str(path)!r} cannot be written: {error}; use a name that ends in .png or .jpg") from error
 
 
 class Drawings:

@@ -19,6 +19,8 @@ from n6link.tensors.tensor import TensorSpec
 STRIDES: Final = (8, 16, 32)
 """Sizes of a cell of the three grids of the YOLO families, in pixels of the input."""
 LANDMARK_ROWS: Final = 6
+VOCABULARY: Final = 1000
+"""Rows of at least this many values are logits of tokens, if the network does not see pictures: it hears fewer classes."""
 GRID: Final = "yolo-grid"
 """The task whose decoder uses all outputs, although one of them is enough to propose it."""
 FACE: Final = ("right_eye", "left_eye", "nose", "mouth", "right_ear", "left_ear")
@@ -104,6 +106,12 @@ def _of_output(network: NetworkLike, spec: TensorSpec) -> Iterator[Proposal]:
         yield from _of_head(spec, size, shown)
     elif size and len(shape) == 3:
         yield from _of_map(spec, size, shown)
+    elif not size and flat and shape[-1] >= VOCABULARY:
+        keys = (
+            '# text.tokenizer = "tokenizer.json"  # of Hugging Face\'s tokenizers',
+            '# text.embedding = "embedding.npy"  # if the network reads embedded tokens',
+        )
+        yield Proposal("text-generation", f"{shown} one logit per token", False, keys)
     elif len(flat) == 1 and flat[0] > 1:
         if size and flat[0] % 3 == 0 and flat[0] // 3 in (21, 468, 478):
             keys = ('decode.order = "xyz"', 'output.coordinates = "pixels"')
@@ -113,8 +121,6 @@ def _of_output(network: NetworkLike, spec: TensorSpec) -> Iterator[Proposal]:
         else:
             task = "text-classification" if _tokens(network) else "audio-classification"
             yield Proposal(task, f"{shown} one value per class", False)
-    if not size and len(shape) >= 1 and shape[-1] >= 1000:
-        yield Proposal("text-generation", f"{shown} one logit per token", False)
 
 
 def _of_head(spec: TensorSpec, size: tuple[int, int], shown: str) -> Iterator[Proposal]:

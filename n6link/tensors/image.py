@@ -152,6 +152,11 @@ class PictureInput:
             )
         if len(shape) not in (3, 4) or (len(shape) == 4 and shape[0] != 1):
             raise CardError(f"input {spec.name!r} of shape {shape} is not a picture; pass an array of this shape")
+        if len(shape) == 3 and shape[0] == 1 and shape[-1] not in (1, 3) and how.layout is None:
+            raise CardError(
+                f"input {spec.name!r} of shape {shape} may be anything, such as a row of vectors; pass an array of this shape, or "
+                'set input.layout = "nchw" in the card if it is a grey picture'
+            )
         self._channels_last = (how.layout or ("nhwc" if shape[-1] in (1, 3) else "nchw")) == "nhwc"
         self._channels = shape[-1 if self._channels_last else -3]
         if self._channels not in (1, 3):

@@ -221,7 +221,9 @@ def _array(value: object, spec: TensorSpec) -> Array:
     except ValueError as error:
         raise BadInput(f"tensor {spec.name!r} requires an array of numbers: {error}") from None
     if array.dtype.kind not in "biuf":
-        raise BadInput(f"tensor {spec.name!r} requires an array of numbers, got {type(value).__name__}")
+        raise BadInput(
+            f"tensor {spec.name!r} requires an array of numbers, got {value.dtype if is_array(value) else type(value).__name__}"
+        )
     return array
 
 
