@@ -80,15 +80,12 @@ static int16_t product(int32_t value, int32_t factor)
 
 static void set_row(added_t *added, const uint8_t *cb_row, const uint8_t *cr_row, uint32_t across)
 {
-    for (uint32_t x = 0; x < N6_COLOUR_SIDE; x++) {
-        const int32_t cb = cb_row[x] - NEUTRAL;
-        const int32_t cr = cr_row[x] - NEUTRAL;
-        const int32_t green = ((GREEN_CB * cb + GREEN_CR * cr + HALF) >> 16) - cr;
-        for (uint32_t i = 0; i < across; i++) {
-            added->of[0][across * x + i] = (int16_t)(cr + product(cr, RED_CR));
-            added->of[1][across * x + i] = (int16_t)green;
-            added->of[2][across * x + i] = (int16_t)(2 * cb + product(cb, BLUE_CB));
-        }
+    for (uint32_t x = 0; x < N6_COLOUR_SIDE * across; x++) {
+        const int32_t cb = cb_row[x >> (across - 1)] - NEUTRAL;
+        const int32_t cr = cr_row[x >> (across - 1)] - NEUTRAL;
+        added->of[0][x] = (int16_t)(cr + product(cr, RED_CR));
+        added->of[1][x] = (int16_t)(((GREEN_CB * cb + GREEN_CR * cr + HALF) >> 16) - cr);
+        added->of[2][x] = (int16_t)(2 * cb + product(cb, BLUE_CB));
     }
 }
 
@@ -113,14 +110,14 @@ void n6_colour(const uint8_t *y, const uint8_t *cb, const uint8_t *cr, uint32_t 
                uint32_t down, uint8_t rgb[3][N6_COLOUR_PIXELS])
 {
     const uint32_t width = N6_COLOUR_SIDE * across;
+    uint8_t *red = rgb[0];
     added_t added;
 
-    for (uint32_t row = 0; row < N6_COLOUR_SIDE * down; row++) {
-        const size_t at = (size_t)row * width;
-        if (row % down == 0) {
-            set_row(&added, cb + (size_t)row / down * N6_COLOUR_SIDE,
-                    cr + (size_t)row / down * N6_COLOUR_SIDE, across);
+    for (uint32_t row = 0; row < N6_COLOUR_SIDE;
+         row++, cb += N6_COLOUR_SIDE, cr += N6_COLOUR_SIDE) {
+        set_row(&added, cb, cr, across);
+        for (uint32_t i = 0; i < down; i++, y += width, red += width) {
+            add_row(y, &added, width, red);
         }
-        add_row(y + at, &added, width, &rgb[0][0] + at);
     }
 }

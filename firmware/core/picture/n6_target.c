@@ -134,7 +134,7 @@ static void write_words(uint32_t *at, const shape_t *shape, const uint32_t *tabl
         }                                                                                          \
     }
 
-#define FLIP(value) (value) ^ flip
+#define FLIP(value) ((value) ^ flip)
 #define ELEMENT(value) table[value]
 
 static void write_flipped(uint8_t *at, const shape_t *shape, uint8_t flip, const uint8_t *values)
