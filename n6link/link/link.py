@@ -266,7 +266,7 @@ class Link:
     @property
     def rest(self) -> float:
         """Seconds for which it is useless to read, because the frame that arrives cannot be complete before; 0 = none, or little."""
-        return self.path.rest(self._reader.missing)
+        return self.path.rest(self._reader.missing) if self._reader.waiting else 0.0
 
     def search_again(self, now: float) -> None:
         """Aborts the incomplete frame, and searches its bytes for other frames."""
@@ -306,7 +306,7 @@ class Link:
     @property
     def wants_to_send(self) -> bool:
         """Whether :meth:`data_to_send` has bytes."""
-        return self.sender.ready if self.state is _OPEN else bool(self.sender.queue)
+        return bool(self.sender.queue) or (self.state is _OPEN and self.sender.ready)
 
     @property
     def blocked(self) -> bool:
@@ -554,7 +554,8 @@ class Link:
 
     def _end(self, exchange: Exchange) -> None:
         exchange.phase = GONE
-        self.withdraw(exchange.id)
+        self.exchanges.pop(exchange.id, None)
+        self.sender.forget(exchange)
 
     def _fail(self, exchange: Exchange, error: N6Error) -> None:
         self.withdraw(exchange.id)

@@ -89,21 +89,21 @@ class Sender:
 
     def hold(self, exchange: Exchange) -> None:
         """Sends a request as soon as the number of open requests allows it."""
-        if not self._held and self._may_ask(exchange):
-            self._ask(exchange)
-        else:
-            self._held.append(exchange)
-            self._release()
+        self._held.append(exchange)
+        self._release()
 
     def answered(self, exchange: Exchange) -> None:
         """A request is not open any more."""
         self._asked.discard(exchange.id)
-        self._resets.discard(exchange.id)
-        if exchange.phase is ACCEPTED:
-            self._unfinished.reported(exchange)
-        elif exchange.type is _INFER:
-            self._unfinished.ended(exchange)
-        self._release()
+        if exchange.type is _INFER:
+            if exchange.phase is ACCEPTED:
+                self._unfinished.reported(exchange)
+            else:
+                self._unfinished.ended(exchange)
+        elif self._resets:
+            self._resets.discard(exchange.id)
+        if self._held:
+            self._release()
 
     def again(self, exchange: Exchange) -> bool:
         """Sends a request again; False if it is already in the queue."""
@@ -119,6 +119,8 @@ class Sender:
 
     def forget(self, exchange: Exchange) -> None:
         """Removes an exchange: none of its frames is sent any more."""
+        self._asked.discard(exchange.id)
+        self._resets.discard(exchange.id)
         self._flying.pop(exchange.id, None)
         if exchange in self._uploads:
             self._uploads.remove(exchange)
@@ -128,27 +130,24 @@ class Sender:
             self.queue = [item for item in self.queue if item is not exchange]
         if exchange.type is _INFER:
             self._unfinished.ended(exchange)
-        self.answered(exchange)
+        if self._held:
+            self._release()
 
     @property
     def _room(self) -> bool:
         return len(self._asked) < self._requests
 
-    def _may_ask(self, exchange: Exchange) -> bool:
-        return self._room and (exchange.type is not _INFER or not (self._resets or self._unfinished.full))
-
     def _release(self) -> None:
         """Sends held requests, in order; an INFER that has to wait does not delay the others."""
-        if not self._held:
-            return
-        kept: list[Exchange] = []
-        while self._held and self._room:
-            exchange = self._held.popleft()
-            if self._may_ask(exchange):
-                self._ask(exchange)
-            else:
+        held, kept = self._held, list[Exchange]()
+        while held and len(self._asked) < self._requests:
+            exchange = held.popleft()
+            if exchange.type is _INFER and (self._resets or self._unfinished.full):
                 kept.append(exchange)
-        self._held.extendleft(reversed(kept))
+            else:
+                self._ask(exchange)
+        if kept:
+            held.extendleft(reversed(kept))
 
     def _ask(self, exchange: Exchange) -> None:
         exchange.phase = ASKED

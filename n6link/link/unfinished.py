@@ -69,4 +69,8 @@ class Unfinished:
     @property
     def full(self) -> bool:
         """Whether no other INFER may be sent."""
-        return any(self._left - known.since >= MOST for known in self._known.values())
+        oldest = self._left - MOST
+        for known in self._known.values():
+            if known.since <= oldest:
+                return True
+        return False

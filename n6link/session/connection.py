@@ -382,9 +382,10 @@ class Connection:
             LocalProtocolError: it is not open.
             N6Error: the reconnection has failed.
         """
-        channel = self.channel
-        if self.state is _OPEN and not channel.failure:
+        channel = self._channel
+        if self.state is _OPEN and channel and not channel.over and not channel.failure:
             return channel
+        channel = self.channel
         while self.state in AWAY and not channel.failure:
             await self._settled.wait()
         channel.check()
