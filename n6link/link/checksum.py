@@ -43,18 +43,22 @@ class Digest:
 
     Args:
         size: bytes of a chunk.
+
+    Attributes:
+        crc: of the bytes so far.
+        end: the number of bytes so far.
     """
 
-    __slots__ = ("_append", "_crc", "_end", "_size")
+    __slots__ = ("_append", "_size", "crc", "end")
 
     def __init__(self, size: int) -> None:
         self._size = size
         self._append = shift(size) if size >= WORTHWHILE else None
-        self._crc = self._end = 0
+        self.crc = self.end = 0
 
     def clear(self) -> None:
         """Starts again."""
-        self._crc = self._end = 0
+        self.crc = self.end = 0
 
     def add(self, offset: int, length: int, head: int, frame: int) -> None:
         """A chunk has passed.
@@ -65,10 +69,14 @@ class Digest:
             head: CRC of the header before it.
             frame: CRC of this header and the chunk.
         """
-        if offset == self._end and length == self._size and self._append:
-            self._crc = self._append(self._crc ^ head) ^ frame
-            self._end += length
+        if append := self.follow(offset, length):
+            self.crc = append(self.crc ^ head) ^ frame
+            self.end += length
+
+    def follow(self, offset: int, length: int) -> Callable[[int], int] | None:
+        """The function for the next chunk, if the chunk at this offset is the next one; see :meth:`add` for its use."""
+        return self._append if offset == self.end and length == self._size else None
 
     def of(self, data: memoryview) -> int:
         """The CRC of the data of the transfer."""
-        return crc32(data[self._end :], self._crc)
+        return crc32(data[self.end :], self.crc)

@@ -27,6 +27,7 @@ from typing import Final, TypeAlias
 from zlib import crc32
 
 from n6link.link.checksum import Digest
+from n6link.link.numbers import MASK
 from n6link.protocol import Limit, MessageType
 from n6link.protocol.codec import Buffer
 from n6link.protocol.records import DataHeader, FrameHeader
@@ -73,7 +74,7 @@ def pack(kind: int, number: int, payload: Buffer = b"", flags: int = 0) -> bytes
 
 
 def pack_data(
-    front: bytes, position: int, offset: int, slot: int, chunk: memoryview, digest: Digest | None = None
+    front: bytes, position: int, offset: int, slot: int, chunk: memoryview
 ) -> tuple[bytes, memoryview, bytes]:
     """A DATA frame in three parts; the second is the chunk itself, which is not copied.
 
@@ -83,15 +84,45 @@ def pack_data(
         offset: as in DataHeader.
         slot: as in DataHeader.
         chunk: tensor bytes.
-        digest: of the transfer; the chunk is added.
     """
     body = _DATA_HEADER_BODY.pack(position, offset, slot)
     body += crc_hqx(body, _CRC16_START).to_bytes(2, "little")
-    head = crc32(body)
-    crc = crc32(chunk, head)
-    if digest:
-        digest.add(offset, len(chunk), head, crc)
-    return front + body, chunk, _CRC32.pack(crc)
+    return front + body, chunk, _CRC32.pack(crc32(chunk, crc32(body)))
+
+
+def pack_chunks(
+    out: list[Buffer], number: int, position: int, slot: int, data: memoryview, offsets: range, digest: Digest
+) -> None:
+    """Appends the DATA frames of chunks that follow each other, each in three parts as of :func:`pack_data`.
+
+    Args:
+        out: for the parts.
+        number: id of the transfer.
+        position: of the first chunk.
+        slot: as in DataHeader.
+        data: of the whole transfer.
+        offsets: of the chunks; the step is the chunk size.
+        digest: of the transfer; the chunks are added.
+    """
+    # The loop runs for each chunk of an upload: it has no calls of functions of this package but one.
+    size, ahead = offsets.step, position - offsets.start
+    whole = offsets if offsets.stop <= len(data) else offsets[:-1]
+    front, pack_head, pack_crc = header(DATA, number, HEADER_SIZE + size), _DATA_HEADER_BODY.pack, _CRC32.pack
+    append, total = digest.follow(offsets.start, size), digest.crc
+    for offset in whole:
+        body = pack_head((offset + ahead) & MASK, offset, slot)
+        body += crc_hqx(body, _CRC16_START).to_bytes(2, "little")
+        chunk, head = data[offset : offset + size], crc32(body)
+        crc = crc32(chunk, head)
+        out += (front + body, chunk, pack_crc(crc))
+        if append:
+            total = append(total ^ head) ^ crc
+    if append:
+        digest.crc, digest.end = total, whole.stop
+    if len(whole) < len(offsets):  # the last chunk of a transfer is smaller
+        offset = offsets[-1]
+        front = header(DATA, number, HEADER_SIZE + len(data) - offset)
+        out += pack_data(front, (offset + ahead) & MASK, offset, slot, data[offset:])
 
 
 def unpack_data(payload: memoryview) -> tuple[int, int, int, memoryview]:

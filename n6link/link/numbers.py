@@ -6,8 +6,10 @@ from typing import Final
 
 MASK: Final = 0xFFFFFFFF
 """of ids and positions"""
+HALF: Final = 0x80000000
+"""a difference modulo 2^32 that is larger is negative"""
 
 
 def distance(a: int, b: int) -> int:
     """How far a is after b, as a signed 32-bit number."""
-    return ((a - b + 0x80000000) & MASK) - 0x80000000
+    return ((a - b + HALF) & MASK) - HALF

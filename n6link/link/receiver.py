@@ -14,7 +14,7 @@ from n6link.errors import RemoteProtocolError
 from n6link.link import frames
 from n6link.link.events import Begun, Failed, Received
 from n6link.link.exchange import RECEIVING, Exchange
-from n6link.link.numbers import MASK, distance
+from n6link.link.numbers import HALF, MASK, distance
 from n6link.link.transfer import Download, announcement
 from n6link.protocol import MessageType, records
 
@@ -89,13 +89,14 @@ class Receiver:
         """
         position, offset, _, chunk = frames.unpack_data(payload)
         end = (position + len(chunk)) & MASK
-        if distance(end, self._granted) > 0:
+        left = (self._granted - end) & MASK
+        if left > HALF:
             raise ValueError(f"a chunk ends at position {end}, after the grant of {self._granted}")
         # Chunks of a withdrawn exchange are counted too: they have used up credits.
-        if distance(end, self._seen) > 0:
+        if 0 < (end - self._seen) & MASK < HALF:
             self._seen = end
             # At half of the window: a grant arrives before the device must stop, and the frames cost little.
-            if distance(end + self.window, self._granted) * 2 >= self.window:
+            if 2 * left <= self.window:
                 self.grant()
         if exchange is None or exchange.download is None:
             return None

@@ -289,26 +289,22 @@ class Sender:
 
     def _chunks(self, exchange: Exchange, upload: Upload, out: list[Buffer], budget: int, now: float) -> int:
         """Appends DATA frames within budget and credits; returns the number of tensor bytes."""
-        chunks, data, position = upload.chunks, upload.data, self.position
-        size, total = chunks.size, 0
-        front = frames.header(frames.DATA, exchange.id, frames.HEADER_SIZE + size)
-        taken = chunks.take(budget, distance(self._limit, position))
-        for offset in taken:
-            chunk = data[offset : offset + size]
-            count = len(chunk)
-            if count < size:  # only the last chunk of a transfer
-                front = frames.header(frames.DATA, exchange.id, frames.HEADER_SIZE + count)
-            out += frames.pack_data(front, position, offset, upload.slot, chunk, upload.digest)
-            position = (position + count) & MASK
-            total += count
-        if taken:
+        counters, chunks = self._counters, upload.chunks
+        count = total = 0
+        while taken := chunks.take(budget - total, distance(self._limit, self.position)):
+            frames.pack_chunks(out, exchange.id, self.position, upload.slot, upload.data, taken, upload.digest)
+            size = min(taken.stop, chunks.length) - taken.start
+            self.position = (self.position + size) & MASK
+            total += size
+            count += len(taken)
+        if count:
             exchange.progress += not upload.hopeless
-            self._counters.tx_frames += len(taken)
-            self._counters.tx_chunks += len(taken)
-            self._counters.tx_bytes += total + len(taken) * frames.OVERHEAD
+            counters.tx_frames += count
+            counters.tx_chunks += count
+            counters.tx_bytes += total + count * frames.OVERHEAD
             if upload.begun is None:
                 upload.begun = now
-            upload.end = self.position = position
+            upload.end = self.position
             upload.sent += total
             self._flying[exchange.id] = exchange
             self.path.sent(total, now)

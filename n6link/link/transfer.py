@@ -41,21 +41,19 @@ class Chunks:
         """The first open chunk, beginning with ``start``, or -1."""
         return self._flags.find(_OPEN, start)
 
-    def take(self, budget: int, credit: int) -> list[int]:
-        """Closes the first open chunks, about ``budget`` and at most ``credit`` bytes; returns their offsets."""
-        flags, taken, index = self._flags, list[int](), self._flags.find(_OPEN)
-        while index >= 0 and budget > 0:
-            offset = index * self.size
-            count = min(self.size, self.length - offset)
-            if count > credit:
-                break
-            flags[index] = 0
-            taken.append(offset)
-            budget -= count
-            credit -= count
-            index = flags.find(_OPEN, index + 1)
-        self.left -= len(taken)
-        return taken
+    def take(self, budget: int, credit: int) -> range:
+        """Closes the first open chunks that follow each other, about ``budget`` and at most ``credit`` bytes; returns their offsets."""
+        flags, size = self._flags, self.size
+        first = flags.find(_OPEN)
+        if first < 0 or budget <= 0 or credit <= 0:
+            return range(0)
+        last = flags.find(0, first)
+        count = min((len(flags) if last < 0 else last) - first, -(-budget // size))
+        if min((first + count) * size, self.length) - first * size > credit:
+            count = credit // size
+        flags[first : first + count] = bytes(count)
+        self.left -= count
+        return range(first * size, (first + count) * size, size)
 
     def close(self, index: int) -> bool:
         """Closes a chunk; False if it was already closed."""
@@ -184,6 +182,9 @@ class Download:
         new = self.chunks.close(index)
         if new:
             self.data[offset : offset + len(chunk)] = chunk
+        if index == self.next:
+            self.next += 1
+            return new, []
         return new, self._gaps(index, index)
 
     def damaged(self, offset: int, length: int) -> list[tuple[int, int]]:
