@@ -5,7 +5,19 @@
 Both programs run in this process, in turns, each with a board of its own; *CPU* is that of this process. A *run* is one inference of MoveNet: 110,592 bytes to
 the device, 29,952 back; its time contains that of the network. An *upload* is such an inference with 13 peaks as its result, a *download* is an INFER that
 returns the whole output: the device has kept both results, and does not run the network again. Each figure is the median of the rounds, and the ratio the
-median of the ratios of one round.
+median of the ratios of one round. *Instructions* are those of Python's virtual machine: they do not depend on the machine and on other programs.
+
+Three things determine the cost: system calls and turns of the event loop (``tests/test_cost.py`` has their bounds), and instructions. On Linux with
+Python 3.11, with other programs on both cores, before and after the work for this table was reduced::
+
+                 CPU us: floor   before   after     ratio before, after     instructions: floor   after   ratio
+    run                    330     1050     720     2.7      2.0                           5900   12500    2.0
+    upload                 105      260     145     2.3      1.45                          3960    7300    1.85
+    download                48      187      85     3.4      1.8                           3090    5700    1.85
+    ping                    16      104      40     6.3      2.3                           1270    2680    2.1
+
+On a pty, where the floor is pyserial-asyncio's stream, the ratios after are: run 1.0 to 1.4, upload 1.3, download 0.6, ping 1.15. A copy of a batch before it is
+written, instead of ``sendmsg``, and a new buffer for each read cost nothing that can be measured.
 """
 
 from __future__ import annotations
@@ -13,8 +25,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 import statistics
+import sys
 import time
 from collections.abc import Awaitable, Callable
+from types import FrameType
 from typing import Any, TypeAlias
 from zlib import crc32
 
@@ -29,6 +43,7 @@ from n6link.session.mailbox import Mailbox
 
 COUNTS = {"run": 20, "upload": 50, "download": 80, "ping": 300}
 """calls of one round"""
+ATTEMPTS = 12
 Calls: TypeAlias = dict[str, Callable[[], Awaitable[object]]]
 
 
@@ -89,8 +104,27 @@ async def round_of(call: Callable[[], Awaitable[object]], count: int) -> tuple[f
     return (time.process_time() - cpu) / count, (time.perf_counter() - begun) / count
 
 
+async def instructions(call: Callable[[], Awaitable[object]]) -> int:
+    """Python's own instructions for a call, without those of C functions: the smallest number of some attempts."""
+    counts: list[int] = []
+    for _ in range(ATTEMPTS):
+        count = 0
+
+        def trace(frame: FrameType, event: str, argument: Any) -> Any:
+            nonlocal count
+            frame.f_trace_opcodes, frame.f_trace_lines = True, False
+            count += event == "opcode"
+            return trace
+
+        sys.settrace(trace)
+        await call()
+        sys.settrace(None)
+        counts.append(count)
+    return min(counts)
+
+
 async def measure(line: str, rounds: int) -> dict[str, list[float]]:
-    """By kind of call: CPU of the floor, of n6link, their ratio, and the same three of time."""
+    """By kind of call: CPU of the floor, of n6link, their ratio, the same three of time, and of Python's instructions."""
     frame = np.random.default_rng(0).integers(-128, 128, (1, 192, 192, 3)).astype(np.int8)
     image, peaks = (
         frame.reshape(-1).view(np.uint8).data,
@@ -106,9 +140,10 @@ async def measure(line: str, rounds: int) -> dict[str, list[float]]:
                     low = await round_of(lower[kind], count)
                     own = await round_of(upper[kind], count)
                     rows.append([cell for pair in zip(low, own, strict=True) for cell in (*pair, pair[1] / pair[0])])
-                found[kind] = [
-                    statistics.median(column) for column in zip(*rows[1:], strict=True)
-                ]  # the first one warms up
+                del rows[0]  # it warms up
+                found[kind] = [statistics.median(column) for column in zip(*rows, strict=True)]
+                steps = [await instructions(calls[kind]) for calls in (lower, upper)]
+                found[kind] += [*steps, steps[1] / steps[0]]
     return found
 
 
@@ -117,11 +152,13 @@ def main() -> None:
     parser.add_argument("lines", nargs="*", metavar="LINE", help=", ".join(floor.LINES))
     parser.add_argument("--rounds", type=int, default=15)
     arguments = parser.parse_args()
-    print("| line | call | CPU us, floor | n6link | ratio | time us, floor | n6link | ratio |")
-    print("|---|---|--:|--:|--:|--:|--:|--:|")
+    heads = (f"{what}, floor | n6link | ratio" for what in ("CPU us", "time us", "instructions"))
+    print(f"| line | call | {' | '.join(heads)} |")
+    print("|---|---" + "|--:" * 9 + "|")
     for line in arguments.lines or ("socket pair", "pty"):
         for kind, row in asyncio.run(measure(line, arguments.rounds)).items():
-            cells = [f"{1e6 * low:.0f} | {1e6 * own:.0f} | {ratio:.2f}" for low, own, ratio in (row[:3], row[3:])]
+            cells = [f"{1e6 * low:.0f} | {1e6 * own:.0f} | {ratio:.2f}" for low, own, ratio in (row[:3], row[3:6])]
+            cells.append(f"{row[6]:.0f} | {row[7]:.0f} | {row[8]:.2f}")
             print(f"| {line} | {kind} | {' | '.join(cells)} |", flush=True)
 
 

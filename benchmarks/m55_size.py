@@ -175,8 +175,8 @@ class CallGraph:
 # ---------------------------------------------------------------------------------------------------- instructions
 
 
-def instructions(folder: Path, optimisation: str) -> Mapping[int, float]:
-    """Instructions per byte, by chunk size."""
+def instructions(folder: Path, optimisation: str) -> Mapping[int, tuple[float, float]]:
+    """By chunk size: instructions for each byte of an upload, and for its COMMIT with the answer."""
     board = [PORT / name for name in ("measure.c", "startup.c", "semihost.c", "clock.c", "uart.c", "hosted.c")]
     elf = folder / f"measure{optimisation}.elf"
     texts = ('-DN6_BUILD=""', '-DN6_FIRMWARE=""')
@@ -191,10 +191,11 @@ def instructions(folder: Path, optimisation: str) -> Mapping[int, float]:
     for line in run(*EMULATOR, elf, cwd=folder).splitlines():
         chunk, size, spent = map(int, line.split())
         ticks.setdefault(chunk, []).append((size, spent))
-    return {
-        chunk: (second[1] - first[1]) / (second[0] - first[0]) * INSTRUCTIONS_PER_TICK
-        for chunk, (first, second) in ticks.items()
-    }
+    counts: dict[int, tuple[float, float]] = {}
+    for chunk, ((small, first), (large, second)) in ticks.items():
+        each = (second - first) / (large - small)
+        counts[chunk] = each * INSTRUCTIONS_PER_TICK, (first - each * small) * INSTRUCTIONS_PER_TICK
+    return counts
 
 
 def main(arguments: list[str]) -> int:
@@ -248,9 +249,16 @@ def tables() -> None:
             return
         counts = {optimisation: instructions(folder, optimisation) for optimisation in ("-Os", "-O2")}
         table(
-            "Instructions for each uploaded byte, software CRC",
-            ("chunk", *counts),
-            [(str(chunk), *(f"{count[chunk]:.2f}" for count in counts.values())) for chunk in counts["-Os"]],
+            "Instructions for each uploaded byte, software CRC, and for COMMIT",
+            ("chunk", *(f"{what} {level}" for what in ("byte", "COMMIT") for level in counts)),
+            [
+                (
+                    str(chunk),
+                    *(f"{count[chunk][0]:.2f}" for count in counts.values()),
+                    *(f"{count[chunk][1]:.0f}" for count in counts.values()),
+                )
+                for chunk in counts["-Os"]
+            ],
         )
 
 

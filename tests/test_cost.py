@@ -1,4 +1,4 @@
-"""What one run and one ping cost the host, in numbers that do not depend on the machine: calls, turns of the event loop, system calls, memory.
+"""What one run and one ping cost the host, and an upload a Cortex-M55, in numbers that do not depend on the machine: calls, turns of the event loop, system calls, memory.
 
 The virtual board may answer in one write or in several, so each number is the smallest of some attempts. ``benchmarks/host_bench.py`` measures the
 same calls in microseconds.
@@ -6,8 +6,10 @@ same calls in microseconds.
 
 from __future__ import annotations
 
+import sys
 import tracemalloc
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -15,6 +17,9 @@ from e2e_fixtures import noise, sim_url
 from effort import Work, work
 
 from n6link import N6Device
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
+import m55_size
 
 ATTEMPTS: Final = 30
 PING: Final = "ping"
@@ -81,3 +86,17 @@ async def test_memory_of_runs() -> None:
             tracemalloc.stop()
     assert after - before < 16 << 10
     assert peak - before < 400 << 10
+
+
+@pytest.mark.arm_gcc
+@pytest.mark.qemu
+def test_instructions_on_a_cortex_m55(tmp_path: Path) -> None:
+    """Of the core, with CRC-32 in software; about 10 % above the figures in firmware/README.md."""
+    counts = m55_size.instructions(tmp_path, "-O2")
+    assert {
+        chunk: (each < limit, commit < 1700)
+        for (chunk, (each, commit)), limit in zip(counts.items(), (9, 6.3), strict=True)
+    } == {
+        1024: (True, True),
+        8192: (True, True),
+    }
