@@ -21,7 +21,7 @@ import pytest
 from n6link.device import N6Device
 from n6link.epochs.timers import EpochBlock
 from n6link.errors import DeviceError, N6Error
-from n6link.protocol import CheckState, EpochKind, Feature, Status, TimerSource
+from n6link.protocol import CheckState, EpochKind, Feature, MessageType, Status, TimerSource, records
 from n6link.registry import read_network, write_c
 from n6link.tensors.golden import Golden, write_golden
 
@@ -94,6 +94,18 @@ def board(program: Path, folder: Path, **settings: str) -> Iterator[str]:
             yield f"unix:{socket}"
         finally:
             process.kill()
+
+
+async def test_the_rate_of_the_line(program: Path, tmp_path: Path) -> None:
+    with board(program, tmp_path) as url:
+        async with N6Device(url) as dev:
+            assert (dev.info.baud, Feature.RATE in dev.info.features) == (4_000_000, True)
+            for baud in (5_000_000, 4_000_000):
+                await dev.connection.ask(MessageType.RATE, records.Rate(baud=baud).pack())
+                assert records.InfoReply.unpack(await dev.connection.ask(MessageType.INFO)).baud == baud
+            with pytest.raises(DeviceError) as refused:
+                await dev.connection.ask(MessageType.RATE, records.Rate(baud=20_000_000).pack())
+            assert refused.value.value == 12_500_000
 
 
 async def test_an_inference_and_all_that_is_known_of_the_network(program: Path, tmp_path: Path) -> None:

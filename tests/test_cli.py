@@ -601,7 +601,7 @@ def test_sim_serves_boards(virtual_board: None, words: list[str]) -> None:
 
 
 def test_sim_ends_quietly(virtual_board: None) -> None:
-    with standing_board("--tcp", "0", "--baud", "115200", "--slots", "3", "--chunk", "1024") as ready:
+    with standing_board("--tcp", "0", "--uart", "115200", "--slots", "3", "--chunk", "1024") as ready:
         device = data("info", "--url", ready["url"])["device"]
         assert (device["baud"], device["slots"], device["chunk"]) == (115200, 3, 1024)
         process: subprocess.Popen[bytes] = ready["process"]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from emulation.bus import Peripheral
 
 SOURCES: Final = Path(__file__).resolve().parents[1] / "firmware" / "emulation" / "test"
-TICKS, FAULT, NPU, ECHO, WATCHDOG, SHARED, EVENTS = range(7)
+TICKS, FAULT, NPU, ECHO, WATCHDOG, SHARED, EVENTS, RATE = range(8)
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +122,18 @@ def test_bytes_at_another_rate_are_other_bytes(image: Image) -> None:
     board.run(0.01)
     assert bytes(board.usart.sent) != b"hello"
     assert board.usart.read(0x1C) & 2  # framing error
+
+
+@pytest.mark.arm_gcc
+@pytest.mark.parametrize("waits", [False, True])
+def test_a_usart_that_is_disabled_too_early_loses_its_last_bytes(image: Image, waits: bool) -> None:
+    board = started(image, RATE, r7=int(waits))
+    board.run(0.01, lambda: results(board)[0] == 1)
+    sent, rate = bytes(board.usart.sent), bytes([ord("x") ^ 0xA5])  # the other end still has the old rate
+    assert (sent == bytes(range(1, 65)) + rate) is waits
+    assert bytes(range(1, 65)).startswith(sent.removesuffix(rate))
+    assert board.usart.baud == 2_000_000
+    assert [problem.kind for problem in board.bus.problems] == ["USART disabled while it sends"] * (not waits)
 
 
 @pytest.mark.arm_gcc

@@ -49,6 +49,8 @@ INPUT = bytes(range(256)) * 27
         ("--tcp=", "--tcp  is not a number"),
         ("--pty --baud 299", "--baud 299 is not a number from 300 to 1000000000"),
         ("--pty --baud 99999999999999999999", "--baud 99999999999999999999 is not a number"),
+        ("--pty --uart 12500001", "--uart 12500001 is not a number from 300 to 12500000"),
+        ("--pty --uart 9600 --baud 9600", "--uart 9600 and --baud 9600 exclude each other"),
         ("--pty --slots 1", "--slots 1 is not a number from 2 to 8"),
         ("--pty --slots 9", "--slots 9 is not a number from 2 to 8"),
         ("--pty --id 12345678901234567", "--id 12345678901234567 does not have 1 to 16 bytes"),
@@ -93,7 +95,7 @@ def test_an_error_is_json_whatever_stands_in_it() -> None:
 def test_help() -> None:
     done = subprocess.run([executable(), "--help"], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.startswith("usage: n6sim (--fd N | --unix PATH | --tcp PORT | --pty)")
-    for option in ("network", "litert", "baud", "slots", "chunk", "id", "parent-death", "verbose", "help"):
+    for option in ("network", "litert", "baud", "uart", "slots", "chunk", "id", "parent-death", "verbose", "help"):
         assert f"  --{option}" in done.stdout
     assert max(map(len, done.stdout.splitlines())) < 80
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import anyio
+import m55
 import pytest
 from e2e_fixtures import board, noise, sim_url
 
@@ -112,3 +113,17 @@ async def test_settings_that_cannot_be_used_do_not_prevent_a_connection(
     assert await baud(port) == FASTEST
     assert "the rate of the line is not read" in caplog.text
     assert "the rate of the line is not stored" in caplog.text
+
+
+@pytest.mark.arm_gcc
+@pytest.mark.qemu
+async def test_the_emulated_cortex_m55_sets_a_rate() -> None:
+    async with N6Device(f"qemu:{m55.build('qemu') / 'n6qemu.elf'}") as dev:
+        assert Feature.RATE in dev.info.features
+        for wanted in (921_600, 115_200):
+            reply = await dev.connection.ask(MessageType.RATE, records.Rate(baud=wanted).pack())
+            assert records.RateReply.unpack(reply).baud == wanted
+            await dev["reference"].run(noise(dev["reference"]))
+        with pytest.raises(DeviceError) as refused:
+            await dev.connection.ask(MessageType.RATE, records.Rate(baud=1_500_000).pack())
+        assert refused.value.value == 1_470_588

@@ -47,7 +47,7 @@ class Usart(Peripheral):
         self._flags = TC
         self._fifo: deque[int] = deque()
         self._debt = 0.0
-        self._send_debt = 0.0
+        self._send_debt = self._leaving = 0.0
         self._quiet = True
 
     @property
@@ -89,6 +89,10 @@ class Usart(Peripheral):
         elif offset == TDR:
             if self.registers.get(CR1, 0) & (UE | TE) == UE | TE:
                 self._send(bytes([value & 0xFF]))
+        elif offset == CR1 and not value & UE and not self._flags & TC:
+            self.dma.problem("USART disabled while it sends", "the last bytes are lost", self.base + offset)
+            del self.sent[-min(FIFO, len(self.sent)) :]
+            super().write(offset, value)
         elif offset == BRR and self.registers.get(CR1, 0) & UE:
             self.dma.problem("write to a locked register", "USART1 BRR while UE is set", self.base + offset)
         else:
@@ -110,6 +114,15 @@ class Usart(Peripheral):
             data = self.dma.from_memory(self.tx_request, int(self._send_debt))
             self._send_debt = self._send_debt - len(data) if data else min(self._send_debt, FIFO)
             self._send(data)
+            self._complete(len(data), seconds)
+
+    def _complete(self, moved: int, seconds: float) -> None:
+        """The last bytes that the DMA has moved are still in the FIFO for a time."""
+        if moved:
+            self._leaving = min(moved, FIFO) * 10 / max(self.baud, 1.0)
+        else:
+            self._leaving -= seconds
+        self._flags = self._flags & ~TC if self._leaving > 0 else self._flags | TC
 
     def _receive(self, seconds: float, cr1: int, cr3: int) -> None:
         self._debt += seconds * self.host_baud / 10

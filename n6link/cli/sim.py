@@ -34,6 +34,15 @@ def sim(
         int | None,
         typer.Option(min=1, metavar="RATE", help="Limit the link to the speed of a UART with this baud rate."),
     ] = None,
+    uart: Annotated[
+        int | None,
+        typer.Option(
+            min=300,
+            max=12_500_000,
+            metavar="RATE",
+            help="Like --baud, and a program on --pty may change the rate of the line.",
+        ),
+    ] = None,
     slots: Annotated[
         int | None, typer.Option(min=2, max=8, metavar="N", help="Number of input slots of the board.")
     ] = None,
@@ -63,7 +72,11 @@ def sim(
         board = boards.parse(url)
     except TransportError as error:
         raise BadInput(str(error)) from error
-    options = {key: value for key, value in (("baud", baud), ("slots", slots), ("chunk", chunk)) if value is not None}
+    options = {
+        key: value
+        for key, value in (("baud", baud), ("uart", uart), ("slots", slots), ("chunk", chunk))
+        if value is not None
+    }
     board = replace(board, options={**board.options, **options})
     if board.faults:
         with Rig(

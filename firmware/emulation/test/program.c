@@ -8,7 +8,16 @@
 
 #define WORD(address) (*(volatile uint32_t *)(address))
 
-enum { MODE_TICKS, MODE_FAULT, MODE_NPU, MODE_ECHO, MODE_WATCHDOG, MODE_SHARED, MODE_WFE };
+enum {
+    MODE_TICKS,
+    MODE_FAULT,
+    MODE_NPU,
+    MODE_ECHO,
+    MODE_WATCHDOG,
+    MODE_SHARED,
+    MODE_WFE,
+    MODE_RATE
+};
 enum {
     SYST_CSR = 0xE000E010,
     SYST_RVR = 0xE000E014,
@@ -131,24 +140,51 @@ static void watchdog(void)
     }
 }
 
-/* result[7] says whether the buffer is cleaned before the DMA sends it. */
-static void shared(void)
+static void fill_out(void)
 {
-    WORD(CCR) |= 1u << 16;
-    start_ring();
     for (uint32_t i = 0; i < sizeof out; i++) {
         out[i] = (uint8_t)(i + 1);
     }
-    for (uint32_t i = 0; result[7] && i < sizeof out; i += 32) {
-        WORD(CLEAN) = (uint32_t)(uintptr_t)&out[i];
-    }
+}
+
+static void send_out(void)
+{
     WORD(DMA + 0x110) = 0x8008u;
     WORD(DMA + 0x114) = 108;
     WORD(DMA + 0x118) = sizeof out;
     WORD(DMA + 0x11C) = (uint32_t)(uintptr_t)out;
     WORD(DMA + 0x120) = USART + 0x28;
     WORD(DMA + 0xE4) = 1;
+}
+
+/* result[7] says whether the buffer is cleaned before the DMA sends it. */
+static void shared(void)
+{
+    WORD(CCR) |= 1u << 16;
+    start_ring();
+    fill_out();
+    for (uint32_t i = 0; result[7] && i < sizeof out; i += 32) {
+        WORD(CLEAN) = (uint32_t)(uintptr_t)&out[i];
+    }
+    send_out();
     WORD(DMA + 0x118) = 1;
+}
+
+/* Another rate after the end of the DMA; result[7] says whether the last bytes have left before. */
+static void rate(void)
+{
+    start_ring();
+    fill_out();
+    send_out();
+    while (WORD(DMA + 0x118) & 0xFFFFu) {
+    }
+    while (result[7] && !(WORD(USART + 0x1C) & 1u << 6)) {
+    }
+    WORD(USART) = 0xC;
+    WORD(USART + 0x0C) = 64000000 / 2000000;
+    WORD(USART) = 0xD;
+    WORD(USART + 0x28) = 'x';
+    result[0] = 1;
 }
 
 static void wait_for_events(void)
@@ -186,6 +222,9 @@ void reset(void)
         break;
     case MODE_SHARED:
         shared();
+        break;
+    case MODE_RATE:
+        rate();
         break;
     default:
         wait_for_events();

@@ -20,6 +20,8 @@
 enum {
     N6_BOARD_CLOCK_HZ = 32000000, /* of the CPU, the system counter and SysTick */
     N6_BOARD_UART_RING = 8192,    /* bytes; a power of two */
+    N6_BOARD_UART_HZ = 25000000,  /* clock that the UART divides, by 16 at least */
+    N6_BOARD_BAUD = 115200,       /* after a start. QEMU transmits at once at any rate */
     N6_BOARD_FAULT_TEXT = 160,
     N6_BOARD_EXIT_FAULT = 70, /* exit code after repeated faults */
     N6_BOARD_IRQ_UART0_RX = 33,
@@ -59,6 +61,8 @@ size_t n6_uart_read(uint8_t *to, size_t size);
  */
 size_t n6_uart_write(const uint8_t *from, size_t size);
 /* Received bytes are available, or a byte can be sent. */
+/* Sets the bit rate. 0 = a byte has not left yet, and nothing has changed. */
+int n6_uart_set_baud(uint32_t baud);
 int n6_uart_has_received(void);
 int n6_uart_can_send(void);
 

@@ -105,6 +105,12 @@ static void restart(void *context)
     n6_board_restart();
 }
 
+static bool set_rate(void *context, uint32_t baud)
+{
+    (void)context;
+    return n6_uart_set_baud(baud) != 0;
+}
+
 /* Whether there is work for which no interrupt will follow. */
 static int busy(void)
 {
@@ -144,6 +150,10 @@ int main(void)
         .info = info,
         .memory = memory,
         .restart = restart,
+        .set_rate = set_rate,
+        .uart_hz = N6_BOARD_UART_HZ,
+        .baud = N6_BOARD_BAUD,
+        .fastest_baud = N6_BOARD_UART_HZ / 16,
         .build = N6_BUILD,
         .firmware = N6_FIRMWARE,
         .runtime = "reference",

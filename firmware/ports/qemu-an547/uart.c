@@ -29,7 +29,6 @@ enum {
     CONTROL_RX_INTERRUPT = 8,
     INTERRUPT_TX = 1,
     INTERRUPT_RX = 2,
-    DIVIDER = 16, /* the smallest possible value; QEMU does not limit the rate */
     RING_MASK = N6_BOARD_UART_RING - 1,
 };
 _Static_assert((N6_BOARD_UART_RING & RING_MASK) == 0, "the ring's size has to be a power of two");
@@ -38,9 +37,23 @@ static uint8_t ring[N6_BOARD_UART_RING];
 static volatile uint32_t head;
 static volatile uint32_t tail;
 
+static uint32_t divider(uint32_t baud)
+{
+    return (N6_BOARD_UART_HZ + baud / 2) / baud;
+}
+
+int n6_uart_set_baud(uint32_t baud)
+{
+    if (!n6_uart_can_send()) {
+        return 0;
+    }
+    UART_DIVIDER = divider(baud);
+    return 1;
+}
+
 void n6_uart_init(void)
 {
-    UART_DIVIDER = DIVIDER;
+    UART_DIVIDER = divider(N6_BOARD_BAUD);
     UART_CONTROL = CONTROL_TX | CONTROL_RX | CONTROL_TX_INTERRUPT | CONTROL_RX_INTERRUPT;
     NVIC_ENABLE_1 = 1u << (N6_BOARD_IRQ_UART0_RX - 32) | 1u << (N6_BOARD_IRQ_UART0_TX - 32);
 }

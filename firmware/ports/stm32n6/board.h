@@ -112,6 +112,10 @@ int link_init(void);
 uint32_t link_window(void);
 uint16_t link_chunk(void);
 uint32_t link_baud(void);
+/* The clock that the line's rate is divided from, by 16 at least; 0 = the line does not have a rate. */
+uint32_t link_clock(void);
+/* Sets the rate. Returns 0, and changes nothing, while bytes are leaving. */
+int link_set_baud(uint32_t baud);
 /* Reads up to size received bytes. Returns their number. */
 size_t link_read(uint8_t *to, size_t size);
 /* Accepts up to size bytes for sending. Returns their number. */

@@ -253,6 +253,12 @@ static void restart(void *context)
     board_restart();
 }
 
+static bool set_rate(void *context, uint32_t baud)
+{
+    (void)context;
+    return link_set_baud(baud) != 0;
+}
+
 static void describe_runtime(void)
 {
     char *at = runtime;
@@ -286,6 +292,12 @@ static void make_port(void)
     port.info = info;
     port.memory = memory;
     port.restart = restart;
+    if (link_clock() != 0) {
+        port.set_rate = set_rate;
+        port.uart_hz = link_clock();
+        port.baud = link_baud();
+        port.fastest_baud = link_clock() / 16;
+    }
     port.crc32 = aton.crc32 == crc_unit ? crc_unit : NULL;
     port.build = N6_BUILD;
     port.firmware = N6_FIRMWARE;

@@ -13,6 +13,9 @@
  *              the interrupt at the end of one starts the other. The core's memory is free as soon
  *              as it was copied.
  *
+ * Rate         link_set_baud() waits until the last bit has left, so that the answer to RATE is complete. The DMA of the
+ *              receiver goes on: no byte arrives meanwhile. That it needs no restart was not seen on a board.
+ *
  * Both channels are secure, because memory requires it. The compartment register that secure() also
  * writes is documented only for HPDMA1: whether GPDMA1 uses it is not known.
  */
@@ -317,6 +320,29 @@ uint16_t link_chunk(void)
 uint32_t link_baud(void)
 {
     return usart.Init.BaudRate;
+}
+
+uint32_t link_clock(void)
+{
+    return HAL_RCC_GetPCLK2Freq();
+}
+
+/*
+ * The last byte has left when both buffers are empty, the DMA has ended and TC is set: then the USART may be disabled,
+ * which its divider requires. Its FIFOs are empty too: the other end is silent until it has the answer.
+ */
+int link_set_baud(uint32_t baud)
+{
+    USART_TypeDef *registers = usart.Instance;
+
+    if (sending || out[filling].level != 0 || !(registers->ISR & USART_ISR_TC)) {
+        return 0;
+    }
+    CLEAR_BIT(registers->CR1, USART_CR1_UE);
+    registers->BRR = (link_clock() + baud / 2) / baud;
+    SET_BIT(registers->CR1, USART_CR1_UE);
+    usart.Init.BaudRate = baud;
+    return 1;
 }
 
 int link_reopened(void)

@@ -323,3 +323,14 @@ uint32_t link_baud(void)
 {
     return 0;
 }
+
+uint32_t link_clock(void)
+{
+    return 0;
+}
+
+int link_set_baud(uint32_t baud)
+{
+    (void)baud;
+    return 1;
+}

@@ -27,6 +27,7 @@ enum {
 };
 
 static int listener, client = -1, reopened;
+static uint32_t baud = 4000000;
 static uint8_t memory[MEMORY];
 
 static const char *setting(const char *name, const char *otherwise)
@@ -106,6 +107,7 @@ const char *bringup_remark(void)
 void bringup_info(n6_info_reply_t *info)
 {
     memcpy(info->board, "host", 5);
+    info->baud = link_baud();
     info->npu_hz = 1000000000;
     info->temperature_dc = N6_LIMIT_NO_TEMPERATURE;
 }
@@ -236,5 +238,16 @@ uint16_t link_chunk(void)
 
 uint32_t link_baud(void)
 {
-    return 0;
+    return baud;
+}
+
+uint32_t link_clock(void)
+{
+    return 200000000;
+}
+
+int link_set_baud(uint32_t wanted)
+{
+    baud = wanted;
+    return 1;
 }

@@ -262,6 +262,11 @@ void HAL_GPIO_Init(GPIO_TypeDef *GPIOx, const GPIO_InitTypeDef *pGPIO_Init)
     (void)pGPIO_Init;
 }
 
+uint32_t HAL_RCC_GetPCLK2Freq(void)
+{
+    return 200000000;
+}
+
 HAL_StatusTypeDef HAL_UART_Init(UART_HandleTypeDef *huart)
 {
     (void)huart;

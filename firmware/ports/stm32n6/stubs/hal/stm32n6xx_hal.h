@@ -74,6 +74,7 @@ extern uint32_t SystemCoreClock;
 #define MEMSYSCTL_MSCR_ICACTIVE_Msk (1UL << 13)
 
 #define SET_BIT(reg, bit) ((reg) |= (bit))
+#define CLEAR_BIT(reg, bit) ((reg) &= ~(bit))
 
 void SystemInit(void);
 void SystemCoreClockUpdate(void);
@@ -408,7 +409,10 @@ extern GPIO_TypeDef stub_gpio;
 void HAL_GPIO_Init(GPIO_TypeDef *GPIOx, const GPIO_InitTypeDef *pGPIO_Init);
 
 typedef struct {
+    volatile uint32_t CR1;
     volatile uint32_t CR3;
+    volatile uint32_t BRR;
+    volatile uint32_t ISR;
     volatile uint32_t ICR;
     volatile uint32_t RDR;
     volatile uint32_t TDR;
@@ -434,6 +438,8 @@ typedef struct {
 } UART_HandleTypeDef;
 extern USART_TypeDef stub_usart;
 #define USART1 (&stub_usart)
+#define USART_CR1_UE 1UL
+#define USART_ISR_TC (1UL << 6)
 #define USART_CR3_DMAR (1UL << 6)
 #define USART_CR3_DMAT (1UL << 7)
 #define UART_WORDLENGTH_8B 0UL
@@ -457,6 +463,7 @@ extern USART_TypeDef stub_usart;
 #define __HAL_UART_CLEAR_FLAG(handle, flag) ((handle)->Instance->ICR = (flag))
 #define __HAL_UART_ENABLE_IT(handle, interrupt) ((void)(handle))
 HAL_StatusTypeDef HAL_UART_Init(UART_HandleTypeDef *huart);
+uint32_t HAL_RCC_GetPCLK2Freq(void);
 HAL_StatusTypeDef HAL_UARTEx_EnableFifoMode(UART_HandleTypeDef *huart);
 
 typedef struct {
