@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import anyio
 import anyio.to_thread
+import numpy as np
 import pytest
 from e2e_fixtures import REFERENCE, executable, noise, on_both_backends, sim_url
 from n6sim import refusal
@@ -266,6 +267,20 @@ def test_a_replay_that_is_the_same_is_not_a_warning(recording: Path, caplog: pyt
     (said,) = (each for each in caplog.records if each.name == "n6link.replay")
     assert said.levelno == logging.INFO
     assert said.getMessage() == "1 recorded inferences were played, 2 were not"
+
+
+def test_encoded_inputs_are_played_in_order(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Their digest is that of the encoded bytes, so the runtime cannot recognise them."""
+    caplog.set_level(logging.INFO)
+    pictures = [np.full((48, 48, 3), colour, np.uint8) for colour in ((200, 0, 0), (0, 200, 0), (0, 0, 200))]
+    path = tmp_path / "coded.pcapng"
+    with blocking.N6Device(sim_url(), record=path) as dev:
+        first = [values(dev["reference"].run(picture, reduce=False, encode="qoi"))[0] for picture in pictures]
+    with blocking.N6Device(f"replay:{path}?speed=0") as dev:
+        again = [values(dev["reference"].run(picture, reduce=False, encode="qoi"))[0] for picture in pictures]
+    assert again == first and first[0] != first[1] != first[2]
+    (said,) = (each for each in caplog.records if each.name == "n6link.replay")
+    assert said.getMessage() == "3 recorded inferences were played, 0 were not"
 
 
 # ------------------------------------------------------------------------------------------- the command

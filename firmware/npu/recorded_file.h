@@ -30,7 +30,11 @@
 extern "C" {
 #endif
 
-enum { N6_RECORDED_VERSION = 1, N6_RECORDED_ALIGNMENT = 64 };
+enum {
+    N6_RECORDED_VERSION = 1,
+    N6_RECORDED_ALIGNMENT = 64,
+    N6_RECORDED_ANY = 0, /* digest of a run whose input was encoded: the next one in order */
+};
 
 typedef enum {
     N6_RECORDED_DONE = 0,
@@ -61,7 +65,7 @@ typedef struct {
 
 typedef struct {
     uint64_t duration; /* nanoseconds */
-    uint32_t digest;   /* CRC-32 of the input */
+    uint32_t digest;   /* CRC-32 of the input; N6_RECORDED_ANY = not known */
     uint32_t value;
     uint32_t blocks;
     uint32_t pieces;

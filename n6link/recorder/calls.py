@@ -31,6 +31,7 @@ class Call:
     Attributes:
         infer: the request.
         returns: the outputs that it has asked for; empty = all, whole.
+        coded: its upload has parts: its digest is not that of the input.
         start: nanoseconds of the device's clock at which the run started, or about that.
         sent: seconds since 1970 at which the request was sent.
         life: number of the device's start.
@@ -45,6 +46,7 @@ class Call:
 
     infer: records.Infer
     returns: tuple[records.Return, ...]
+    coded: bool
     start: int
     sent: float
     life: int
@@ -107,6 +109,8 @@ class Calls:
         self.calls: list[Call] = []
         self._by_key: dict[int, Call] = {}
         self._by_id: dict[int, Call] = {}
+        self._coded: dict[int, int] = {}
+        """the upload with parts in each slot"""
         self._life = 0
         self._boot = 0
         self._asked = False
@@ -161,6 +165,8 @@ class Calls:
         if passed.outbound:
             if message.kind is MessageType.INFER:
                 self._infer(passed)
+            elif message.kind is MessageType.COMMIT:
+                self._coded[body.slot] = message.id if body.parts else 0
             return
         match message.kind, message.role:
             case MessageType.HELLO, "reply":
@@ -220,7 +226,9 @@ class Calls:
         infer = passed.message.body
         call = self._by_key.get(infer.key)
         if call is None or call.refused or call.life != self._life:
-            call = Call(infer, passed.message.records, self._device_time(passed.time), passed.time, self._life)
+            coded = self._coded.get(infer.slot) == infer.upload
+            start = self._device_time(passed.time)
+            call = Call(infer, passed.message.records, coded, start, passed.time, self._life)
             self.calls.append(call)
             self._by_key[infer.key] = call
         self._by_id[passed.message.id] = call

@@ -22,6 +22,8 @@ VERSION: Final = 1
 ALIGNMENT: Final = 64
 """bytes: each output starts at a multiple"""
 DONE, FAULT, ENDLESS, REBOOT = range(4)
+ANY: Final = 0
+"""digest of an input that is not known: it was encoded"""
 SECOND: Final = 1_000_000_000
 
 _HEAD: Final = struct.Struct("<8s6I16s24s")
@@ -151,8 +153,9 @@ def _run(call: Call, network: int, outputs: Sequence[TensorSpec], tick_hz: int) 
         found = list(_pieces(call, outputs))
     elif kind != ENDLESS:
         duration = (call.restarted or call.ended or call.sent) - call.sent
+    digest = ANY if call.coded else call.infer.digest
     yield _RUN.pack(
-        *(max(round(duration * SECOND), 0), call.infer.digest, call.fault or 0, len(times) // _BLOCK.size, len(found)),
+        *(max(round(duration * SECOND), 0), digest, call.fault or 0, len(times) // _BLOCK.size, len(found)),
         *(network, kind),
     )
     yield times
