@@ -707,6 +707,9 @@ def test_card_init_and_check(virtual_board: None, tmp_path: Path) -> None:
         2, "card", "init", "mystery", "--url", url, "--picture", drawing, "--draw", drawing
     )
     assert "no.png' does not exist" in bad(2, "card", "init", "mystery", "--url", url, "--picture", "no.png")
+    assert "cannot be written" in bad(2, "card", "init", "mystery", "--url", url, "--out", tmp_path / "no" / "x.toml")
+    assert "Look at a result" in n6link("card", "init", "mystery", "--url", url).stderr
+    assert 'task = "text-generation"' in good("card", "init", "tinybert", "--url", "sim:tinybert")
     (tmp_path / "metadata.json").write_text('{"task": "detect", "names": ["a"]}')
     words[-1] = str(tmp_path / "metadata.json")
     assert "It does not fit yet" in n6link(*words).stderr and data(*words)["problem"]

@@ -224,6 +224,8 @@ def test_a_draft_without_files() -> None:
     made = draft(network((1, 5)))
     assert made.problem == "" and made.card.task == "image-classification" and made.card.input.mean == (127.5,)
     assert "(a guess)" in made.text and "input.mean = 127.5  # a guess" in made.text and "# labels = [" in made.text
+    hearing = Network("net", {"x": spec("x", (1, 800), "float32")}, {"y": spec("y", (1, 5), "float32")}, None)
+    assert "# input.rate = 16000" in draft(hearing).text
     with pytest.raises(CardError, match="no decoder is known for the outputs of network 'net': y"):
         draft(network((2, 3, 4, 5, 6)))
 

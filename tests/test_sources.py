@@ -23,9 +23,14 @@ from typer.testing import Result as Outcome
 from n6link import networks
 from n6link.cli import app, sources
 from n6link.cli.sources import Camera, Content, Reader, Sample
-from n6link.cli.writing import Targets
+from n6link.cli.writing import Targets, rows
+from n6link.decoders.boxes import Detection
+from n6link.decoders.classification import Classification
+from n6link.decoders.logits import Token
+from n6link.decoders.segmentation import Segmentation
 from n6link.errors import BadInput, CardError, MissingExtra
 from n6link.tensors import card
+from n6link.tensors.image import Placement
 from n6link.tensors.inputs import Raw
 from n6link.tensors.tensor import TensorSpec
 
@@ -94,7 +99,10 @@ def test_sounds_for_integers(tmp_path: Path) -> None:
 
 def test_another_rate_is_converted_only_if_stated(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", tone(0.2, 44100), 44100)
-    with pytest.raises(BadInput, match="has 44100 samples per second, but the network hears 16000; .* --resample"):
+    with pytest.raises(
+        BadInput,
+        match="has 44100 samples per second, but the network hears 16000; convert the file, or add --resample to n6link run",
+    ):
         list(hearing().samples(tmp_path / "a.wav"))
     heard = values(list(hearing(resample=True).samples(tmp_path / "a.wav")))[:3200]
     assert np.abs(heard - tone(0.2))[100:-100].max() < 0.01
@@ -393,6 +401,24 @@ def test_tables(virtual_board: None, tmp_path: Path) -> None:
     assert (row["output"], row["shape"], row["type"]) == ("output_0", "1x48x48x13", "int8")
     assert float(row["minimum"]) < float(row["mean"]) < float(row["maximum"])
     assert "cannot be written" in n6link(PHOTO, "--csv", tmp_path / "none" / "t.csv").stderr
+
+
+def test_rows_of_each_kind() -> None:
+    result: Any = None  # decoded results are complete without it
+    where = Placement((4, 2), (4, 2))
+    box = np.array([1, 2, 3, 4], np.float32)
+    face = Detection("face", 0, 0.5, box, np.array([[5, 6]], np.float32), ("nose",), np.array([True]))
+    for meaning, expected in (
+        (Classification("a", 0.75, {"b": 0.25, "a": 0.75}), [(1, "a", 0.75), (2, "b", 0.25)]),
+        (Segmentation(np.array([[0, 0, 0, 1]] * 2, np.uint8), ("sky", "tree"), where), [("sky", 0.75), ("tree", 0.25)]),
+        ([face], [(0, "face", 0, 0.5, 1.0, 2.0, 3.0, 4.0, False, 5.0, 6.0, True)]),
+        ([Token(7, 1.5)], [(0, 7, 1.5)]),
+        ("text", [(0, "text")]),
+        ([], []),
+    ):
+        assert [tuple(row.values()) for row in rows(result, meaning)] == expected
+    (row,) = rows(result, [face])
+    assert list(row)[4:] == ["left", "top", "right", "bottom", "cut", "nose_x", "nose_y", "nose_outside"]
 
 
 @pytest.mark.parametrize("option", ["--draw", "--save", "--csv"])

@@ -23,6 +23,7 @@ from n6link.errors import BadInput, CardError
 from n6link.network import Network
 from n6link.result import Result
 from n6link.tensors import card as cards
+from n6link.tensors.image import NO_PICTURES
 from n6link.transport import sim
 
 SIM: Final = "sim:"
@@ -108,7 +109,7 @@ async def _init(
         err.print(tables.found_table(result, result.decode(), THRESHOLD))
         if drawing:
             err.print(f"Drawn: [bold]{escape(str(drawing))}[/]", soft_wrap=True)
-    elif not made.problem:
+    elif not made.problem and not made.card.task.startswith(NO_PICTURES):
         err.print(
             f"[dim]Look at a result of it: n6link card init {escape(name)} --picture FILE --draw OUT.png[/]",
             soft_wrap=True,

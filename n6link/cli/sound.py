@@ -74,7 +74,7 @@ def read(file: Path | io.BytesIO, name: str, rate: int, *, resample: bool) -> ND
         return samples
     if not resample:
         raise BadInput(
-            f"{name!r} has {own} samples per second, but the network hears {rate}; convert the file, or add --resample"
+            f"{name!r} has {own} samples per second, but the network hears {rate}; convert the file, or add --resample to n6link run"
         )
     converted: NDArray[np.float32] = _library("soxr", "--resample").resample(samples, own, rate)
     return converted

@@ -68,6 +68,10 @@ def draft(network: decoders.NetworkLike, facts: Sequence[Facts] = ()) -> Draft:
                 lines += _lines(plain, lines, keys, one.source)
     lines += _input_lines(plain, lines)
     card = _load(plain, lines)
+    if card.task.startswith("audio-") and card.input.rate is None:
+        lines.append(
+            "# input.rate = 16000  # samples per second of the sounds in training, if the network reads samples"
+        )
     if not card.labels and card.task not in _WITHOUT_LABELS:
         lines.append('# labels = ["...", "..."]  # names of the classes, in the order of training')
     return Draft("\n".join(lines) + "\n", card, _problem(plain, lines))
