@@ -22,7 +22,7 @@ from n6link.control.histogram import Histogram
 from n6link.device import N6Device
 from n6link.doctor import Diagnosis, Severity, Trouble, examine, port, rules
 from n6link.doctor.limits import Forecast
-from n6link.doctor.measure import PINGS, Measurements, Stages
+from n6link.doctor.measure import ENCODE, PINGS, Measurements, Stages
 from n6link.protocol import CheckState, ResetCause
 from n6link.session import connection
 from n6link.session.check import Check
@@ -30,7 +30,7 @@ from n6link.session.info import DeviceInfo
 from n6link.transport import ports
 from n6link.transport.url import open_stream
 
-HEALTHY = Measurements(Histogram(), 9e4, 9e4, 92160.0, 0.0, 0.0, 0, 0.001, {}, {})
+HEALTHY = Measurements(Histogram(), 9e4, 9e4, 92160.0, 0.0, 0.0, 0, 0.001, {}, {}, {})
 for _ in range(PINGS):
     HEALTHY.round_trips.add(0.001)
 
@@ -219,6 +219,14 @@ def test_modem_manager(line: Line, usb: Usb) -> None:
 
 
 # ---- what limits a network
+
+
+async def test_reductions_and_compressed_pictures(virtual_board: None) -> None:
+    found = await examine("sim:movenet13")
+    (pose,) = found.forecasts
+    assert list(pose.ways) == ["whole", "reduced", f"reduced, {ENCODE}"]
+    assert pose.reduced and pose.reduced.answer < pose.stages.answer / 10
+    assert pose.encoded and pose.encoded.answer == pose.reduced.answer
 
 
 @pytest.mark.parametrize(

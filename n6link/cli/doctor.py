@@ -66,13 +66,13 @@ def _page(found: Diagnosis) -> Iterator[RenderableType]:
 
 def _figures(measured: Measurements) -> Table:
     trips = measured.round_trips
-    shown = tables.grid("", "")
+    shown = Table.grid(padding=(0, 3))
     rows = (
         ("round trip", ", ".join(f"p{share:g} {duration(trips.percentile(share))}" for share in (50, 90, 99))),
         ("to the board", _speed(measured.up, measured.line)),
         ("from the board", _speed(measured.down, measured.line)),
         ("damaged chunks", f"{measured.lost_up:.2%} to the board, {measured.lost_down:.2%} from it"),
-        ("clocks", f"compared to {duration(measured.clock_error)}"),
+        ("clocks", f"compared to {duration(measured.clock_error)}\n"),
     )
     for name, text in rows:
         shown.add_row(f"[dim]{name}[/]", text)
@@ -89,12 +89,11 @@ def _speed(measured: float | None, line: float | None) -> str:
 
 def _networks(forecasts: tuple[Forecast, ...]) -> Table:
     shown = tables.table("Frames per second in a stream")
-    for name in ("network", "outputs", "upload", "network runs", "download", "frames/s", "limited by"):
-        shown.add_column(name, justify="left" if name in ("network", "outputs", "limited by") else "right")
+    for name in ("network", "sent", "upload", "network runs", "download", "frames/s", "limited by"):
+        shown.add_column(name, justify="left" if name in ("network", "sent", "limited by") else "right")
     for one in forecasts:
-        for name, way in (("whole", one.stages), ("reduced", one.reduced)):
-            if way:
-                stages = (duration(way.upload), duration(way.npu), duration(way.download))
-                limit = one.limit if way is one.best else ""
-                shown.add_row(escape(one.network), name, *stages, f"{1 / way.longest:.1f}", limit)
+        for name, way in one.ways.items():
+            stages = (duration(way.upload), duration(way.npu), duration(way.download))
+            limit = one.limit if way is one.best else ""
+            shown.add_row(escape(one.network), name, *stages, f"{1 / way.longest:.1f}", limit)
     return shown

@@ -1,4 +1,4 @@
-"""The stage that limits each network, and its frames per second with and without reductions.
+"""The stage that limits each network, and its frames per second with and without reductions and compressed pictures.
 
 Inferences that overlap (:meth:`n6link.Network.stream`) are as fast as the slowest of three stages: upload, network, download. One
 after the other they need the sum. Both follow from the medians of :mod:`n6link.doctor.measure`.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from n6link.console import duration
-from n6link.doctor.measure import Measurements, Stages
+from n6link.doctor.measure import ENCODE, Measurements, Stages
 from n6link.json_types import Plain
 
 
@@ -21,11 +21,20 @@ class Forecast:
         network: its name.
         stages: medians with all outputs.
         reduced: the same with reductions; None = there are none.
+        encoded: the same with reductions and pictures as :data:`n6link.doctor.measure.ENCODE`; None = not possible. It loses details of
+            pictures, so that only a user can choose it: it is not the best way here.
     """
 
     network: str
     stages: Stages
     reduced: Stages | None
+    encoded: Stages | None = None
+
+    @property
+    def ways(self) -> dict[str, Stages]:
+        """Stages by the name of what is sent."""
+        ways = {"whole": self.stages, "reduced": self.reduced, f"reduced, {ENCODE}": self.encoded}
+        return {name: way for name, way in ways.items() if way}
 
     @property
     def best(self) -> Stages:
@@ -62,7 +71,6 @@ class Forecast:
 
     def to_dict(self) -> Plain:
         """Plain values, for JSON."""
-        ways = {"whole": self.stages, "reduced": self.reduced}
         return {
             "network": self.network,
             "limit": self.limit,
@@ -76,12 +84,14 @@ class Forecast:
                     "run_frames_per_second": 1 / way.total,
                     "stream_frames_per_second": 1 / way.longest,
                 }
-                for name, way in ways.items()
-                if way
+                for name, way in self.ways.items()
             },
         }
 
 
 def forecasts(measured: Measurements) -> tuple[Forecast, ...]:
     """One per network that was measured."""
-    return tuple(Forecast(name, stages, measured.reduced.get(name)) for name, stages in measured.networks.items())
+    return tuple(
+        Forecast(name, stages, measured.reduced.get(name), measured.encoded.get(name))
+        for name, stages in measured.networks.items()
+    )
