@@ -22,7 +22,9 @@ MODES: Final = {"quick": (5, 0.03, 1, 2), "full": (11, 0.1, 10, 5), "smoke": (1,
 LINES: Final = {"quick": links.QUICK, "full": links.FULL, "smoke": links.SMOKE}
 GROUPS: Final[dict[str, Callable[[Bench, str], None]]] = {
     "links": lambda bench, mode: links.run(bench, LINES[mode]),
-    "frames": lambda bench, mode: frames.run(bench, frames.FULL if mode == "full" else frames.QUICK),
+    "frames": lambda bench, mode: (
+        frames.run(bench, frames.FULL) if mode == "full" else frames.run(bench, frames.QUICK, most=1)
+    ),
     "outputs": lambda bench, mode: reductions.run(bench, uart(921_600 if mode == "full" else 2_764_800)),
     "scale": lambda bench, mode: scale.run(bench, every=mode == "full"),
     "options": lambda bench, mode: options.run(bench),
@@ -38,6 +40,7 @@ def measure(groups: list[str], mode: str, path: Path) -> None:
     """Runs groups, prints their table, and writes the samples and the plots."""
     bench = Bench(*MODES[mode], report=lambda row: print(report.line(row), flush=True))
     before, begun = report.machine(), time.monotonic()
+    path.parent.mkdir(exist_ok=True)
     print(report.HEAD)
     with tempfile.TemporaryDirectory(prefix="n6bench-") as folder:
         os.environ["N6LINK_CONFIG"] = (
@@ -45,8 +48,7 @@ def measure(groups: list[str], mode: str, path: Path) -> None:
         )
         for name in groups:
             GROUPS[name](bench, mode)
-    path.parent.mkdir(exist_ok=True)
-    report.save(path, bench.rows, mode, before)
+            report.save(path, bench.rows, mode, before)  # an interrupted run keeps its groups
     if (drawn := [row for row in bench.rows if row.group == scale.GROUP]) and importlib.util.find_spec("matplotlib"):
         plot.draw(drawn, path.with_suffix(".png"))
     names = {line.name for line in LINES[mode]}

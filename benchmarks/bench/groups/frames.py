@@ -154,9 +154,9 @@ def _board(line: Line, folder: Path) -> AbstractContextManager[Port]:
     return n6.board(line, folder, [NETWORK])
 
 
-def run(bench: Bench, lines: Sequence[Line]) -> None:
-    """All lines. A variant of n6link that the board cannot use is left out, with its reason on the terminal."""
-    found, frames = variants(), pictures()
+def run(bench: Bench, lines: Sequence[Line], *, most: int | None = None) -> None:
+    """All lines, with at most so many pictures. A variant of n6link that the board cannot use is left out, with its reason on the terminal."""
+    found, frames = variants(), pictures()[:most]
     notes, seconds = asyncio.run(judge(found))
     for name in [name for name in found if "cannot be used" in notes.get(name, "")]:
         print(f"{name} {notes.pop(name)}")
