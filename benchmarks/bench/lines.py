@@ -99,7 +99,8 @@ def process(function: Callable[[], None]) -> Iterator[None]:
 
     def start() -> None:
         settle()
-        function()
+        with suppress(ConnectionError):  # the other end was closed: the measurement is over
+            function()
 
     child = FORK.Process(target=start, daemon=True)
     child.start()

@@ -39,10 +39,12 @@ def packets(message: bytes) -> list[bytes]:
 
 
 def read_message(read: Callable[[int], bytes], acknowledge: Callable[[bytes], object] | None = None) -> bytes:
-    """The next message."""
+    """The next message; empty = the line was closed."""
     parts = []
     while True:
         packet = read(PACKET)
+        if len(packet) < PACKET:
+            return b""
         if acknowledge:
             acknowledge(SYNC)
         parts.append(packet[1 : 1 + (packet[0] & ~LAST)])
