@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from bench.measure import Bench, Measure, Row, Sample
+from bench.measure import NAN, Bench, Measure, Row, Sample
 from n6link import N6Device, Network
 from n6link.control.histogram import Histogram
 from n6link.control.loop import ControlLoop
@@ -140,6 +140,15 @@ def gaps(bench: Bench, seconds: float) -> None:
             bench.add(Row("control", work, "n6link", tuple(full), tuple(idle), note))
 
 
+async def idle(seconds: float) -> float:
+    """Seconds of CPU in one second of a device that is connected, with a stream, and does nothing."""
+    async with N6Device("sim:movenet13") as device, device["movenet13"].stream():
+        await asyncio.sleep(1)
+        before = time.process_time()
+        await asyncio.sleep(seconds)
+        return (time.process_time() - before) / seconds
+
+
 async def age(seconds: float, baud: int) -> tuple[float, Histogram]:
     """Seconds of the slowest stage, and ages of the results of a source that is too fast."""
     async with N6Device("sim:movenet13" + (f"?baud={baud}" if baud else ""), timeout=30) as dev:
@@ -181,3 +190,7 @@ def run(bench: Bench, seconds: float) -> None:
     loops(bench, seconds / 5)
     gaps(bench, seconds / 5)
     ages(bench, seconds)
+    second, used = (Sample(1.0, 1.0),), (Sample(NAN, asyncio.run(idle(seconds))),)
+    bench.add(
+        Row("control", "connected and idle", "n6link", used, second, "CPU in 1 s; the ratio is the share of a core")
+    )

@@ -30,11 +30,11 @@ KINDS: Final = {"floor": False, "reduced": True}
 
 
 def works(dev: N6Device) -> dict[str, Work]:
-    """One inference of each network, with whole and with reduced outputs, by ``network kind``."""
+    """One inference of each network, with whole and with reduced outputs and raw inputs, by ``network kind``."""
 
     def one(name: str, reduce: bool) -> Callable[[], Awaitable[object]]:
         async def picture() -> None:
-            await dev[name].run(networks.PHOTO, reduce=reduce, timers=False)
+            await dev[name].run(networks.PHOTO, reduce=reduce, timers=False, encode="raw")
 
         async def token() -> None:
             async for _ in dev[name].generate(PROMPT, max_tokens=1, reduce=reduce):
