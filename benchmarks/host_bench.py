@@ -17,7 +17,8 @@ Python 3.11, with other programs on both cores, before and after the work for th
     ping                    16      104      40     6.3      2.3                           1270    2680    2.1
 
 On a pty, where the floor is pyserial-asyncio's stream, the ratios after are: run 1.0 to 1.4, upload 1.3, download 0.6, ping 1.15. A copy of a batch before it is
-written, instead of ``sendmsg``, and a new buffer for each read cost nothing that can be measured.
+written, instead of ``sendmsg``, and a new buffer for each read cost nothing that can be measured. uvloop 0.23 in alternating rounds: a run costs 0.95 of the CPU time with
+asyncio's loop, an upload 0.92, a download 0.83, a ping 0.71; the ratios to the floor stay the same. It works, and is not required.
 """
 
 from __future__ import annotations

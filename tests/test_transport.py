@@ -39,6 +39,7 @@ from n6link.transport import (
     sim,
 )
 from n6link.transport import url as transport
+from n6link.transport.socket_stream import SocketStream
 from n6link.transport.url import check_url, open_stream, register
 
 MEGABYTE = bytes(range(256)) * 4096
@@ -216,6 +217,84 @@ def test_an_end_that_resets_the_connection(backend: str) -> None:
                     await ours.receive()
 
     run(backend, main)
+
+
+@both
+def test_listening(backend: str, tmp_path: Path) -> None:
+    """A function gets all bytes; its exception, and the end of the stream, end the call."""
+
+    def fail(data: bytes) -> None:
+        raise ValueError(f"the function got {data!r}")
+
+    async def main() -> None:
+        path, got, complete = tmp_path / "socket", bytearray(), anyio.Event()
+
+        def received(data: bytes) -> None:
+            got.extend(data)
+            if len(got) == len(MEGABYTE):
+                complete.set()
+
+        async with await anyio.create_unix_listener(path) as listener, await open_stream(f"unix:{path}") as ours:
+            async with await listener.accept() as theirs:
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(ours.listen, received)
+                    await theirs.send(MEGABYTE)
+                    await complete.wait()
+                    tasks.cancel_scope.cancel()
+                assert got == MEGABYTE
+                await theirs.send(b"more")
+                assert await receive_exactly(ours, 4) == b"more", "the call that was cancelled has not read it"
+                await theirs.send(b"x")
+                with pytest.raises(ValueError, match="the function got b'x'"):
+                    await ours.listen(fail)
+            with pytest.raises(TransportError, match="closed the connection"):
+                await ours.listen(fail)
+
+    run(backend, main)
+
+
+@both
+def test_an_end_of_listening(backend: str) -> None:
+    """The peer resets the connection, or the program closes it."""
+
+    async def main() -> None:
+        ours, theirs = socket.socketpair()
+        stream = transport.Stream(SocketStream(ours), "pair:")
+        await stream.send(b"not read")
+        theirs.close()
+        with pytest.raises(TransportError, match=r"the connection to pair: was lost \(connection reset"):
+            await stream.listen(lambda data: None)
+        await stream.aclose()
+        ours, theirs = socket.socketpair()
+        stream = transport.Stream(SocketStream(ours), "pair:")
+        with theirs:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(stream.aclose)
+                with pytest.raises(TransportError, match="closed by this program"):
+                    await stream.listen(lambda data: None)
+
+    run(backend, main)
+
+
+async def test_bytes_collect_while_a_stream_rests() -> None:
+    ours, theirs = socket.socketpair()
+    stream, pieces = transport.Stream(SocketStream(ours), "pair:"), list[bytes]()
+
+    def received(data: bytes) -> None:
+        pieces.append(data)
+        if len(pieces) > 1:
+            raise EOFError
+        assert stream.rest
+        stream.rest(0.01)
+        theirs.send(b"b")
+        theirs.send(b"c")
+
+    with theirs:
+        theirs.send(b"a")
+        with pytest.raises(EOFError):
+            await stream.listen(received)
+    assert pieces == [b"a", b"bc"]
+    await stream.aclose()
 
 
 async def test_nobody_listens(tmp_path: Path) -> None:
@@ -428,6 +507,44 @@ async def test_what_had_arrived_can_be_read_after_unplugging(line: Line) -> None
         assert await ours.receive() == b"last words"
         with pytest.raises(TransportError, match="was lost"):
             await ours.receive()
+
+
+async def test_listening_at_a_port(line: Line) -> None:
+    pieces: list[bytes] = []
+
+    def received(data: bytes) -> None:
+        pieces.append(data)
+        if pieces[-1:] == [b"fail"]:
+            raise EOFError
+        if len(pieces) == 1:
+            assert ours.rest
+            ours.rest(0.01)
+            os.write(line.board, b"b")
+            os.write(line.board, b"c")
+        else:
+            line.unplug()
+
+    async with await open_stream(line.url) as ours:
+        await line.write(b"a")
+        with pytest.raises(TransportError, match="was lost"):
+            await ours.listen(received)
+    assert pieces == [b"a", b"bc"]
+
+
+async def test_what_a_listener_of_a_port_raises(line: Line) -> None:
+    def fail(data: bytes) -> None:
+        raise ValueError(f"the function got {data!r}")
+
+    async with await open_stream(line.url) as ours:
+        await line.write(b"ab")
+        assert await ours.receive(1) == b"a", "the rest has arrived with it"
+        with pytest.raises(ValueError, match="the function got b'b'"):
+            await ours.listen(fail)
+        await line.write(b"c")
+        with pytest.raises(ValueError, match="the function got b'c'"):
+            await ours.listen(fail)
+        await line.write(b"d")
+        assert await ours.receive() == b"d"
 
 
 async def test_a_cancelled_read_loses_nothing(line: Line) -> None:
