@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import anyio.to_thread
 import typer
@@ -15,8 +15,6 @@ from n6link.cli import tables
 from n6link.cli.common import Json, Timeout, Url, connect, emit, err, out, plain, start
 from n6link.cli.sources import Reader, one_place
 from n6link.cli.writing import drawn, protect, save_picture
-from n6link.decoders import metadata
-from n6link.decoders.draft import Draft, draft
 from n6link.decoders.proposal import proposals
 from n6link.device import N6Device
 from n6link.errors import BadInput, CardError
@@ -24,7 +22,9 @@ from n6link.network import Network
 from n6link.result import Result
 from n6link.tensors import card as cards
 from n6link.tensors.image import NO_PICTURES
-from n6link.transport import sim
+
+if TYPE_CHECKING:
+    from n6link.decoders.draft import Draft
 
 SIM: Final = "sim:"
 THRESHOLD: Final = 0.25
@@ -86,6 +86,9 @@ async def _init(
     timeout: float,  # noqa: ASYNC109
     as_json: bool,
 ) -> None:
+    from n6link.decoders import metadata
+    from n6link.decoders.draft import draft
+
     async with connect(url, None, timeout) as dev:
         network = dev[name]
         found = [facts for file in files or _own_files(dev.url, name) for facts in metadata.read(file)]
@@ -118,6 +121,8 @@ async def _init(
 
 def _own_files(url: str, name: str) -> list[Path]:
     """The file of a virtual board's network, which is on this computer."""
+    from n6link.transport import sim
+
     if not url.startswith(SIM):
         return []
     return [
