@@ -319,5 +319,10 @@ async def test_what_inputs_take() -> None:
     with pytest.raises(BadInput, match=r"takes raw, qoi$"):
         await inputs.prepare(np.zeros((8, 8, 3), np.uint8), JPEG95)
     assert (await inputs.prepare(np.zeros((8, 8, 3), np.uint8), QOI)).sent == QOI
+    nothing = await Inputs("n", {}, 0, None, "").prepare({})
+    assert (bytes(nothing.data), nothing.parts, nothing.placement) == (b"", b"", None), "a network without inputs"
+    other = card.load('task = "yolo"\ninput.name = "y"', base=None, name="c")
+    named = await Inputs("n", {"x": tensor}, tensor.size, other, "").prepare({"x": np.zeros(tensor.shape, np.uint8)})
+    assert len(named.data) == tensor.size, "a card for another input does not matter if inputs have names"
     small = Inputs("n", {"x": tensor}, tensor.size, None, "", room=20)
     assert (await small.prepare(np.zeros((8, 8, 3), np.uint8), QOI)).sent == RAW, "no room on the device"

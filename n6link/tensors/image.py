@@ -214,6 +214,11 @@ class PictureInput:
         return self._colour == "bgr"
 
     @property
+    def coloured(self) -> bool:
+        """Whether the input has three channels."""
+        return self._channels > 1
+
+    @property
     def tables(self) -> tuple[int, bytes]:
         """How a device makes raw values of pixels: the number of tables of 256 values, and their bytes.
 

@@ -124,9 +124,12 @@ class Inputs:
         if only and not encode and is_array(data) and data.dtype == only.dtype and data.shape == only.shape:
             return Prepared(_bytes(np.ascontiguousarray(data)), None)
         specs = self._specs
-        main = self._card.main_input(specs) if self._card else next(iter(specs.values()))
         # An array is recognised before the abstract classes, whose checks cost a microsecond each.
-        given: Mapping[str, Value] = data if not is_array(data) and isinstance(data, Mapping) else {main.name: data}
+        if not is_array(data) and isinstance(data, Mapping):
+            given: Mapping[str, Value] = data
+        else:
+            spec = self._card.main_input(specs) if self._card else next(iter(specs.values()))
+            given = {spec.name: data}
         for name in given:
             if name not in specs:
                 raise UnknownName(f"network {self._network!r} has no input {name!r}; it has {', '.join(specs)}")
@@ -134,6 +137,10 @@ class Inputs:
             raise BadInput(
                 f"network {self._network!r} also requires the input {', '.join(missing)}; pass a dict of arrays by name"
             )
+        wanted = self._card.input.name if self._card else None
+        main = specs.get(wanted or "", next(iter(specs.values()), None))
+        if main is None:  # a network without inputs
+            return Prepared(self._in_slot({}), None)
         sent = self._choose(main, encode, rate)
         inputs: dict[str, Array | Coded] = {}
         placement = None
@@ -153,8 +160,8 @@ class Inputs:
     def _choose(self, spec: TensorSpec, encode: Sent | None, rate: float | None) -> Sent:
         """How a picture is sent to an input."""
         card = self._card.input.encode if self._card else None
-        sent = encode or card or (QOI if pays(spec.size, rate) and spec.shape[-1] != 1 else RAW)
         picture, possible = self._pictures.get(spec.name), ["raw"]
+        sent = encode or card or (QOI if picture and picture.coloured and pays(spec.size, rate) else RAW)
         if picture and picture.is_laid_out_like(spec.shape):
             possible += [f"{kind.name.lower()}{':1..100' * (kind is Encoding.JPEG)}" for kind in spec.encodings]
             if sent.encoding in spec.encodings:
