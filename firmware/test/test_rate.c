@@ -197,6 +197,27 @@ static void a_rate_that_became_bad_ends_a_second_after_the_first_damage(void)
     EQUAL(rig->rate_changes, 2);
 }
 
+/* Otherwise a result without end, at a rate that the host does not hear, would prevent the change. */
+static void nothing_is_sent_before_the_first_rate_is_set(void)
+{
+    rig_t *rig = begin_fast();
+    const uint8_t *from = NULL;
+
+    rig_feed(rig, "noise", 5);
+    rig->now += SECOND;
+    rig->rate_busy = 2;
+    (void)n6_server_poll(&rig->server);
+    n6_server_log(&rig->server, N6_LOG_LEVEL_ERROR, "waits");
+    EQUAL(n6_server_tx_peek(&rig->server, &from), 0);
+    EQUAL(n6_server_due(&rig->server), 0);
+    rig_nothing(rig);
+    rig_run(rig);
+    EQUAL(rig->baud, FIRST);
+    (void)rig_take(rig, N6_MESSAGE_TYPE_LOG, 0);
+    (void)rig_take(rig, N6_MESSAGE_TYPE_LOG, 0);
+    rig_nothing(rig);
+}
+
 static void a_new_session_has_the_first_rate(void)
 {
     rig_t *rig = begin_fast();
@@ -256,6 +277,7 @@ const n6_test_t n6_rate_tests[] = {
     TEST(nothing_is_sent_before_a_good_frame),
     TEST(a_rate_without_a_good_frame_ends_after_a_second),
     TEST(a_rate_that_became_bad_ends_a_second_after_the_first_damage),
+    TEST(nothing_is_sent_before_the_first_rate_is_set),
     TEST(a_new_session_has_the_first_rate),
     TEST(another_client_has_the_first_rate),
     TEST(a_repeated_request_changes_nothing),

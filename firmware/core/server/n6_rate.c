@@ -123,7 +123,11 @@ bool n6_rate_poll(n6_rates_t *rate, uint64_t now)
         rate->frames = good_frames(rate);
         rate->at = now + n6_ticks(rate->channel, N6_RATE_MS, 1000);
     }
-    if (now >= rate->at && set(rate, port_of(rate)->baud, now)) {
+    if (now < rate->at) {
+        return true;
+    }
+    rate->proving = true; /* a device that always has something to send must not send for ever */
+    if (set(rate, port_of(rate)->baud, now)) {
         n6_log(rate->channel, N6_LOG_LEVEL_WARNING, "no good frame at this rate: first rate again");
     }
     return true;

@@ -13,6 +13,7 @@
  *     STEADY    damaged bytes, and then no good frame for   set the first rate        STEADY
  *               N6_RATE_MS; not at the first rate
  *
+ * The first rate is set when the port has sent what it has taken; nothing more is sent before.
  * LEAVING: no frame is handled, nothing is sent after the answer, and the channel is mute. PROVING:
  * frames are handled, and nothing is sent. The first rate is the one after a start.
  */
