@@ -10,20 +10,26 @@ import struct
 import time
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 MAGIC, VERSION, SCHEMA = b"n6", (2, 0), 0xCF103EA9
 MAX_CHUNK, MIN_CHUNK, MAX_WINDOW, MAX_CONTROL = 8192, 256, 1 << 30, 1024
 RETRY_FIRST, RETRY_MIN, RETRY_MAX = 0.5, 0.05, 1.0
-HELLO, PING, INFO, LIST, DESCRIBE, CHECK, COMMIT, INFER, RESULT, RELEASE = 1, 2, 3, 4, 5, 13, 16, 17, 18, 21
+HELLO, PING, INFO, LIST, DESCRIBE, STATS, RATE, CHECK = 1, 2, 3, 4, 5, 8, 12, 13
+COMMIT, INFER, RESULT, RELEASE = 16, 17, 18, 21
 DATA, NAK, CREDIT, LOG, ERROR = 32, 33, 34, 48, 63
-BAD_REQUEST, UNKNOWN_NETWORK, BUSY, RESULT_GONE = 1, 5, 10, 19
-RAW, ARGMAX, TOPK = 0, 1, 2
+BAD_REQUEST, UNKNOWN_NETWORK, BAD_TENSOR_SIZE, BUSY = 1, 5, 8, 10
+UNSUPPORTED, NO_INPUT, RESULT_GONE, BAD_PICTURE = 17, 18, 19, 22
+NO_FIELD = 65535
+RAW, ARGMAX, TOPK, CLASS_MAP, DETECTIONS, CLASS_MAP_COLUMNS, SAME_ROWS = 0, 1, 2, 5, 6, 7, 9
+QOI, BGR = 1, 1  # an Encoding; a PartFlag
 OPENED, RESUMED = 1, 2
-FEATURES = 1 | 2 | 4 | 8 | 64 | 512  # TIMERS, REDUCE, CANCEL, EVENTS, CONSUMES_INPUT, CHECK
-CONSUMES_INPUT, CHECK_FEATURE = 64, 512
+CONSUMES_INPUT, RATE_FEATURE, ENCODINGS = 64, 128, 256
+CHECK_FEATURE, CLASS_MAP_FEATURE, DETECTIONS_FEATURE = 512, 8192, 16384
+FEATURES = 1 | 2 | 4 | 8  # TIMERS, REDUCE, CANCEL, EVENTS
+FEATURES |= CONSUMES_INPUT | RATE_FEATURE | ENCODINGS | CHECK_FEATURE | CLASS_MAP_FEATURE | DETECTIONS_FEATURE
 
 SECTIONS = {  # number: (name, format, fields); texts have no format
     0: ("INPUTS", "<32sBBH6IIIfiIIHHH2x"),
@@ -118,9 +124,34 @@ def frame(kind: int, ident: int, payload: bytes) -> bytes:
     return head + struct.pack("<H", binascii.crc_hqx(head, 0xFFFF)) + payload + tail
 
 
-def returns(output: int, reduction: int = RAW, *, channels: int = 0, k: int = 0) -> bytes:
-    """A Return record for a whole output."""
-    return struct.pack("<HBBIIIHHHH", output, 0, reduction, 0, 0, 0, channels, 0, k, 0)
+def returns(
+    output: int, reduction: int = RAW, *, threshold: int = 0, channels: int = 0, channel: int = 0, k: int = 0
+) -> bytes:
+    """A Return record for a whole output; the threshold is that of an integer tensor."""
+    return struct.pack("<HBBIIiHHHH", output, 0, reduction, 0, 0, threshold, channels, channel, k, 0)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One input of an upload in parts (4)."""
+
+    input: int
+    data: bytes
+    encoding: int = RAW
+    tables: tuple[bytes, ...] = ()
+    flags: int = 0
+
+
+def assemble(pieces: list[Piece]) -> tuple[bytes, list[bytes]]:
+    """The bytes of an upload, and its Part records."""
+    data, parts = b"", []
+    for piece in pieces:
+        data += bytes(-len(data) % 4)
+        body = b"".join(piece.tables) + piece.data
+        head = (len(data), len(body), piece.input, piece.encoding, len(piece.tables), piece.flags)
+        parts.append(struct.pack("<IIBBBB", *head))
+        data += body
+    return data, parts
 
 
 class Client:
@@ -461,7 +492,32 @@ class Client:
         ticks, digest, state = struct.unpack_from("<QIB", self.request(CHECK, struct.pack("<HH", network, 0)))
         return ticks, digest, state
 
-    def upload(self, network: int, data: bytes, slot: int = 0) -> Exchange:
+    def counted(self) -> tuple[int, ...]:
+        """Damaged headers and payloads and skipped bytes: those of the device, then those of this side."""
+        reply = self.request(STATS, struct.pack("<HH", 0, 0))
+        return *struct.unpack_from("<40xIII", reply), self.bad_payloads, len(self.stray)
+
+    def rate(self, baud: int) -> None:
+        """Changes the rate of the line (8); a socket has no rate of its own to set."""
+        rate, pause = struct.unpack("<II", self.request(RATE, struct.pack("<II", baud, 0)))
+        if rate != baud:
+            raise ValueError(f"the device sets {rate} instead of {baud}")
+        time.sleep(pause / 1000)
+        self.ping()
+
+    def prove(self) -> bool:
+        """Whether the line has this rate without damage (8)."""
+        before = self.counted()
+        tail = bytes([0x55, 0xAA, 0, 0xFF]) * 124 + secrets.token_bytes(496)
+        ping = struct.pack("<QIHH", 0, self.position, 16, 0) + tail
+        for _ in range(4):
+            for exchange in [self.begin(PING, ping) for _ in range(4)]:
+                reply = self.finish(exchange)
+                if reply[struct.unpack_from("<24xH", reply)[0] :] != tail:
+                    return False
+        return self.counted() == before
+
+    def upload(self, network: int, data: bytes, slot: int = 0, parts: Sequence[bytes] = ()) -> Exchange:
         """Sends an input and its COMMIT, which is not waited for."""
         ident = self.id = self.id % 0xFFFFFFFF + 1
         upload = Upload(ident, slot, network, data)
@@ -476,8 +532,8 @@ class Client:
                 stalled = time.monotonic()
             elif time.monotonic() - stalled > RETRY_FIRST:
                 self.ping()
-        commit = struct.pack("<IIIHBBHH", self.position, len(data), zlib.crc32(data), network, slot, 0, 20, 12)
-        return self.begin(COMMIT, commit, ident)
+        values = (self.position, len(data), zlib.crc32(data), network, slot, len(parts), 20, 12)
+        return self.begin(COMMIT, struct.pack("<IIIHBBHH", *values) + b"".join(parts), ident)
 
     def infer(self, key: int, upload: int, digest: int, network: int, wanted: list[bytes], ident: int = 0) -> Exchange:
         """Sends an INFER of slot 0."""

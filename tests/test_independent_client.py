@@ -7,7 +7,9 @@ import struct
 import subprocess
 import zlib
 from collections.abc import Callable
+from itertools import groupby
 from pathlib import Path
+from random import Random
 from shutil import which
 from typing import Any
 
@@ -16,27 +18,47 @@ import pytest
 from e2e_fixtures import board
 from independent_client import (
     ARGMAX,
+    BAD_PICTURE,
     BAD_REQUEST,
+    BAD_TENSOR_SIZE,
+    BGR,
     CHECK,
     CHECK_FEATURE,
-    CONSUMES_INPUT,
+    CLASS_MAP,
+    CLASS_MAP_COLUMNS,
+    CLASS_MAP_FEATURE,
+    COMMIT,
+    DETECTIONS,
+    DETECTIONS_FEATURE,
+    ENCODINGS,
     INFER,
     MIN_CHUNK,
+    NO_FIELD,
+    NO_INPUT,
     OPENED,
+    QOI,
+    RATE,
+    RATE_FEATURE,
     RAW,
     RESULT_GONE,
     RESUMED,
+    SAME_ROWS,
     SECTIONS,
     TOPK,
     UNKNOWN_NETWORK,
+    UNSUPPORTED,
     Client,
     DeviceError,
+    Piece,
+    assemble,
     returns,
 )
+from independent_qoi import Pixel, encode
 
 pytestmark = pytest.mark.e2e
 
-FORMATS = {1: "f", 2: "B", 3: "b", 5: "h"}  # DTypes that reductions work on
+UINT8, INT8 = 2, 3
+FORMATS = {1: "f", UINT8: "B", INT8: "b", 5: "h"}  # DTypes that reductions work on
 
 
 def refused(client: Client, status: int, field: int | None, *args: Any) -> None:
@@ -47,17 +69,203 @@ def refused(client: Client, status: int, field: int | None, *args: Any) -> None:
     assert field is None or caught.value.field == field
 
 
-def check_reduction(reduction: int, dtype: int, raw: bytes, got: bytes, channels: int, k: int) -> None:
-    """The Peaks are those that section 7 defines."""
-    code = FORMATS[dtype]
-    values = struct.unpack(f"<{len(raw) // struct.calcsize(code)}{code}", raw)
-    peaks = list(struct.iter_unpack("<If" if code == "f" else "<Ii", got))
+def run_once(
+    client: Client, index: int, data: bytes, parts: list[bytes], wanted: list[bytes] | None = None
+) -> tuple[list[bytes], list[int]]:
+    """An upload and an inference that waits for it; returns the bytes and the count of each record."""
+    commit = client.upload(index, data, parts=parts)
+    inference = client.infer(secrets.randbits(64), commit.id, zlib.crc32(data), index, wanted or [])
+    client.finish(commit)
+    results = client.fetch(inference)
+    client.release(inference)
+    assert inference.transfer
+    return results, [record[5] for record in inference.transfer.records]
+
+
+def elements(code: str, raw: bytes) -> tuple[Any, ...]:
+    """The elements of a tensor."""
+    return struct.unpack(f"<{len(raw) // struct.calcsize(code)}{code}", raw)
+
+
+def label_runs(classes: list[int]) -> bytes:
+    """A class map as LabelRun records."""
+    runs = b""
+    for label, group in groupby(classes):
+        length = len(list(group))
+        runs += bytes([label, 255]) * (length // 256)
+        runs += bytes([label, length % 256 - 1]) if length % 256 else b""
+    return runs
+
+
+def class_map(reduction: int, values: tuple[Any, ...], channels: int) -> bytes:
+    """CLASS_MAP or CLASS_MAP_COLUMNS, with the threshold 0."""
+    if channels == 1:
+        return label_runs([int(value >= 0) for value in values])
+    count = len(values) // channels
+    if reduction == CLASS_MAP:
+        positions = [values[i * channels : (i + 1) * channels] for i in range(count)]
+    else:
+        positions = [values[i::count] for i in range(count)]
+    return label_runs([position.index(max(position)) for position in positions])
+
+
+def reduced(reduction: int, code: str, values: tuple[Any, ...], channels: int, k: int) -> bytes:
+    """What section 7 defines."""
+    if reduction in (CLASS_MAP, CLASS_MAP_COLUMNS):
+        return class_map(reduction, values, channels)
     if reduction == ARGMAX:
         columns = [values[c::channels] for c in range(channels)]
-        assert peaks == [(column.index(max(column)), max(column)) for column in columns]
+        peaks = [(column.index(max(column)), max(column)) for column in columns]
     else:
         order = sorted(range(len(values)), key=lambda i: (-values[i], i))
-        assert peaks == [(i, values[i]) for i in order[:k]]
+        peaks = [(i, values[i]) for i in order[:k]]
+    return b"".join(struct.pack("<If" if code == "f" else "<Ii", *peak) for peak in peaks)
+
+
+def possible(client: Client, shape: tuple[int, ...]) -> list[tuple[int, int, int]]:
+    """Reductions of an output of this shape, as (reduction, channels, k)."""
+    jobs, channels = [(TOPK, 0, 5)], shape[-1]
+    if 8 * channels <= client.result_size // 2:
+        jobs.append((ARGMAX, channels, 0))
+    first = next((size for size in shape if size != 1), 1)
+    if client.features & CLASS_MAP_FEATURE and max(first, channels) <= 256:
+        jobs += [(CLASS_MAP, channels, 0), (CLASS_MAP, 1, 0), (CLASS_MAP_COLUMNS, first, 0)]
+    return jobs
+
+
+def check_reductions(client: Client, network: dict[str, Any], data: bytes, outputs: list[bytes]) -> None:
+    """Each output that allows reductions is reduced as section 7 defines."""
+    for number, tensor in enumerate(network["OUTPUTS"]):
+        dtype, ndim = tensor[1], tensor[2]
+        if dtype not in FORMATS:
+            continue
+        code, shape = FORMATS[dtype], tensor[4 : 4 + ndim]
+        values = elements(code, outputs[number])
+        for reduction, channels, k in possible(client, shape):
+            wanted = [returns(number, reduction, channels=channels, k=k)]
+            (got,), (count,) = run_once(client, network["index"], data, [], wanted)
+            assert got == reduced(reduction, code, values, channels, k)
+            assert reduction not in (CLASS_MAP, CLASS_MAP_COLUMNS) or count == len(got) // 2
+        if client.features & DETECTIONS_FEATURE and code != "f" and shape[-1] > 1:
+            check_selection(client, network["index"], data, number, (code, shape[-1], values))
+
+
+def check_selection(
+    client: Client, index: int, data: bytes, number: int, output: tuple[str, int, tuple[Any, ...]]
+) -> None:
+    """DETECTIONS with the scores from channel 1 on, and SAME_ROWS of the same output."""
+    code, channels, values = output
+    rows = [values[i : i + channels] for i in range(0, len(values), channels)]
+    threshold = sorted(max(row[1:]) for row in rows)[len(rows) // 2]
+    passed = [i for i, row in enumerate(rows) if max(row[1:]) >= threshold]
+    kept = passed[: len(passed) // 2 + 1]
+    detected = same = b""
+    for i in kept:
+        best = max(rows[i][1:])
+        detected += struct.pack(f"<IHH2{code}", i, rows[i].index(best, 1) - 1, 0, rows[i][0], best)
+        detected += bytes(-len(detected) % 4)
+        same += struct.pack(f"<{channels}{code}", *rows[i])
+    selection = returns(number, DETECTIONS, threshold=threshold, channels=channels, channel=1, k=len(kept))
+    wanted = [selection, returns(number, SAME_ROWS, channels=channels)]
+    assert run_once(client, index, data, [], wanted) == ([detected, same], [len(passed), len(kept)])
+
+
+def whole(network: dict[str, Any], raw: list[bytes]) -> bytes:
+    """The image of all inputs."""
+    image = bytearray(network["input_bytes"])
+    for tensor, data in zip(network["INPUTS"], raw, strict=True):
+        image[tensor[11] : tensor[11] + tensor[10]] = data
+    return bytes(image)
+
+
+def some_pixels(random: Random, count: int) -> list[Pixel]:
+    """A picture that needs every operation of QOI."""
+    pixels = [(0, 0, 0)]
+    while len(pixels) < count:
+        step, (r, g, b) = random.choice([0, 1, 1, 6, 6, 100]), pixels[-1]
+        for _ in range(random.choice([1, 4, 100]) if step == 0 else 2):
+            r, g, b = ((v + random.randint(-step, step)) % 256 for v in (r, g, b))
+            pixels.append((r, g, b))
+        pixels.append(random.choice(pixels[-20:]))
+    return pixels[:count]
+
+
+def as_input(tensor: tuple[Any, ...], pixels: list[Pixel], tables: tuple[bytes, ...], flags: int) -> bytes:
+    """The raw values of a picture as section 4 defines them, for an input of three channels of 8 bits."""
+    dtype, height, width, channels = tensor[1], *tensor[16:19]
+    assert channels == 3 and dtype in (UINT8, INT8)
+    default = bytes((v if dtype == UINT8 else v - 128) % 256 for v in range(256))
+    used = (tables or (default,)) * (channels if len(tables) < channels else 1)
+    planes: list[tuple[int, ...]] = list(zip(*pixels, strict=True))[:: -1 if flags & BGR else 1]
+    planes = [tuple(table[v] for v in plane) for table, plane in zip(used, planes, strict=True)]
+    if tensor[4:8] == (1, height, width, channels):
+        planes = list(zip(*planes, strict=True))
+    return b"".join(bytes(plane) for plane in planes)
+
+
+def refused_upload(client: Client, index: int, pieces: list[Piece], status: int, field: int, value: int) -> None:
+    """The COMMIT of the parts is answered with this status, and inferences with this upload do not run."""
+    data, parts = assemble(pieces)
+    commit = client.upload(index, data, parts=parts)
+    with pytest.raises(DeviceError) as caught:
+        client.finish(commit)
+    error = caught.value
+    assert (error.type, error.status, error.field, error.value) == (COMMIT, status, field, value)
+    refused(client, NO_INPUT, None, secrets.randbits(64), commit.id, zlib.crc32(data), index, [])
+
+
+def check_picture(client: Client, network: dict[str, Any], raw: list[bytes], number: int, random: Random) -> None:
+    """A QOI gives the same outputs as the raw upload of its picture; a damaged one is refused, and leaves the slot usable."""
+    index, tensor = network["index"], network["INPUTS"][number]
+    height, width, channels = tensor[16:19]
+    pixels = some_pixels(random, height * width)
+    file = encode(width, height, pixels)
+    tables = tuple(random.randbytes(256) for _ in range(channels))
+    before = [Piece(i, raw[i]) for i in range(number + 1, len(raw))]
+    behind = [Piece(i, raw[i]) for i in range(number)]
+    for used, flags in (((), 0), (tables[:1], BGR), (tables, BGR)):
+        raw[number] = as_input(tensor, pixels, used, flags)
+        want = run_once(client, index, whole(network, raw), [])
+        good, damaged = (Piece(number, data, QOI, used, flags) for data in (file, file[: len(file) // 2]))
+        stop = len(assemble([*before, damaged])[0])
+        field = 20 + 12 * len(before) + 9
+        refused_upload(client, index, [*before, damaged, *behind], BAD_PICTURE, field, stop)
+        assert run_once(client, index, *assemble([*before, good, *behind])) == want
+
+
+def check_parts(client: Client, network: dict[str, Any]) -> None:
+    """Uploads in parts: raw ones in another order, refused ones, and pictures."""
+    random, index, inputs = Random(network["index"]), network["index"], network["INPUTS"]
+    raw = [random.randbytes(tensor[10]) for tensor in inputs]
+    pieces = [Piece(i, data) for i, data in enumerate(raw)]
+    assert run_once(client, index, *assemble(pieces[::-1])) == run_once(client, index, whole(network, raw), [])
+    short = Piece(0, raw[0][:-1])
+    refused_upload(client, index, [short, *pieces[1:]], BAD_TENSOR_SIZE, 20 + 4, len(raw[0]) - 1)
+    for number, tensor in enumerate(inputs):
+        if tensor[15] & 1 << QOI:
+            check_picture(client, network, raw[:], number, random)
+        else:
+            plain = [*pieces[:number], Piece(number, raw[number], QOI), *pieces[number + 1 :]]
+            refused_upload(client, index, plain, UNSUPPORTED, 20 + 12 * number + 9, QOI)
+
+
+def check_rate(client: Client) -> None:
+    """An impossible rate is refused, twice the present rate works without damage; without Feature RATE all are refused."""
+    rate = client.info()["baud"]
+    with pytest.raises(DeviceError) as caught:
+        client.rate(1)
+    error = caught.value
+    assert (error.type, error.status) == (RATE, UNSUPPORTED)
+    if not client.features & RATE_FEATURE:
+        assert (error.field, error.value) == (NO_FIELD, 8)
+        return
+    assert error.field == 0 and abs(error.value - rate) <= rate / 200
+    for _ in range(10):  # on a loaded machine the PING may come later than a second after the change
+        client.rate(2 * rate)
+        if client.info()["baud"] == 2 * rate:
+            break
+    assert client.info()["baud"] == 2 * rate
+    assert client.prove()
 
 
 def describe(client: Client) -> dict[int, dict[str, Any]]:
@@ -116,22 +324,9 @@ def run(client: Client, network: dict[str, Any], reconnect: Callable[[], None] |
     client.release(again)
     refused(client, RESULT_GONE, None, key, commit.id, digest, index, [])
 
-    # Reductions of each output that allows them.
-    for number, tensor in enumerate(network["OUTPUTS"]):
-        dtype, ndim = tensor[1], tensor[2]
-        channels = tensor[3 + ndim]
-        if dtype not in FORMATS:
-            continue
-        jobs = [(TOPK, 0, 5)] + ([(ARGMAX, channels, 0)] if 8 * channels <= client.result_size // 2 else [])
-        for reduction, width, k in jobs:
-            if client.features & CONSUMES_INPUT:
-                commit = client.upload(index, data)
-                client.finish(commit)
-            wanted = [returns(number, reduction, channels=width, k=k)]
-            reduced = client.infer(secrets.randbits(64), commit.id, digest, index, wanted)
-            got = client.fetch(reduced)[0]
-            client.release(reduced)
-            check_reduction(reduction, dtype, outputs[number], got, channels, k)
+    check_reductions(client, network, data, outputs)
+    if client.features & ENCODINGS:
+        check_parts(client, network)
 
 
 def check_stored(client: Client, network: dict[str, Any]) -> None:
@@ -150,6 +345,7 @@ def dialogue(client: Client, reconnect: Callable[[], None] | None = None) -> dic
     assert client.hello(4096) == OPENED
     assert client.info()["board"]
     assert client.ping(b"any bytes") == b"any bytes"
+    check_rate(client)
     networks = describe(client)
     for network in networks.values():
         if network["state"] == 0:
@@ -166,9 +362,10 @@ def dialogue(client: Client, reconnect: Callable[[], None] | None = None) -> dic
     return networks
 
 
-def test_the_virtual_board_as_the_specification_says() -> None:
+@pytest.mark.parametrize("options", [(), ("--uart", "1000000")])
+def test_the_virtual_board_as_the_specification_says(options: tuple[str, ...]) -> None:
     with contextlib.ExitStack() as stack:
-        host, port = stack.enter_context(board("--tcp", "0")).url.removeprefix("tcp:").rsplit(":", 1)
+        host, port = stack.enter_context(board("--tcp", "0", *options)).url.removeprefix("tcp:").rsplit(":", 1)
 
         def connect() -> socket.socket:
             link = stack.enter_context(socket.create_connection((host, int(port)), 5))
