@@ -33,6 +33,8 @@ GROUPS: Final[dict[str, Callable[[Bench, str], None]]] = {
     "monitor": lambda bench, mode: monitoring.run(bench, 30 if mode == "full" else 3),
     "start": lambda bench, mode: starting.run(bench),
 }
+ONLY_FULL: Final = ("monitor",)
+"""groups that are too slow for the quick mode, unless they are named"""
 BUILD: Final = Path(__file__).resolve().parents[2] / "build"
 
 
@@ -61,7 +63,12 @@ def measure(groups: list[str], mode: str, path: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
-    parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"{', '.join(GROUPS)}; default: all")
+    parser.add_argument(
+        "groups",
+        nargs="*",
+        metavar="GROUP",
+        help=f"{', '.join(GROUPS)}; default: all, without {', '.join(ONLY_FULL)} if not full",
+    )
     parser.add_argument("--mode", choices=MODES, default="quick")
     parser.add_argument("--json", type=Path, default=BUILD / "bench.json", metavar="FILE")
     parser.add_argument(
@@ -73,7 +80,8 @@ def main() -> None:
         sys.exit(compare.main(base, new))
     if unknown := set(arguments.groups) - set(GROUPS):
         parser.error(f"unknown group {', '.join(sorted(unknown))}; choose {', '.join(GROUPS)}")
-    measure(arguments.groups or list(GROUPS), arguments.mode, arguments.json)
+    usual = [name for name in GROUPS if arguments.mode == "full" or name not in ONLY_FULL]
+    measure(arguments.groups or usual, arguments.mode, arguments.json)
 
 
 if __name__ == "__main__":

@@ -136,7 +136,7 @@ async def _opened(
                     count += 1
                     if not count:
                         begun, cpu = time.perf_counter(), time.process_time()
-                    elif not count % len(frames) and time.perf_counter() - begun > seconds:
+                    elif count > 0 and not count % len(frames) and time.perf_counter() - begun > seconds:
                         break
                 return Sample((time.perf_counter() - begun) / count, (time.process_time() - cpu) / count)
 
