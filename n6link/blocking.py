@@ -397,6 +397,11 @@ class Network:
         return self._inner.card_problem
 
     @property
+    def doubts(self) -> tuple[str, ...]:
+        """What makes its decoded results implausible."""
+        return self._inner.doubts
+
+    @property
     def replaced(self) -> bool | None:
         """Whether the device came back with another network of this name (True) or with none (False); None = it is the same."""
         return self._inner.replaced

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property, partial
+from zlib import crc32
 
 import anyio
 import anyio.to_thread
@@ -15,6 +16,7 @@ from n6link.control import profiling
 from n6link.control.source import Source
 from n6link.control.stream import Policy, Stream
 from n6link.decoders.classification import Classification
+from n6link.decoders.doubts import Doubts
 from n6link.epochs.pools import Pool
 from n6link.epochs.profile import Profile
 from n6link.epochs.timers import EpochTable
@@ -57,6 +59,7 @@ class Network:
         self.newest: Result | None = None
         self.replaced: bool | None = None
         self._connection = connection
+        self._doubts = Doubts(info)
         self._inputs = Inputs(
             info.name, info.inputs, info.input_bytes, info.card, info.card_problem, room=info.device.parts_size
         )
@@ -98,6 +101,14 @@ class Network:
         The network can still be run with arrays; functions that require a card (pictures, decoding, texts) fail with this message.
         """
         return self.info.card_problem
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """What makes its decoded results implausible, such as scores above 1: usually a card or a quantisation that is wrong.
+
+        The first decoded results are examined. Each text is also logged, once.
+        """
+        return tuple(self._doubts.found)
 
     def __repr__(self) -> str:
         return f"<Network {self.name}: {', '.join(map(_shape, self.inputs.values()))} -> {len(self.outputs)} outputs>"
@@ -190,7 +201,8 @@ class Network:
                 raise
             timing = partial(Timing.of, outcome, self._connection.clock, captured=begun, prepared=prepared)
             wanted = returns or [Return(index) for index in range(len(self.outputs))]
-            result = Result(self.info, outcome, wanted, timing=timing, given=given, captured=captured)
+            examine = partial(self._doubts.examine, image=crc32(given.data)) if self._doubts.open else None
+            result = Result(self.info, outcome, wanted, timing=timing, given=given, captured=captured, examine=examine)
             if not (auto and result.reduced) or decoders.for_network(self.info).complete(result):
                 break
             returns = None

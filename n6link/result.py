@@ -137,6 +137,7 @@ class Result:
         timing: Callable[[], Timing],
         given: Prepared,
         captured: float,
+        examine: Callable[[Result, object], None] | None = None,
     ) -> None:
         self.network = network
         self.placement = given.placement
@@ -146,6 +147,7 @@ class Result:
         self.frame: Frame | None = None
         self._outcome = outcome
         self._time = timing
+        self._examine = examine
         self._timing: Timing | None = None
         self.outputs, self.reduced = _parse(network, outcome, returns)
 
@@ -196,6 +198,9 @@ class Result:
         begun = ambient.monotonic()
         meaning = decoders.for_network(self.network).decode(self, **options)
         self._timing = replace(self.timing, decode=ambient.monotonic() - begun)
+        if self._examine:
+            self._examine(self, meaning)
+            self._examine = None
         return meaning
 
     def poses(self, **options: Unpack[PoseOptions]) -> list[Pose]:

@@ -11,8 +11,10 @@ import pytest
 from numpy.typing import NDArray
 from references import DATA, PICTURE, arrays_of
 from tflite import write_echo
+from typer.testing import CliRunner
 
 from n6link import Network, Pose, networks
+from n6link.cli import app
 from n6link.decoders.pose import COCO_NAMES
 from n6link.device import N6Device
 from n6link.errors import BadInput, CardError
@@ -102,6 +104,30 @@ async def test_several_people(echo: Path, tmp_path: Path, case: str) -> None:
             assert person.score == raw[0, 4, index] and person.names == COCO_NAMES
             expected = raw[0, 5:, index].reshape(17, 3) * np.array([ECHO[1], ECHO[0], 1], np.float32)
             assert np.abs(person.keypoints - expected).max() < 1e-3
+
+
+async def test_coordinates_in_another_unit_than_the_card_says(echo: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing is refused, but it is said once, where programs and people see it."""
+    values = head_as_picture(arrays_of(DATA / "heads" / "one.npz"))
+    pixels = card.load('task = "yolo-pose"\noutput.coordinates = "pixels"', base=None, name="echo")
+    async with N6Device(f"sim:{echo}", cards=[pixels]) as dev:
+        net = dev["echo"]
+        for _ in range(2):
+            assert (await net.run(values)).poses()
+        (found,) = net.doubts
+    assert found.startswith("all points of network 'echo' are in one place, (")
+    assert [record.getMessage() for record in caplog.records if record.name == "n6link.results"] == [found]
+
+
+def test_the_command_says_what_is_implausible(echo: Path, tmp_path: Path) -> None:
+    picture, wrong = tmp_path / "head.png", tmp_path / "echo.toml"
+    Image.fromarray(head_as_picture(arrays_of(DATA / "heads" / "one.npz"))).save(picture)
+    wrong.write_text('task = "yolo-pose"\noutput.coordinates = "pixels"')
+    for files in [picture], [picture, picture]:
+        words = ["run", "echo", *map(str, files), "--url", f"sim:{echo}", "--card", str(wrong)]
+        outcome = CliRunner().invoke(app, words)
+        assert (outcome.exit_code == 0 and "1 person" in outcome.stdout) or "nose" in outcome.stdout
+        assert outcome.stderr.count("Note: all points of network 'echo' are in one place") == 1
 
 
 @pytest.mark.parametrize("name", ["yolov8n_pose_256", "yolov8n_pose_192"])

@@ -145,10 +145,14 @@ async def _run(
         with closing(_read(Reader(network.info, resample=options.resample), places)) as found:
             wanted = islice(found, options.limit)
             first = await anyio.to_thread.run_sync(list, islice(wanted, 2))
-            if alone and len(first) == 1:
-                await _single(dev, network, first[0], places, options)
-            else:
-                await _batch(network, chain(first, wanted), places, options, dev.info.slots)
+            try:
+                if alone and len(first) == 1:
+                    await _single(dev, network, first[0], places, options)
+                else:
+                    await _batch(network, chain(first, wanted), places, options, dev.info.slots)
+            finally:
+                for doubt in network.doubts:
+                    err.print(f"[yellow]Note:[/] {escape(doubt)}.", soft_wrap=True)
 
 
 def _read(reader: Reader, places: Sequence[Place]) -> Generator[Read]:

@@ -75,12 +75,12 @@ def _landmarks(layer: Layer, item: Detection, colour: Colour) -> None:
         layer.ring(xy, colour)
     points: list[list[float]] = (item.landmarks[~away] * layer.zoom).tolist()
     for point in points:
-        disc(layer.pen, point, layer.unit * 1.6, (*RIM, 150))
-        disc(layer.pen, point, layer.unit * 1.2, (*colour, 255))
+        disc(layer.pen, point, layer.unit * 2.6, (*RIM, 200))
+        disc(layer.pen, point, layer.unit * 1.8, (*colour, 255))
 
 
 def _segmentation(image: object, found: Segmentation) -> Picture:
-    """Each class but the background in its colour, half transparent, with its name at its middle."""
+    """Each class but the background in its colour, half transparent, with its name, on dark, at its middle."""
     layer = Layer(image)
     classes = found.in_picture()
     shares = found.shares
@@ -90,7 +90,7 @@ def _segmentation(image: object, found: Segmentation) -> Picture:
         mask = classes == index
         layer.shade(mask, own_colour(index))
         y, x = (float(np.median(axis)) for axis in np.nonzero(mask))
-        layer.tag(f"{label} {shares[label]:.0%}", (x * layer.zoom, y * layer.zoom), own_colour(index), centred=True)
+        layer.tag(f"{label} {shares[label]:.0%}", (x * layer.zoom, y * layer.zoom), None, centred=True)
     return layer.picture()
 
 
