@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from reductions import Answer, Network, answer, spec, tensor
 from references import DATA, arrays_of
 
 from n6link import decoders
+from n6link.decoders import boxes as boxes_
 from n6link.decoders.boxes import Detection, keep
 from n6link.errors import BadInput, CardError
 from n6link.tensors import card, reduce
@@ -208,6 +210,45 @@ def test_anchors_in_a_file(tmp_path: Path) -> None:
     assert isinstance(reduced, list) and np.array_equal(rows(decode(net, outputs)), rows(reduced))
 
 
+# ---- cells
+
+
+def test_cells_that_touch_are_one_object() -> None:
+    """As Edge Impulse's code: of a class, also at a corner; its box has all cells, its score is the largest."""
+    raw = np.zeros((1, 10, 10, 3), np.float32)
+    raw[0, :, :, 0] = 1
+    for row, column, label, score in (
+        (1, 1, 1, 0.6),
+        (2, 2, 1, 0.9),
+        (2, 1, 2, 0.7),
+        (3, 1, 1, 0.8),
+        (8, 9, 2, 0.5),
+        (8, 7, 2, 0.49),
+    ):
+        raw[0, row, column] = (1 - score, 0, 0)
+        raw[0, row, column, label] = score
+    net = network({"raw": raw}, 'task = "fomo"\nlabels = ["a", "b"]')
+    found = decode(net, {"raw": raw})
+    assert [(one.label, round(one.score, 4), one.box.round(3).tolist()) for one in found] == [
+        ("a", 0.9, [20, 20, 60, 80]),
+        ("b", 0.7, [20, 40, 40, 60]),
+        ("b", 0.5, [180, 160, 200, 180]),
+    ]
+    reduced = decoders.for_network(net).decode(answered(net, {"raw": raw}))
+    assert isinstance(reduced, list) and np.array_equal(rows(reduced), rows(found))
+    assert len(decode(net, {"raw": raw}, conf=0.4)) == 4
+    assert decode(net, {"raw": raw}, conf=0.95) == []
+    assert len(decode(net, {"raw": raw}, max_boxes=1)) == 1
+
+
+def test_long_objects_of_cells() -> None:
+    raw = np.zeros((1, 6, 6, 2), np.int8)
+    raw[0, :, 0, 1] = raw[0, 5, :, 1] = raw[0, :, 5, 1] = 100  # a U
+    net = network({"raw": raw}, 'task = "fomo"', 0.01)
+    (found,) = decode(net, {"raw": raw})
+    assert found.label == "class_0" and found.box.tolist() == [0, 0, SIDE, SIDE]
+
+
 # ---- landmarks
 
 
@@ -279,7 +320,9 @@ def test_rules(raw: NDArray[np.int8], iou: float, limit: int, random: Any) -> No
         shares = [overlap(boxes[index], boxes[other]) for other in kept if classes[index] == classes[other]]
         if len(kept) < limit and all(common <= iou * union for common, union in shares):
             kept.append(index)
-    assert keep(boxes, iou, limit, classes) == kept
+    for few in 0, boxes_.FEW:  # one box at a time, and all overlaps at once
+        with patch.object(boxes_, "FEW", few):
+            assert keep(boxes, iou, limit, classes) == kept
 
 
 @pytest.mark.parametrize(
@@ -320,6 +363,13 @@ BAD = [
     ),
     ("ssd", {"s": (1, 9, 3), "b": (1, 9, 4)}, "", "does not have an output with anchors; add output.anchors"),
     ("ssd", {"s": (1, 9, 3), "b": (1, 9, 4), "a": (1, 9, 4)}, 'labels = ["a"]', "has 1 labels, but the network has 3"),
+    ("fomo", {"raw": (1, 12, 12, 1)}, "", r"it must be \(1, h, w, 1 \+ C\)"),
+    (
+        "fomo",
+        {"raw": (1, 12, 12, 3)},
+        'labels = ["background", "a", "b"]',
+        "has 3 labels, but the network has 2 classes",
+    ),
     ("landmark-boxes", {"s": (1, 896, 1), "b": (1, 800, 16)}, "", "are not boxes with landmarks"),
 ]
 

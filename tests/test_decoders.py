@@ -49,7 +49,7 @@ def test_no_card() -> None:
 
 def test_unknown_task() -> None:
     with pytest.raises(
-        CardError, match=r"unknown task 'juggling'; install its decoder, or choose audio-classification, image-"
+        CardError, match=r"unknown task 'juggling'; install its decoder, or choose audio-classification, fomo, image-"
     ):
         decoders.for_network(network('task = "juggling"'))
 
@@ -74,7 +74,15 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 BUNDLED = (
-    *("audio-classification", "image-classification", "landmark-boxes", "pose-heatmap", "pose-points", "segmentation"),
+    *(
+        "audio-classification",
+        "fomo",
+        "image-classification",
+        "landmark-boxes",
+        "pose-heatmap",
+        "pose-points",
+        "segmentation",
+    ),
     *("ssd", "text-classification", "text-generation", "yolo", "yolo-grid", "yolo-pose"),
 )
 

@@ -50,6 +50,7 @@ _BUNDLED: Final = {
     "yolo-pose": "n6link.decoders.yolo_pose:YoloPose",
     "yolo": "n6link.decoders.yolo:Yolo",
     "yolo-grid": "n6link.decoders.grid:YoloGrid",
+    "fomo": "n6link.decoders.fomo:Fomo",
     "ssd": "n6link.decoders.ssd:Ssd",
     "landmark-boxes": "n6link.decoders.landmark_boxes:LandmarkBoxes",
     "segmentation": "n6link.decoders.segmentation:Segmenter",

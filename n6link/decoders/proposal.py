@@ -21,6 +21,8 @@ STRIDES: Final = (8, 16, 32)
 LANDMARK_ROWS: Final = 6
 VOCABULARY: Final = 1000
 """Rows of at least this many values are logits of tokens, if the network does not see pictures: it hears fewer classes."""
+MOST_OBJECTS: Final = 12
+"""values per cell of a FOMO network, with the background, up to which it is proposed"""
 GRID: Final = "yolo-grid"
 """The task whose decoder uses all outputs, although one of them is enough to propose it."""
 FACE: Final = ("right_eye", "left_eye", "nose", "mouth", "right_ear", "left_ear")
@@ -146,6 +148,8 @@ def _of_map(spec: TensorSpec, size: tuple[int, int], shown: str) -> Iterator[Pro
         yield Proposal("pose-heatmap", f"{shown} heatmaps of {channels} keypoints", True)
     elif width == size[0] // 32 and channels % 5 == 0 and channels >= 30:
         yield Proposal(GRID, f"{shown} a grid of anchor boxes", False, ("anchors = [[WIDTH, HEIGHT]]",))
+    elif (width * 8, height * 8) == size and 2 <= channels <= MOST_OBJECTS:
+        yield Proposal("fomo", f"{shown} a class for each cell of 8 pixels", False)
     elif (width, height) == size or (width * 2, height * 2) == size or (width * 4, height * 4) == size:
         yield Proposal("segmentation", f"{shown} a class for each pixel", (width, height) == size)
 

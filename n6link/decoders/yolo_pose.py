@@ -177,8 +177,9 @@ class YoloPose:
         poses: list[Pose] = []
         for person in people:
             points = person.keypoints.copy()
-            away = outside(where.to_source(points[:, :2] * scale), where)
-            points[:, :2] = where.to_source(points[:, :2] * scale, clip=True)
+            placed = where.to_source(points[:, :2] * scale)
+            away = outside(placed, where)
+            points[:, :2] = where.within(placed)
             box = where.to_source(person.box.reshape(2, 2) * scale, clip=True).reshape(4)
             label = class_name(card, person.label) if card.labels else ""
             poses.append(Pose(points, names, edges, person.score, away, box, label))

@@ -75,7 +75,11 @@ class Placement:
     def to_source(self, xy: Array, *, clip: bool = False) -> NDArray[np.float32]:
         """Points in input pixels (..., 2) to source pixels, float32; clip moves points outside onto the picture's edge."""
         source = (_float32(xy) - _float32(self.offset)) / _float32(self.scale)
-        return np.clip(source, 0, _float32(self.source_size)) if clip else source
+        return self.within(source) if clip else source
+
+    def within(self, source: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Points in source pixels (..., 2), those outside of the picture moved to its edge."""
+        return np.minimum(np.maximum(source, 0), _float32(self.source_size))
 
     def to_input(self, xy: Array) -> NDArray[np.float32]:
         """Points in source pixels (..., 2) to input pixels, float32."""
