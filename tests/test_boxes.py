@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -17,7 +16,6 @@ from reductions import Answer, Network, answer, spec, tensor
 from references import DATA, arrays_of
 
 from n6link import decoders
-from n6link.decoders import boxes as boxes_
 from n6link.decoders.boxes import Detection, keep
 from n6link.errors import BadInput, CardError
 from n6link.tensors import card, reduce
@@ -320,9 +318,7 @@ def test_rules(raw: NDArray[np.int8], iou: float, limit: int, random: Any) -> No
         shares = [overlap(boxes[index], boxes[other]) for other in kept if classes[index] == classes[other]]
         if len(kept) < limit and all(common <= iou * union for common, union in shares):
             kept.append(index)
-    for few in 0, boxes_.FEW:  # one box at a time, and all overlaps at once
-        with patch.object(boxes_, "FEW", few):
-            assert keep(boxes, iou, limit, classes) == kept
+    assert keep(boxes, iou, limit, classes) == kept
 
 
 @pytest.mark.parametrize(

@@ -1,20 +1,19 @@
 """Centres of objects from a map of classes per cell: task ``fomo`` (Edge Impulse's FOMO).
 
 The output has one value per cell and class, [1, h, w, C], after its softmax; the first class is the background. Cells whose best class
-reaches ``conf`` and that touch each other, also at a corner, are one object if they have the same class: its box contains these cells,
-and its score is the largest one. The network does not know the sizes of objects: of a box, only the middle has a meaning.
+reaches ``conf`` are objects; those of the same class whose boxes touch each other, also at a corner, are joined in row-major order: the
+box contains both, and the score is the larger one. The network does not know the sizes of objects: of a box, only the middle has a meaning.
 
-Edge Impulse's own code joins the same cells, but does not widen a box to the left or upwards.
+Edge Impulse's own code has the same rules, but does not widen a box that grows to the left or upwards.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from n6link.decoders import NetworkLike, ResultLike, card_of
 from n6link.decoders.boxes import Candidates, Detection, Selection, detections
@@ -54,31 +53,53 @@ class Fomo:
         head = _head(network)
         passing = head.passing(result, selection.conf)
         height, width = network.outputs[head.spec.name].shape[1:3]
-        cells = np.stack(np.divmod(passing.indices.astype(np.intp), width), axis=1)
-        objects = _objects(cells, passing.classes)
-        count = int(objects.max(initial=-1)) + 1
-        first, last = np.full((count, 2), max(height, width)), np.zeros((count, 2), np.intp)
-        scores, classes = np.zeros(count, np.float32), np.zeros(count, np.intp)
-        np.minimum.at(first, objects, cells)
-        np.maximum.at(last, objects, cells + 1)
-        np.maximum.at(scores, objects, head.real(passing.values)[:, head.score])
-        classes[objects] = passing.classes
-        boxes = np.concatenate([first, last], axis=1)[:, [1, 0, 3, 2]] / np.array([width, height] * 2, np.float32)
-        found = Candidates(boxes.astype(np.float32), scores, classes)
+        scores = head.real(passing.values)[:, head.score].tolist()
+        cells = (
+            _Object(column, row, column + 1, row + 1, score, label)
+            for index, score, label in zip(passing.indices.tolist(), scores, passing.classes.tolist(), strict=True)
+            for row, column in (divmod(index, width),)
+        )
+        # The second time joins objects that touch each other since they have grown.
+        objects = _joined(_joined(cells))
+        boxes = np.array([(one.left, one.top, one.right, one.bottom) for one in objects], np.float32).reshape(-1, 4)
+        boxes /= np.array([width, height] * 2, np.float32)
+        found = Candidates(
+            boxes,
+            np.array([one.score for one in objects], np.float32),
+            np.array([one.label for one in objects], np.intp),
+        )
         return detections(result, found, Selection(selection.conf, 1.0, selection.limit))
 
 
-def _objects(cells: NDArray[np.intp], classes: NDArray[np.intp]) -> NDArray[np.intp]:
-    """(n,) number of the object of each cell, from 0; cells (n, 2) are row and column, in order."""
-    touching = (np.abs(cells[:, None] - cells) <= 1).all(axis=2) & (classes[:, None] == classes)
-    objects = np.arange(len(cells))
-    while True:
-        # Each cell takes the lowest number among those that it touches, until nothing changes.
-        joined = np.where(touching, objects, len(cells)).min(axis=1, initial=len(cells))
-        if np.array_equal(joined, objects):
-            numbers: NDArray[np.intp] = np.unique(objects, return_inverse=True)[1]
-            return numbers
-        objects = joined
+@dataclass(slots=True)
+class _Object:
+    """An object of some cells: its box in cells."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+    score: float
+    label: int
+
+    def join(self, other: _Object) -> bool:
+        """Takes another object of its class that touches it; False = it does not."""
+        apart = self.right < other.left or other.right < self.left or self.bottom < other.top or other.bottom < self.top
+        if apart or self.label != other.label:
+            return False
+        self.left, self.top = min(self.left, other.left), min(self.top, other.top)
+        self.right, self.bottom = max(self.right, other.right), max(self.bottom, other.bottom)
+        self.score = max(self.score, other.score)
+        return True
+
+
+def _joined(objects: Iterable[_Object]) -> list[_Object]:
+    """Objects in which each has taken the later ones that touch it; each is taken by the first possible one."""
+    found: list[_Object] = []
+    for one in objects:
+        if not any(known.join(one) for known in found):
+            found.append(one)
+    return found
 
 
 def _selection(network: NetworkLike, given: Mapping[str, object]) -> Selection:
