@@ -62,6 +62,18 @@ def test_logits_and_probabilities(task: str) -> None:
     assert classify(logits.reshape(1, 1, 1, 3), toml).label == "dog"
 
 
+@pytest.mark.parametrize("classes", [10, 1000])
+def test_probabilities_that_the_network_has_dequantised(classes: int) -> None:
+    """A softmax of 8 bits with a float output: after rounding, the sum is clearly not 1."""
+    shares = np.random.default_rng(2).dirichlet(np.full(classes, 0.02 if classes > 100 else 0.5))
+    values = (np.rint(shares * 256).clip(0, 255) / 256).astype(np.float32)[None]
+    assert abs(values.sum() - 1) > 0.01 or classes == 10
+    found = classify(values, 'task = "image-classification"')
+    assert found.probability == values.max()
+    logits = values * 3
+    assert classify(logits, 'task = "image-classification"').probability < 0.9 * values.max()
+
+
 def test_activations() -> None:
     toml = f'task = "image-classification"\n{LABELS}\ndecode.activation = '
     logits = np.array([[0.0, 2.0, 2.0]], np.float32)

@@ -22,6 +22,8 @@ from n6link.tensors.card import Card
 from n6link.tensors.tensor import TensorSpec
 
 ACTIVATIONS: Final = ("softmax", "sigmoid", "none")
+COARSEST: Final = 1 / 64
+"""Largest step of floats that were quantised probabilities: those of 8 bits have about 1/256."""
 ROUNDING: Final = 0.01
 """How far a sum of probabilities of floats may be from 1."""
 
@@ -113,7 +115,18 @@ def _probabilities(values: NDArray[np.float32], spec: TensorSpec, activation: st
     if activation == "none":
         return values
     if activation is None and values.min() >= 0 and values.max() <= 1:
-        step = spec.scale if spec.scale is not None and spec.dtype.kind != "f" else 0.0
-        if abs(float(values.sum()) - 1) <= max(ROUNDING, step * len(values) / 2):
+        step = spec.scale if spec.scale is not None and spec.dtype.kind != "f" else _step(values)
+        # Each value is rounded by up to half a step: small ones to 0, and only the others can make the sum larger than 1.
+        total, half = float(values.sum()), step / 2
+        less, more = min(half * len(values), 0.5), half * int(np.count_nonzero(values))
+        if 1 - max(ROUNDING, less) <= total <= 1 + max(ROUNDING, more):
             return values
     return softmax(values)
+
+
+def _step(values: NDArray[np.float32]) -> float:
+    """The step of floats that a network has dequantised itself; 0 = they do not have one."""
+    distances = np.diff(np.unique(np.append(values, np.float32(0))))
+    step = float(distances.min(initial=1.0))
+    steps = values / np.float32(step)
+    return step if step <= COARSEST and np.abs(steps - np.rint(steps)).max() < COARSEST else 0.0
