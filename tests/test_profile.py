@@ -193,7 +193,8 @@ class FakeNetwork:
         record = np.array([(0, 0, len(self.seen), 0)], records.EpochTime.DTYPE)
         source = TimerSource.DWT_CYCLES
         epochs = EpochTimers.from_records(table_of("EC"), record, source=source, tick_hz=1.0) if self.timers else None
-        return SimpleNamespace(network=self, epochs=epochs, timing=timing(0.5), captured=len(self.seen) + 100.0)
+        captured, encoding = len(self.seen) + 100.0, "raw" if len(self.seen) < 5 else "qoi"
+        return SimpleNamespace(network=self, epochs=epochs, timing=timing(0.5), captured=captured, encoding=encoding)
 
 
 async def test_collect_leaves_the_warm_up_out() -> None:
@@ -201,6 +202,7 @@ async def test_collect_leaves_the_warm_up_out() -> None:
     profile = await collect(network.run, network.inputs, runs=4, warmup=2)
     assert profile.durations.tolist() == [3, 4, 5, 6]
     assert profile.board == "board 1.0"
+    assert Profile.from_dict(json.loads(profile.to_json())).encoding == profile.encoding == "raw, qoi"
     assert profile.stages.shape == (4, len(STAGES))
     assert profile.begun.tolist() == [103, 104, 105, 106]
     assert len(network.seen) == 6
