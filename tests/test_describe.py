@@ -89,7 +89,7 @@ class Board:
 
     async def read_all(self) -> tuple[list[NetworkInfo], dict[str, str]]:
         return await describe.read(
-            self.ask, self.networks, cast(DeviceInfo, SimpleNamespace(slot_size=64, result_size=64))
+            self.ask, self.networks, cast(DeviceInfo, SimpleNamespace(slot_size=64, result_size=64, parts_size=0))
         )
 
 
