@@ -67,7 +67,9 @@ def _jpeg(pixels: Pixels, quality: int) -> bytes:
         from PIL import Image
     file = io.BytesIO()
     picture = pixels[:, :, 0] if pixels.shape[2] == 1 else pixels
-    Image.fromarray(np.ascontiguousarray(picture)).save(file, "JPEG", quality=quality, subsampling="4:2:0")
+    Image.fromarray(np.ascontiguousarray(picture)).save(
+        file, "JPEG", quality=quality, subsampling="4:2:0", optimize=True
+    )
     return file.getvalue()
 
 
