@@ -44,8 +44,9 @@ async def least(kind: str) -> Work:
     return min(attempts, key=lambda done: (sum(done.system.values()), done.calls))
 
 
-@pytest.mark.parametrize(("kind", "calls", "turns"), [(PING, 115, 2), (RUN, 340, 4)])
+@pytest.mark.parametrize(("kind", "calls", "turns"), [(PING, 115, 2), (RUN, 370, 4)])
 async def test_calls_and_turns(kind: str, calls: int, turns: int) -> None:
+    """A result that arrives in two reads needs about 50 calls more than one in a single read."""
     done = await least(kind)
     assert done.calls <= calls
     assert done.turns <= turns
