@@ -330,7 +330,8 @@ async def test_without_a_card(echo: Path) -> None:
         assert net.card is None and not net.card_problem
         result = await net.run(PICTURE)
         with pytest.raises(
-            CardError, match=r"'echo' does not have a card.*\(output0\).*one of the tasks audio-classification, image-"
+            CardError,
+            match=r"'echo' does not have a card.*\(output0\).*one of the tasks audio-classification, fomo, image-",
         ):
             result.decode()
         with pytest.raises(CardError, match="does not have a card"):
