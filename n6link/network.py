@@ -135,7 +135,7 @@ class Network:
         computation. After a call was cancelled, or failed, the device can be used immediately.
 
         Args:
-            data: a picture (uint8 array (h, w, 3) or (h, w), Pillow image, or path of a file), or an array of the
+            data: a picture (uint8 array (h, w, 3), (3, h, w) or (h, w), Pillow image, path or bytes of a file), or an array of the
                 input's shape with raw values or floats; for a network with several inputs a dict of these by name.
             outputs: names of the outputs to return; None = all of them.
             reduce: whether the device sends only the data that the network's decoder uses. None = if the link is slow and

@@ -52,6 +52,23 @@ def test_the_bytes_of_a_file() -> None:
         image.load(b"nono")
 
 
+def test_arrays_with_channels_first_and_batches() -> None:
+    """Frames of other libraries; with three columns and three rows, the last axis is that of the channels."""
+    pixels = np.arange(5 * 7 * 3, dtype=np.uint8).reshape(5, 7, 3)
+    first = pixels.transpose(2, 0, 1)
+    for array in (first, pixels[None], first[None]):
+        assert np.array_equal(image.load(array), pixels)
+    assert np.array_equal(image.load(pixels[None, None, :, :, 0][0]), pixels[:, :, 0])
+    square = np.arange(27, dtype=np.uint8).reshape(3, 3, 3)
+    assert image.load(square) is square
+    with pytest.raises(
+        BadInput, match=r"shape \(2, 5, 7, 3\) has 2 pictures, and one is required; pass them one by one"
+    ):
+        image.load(np.stack([pixels, pixels]))
+    with pytest.raises(BadInput, match=r"got uint8 of shape \(1, 5, 7, 4\)"):
+        image.load(np.zeros((1, 5, 7, 4), np.uint8))
+
+
 @pytest.mark.parametrize("dtype", ["int16", "uint16"])
 def test_a_quantised_input_of_more_than_8_bits_needs_a_normalisation(dtype: str) -> None:
     with pytest.raises(CardError, match="a pixel has 8 bits; its card must contain input.mean and input.std"):

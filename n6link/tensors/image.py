@@ -94,7 +94,8 @@ def load(image: object) -> Pixels:
     """The pixels of a picture: (h, w, 3) RGB or (h, w) grey, uint8; files as their EXIF orientation shows them.
 
     Args:
-        image: uint8 array of shape (h, w), (h, w, 1) or (h, w, 3), Pillow image, path of a file, or the bytes of a file.
+        image: uint8 array of shape (h, w), (h, w, 1), (h, w, 3) or, channels first, (1, h, w) or (3, h, w), also as a batch of one; Pillow
+            image, path of a file, or the bytes of a file.
 
     Raises:
         BadInput: anything else, or a file that is missing or not a picture.
@@ -107,13 +108,31 @@ def load(image: object) -> Pixels:
         return _pixels(image)
     if not is_array(image):
         raise BadInput(f"a picture must be an array, a Pillow image or a file; got {type(image).__name__}")
-    if image.dtype != np.uint8 or image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] not in (1, 3)):
+    return _picture(image)
+
+
+def _picture(array: Array) -> Pixels:
+    """An array as a picture with channels last."""
+    shape, picture = array.shape, array
+    if len(shape) == 4 and shape[0] != 1:
         raise BadInput(
-            f"a picture must be uint8 of shape (h, w) or (h, w, 3), RGB; got {image.dtype} of shape {image.shape}"
+            f"an array of shape {shape} has {shape[0]} pictures, and one is required; pass them one by one, or to stream()"
         )
-    if 0 in image.shape:
-        raise BadInput(f"a picture of shape {image.shape} does not have pixels")
-    return image[:, :, 0] if image.ndim == 3 and image.shape[2] == 1 else image
+    if picture.ndim == 4:
+        picture = picture[0]
+    if picture.ndim == 3 and picture.shape[2] not in (1, 3) and picture.shape[0] in (1, 3):
+        picture = picture.transpose(1, 2, 0)
+    if (
+        picture.dtype != np.uint8
+        or picture.ndim not in (2, 3)
+        or (picture.ndim == 3 and picture.shape[2] not in (1, 3))
+    ):
+        raise BadInput(
+            f"a picture must be uint8 of shape (h, w), (h, w, 3) or (3, h, w), RGB; got {array.dtype} of shape {shape}"
+        )
+    if 0 in shape:
+        raise BadInput(f"a picture of shape {shape} does not have pixels")
+    return picture[:, :, 0] if picture.ndim == 3 and picture.shape[2] == 1 else picture
 
 
 def _decoded(file: str | os.PathLike[str] | io.BytesIO, name: str) -> Pixels:
