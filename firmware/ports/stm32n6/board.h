@@ -2,6 +2,7 @@
  * board.h - STM32N6570-DK and NUCLEO-N657X0-Q, with the HAL and BSP of STM32CubeN6.
  *
  *   startup.c    vectors, memory, faults, reset
+ *   watchdog.c   the watchdog
  *   bringup.c    clocks, supply, memories, isolation, the NPU and its caches; chip data
  *   clock.c      the CPU's cycle counter as the device clock; sleep
  *   crc.c        the CRC unit
@@ -73,6 +74,9 @@ void bringup_info(n6_info_reply_t *info);
 void bringup_unique_id(uint8_t to[16]);
 /* Random, as far as the chip supports it. */
 uint64_t bringup_nonce(void);
+
+/* ---- watchdog.c */
+
 /* Also used to change the time. */
 void watchdog_start(uint32_t milliseconds);
 void watchdog_feed(void);

@@ -45,8 +45,7 @@ enum {
     FUSE_WORD = 124,
     FUSE_FAST_XSPI2 = 1 << 15, /* VDDIO3: flash */
     FUSE_FAST_XSPI1 = 1 << 16, /* VDDIO2: PSRAM */
-    WATCHDOG_HZ = LSI_VALUE / 256,
-    NPU_MS = 10, /* maximum time until the NPU answers after its clock was enabled */
+    NPU_MS = 10,               /* maximum time until the NPU answers after its clock was enabled */
 #ifdef N6_OVERDRIVE
     PLL1_MHZ = 800,
 #else
@@ -62,7 +61,6 @@ enum {
 extern void npu_cache_init(void) __attribute__((weak));
 
 static const char *remark;
-static IWDG_HandleTypeDef watchdog;
 static DTS_HandleTypeDef thermometer;
 
 const char *bringup_remark(void)
@@ -425,22 +423,4 @@ uint64_t bringup_nonce(void)
      * differ at each start.
      */
     return ((uint64_t)high << 32 | low) ^ clock_now() ^ (uint64_t)HAL_GetUIDw1() << 32;
-}
-
-void watchdog_start(uint32_t milliseconds)
-{
-    __HAL_DBGMCU_FREEZE_IWDG();
-    watchdog.Instance = IWDG;
-    watchdog.Init.Prescaler = IWDG_PRESCALER_256;
-    watchdog.Init.Reload = milliseconds * WATCHDOG_HZ / 1000;
-    watchdog.Init.Window = IWDG_WINDOW_DISABLE;
-    watchdog.Init.EWI = IWDG_EWI_DISABLE;
-    (void)HAL_IWDG_Init(&watchdog);
-}
-
-void watchdog_feed(void)
-{
-    if (watchdog.Instance != NULL) {
-        (void)HAL_IWDG_Refresh(&watchdog);
-    }
 }
