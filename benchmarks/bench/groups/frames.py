@@ -128,8 +128,8 @@ async def _opened(
             return Sample((time.perf_counter() - begun) / len(frames), (time.process_time() - cpu) / len(frames))
 
         async def stream() -> Sample:
-            """Time per frame, of the same pictures. The first ones are not counted: they fill the stages."""
-            count, begun, cpu = -DEPTH, 0.0, 0.0
+            """Time per frame, of the same pictures. The first ones are not counted: they fill the stages, and some of their results wait."""
+            count, begun, cpu = -DEPTH - len(frames), 0.0, 0.0
             async with net.stream(cycle(frames), policy="all", depth=DEPTH, **options) as results:
                 async for result in results:
                     result.decode()
