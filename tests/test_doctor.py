@@ -256,5 +256,7 @@ def test_the_command(tmp_path: Path) -> None:
     slow = runner.invoke(app, ["doctor", "--url", sim_url(baud=460800)])
     assert slow.exit_code == 3 and "low rate: the line has 460,800 baud" in slow.stdout
     assert "of the line" in slow.stdout and "limited by" in slow.stdout
+    wrong = runner.invoke(app, ["doctor", "--url", sim_url(), "--timeout", "-1"])
+    assert wrong.exit_code == 2 and "timeout=-1.0 must be a positive" in wrong.stderr
     dead = runner.invoke(app, ["doctor", "--url", f"unix:{tmp_path}/none"])
     assert dead.exit_code == 1 and dead.stdout.startswith("cannot be opened: no program listens at")

@@ -123,6 +123,10 @@ def test_wrong_arguments(virtual_board: None, tmp_path: Path) -> None:
     other = networks.FOLDER / "tinybert" / "tinybert_textgen.tflite"
     assert "use the network's own file" in bad(2, "validate", "movenet13", other, "--url", POSE)
     assert "cannot be loaded by LiteRT" in bad(2, "validate", "movenet13", PHOTO, "--url", POSE)
+    assert "none.tflite' does not exist; use the" in bad(
+        2, "validate", "movenet13", tmp_path / "none.tflite", "--url", POSE
+    )
+    assert "is not a file; use the" in bad(2, "validate", "movenet13", tmp_path, "--url", POSE)
     assert "no.png' does not exist" in bad(2, *words, "--data", tmp_path / "no.png")
     assert "must end in .html or .json" in bad(2, *words, "--report", "report.pdf")
     assert "cannot be written" in bad(2, *words, "--random", "1", "--report", tmp_path / "no" / "report.html")

@@ -10,6 +10,7 @@ from n6link.doctor import limits, port, rules
 from n6link.doctor.findings import Diagnosis, Finding, Severity, Trouble
 from n6link.doctor.measure import Measurements, measure
 from n6link.errors import (
+    BadInput,
     DeviceError,
     N6Error,
     N6Timeout,
@@ -53,6 +54,7 @@ async def examine(url: str | None = None, *, timeout: float = 5.0) -> Diagnosis:
         timeout: maximum seconds without an answer.
 
     Raises:
+        BadInput: timeout is not a positive number.
         SettingsError: the settings file cannot be used.
     """
     found: list[Finding] = []
@@ -63,7 +65,7 @@ async def examine(url: str | None = None, *, timeout: float = 5.0) -> Diagnosis:
             found += port.of_usb(where)
         async with N6Device(url, timeout=timeout, reconnect=0) as device:
             return await _of_device(device, found)
-    except SettingsError:
+    except (BadInput, SettingsError):
         raise
     except N6Error as error:
         readers = list(port.second_reader(where.path)) if where and not isinstance(error, PortBusy) else []

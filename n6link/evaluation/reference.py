@@ -35,6 +35,9 @@ class Reference:
             self._interpreter = interpreter(os.fspath(path))
             self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError, OSError) as error:
+            if not path.is_file():
+                reason = "is not a file" if path.exists() else "does not exist"
+                raise BadInput(f"{str(path)!r} {reason}; use the network's .tflite file") from error
             raise BadInput(f"{str(path)!r} cannot be loaded by LiteRT: {error}") from error
         self.name = path.name
         self._inputs = _order("inputs", network.name, network.inputs, self._interpreter.get_input_details(), path)
