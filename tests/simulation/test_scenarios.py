@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from n6link.errors import DeviceRebooted, TransportError
+from n6link.errors import DeviceRebooted, N6Timeout, TransportError
 from n6link.protocol import MessageType
 from n6link.transport.faults import Fault, Way
 from simulation.bench import Port
@@ -156,6 +156,38 @@ def test_a_subscription_ends_or_continues_when_the_board_was_reset(reconnect: fl
     report = run(Plan(1, "none", "subscriptions", "uart"), faults, body=listen, reconnect=reconnect)
     assert report.score.notes == []
     assert len(ended) == (reconnect == 0)
+
+
+@pytest.mark.parametrize("listener", ["subscription", "logs"])
+@pytest.mark.parametrize("reconnect", [0.0, 10.0])
+def test_a_listener_learns_that_the_board_stands_still_if_nothing_else_is_asked(
+    listener: str, reconnect: float
+) -> None:
+    """Without a search for the board it ends with the reason; with one it continues when the board does."""
+    ended: list[tuple[float, str]] = []
+
+    async def listen(program: Program) -> None:
+        program.left = 0
+        loop = asyncio.get_running_loop()
+        await program.device.set_log_level(10)
+        items = program.device.subscribe(0.2) if listener == "subscription" else program.device.logs()
+        try:
+            async with asyncio.timeout(60.0), items:
+                async for _ in items:
+                    if items.gaps and loop.time() > 17.0:
+                        return
+        except N6Timeout as error:
+            ended.append((loop.time(), str(error)))
+
+    faults = [Fault("freeze", "down", 2.0, 8.0 if reconnect else 1000.0)]
+    report = run(Plan(1, "none", "subscriptions", "uart"), faults, body=listen, reconnect=reconnect)
+    assert report.score.notes == []
+    if reconnect:
+        assert ended == []
+    else:
+        ((when, why),) = ended
+        assert 2.0 < when < 12.0
+        assert "the board has stopped or restarts" in why
 
 
 def test_results_that_were_received_do_not_block_the_board() -> None:
