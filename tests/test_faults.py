@@ -151,6 +151,31 @@ async def test_a_cut_line_leads_to_the_same_board_and_a_reset_to_a_new_start() -
     assert counts["reset"][0] == counts["reset"][1]
 
 
+QUIET: Final = """
+import sys, numpy as np
+from n6link.blocking import N6Device
+with N6Device(sys.argv[1]) as dev:
+    net = dev["reference"]
+    for _ in range(30):
+        net.run(np.zeros(net.inputs["image"].shape, np.int8))
+    counted = dev.counters
+    print(counted.payload_errors + counted.header_errors + counted.retransmits)
+"""
+
+
+def test_a_program_without_logging_set_up_prints_nothing_about_damage() -> None:
+    executable()
+    done = subprocess.run(
+        [sys.executable, "-c", QUIET, f"sim:{NETWORKS}?chunk=256&flip=3e-4&seed=1"],
+        capture_output=True,
+        text=True,
+        timeout=LONG,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert int(done.stdout) > 10
+
+
 def workers() -> list[str]:
     return [thread.name for thread in threading.enumerate() if thread.name == "n6link cable"]
 
