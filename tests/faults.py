@@ -42,6 +42,8 @@ class Faults:
     """bytes that are always replaced, as by a wrong setting of a terminal"""
     put: bytes = b""
     """what they are replaced by"""
+    seven_bits: bool = False
+    """the highest bit of each byte is lost, as on a port with 7 bits"""
     way: str = "down"
     """direction in which this happens: "up" or "down\""""
 
@@ -78,9 +80,11 @@ class FaultyStream(ByteStream):
                 return data
 
     def _changed(self, way: str, data: bytes) -> bytes:
-        if not (self.active and self._faults.find and self._faults.way == way):
+        if not self.active or self._faults.way != way:
             return data
-        return data.replace(self._faults.find, self._faults.put)
+        if self._faults.seven_bits:
+            data = bytes(byte & 0x7F for byte in data)
+        return data.replace(self._faults.find, self._faults.put) if self._faults.find else data
 
     def _check(self) -> None:
         if self._faults.cut is not None and self._received > self._faults.cut:

@@ -328,6 +328,13 @@ async def test_a_line_that_changes_bytes(find: bytes, put: bytes, way: str, monk
         assert same(await dev["reference"].run(data), good)
 
 
+async def test_a_line_of_seven_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No answer to HELLO arrives undamaged; that frames of n6link arrive is said."""
+    monkeypatch.setattr(connection, "open_stream", breaking(open_stream, Faults(seven_bits=True), 0))
+    with pytest.raises(N6Timeout, match=r"all arrive damaged: the line changes bytes \(flow control, 7 bits"):
+        await N6Device(sim_url(), timeout=0.4, reconnect=0).open()
+
+
 @pytest.mark.parametrize("cut", [6000, 9000, 20_000])
 async def test_a_line_that_breaks(cut: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every waiting call fails immediately with an error object of its own, and so does every later call."""
