@@ -9,11 +9,14 @@ from pathlib import Path
 
 import anyio
 import nobody
+import numpy as np
 import pytest
 import wire
 from e2e_fixtures import board, sim_url
 from faults import Faults, FaultyStream, breaking
 from lines import Line, Usb
+from reductions import spec
+from references import SENTIMENT
 from scripted import nonce_of, number_of, script
 from typer.testing import CliRunner
 
@@ -27,6 +30,8 @@ from n6link.protocol import CheckState, ResetCause
 from n6link.session import connection
 from n6link.session.check import Check
 from n6link.session.info import DeviceInfo
+from n6link.tensors import tensor
+from n6link.tensors.noise import noise
 from n6link.transport import ports
 from n6link.transport.url import open_stream
 
@@ -219,6 +224,26 @@ def test_modem_manager(line: Line, usb: Usb) -> None:
 
 
 # ---- what limits a network
+
+
+async def test_a_network_that_takes_token_ids(virtual_board: None) -> None:
+    """Its ids, types and masks are in its tables also if they are random."""
+    found = await examine(f"sim:{SENTIMENT}")
+    assert found.severity < Severity.FAULT and [forecast.network for forecast in found.forecasts] == [SENTIMENT.stem]
+
+
+@pytest.mark.parametrize("dtype", tensor.NUMPY_DTYPES.values(), ids=str)
+def test_random_inputs(dtype: tensor.Element) -> None:
+    made = noise(spec("x", (500, 3), dtype.str), 6)
+    assert (
+        made.dtype == dtype
+        and made.shape == (500, 3)
+        and np.array_equal(made, noise(spec("x", (500, 3), dtype.str), 6))
+    )
+    low, high = float(made.min()), float(made.max())
+    small = dtype.kind in "iu" and dtype.itemsize < 4
+    least, most = (np.iinfo(dtype.str).min, np.iinfo(dtype.str).max) if small else (0, 1)
+    assert least <= low < high <= most and high - low > 0.9 * (most - least)
 
 
 async def test_reductions_and_compressed_pictures(virtual_board: None) -> None:

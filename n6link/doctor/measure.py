@@ -14,8 +14,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
-import numpy as np
-
 from n6link.control.histogram import Histogram
 from n6link.device import N6Device
 from n6link.errors import BadInput, CardError
@@ -23,7 +21,7 @@ from n6link.json_types import Plain
 from n6link.networks import PHOTO
 from n6link.protocol import Encoding
 from n6link.result import Result
-from n6link.tensors.tensor import Array, TensorSpec
+from n6link.tensors.noise import noise
 
 PINGS: Final = 100
 SEED: Final = 6
@@ -112,11 +110,11 @@ async def measure(device: N6Device) -> Measurements:
     reduced: dict[str, Stages] = {}
     encoded: dict[str, Stages] = {}
     for name, network in device.networks.items():
-        noise = {tensor: _noise(spec) for tensor, spec in network.inputs.items()}
-        whole[name] = await _stages(device, partial(network.run, noise, reduce=False))
+        inputs = {tensor: noise(spec, SEED) for tensor, spec in network.inputs.items()}
+        whole[name] = await _stages(device, partial(network.run, inputs, reduce=False))
         if not network.card:
             continue
-        stages = await _stages(device, partial(network.run, noise, reduce=True))
+        stages = await _stages(device, partial(network.run, inputs, reduce=True))
         if stages.answer < whole[name].answer:
             reduced[name] = stages
         if len(network.inputs) == 1 and all(Encoding.JPEG in spec.encodings for spec in network.inputs.values()):
@@ -154,14 +152,6 @@ async def _stages(device: N6Device, run: Callable[[], Awaitable[Result]]) -> Sta
         download=statistics.median(timing.download for timing in timings),
         answer=(device.counters.downloaded - before) // RUNS,
     )
-
-
-def _noise(spec: TensorSpec) -> Array:
-    random = np.random.default_rng(SEED)
-    if spec.dtype.kind == "f":
-        return random.random(spec.shape, np.float32).astype(spec.dtype)
-    limits = np.iinfo(spec.dtype.str)
-    return random.integers(max(limits.min, -128), min(limits.max, 127), spec.shape, spec.dtype, endpoint=True)
 
 
 def _rate(moved: Sequence[tuple[int, float]]) -> float | None:

@@ -20,7 +20,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import anyio
-import numpy as np
 
 from n6link import errors
 from n6link.device import N6Device
@@ -30,6 +29,7 @@ from n6link.monitor.view import Identity, LogLine, PoolRow
 from n6link.protocol import LogLevel, records
 from n6link.recorder.recorder import Recorder
 from n6link.session.state import State
+from n6link.tensors.noise import noise
 from n6link.tensors.tensor import Array
 from n6link.transport.url import check_url
 
@@ -286,8 +286,7 @@ def _line(record: LogRecord) -> LogLine:
 
 
 def _noise(network: Network) -> Inputs:
-    noise = np.random.default_rng(network.info.index)
-    return {name: noise.integers(-100, 100, spec.shape).astype(spec.dtype) for name, spec in network.inputs.items()}
+    return {name: noise(spec, network.info.index) for name, spec in network.inputs.items()}
 
 
 async def _again(request: Callable[[], Awaitable[T]]) -> T:
