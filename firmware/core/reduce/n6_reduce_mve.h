@@ -112,13 +112,12 @@ KERNELS(s32, int32_t, int32x4_t, uint32x4_t, uint32_t, u32, load_float_keys, loa
 
 #undef KERNELS
 
-INLINE int32_t mve_largest(uint8_t dtype, const uint8_t *data)
-{
-    return dtype == N6_DTYPE_INT8    ? largest_s8(data)
-           : dtype == N6_DTYPE_UINT8 ? largest_u8(data)
-           : dtype == N6_DTYPE_INT16 ? largest_s16(data)
-                                     : largest_s32(data);
-}
+/* Calls the kernel of a type. */
+#define KERNEL_OF(dtype, kernel, ...)                                                              \
+    ((dtype) == N6_DTYPE_INT8    ? kernel##_s8(__VA_ARGS__)                                        \
+     : (dtype) == N6_DTYPE_UINT8 ? kernel##_u8(__VA_ARGS__)                                        \
+     : (dtype) == N6_DTYPE_INT16 ? kernel##_s16(__VA_ARGS__)                                       \
+                                 : kernel##_s32(__VA_ARGS__))
 
 /* Elements first, first + 1, ... without the vectors that have no key of limit or more. */
 INLINE uint32_t mve_skip(uint8_t dtype, const uint8_t *data, uint32_t first, uint32_t end,
@@ -127,18 +126,10 @@ INLINE uint32_t mve_skip(uint8_t dtype, const uint8_t *data, uint32_t first, uin
     const uint32_t size = element_size(dtype);
     const uint32_t lanes = VECTOR / size;
 
-    while (end - first >= lanes && mve_largest(dtype, data + (size_t)first * size) < limit) {
+    while (end - first >= lanes && KERNEL_OF(dtype, largest, data + (size_t)first * size) < limit) {
         first += lanes;
     }
     return first;
-}
-
-INLINE int32_t mve_smallest(uint8_t dtype, const uint8_t *data)
-{
-    return dtype == N6_DTYPE_INT8    ? smallest_s8(data)
-           : dtype == N6_DTYPE_UINT8 ? smallest_u8(data)
-           : dtype == N6_DTYPE_INT16 ? smallest_s16(data)
-                                     : smallest_s32(data);
 }
 
 /* The same without the vectors that have no key below limit. */
@@ -148,18 +139,11 @@ INLINE uint32_t mve_skip_above(uint8_t dtype, const uint8_t *data, uint32_t firs
     const uint32_t size = element_size(dtype);
     const uint32_t lanes = VECTOR / size;
 
-    while (end - first >= lanes && mve_smallest(dtype, data + (size_t)first * size) >= limit) {
+    while (end - first >= lanes &&
+           KERNEL_OF(dtype, smallest, data + (size_t)first * size) >= limit) {
         first += lanes;
     }
     return first;
-}
-
-INLINE n6_peak_t mve_best_of(uint8_t dtype, const uint8_t *at, uint32_t count)
-{
-    return dtype == N6_DTYPE_INT8    ? first_s8(at, count)
-           : dtype == N6_DTYPE_UINT8 ? first_u8(at, count)
-           : dtype == N6_DTYPE_INT16 ? first_s16(at, count)
-                                     : first_s32(at, count);
 }
 
 INLINE void mve_best_of_each(uint8_t dtype, const uint8_t *data, uint32_t at, uint32_t stride,
@@ -168,7 +152,7 @@ INLINE void mve_best_of_each(uint8_t dtype, const uint8_t *data, uint32_t at, ui
     const uint8_t *row = data + (size_t)at * element_size(dtype);
 
     for (; rows > 0; rows--, row += (size_t)stride * element_size(dtype)) {
-        *found++ = mve_best_of(dtype, row, count);
+        *found++ = KERNEL_OF(dtype, first, row, count);
     }
 }
 
@@ -187,17 +171,11 @@ INLINE uint32_t mve_argmax(uint8_t dtype, const uint8_t *data, uint32_t first, u
     for (uint32_t row = 0; row < rows; row += BLOCK) {
         const uint32_t count = rows - row < BLOCK ? rows - row : BLOCK;
         const uint8_t *at = data + (first + (size_t)row * stride) * size;
-        if (dtype == N6_DTYPE_INT8) {
-            best_s8(at, row, count, stride, width, peaks);
-        } else if (dtype == N6_DTYPE_UINT8) {
-            best_u8(at, row, count, stride, width, peaks);
-        } else if (dtype == N6_DTYPE_INT16) {
-            best_s16(at, row, count, stride, width, peaks);
-        } else {
-            best_s32(at, row, count, stride, width, peaks);
-        }
+        KERNEL_OF(dtype, best, at, row, count, stride, width, peaks);
     }
     return rows;
 }
+
+#undef KERNEL_OF
 
 #endif
