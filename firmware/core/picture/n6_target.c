@@ -1,7 +1,6 @@
 #include "n6_target.h"
 
 #include <stddef.h>
-#include <string.h>
 
 enum {
     TENSOR_MOST = 1 << 30, /* of a tensor */
@@ -56,72 +55,52 @@ enum {
     WORDS = 4,
 };
 
-/* A row: whole vectors, and then a part of one. LOOK_UP gives the elements of `value`. */
-#define WRITE_ROW(LANES, vector, bits, LOAD, LOOK_UP, STORE, to, values)                           \
+/* LOOK_UP gives the elements of a vector of values. A row is whole vectors, and then a part of one. */
+#define WRITE(LANES, vector, bits, LOOK_UP, STORE)                                                 \
     do {                                                                                           \
-        uint32_t left_ = shape->width;                                                             \
-        for (; left_ >= (LANES);                                                                   \
-             left_ -= (LANES), (to) += (LANES) * shape->apart, (values) += (LANES)) {              \
-            const vector value = LOAD##_u##bits(values);                                           \
-            STORE##_u##bits(to, place, LOOK_UP(value));                                            \
-        }                                                                                          \
-        if (left_ > 0) {                                                                           \
-            const mve_pred16_t which_ = vctp##bits##q(left_);                                      \
-            const vector value = LOAD##_z_u##bits(values, which_);                                 \
-            STORE##_p_u##bits(to, place, LOOK_UP(value), which_);                                  \
+        const vector place =                                                                       \
+            vmulq_n_u##bits(vidupq_n_u##bits(0, 1), (uint##bits##_t)shape->apart);                 \
+        for (uint32_t y = 0; y < shape->height; y++, at += shape->row, values += shape->stride) {  \
+            uint32_t x = 0;                                                                        \
+            uint32_t to = 0;                                                                       \
+            for (; shape->width - x >= (LANES); x += (LANES), to += (LANES) * shape->apart) {      \
+                STORE##_u##bits(at + to, place, LOOK_UP(vldrbq_u##bits(values + x)));              \
+            }                                                                                      \
+            if (x < shape->width) {                                                                \
+                const mve_pred16_t which = vctp##bits##q(shape->width - x);                        \
+                const vector value = vldrbq_z_u##bits(values + x, which);                          \
+                STORE##_p_u##bits(at + to, place, LOOK_UP(value), which);                          \
+            }                                                                                      \
         }                                                                                          \
     } while (0)
 
 static void write_flipped(uint8_t *at, const shape_t *shape, uint8_t flip, const uint8_t *values)
 {
-    const uint16x8_t place = vmulq_n_u16(vidupq_n_u16(0, 1), (uint16_t)shape->apart);
     const uint16x8_t mask = vdupq_n_u16(flip);
 
 #define FLIP(value) veorq_u16(value, mask)
-    for (uint32_t y = 0; y < shape->height; y++, at += shape->row, values += shape->stride) {
-        const uint8_t *from = values;
-        uint8_t *to = at;
-        WRITE_ROW(HALVES, uint16x8_t, 16, vldrbq, FLIP, vstrbq_scatter_offset, to, from);
-    }
+    WRITE(HALVES, uint16x8_t, 16, FLIP, vstrbq_scatter_offset);
 }
 
 static void write_bytes(uint8_t *at, const shape_t *shape, const uint8_t *table,
                         const uint8_t *values)
 {
-    const uint16x8_t place = vmulq_n_u16(vidupq_n_u16(0, 1), (uint16_t)shape->apart);
-
 #define BYTE(value) vldrbq_gather_offset_u16(table, value)
-    for (uint32_t y = 0; y < shape->height; y++, at += shape->row, values += shape->stride) {
-        const uint8_t *from = values;
-        uint8_t *to = at;
-        WRITE_ROW(HALVES, uint16x8_t, 16, vldrbq, BYTE, vstrbq_scatter_offset, to, from);
-    }
+    WRITE(HALVES, uint16x8_t, 16, BYTE, vstrbq_scatter_offset);
 }
 
 static void write_halves(uint16_t *at, const shape_t *shape, const uint16_t *table,
                          const uint8_t *values)
 {
-    const uint16x8_t place = vmulq_n_u16(vidupq_n_u16(0, 1), (uint16_t)shape->apart);
-
 #define HALF(value) vldrhq_gather_shifted_offset_u16(table, value)
-    for (uint32_t y = 0; y < shape->height; y++, at += shape->row, values += shape->stride) {
-        const uint8_t *from = values;
-        uint16_t *to = at;
-        WRITE_ROW(HALVES, uint16x8_t, 16, vldrbq, HALF, vstrhq_scatter_shifted_offset, to, from);
-    }
+    WRITE(HALVES, uint16x8_t, 16, HALF, vstrhq_scatter_shifted_offset);
 }
 
 static void write_words(uint32_t *at, const shape_t *shape, const uint32_t *table,
                         const uint8_t *values)
 {
-    const uint32x4_t place = vmulq_n_u32(vidupq_n_u32(0, 1), shape->apart);
-
 #define WORD(value) vldrwq_gather_shifted_offset_u32(table, value)
-    for (uint32_t y = 0; y < shape->height; y++, at += shape->row, values += shape->stride) {
-        const uint8_t *from = values;
-        uint32_t *to = at;
-        WRITE_ROW(WORDS, uint32x4_t, 32, vldrbq, WORD, vstrwq_scatter_shifted_offset, to, from);
-    }
+    WRITE(WORDS, uint32x4_t, 32, WORD, vstrwq_scatter_shifted_offset);
 }
 
 #else
