@@ -22,6 +22,7 @@ p { margin: .3rem 0; } .soft { color: #5f6775; }
 .figures div { border: 1px solid #dfe3e8; border-radius: 6px; padding: .5rem .9rem; }
 .figures b { display: block; font-size: 1.25rem; font-variant-numeric: tabular-nums; }
 svg { max-width: 100%; height: auto; }
+.wide { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; font-size: 13px; }
 th, td { padding: .25rem .6rem; text-align: right; border-bottom: 1px solid #dfe3e8; white-space: nowrap; }
 th.name, td.name { text-align: left; white-space: normal; } th { color: #5f6775; font-weight: 600; }
@@ -41,13 +42,13 @@ def document(title: str, *parts: str) -> str:
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """A table whose first column is text; cells are HTML."""
+    """A table whose first column is text; cells are HTML. On a narrow screen it scrolls, and not the page."""
     first, *others = head
     lines = [f'<tr><th class="name">{first}</th>' + "".join(f"<th>{name}</th>" for name in others) + "</tr>"]
     for row in rows:
         name, *cells = row
         lines.append(f'<tr><td class="name">{name}</td>' + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
-    return "<table>\n" + "\n".join(lines) + "\n</table>"
+    return '<div class="wide"><table>\n' + "\n".join(lines) + "\n</table></div>"
 
 
 def boxes(values: Mapping[str, str]) -> str:
