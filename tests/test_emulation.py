@@ -70,6 +70,18 @@ def test_a_read_that_nothing_answers_is_a_hard_fault_with_its_address(image: Ima
 
 
 @pytest.mark.arm_gcc
+@pytest.mark.parametrize("debugger", [False, True])
+def test_a_breakpoint_stops_the_cpu_for_a_debugger_and_is_a_fault_without_one(image: Image, debugger: bool) -> None:
+    board = started(image, TICKS)
+    board.cpu.uc.mem_write(image.symbols["tick"] & ~1, b"\x00\xbe")  # bkpt 0
+    board.system.debugger = debugger
+    board.run(0.01, lambda: board.cpu.taken[3] > 0)
+    assert board.stopped == ("breakpoint at tick+0x0" if debugger else "")
+    assert board.cpu.taken[3] == (0 if debugger else 1)
+    assert board.system.read(0xEDF0) & 1 == debugger  # DHCSR.C_DEBUGEN
+
+
+@pytest.mark.arm_gcc
 def test_a_peripheral_without_its_clock_reads_zero_and_is_noted(image: Image) -> None:
     board = started(image, NPU)
     board.run(0.01)
