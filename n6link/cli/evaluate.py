@@ -20,7 +20,7 @@ from rich.table import Table
 from n6link.cli import tables
 from n6link.cli.common import FAILED, Cards, Encode, Json, Timeout, Url, connect, emit, err, out, start
 from n6link.console import duration
-from n6link.epochs.profile import Spread
+from n6link.epochs.profile import SPREAD, Spread
 from n6link.errors import BadInput
 from n6link.evaluation import Figures, open_data
 from n6link.evaluation.answers import Answer, AnswerFile, ask
@@ -178,7 +178,7 @@ def _show(
         out.print(_each(figures.each))
     latency = tables.table("Simulated times" if simulated else "Times")
     latency.add_column("")
-    for head in ("mean", "median", "p95", "min", "max"):
+    for head in SPREAD:
         latency.add_column(head, justify="right", no_wrap=True)
     for key, what in TIMES.items():
         latency.add_row(what, *(duration(value) for value in times[key].values()))

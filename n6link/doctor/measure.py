@@ -18,6 +18,7 @@ from n6link.control.histogram import Histogram
 from n6link.device import N6Device
 from n6link.errors import BadInput, CardError
 from n6link.json_types import Plain
+from n6link.link.rate import BITS_PER_BYTE
 from n6link.networks import PHOTO
 from n6link.protocol import Encoding
 from n6link.result import Result
@@ -127,7 +128,7 @@ async def measure(device: N6Device) -> Measurements:
         round_trips=trips,
         up=_rate([(device.networks[name].info.input_bytes, stages.upload) for name, stages in whole.items()]),
         down=_rate([(device.networks[name].info.output_bytes, stages.download) for name, stages in whole.items()]),
-        line=device.info.baud / 10 if device.info.baud else None,
+        line=device.info.baud / BITS_PER_BYTE if device.info.baud else None,
         lost_up=_share(after.retransmits - before.retransmits, after.tx_chunks - before.tx_chunks),
         lost_down=_share(
             after.rx_damaged - before.rx_damaged,
