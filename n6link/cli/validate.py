@@ -19,6 +19,7 @@ from rich.table import Table
 from n6link.cli import tables
 from n6link.cli.common import FAILED, Cards, Json, Timeout, Url, check_suffix, connect, emit, err, out, plain, start
 from n6link.cli.sources import Place, Reader, expand, raw_inputs
+from n6link.cli.writing import protect
 from n6link.epochs.predict.tflite import read_tflite
 from n6link.errors import BadInput
 from n6link.evaluation.answers import AnswerFile
@@ -125,8 +126,7 @@ def expose_results(
 ) -> None:
     """Make intermediate results of a network outputs, so that n6link validate shows where a difference begins."""
     check_suffix(target, "the file to write,", ".tflite")
-    if target.exists() and model.exists() and target.samefile(model):
-        raise BadInput(f"{str(target)!r} is the network's own file, which would be overwritten; choose another file")
+    protect(target, [model])
     made = expose(model, first=first, last=last, most=most)
     try:
         target.write_bytes(made.content)

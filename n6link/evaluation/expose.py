@@ -9,12 +9,11 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
+from n6link.epochs.predict import tflite
 from n6link.epochs.predict.model import Operation
-from n6link.epochs.predict.tflite import read_tflite
 from n6link.errors import BadInput
 
 MOST: Final = 15
@@ -45,7 +44,7 @@ def expose(path: Path, *, first: int = 0, last: int | None = None, most: int = M
     Raises:
         BadInput: the file cannot be read, or does not have such results.
     """
-    network = read_tflite(path)
+    network = tflite.read_tflite(path)
     last = len(network.operations) - 1 if last is None else last
     taken = [
         operation
@@ -59,9 +58,8 @@ def expose(path: Path, *, first: int = 0, last: int | None = None, most: int = M
         )
     count = min(most, len(taken))
     chosen = [taken[(index * 2 + 1) * len(taken) // (2 * count)] for index in range(count)]
-    raw = path.read_bytes()
-    schema: Any = import_module("ai_edge_litert.schema_py_generated")
-    graph = schema.Model.GetRootAs(raw, 0).Subgraphs(0)
+    raw = tflite.content(path)
+    graph = tflite.schema().Model.GetRootAs(raw, 0).Subgraphs(0)
     tensors = [int(graph.Operators(operation.index).Outputs(0)) for operation in chosen]
     own = [int(graph.Outputs(index)) for index in range(graph.OutputsLength())]
     return Exposed(_with_outputs(raw, [*tensors, *own]), tuple(chosen))
