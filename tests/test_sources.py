@@ -192,6 +192,7 @@ def test_raw_values_are_not_normalised_again() -> None:
 def test_expand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("b.wav", "a.png", "c.npz", "d.mp4", "notes.odt"):
         (tmp_path / name).touch()
+    (tmp_path / "folder.png").mkdir()
     assert [Path(str(place)).name for place in sources.expand([str(tmp_path)])] == ["a.png", "b.wav", "c.npz", "d.mp4"]
     assert sources.expand([str(tmp_path / "*.w*")]) == [sources.one_place(str(tmp_path / "b*"))] == [tmp_path / "b.wav"]
     with pytest.raises(BadInput, match="are 4 files; use one"):

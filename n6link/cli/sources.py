@@ -35,7 +35,7 @@ import numpy as np
 from n6link.cli import sound, video
 from n6link.decoders.described import NetworkLike
 from n6link.errors import BadInput, requires
-from n6link.evaluation.files import PICTURES
+from n6link.evaluation.files import PICTURES, files_in
 from n6link.network import Network
 from n6link.tensors.image import PILLOW, load
 from n6link.tensors.inputs import Data, Inputs, Raw, Value
@@ -122,7 +122,7 @@ def expand(words: Sequence[str]) -> list[Path | Content]:
         if word == STDIN:
             found, what = [Content(_standard_input())], ""
         elif os.path.isdir(word):
-            found = sorted(path for path in Path(word).iterdir() if path.suffix.lower() in KNOWN)
+            found = files_in(Path(word), KNOWN)
             what = f"folder {word!r} does not contain pictures, sounds, videos, .npy or .npz files"
         elif os.path.exists(word) or not glob.has_magic(word):
             found, what = [Path(word)], ""
