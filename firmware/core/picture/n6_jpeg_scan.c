@@ -44,12 +44,12 @@ static bool add_coefficient(int16_t *block, uint32_t at, int32_t value, uint8_t 
  * Reads the coefficients of a block, dequantised. Returns the number of the last one, in the order of the bits, or
  * an error.
  */
-static int read_block(const n6_jpeg_t *jpeg, n6_jpeg_component_t *component, n6_bits_t *kept,
-                      n6_coded_t *coded, int16_t *block)
+static int read_block(n6_jpeg_t *jpeg, n6_jpeg_component_t *component, n6_coded_t *coded,
+                      int16_t *block)
 {
     const n6_huffman_t *ac = &jpeg->huffman[1][component->ac];
     const uint8_t *quant = jpeg->quant[component->quant];
-    n6_bits_t bits = *kept; /* in registers */
+    n6_bits_t bits = jpeg->bits; /* in registers */
     n6_coded_t from = *coded;
     uint32_t last = 0;
     int result = 0;
@@ -89,17 +89,17 @@ static int read_block(const n6_jpeg_t *jpeg, n6_jpeg_component_t *component, n6_
             last = at;
         }
     }
-    *kept = bits;
+    jpeg->bits = bits;
     *coded = from;
     return result ? result : (int)last;
 }
 
 /* Reads a block and writes its samples, unless they are not needed (NULL). */
-static int decode_block(const n6_jpeg_t *jpeg, n6_jpeg_component_t *component, n6_bits_t *bits,
-                        n6_coded_t *coded, uint8_t *samples, uint32_t stride)
+static int decode_block(n6_jpeg_t *jpeg, n6_jpeg_component_t *component, n6_coded_t *coded,
+                        uint8_t *samples, uint32_t stride)
 {
     _Alignas(16) int16_t block[BLOCK];
-    const int last = read_block(jpeg, component, bits, coded, block);
+    const int last = read_block(jpeg, component, coded, block);
 
     if (last < 0 || !samples) {
         return last;
@@ -113,22 +113,22 @@ static int decode_block(const n6_jpeg_t *jpeg, n6_jpeg_component_t *component, n
 }
 
 /* All blocks of a unit. */
-static int read_unit(n6_jpeg_t *jpeg, n6_bits_t *bits, n6_coded_t *coded, unit_t *unit, bool grey)
+static int read_unit(n6_jpeg_t *jpeg, n6_coded_t *coded, unit_t *unit, bool grey)
 {
     const uint32_t stride = jpeg->across * (uint32_t)SIDE;
     int result = 0;
 
     for (uint32_t row = 0; row < jpeg->down && result >= 0; row++) {
         for (uint32_t column = 0; column < jpeg->across && result >= 0; column++) {
-            result = decode_block(jpeg, &jpeg->component[0], bits, coded,
+            result = decode_block(jpeg, &jpeg->component[0], coded,
                                   unit->y + row * SIDE * stride + column * SIDE, stride);
         }
     }
     if (jpeg->components > 1 && result >= 0) {
-        result = decode_block(jpeg, &jpeg->component[1], bits, coded, grey ? NULL : unit->cb, SIDE);
+        result = decode_block(jpeg, &jpeg->component[1], coded, grey ? NULL : unit->cb, SIDE);
     }
     if (jpeg->components > 1 && result >= 0) {
-        result = decode_block(jpeg, &jpeg->component[2], bits, coded, grey ? NULL : unit->cr, SIDE);
+        result = decode_block(jpeg, &jpeg->component[2], coded, grey ? NULL : unit->cr, SIDE);
     }
     return result;
 }
@@ -190,7 +190,6 @@ static int restart(n6_jpeg_t *jpeg, n6_coded_t *coded)
 int n6_jpeg_scan_unit(n6_jpeg_t *jpeg, n6_coded_t *coded, const n6_target_t *target)
 {
     unit_t unit;
-    n6_bits_t bits;
     int result = 0;
 
     if (jpeg->interval) {
@@ -199,15 +198,13 @@ int n6_jpeg_scan_unit(n6_jpeg_t *jpeg, n6_coded_t *coded, const n6_target_t *tar
         }
         jpeg->until--;
     }
-    bits = jpeg->bits;
-    result = read_unit(jpeg, &bits, coded, &unit, target->channels == 1);
-    jpeg->bits = bits;
-    if (n6_bits_missing(&bits)) {
+    result = read_unit(jpeg, coded, &unit, target->channels == 1);
+    if (n6_bits_missing(&jpeg->bits)) {
         return n6_coded_fail(coded, N6_PICTURE_ENDS, coded->at);
     }
     if (result < 0) {
         return n6_coded_fail(coded, (n6_picture_result_t)result,
-                             coded->at - n6_bits_unread(&bits) / 8);
+                             coded->at - n6_bits_unread(&jpeg->bits) / 8);
     }
     write_unit(jpeg, &unit, target);
     jpeg->x += jpeg->across * (uint32_t)SIDE;
