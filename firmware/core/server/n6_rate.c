@@ -45,7 +45,7 @@ static uint32_t nearest(const n6_port_t *port, uint32_t baud)
 
 static void leave(n6_rates_t *rate, uint32_t baud)
 {
-    rate->leaving = rate->channel->mute = true;
+    rate->channel->mute = true;
     rate->wanted = baud;
 }
 
@@ -88,7 +88,7 @@ static bool set(n6_rates_t *rate, uint32_t baud, uint64_t now)
         return false;
     }
     rate->baud = baud;
-    rate->leaving = rate->channel->mute = false;
+    rate->channel->mute = false;
     rate->proving = !is_first(rate);
     rate->frames = good_frames(rate);
     rate->at = now + n6_ticks(rate->channel, N6_RATE_MS, 1000);
@@ -100,7 +100,7 @@ void n6_rate_relink(n6_rates_t *rate)
     if (!is_first(rate)) {
         (void)set(rate, port_of(rate)->baud, n6_now(rate->channel));
     }
-    rate->leaving = rate->channel->mute = rate->proving = false;
+    rate->channel->mute = rate->proving = false;
 }
 
 /* The link has damaged bytes, and is not waiting for room to answer a good frame. */
@@ -112,7 +112,7 @@ static bool is_damaged(const n6_rates_t *rate)
 
 bool n6_rate_poll(n6_rates_t *rate, uint64_t now)
 {
-    if (rate->leaving) {
+    if (n6_rate_is_leaving(rate)) {
         return n6_link_ready_for_data(&rate->channel->link) && set(rate, rate->wanted, now);
     }
     if (is_first(rate)) {

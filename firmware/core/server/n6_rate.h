@@ -14,7 +14,7 @@
  *               N6_RATE_MS; not at the first rate
  *
  * The first rate is set when the port has sent what it has taken; nothing more is sent before.
- * LEAVING: no frame is handled, nothing is sent after the answer, and the channel is mute. PROVING:
+ * LEAVING: the channel is mute; no frame is handled, and nothing is sent after the answer. PROVING:
  * frames are handled, and nothing is sent. The first rate is the one after a start.
  */
 #ifndef N6_RATE_H
@@ -35,7 +35,6 @@ enum {
 /* The members are private. */
 typedef struct {
     n6_channel_t *channel;
-    bool leaving;
     bool proving;
     uint32_t baud;   /* the present rate */
     uint32_t wanted; /* LEAVING: the next one */
@@ -47,7 +46,7 @@ void n6_rate_init(n6_rates_t *rate, n6_channel_t *channel);
 
 static inline bool n6_rate_is_leaving(const n6_rates_t *rate)
 {
-    return rate->leaving;
+    return rate->channel->mute;
 }
 
 /* Nothing may be sent until a good frame has arrived. */
