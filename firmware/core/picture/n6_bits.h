@@ -16,8 +16,8 @@ extern "C" {
 #endif
 
 enum {
-    N6_BITS_READY = 25, /* valid bits after n6_bits_fill(), at least */
-    N6_BITS_MARKER = 0xff,
+    N6_BITS_READY = 25,    /* valid bits after n6_bits_fill(), at least */
+    N6_BITS_MARKER = 0xff, /* first byte of a marker */
 };
 
 typedef struct {

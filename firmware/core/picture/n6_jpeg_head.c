@@ -3,12 +3,10 @@
 #include <string.h>
 
 enum {
-    MARKER = 0xff,
     SOF0 = 0xc0,
     SOF15 = 0xcf,
     DHT = 0xc4,
     JPG = 0xc8,
-    DAC = 0xcc,
     SOI = 0xd8,
     SOS = 0xda,
     DQT = 0xdb,
@@ -253,7 +251,7 @@ static int marker(n6_jpeg_t *jpeg, n6_coded_t *coded, const n6_target_t *target)
         if (left < 2) {
             return n6_coded_fail(coded, N6_PICTURE_ENDS, coded->size);
         }
-        if (at[0] != MARKER || at[1] != SOI) {
+        if (at[0] != N6_BITS_MARKER || at[1] != SOI) {
             return n6_coded_fail(coded, N6_PICTURE_FORMAT, 0);
         }
         coded->at = 2;
@@ -263,10 +261,10 @@ static int marker(n6_jpeg_t *jpeg, n6_coded_t *coded, const n6_target_t *target)
     if (left < 4) {
         return n6_coded_fail(coded, N6_PICTURE_ENDS, coded->size);
     }
-    if (at[0] != MARKER) {
+    if (at[0] != N6_BITS_MARKER) {
         return n6_coded_fail(coded, N6_PICTURE_SEGMENT, coded->at);
     }
-    if (at[1] == MARKER) { /* fill byte */
+    if (at[1] == N6_BITS_MARKER) { /* fill byte */
         coded->at++;
         return N6_PICTURE_MORE;
     }

@@ -10,7 +10,6 @@ enum {
     LARGEST_DC = 11, /* category */
     LARGEST_AC = 10,
     SIXTEEN_ZEROS = 0xf0,
-    MARKER = 0xff,
     RST0 = 0xd0,
     EOI = 0xd9,
 };
@@ -160,14 +159,14 @@ static int expect(n6_jpeg_t *jpeg, n6_coded_t *coded, uint8_t marker)
     if (n6_bits_unread(&jpeg->bits) >= 8) {
         return n6_coded_fail(coded, N6_PICTURE_TOO_LONG, coded->at);
     }
-    while (n6_coded_left(coded) >= 2 && coded->bytes[coded->at] == MARKER &&
-           coded->bytes[coded->at + 1] == MARKER) {
+    while (n6_coded_left(coded) >= 2 && coded->bytes[coded->at] == N6_BITS_MARKER &&
+           coded->bytes[coded->at + 1] == N6_BITS_MARKER) {
         coded->at++;
     }
     if (n6_coded_left(coded) < 2) {
         return n6_coded_fail(coded, N6_PICTURE_ENDS, coded->size);
     }
-    if (coded->bytes[coded->at] != MARKER || coded->bytes[coded->at + 1] != marker) {
+    if (coded->bytes[coded->at] != N6_BITS_MARKER || coded->bytes[coded->at + 1] != marker) {
         return n6_coded_fail(coded, N6_PICTURE_TAIL, coded->at);
     }
     coded->at += 2;
