@@ -59,8 +59,7 @@ static inline void n6_bits_fill(n6_bits_t *bits, n6_coded_t *coded, uint32_t cou
         return;
     }
     if (n6_coded_left(coded) >= sizeof bytes) {
-        const uint8_t *at = coded->bytes + coded->at;
-        bytes = (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+        bytes = n6_coded_word(coded->bytes + coded->at);
         if (!n6_bits_marked(bytes)) {
             const uint32_t taken = (32 - bits->count) / 8;
             bits->word |= bytes >> bits->count;

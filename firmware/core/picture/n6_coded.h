@@ -60,6 +60,12 @@ static inline uint32_t n6_coded_left(const n6_coded_t *coded)
     return coded->size - coded->at;
 }
 
+/* Four bytes as a number, the most significant one first. */
+static inline uint32_t n6_coded_word(const uint8_t *at)
+{
+    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+}
+
 /* Ends with an error at an offset. */
 static inline int n6_coded_fail(n6_coded_t *coded, n6_picture_result_t error, uint32_t at)
 {

@@ -21,11 +21,6 @@ typedef struct {
     uint8_t blue[N6_QOI_RUN];
 } pixels_t;
 
-static uint32_t read32(const uint8_t *at)
-{
-    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
-}
-
 void n6_qoi_begin(n6_qoi_t *qoi)
 {
     memset(qoi, 0, sizeof *qoi);
@@ -43,10 +38,10 @@ static int header(n6_qoi_t *qoi, n6_coded_t *coded, const n6_target_t *target)
     if (memcmp(at, magic, sizeof magic) != 0) {
         return n6_coded_fail(coded, N6_PICTURE_FORMAT, 0);
     }
-    if (read32(at + 4) != target->width) {
+    if (n6_coded_word(at + 4) != target->width) {
         return n6_coded_fail(coded, N6_PICTURE_SIZE, 4);
     }
-    if (read32(at + 8) != target->height) {
+    if (n6_coded_word(at + 8) != target->height) {
         return n6_coded_fail(coded, N6_PICTURE_SIZE, 8);
     }
     if (at[12] != 3 && at[12] != 4) {
