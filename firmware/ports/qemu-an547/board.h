@@ -60,9 +60,9 @@ size_t n6_uart_read(uint8_t *to, size_t size);
  * be sent.
  */
 size_t n6_uart_write(const uint8_t *from, size_t size);
-/* Received bytes are available, or a byte can be sent. */
 /* Sets the bit rate. 0 = a byte has not left yet, and nothing has changed. */
 int n6_uart_set_baud(uint32_t baud);
+/* Received bytes are available, or a byte can be sent. */
 int n6_uart_has_received(void);
 int n6_uart_can_send(void);
 
