@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -161,3 +162,8 @@ def test_only_the_first_results_are_examined() -> None:
     last = Answer(net, {"out": wrong})
     doubts.examine(last, decoders.for_network(net).decode(last), None)
     assert not doubts.open and doubts.found == []
+
+
+def test_a_network_without_a_card_is_not_examined() -> None:
+    """Its results cannot be decoded, so that a checksum of each input would be for nothing."""
+    assert not Doubts(replace(network(coordinates(0.3, 0.7), POINTS), card=None)).open

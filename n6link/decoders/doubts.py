@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from n6link.decoders import card_of
 from n6link.decoders.boxes import Detection
 from n6link.decoders.classification import Classification
 from n6link.decoders.described import NetworkLike, ResultLike, listed
@@ -48,7 +49,7 @@ class Doubts:
         self.found: list[str] = []
         self._network = network
         self._known: set[str] = set()
-        self._left = EXAMINED
+        self._left = EXAMINED if network.card else 0  # without a card nothing is decoded
         self._inputs: set[int] = set()
         self._outputs = 0
 
@@ -71,7 +72,7 @@ class Doubts:
             self._scale()
         self._left -= 1
         scores, points, outside = _parts(meaning)
-        name, card = self._network.name, self._network.card
+        name, card = self._network.name, card_of(self._network)
         worst = max(scores, key=lambda score: abs(score - 0.5), default=0.5)
         if not -TOLERANCE <= worst <= 1 + TOLERANCE:
             self._add(
@@ -79,7 +80,7 @@ class Doubts:
                 f"network {name!r} has a score of {worst:.3g}, but scores are 0..1; its output may be before its activation, or its "
                 "scale may be wrong",
             )
-        coordinates = f"output.coordinates in its card is {card.coordinates!r}" if card else "it does not have a card"
+        coordinates = f"output.coordinates in its card is {card.coordinates!r}"
         if outside:
             self._add(
                 "points",
@@ -96,8 +97,8 @@ class Doubts:
 
     def _scale(self) -> None:
         """Whether the quantisation of heatmaps, whose values are scores, can express 0..1."""
-        card = self._network.card
-        if card is None or card.task != "pose-heatmap":
+        card = card_of(self._network)
+        if card.task != "pose-heatmap":
             return
         spec = card.decoded_output(self._network.outputs)
         if spec.scale is None or spec.dtype.kind == "f":
