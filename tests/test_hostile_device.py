@@ -194,6 +194,37 @@ def test_an_odd_network_does_not_disturb_the_others(
     ]
 
 
+@pytest.mark.parametrize(
+    ("ndim", "message"),
+    [
+        (0, "tensor 'in' has a size of 64 bytes, but is int8 of shape ()"),
+        (7, "tensor 'in' has 7 dimensions; at most 6 are possible"),
+        (255, "tensor 'in' has 255 dimensions; at most 6 are possible"),
+    ],
+)
+def test_a_tensor_with_an_impossible_number_of_dimensions_disturbs_no_other_network(
+    ndim: int, message: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    def lie(kind: MessageType | int, index: int, payload: bytes) -> bytes:
+        if kind != MessageType.DESCRIBE:
+            return payload
+        page = records.DescribeReply.unpack(payload)
+        if page.section != Section.INPUTS or page.network:
+            return payload
+        (tensor,) = records.TensorRecord.unpack_all(payload, page.count, page.head, page.record)
+        return page.pack() + replace(tensor, ndim=ndim).pack()
+
+    async def use(device: N6Device) -> None:
+        assert list(device.networks) == ["fold", "heat"]
+        assert len(await infer(device, "fold")) == 1024
+
+    with caplog.at_level(logging.WARNING, logger="n6link"):
+        liar.run(lie, use)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"simulated:: network 'tiny' cannot be used: {message}"
+    ]
+
+
 # ---- text
 
 
