@@ -183,11 +183,6 @@ class Bench:
         self._note(f"baud {baud}", b"")
         self._baud["up"] = baud
 
-    @property
-    def bauds(self) -> tuple[int, int]:
-        """The rates of the host and the board."""
-        return self._baud["up"], self._baud["down"]
-
     def _rate(self, way: Way) -> float:
         """Bytes per second."""
         return self._baud[way] / 10 if self.port.uart else self.port.rate
