@@ -107,6 +107,11 @@ static bool set_rate(void *context, uint32_t baud)
     return true;
 }
 
+static uint32_t first_baud(const n6_options_t *options)
+{
+    return options->uart ? options->uart : options->baud;
+}
+
 /* ---- memory ---- */
 
 static void *reserve(n6_board_t *board, size_t size)
@@ -163,7 +168,7 @@ static void plan_memory(n6_board_t *board)
     config->sums = reserve(board, config->total_blocks * sizeof(*config->sums));
     config->tx = reserve(board, TX);
     config->tx_size = TX;
-    config->window = board->baud > 0 ? UART_WINDOW : WINDOW;
+    config->window = first_baud(board->options) > 0 ? UART_WINDOW : WINDOW;
 }
 
 static void free_memory(const n6_config_t *config)
@@ -184,11 +189,6 @@ static void free_memory(const n6_config_t *config)
 }
 
 /* ---- lives ---- */
-
-static uint32_t first_baud(const n6_options_t *options)
-{
-    return options->uart ? options->uart : options->baud;
-}
 
 static void boot(n6_board_t *board, uint8_t cause)
 {
@@ -233,7 +233,6 @@ static void start_core(n6_board_t *board, n6_npu_t npu, n6_port_t port)
 {
     board->npu = npu;
     board->port = port;
-    board->baud = first_baud(board->options);
     board->config = (n6_config_t){.port = &board->port, .npu = &board->npu};
     plan_memory(board);
     boot(board, N6_RESET_CAUSE_POWER_ON);
