@@ -8,6 +8,7 @@ extern const n6_test_t n6_resume_tests[];
 extern const n6_test_t n6_busy_tests[];
 extern const n6_test_t n6_upload_tests[];
 extern const n6_test_t n6_parts_tests[];
+extern const n6_test_t n6_shape_tests[];
 extern const n6_test_t n6_queue_tests[];
 extern const n6_test_t n6_check_tests[];
 extern const n6_test_t n6_rate_tests[];
@@ -33,6 +34,7 @@ const n6_suite_t n6_suites[] = {
     {"check", n6_check_tests},
     {"rate", n6_rate_tests},
     {"result", n6_result_tests},
+    {"shape", n6_shape_tests},
     {"parts", n6_parts_tests},
     {"reduce", n6_reduce_tests},
     {"reduce kernels", n6_reduce_kernels_tests},

@@ -1,6 +1,5 @@
 /* Uploads with parts: the rules of protocol.md section 4 for Part records, and the state DECODING. */
 #include "n6_rig.h"
-#include "n6_shape.h"
 
 enum {
     HEIGHT = 10,
@@ -146,38 +145,6 @@ static n6_infer_t infer_of(uint32_t upload)
 static uint8_t state_of(const rig_t *rig, uint8_t slot)
 {
     return rig->server.slots.slot[slot].state;
-}
-
-/* ---- inputs that can be pictures ---- */
-
-static void shapes_of_pictures(void)
-{
-    static const struct {
-        n6_tensor_t tensor;
-        n6_shape_t shape;
-    } cases[] = {
-        {{.ndim = 4, .shape = {1, 2, 5, 3}, .size = 30}, {2, 5, 3, 1, false}},
-        {{.ndim = 4, .shape = {1, 3, 2, 5}, .size = 120}, {2, 5, 3, 4, true}},
-        {{.ndim = 4, .shape = {1, 2, 5, 1}, .size = 20}, {2, 5, 1, 2, false}},
-        {{.ndim = 4, .shape = {1, 1, 65535, 3}, .size = 196605}, {1, 65535, 3, 1, false}},
-        {{.ndim = 4, .shape = {1, 1, 65536, 3}, .size = 196608}, {0}},
-        {{.ndim = 4, .shape = {1, 0, 5, 3}, .size = 0}, {0}},
-        {{.ndim = 4, .shape = {2, 2, 5, 3}, .size = 60}, {0}},
-        {{.ndim = 4, .shape = {1, 2, 5, 4}, .size = 40}, {0}},
-        {{.ndim = 3, .shape = {2, 5, 3}, .size = 30}, {0}},
-        {{.ndim = 4, .shape = {1, 2, 5, 3}, .size = 240}, {0}},
-        {{.ndim = 4, .shape = {1, 2, 5, 3}, .size = 31}, {0}},
-    };
-
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        const n6_shape_t got = n6_shape_of(&cases[i].tensor);
-        const n6_shape_t *wanted = &cases[i].shape;
-        EQUAL(got.height, wanted->height);
-        EQUAL(got.width, wanted->width);
-        EQUAL(got.channels, wanted->channels);
-        EQUAL(got.element, wanted->element);
-        EQUAL(got.planar, wanted->planar);
-    }
 }
 
 /* ---- what arrives in the slot ---- */
@@ -512,7 +479,6 @@ static void a_wrong_digest_starts_again(void)
 }
 
 const n6_test_t n6_parts_tests[] = {
-    TEST(shapes_of_pictures),
     TEST(a_picture_and_raw_values),
     TEST(parts_and_chunks_in_any_order),
     TEST(longer_records),
