@@ -6,6 +6,7 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import anyio
 import nobody
@@ -26,7 +27,10 @@ from n6link.device import N6Device
 from n6link.doctor import Diagnosis, Severity, Trouble, examine, port, rules
 from n6link.doctor.limits import Forecast
 from n6link.doctor.measure import ENCODE, PINGS, Measurements, Stages
-from n6link.protocol import CheckState, ResetCause
+from n6link.errors import DeviceError
+from n6link.network import Network
+from n6link.protocol import CheckState, ResetCause, Status
+from n6link.result import Result
 from n6link.session import connection
 from n6link.session.check import Check
 from n6link.session.info import DeviceInfo
@@ -35,7 +39,7 @@ from n6link.tensors.noise import noise
 from n6link.transport import ports
 from n6link.transport.url import open_stream
 
-HEALTHY = Measurements(Histogram(), 9e4, 9e4, 92160.0, 0.0, 0.0, 0, 0.001, {}, {}, {})
+HEALTHY = Measurements(Histogram(), 9e4, 9e4, 92160.0, 0.0, 0.0, 0, 0.001, {}, {}, {}, {})
 for _ in range(PINGS):
     HEALTHY.round_trips.add(0.001)
 
@@ -162,6 +166,22 @@ async def test_a_network_that_cannot_run(tmp_path: Path) -> None:
     assert troubles(found) == [Trouble.STALE_WEIGHTS] and found.severity is Severity.FAULT
     assert found.verdict.startswith("network 'stale' cannot run: ")
     assert [forecast.network for forecast in found.forecasts] == ["reference"]
+
+
+async def test_a_network_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others are measured."""
+    run = Network.run
+
+    async def failing(network: Network, data: Any, **options: Any) -> Result:
+        if network.name == "reference":
+            raise DeviceError("the device answers NPU_FAULT: the network runtime failed (value 4)", Status.NPU_FAULT, 4)
+        return await run(network, data, **options)
+
+    monkeypatch.setattr(Network, "run", failing)
+    found = await examine(sim_url())
+    assert troubles(found) == [Trouble.FAILING] and found.severity is Severity.FAULT
+    assert "network 'reference' fails with random inputs: the device answers NPU_FAULT" in found.verdict
+    assert [forecast.network for forecast in found.forecasts] == ["reference_colour"]
 
 
 # ---- what the board says

@@ -77,6 +77,7 @@ async def _of_device(device: N6Device, found: list[Finding]) -> Diagnosis:
     found += rules.of_device(device.info, device.connection.rejected)
     measured = await measure(device)
     found += rules.of_line(measured)
+    found += rules.of_runs(measured)
     found += rules.of_checks(await _checks(device))
     return _diagnosis(device.url, device.info.board, found, measured)
 

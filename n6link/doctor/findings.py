@@ -43,6 +43,7 @@ class Trouble(StrEnum):
     LOSSY_LINE = "lossy line"
     STALLS = "stalls"
     STALE_WEIGHTS = "network cannot run"
+    FAILING = "failing network"
     WRONG_CLOCK = "wrong clock"
     UNSTABLE_CLOCK = "unstable clock"
     WRONG_OUTPUTS = "wrong outputs"

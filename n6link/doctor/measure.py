@@ -16,7 +16,7 @@ from typing import Final
 
 from n6link.control.histogram import Histogram
 from n6link.device import N6Device
-from n6link.errors import BadInput, CardError
+from n6link.errors import BadInput, CardError, DeviceError
 from n6link.json_types import Plain
 from n6link.link.rate import BITS_PER_BYTE
 from n6link.networks import PHOTO
@@ -69,6 +69,7 @@ class Measurements:
         networks: stages by network, with all outputs.
         reduced: stages of those that the device can reduce, with reductions.
         encoded: stages of those that take pictures, with a photograph as :data:`ENCODE` and with reductions.
+        failed: the device's error for each network that could not be run.
     """
 
     round_trips: Histogram
@@ -82,6 +83,7 @@ class Measurements:
     networks: Mapping[str, Stages]
     reduced: Mapping[str, Stages]
     encoded: Mapping[str, Stages]
+    failed: Mapping[str, str]
 
     def to_dict(self) -> Plain:
         """Plain values, for JSON."""
@@ -94,6 +96,7 @@ class Measurements:
             "lost_down": self.lost_down,
             "skipped": self.skipped,
             "clock_error": self.clock_error,
+            "failed": dict(self.failed),
         }
 
 
@@ -110,18 +113,22 @@ async def measure(device: N6Device) -> Measurements:
     whole: dict[str, Stages] = {}
     reduced: dict[str, Stages] = {}
     encoded: dict[str, Stages] = {}
+    failed: dict[str, str] = {}
     for name, network in device.networks.items():
         inputs = {tensor: noise(spec, SEED) for tensor, spec in network.inputs.items()}
-        whole[name] = await _stages(device, partial(network.run, inputs, reduce=False))
+        try:
+            whole[name] = await _stages(device, partial(network.run, inputs, reduce=False))
+        except DeviceError as error:  # the others can still be measured
+            failed[name] = str(error)
+            continue
         if not network.card:
             continue
         stages = await _stages(device, partial(network.run, inputs, reduce=True))
         if stages.answer < whole[name].answer:
             reduced[name] = stages
         if len(network.inputs) == 1 and all(Encoding.JPEG in spec.encodings for spec in network.inputs.values()):
-            with suppress(
-                BadInput, CardError
-            ):  # the card is not one for pictures, or the extra for them is not installed
+            # The card may not be one for pictures, or the extra for them may not be installed.
+            with suppress(BadInput, CardError):
                 encoded[name] = await _stages(device, partial(network.run, PHOTO, reduce=True, encode=ENCODE))
     after = device.counters
     return Measurements(
@@ -139,6 +146,7 @@ async def measure(device: N6Device) -> Measurements:
         networks=whole,
         reduced=reduced,
         encoded=encoded,
+        failed=failed,
     )
 
 

@@ -100,6 +100,17 @@ def of_line(measured: Measurements) -> Iterator[Finding]:
         )
 
 
+def of_runs(measured: Measurements) -> Iterator[Finding]:
+    """From the networks that could not be run."""
+    for name, error in measured.failed.items():
+        yield Finding(
+            Trouble.FAILING,
+            Severity.FAULT,
+            f"network {name!r} fails with random inputs: {error}",
+            f"run it with real inputs; if it fails too, n6link check {name} FILE.npz names the likely cause",
+        )
+
+
 def of_checks(checks: Mapping[str, Check]) -> Iterator[Finding]:
     """From the runs with the inputs that the firmware stores."""
     for name, check in checks.items():
