@@ -32,7 +32,8 @@ def timed(call: Callable[[], object], span: float) -> Measure:
 
     def measure() -> Sample:
         count, wall, cpu = 0, time.perf_counter(), time.process_time()
-        while time.perf_counter() - wall < span:
+        # At least one round: the machine may stop this process for longer than `span` between two lines.
+        while not count or time.perf_counter() - wall < span:
             for _ in range(10):
                 call()
             count += 10
