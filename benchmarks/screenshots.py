@@ -11,16 +11,16 @@ from pathlib import Path
 
 from rich.console import Console
 
-from n6link.monitor.app import DEMO, MESSAGE, TITLE, Monitor
+from n6link.monitor.app import DEMO, DEMO_FIRST, MESSAGE, TITLE, Monitor
 
-PICTURES = ((80, 24, ""), (200, 60, "jlll"))
-"""columns, lines, and keys that are pressed first: the other network, and the log level DEBUG"""
+PICTURES = ((80, 24, ""), (200, 60, "lll"))
+"""columns, lines, and keys that are pressed first: the log level DEBUG"""
 REFRESH = 3.0
 """seconds until the data for these keys were read"""
 
 
 async def photograph(folder: Path, seconds: float) -> None:
-    monitor = Monitor("sim:", busy=DEMO)
+    monitor = Monitor("sim:", network=DEMO_FIRST, busy=DEMO)
     watching = asyncio.create_task(monitor.watcher.watch())
     await asyncio.sleep(seconds)
     for width, height, keys in PICTURES:

@@ -14,15 +14,18 @@ from typing import Final, TextIO
 
 from rich.text import Text
 
+from n6link.colours import KIND_COLOURS
 from n6link.protocol import EpochKind
 
-KIND_STYLES: Final = {
-    EpochKind.EC: ("green", "█"),
-    EpochKind.HW: ("cyan", "▓"),
-    EpochKind.HYBRID: ("yellow", "▒"),
-    EpochKind.SW: ("red", "░"),
-    EpochKind.EXTRA: ("magenta", "·"),
+_GLYPHS: Final = {
+    EpochKind.EC: "█",
+    EpochKind.HW: "▓",
+    EpochKind.HYBRID: "▒",
+    EpochKind.SW: "░",
+    EpochKind.EXTRA: "·",
 }
+KIND_STYLES: Final = {kind: (KIND_COLOURS[kind], glyph) for kind, glyph in _GLYPHS.items()}
+"""colour and texture of each kind"""
 _SPARKS: Final = "▁▂▃▄▅▆▇█"
 _SIMILAR: Final = {
     ord(letter): similar

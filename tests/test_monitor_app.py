@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -360,6 +361,19 @@ def test_snapshots_show_what_the_screen_shows(tmp_path: Path) -> None:
         assert "STM32N6570-DK" in text
         assert "saved" not in text
     assert re.search(r"<svg[^>]*viewBox", svg.read_text())
+
+
+def test_snapshots_of_one_second_are_all_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Stopped(datetime):
+        @classmethod
+        def now(cls, tz: object = None) -> Stopped:
+            return cls(2026, 1, 2, 3, 4, 5)
+
+    monkeypatch.setattr(app, "datetime", Stopped)
+    names = [recorded().save(screen(100, 30), tmp_path).removeprefix("saved ").split(".")[0] for _ in range(3)]
+    begin = "n6link-monitor-20260102-030405"
+    assert names == [begin, f"{begin}-2", f"{begin}-3"]
+    assert {path.name for path in tmp_path.iterdir()} == {f"{name}{end}" for name in names for end in (".svg", ".html")}
 
 
 async def test_a_folder_that_cannot_be_written_is_said() -> None:

@@ -229,3 +229,15 @@ def test_the_help_names_every_key() -> None:
     text = out.export_text()
     assert all(key in text and what in text for key, what in screen.HELP)
     assert len(text.rstrip().split("\n")) <= 24
+
+
+def test_an_empty_log_leaves_its_lines_to_the_epochs() -> None:
+    model = crowded()
+    model.history.log.clear()
+    empty = screen.sizes(model.view(0.0), 100, 40)
+    for number in range(20):
+        model.add_log(LogLine(1.0, "INFO", str(number)))
+    full = screen.sizes(model.view(0.0), 100, 40)
+    assert empty.log == 1
+    assert empty.epochs + empty.log == full.epochs + full.log
+    assert full.log > 3

@@ -310,9 +310,9 @@ def test_output_that_is_no_terminal(tmux: Tmux, virtual: Board, tmp_path: Path) 
 
 def test_demo(virtual_board: None, tmux: Tmux) -> None:
     tmux.type(command("--demo"))
-    tmux.until(lambda: re.search(r"▶ movenet13 +\d{2,}", tmux.screen) and re.search(r"  tinybert +\d{2,}", tmux.screen))
-    tmux.shows("simulated", "epochs of movenet13")
-    tmux.keys("j")
-    tmux.shows("epochs of tinybert", "░░ SW")
+    tmux.until(lambda: re.search(r"  movenet13 +\d{2,}", tmux.screen) and re.search(r"▶ tinybert +\d{2,}", tmux.screen))
+    tmux.shows("simulated", "epochs of tinybert", "░░ SW")
+    tmux.keys("k")
+    tmux.shows("epochs of movenet13")
     tmux.keys("q")
     tmux.shows("ended 0")

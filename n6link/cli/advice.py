@@ -10,6 +10,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from n6link.cli.common import out
+from n6link.colours import KIND_COLOURS
 from n6link.console import duration
 from n6link.epochs.advice import Advice, Item
 from n6link.protocol import EpochKind
@@ -35,7 +36,7 @@ def show(advice: Advice, *, at_most: int | None = None) -> Iterator[RenderableTy
     for item in items:
         marks = [numbers[source] for source in item.remedy.sources]
         used |= {numbers[source]: str(source) for source in item.remedy.sources}
-        yield Text(_head(item, estimated=advice.estimated), style="red" if item.blocks[0].fallback else "cyan")
+        yield Text(_head(item, estimated=advice.estimated), style=KIND_COLOURS[item.blocks[0].kind])
         references = "".join(f" [{mark}]" for mark in marks)
         change = f"remedy: {item.remedy.change}" if item.remedy.change else "remedy: none is documented"
         yield Text("\n".join(_wrapped(line) for line in (item.remedy.reason, change + references)))

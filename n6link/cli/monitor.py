@@ -28,7 +28,7 @@ def monitor(
     as_json: Json = False,
 ) -> None:
     """Show the activity of a board until you press q."""
-    from n6link.monitor.app import DEMO, Monitor
+    from n6link.monitor.app import DEMO, DEMO_FIRST, Monitor
 
     if as_json and not once:
         raise typer.BadParameter("--json prints one reading; add --once")
@@ -41,7 +41,7 @@ def monitor(
         "sim:" if demo else url,
         cards=[str(card) for card in cards or ()],
         interval=interval,
-        network=network,
+        network=network or (DEMO_FIRST if demo else None),
         busy=DEMO if demo else (),
     )
     if not once:

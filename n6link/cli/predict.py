@@ -14,12 +14,19 @@ from rich.text import Text
 
 from n6link.cli import advice, tables
 from n6link.cli.common import Json, emit, listing, out
+from n6link.colours import KIND_COLOURS
 from n6link.epochs.advice import Advice
 from n6link.epochs.predict import Agreement, Place, Prediction, Row
 from n6link.epochs.table import EpochTable
 from n6link.errors import BadInput
+from n6link.protocol import EpochKind
 
-STYLES: Final = {Place.NPU: "green", Place.CPU: "red", Place.SPLIT: "yellow", Place.FOLDED: "dim"}
+STYLES: Final = {
+    Place.NPU: KIND_COLOURS[EpochKind.HW],
+    Place.CPU: KIND_COLOURS[EpochKind.SW],
+    Place.SPLIT: KIND_COLOURS[EpochKind.HYBRID],
+    Place.FOLDED: "dim",
+}
 
 
 def predict(

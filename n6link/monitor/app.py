@@ -39,6 +39,8 @@ MESSAGE: Final = 4.0
 TITLE: Final = "n6link monitor"
 DEMO: Final = ("movenet13", "tinybert")
 """networks that run in a demonstration"""
+DEMO_FIRST: Final = "tinybert"
+"""the one whose epochs are shown first: its slowest blocks run on the CPU"""
 LEVELS: Final = (LogLevel.DEBUG, LogLevel.INFO, LogLevel.WARNING, LogLevel.ERROR)
 
 
@@ -119,14 +121,16 @@ class Monitor:
 
     def save(self, console: Console, folder: Path) -> str:
         """Writes the screen as SVG and HTML; returns a message with the files' names."""
-        name = f"n6link-monitor-{datetime.now():%Y%m%d-%H%M%S}"
         copy = self.recorded(console)
+        svg, html = copy.export_svg(title=TITLE, clear=False), copy.export_html()
+        begin = f"n6link-monitor-{datetime.now():%Y%m%d-%H%M%S}"
         try:
-            copy.save_svg(str(folder / f"{name}.svg"), title=TITLE, clear=False)
-            copy.save_html(str(folder / f"{name}.html"))
+            path = _new_file(folder, begin)
+            path.write_text(svg, encoding="utf-8")
+            path.with_suffix(".html").write_text(html, encoding="utf-8")
         except OSError as error:
             return f"cannot save in {folder}: {error.strerror}"
-        return f"saved {name}.svg and .html"
+        return f"saved {path.stem}.svg and .html"
 
     def _say(self, message: str) -> None:
         self.model.message, self._message_until = message, time.monotonic() + MESSAGE
@@ -193,3 +197,16 @@ class Monitor:
 
     def _change(self) -> None:
         self._changed.set()
+
+
+def _new_file(folder: Path, begin: str) -> Path:
+    """An SVG file that did not exist; snapshots of the same second have numbers."""
+    path, number = folder / f"{begin}.svg", 1
+    while True:
+        try:
+            path.touch(exist_ok=False)
+        except FileExistsError:
+            number += 1
+            path = folder / f"{begin}-{number}.svg"
+        else:
+            return path

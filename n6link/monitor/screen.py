@@ -78,7 +78,7 @@ def sizes(view: View, width: int, height: int) -> Sizes:
         free -= pools + 1
     else:
         free -= pools + 1 + link + 1
-    log = max(2, free // 4)
+    log = min(max(2, free // 4), max(len(view.log), 1))  # an empty log leaves its lines to the epochs
     epochs = free - 1 - log
     if len(view.epochs) < epochs:
         epochs = max(len(view.epochs), 4)

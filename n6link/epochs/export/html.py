@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from string import Template
 from typing import Final
 
+from n6link.colours import WARNING_COLOUR
+
 _PAGE: Final = Template("""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -17,7 +19,7 @@ body { margin: 2rem auto; max-width: 62rem; padding: 0 1rem; color: #1d2129; bac
   font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Helvetica, Arial, sans-serif; }
 h1 { font-size: 1.5rem; margin: 0; } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
 p { margin: .3rem 0; } .soft { color: #5f6775; }
-.simulated { background: #fdf0e8; border-left: 4px solid #d55e00; padding: .5rem .8rem; margin: 1rem 0; }
+.simulated { background: #fdf0e8; border-left: 4px solid $warning; padding: .5rem .8rem; margin: 1rem 0; }
 .figures { display: flex; flex-wrap: wrap; gap: .75rem; margin: 1rem 0; }
 .figures div { border: 1px solid #dfe3e8; border-radius: 6px; padding: .5rem .9rem; }
 .figures b { display: block; font-size: 1.25rem; font-variant-numeric: tabular-nums; }
@@ -38,7 +40,7 @@ $body
 
 def document(title: str, *parts: str) -> str:
     """A page; title and parts are HTML. Empty parts are omitted."""
-    return _PAGE.substitute(title=title, body="\n".join(part for part in parts if part))
+    return _PAGE.substitute(title=title, warning=WARNING_COLOUR, body="\n".join(part for part in parts if part))
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

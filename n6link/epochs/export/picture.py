@@ -1,8 +1,7 @@
 """A profile as one SVG picture: the time of an inference, block by block.
 
 The upper bar divides the time of the inference by kind. Below it every block has a bar with its mean time, in the colour of its
-kind, with a line up to the 95th percentile; the slowest blocks have numbers and labels. The colours can be distinguished by
-colour-blind readers (Okabe and Ito, "Color Universal Design", 2008), and each colour also has a name.
+kind, with a line up to the 95th percentile; the slowest blocks have numbers and labels.
 """
 
 from __future__ import annotations
@@ -12,17 +11,12 @@ from collections.abc import Iterator
 from html import escape
 from typing import Final
 
+from n6link.colours import KIND_COLOURS, OVERHEAD_COLOUR, WARNING_COLOUR
 from n6link.epochs.offload import OVERHEAD
 from n6link.epochs.profile import Profile
 
-COLOURS: Final = {
-    "HW": "#009e73",
-    "EC": "#0072b2",
-    "HYBRID": "#e69f00",
-    "SW": "#d55e00",
-    "EXTRA": "#cc79a7",
-    OVERHEAD: "#b8bcc2",
-}
+COLOURS: Final = {kind.name: colour for kind, colour in KIND_COLOURS.items()} | {OVERHEAD: OVERHEAD_COLOUR}
+"""colour of each kind, by name, and of the overhead"""
 NAMED: Final = 8
 """Number of the slowest blocks with a label."""
 WIDTH: Final = 960
@@ -83,7 +77,7 @@ def _head(profile: Profile) -> Iterator[str]:
     )
     yield _text(_LEFT, 36, clean(profile.network), 20, _INK, weight=650)
     yield _text(_LEFT, 58, clean(figures, 200), 13, _INK)
-    colour = COLOURS["SW"] if profile.simulated else _SOFT
+    colour = WARNING_COLOUR if profile.simulated else _SOFT
     yield _text(_LEFT, 77, clean(f"{profile.board}; times: {profile.origin}", 150), 12, colour)
 
 
