@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from n6link.decoders.pen import RIM, Colour, Layer, capsule, disc, own_colour
+from n6link.decoders.pen import RIM, Colour, Layer, Sheet, own_colour
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
@@ -77,15 +77,20 @@ def draw_poses(image: object, poses: Sequence[Drawable], *, threshold: float = 0
         MissingExtra: Pillow is not installed.
     """
     layer = Layer(image)
+    paint_poses(layer, poses, threshold=threshold, labels=labels)
+    return layer.picture()
+
+
+def paint_poses(sheet: Sheet, poses: Sequence[Drawable], *, threshold: float, labels: bool = True) -> None:
+    """The same on any sheet."""
     for index, pose in enumerate(poses):
         sure = pose.keypoints[:, 2] >= threshold
-        shown = sure & _inside(pose.keypoints[:, :2], layer.size) & ~pose.outside
+        shown = sure & _inside(pose.keypoints[:, :2], sheet.size) & ~pose.outside
         for k in np.flatnonzero(sure & ~shown).tolist():
-            layer.ring(pose.keypoints[k, :2], _joint_colour(pose.names, k))
-        _skeleton(layer, pose, shown)
+            sheet.ring(pose.keypoints[k, :2], _joint_colour(pose.names, k))
+        _skeleton(sheet, pose, shown)
         if labels:
-            _label(layer, pose, shown, own_colour(index) if len(poses) > 1 else None)
-    return layer.picture()
+            _label(sheet, pose, shown, own_colour(index) if len(poses) > 1 else None)
 
 
 def _inside(xy: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.bool_]:
@@ -93,10 +98,10 @@ def _inside(xy: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.bool_]
     return np.asarray(((xy >= 0) & (xy <= np.array(size))).all(axis=1))
 
 
-def _skeleton(layer: Layer, pose: Drawable, shown: NDArray[np.bool_]) -> None:
+def _skeleton(sheet: Sheet, pose: Drawable, shown: NDArray[np.bool_]) -> None:
     if not shown.any():
         return
-    zoom, picture, pen = layer.zoom, max(layer.size), layer.pen
+    zoom, picture = sheet.zoom, max(sheet.size)
     points: list[list[float]] = (pose.keypoints[:, :2] * zoom).tolist()
     extent = float(np.ptp(pose.keypoints[shown, :2], axis=0).max())
     stroke = zoom * float(np.clip(extent * 0.014, max(1.5, picture * 0.0035), max(2.0, picture * 0.009)))
@@ -105,17 +110,17 @@ def _skeleton(layer: Layer, pose: Drawable, shown: NDArray[np.bool_]) -> None:
     joints = [(k, stroke * (0.6 + min(float(pose.keypoints[k, 2]), 1.0))) for k in np.flatnonzero(shown).tolist()]
     # First all rims, then all colours: otherwise the rim of one limb covers part of another limb.
     for a, b, _ in limbs:
-        capsule(pen, points[a], points[b], stroke / 2 + rim, (*RIM, 150))
+        sheet.capsule(points[a], points[b], stroke / 2 + rim, (*RIM, 150))
     for k, radius in joints:
-        disc(pen, points[k], radius + rim, (*RIM, 150))
+        sheet.disc(points[k], radius + rim, (*RIM, 150))
     for a, b, colour in limbs:
-        capsule(pen, points[a], points[b], stroke / 2, (*colour, 255))
+        sheet.capsule(points[a], points[b], stroke / 2, (*colour, 255))
     for k, radius in joints:
-        disc(pen, points[k], radius, (*_joint_colour(pose.names, k), 255))
-        disc(pen, points[k], radius * 0.45, (255, 255, 255, 255))
+        sheet.disc(points[k], radius, (*_joint_colour(pose.names, k), 255))
+        sheet.disc(points[k], radius * 0.45, (255, 255, 255, 255))
 
 
-def _label(layer: Layer, pose: Drawable, shown: NDArray[np.bool_], colour: Colour | None) -> None:
+def _label(sheet: Sheet, pose: Drawable, shown: NDArray[np.bool_], colour: Colour | None) -> None:
     """The score above a pose, and a frame of four corners around it if it has a separate colour."""
     points = pose.keypoints[shown, :2]
     if pose.box is not None:
@@ -123,15 +128,15 @@ def _label(layer: Layer, pose: Drawable, shown: NDArray[np.bool_], colour: Colou
     elif len(points):
         # Joints are inside the body, so the frame is wider than they are. Above the highest one, usually the nose, is half a head.
         extent = float(np.ptp(points, axis=0).max())
-        margin = 0.06 * extent + 0.01 * max(layer.size)
+        margin = 0.06 * extent + 0.01 * max(sheet.size)
         box = np.concatenate([points.min(axis=0) - (margin, margin + 0.12 * extent), points.max(axis=0) + margin])
     else:
         return
-    x0, y0, _, _ = layer.frame(box, colour) if colour else layer.inside(box)
+    x0, y0, _, _ = sheet.frame(box, colour) if colour else sheet.inside(box)
     # With a frame the label is at its corner; without a frame it is above the highest keypoint.
     centred = not colour and len(points) > 0
-    x = layer.zoom * float(points[points[:, 1].argmin(), 0]) if centred else x0
-    layer.tag(f"{pose.score:.2f}", (x, y0), colour, centred=centred)
+    x = sheet.zoom * float(points[points[:, 1].argmin(), 0]) if centred else x0
+    sheet.tag(f"{pose.score:.2f}", (x, y0), colour, centred=centred)
 
 
 def _limb_colour(names: Sequence[str], a: int, b: int) -> Colour:

@@ -10,8 +10,8 @@ import numpy as np
 from n6link.decoders.boxes import Detection
 from n6link.decoders.classification import Classification
 from n6link.decoders.described import listed
-from n6link.decoders.draw import draw_poses
-from n6link.decoders.pen import RIM, Colour, Layer, disc, own_colour
+from n6link.decoders.draw import paint_poses
+from n6link.decoders.pen import RIM, Colour, Layer, Sheet, own_colour
 from n6link.decoders.pose import Pose
 from n6link.decoders.segmentation import Segmentation
 from n6link.errors import BadInput
@@ -38,67 +38,74 @@ def draw(image: object, meaning: object, *, threshold: float = 0.25) -> Picture:
         BadInput: the result is something else, or the picture cannot be read.
         MissingExtra: Pillow is not installed.
     """
-    if isinstance(meaning, Segmentation):
-        return _segmentation(image, meaning)
-    if isinstance(meaning, Classification):
-        return _classification(image, meaning)
+    layer = Layer(image)
+    paint(layer, meaning, threshold=threshold)
+    return layer.picture()
+
+
+def paint(sheet: Sheet, meaning: object, *, threshold: float = 0.25) -> None:
+    """Draws a decoded result on any sheet.
+
+    Raises:
+        BadInput: it cannot be drawn.
+    """
     if meaning is None:
         raise BadInput("the result was not decoded, so nothing can be drawn; add a card that describes the outputs")
     items = listed(meaning)
     poses = [item for item in items if isinstance(item, Pose)]
-    if len(poses) == len(items):
-        return draw_poses(image, poses, threshold=threshold)
     objects = [item for item in items if isinstance(item, Detection)]
-    if len(objects) == len(items):
-        return _detections(image, objects)
-    raise BadInput(f"a result of type {type(meaning).__name__} cannot be drawn; only results in a picture can be drawn")
+    if isinstance(meaning, Segmentation):
+        _segmentation(sheet, meaning)
+    elif isinstance(meaning, Classification):
+        _classification(sheet, meaning)
+    elif len(poses) == len(items):
+        paint_poses(sheet, poses, threshold=threshold)
+    elif len(objects) == len(items):
+        _detections(sheet, objects)
+    else:
+        what = type(meaning).__name__
+        raise BadInput(f"a result of type {what} cannot be drawn; only results in a picture can be drawn")
 
 
-def _detections(image: object, objects: Sequence[Detection]) -> Picture:
+def _detections(sheet: Sheet, objects: Sequence[Detection]) -> None:
     """A frame with label and score for each object, in the colour of its class, and its landmarks."""
-    layer = Layer(image)
     # The best one is drawn last, over the others.
     for item in reversed(objects):
         colour = own_colour(item.index)
-        x0, y0, _, _ = layer.frame(item.box, colour)
-        _landmarks(layer, item, colour)
-        layer.tag(f"{item.label} {item.score:.2f}" + (" (cut)" if item.cut else ""), (x0, y0), colour)
-    return layer.picture()
+        x0, y0, _, _ = sheet.frame(item.box, colour)
+        _landmarks(sheet, item, colour)
+        sheet.tag(f"{item.label} {item.score:.2f}" + (" (cut)" if item.cut else ""), (x0, y0), colour)
 
 
-def _landmarks(layer: Layer, item: Detection, colour: Colour) -> None:
+def _landmarks(sheet: Sheet, item: Detection, colour: Colour) -> None:
     """A disc at each landmark; a ring at the edge for one outside of the picture."""
     if item.landmarks is None:
         return
     away = np.zeros(len(item.landmarks), bool) if item.outside is None else item.outside
     for xy in item.landmarks[away]:
-        layer.ring(xy, colour)
-    points: list[list[float]] = (item.landmarks[~away] * layer.zoom).tolist()
+        sheet.ring(xy, colour)
+    points: list[list[float]] = (item.landmarks[~away] * sheet.zoom).tolist()
     for point in points:
-        disc(layer.pen, point, layer.unit * 2.6, (*RIM, 200))
-        disc(layer.pen, point, layer.unit * 1.8, (*colour, 255))
+        sheet.disc(point, sheet.unit * 2.6, (*RIM, 200))
+        sheet.disc(point, sheet.unit * 1.8, (*colour, 255))
 
 
-def _segmentation(image: object, found: Segmentation) -> Picture:
+def _segmentation(sheet: Sheet, found: Segmentation) -> None:
     """Each class but the background in its colour, half transparent, with its name, on dark, at its middle."""
-    layer = Layer(image)
     classes = found.in_picture()
     shares = found.shares
     for index, label in enumerate(found.labels):
         if label not in shares or (index == 0 and label.lower() in ("background", "class_0")):
             continue
         mask = classes == index
-        layer.shade(mask, own_colour(index))
+        sheet.shade(mask, own_colour(index))
         y, x = (float(np.median(axis)) for axis in np.nonzero(mask))
-        layer.tag(f"{label} {shares[label]:.0%}", (x * layer.zoom, y * layer.zoom), None, centred=True)
-    return layer.picture()
+        sheet.tag(f"{label} {shares[label]:.0%}", (x * sheet.zoom, y * sheet.zoom), None, centred=True)
 
 
-def _classification(image: object, found: Classification) -> Picture:
+def _classification(sheet: Sheet, found: Classification) -> None:
     """The best classes with their probabilities, at the bottom."""
-    layer = Layer(image)
-    bottom = layer.size[1] * layer.zoom
-    line = layer.zoom * max(11.0, max(layer.size) * 0.022) * 2
+    bottom = sheet.size[1] * sheet.zoom
+    line = 2 * sheet.font_size
     for number, (label, probability) in enumerate(reversed(found.top(LISTED))):
-        layer.tag(f"{label} {probability:.1%}", (0, bottom - number * line), None)
-    return layer.picture()
+        sheet.tag(f"{label} {probability:.1%}", (0, bottom - number * line), None)
