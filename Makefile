@@ -7,7 +7,7 @@ SOURCES := $(shell find firmware -path firmware/test -prune -o -type f \( -name 
 # Options of pytest, such as TESTS='tests/test_link.py -x'.
 TESTS ?=
 
-.PHONY: help demo check lint-c test simulate verify fuzz sanitize coverage ci hooks fresh release gen format bench bench-compare firmware emulate clean
+.PHONY: help demo check lint-c test simulate verify fuzz sanitize coverage docs ci hooks fresh release gen format bench bench-compare firmware emulate clean
 help:
 	@echo 'make demo      run a network on a photograph, on the virtual board'
 	@echo 'make test      run all tests; make test TESTS=tests/test_link.py: some of them'
@@ -18,6 +18,7 @@ help:
 	@echo 'make lint-c    only clang-tidy and the analyzer of GCC on the C code; a part of make check'
 	@echo 'make sanitize  run the end-to-end tests with sanitizers in the virtual board'
 	@echo 'make coverage  run the tests and measure the coverage of Python and C'
+	@echo 'make docs      build the documents as a site in build/docs, from docs/ and the docstrings'
 	@echo 'make ci        run all of these with every Python of this machine; the last lines list what failed'
 	@echo 'make hooks     install a quick check before each commit'
 	@echo 'make fresh     run make demo and make test in a new Debian 12 and 13; as root'
@@ -80,7 +81,7 @@ fuzz: need-fuzz $(VENV)/.dev
 	  cmake --preset $$p >/dev/null && cmake --build --preset $$p || exit 1; done
 	PYTHONPATH=tests $(BIN)/python -m fuzzing --time $(TIME) $(MERGE) $(TARGET)
 
-check: need-check $(VENV)/.dev lint-c
+check: need-check $(VENV)/.dev lint-c docs
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	shellcheck .ci/run tools/*
@@ -114,6 +115,11 @@ coverage: need-test $(VENV)/.dev
 	  cmake --preset host-coverage >/dev/null && cmake --build --preset host-coverage && ctest --preset host-coverage
 	bad=; N6LINK_SIM=$(COUNTED)/ports/host/n6sim $(BIN)/coverage run -m pytest $(TESTS) || bad=yes; \
 	$(BIN)/coverage combine --quiet && $(BIN)/coverage report || bad=yes; $(BIN)/gcovr || bad=yes; test -z "$$bad"
+
+# All warnings are errors: links without a target, public names without a docstring, commands in the documents that fail.
+docs: $(VENV)/.dev
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet docs build/docs
+	@echo 'build/docs/index.html'
 
 gen: $(VENV)/.installed
 	$(BIN)/python -m n6link.protocol.codegen

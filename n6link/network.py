@@ -229,7 +229,7 @@ class Network:
 
         Args:
             source: iterable of frames, as for :meth:`run`; a plain iterable is read in a thread, so it may block; a
-                generator is closed at the end. None = frames are added with :meth:`Stream.put`.
+                generator is closed at the end. None = frames are added with :meth:`n6link.control.stream.Stream.put`.
             depth: maximum number of frames in input slots of the device; limited to the device's number of slots.
             policy: what happens if the source or the consumer is too fast: ``"latest"``, ``"drop-new"`` or ``"all"``.
             max_age: seconds after its capture at which a frame is dropped, at any stage; None = never.

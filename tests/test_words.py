@@ -29,6 +29,7 @@ TEXTS: Final = {
     "programs": [path for folder in ("benchmarks", "examples", "tools") for path in ROOT.glob(f"{folder}/**/*.py")],
     "documents": [
         *ROOT.glob("*.md"),
+        *ROOT.glob("docs/**/*.md"),
         *ROOT.glob("firmware/*.md"),
         *ROOT.glob("n6link/**/*.md"),
         *ROOT.glob("tests/**/*.md"),

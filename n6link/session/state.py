@@ -12,11 +12,11 @@ class State(enum.Enum):
 
     ::
 
-    CLOSED --open()--> OPENING --> OPEN --aclose()--> CLOSED
-                                    |  ^
-    it was lost, or restart()       |  | it is connected again
-                                    v  |
-                        RECONNECTING, RESTARTING --it is not connected in time--> LOST --aclose(), open()-->
+        CLOSED --open()--> OPENING --> OPEN --aclose()--> CLOSED
+                                        |  ^
+        it was lost, or restart()       |  | it is connected again
+                                        v  |
+                            RECONNECTING, RESTARTING --it is not connected in time--> LOST --aclose(), open()-->
     """
 
     CLOSED = "closed"

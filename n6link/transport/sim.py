@@ -14,7 +14,7 @@
     sim:pose.tflite?report=network_generate_report.txt,other.tflite?baud=921600
     sim:movenet13?flip=1e-5&cut=3&seed=7        one network, on a line with faults; see n6link.transport.faults
 
-An option is for the network before it, or for the whole board:
+An option is for the network before it, or for the whole board::
 
     report=PATH   network   report of ST Edge AI Core about the real network (a report, c_info JSON, or their folder): the board
                             shows its epoch blocks and memory pools, and LiteRT's times are divided among the blocks;
