@@ -7,7 +7,7 @@ SOURCES := $(shell find firmware -path firmware/test -prune -o -type f \( -name 
 # Options of pytest, such as TESTS='tests/test_link.py -x'.
 TESTS ?=
 
-.PHONY: help demo check lint-c test simulate verify fuzz sanitize coverage docs ci hooks fresh release gen format bench bench-compare firmware emulate clean
+.PHONY: help demo check lint-c test simulate verify fuzz sanitize coverage docs ci hooks fresh packages release gen format bench bench-compare firmware emulate clean
 help:
 	@echo 'make demo      run a network on a photograph, on the virtual board'
 	@echo 'make test      run all tests; make test TESTS=tests/test_link.py: some of them'
@@ -22,7 +22,8 @@ help:
 	@echo 'make ci        run all of these with every Python of this machine; the last lines list what failed'
 	@echo 'make hooks     install a quick check before each commit'
 	@echo 'make fresh     run make demo and make test in a new Debian 12 and 13; as root'
-	@echo 'make release   build source distribution and wheels in dist/, check, install and test them'
+	@echo 'make packages  build source distribution and wheels in dist/, check, install and test them: PYTHONS="python3.11 python3.12"'
+	@echo 'make release   the same, after a check of what a release needs (tools/checklist.py)'
 	@echo 'make gen       write the files that are generated from the schema'
 	@echo 'make format    format Python and C'
 	@echo 'make bench     measure the speed, also of other libraries: BENCH=GROUP, BENCH='--mode full'; make bench-compare BASE=FILE: what has changed'
@@ -30,7 +31,7 @@ help:
 	@echo 'make firmware  build the virtual board, the QEMU image and the compile check of the boards'
 
 # ---- first: a missing program is printed with the command that installs it
-NEEDS := need-run need-test need-check need-fuzz need-fresh
+NEEDS := need-run need-test need-check need-fuzz need-fresh need-packages
 .PHONY: $(NEEDS) FORCE
 $(NEEDS): need-%:
 	@tools/need $* $(firstword $(wildcard $(BIN)/python) $(PYTHON))
@@ -163,9 +164,18 @@ hooks: $(VENV)/.dev
 fresh: need-fresh
 	tools/fresh
 
-release: $(VENV)/.dev
+# The wheel for x86-64 is tested with each of PYTHONS; the one for aarch64 on an emulated processor.
+PYTHONS ?= python
+packages: need-packages $(VENV)/.dev
 	$(BIN)/pip install --quiet --group release
-	tools/release $(VENV)
+	rm -rf dist
+	PATH="$(CURDIR)/$(BIN):$$PATH" tools/packages dist
+	PATH="$(CURDIR)/$(BIN):$$PATH" N6LINK_DIST="$(CURDIR)/dist" PYTHONS="$(PYTHONS)" python -m pytest tests/test_release.py $(TESTS)
+	ls -l dist
+
+release: $(VENV)/.installed
+	$(BIN)/python tools/checklist.py
+	$(MAKE) packages
 
 clean:
 	rm -rf $(VENV) build dist firmware/build .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*

@@ -70,6 +70,7 @@ assert all(path.is_file() for path in END_TO_END), END_TO_END
 def pytest_configure(config: pytest.Config) -> None:
     """Declares the markers."""
     config.addinivalue_line("markers", "e2e: uses the whole way from the Python interface to the virtual board")
+    config.addinivalue_line("markers", "release: tests what `make packages` has built")
     for marker, program in PROGRAMS.items():
         config.addinivalue_line("markers", f"{marker}: needs {program}")
 

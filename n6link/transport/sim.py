@@ -171,8 +171,9 @@ def find_executable() -> Path:
     if path := _in_package("n6link", "_bin", _EXECUTABLE):
         return path
     raise TransportError(
-        "this installation of n6link does not contain the virtual board: it was built without a C compiler, or on Windows; "
-        "install a C compiler (`cc`) and n6link again, or set N6LINK_SIM to an n6sim executable"
+        "this installation of n6link does not contain the virtual board: it is the package for systems other than Linux on "
+        "x86-64 and aarch64, or was built without a C compiler; on Linux and macOS install a C compiler (`cc`), and then n6link "
+        "from its sources: pip install --force-reinstall --no-binary n6link n6link; or set N6LINK_SIM to an n6sim executable"
     )
 
 

@@ -3,6 +3,7 @@
 #include "n6_crc.h"
 
 #if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
+#include <cpuid.h>
 #include <immintrin.h>
 
 #define WITH_CLMUL __attribute__((target("pclmul,sse4.1")))
@@ -58,9 +59,13 @@ static WITH_CLMUL uint32_t crc32(uint32_t crc, const void *data, size_t size)
     return n6_crc32(n6_crc32(UINT32_MAX, rest, LANE), at, size);
 }
 
+/* Not by __builtin_cpu_supports(): it needs a part of the compiler's library that zig does not have. */
 n6_crc32_t *n6_crc32_accelerated(void)
 {
-    return __builtin_cpu_supports("pclmul") && __builtin_cpu_supports("sse4.1") ? crc32 : NULL;
+    const unsigned needed = bit_PCLMUL | bit_SSE4_1;
+    unsigned eax, ebx, ecx, edx;
+
+    return __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & needed) == needed ? crc32 : NULL;
 }
 
 #else
