@@ -1,9 +1,12 @@
-"""The events of a link, returned by :meth:`n6link.link.link.Link.events`. Times are those that the owner passed to the link."""
+"""The events of a link, returned by :meth:`n6link.link.link.Link.events`. Times are those that the owner passed to the link.
+
+Those of a call are tuples: Python makes one in a fifth of the time of a frozen dataclass.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from n6link.errors import N6Error
 from n6link.protocol import FieldTag, HelloReplyFlag, MessageType
@@ -37,8 +40,7 @@ class Lost:
     """The device does not have the session any more: it was restarted, or another host has opened a session."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """A request was answered; not for COMMIT and INFER, which have other events."""
 
     id: int
@@ -50,23 +52,20 @@ class Reply:
     """time of the arrival of the answer"""
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(NamedTuple):
     """A request, an upload or a result has failed."""
 
     id: int
     error: N6Error
 
 
-@dataclass(frozen=True, slots=True)
-class Begun:
+class Begun(NamedTuple):
     """The result of an INFER starts to arrive: the input slot is free."""
 
     id: int
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(NamedTuple):
     """A result is complete and has the right digest."""
 
     id: int

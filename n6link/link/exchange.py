@@ -42,7 +42,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from n6link.link.frames import Mark
 from n6link.link.transfer import Download, Upload
@@ -68,8 +68,7 @@ class Phase(enum.Enum):
 HELD, SENDING, ASKED, ACCEPTED, RECEIVING, GONE = Phase
 
 
-@dataclass(frozen=True, slots=True)
-class Inference:
+class Inference(NamedTuple):
     """An INFER that follows its upload."""
 
     key: int

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import struct
 from binascii import crc_hqx
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 from zlib import crc32
@@ -192,13 +192,19 @@ class FrameReader:
         max_data: longest permitted payload of a DATA frame.
         stray: the bytes outside of frames, as text.
         crc: CRC-32 of the payload of the last frame.
+
+    Args:
+        counters: of the link.
+        chunks: may take DATA frames that follow each other: called with the id of the first one, the received bytes and its offset, returns the
+            number of bytes that it has taken.
     """
 
-    def __init__(self, counters: Counters) -> None:
+    def __init__(self, counters: Counters, chunks: Callable[[int, bytes | bytearray, int], int] | None = None) -> None:
         self.max_data = HEADER_SIZE + int(Limit.MAX_CHUNK)
         self.stray = StrayText()
         self.crc = 0
         self._counters = counters
+        self._chunks = chunks
         self._kept = bytearray()
         self._need: int = 0
         self._hunting = False
@@ -240,13 +246,14 @@ class FrameReader:
         at = min(at, size)
         if at:
             self._skip(b"" if at == len(MAGIC) else view[:at], at)  # half of a magic may be text
-        while True:
-            start = data.find(MAGIC, at)
-            if start < 0:
-                start = size - 1 if data.endswith(MAGIC[:1]) and size > at else size
-            if start > at:
-                self._skip(view[at:start], start - at)
-                at = start
+        while at < size:
+            if not data.startswith(MAGIC, at):
+                start = data.find(MAGIC, at)
+                if start < 0:
+                    start = size - 1 if data.endswith(MAGIC[:1]) else size
+                if start > at:
+                    self._skip(view[at:start], start - at)
+                    at = start
             if size - at < HEADER_SIZE:
                 self._need = HEADER_SIZE if size - at >= len(MAGIC) else len(MAGIC)
                 break
@@ -260,6 +267,9 @@ class FrameReader:
                 self._skip(b"", 1)
                 at += 1
                 continue
+            if kind == DATA and self._chunks and not self._hunting and (taken := self._chunks(number, data, at)):
+                at += taken
+                continue
             end = body + length
             payload = _NO_PAYLOAD
             if length:
@@ -267,8 +277,8 @@ class FrameReader:
                     self._need = end + CRC_SIZE - at
                     break
                 payload = view[body:end]
-                self.crc = crc32(payload)
-                if _CRC32.unpack_from(data, end)[0] != self.crc:
+                self.crc = check = crc32(payload)
+                if _CRC32.unpack_from(data, end)[0] != check:
                     counters.payload_errors += 1
                     if kind == DATA:
                         yield kind, DAMAGED, number, payload

@@ -68,6 +68,7 @@ _CREDIT, _NAK, _LOG, _STATS = (
     int(kind) for kind in (MessageType.CREDIT, MessageType.NAK, MessageType.LOG, MessageType.STATS)
 )
 _REPLY: Final = int(Flag.REPLY)
+_DATA: Final = frames.DATA
 _RUNNING: Final = int(InferState.RUNNING)
 
 
@@ -105,7 +106,7 @@ class Link:
         self.sender = Sender(self.counters)
         self.receiver = Receiver(self.counters, window, self.sender.queue_frame)
         self.next_id = 1
-        self._reader = frames.FrameReader(self.counters)
+        self._reader = frames.FrameReader(self.counters, self._on_chunks)
         self._events: deque[Event] = deque()
         self._damage = Damage(self.counters)
         self._greeting = Greeting(0)
@@ -367,26 +368,24 @@ class Link:
     def _take(self, arrived: Iterable[frames.Frame], now: float) -> None:
         for kind, flags, number, payload in arrived:
             try:
-                if self.state is _OPEN:
-                    self._on_frame(kind, flags, number, payload, now)
-                elif self.state is State.OPENING and number == self._hello and number in self.exchanges:
-                    self._on_hello(kind, flags, payload, now)
+                if self.state is not _OPEN:
+                    if self.state is _OPENING and number == self._hello and number in self.exchanges:
+                        self._on_hello(kind, flags, payload, now)
+                elif kind == _DATA:
+                    if flags == frames.DAMAGED:
+                        self.receiver.damaged(self.exchanges.get(number), payload)
+                    else:
+                        self._on_data(number, payload, now)
+                elif flags & _REPLY:
+                    self._on_reply(kind, number, payload, now)
+                else:
+                    self._on_event(kind, number, payload, now)
             except ValueError:
                 self.counters.malformed += 1
         stray = self._reader.stray
         if stray.lines:
             self._events.extend(map(Stray, stray.lines))
             stray.lines.clear()
-
-    def _on_frame(self, kind: int, flags: int, number: int, payload: memoryview, now: float) -> None:
-        if flags == frames.DAMAGED:
-            self.receiver.damaged(self.exchanges.get(number), payload)
-        elif kind == frames.DATA:
-            self._on_data(number, payload, now)
-        elif flags & _REPLY:
-            self._on_reply(kind, number, payload, now)
-        else:
-            self._on_event(kind, number, payload, now)
 
     # ---- the session
 
@@ -459,7 +458,7 @@ class Link:
             return
         elif kind == _RESULT and exchange.type is _INFER:
             self._on_result(exchange, payload, now)
-        elif kind == exchange.type and exchange.phase in (ASKED, ACCEPTED):
+        elif kind == exchange.type and (exchange.phase is ASKED or exchange.phase is ACCEPTED):
             self._on_answer(exchange, payload, now)
 
     def _on_answer(self, exchange: Exchange, payload: memoryview, now: float) -> None:
@@ -531,6 +530,10 @@ class Link:
         if upload and upload.upload and upload.id in self.exchanges:  # the answer to its COMMIT was lost
             self.counters.uploaded += len(upload.upload.data)
             self.withdraw(upload.id)
+
+    def _on_chunks(self, number: int, data: bytes | bytearray, at: int) -> int:
+        exchange = self.exchanges.get(number)
+        return self.receiver.chunks(exchange, data, at) if exchange and self.state is _OPEN else 0
 
     def _on_data(self, number: int, payload: memoryview, now: float) -> None:
         exchange = self.exchanges.get(number)

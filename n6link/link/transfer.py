@@ -51,8 +51,7 @@ class Chunks:
         count = min((len(flags) if last < 0 else last) - first, -(-budget // size))
         if min((first + count) * size, self.length) - first * size > credit:
             count = credit // size
-        flags[first : first + count] = bytes(count)
-        self.left -= count
+        self.close_all(first, count)
         return range(first * size, (first + count) * size, size)
 
     def close(self, index: int) -> bool:
@@ -61,6 +60,11 @@ class Chunks:
         self._flags[index] = 0
         self.left -= was
         return was == _OPEN
+
+    def close_all(self, first: int, count: int) -> None:
+        """Closes open chunks that follow each other."""
+        self._flags[first : first + count] = bytes(count)
+        self.left -= count
 
     def open(self, offset: int = 0, length: int = 0) -> int:
         """Opens the chunks of a byte range (length 0: to the end) again; returns the number of chunks that were closed."""
@@ -168,6 +172,14 @@ class Download:
         self.digest = Digest(chunk)
         self.next = 0
         self.failures = 0
+
+    def follow(self, count: int, crc: int) -> None:
+        """The next chunks were stored, all of them whole; ``crc`` is that of the data so far, if the digest follows them."""
+        digest, size, first = self.digest, self.chunks.size, self.next
+        if digest.follow(first * size, size):
+            digest.crc, digest.end = crc, (first + count) * size
+        self.chunks.close_all(first, count)
+        self.next = first + count
 
     def place(self, offset: int, chunk: memoryview) -> tuple[bool, list[tuple[int, int]]]:
         """Stores a chunk.

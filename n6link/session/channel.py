@@ -279,15 +279,31 @@ class Channel:
         return event
 
     def send(
-        self, kind: MessageType, body: bytes = b"", *, box: Mailbox | None = None, timeout: float | None = None
+        self,
+        kind: MessageType,
+        body: bytes = b"",
+        *,
+        box: Mailbox | None = None,
+        timeout: float | None = None,
+        later: bool = False,
     ) -> Exchange:
         """Sends a request without waiting; its events are put into the mailbox, or dropped.
+
+        Args:
+            kind: its type.
+            body: its payload.
+            box: for its events.
+            timeout: maximum seconds without an answer.
+            later: sends it with the next bytes, or after the next :data:`TICK`, which saves a write.
 
         Raises:
             N6Error: the channel has failed.
         """
         exchange = self._request(kind, body, box, timeout)
-        self.wake()
+        if not later:
+            self.wake()
+        elif self._busy:
+            self._busy.set()
         return exchange
 
     def _request(

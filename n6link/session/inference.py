@@ -14,8 +14,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import anyio
 
@@ -37,8 +36,7 @@ _RETRIED: Final = frozenset({Status.BUSY, Status.NO_INPUT})
 _logger = logging.getLogger("n6link.device")
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(NamedTuple):
     """An inference to run."""
 
     network: int
@@ -56,8 +54,7 @@ class Job:
     """packed Part records; empty = the image is in the layout of a slot"""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """The result of a job; times are those of the host."""
 
     header: Result
@@ -173,7 +170,8 @@ class _Dialogue:
             channel.tasks.start_soon(self._cancel, infer.id)
             return
         if infer.result and not channel.failure:  # also if the call was cancelled before it read the last event
-            channel.send(MessageType.RELEASE, Release(target=infer.id).pack(), timeout=FOREVER)
+            alone = not channel.link.exchanges  # else another inference may wait for the buffer
+            channel.send(MessageType.RELEASE, Release(target=infer.id).pack(), timeout=FOREVER, later=alone)
         self._release_slot()
 
     async def _cancel(self, number: int) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 import anyio.to_thread
 import numpy as np
@@ -54,8 +54,7 @@ LARGE: Final = 640 * 480
 """pictures and float arrays of at least this many values are converted in a thread, so that the event loop is not blocked"""
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(NamedTuple):
     """Data as an upload."""
 
     data: memoryview
