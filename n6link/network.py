@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property, partial
-from zlib import crc32
 
 import anyio
 import anyio.to_thread
@@ -60,6 +59,7 @@ class Network:
         self.replaced: bool | None = None
         self._connection = connection
         self._doubts = Doubts(info)
+        self._all = [Return(index) for index in range(len(info.outputs))]
         self._inputs = Inputs(
             info.name, info.inputs, info.input_bytes, info.card, info.card_problem, room=info.device.parts_size
         )
@@ -200,8 +200,8 @@ class Network:
                     continue
                 raise
             timing = partial(Timing.of, outcome, self._connection.clock, captured=begun, prepared=prepared)
-            wanted = returns or [Return(index) for index in range(len(self.outputs))]
-            examine = partial(self._doubts.examine, image=crc32(given.data)) if self._doubts.open else None
+            wanted = returns or self._all
+            examine = partial(self._doubts.examine, image=outcome.digest) if self._doubts.open else None
             result = Result(self.info, outcome, wanted, timing=timing, given=given, captured=captured, examine=examine)
             if not (auto and result.reduced) or decoders.for_network(self.info).complete(result):
                 break

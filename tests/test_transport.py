@@ -14,9 +14,11 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import anyio
 import pytest
@@ -37,6 +39,7 @@ from n6link.transport import (
     serial_pyserial,
     serial_serialx,
     sim,
+    tcp,
 )
 from n6link.transport import url as transport
 from n6link.transport.socket_stream import SocketStream
@@ -316,14 +319,43 @@ async def test_a_host_that_does_not_exist() -> None:
         await open_stream("tcp:nowhere.invalid:1")
 
 
-async def test_a_host_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def never(*_: object) -> None:
-        await anyio.sleep_forever()
+@contextmanager
+def silent() -> Iterator[int]:
+    """The port of a server that ignores new connections, because its queue is full."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as raw, socket.create_connection(raw.getsockname()):
+        yield raw.getsockname()[1]
 
-    monkeypatch.setattr(anyio, "connect_tcp", never)
+
+@both
+def test_a_host_that_does_not_answer(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        with silent() as port, pytest.raises(TransportError, match=rf"127.0.0.1 port {port} does not answer"):
+            await open_stream(f"tcp:127.0.0.1:{port}")
+
     monkeypatch.setattr(transport, "CONNECT_TIMEOUT", 0.01)
-    with pytest.raises(TransportError, match="10.0.0.1 port 5 does not answer"):
-        await open_stream("tcp:10.0.0.1:5")
+    run(backend, main)
+
+
+@both
+@pytest.mark.parametrize("answers", [True, False])
+def test_a_host_with_several_addresses(backend: str, answers: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first address refuses, or does not answer: the next one is used."""
+
+    async def main() -> None:
+        async def addresses(*_: object, **__: object) -> list[tuple[Any, ...]]:
+            ports = [dead, dead, raw.getsockname()[1]]
+            return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", port)) for port in ports]
+
+        monkeypatch.setattr(anyio, "getaddrinfo", addresses)
+        async with await open_stream("tcp:board.local:1"):
+            _accept(raw).close()
+
+    monkeypatch.setattr(tcp, "DELAY", 60 if answers else 0.01)
+    with socket.create_server(("127.0.0.1", 0)) as raw, silent() as dead:
+        if answers:
+            with socket.create_server(("127.0.0.1", 0)) as closed:
+                dead = closed.getsockname()[1]
+        run(backend, main)
 
 
 async def test_no_unix_sockets_here(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -64,6 +64,8 @@ class Outcome(NamedTuple):
     """transmission of the first chunk"""
     received: float
     """arrival of the last chunk"""
+    digest: int = 0
+    """CRC-32 of the job's image"""
 
 
 class Runner:
@@ -151,8 +153,9 @@ class _Dialogue:
                     if job.computed:
                         job.computed()
                 elif isinstance(event, Received):
-                    assert upload.upload and upload.upload.begun is not None
-                    return Outcome(event.header, event.records, event.data, upload.upload.begun, event.received)
+                    sent = upload.upload
+                    assert sent and sent.begun is not None
+                    return Outcome(event.header, event.records, event.data, sent.begun, event.received, sent.crc)
         finally:
             channel.forget(upload)
             self._end(infer)

@@ -1,4 +1,4 @@
-"""A connected unix socket as a byte stream.
+"""A connected socket as a byte stream.
 
 It differs from anyio's class in three ways. If a read is cancelled at the moment when bytes arrive, the event loop does not log an
 error. Bytes that have already arrived are returned without a turn of the event loop, which halves the latency of a small reply.
@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import anyio
-from anyio.abc import ByteStream
+from anyio.abc import ByteStream, SocketAttribute
 from anyio.lowlevel import cancel_shielded_checkpoint, checkpoint, checkpoint_if_cancelled
 
 from n6link.waiting import READ_SIZE, asyncio_loop, read_all
@@ -130,6 +131,11 @@ class SocketStream(ByteStream):
             anyio.notify_closing(self._socket)
             self._socket.close()
         await checkpoint()
+
+    @property
+    def extra_attributes(self) -> Mapping[Any, Callable[[], Any]]:
+        """The socket, for anyio's ``extra()``."""
+        return {SocketAttribute.raw_socket: lambda: self._socket}
 
     def _failure(self) -> Exception:
         return anyio.ClosedResourceError() if self._closed else anyio.BrokenResourceError()

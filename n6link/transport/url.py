@@ -35,7 +35,7 @@ from anyio.abc import ByteStream
 
 from n6link import settings
 from n6link.errors import BadInput, TransportError, innermost
-from n6link.transport import discovery
+from n6link.transport import discovery, tcp
 from n6link.transport.ports import Port
 from n6link.transport.socket_stream import SocketStream
 from n6link.waiting import READ_SIZE, listen
@@ -235,7 +235,7 @@ async def _open_tcp(rest: str) -> ByteStream:
     host, port = _address(rest)
     try:
         with anyio.fail_after(CONNECT_TIMEOUT):
-            return await anyio.connect_tcp(host, port)
+            return SocketStream(await tcp.connect(host, port))
     except TimeoutError as exc:
         raise TransportError(f"{host} port {port} does not answer; check the address and the network") from exc
     except socket.gaierror as exc:
