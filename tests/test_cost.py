@@ -1,13 +1,14 @@
 """What one run and one ping cost the host, and an upload a Cortex-M55, in numbers that do not depend on the machine: calls, turns of the event loop, system calls, memory.
 
-The virtual board may answer in one write or in several, so each number is the smallest of some attempts. ``benchmarks/host_bench.py`` measures the
-same calls in microseconds.
+The virtual board may answer in one write or in several, in several more often the busier the machine is. So one attempt of many has to be within the bounds.
+``benchmarks/host_bench.py`` measures the same calls in microseconds.
 """
 
 from __future__ import annotations
 
 import sys
 import tracemalloc
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
@@ -21,14 +22,15 @@ from n6link import N6Device
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 import m55_size
 
-ATTEMPTS: Final = 30
+ATTEMPTS: Final = 1000
+"""the first one succeeds on a quiet machine in most cases, the tenth on a busy one"""
 PING: Final = "ping"
 RUN: Final = "run"
 
 
-async def least(kind: str) -> Work:
-    """The work of the cheapest of some calls."""
-    attempts: list[Work] = []
+async def excess(kind: str, excess_of: Callable[[Work], Counter[str]]) -> Counter[str]:
+    """What the cheapest of many calls costs above its bounds: nothing, as soon as one call is within them."""
+    attempts: list[Counter[str]] = []
     async with N6Device(sim_url(), heartbeat=1000) as device:
         network = device["reference"]
         inputs = noise(network)
@@ -37,19 +39,18 @@ async def least(kind: str) -> Work:
             await network.run(inputs, reduce=False, timers=False)
 
         call: Callable[[], Awaitable[object]] = run if kind == RUN else device.ping
-        for _ in range(ATTEMPTS):
+        while len(attempts) < ATTEMPTS and (not attempts or attempts[-1]):
             with work() as done:
                 await call()
-            attempts.append(done)
-    return min(attempts, key=lambda done: (sum(done.system.values()), done.calls))
+            attempts.append(excess_of(done))
+    return min(attempts, key=Counter.total)
 
 
 @pytest.mark.parametrize(("kind", "calls", "turns"), [(PING, 105, 2), (RUN, 325, 4)])
 async def test_calls_and_turns(kind: str, calls: int, turns: int) -> None:
     """A result that arrives in two reads needs about 50 calls more than one in a single read."""
-    done = await least(kind)
-    assert done.calls <= calls
-    assert done.turns <= turns
+    bounds = Counter(calls=calls, turns=turns)
+    assert await excess(kind, lambda done: Counter(calls=done.calls, turns=done.turns) - bounds) == Counter()
 
 
 @pytest.mark.parametrize(
@@ -61,8 +62,7 @@ async def test_calls_and_turns(kind: str, calls: int, turns: int) -> None:
 )
 async def test_system_calls(kind: str, expected: dict[str, int]) -> None:
     """Nothing is registered for one read; the socket is registered once."""
-    done = await least(kind)
-    assert {name: count for name, count in done.system.items() if count > expected.get(name, 0)} == {}
+    assert await excess(kind, lambda done: done.system - Counter(expected)) == Counter()
 
 
 async def test_memory_of_runs() -> None:
