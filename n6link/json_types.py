@@ -1,9 +1,15 @@
-"""Types of the values in JSON and TOML files, and functions that check them."""
+"""Types of the values in JSON and TOML files, functions that check them, and :func:`plain`, which makes them of any result."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Set as AbstractSet
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from typing import Any, Protocol, TypeAlias, cast, runtime_checkable
+
+import numpy as np
 
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 JsonObject: TypeAlias = Mapping[str, Json]
@@ -54,3 +60,31 @@ def whole(value: Json) -> int:
     if not isinstance(value, int | float) or value != value // 1:
         raise TypeError(f"{value!r} is not a whole number")
     return int(value)
+
+
+@runtime_checkable
+class ToDict(Protocol):
+    """A result that has plain values of its own."""
+
+    def to_dict(self) -> Mapping[str, object]: ...  # noqa: D102
+
+
+def plain(value: object) -> Json:
+    """A value with JSON types only: results by their to_dict(), dataclasses and arrays as lists and objects, enums by name, NaN and infinity as null."""
+    if isinstance(value, Enum):
+        return value.name
+    if isinstance(value, ToDict):
+        return plain(value.to_dict())
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, np.ndarray | np.generic):
+        return plain(cast("np.ndarray[Any, Any]", value).tolist())  # numpy scalars also have tolist()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(plain(key)): plain(item) for key, item in cast("Mapping[object, object]", value).items()}
+    if isinstance(value, Sequence | AbstractSet) and not isinstance(value, str | bytes | bytearray):
+        return [plain(item) for item in cast("Sequence[object]", value)]
+    if isinstance(value, bytes | bytearray):
+        return value.hex()
+    return value if isinstance(value, int | str | None) else str(value)

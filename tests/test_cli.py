@@ -34,6 +34,7 @@ from n6link import console, networks, version
 from n6link.cli import app, common
 from n6link.device import N6Device
 from n6link.errors import BadInput, DeviceError
+from n6link.json_types import plain
 from n6link.protocol import Status
 from n6link.transport import ports, rights, sim, watch
 from n6link.transport.ports import Port
@@ -241,7 +242,7 @@ def test_json_knows_all_values() -> None:
         "none": None,
         "yes": True,
     }
-    assert common.plain(value) == {
+    assert plain(value) == {
         "FIRST": {"x": None, "where": "/a"},
         "array": [[1.5, None]],
         "number": -3,

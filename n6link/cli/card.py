@@ -12,12 +12,13 @@ from rich.markup import escape
 
 from n6link import decoders
 from n6link.cli import tables
-from n6link.cli.common import Json, Timeout, Url, connect, emit, err, out, plain, start
+from n6link.cli.common import Json, Timeout, Url, connect, emit, err, out, start
 from n6link.cli.sources import Reader, one_place
 from n6link.cli.writing import drawn, protect, save_picture
 from n6link.decoders.proposal import proposals
 from n6link.device import N6Device
 from n6link.errors import BadInput, CardError
+from n6link.json_types import plain
 from n6link.network import Network
 from n6link.result import Result
 from n6link.tensors import card as cards

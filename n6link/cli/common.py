@@ -21,23 +21,18 @@ from __future__ import annotations
 
 import errno
 import json
-import math
 import os
 import sys
 import textwrap
 import traceback
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, nullcontext
-from dataclasses import fields, is_dataclass
-from enum import Enum
 from functools import wraps
 from inspect import Parameter, signature
 from pathlib import Path
-from typing import Annotated, Final, ParamSpec, Protocol, TextIO, cast, runtime_checkable
+from typing import Annotated, Final, ParamSpec, Protocol, TextIO, cast
 
 import anyio
-import numpy as np
 import typer
 from rich.console import Console
 from rich.markup import escape
@@ -46,11 +41,10 @@ from typer.core import TyperGroup
 from n6link import errors, json_types
 from n6link.console import replace_characters
 from n6link.device import N6Device
-from n6link.json_types import Plain
+from n6link.json_types import Plain, plain
 from n6link.network import Network
 from n6link.recorder.recorder import VARIABLE, Recorder
 from n6link.tensors.encoding import Sent
-from n6link.tensors.tensor import Array
 from n6link.transport import url as transport
 
 P = ParamSpec("P")
@@ -130,6 +124,14 @@ Record = Annotated[
         metavar="FILE",
         help="Record all bytes on the line, for n6link trace and replay; FILE?ring=4M: the last 4 MB, when something fails. "
         f"Default: {VARIABLE}.",
+    ),
+]
+Mcap = Annotated[
+    Path | None,
+    typer.Option(
+        "--mcap",
+        metavar="FILE",
+        help="Record pictures, results, latencies and states for Foxglove, Rerun and ROS 2 in this MCAP file.",
     ),
 ]
 Timeout = Annotated[
@@ -341,31 +343,3 @@ def listing(head: str, items: Iterable[str]) -> str:
     words = ", ".join(item.replace(" ", "\xa0") for item in items)
     lines = textwrap.wrap(f"{head}: {words}", out.width, subsequent_indent="  ", break_on_hyphens=False)
     return "\n".join(lines).replace("\xa0", " ")
-
-
-@runtime_checkable
-class ToDict(Protocol):
-    """A result that has plain values of its own."""
-
-    def to_dict(self) -> Mapping[str, object]: ...  # noqa: D102
-
-
-def plain(value: object) -> json_types.Json:
-    """A value with JSON types only: results by their to_dict(), dataclasses and arrays as lists and objects, enums by name, NaN and infinity as null."""
-    if isinstance(value, Enum):
-        return value.name
-    if isinstance(value, ToDict):
-        return plain(value.to_dict())
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, np.ndarray | np.generic):
-        return plain(cast("Array", value).tolist())  # numpy scalars also have tolist()
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {str(plain(key)): plain(item) for key, item in cast("Mapping[object, object]", value).items()}
-    if isinstance(value, Sequence | AbstractSet) and not isinstance(value, str | bytes | bytearray):
-        return [plain(item) for item in cast("Sequence[object]", value)]
-    if isinstance(value, bytes | bytearray):
-        return value.hex()
-    return value if isinstance(value, int | str | None) else str(value)

@@ -12,10 +12,10 @@ from rich.table import Table
 from rich.text import Text
 
 from n6link.cli import tables
-from n6link.cli.common import Cards, Json, Timeout, Url, connect, emit, out, plain, start
+from n6link.cli.common import Cards, Json, Timeout, Url, connect, emit, out, start
 from n6link.console import KIND_STYLES, bar, clock, counted, duration, hertz, size
 from n6link.epochs.timers import PREDICTED
-from n6link.json_types import Plain
+from n6link.json_types import Plain, plain
 from n6link.network import Network
 from n6link.protocol import TimerSource
 from n6link.session.info import DeviceInfo

@@ -12,7 +12,6 @@ from rich.markup import escape
 from rich.table import Column, Table
 from rich.text import Text
 
-from n6link.cli.common import plain
 from n6link.console import KIND_STYLES, bar, duration
 from n6link.decoders import Pose
 from n6link.decoders.boxes import Detection
@@ -20,7 +19,7 @@ from n6link.decoders.classification import Classification
 from n6link.decoders.described import listed
 from n6link.decoders.segmentation import Segmentation
 from n6link.epochs.timers import EpochTimers
-from n6link.json_types import Plain
+from n6link.json_types import Plain, plain
 from n6link.result import Result, Timing
 from n6link.session.info import NetworkInfo
 

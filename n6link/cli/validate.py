@@ -17,7 +17,7 @@ from rich.progress import track
 from rich.table import Table
 
 from n6link.cli import tables
-from n6link.cli.common import FAILED, Cards, Json, Timeout, Url, check_suffix, connect, emit, err, out, plain, start
+from n6link.cli.common import FAILED, Cards, Json, Timeout, Url, check_suffix, connect, emit, err, out, start
 from n6link.cli.sources import Place, Reader, expand, raw_inputs
 from n6link.cli.writing import protect
 from n6link.epochs.predict.tflite import read_tflite
@@ -25,7 +25,7 @@ from n6link.errors import BadInput
 from n6link.evaluation.answers import AnswerFile
 from n6link.evaluation.expose import MOST, expose
 from n6link.evaluation.reference import Reference
-from n6link.json_types import Plain
+from n6link.json_types import Plain, plain
 from n6link.tensors.agreement import Agreement
 from n6link.tensors.inputs import as_raw
 from n6link.tensors.tensor import Array

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Final, Self
 import numpy as np
 
 from n6link.cli import video
-from n6link.cli.common import plain
 from n6link.cli.sources import Sample
 from n6link.decoders.classification import Classification
 from n6link.decoders.described import listed
 from n6link.decoders.draw_result import draw
 from n6link.decoders.segmentation import Segmentation
 from n6link.errors import BadInput
-from n6link.json_types import Json
+from n6link.json_types import Json, plain
 from n6link.result import Result
 from n6link.tensors.tensor import Array
 
