@@ -21,7 +21,7 @@
     ├── SettingsError             the settings file cannot be read or written, is damaged, or of another version
     ├── CardError                 a network card is missing, wrong, or does not fit its network
     ├── ReportError               a report of ST's tools cannot be read
-    ├── RecordingError            a recording cannot be read, is damaged, of another version, or lacks what is needed
+    ├── RecordingError            a recording cannot be read or written, is damaged, of another version, or lacks what is needed
     ├── MissingExtra              (also an ImportError) a package of an extra, such as Pillow, is not installed
     └── ToolError                 a program that n6link runs, such as a compiler, is missing or has failed
 
@@ -135,7 +135,7 @@ class ReportError(N6Error):
 
 
 class RecordingError(N6Error):
-    """A recording cannot be read, is damaged, belongs to another version, or lacks what is needed."""
+    """A recording cannot be read or written, is damaged, belongs to another version, or lacks what is needed."""
 
 
 class MissingExtra(N6Error, ImportError):

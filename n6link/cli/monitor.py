@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import anyio
 import typer
 
-from n6link.cli.common import Cards, Json, Url, emit, out
-from n6link.errors import BadInput
+from n6link.cli.common import Cards, Json, Mcap, Url, check_suffix, emit, out
+from n6link.errors import BadInput, RecordingError, innermost
+
+if TYPE_CHECKING:
+    from n6link.device import N6Device
+    from n6link.monitor.app import Monitor
 
 MIN_INTERVAL = 0.05
 
@@ -24,6 +30,7 @@ def monitor(
     demo: Annotated[
         bool, typer.Option("--demo", help="Show a virtual board that runs networks; a real board is not required.")
     ] = False,
+    mcap: Mcap = None,
     cards: Cards = None,
     as_json: Json = False,
 ) -> None:
@@ -32,6 +39,9 @@ def monitor(
 
     if as_json and not once:
         raise typer.BadParameter("--json prints one reading; add --once")
+    if mcap and once:
+        raise typer.BadParameter("--mcap records until you press q; omit --once")
+    check_suffix(mcap, "--mcap", ".mcap")
     source = context.get_parameter_source("url")
     if demo and source and source.name == "COMMANDLINE":
         raise typer.BadParameter("--demo starts its own virtual board; omit --url")
@@ -44,6 +54,9 @@ def monitor(
         network=network or (DEMO_FIRST if demo else None),
         busy=DEMO if demo else (),
     )
+    if mcap:
+        anyio.run(_record, mcap, shown)
+        return
     if not once:
         anyio.run(shown.run, out)
         return
@@ -52,3 +65,29 @@ def monitor(
         emit(shown.view().to_dict())
     else:
         out.print(shown.screen(out, footer=False), height=out.height)
+
+
+async def _record(path: Path, shown: Monitor) -> None:
+    """Shows a monitor and records its device; if the disk is full, a line of its log says so, and it goes on.
+
+    Raises:
+        RecordingError: the file cannot be created.
+        MissingExtra: the package mcap is not installed.
+    """
+    from n6link.monitor.view import LogLine
+    from n6link.robotics import McapFile, follow
+
+    file = McapFile(path)
+
+    async def follow_device(device: N6Device) -> None:
+        try:
+            await follow(device, file, interval=shown.watcher.interval)
+        except* RecordingError as group:
+            shown.model.add_log(LogLine(None, "ERROR", str(innermost(group))))
+
+    shown.watcher.followers.append(follow_device)
+    try:
+        await shown.run(out)
+    finally:
+        with suppress(RecordingError):  # it was shown
+            file.close()

@@ -21,7 +21,22 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from n6link.cli import sources, tables
-from n6link.cli.common import FAILED, Cards, Encode, Json, Timeout, Url, connect, emit, err, out, start
+from n6link.cli.common import (
+    FAILED,
+    Cards,
+    Encode,
+    Json,
+    Mcap,
+    Timeout,
+    Url,
+    check_suffix,
+    connect,
+    emit,
+    err,
+    out,
+    start,
+)
+from n6link.cli.recording import Recording, recording
 from n6link.cli.sources import Camera, Place, Reader, Sample
 from n6link.cli.writing import Csv, Drawings, Targets, drawn, file_for, protect, save_outputs, save_picture
 from n6link.console import counted, duration
@@ -44,6 +59,7 @@ class Options:
     draw: Path | None
     save: Path | None
     csv: Path | None
+    mcap: Path | None
     raw: bool
     threshold: float
     reduce: bool | None
@@ -100,6 +116,7 @@ def run(
             metavar="CSV", help="Write a table: a row per person, object, class, or output without a decoder."
         ),
     ] = None,
+    mcap: Mcap = None,
     raw: Annotated[bool, typer.Option("--raw", help="Do not decode: show the ranges of the outputs.")] = False,
     threshold: Annotated[
         float, typer.Option(min=0, max=1, metavar="0..1", help="Keypoints with a lower score are not shown.")
@@ -122,11 +139,12 @@ def run(
         raise BadInput(
             "no input is given; add a picture, a sound, a video, a .npy or .npz file, a folder, - or --camera 0"
         )
-    for target in (draw, save, csv):
+    check_suffix(mcap, "--mcap", ".mcap")
+    for target in (draw, save, csv, mcap):
         if target:
             protect(target, places)
     reduced = False if save or raw else reduce
-    options = Options(draw, save, csv, raw, threshold, reduced, encode, resample, limit, as_json)
+    options = Options(draw, save, csv, mcap, raw, threshold, reduced, encode, resample, limit, as_json)
     alone = len(places) == 1 and not any(map(os.path.isdir, inputs or []))
     start(_run, network, places, alone, url, cards, timeout, options)
 
@@ -146,10 +164,11 @@ async def _run(
             wanted = islice(found, options.limit)
             first = await anyio.to_thread.run_sync(list, islice(wanted, 2))
             try:
-                if alone and len(first) == 1:
-                    await _single(dev, network, first[0], places, options)
-                else:
-                    await _batch(network, chain(first, wanted), places, options, dev.info.slots)
+                async with recording(options.mcap, dev, options.threshold) as log:
+                    if alone and len(first) == 1:
+                        await _single(dev, network, first[0], places, options, log)
+                    else:
+                        await _batch(network, chain(first, wanted), places, options, dev.info.slots, log)
             finally:
                 for doubt in network.doubts:
                     err.print(f"[yellow]Note:[/] {escape(doubt)}.", soft_wrap=True)
@@ -166,7 +185,9 @@ def _read(reader: Reader, places: Sequence[Place]) -> Generator[Read]:
             yield str(place), error
 
 
-async def _single(dev: N6Device, network: Network, read: Read, places: Sequence[Place], options: Options) -> None:
+async def _single(
+    dev: N6Device, network: Network, read: Read, places: Sequence[Place], options: Options, log: Recording
+) -> None:
     name, sample = read
     if isinstance(sample, N6Error):
         raise sample
@@ -175,6 +196,7 @@ async def _single(dev: N6Device, network: Network, read: Read, places: Sequence[
     if item.error:
         raise item.error
     assert item.result
+    await log.add(sample, item.result, item.meaning)
     drawing = file_for(options.draw, "drawings", ".png", sample.stem, places)
     saved = file_for(options.save, "outputs", ".npz", sample.stem, places)
     if drawing:
@@ -195,13 +217,13 @@ async def _single(dev: N6Device, network: Network, read: Read, places: Sequence[
         )
     elif not _decodable(network):
         out.print(f"[dim]A decoder for the task {escape(network.card.task)} is not installed.[/]")
-    for what, path in (("Drawn", drawing), ("Saved", saved), ("Written", options.csv)):
+    for what, path in (("Drawn", drawing), ("Saved", saved), ("Written", options.csv), ("Recorded", options.mcap)):
         if path:
             out.print(f"{what}: [bold]{escape(str(path))}[/]", soft_wrap=True)
 
 
 async def _batch(
-    network: Network, found: Iterator[Read], places: Sequence[Place], options: Options, window: int
+    network: Network, found: Iterator[Read], places: Sequence[Place], options: Options, window: int, log: Recording
 ) -> None:
     """Several inputs: at most as many at the same time as the board has input slots; results are printed in order."""
     files = [place for place in places if isinstance(place, Path)]
@@ -237,6 +259,7 @@ async def _batch(
                 if item.error and not isinstance(item.error, BadInput):
                     raise item.error
                 if item.result and item.sample:
+                    await log.add(item.sample, item.result, item.meaning)
                     if drawings:
                         await anyio.to_thread.run_sync(drawings.add, item.sample, item.meaning, options.threshold)
                     if saved:
@@ -287,7 +310,9 @@ async def _feed(
 async def _process(network: Network, item: Item, options: Options, timers: bool = False) -> None:
     assert item.sample
     try:
-        item.result = await network.run(item.sample.data, reduce=options.reduce, timers=timers, encode=options.encode)
+        item.result = await network.run(
+            item.sample.data, reduce=options.reduce, timers=timers or bool(options.mcap), encode=options.encode
+        )
         item.meaning = item.result.decode() if _decodable(network) and not options.raw else None
     except N6Error as error:
         item.error = error

@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -65,6 +65,9 @@ class Watcher:
         network: name of the network that is selected at the start; None = the first one.
         busy: names of networks that the watcher itself runs, a few times per second.
         changed: called after every change of the model.
+
+    Attributes:
+        followers: functions that run as tasks as long as a device is connected.
     """
 
     def __init__(
@@ -79,6 +82,7 @@ class Watcher:
         changed: Callable[[], None] = lambda: None,
     ) -> None:
         self.interval = interval
+        self.followers: list[Callable[[N6Device], Coroutine[object, object, None]]] = []
         self._model = model
         self._url = url
         self._cards = cards
@@ -174,6 +178,7 @@ class Watcher:
                     self._follow_log,
                     self._follow_round_trips,
                     self._follow_epochs,
+                    *self.followers,
                 ):
                     tasks.start_soon(follow, device)
         except* errors.N6Error as group:

@@ -1,0 +1,63 @@
+"""What a device reports, in an MCAP file: changes of its state, log lines, statistics."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from typing import TypeVar
+
+import anyio
+import anyio.to_thread
+
+from n6link import ambient
+from n6link.device import N6Device
+from n6link.errors import N6Error, RecordingError
+from n6link.robotics.mcap_file import McapFile
+from n6link.session.clock import ClockMap
+from n6link.session.state import AWAY, State, StateChange
+
+T = TypeVar("T")
+
+
+async def follow(device: N6Device, file: McapFile, *, interval: float | None = None) -> None:
+    """Records the states, the log lines and, at an interval, the statistics of an open device, until it is cancelled or lost.
+
+    ::
+
+        async with N6Device() as dev, anyio.create_task_group() as tasks:
+            tasks.start_soon(follow, dev, file)
+
+    Args:
+        device: an open device.
+        file: where to.
+        interval: seconds between two readings of the statistics, which the device sends; None = it does not.
+
+    Raises:
+        RecordingError: the file cannot be written, or is closed.
+    """
+
+    async def write(add: Callable[[T, ClockMap | None], None], item: T) -> None:
+        clock = device.clock if device.state is State.OPEN else None
+        await anyio.to_thread.run_sync(add, item, clock)
+
+    async def follow_items(items: AsyncIterator[T], add: Callable[[T, ClockMap | None], None]) -> None:
+        while device.state is State.OPEN or device.state in AWAY:
+            try:
+                async for item in items:
+                    await write(add, item)
+                return
+            except RecordingError:
+                raise
+            except N6Error:
+                continue  # an interruption, which is recorded as a state
+
+    async def follow_stats(seconds: float) -> None:
+        async with device.subscribe(seconds) as readings:
+            await follow_items(readings, lambda stats, _: file.add_stats(stats, device.health.round_trip))
+
+    async with device.events() as changes, device.logs() as lines, anyio.create_task_group() as tasks:
+        await anyio.to_thread.run_sync(file.describe, device.info, device.url)
+        await write(file.add_state, StateChange(ambient.monotonic(), device.state))
+        tasks.start_soon(follow_items, changes, file.add_state)
+        tasks.start_soon(follow_items, lines, file.add_log)
+        if interval is not None:
+            tasks.start_soon(follow_stats, interval)

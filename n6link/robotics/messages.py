@@ -1,0 +1,277 @@
+"""Results, states and log lines as messages of ROS 2.
+
+===============================  =====================================  ====================================================
+topic, below the network's name  type                                   content
+===============================  =====================================  ====================================================
+``image``                        sensor_msgs/msg/CompressedImage        the picture, JPEG
+``annotations``                  foxglove_msgs/msg/ImageAnnotations     poses, objects or classes, drawn over it by viewers
+``people``                       n6link_msgs/msg/People                 poses: keypoints with names, scores and boxes
+``detections``                   vision_msgs/msg/Detection2DArray       objects
+``classes``                      vision_msgs/msg/Classification         classes, most probable first
+``mask``                         sensor_msgs/msg/CompressedImage        a segmentation: PNG, the class of each pixel
+``decoded``                      std_msgs/msg/String                    results of other decoders, as JSON
+``outputs``                      n6link_msgs/msg/Tensors                outputs that were not decoded
+``latency``                      n6link_msgs/msg/Latency                the stages of the inference, its age and clock error
+``epochs``                       n6link_msgs/msg/Epochs                 the times of the epoch blocks
+===============================  =====================================  ====================================================
+
+All messages about one picture have its capture time in their header.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from n6link.decoders.boxes import Detection
+from n6link.decoders.classification import Classification
+from n6link.decoders.described import listed
+from n6link.decoders.pose import Pose
+from n6link.decoders.segmentation import Segmentation
+from n6link.errors import requires
+from n6link.json_types import plain
+from n6link.result import Result
+from n6link.robotics.cdr import Values
+from n6link.robotics.drawing import annotate
+from n6link.robotics.wall import SECOND, Wall
+from n6link.session.clock import ClockMap
+from n6link.session.state import StateChange
+from n6link.session.stats import Stats
+from n6link.session.subscription import LogRecord
+from n6link.tensors.image import PILLOW, load
+from n6link.tensors.tensor import Array
+
+if TYPE_CHECKING:
+    from n6link.epochs.timers import EpochTimers
+
+QUALITY: Final = 90
+"""of JPEG pictures"""
+FRAME_ID: Final = "camera"
+"""coordinate frame of pictures, and of what was found in them"""
+LEVELS: Final = (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL)
+"""of log lines, also in ROS 2"""
+_OTHER: Final = re.compile(r"[^A-Za-z0-9_]")
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message, before it is encoded."""
+
+    topic: str
+    """below the network or the device"""
+    type: str
+    values: Values
+
+
+def topic_name(name: str) -> str:
+    """A name as a part of a topic of ROS 2, which has letters, digits and underscores, and starts with a letter."""
+    clean = _OTHER.sub("_", name)
+    return clean if clean[:1].isalpha() else f"n_{clean}"
+
+
+def stamp(nanoseconds: int) -> Values:
+    """A time of day as ``builtin_interfaces/msg/Time``."""
+    return {"sec": nanoseconds // SECOND, "nanosec": nanoseconds % SECOND}
+
+
+def header(nanoseconds: int) -> Values:
+    """``std_msgs/msg/Header``."""
+    return {"stamp": stamp(nanoseconds), "frame_id": FRAME_ID}
+
+
+def jpeg(picture: object) -> bytes:
+    """A picture, as for :func:`n6link.tensors.image.load`, as a JPEG file.
+
+    Raises:
+        BadInput: it is not a picture.
+        MissingExtra: Pillow is not installed.
+    """
+    return _encoded(load(picture), "jpeg", quality=QUALITY)
+
+
+def of_picture(data: bytes, form: str, captured: int) -> Message:
+    """An encoded picture; ``form`` is ``jpeg`` or ``png``."""
+    return Message("image", "sensor_msgs/msg/CompressedImage", _image(data, form, captured))
+
+
+def of_result(result: Result, meaning: object, wall: Wall, *, threshold: float = 0.25) -> Iterator[Message]:
+    """What was found, with a drawing of it, its latency and its epochs.
+
+    Args:
+        result: the result.
+        meaning: what ``result.decode()`` returned; None = it was not decoded.
+        wall: the time of day.
+        threshold: keypoints with a smaller score are not drawn.
+    """
+    captured = wall.at(result.captured)
+    task = result.network.card.task if result.network.card else ""
+    yield of_meaning(meaning, captured, task=task, outputs=result.outputs)
+    size = result.placement.source_size if result.placement else None
+    if size and (drawing := annotate(meaning, size, stamp(captured), threshold=threshold)):
+        yield Message("annotations", "foxglove_msgs/msg/ImageAnnotations", drawing)
+    yield Message("latency", "n6link_msgs/msg/Latency", _latency(result, wall))
+    if result.epochs:
+        yield Message("epochs", "n6link_msgs/msg/Epochs", {"header": header(captured)} | _epochs(result.epochs))
+
+
+def of_meaning(
+    meaning: object, captured: int, *, task: str = "", outputs: Mapping[str, Array] = MappingProxyType({})
+) -> Message:
+    """What was found.
+
+    Args:
+        meaning: a decoded result; None = it was not decoded.
+        captured: time of day of the picture.
+        task: of the network: says what an empty list is.
+        outputs: raw outputs by name, for a result that was not decoded.
+    """
+    head: Values = {"header": header(captured)}
+    if meaning is None:
+        tensors = [_tensor(name, array) for name, array in outputs.items()]
+        return Message("outputs", "n6link_msgs/msg/Tensors", {**head, "tensors": tensors})
+    if isinstance(meaning, Classification):
+        classes = [_hypothesis(label, probability) for label, probability in meaning.top(len(meaning.probabilities))]
+        return Message("classes", "vision_msgs/msg/Classification", {**head, "results": classes})
+    if isinstance(meaning, Segmentation):
+        mask = _encoded(meaning.in_picture(), "png")
+        return Message("mask", "sensor_msgs/msg/CompressedImage", _image(mask, "png", captured))
+    items = listed(meaning)
+    poses = [item for item in items if isinstance(item, Pose)]
+    objects = [item for item in items if isinstance(item, Detection)]
+    if len(poses) == len(items) and (items or "pose" in task):
+        return Message("people", "n6link_msgs/msg/People", {**head, "people": [_person(pose) for pose in poses]})
+    if len(objects) == len(items):
+        return Message(
+            "detections",
+            "vision_msgs/msg/Detection2DArray",
+            {**head, "detections": [{**head, **_detection(item)} for item in objects]},
+        )
+    return Message("decoded", "std_msgs/msg/String", {"data": json.dumps(plain(meaning), ensure_ascii=False)})
+
+
+def of_state(change: StateChange, clock: ClockMap | None, wall: Wall) -> Message:
+    """A change of a device's state."""
+    values = {
+        "header": header(wall.at(change.time)),
+        "state": change.state.value,
+        "reason": change.reason,
+        "away": change.away,
+        "rebooted": change.rebooted,
+        "changed": change.changed,
+        "clock_error": clock.error + wall.error if clock else float("inf"),
+        "clock_drift": clock.drift if clock else 0.0,
+    }
+    return Message("state", "n6link_msgs/msg/State", values)
+
+
+def of_stats(stats: Stats, round_trip: float, at: int) -> Message:
+    """A reading of a device's statistics; ``round_trip`` in seconds, NaN = unknown."""
+    link = stats.link
+    same = (
+        "rx_bytes",
+        "tx_bytes",
+        "rx_frames",
+        "tx_frames",
+        "errors",
+        "skipped",
+        "resyncs",
+        "retransmits",
+        "duplicates",
+    )
+    values: Values = {name: getattr(link, name) for name in same} | {
+        "header": header(at),
+        "naks": link.naks_sent + link.naks_received,
+        "queue": stats.queue,
+        "round_trip": round_trip,
+        "temperature": float("nan") if stats.temperature is None else stats.temperature,
+    }
+    return Message("link", "n6link_msgs/msg/Link", values)
+
+
+def of_log(record: LogRecord, at: int) -> Message:
+    """A log line of a device."""
+    level = record.level if record.level in LEVELS else logging.INFO
+    values = {"stamp": stamp(at), "level": level, "name": "n6link", "msg": record.text}
+    return Message("log", "rcl_interfaces/msg/Log", values)
+
+
+def _latency(result: Result, wall: Wall) -> Values:
+    timing, frame = result.timing, result.frame
+    return dict(timing.stages()) | {
+        "header": header(wall.at(result.captured)),
+        "total": timing.total,
+        "error": timing.error,
+        "age": frame.age if frame else timing.total,
+        "sequence": frame.sequence if frame else 0,
+        "replaced": len(frame.replaced) if frame else 0,
+        "started": stamp(wall.at(timing.started.time)),
+        "ended": stamp(wall.at(timing.ended.time)),
+        "clock_error": timing.started.error + wall.error,
+        "sent_bytes": result.sent_bytes,
+        "encoding": result.encoding,
+        "simulated": result.network.device.simulated,
+    }
+
+
+def _epochs(epochs: EpochTimers) -> dict[str, object]:
+    rows = zip(epochs.table.blocks, epochs.start.tolist(), epochs.total.tolist(), strict=True)
+    return {
+        "source": epochs.source.name,
+        "simulated": epochs.simulated,
+        "offload_by_count": epochs.offload_by_count,
+        "offload_by_time": epochs.offload_by_time,
+        "blocks": [
+            {"span": block.span, "kind": block.kind.name, "operation": block.operation, "start": start, "total": total}
+            for block, start, total in rows
+        ],
+    }
+
+
+def _person(pose: Pose) -> Values:
+    rows = zip(pose.names, pose.keypoints.tolist(), pose.outside.tolist(), strict=True)
+    return {
+        "score": pose.score,
+        "label": pose.label,
+        "box": () if pose.box is None else pose.box.tolist(),
+        "keypoints": [
+            {"name": name, "x": x, "y": y, "score": score, "outside": outside} for name, (x, y, score), outside in rows
+        ],
+    }
+
+
+def _detection(item: Detection) -> Mapping[str, object]:
+    left, top, right, bottom = item.box.tolist()
+    centre = {"position": {"x": (left + right) / 2, "y": (top + bottom) / 2}}
+    return {
+        "results": [{"hypothesis": _hypothesis(item.label, item.score)}],
+        "bbox": {"center": centre, "size_x": right - left, "size_y": bottom - top},
+    }
+
+
+def _hypothesis(label: str, score: float) -> Values:
+    return {"class_id": label, "score": score}
+
+
+def _tensor(name: str, array: Array) -> Values:
+    data = np.ascontiguousarray(array).tobytes()
+    return {"name": name, "dtype": str(array.dtype), "shape": array.shape, "data": data}
+
+
+def _image(data: bytes, form: str, captured: int) -> Values:
+    return {"header": header(captured), "format": form, "data": data}
+
+
+def _encoded(pixels: Array, form: str, **options: int) -> bytes:
+    with requires("encoding a picture", *PILLOW):
+        from PIL import Image
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, form, **options)
+    return file.getvalue()
