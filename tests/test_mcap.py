@@ -330,6 +330,11 @@ def test_a_full_disk_at_the_end(tmp_path: Path) -> None:
     assert [message.data.strip() for _, message in read(path)] == ["0"]
 
 
+def test_a_disk_that_is_full_at_the_start(tmp_path: Path) -> None:
+    with full_disk(20), pytest.raises(RecordingError, match="File too large"):
+        McapFile(tmp_path / "full.mcap")
+
+
 def test_a_file_that_cannot_be_created(tmp_path: Path) -> None:
     with pytest.raises(RecordingError, match="cannot be written: Is a directory; choose another file or disk"):
         McapFile(tmp_path)

@@ -87,7 +87,11 @@ class McapFile:
             raise self._error(error) from error
         # Pictures are compressed already, and the rest is small.
         self._writer: Writer = Writer(cast("IO[bytes]", self._file), compression=CompressionType.NONE)
-        self._write(self._begin)
+        try:
+            self._write(self._begin)
+        except RecordingError:
+            self._file.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -146,12 +150,12 @@ class McapFile:
             MissingExtra: Pillow is not installed, and there is a picture.
             RecordingError: the file cannot be written, or is closed.
         """
+        now, captured = self.wall.now(), self.wall.at(result.captured)
         found: list[Message] = []
-        captured = self.wall.at(result.captured)
         if picture is not None:
             found.append(messages.of_picture(messages.jpeg(picture), "jpeg", captured))
         found += messages.of_result(result, meaning, self.wall, threshold=threshold)
-        self.put(f"{ROOT}/{topic_name(result.network.name)}", found, published=captured)
+        self.put(f"{ROOT}/{topic_name(result.network.name)}", found, published=captured, logged=now)
 
     def add_state(self, change: StateChange, clock: ClockMap | None) -> None:
         """Adds a change of a device's state, with the error of the comparison of the clocks.
@@ -180,13 +184,22 @@ class McapFile:
             at = min(at, self.wall.at(clock.to_host(round(record.time * clock.tick_hz)).time))
         self.put(ROOT, [messages.of_log(record, at)], published=at)
 
-    def put(self, root: str, found: Iterable[Message], *, published: int | None = None, at_once: bool = False) -> None:
+    def put(
+        self,
+        root: str,
+        found: Iterable[Message],
+        *,
+        published: int | None = None,
+        logged: int | None = None,
+        at_once: bool = False,
+    ) -> None:
         """Adds messages, below a topic.
 
         Args:
             root: the beginning of their topics.
             found: the messages.
-            published: time of day of their origin, in nanoseconds; None = now.
+            published: time of day of their origin, in nanoseconds; None = as ``logged``.
+            logged: time of day of their arrival; None = now.
             at_once: complete the chunk, so that they are in the file even if the program is killed.
 
         Raises:
@@ -194,7 +207,7 @@ class McapFile:
             RecordingError: the file cannot be written, or is closed.
         """
         encoded = [(f"{root}/{one.topic}", one.type, cdr.encode(one.type, one.values)) for one in found]
-        now = self.wall.now()
+        now = self.wall.now() if logged is None else logged
 
         def write() -> None:
             for topic, kind, data in encoded:
