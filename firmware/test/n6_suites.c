@@ -11,6 +11,7 @@ extern const n6_test_t n6_parts_tests[];
 extern const n6_test_t n6_shape_tests[];
 extern const n6_test_t n6_queue_tests[];
 extern const n6_test_t n6_check_tests[];
+extern const n6_test_t n6_forward_tests[];
 extern const n6_test_t n6_rate_tests[];
 extern const n6_test_t n6_result_tests[];
 extern const n6_test_t n6_reduce_tests[];
@@ -32,6 +33,7 @@ const n6_suite_t n6_suites[] = {
     {"upload", n6_upload_tests},
     {"queue", n6_queue_tests},
     {"check", n6_check_tests},
+    {"forward", n6_forward_tests},
     {"rate", n6_rate_tests},
     {"result", n6_result_tests},
     {"shape", n6_shape_tests},

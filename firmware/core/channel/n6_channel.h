@@ -127,6 +127,9 @@ void n6_refuse(n6_channel_t *channel, const n6_request_t *request, n6_mistake_t 
 void n6_error(n6_channel_t *channel, uint32_t id, uint8_t type, n6_mistake_t mistake,
               uint32_t value);
 
+/* The same with the status, value and text of a runtime that forwards. */
+void n6_error_answer(n6_channel_t *channel, uint32_t id, uint8_t type, const n6_answer_t *answer);
+
 /* The same with another text, for a field of a record at an offset in the payload. */
 void n6_error_text(n6_channel_t *channel, uint32_t id, uint8_t type, n6_mistake_t mistake,
                    size_t at, uint32_t value, const char *text);

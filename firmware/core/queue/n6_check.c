@@ -14,7 +14,8 @@ static n6_mistake_t find_mistake(const n6_checker_t *check, uint16_t index)
     if (npu->network[index].state != N6_NETWORK_STATE_READY) {
         return N6_MISTAKE_CHECK_NOT_READY;
     }
-    return npu->network[index].check_input ? N6_MISTAKE_NONE : N6_MISTAKE_CHECK_INPUT;
+    return npu->forward || npu->network[index].check_input ? N6_MISTAKE_NONE
+                                                           : N6_MISTAKE_CHECK_INPUT;
 }
 
 /* Also to the repetition of a CHECK whose answer was lost, or is on its way. */
@@ -123,11 +124,48 @@ int n6_check_run(n6_checker_t *check, uint64_t now)
     return status == N6_NPU_RUNNING ? N6_SERVER_BUSY : end(check, status);
 }
 
+void n6_check_forward(n6_checker_t *check)
+{
+    const n6_npu_t *npu = check->channel->config.npu;
+
+    if (check->state == N6_CHECK_WANTED) {
+        check->state = N6_CHECK_RUNNING;
+        npu->forward->order(npu->context, &(n6_order_t){.number = N6_FORWARD_CHECK,
+                                                        .network = check->network,
+                                                        .deadline = UINT64_MAX});
+    }
+}
+
+/* The text of a failure is not stored: the CHECK runs again if it is repeated. */
+void n6_check_answer(n6_checker_t *check, const n6_answer_t *answer)
+{
+    const uint32_t id = check->id;
+
+    if (check->state != N6_CHECK_RUNNING) {
+        return;
+    }
+    check->reply = answer->check;
+    if (answer->status == N6_STATUS_OK) {
+        finish(check, N6_MISTAKE_NONE, 0);
+        return;
+    }
+    check->state = N6_CHECK_IDLE;
+    check->id = 0;
+    if (check->channel->session.open) {
+        n6_error_answer(check->channel, id, N6_MESSAGE_TYPE_CHECK, answer);
+    }
+}
+
 static void stop(n6_checker_t *check)
 {
     const n6_npu_t *npu = check->channel->config.npu;
 
-    if (check->state == N6_CHECK_RUNNING) {
+    if (check->state != N6_CHECK_RUNNING) {
+        return;
+    }
+    if (npu->forward) {
+        npu->forward->withdraw(npu->context, N6_FORWARD_CHECK);
+    } else {
         npu->stop(npu->context);
     }
 }

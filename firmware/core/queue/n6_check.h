@@ -54,6 +54,12 @@ static inline bool n6_check_is_due(const n6_checker_t *check, bool npu_is_free)
 /* Starts the check that is due, or executes one step of it. N6_SERVER_WAITING or _BUSY. */
 int n6_check_run(n6_checker_t *check, uint64_t now);
 
+/* The same for a runtime that forwards: gives it the check that is due. */
+void n6_check_forward(n6_checker_t *check);
+
+/* Its answer. */
+void n6_check_answer(n6_checker_t *check, const n6_answer_t *answer);
+
 /* RESET: the check ends with CANCELLED. */
 void n6_check_clear(n6_checker_t *check);
 

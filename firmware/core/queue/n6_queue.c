@@ -94,15 +94,23 @@ static bool free_npu(n6_queue_t *queue)
     return true;
 }
 
-/* Stops the running job; a runtime that has failed is already stopped. Returns as free_npu(). */
-static bool stop(n6_queue_t *queue, n6_mistake_t why)
+/*
+ * Stops a running job; a runtime that has failed is already stopped. Returns as free_npu(); a
+ * runtime that forwards does not overwrite an input.
+ */
+static bool stop(n6_queue_t *queue, uint32_t index, n6_mistake_t why)
 {
     const n6_npu_t *npu = queue->channel->config.npu;
+    const n6_job_t *job = &queue->job[index];
 
+    n6_result_abandon(queue->results, job->buffer);
+    if (npu->forward) {
+        npu->forward->withdraw(npu->context, job->number);
+        return false;
+    }
     if (why != N6_MISTAKE_FAULT) {
         npu->stop(npu->context);
     }
-    n6_result_abandon(queue->results);
     return free_npu(queue);
 }
 
@@ -114,7 +122,8 @@ static void fail(n6_queue_t *queue, uint32_t index, n6_mistake_t why, uint32_t v
 {
     const uint32_t slot = queue->job[index].slot;
     const uint32_t upload = queue->job[index].upload;
-    const bool consumed = index == queue->running && stop(queue, why);
+    const bool consumed =
+        queue->job[index].state == N6_INFER_STATE_RUNNING && stop(queue, index, why);
 
     refuse_job(queue, index, why, value);
     if (consumed) {
@@ -326,11 +335,13 @@ void n6_queue_clear(n6_queue_t *queue)
 
 void n6_queue_forget(n6_queue_t *queue)
 {
-    if (queue->running != N6_NONE) {
-        (void)stop(queue, N6_MISTAKE_CANCELLED);
-    }
     while (queue->jobs > 0) {
-        drop_job(queue, queue->jobs - 1u, N6_MISTAKE_CANCELLED);
+        const uint32_t last = queue->jobs - 1u;
+
+        if (queue->job[last].state == N6_INFER_STATE_RUNNING) {
+            (void)stop(queue, last, N6_MISTAKE_CANCELLED);
+        }
+        drop_job(queue, last, N6_MISTAKE_CANCELLED);
     }
 }
 
@@ -416,27 +427,56 @@ static uint32_t code_of(int failure)
     return 0u - (uint32_t)failure;
 }
 
-/* false = there is no job to run, or no buffer for its result. */
+/* Index of the job that runs now; N6_NONE = there is none, or no buffer for its result. */
+static uint32_t take_first(n6_queue_t *queue, uint64_t now)
+{
+    const uint32_t first = first_in_order(queue);
+    const uint8_t buffer = first == N6_NONE ? N6_NONE : n6_result_reserve(queue->results);
+
+    if (buffer == N6_NONE) {
+        return N6_NONE;
+    }
+    n6_job_t *job = &queue->job[first];
+    job->state = N6_INFER_STATE_RUNNING;
+    job->buffer = buffer;
+    job->number = ++queue->starts;
+    job->run.started_at = now;
+    queue->started[job->run.network] = job->number;
+    return first;
+}
+
+/* false = no job was started. */
 static bool start(n6_queue_t *queue, uint64_t now)
 {
     const n6_config_t *config = &queue->channel->config;
-    const uint32_t first = first_in_order(queue);
+    const uint32_t first = take_first(queue, now);
 
-    if (first == N6_NONE || !n6_result_reserve(queue->results)) {
+    if (first == N6_NONE) {
         return false;
     }
-    n6_job_t *job = &queue->job[first];
+    const n6_job_t *job = &queue->job[first];
     const uint16_t network = job->run.network;
-    job->state = N6_INFER_STATE_RUNNING;
-    job->run.started_at = now;
     queue->running = (uint8_t)first;
-    queue->started[network] = ++queue->starts;
     const int status = config->npu->start(config->npu->context, network, config->slot[job->slot],
                                           n6_runs_times(queue->runs, network));
     if (status < 0) {
         fail(queue, first, N6_MISTAKE_FAULT, code_of(status));
     }
     return true;
+}
+
+/* A job has run, and leaves the queue; fits: its result is held. */
+static void end(n6_queue_t *queue, uint32_t index, bool fits, uint64_t ended_at)
+{
+    const n6_job_t *job = &queue->job[index];
+
+    if (fits) {
+        n6_runs_add(queue->runs, &job->run, ended_at);
+        remember(queue, &job->run, N6_MISTAKE_NONE, 0);
+        remove_job(queue, index);
+    } else {
+        refuse_job(queue, index, N6_MISTAKE_TOO_LARGE, queue->channel->config.result_size);
+    }
 }
 
 static void finish(n6_queue_t *queue)
@@ -446,17 +486,11 @@ static void finish(n6_queue_t *queue)
     const n6_job_t *job = &queue->job[index];
     const uint32_t slot = job->slot;
     const uint32_t upload = job->upload;
-    const bool fits = n6_result_finish(queue->results, &job->run,
+    const bool fits = n6_result_finish(queue->results, job->buffer, &job->run,
                                        &queue->returns[first_return(queue, index)], now);
     const bool consumed = free_npu(queue);
 
-    if (fits) {
-        n6_runs_add(queue->runs, &job->run, now);
-        remember(queue, &job->run, N6_MISTAKE_NONE, 0);
-        remove_job(queue, index);
-    } else {
-        refuse_job(queue, index, N6_MISTAKE_TOO_LARGE, queue->channel->config.result_size);
-    }
+    end(queue, index, fits, now);
     if (consumed) {
         n6_queue_starve(queue, slot, upload, N6_MISTAKE_INPUT_CONSUMED);
     }
@@ -485,4 +519,109 @@ int n6_queue_run(n6_queue_t *queue, uint64_t now)
         fail(queue, queue->running, N6_MISTAKE_FAULT, code_of(status));
     }
     return queue->jobs > 0 ? N6_SERVER_BUSY : N6_SERVER_IDLE;
+}
+
+/* ---- a runtime that forwards ---- */
+
+static n6_order_t order_of(const n6_queue_t *queue, uint32_t index)
+{
+    const n6_job_t *job = &queue->job[index];
+    const n6_slot_t *slot = n6_slot(queue->slots, job->slot);
+
+    return (n6_order_t){
+        .number = job->number,
+        .network = job->run.network,
+        .priority = job->priority,
+        .flags = job->run.flags,
+        .deadline = job->deadline,
+        .input = queue->channel->config.slot[job->slot],
+        .length = slot->length,
+        .parts = slot->parts,
+        .part = slot->part,
+        .returns = job->run.returns,
+        .what = &queue->returns[first_return(queue, index)],
+    };
+}
+
+static uint32_t count_running(const n6_queue_t *queue)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < queue->jobs; i++) {
+        count += queue->job[i].state == N6_INFER_STATE_RUNNING ? 1u : 0u;
+    }
+    return count;
+}
+
+int n6_queue_forward(n6_queue_t *queue, uint64_t now)
+{
+    const n6_npu_t *npu = queue->channel->config.npu;
+    uint32_t running = count_running(queue);
+    uint32_t next = N6_NONE;
+
+    while (running < npu->forward->depth && (next = take_first(queue, now)) != N6_NONE) {
+        const n6_order_t order = order_of(queue, next);
+
+        npu->forward->order(npu->context, &order);
+        running++;
+    }
+    return running > 0 ? N6_SERVER_WAITING : N6_SERVER_IDLE;
+}
+
+/*
+ * The reason of a failure that is stored with the key; NONE = the key is not stored, because the
+ * job has not run.
+ */
+static n6_mistake_t reason_of(uint8_t status)
+{
+    switch (status) {
+    case N6_STATUS_NPU_FAULT:
+        return N6_MISTAKE_FAULT;
+    case N6_STATUS_TOO_LARGE:
+        return N6_MISTAKE_TOO_LARGE;
+    case N6_STATUS_DEADLINE:
+        return N6_MISTAKE_LATE;
+    case N6_STATUS_CANCELLED:
+        return N6_MISTAKE_CANCELLED;
+    default:
+        return N6_MISTAKE_NONE;
+    }
+}
+
+static void refuse_order(n6_queue_t *queue, uint32_t index, const n6_answer_t *answer)
+{
+    const n6_run_t *run = &queue->job[index].run;
+    const n6_mistake_t why = reason_of(answer->status);
+    const uint32_t id = run->id;
+
+    n6_result_abandon(queue->results, queue->job[index].buffer);
+    if (why != N6_MISTAKE_NONE) {
+        remember(queue, run, why, answer->value);
+    }
+    n6_runs_fail(queue->runs, run->network, answer->status);
+    remove_job(queue, index);
+    if (queue->channel->session.open) {
+        n6_error_answer(queue->channel, id, N6_MESSAGE_TYPE_INFER, answer);
+    }
+}
+
+void n6_queue_answer(n6_queue_t *queue, const n6_answer_t *answer)
+{
+    uint32_t index = 0;
+
+    while (index < queue->jobs && (queue->job[index].state != N6_INFER_STATE_RUNNING ||
+                                   queue->job[index].number != answer->number)) {
+        index++;
+    }
+    if (index == queue->jobs) {
+        return;
+    }
+    if (answer->status != N6_STATUS_OK) {
+        refuse_order(queue, index, answer);
+        return;
+    }
+    n6_job_t *job = &queue->job[index];
+    job->run.started_at = answer->result->t_start;
+    end(queue, index, n6_result_take(queue->results, job->buffer, &job->run, answer),
+        answer->result->t_end);
 }

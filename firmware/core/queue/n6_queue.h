@@ -8,6 +8,9 @@
  *     RUNNING    done: staged and sent by n6_result.c           -
  *     any        CANCEL, time to live, fault, input lost        - (one ERROR)
  *
+ * If the runtime forwards (n6_forward.h), several jobs are RUNNING: each is an order with a number,
+ * and has a buffer of its own.
+ *
  * job[] is ordered by age. returns[] contains the Return records of the jobs in the same order,
  * followed by those of the INFER that is being checked. Keys of jobs that have run, or that ended
  * by CANCEL or their time to live, are stored in n6_finished.h.
@@ -31,6 +34,8 @@ typedef struct {
     uint8_t slot;     /* slot of its input */
     uint32_t upload;  /* id of the input */
     uint32_t digest;  /* expected digest of the input */
+    uint8_t buffer;   /* RUNNING: its result buffer */
+    uint32_t number;  /* RUNNING: value of starts at its start */
     n6_run_t run;
     uint64_t deadline; /* device time; UINT64_MAX = no limit */
 } n6_job_t;
@@ -43,7 +48,7 @@ typedef struct {
     uint64_t patience; /* WAIT_MS in ticks */
     uint32_t starts;   /* state of the NPU */
     uint8_t jobs;
-    uint8_t running; /* the job on the NPU, or N6_NONE */
+    uint8_t running; /* the job on the NPU, or N6_NONE, also if the runtime forwards */
     n6_job_t job[N6_SERVER_MAX_QUEUE];
     n6_return_t returns[N6_SERVER_MAX_RETURNS + N6_LIMIT_MAX_RETURNS];
     uint32_t started[N6_SERVER_MAX_NETWORKS]; /* value of starts at the last start of the network */
@@ -107,6 +112,12 @@ static inline bool n6_queue_is_off_npu(const n6_queue_t *queue)
  * or _BUSY.
  */
 int n6_queue_run(n6_queue_t *queue, uint64_t now);
+
+/* The same for a runtime that forwards: gives it the next jobs. N6_SERVER_IDLE or _WAITING. */
+int n6_queue_forward(n6_queue_t *queue, uint64_t now);
+
+/* Its answer to an order. */
+void n6_queue_answer(n6_queue_t *queue, const n6_answer_t *answer);
 
 /* ---- for statistics ---- */
 

@@ -41,6 +41,9 @@ typedef struct {
     uint32_t digest;       /* digest of a committed upload */
     uint16_t network;      /* network of a committed upload */
     uint8_t state;         /* n6_slot_state_t */
+    uint8_t parts;         /* parts of a committed upload that is not decoded, */
+    uint32_t length;       /* its bytes, */
+    const n6_part_t *part; /* and its parts; for a runtime that forwards */
 } n6_slot_t;
 
 typedef struct {
@@ -103,6 +106,15 @@ static inline void n6_slot_touch(n6_slots_t *slots, uint32_t index, uint64_t now
 static inline void n6_slot_decode(n6_slots_t *slots, uint32_t index)
 {
     slots->slot[index].state = N6_SLOT_DECODING;
+}
+
+/* A complete upload is not decoded here. */
+static inline void n6_slot_keep(n6_slots_t *slots, uint32_t index, uint32_t length,
+                                const n6_part_t *part, uint8_t parts)
+{
+    slots->slot[index].length = length;
+    slots->slot[index].part = part;
+    slots->slot[index].parts = parts;
 }
 
 /* The upload is complete. */

@@ -29,26 +29,25 @@ static bool is_better(const n6_buffer_t *buffer, const n6_buffer_t *than)
            (buffer->state == N6_BUFFER_FREE || n6_newer(than->stamp, buffer->stamp));
 }
 
-bool n6_result_reserve(n6_results_t *results)
+uint8_t n6_result_reserve(n6_results_t *results)
 {
     uint32_t best = N6_NONE;
 
     for (uint32_t i = 0; i < count_of(results); i++) {
         const n6_buffer_t *buffer = &results->buffer[i];
 
-        if (buffer->state == N6_BUFFER_HELD || n6_send_needs(results->sends, i)) {
+        if (buffer->state == N6_BUFFER_FILLING || buffer->state == N6_BUFFER_HELD ||
+            n6_send_needs(results->sends, i)) {
             continue;
         }
         if (best == N6_NONE || is_better(buffer, &results->buffer[best])) {
             best = i;
         }
     }
-    if (best == N6_NONE) {
-        return false;
+    if (best != N6_NONE) {
+        results->buffer[best].state = N6_BUFFER_FILLING;
     }
-    results->buffer[best].state = N6_BUFFER_FILLING;
-    results->filling = (uint8_t)best;
-    return true;
+    return (uint8_t)best;
 }
 
 void n6_result_forget(n6_results_t *results)
@@ -226,15 +225,29 @@ static bool stage_times(const n6_block_time_t *time, uint32_t blocks, stage_t *s
     return true;
 }
 
-bool n6_result_finish(n6_results_t *results, const n6_run_t *run, const n6_return_t *what,
-                      uint64_t ended_at)
+/* The buffer has its bytes and the payload of RESULT. */
+static void hold(n6_results_t *results, uint8_t index, const n6_run_t *run, uint32_t length)
+{
+    n6_buffer_t *buffer = &results->buffer[index];
+
+    buffer->key = run->key;
+    buffer->body = run->body;
+    buffer->length = length;
+    buffer->id = run->id;
+    buffer->state = N6_BUFFER_HELD;
+    if (results->channel->session.open) {
+        n6_result_send(results, index, run->id);
+    }
+}
+
+bool n6_result_finish(n6_results_t *results, uint8_t index, const n6_run_t *run,
+                      const n6_return_t *what, uint64_t ended_at)
 {
     n6_channel_t *channel = results->channel;
     const n6_config_t *config = &channel->config;
     const n6_network_t *network = n6_network(channel, run->network);
     const bool timed =
         (run->flags & N6_INFER_FLAG_TIMERS) && n6_runs_timed(results->runs, run->network);
-    const uint32_t index = results->filling;
     n6_buffer_t *buffer = &results->buffer[index];
     n6_result_t result = {
         .t_queued = run->queued_at,
@@ -254,20 +267,34 @@ bool n6_result_finish(n6_results_t *results, const n6_run_t *run, const n6_retur
     stage.room = (uint32_t)(meta - stage.out);
     if (!stage_outputs(config->npu, run, what, &stage, meta + sizeof result) ||
         (timed && !stage_times(config->times, network->blocks, &stage, &result))) {
-        buffer->state = N6_BUFFER_FREE;
+        n6_result_abandon(results, index);
         return false;
     }
     result.length = stage.end;
     result.crc = n6_link_crc32(&channel->link, 0, stage.out, stage.end);
     memcpy(meta, &result, sizeof result);
-    buffer->key = run->key;
-    buffer->body = run->body;
-    buffer->length = stage.end;
-    buffer->id = run->id;
-    buffer->state = N6_BUFFER_HELD;
-    if (channel->session.open) {
-        n6_result_send(results, index, run->id);
+    hold(results, index, run, result.length);
+    return true;
+}
+
+bool n6_result_take(n6_results_t *results, uint8_t index, const n6_run_t *run,
+                    const n6_answer_t *answer)
+{
+    const n6_config_t *config = &results->channel->config;
+    const n6_result_t *result = answer->result;
+    const size_t records = result->outputs * sizeof(n6_result_record_t);
+    n6_buffer_t *buffer = &results->buffer[index];
+
+    buffer->meta = (uint16_t)(sizeof *result + records);
+    if (buffer->meta > config->result_size || result->length > config->result_size - buffer->meta) {
+        n6_result_abandon(results, index);
+        return false;
     }
+    uint8_t *meta = meta_of(results, index);
+    memcpy(meta, result, sizeof *result);
+    memcpy(meta + sizeof *result, answer->records, records);
+    memcpy(config->result[index], answer->data, result->length);
+    hold(results, index, run, result->length);
     return true;
 }
 

@@ -46,8 +46,7 @@ typedef struct {
     n6_channel_t *channel;
     n6_sends_t *sends;
     const n6_runs_t *runs;
-    uint32_t stamp;  /* order of the result that was cached last */
-    uint8_t filling; /* index of the reserved buffer */
+    uint32_t stamp; /* order of the result that was cached last */
     n6_buffer_t buffer[N6_SERVER_MAX_RESULTS];
 } n6_results_t;
 
@@ -74,22 +73,27 @@ uint32_t n6_result_free_bytes(const n6_results_t *results);
 n6_mistake_t n6_result_check(const n6_network_t *network, const n6_return_t *what, uint32_t *rows);
 
 /*
- * Reserves a buffer for a run that starts, until _abandon() or _finish(). false = all are in use.
+ * Reserves a buffer for a run that starts, until _abandon(), _finish() or _take(). Returns its
+ * index; N6_NONE = all are in use.
  */
-bool n6_result_reserve(n6_results_t *results);
+uint8_t n6_result_reserve(n6_results_t *results);
 
-/* The run has failed: frees the reserved buffer. */
-static inline void n6_result_abandon(n6_results_t *results)
+/* The run has failed: frees its reserved buffer. */
+static inline void n6_result_abandon(n6_results_t *results, uint8_t index)
 {
-    results->buffer[results->filling].state = N6_BUFFER_FREE;
+    results->buffer[index].state = N6_BUFFER_FREE;
 }
 
 /*
- * The run is done: fills the reserved buffer with the requested outputs (run->returns records of
+ * The run is done: fills its reserved buffer with the requested outputs (run->returns records of
  * what), and sends it if the session is open. false = it is too large: the buffer is free again.
  */
-bool n6_result_finish(n6_results_t *results, const n6_run_t *run, const n6_return_t *what,
-                      uint64_t ended_at);
+bool n6_result_finish(n6_results_t *results, uint8_t index, const n6_run_t *run,
+                      const n6_return_t *what, uint64_t ended_at);
+
+/* The same with the result of a runtime that forwards. */
+bool n6_result_take(n6_results_t *results, uint8_t index, const n6_run_t *run,
+                    const n6_answer_t *answer);
 
 /* The buffer with the result of this key; N6_NONE = none. */
 uint32_t n6_result_find(const n6_results_t *results, uint64_t key);

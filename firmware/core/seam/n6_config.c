@@ -48,7 +48,7 @@ int n6_config_check(const n6_config_t *config)
         (port->uart_hz == 0 || port->baud == 0 || port->fastest_baud < port->baud)) {
         return N6_SERVER_BAD_PORT;
     }
-    if (!npu || !npu->start || !npu->step || !npu->stop || !npu->output) {
+    if (!npu || (!npu->forward && (!npu->start || !npu->step || !npu->stop || !npu->output))) {
         return N6_SERVER_BAD_PORT;
     }
     if (npu->networks > N6_SERVER_MAX_NETWORKS || (npu->networks > 0 && !npu->network)) {

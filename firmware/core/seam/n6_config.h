@@ -75,7 +75,8 @@ typedef struct {
 
     /*
      * Stores the bytes of an upload with parts while they are decoded into their slot; at most
-     * slot_size, and less than 64 MB. NULL = uploads cannot have parts.
+     * slot_size, and less than 64 MB. NULL = uploads cannot have parts. A runtime that forwards does
+     * not use the memory.
      */
     uint8_t *parts;
     uint32_t parts_size; /* its bytes; hosts learn the number of whole KB */

@@ -8,7 +8,8 @@
  * step() does a limited part of the work and returns: on a board one call of
  * LL_ATON_RT_RunEpochBlock, on the host a check of the worker thread. The core calls it alternately
  * with the link, so that uploads, logs and CANCEL continue while a network runs. Descriptions are
- * constant while the firmware runs.
+ * constant while the firmware runs. A runtime without these functions forwards inferences
+ * (n6_forward.h).
  */
 #ifndef N6_NPU_H
 #define N6_NPU_H
@@ -16,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "n6_forward.h"
 #include "n6_protocol.h"
 
 #ifdef __cplusplus
@@ -117,6 +119,7 @@ typedef struct {
     void (*stop)(void *context);
     /* Bytes of an output after N6_NPU_DONE, valid until the next start(). */
     const void *(*output)(void *context, uint8_t index);
+    const n6_forward_t *forward; /* instead of the four functions; NULL = they run networks */
 } n6_npu_t;
 
 #ifdef __cplusplus

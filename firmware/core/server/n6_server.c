@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "n6_dispatch.h"
+#include "n6_session.h"
 
 /* ---- what the link calls ---- */
 
@@ -150,8 +151,30 @@ static bool check_is_due(const n6_server_t *server)
     return n6_check_is_due(&server->check, n6_queue_is_off_npu(&server->queue));
 }
 
+int n6_server_forward(void *context, uint64_t now)
+{
+    n6_server_t *server = context;
+    const n6_npu_t *npu = server->channel.config.npu;
+    const n6_answer_t *answer = NULL;
+
+    while (has_room(server) && (answer = npu->forward->answer(npu->context)) != NULL) {
+        if (answer->number == N6_FORWARD_CHECK) {
+            n6_check_answer(&server->check, answer);
+        } else {
+            n6_queue_answer(&server->queue, answer);
+        }
+    }
+    n6_check_forward(&server->check);
+    return n6_queue_forward(&server->queue, now);
+}
+
 static int run_npu(n6_server_t *server, uint64_t now)
 {
+    const n6_forward_t *forward = server->channel.config.npu->forward;
+
+    if (forward) {
+        return forward->run(server, now);
+    }
     if (check_is_due(server)) {
         return n6_check_run(&server->check, now);
     }
@@ -227,4 +250,10 @@ void n6_server_relink(n6_server_t *server)
     n6_channel_close(&server->channel);
     n6_rate_relink(&server->rate);
     n6_send_clear(&server->sends);
+}
+
+void n6_server_leave(n6_server_t *server)
+{
+    n6_server_relink(server);
+    n6_session_end(server);
 }

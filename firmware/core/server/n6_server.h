@@ -66,6 +66,11 @@ size_t n6_server_tx_spans(n6_server_t *server, n6_span_t span[N6_LINK_SPANS]);
 /* This number of bytes was sent. */
 void n6_server_tx_done(n6_server_t *server, size_t size);
 
+/* ---- a runtime that forwards ---- */
+
+/* The member run of n6_forward_t. */
+int n6_server_forward(void *server, uint64_t now);
+
 /* ---- events of the port ---- */
 
 /* Sends a LOG event, if level is not below the level of the host. text is not a format string. */
@@ -77,6 +82,12 @@ void n6_server_log(n6_server_t *server, uint8_t level, const char *text);
  * work and results are kept.
  */
 void n6_server_relink(n6_server_t *server);
+
+/*
+ * The same, and the client will not resume its session: its work ends. Its results and the keys of
+ * its inferences are kept.
+ */
+void n6_server_leave(n6_server_t *server);
 
 #ifdef __cplusplus
 }

@@ -95,6 +95,12 @@ static void replace_session(n6_server_t *server)
     session->resumed = false;
 }
 
+void n6_session_end(n6_server_t *server)
+{
+    replace_session(server);
+    server->channel.session.known = false;
+}
+
 /* The largest power of two that both sides accept. */
 static uint16_t choose_chunk(const n6_config_t *config, const n6_hello_t *hello)
 {

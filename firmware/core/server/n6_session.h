@@ -20,6 +20,9 @@ extern "C" {
 /* Answers a HELLO of another or an unknown version of the protocol. */
 bool n6_session_is_foreign(n6_channel_t *channel, const n6_request_t *request);
 
+/* The session ends, as if a new one replaced it. */
+void n6_session_end(n6_server_t *server);
+
 void n6_session_hello(n6_server_t *server, const n6_request_t *request);
 void n6_session_ping(n6_server_t *server, const n6_request_t *request);
 void n6_session_reset(n6_server_t *server, const n6_request_t *request);

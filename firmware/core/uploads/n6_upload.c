@@ -19,7 +19,12 @@ enum {
 
 void n6_upload_open(n6_uploads_t *uploads)
 {
-    memset(uploads->upload, 0, sizeof uploads->upload);
+    for (uint32_t i = 0; i < N6_SERVER_MAX_SLOTS; i++) {
+        /* If it is not decoded here, a job may still need the parts of a committed upload. */
+        if (n6_slot(uploads->slots, i)->state != N6_SLOT_COMMITTED) {
+            memset(&uploads->upload[i], 0, sizeof uploads->upload[i]);
+        }
+    }
     uploads->consumed = 0;
     uploads->granted = uploads->channel->config.window;
     uploads->unpacked = N6_NONE;
@@ -228,6 +233,10 @@ static void finish(n6_uploads_t *uploads, uint32_t index)
         const uint32_t id = n6_slot(uploads->slots, index)->upload;
         clear(uploads, index, id);
         n6_error(uploads->channel, id, N6_MESSAGE_TYPE_COMMIT, N6_MISTAKE_COMMIT_CRC, upload->crc);
+    } else if (uploads->channel->config.npu->forward) {
+        n6_slot_keep(uploads->slots, index, upload->length, upload->parts.part,
+                     upload->parts.count);
+        accept(uploads, index);
     } else if (upload->parts.count > 0) {
         n6_slot_decode(uploads->slots, index);
     } else {

@@ -1,0 +1,85 @@
+/* See served.h. */
+#include "served.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "crc.h"
+
+static uint64_t now(void *context)
+{
+    return ((const n6_served_t *)context)->now;
+}
+
+static void info(void *context, n6_info_reply_t *reply)
+{
+    *reply = ((const n6_served_t *)context)->board.info;
+    reply->head = sizeof *reply;
+}
+
+static size_t memory(void *context, char *text, size_t size)
+{
+    const char *from = ((const n6_served_t *)context)->board.memory;
+    const size_t length = strlen(from);
+
+    memcpy(text, from, length < size ? length : size);
+    return length < size ? length : size;
+}
+
+n6_served_t *n6_serve_new(const n6_serve_board_t *board)
+{
+    n6_served_t *served = calloc(1, sizeof *served);
+
+    if (!served) {
+        return NULL;
+    }
+    served->board = *board;
+    served->network = calloc(board->networks + 1u, sizeof *served->network);
+    served->list = calloc(board->networks + 1u, sizeof *served->list);
+    if (!served->network || !served->list) {
+        n6_serve_delete(served);
+        return NULL;
+    }
+    served->port = (n6_port_t){
+        .context = served,
+        .tick_hz = board->tick_hz,
+        .now = now,
+        .info = info,
+        .memory = memory,
+        .crc32 = n6_crc32_accelerated(),
+        .build = served->board.build,
+        .firmware = served->board.firmware,
+        .runtime = served->board.runtime,
+        .fault_record = served->board.fault_record,
+        .boot_nonce = board->boot_nonce,
+    };
+    memcpy(served->port.unique_id, board->unique_id, sizeof board->unique_id);
+    return served;
+}
+
+bool n6_serve_describe(n6_served_t *served, const n6_network_record_t *record,
+                       const uint8_t *const *section, const uint32_t *sizes)
+{
+    if (record->index >= served->board.networks) {
+        return false;
+    }
+    return n6_serve_network_read(&served->network[record->index], record, section, sizes,
+                                 &served->list[record->index]);
+}
+
+void n6_serve_clock(n6_served_t *served, uint64_t ticks)
+{
+    if (ticks > served->now) {
+        served->now = ticks;
+    }
+}
+
+void n6_serve_delete(n6_served_t *served)
+{
+    for (uint32_t i = 0; served->network && i < served->board.networks; i++) {
+        n6_serve_network_free(&served->network[i]);
+    }
+    free(served->network);
+    free(served->list);
+    free(served);
+}
