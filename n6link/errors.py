@@ -84,12 +84,14 @@ class DeviceError(N6Error):
     Attributes:
         status: the reason, see ``protocol.md``.
         value: the wrong value that the device reported.
+        said: the device's own text; may be empty.
     """
 
-    def __init__(self, message: str, status: Status | int, value: int = 0) -> None:
+    def __init__(self, message: str, status: Status | int, value: int = 0, said: str = "") -> None:
         super().__init__(message)
         self.status = status
         self.value = value
+        self.said = said
 
 
 class DeviceRebooted(N6Error):

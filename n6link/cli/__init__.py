@@ -29,6 +29,7 @@ from n6link.cli import (
     replay,
     report,
     run,
+    serve,
     sim,
     trace,
     validate,
@@ -78,6 +79,7 @@ app.command("profile")(recordable(profile.profile))
 app.command("report")(report.report)
 app.command("predict")(predict.predict)
 app.command("monitor")(recordable(monitor.monitor))
+app.command("serve")(recordable(serve.serve))
 app.command("sim")(sim.sim)
 app.command("replay")(replay.replay)
 app.command("trace")(trace.trace)

@@ -23,12 +23,16 @@ def refusal(payload: memoryview) -> DeviceError:
     else:
         name, why = f"status {status}", said or "which this version does not know"
     if error.type == MessageType.HELLO and status is Status.BUSY:
-        why = f"the device is {said or 'in use by another host'}; close the other program, or use another device"
-        return DeviceError(why, status, error.value)
+        said = said or "in use by another host"
+        hint = "close the other program, or use another device" if said.startswith("in use") else "try again later"
+        why = f"the device is {said}; {hint}"
+        return DeviceError(why, status, error.value, said)
     what = "" if error.field == int(Limit.NO_FIELD) else _field(error.type, error.field, error.value)
     if status is Status.BAD_PICTURE:
         what = f"at byte {error.value} of the upload"
-    return DeviceError(f"the device answers {name}: {why} ({what or f'value {error.value}'})", status, error.value)
+    return DeviceError(
+        f"the device answers {name}: {why} ({what or f'value {error.value}'})", status, error.value, said
+    )
 
 
 def _field(kind: MessageType | int, offset: int, value: int) -> str:

@@ -133,6 +133,17 @@ class ClockMap:
             self._asked, self._given = max(self._asked, device), max(self._given, mapped)
         return HostTime(mapped, error + max(0.0, mapped - self._line(segment, device)))
 
+    def to_device(self, host: float) -> int:
+        """The device time in ticks of a host time, by the newest estimate; not before the start of the device.
+
+        Raises:
+            LookupError: there was no ping yet.
+        """
+        if not self._segments:
+            raise LookupError("the clocks were not yet compared; call ping() first")
+        newest = self._segments[-1]
+        return max(round((newest.begin + (host - newest.offset) / newest.rate) * self.tick_hz), 0)
+
     @property
     def due(self) -> float:
         """The host time of the next useful ping: the intervals double while the drift is measured."""

@@ -68,6 +68,34 @@ async def read(ask: Ask, count: int, device: DeviceInfo) -> tuple[list[NetworkIn
     return networks, rejected
 
 
+async def listed(ask: Ask) -> list[records.NetworkRecord]:
+    """The list of networks as the device sends it.
+
+    Raises:
+        RemoteProtocolError: it contains a contradiction.
+        N6Error: an error of ask.
+    """
+    payload = (await ask([(MessageType.LIST, records.List().pack())]))[0].payload
+    with decoding("LIST"):
+        total = records.ListReply.unpack(payload).total
+    return await _networks(ask, total)
+
+
+async def packed(ask: Ask, network: records.NetworkRecord) -> Mapping[Section, bytes]:
+    """The sections of a network: packed records, or the bytes of texts.
+
+    Raises:
+        RemoteProtocolError: a section has another number of records than announced.
+        ValueError: a reply is malformed.
+        N6Error: an error of ask.
+    """
+    sections = await _sections(ask, network.index, _expected(network) | {Section.REASON: None})
+    return {
+        section: b"".join(record.pack() for record in found.records) or bytes(found.text)
+        for section, found in sections.items()
+    }
+
+
 async def _networks(ask: Ask, count: int) -> list[records.NetworkRecord]:
     if count > MAX_NETWORKS:
         raise RemoteProtocolError(f"the device announces {count} networks; at most {MAX_NETWORKS} are possible")

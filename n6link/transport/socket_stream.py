@@ -110,7 +110,7 @@ class SocketStream(ByteStream):
             except OSError as error:
                 raise self._failure() from error
 
-    def send_nowait(self, item: bytes) -> int:
+    def send_nowait(self, item: bytes | memoryview) -> int:
         """Sends as many bytes as possible without waiting; returns their number."""
         try:
             return self._socket.send(item)

@@ -1,0 +1,421 @@
+"""A server: what its clients get is what the board gives, and no client harms another."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import json
+import os
+import random
+import signal
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+from unittest import mock
+
+import anyio
+import anyio.lowlevel
+import numpy as np
+import pytest
+from e2e_fixtures import noise, on_both_backends, sim_url
+from typer.testing import CliRunner
+
+from n6link import N6Device
+from n6link.cli import app
+from n6link.errors import BadInput, DeviceError, DeviceRebooted, N6Timeout, TransportError
+from n6link.protocol import Status
+from n6link.serve.desk import Desk, Share
+from n6link.serve.listeners import Place, listening
+from n6link.serve.server import MOST_CLIENTS, Server
+from n6link.session import describe
+from n6link.session.state import State
+from n6link.tensors import reduce
+from n6link.transport import sim
+from n6link.transport.socket_stream import SocketStream
+
+LONG: Final = 60.0
+"""seconds in which a board, or a server, is back for certain"""
+
+
+@asynccontextmanager
+async def serving(url: str, *places: str) -> AsyncGenerator[list[str], None]:
+    """A server in this process; the URLs for its clients."""
+    ready, urls = anyio.Event(), list[str]()
+
+    def announce(dev: N6Device, where: Sequence[str]) -> None:
+        urls.extend(where)
+        ready.set()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(Server(url, [Place.parse(place) for place in places]).run, announce)
+        await ready.wait()
+        yield urls
+        tasks.cancel_scope.cancel()
+
+
+async def description(dev: N6Device) -> list[Any]:
+    """Every byte of the descriptions of all networks."""
+    ask = dev.connection.channel.ask_all
+    return [(network, await describe.packed(ask, network)) for network in await describe.listed(ask)]
+
+
+def equal(one: Any, other: Any) -> bool:
+    """Whether two results have the same bytes."""
+    return one.outputs.keys() == other.outputs.keys() and all(
+        np.array_equal(array, other.outputs[name]) for name, array in one.outputs.items()
+    )
+
+
+# ------------------------------------------------------------------------------- what a client gets
+
+
+@on_both_backends
+async def test_three_clients_at_once_get_what_the_board_gives(tmp_path: Path) -> None:
+    runs = 12
+    places = f"unix:{tmp_path}/a", "127.0.0.1:0", "[::1]:0"
+    async with serving(sim_url(), *places) as urls, N6Device(sim_url()) as direct:
+        names, wanted = list(direct.networks), await description(direct)
+        right = {
+            (name, seed): await direct[name].run(noise(direct[name], seed))
+            for name in names
+            for seed in range(3 * runs)
+        }
+        assert urls[0] == f"unix:{tmp_path}/a" and stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o600
+
+        async def use(url: str, first: int) -> None:
+            async with N6Device(url) as dev, anyio.create_task_group() as calls:
+                assert await description(dev) == wanted
+                assert dev.info.runtime.startswith(direct.info.runtime + ", through n6link serve")
+                assert (dev.info.slots, dev.info.slot_size) == (direct.info.slots, direct.info.slot_size)
+
+                async def run(name: str, seed: int) -> None:
+                    assert equal(await dev[name].run(noise(dev[name], seed)), right[name, seed])
+
+                for name, seed in itertools.product(names, range(first, first + runs)):
+                    calls.start_soon(run, name, seed)
+
+        async with anyio.create_task_group() as clients:
+            for index, url in enumerate(urls):
+                clients.start_soon(use, url, index * runs)
+    assert not (tmp_path / "a").exists()
+
+
+async def test_reductions_encodings_times_and_streams_are_those_of_the_board(tmp_path: Path) -> None:
+    blocks = np.random.default_rng(5).integers(0, 256, (5, 6, 3), np.uint8)
+    picture = np.kron(blocks, np.ones((8, 8, 1), np.uint8))
+    async with (
+        serving(sim_url(), f"unix:{tmp_path}/a") as (url,),
+        N6Device(sim_url()) as direct,
+        N6Device(url) as dev,
+    ):
+        for name, one in direct.networks.items():
+            first = next(iter(one.outputs.values()))
+            wanted = [reduce.topk(0, first, 5), reduce.whole(0)]
+            right = await one.run(noise(one, 1), reduce=wanted)
+            result = await dev[name].run(noise(one, 1), reduce=wanted)
+            assert str(result.reduced) == str(right.reduced) and result.reduced and equal(result, right)
+        network = dev["reference"]
+        result = await network.run(noise(network))
+        assert result.epochs and result.epochs.table == network.epochs
+        timing = result.timing
+        assert timing.npu > 0 and timing.wait >= 0 and timing.upload >= 0
+        assert timing.started.time <= timing.ended.time <= anyio.current_time() + timing.ended.error
+        raw, qoi = [await network.run(picture, encode=how) for how in ("raw", "qoi")]
+        assert (raw.encoding, qoi.encoding) == ("raw", "qoi") and raw.sent_bytes != qoi.sent_bytes
+        assert equal(raw, qoi) and equal(raw, await direct["reference"].run(picture))
+        async with network.stream(map(partial(noise, network), range(6)), policy="all") as stream:
+            results = [result async for result in stream]
+        assert len(results) == 6
+        for seed, result in enumerate(results):
+            assert equal(result, await direct["reference"].run(noise(network, seed)))
+
+
+async def test_what_the_board_refuses_is_said_in_its_words(tmp_path: Path) -> None:
+    async with (
+        serving(sim_url(), f"unix:{tmp_path}/a") as (url,),
+        N6Device(sim_url()) as direct,
+        N6Device(url) as dev,
+    ):
+        network, picture = dev["reference"], np.zeros((48, 48, 3), np.uint8)
+        with io.BytesIO() as file:
+            noisy = np.random.default_rng(5).integers(0, 256, picture.shape, np.uint8)
+            pytest.importorskip("PIL.Image").fromarray(noisy).save(file, "JPEG")
+            damaged = file.getvalue()[:-200]
+        good = await network.run(picture, encode="qoi")
+        said = []
+        for each in (direct, dev):
+            with pytest.raises(DeviceError) as caught:
+                await each["reference"].run(damaged, encode="jpeg:95")
+            assert caught.value.status is Status.BAD_PICTURE
+            said.append(str(caught.value))
+        assert said[0] == said[1]
+        checks = [await each["reference"].check() for each in (direct, dev)]
+        assert (checks[0].state, checks[0].digest) == (checks[1].state, checks[1].digest)
+        assert 0 < checks[1].seconds < LONG
+        assert equal(await network.run(picture, encode="qoi"), good)
+
+
+async def test_calls_that_are_cancelled_or_late_leave_nothing(tmp_path: Path) -> None:
+    with sim.rig("reference:?slots=2") as rig:
+        async with serving(rig.url, f"unix:{tmp_path}/a") as (url,), N6Device(url) as dev, N6Device(url) as other:
+            network = dev["reference"]
+            right = await other["reference"].run(noise(network))
+            rig.freeze()
+            async with anyio.create_task_group() as calls:
+                for seed in range(4):
+                    calls.start_soon(network.run, noise(network, seed))
+                while not (await dev.stats()).queue:
+                    pass
+                calls.cancel_scope.cancel()
+            with pytest.raises(N6Timeout):
+                await network.run(noise(network), timeout=0.05)
+            rig.restore()
+            assert equal(await other["reference"].run(noise(network)), right)
+            assert equal(await network.run(noise(network)), right)
+            statistics = await dev.stats()
+            assert statistics.queue == 0 and statistics.networks[0].cancelled and statistics.networks[0].late
+            assert (await other.stats()).networks[0].runs == 2
+
+
+# ------------------------------------------------------------------------------- bad clients
+
+
+async def test_a_bad_client_harms_only_itself(tmp_path: Path) -> None:
+    """Garbage, floods without reading, stalls, lies, and clients that vanish at any byte."""
+    seed = 8
+    draw = random.Random(seed)
+    async with serving(sim_url(), f"unix:{tmp_path}/a") as (url,), N6Device(url) as dev:
+        network = dev["reference"]
+        right = [await network.run(noise(network, each)) for each in range(4)]
+        recorded = await recorded_session(url)
+        before = len(os.listdir("/proc/self/fd"))
+        for turn in range(60):
+            with socket.socket(socket.AF_UNIX) as bad:
+                bad.settimeout(LONG)
+                bad.connect(f"{tmp_path}/a")
+                kind = turn % 5
+                sent = bytearray()
+                if kind == 0:  # noise
+                    sent += draw.randbytes(draw.randrange(1, 5000))
+                elif kind == 1:  # vanishes
+                    sent += recorded[: draw.randrange(len(recorded))]
+                elif kind == 2:  # lies, with good frames around
+                    sent += recorded
+                    for _ in range(20):
+                        sent[draw.randrange(len(sent))] ^= 1 << draw.randrange(8)
+                elif kind == 3:  # the same frames in another order
+                    cut = draw.randrange(len(recorded))
+                    sent += recorded[:200] + recorded[cut:] + recorded[:cut]
+                else:  # floods, and does not read
+                    sent += recorded * 20
+                with suppress(BlockingIOError, ConnectionError):
+                    bad.setblocking(False)
+                    bad.send(sent)
+                each = turn % 4
+                assert equal(await network.run(noise(network, each)), right[each])
+        async with anyio.create_task_group() as calls:
+            for each in range(4):
+                calls.start_soon(network.run, noise(network, each))
+        while len(os.listdir("/proc/self/fd")) > before:  # noqa: ASYNC110
+            await anyio.sleep(0.005)
+        assert (await dev.stats()).link.errors == 0
+
+
+async def recorded_session(url: str) -> bytes:
+    """The bytes that a client sends: it opens a session, reads descriptions, infers, and asks for statistics."""
+    sent = bytearray()
+    original = SocketStream.send
+
+    async def send(self: SocketStream, item: bytes) -> None:
+        sent.extend(item)
+        await original(self, item)
+
+    with mock.patch.object(SocketStream, "send", send), mock.patch.object(SocketStream, "send_nowait", lambda *_: 0):
+        async with N6Device(url) as dev:
+            for seed in range(3):
+                await dev["reference_colour"].run(noise(dev["reference_colour"], seed))
+            await dev.stats()
+    return bytes(sent)
+
+
+async def test_clients_that_are_too_many_are_refused(tmp_path: Path) -> None:
+    async with serving(sim_url(), f"unix:{tmp_path}/a") as (url,), AsyncExitStack() as stack:
+        devices = [await stack.enter_async_context(N6Device(url)) for _ in range(MOST_CLIENTS)]
+        with pytest.raises(DeviceError, match=f"in use by {MOST_CLIENTS} programs, the limit of its server; close"):
+            await N6Device(url, reconnect=0).open()
+        await devices[3].aclose()
+        async with N6Device(url) as dev:
+            assert await dev["reference"].run(noise(dev["reference"]))
+
+
+# ------------------------------------------------------------------------------- boards and servers that go
+
+
+async def reached(dev: N6Device, state: State) -> None:
+    while dev.state is not state:  # noqa: ASYNC110
+        await anyio.sleep(0.005)
+
+
+async def test_the_board_comes_back_without_a_word_to_clients_that_wait(tmp_path: Path) -> None:
+    with sim.rig("reference:") as rig:
+        async with (
+            serving(rig.url, f"unix:{tmp_path}/a") as (url,),
+            N6Device(url, reconnect=LONG) as patient,
+            N6Device(url, reconnect=0) as hasty,
+        ):
+            network = patient["reference"]
+            right = [await network.run(noise(network, seed)) for seed in range(4)]
+            boot = patient.info.boot_nonce
+            rig.cut()
+            await reached(patient, State.RECONNECTING)
+            await reached(hasty, State.LOST)
+            with pytest.raises(TransportError):
+                await hasty.ping()
+            with pytest.raises(DeviceError, match="the device is away: .*; try again later"):
+                await N6Device(url, reconnect=0).open()
+            async with anyio.create_task_group() as calls:
+
+                async def run(seed: int) -> None:
+                    assert equal(await network.run(noise(network, seed)), right[seed])
+
+                for seed in range(4):
+                    calls.start_soon(run, seed)
+                await anyio.lowlevel.checkpoint()
+                rig.restore()
+            assert patient.info.boot_nonce == boot and patient.health.reboots == 0
+            await hasty.open()
+            assert equal(await hasty["reference"].run(noise(network, 0)), right[0])
+            await hasty.aclose()
+
+            rig.reset()
+            while patient.info.boot_nonce == boot:
+                with suppress(DeviceRebooted):
+                    await network.run(noise(network, 0))
+                await anyio.sleep(0.005)
+            assert equal(await network.run(noise(network, 1)), right[1])
+
+
+async def test_a_server_that_is_started_again(tmp_path: Path) -> None:
+    place = f"unix:{tmp_path}/a"
+    with sim.rig("reference:") as rig:
+        async with serving(rig.url, place) as (url,):
+            dev = N6Device(url, reconnect=LONG)
+            await dev.open()
+            network = dev["reference"]
+            right = await network.run(noise(network))
+            statistics = await dev.stats()
+            assert statistics.networks[0].runs == 1
+        await reached(dev, State.RECONNECTING)
+        async with serving(rig.url, place):
+            assert equal(await network.run(noise(network)), right)
+            assert dev.health.reboots == 0
+            await dev.aclose()
+
+
+# ------------------------------------------------------------------------------- places
+
+
+@pytest.mark.parametrize(
+    ("written", "says"),
+    [
+        ("unix:", "does not contain a path"),
+        ("7646", "is not a place to listen at; use unix:PATH or 127.0.0.1:PORT"),
+        ("127.0.0.1:70000", "is not a place to listen at"),
+        ("0.0.0.0:7646", "reached from other machines.*ssh -L 7646:127.0.0.1:7646"),
+        ("[::]:1", "reached from other machines"),
+        ("board.local:1", "reached from other machines"),
+    ],
+)
+def test_places_that_are_refused(written: str, says: str) -> None:
+    with pytest.raises(BadInput, match=says):
+        Place.parse(written)
+
+
+def test_a_place_has_one_server(tmp_path: Path) -> None:
+    place = Place.parse(f"unix:{tmp_path}/a")
+    with (
+        listening(place),
+        pytest.raises(TransportError, match="another server listens at unix:.*/a; stop it"),
+        listening(place),
+    ):
+        pass
+    with socket.socket(socket.AF_UNIX) as stale:
+        stale.bind(f"{tmp_path}/a")
+    with listening(place) as (_, url):
+        assert url == f"unix:{tmp_path}/a"
+    (tmp_path / "a").write_text("not a socket")
+    with pytest.raises(TransportError, match="exists and is not a socket"), listening(place):
+        pass
+    with listening(Place.parse("localhost:0")) as (_, url):
+        port = url.rpartition(":")[2]
+        says = f"cannot listen at 127.0.0.1:{port}: .*choose another --listen"
+        with pytest.raises(TransportError, match=says), listening(Place.parse(f"tcp:127.0.0.1:{port}")):
+            pass
+    with (
+        pytest.raises(TransportError, match="cannot listen at unix:.*/a/b"),
+        listening(Place.parse(f"unix:{tmp_path}/a/b")),
+    ):
+        pass
+
+
+# ------------------------------------------------------------------------------- shares
+
+
+async def test_clients_have_equal_shares_and_urgent_work_goes_first() -> None:
+    desk, order = Desk(1), list[str]()
+    shares = {name: Share() for name in "ab"}
+
+    async def use(name: str, priority: int = 0) -> None:
+        async with desk.place(shares.setdefault(name, Share()), priority):
+            order.append(name)
+            await anyio.lowlevel.checkpoint()
+            shares[name].used += 1
+
+    async with anyio.create_task_group() as calls:
+        for _ in range(4):
+            calls.start_soon(use, "a")
+        await anyio.lowlevel.checkpoint()
+        for name in "bbbb":
+            calls.start_soon(use, name)
+        calls.start_soon(use, "c", 1)
+    assert desk.waiting == 0
+    assert order.index("c") < 2
+    assert "".join(name for name in order if name != "c") == "abababab"
+    # whoever was idle has no claim for the past
+    order.clear()
+    async with anyio.create_task_group() as calls:
+        for name in ("a", "d", "a", "d", "a", "d"):
+            calls.start_soon(use, name)
+    assert sorted(order[:2]) == ["a", "d"] and sorted(order[2:4]) == ["a", "d"]
+
+
+# ------------------------------------------------------------------------------- the command
+
+
+def test_the_command(tmp_path: Path) -> None:
+    listen = ["--listen", f"unix:{tmp_path}/a", "--listen", "127.0.0.1:0"]
+    command = [sys.executable, "-m", "n6link", "serve", "--url", sim_url(), *listen]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout
+            said = json.loads(process.stdout.readline())
+            assert said["pid"] == process.pid and len(said["urls"]) == 2
+            for url in said["urls"]:
+                seen = CliRunner().invoke(app, ["info", "--url", url, "--json"])
+                assert seen.exit_code == 0 and "n6link serve" in json.loads(seen.stdout)["device"]["runtime"]
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(LONG) == 0
+        finally:
+            process.kill()
+    assert not (tmp_path / "a").exists()
+
+
+def test_places_of_the_command() -> None:
+    wrong = CliRunner().invoke(app, ["serve", "--url", "sim:reference:", "--listen", "0.0.0.0:1"])
+    assert wrong.exit_code == 2 and "ssh -L" in wrong.stderr
