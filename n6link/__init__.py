@@ -4,6 +4,7 @@ See the README for an introduction, ``protocol.md`` for the protocol, and :mod:`
 """
 
 import logging
+from typing import TYPE_CHECKING
 
 from n6link.decoders.pose import Pose
 from n6link.device import N6Device
@@ -11,6 +12,7 @@ from n6link.epochs.profile import Profile
 from n6link.epochs.timers import EpochBlock, EpochTable, EpochTimers
 from n6link.errors import (
     BadInput,
+    BoardsDiffer,
     CardError,
     DeviceError,
     DeviceRebooted,
@@ -40,10 +42,14 @@ from n6link.transport.ports import Port
 from n6link.transport.watch import PortChange, watch
 from n6link.version import __version__
 
+if TYPE_CHECKING:
+    from n6link.pool.pool import N6Pool
+
 logging.getLogger(__name__).addHandler(logging.NullHandler())  # a program that sets up no logging prints nothing
 
 __all__ = [
     "BadInput",
+    "BoardsDiffer",
     "Card",
     "CardError",
     "DeviceError",
@@ -55,6 +61,7 @@ __all__ = [
     "MissingExtra",
     "N6Device",
     "N6Error",
+    "N6Pool",
     "N6Timeout",
     "Network",
     "NetworkChanged",
@@ -80,3 +87,12 @@ __all__ = [
     "__version__",
     "watch",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Loads the pool when a program uses it: most programs have one board."""
+    if name == "N6Pool":
+        from n6link.pool.pool import N6Pool
+
+        return N6Pool
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

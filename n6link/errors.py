@@ -15,6 +15,7 @@
     ├── DeviceError               the device refused a request, or could not execute it; has a status
     ├── DeviceRebooted            the device was restarted during a request
     ├── N6Timeout                 (also a TimeoutError) a deadline has passed, or there was no progress for too long
+    ├── BoardsDiffer              boards of a pool do not compute the same values, and nothing says which are right
     ├── NetworkChanged            the device came back without this network, or with another one of this name
     ├── UnknownName               (also a KeyError) a network, input or output with this name does not exist
     ├── BadInput                  (also a ValueError) an array, image, text or option cannot be used
@@ -96,6 +97,10 @@ class DeviceError(N6Error):
 
 class DeviceRebooted(N6Error):
     """The device was restarted: its queue, uploads and results are lost."""
+
+
+class BoardsDiffer(N6Error):
+    """Boards of a pool have different networks of one name, or compute different values, and nothing says which are right."""
 
 
 class NetworkChanged(N6Error):

@@ -1,0 +1,181 @@
+"""A board of a pool and its jobs: what it does at present, and how fast it is. No IO."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+import anyio
+
+from n6link.device import N6Device
+from n6link.network import Network
+from n6link.pool.status import BoardState, BoardStatus
+from n6link.result import Result
+
+Call: TypeAlias = Callable[[Network, Callable[[], None]], Awaitable[Result]]
+"""runs the network of a board; its second argument is called when the board has computed the result, before the download"""
+NEWEST: Final = 0.25
+"""weight of the newest measurement in the average of a board's seconds per answer"""
+EVERY: Final = 8
+"""answers that wait for a check of their board"""
+SHARE: Final = 20
+"""a check is not repeated before so many times its own duration, so that checks cost about 5 % of the time of a board at most"""
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """A job. It is over when ``done`` is set: then it has a result or an error."""
+
+    number: int
+    """in the order of the calls"""
+    network: str
+    call: Call
+    priority: int = 0
+    deadline: float = math.inf
+    """host time after which nobody waits for it"""
+    confirm: bool = False
+    """the result is given only after its board has passed a check that began later"""
+    computed: Callable[[], None] | None = None
+    """called once, when the first board has computed the result"""
+    attempts: list[Attempt] = field(default_factory=list["Attempt"])
+    refused: set[Board] = field(default_factory=set["Board"])
+    """boards whose runtime has failed with it"""
+    crashes: int = 0
+    """how often a board was lost while it worked on it"""
+    waits_since: float | None = None
+    """host time since which no board can take it"""
+    answer: Result | None = None
+    """that waits for a check, or is the result"""
+    error: Exception | None = None
+    done: anyio.Event = field(default_factory=anyio.Event)
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """Position among the jobs that wait."""
+        return -self.priority, self.number
+
+    def fail(self, error: Exception) -> None:
+        """Ends it with an error."""
+        self.error = error
+        self.done.set()
+
+    def tell_computed(self) -> None:
+        """A board has computed its result."""
+        if self.computed:
+            self.computed()
+            self.computed = None
+
+
+@dataclass(slots=True, eq=False)
+class Attempt:
+    """A job on one board."""
+
+    job: Job
+    board: Board
+    begun: float
+    """host time"""
+    holds_slot: bool = True
+    """until the board has computed it; then the board can take the next job"""
+    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+
+
+@dataclass(slots=True, eq=False)
+class Board:
+    """The pool's own view of a board."""
+
+    url: str
+    state: BoardState = BoardState.OPENING
+    reason: str = ""
+    device: N6Device | None = None
+    """while it is open"""
+    unique_id: str = ""
+    proved: set[str] = field(default_factory=set[str])
+    """networks that it may run: checked, and the same as those of the other boards"""
+    refused: dict[str, str] = field(default_factory=dict[str, str])
+    running: list[Attempt] = field(default_factory=list[Attempt])
+    unconfirmed: list[Job] = field(default_factory=list[Job])
+    """answered, and waiting for a check"""
+    unchecked: int = 0
+    """answers that were given to the program since the last check"""
+    used: set[str] = field(default_factory=set[str])
+    """networks that it has run since the last check"""
+    check_wanted: bool = False
+    checked: float = 0.0
+    """host time of the last good check"""
+    check_cost: float = 0.0
+    """its duration in seconds"""
+    late: int = 0
+    """answers in a row that took much longer than those of the other boards"""
+    answers: int = 0
+    repeated: int = 0
+    aside: int = 0
+    checks: int = 0
+    distrusted: int = 0
+    seconds: dict[str, float] = field(default_factory=dict[str, float])
+    _progress: float = 0.0
+    """host time at which a job has ended here"""
+
+    def takes(self, job: Job) -> bool:
+        """Whether it may run a job."""
+        return self.state is BoardState.READY and job.network in self.proved and self not in job.refused
+
+    @property
+    def load(self) -> int:
+        """Jobs that wait for the board or are computed by it."""
+        return sum(attempt.holds_slot for attempt in self.running)
+
+    def ended(self, attempt: Attempt, now: float, *, answered: bool) -> float:
+        """A job has ended here. Returns the seconds since it began, or since the one before it ended."""
+        self.running.remove(attempt)
+        name, spent = attempt.job.network, now - max(attempt.begun, self._progress)
+        if answered:
+            before = self.seconds.get(name, spent)
+            self.seconds[name] = before + NEWEST * (spent - before)
+        self._progress = now
+        return spent
+
+    def busy(self, now: float, usual: Mapping[str, float]) -> float:
+        """Seconds until it will have finished its jobs.
+
+        Args:
+            now: host time.
+            usual: seconds per answer of a board that was not measured, by network.
+        """
+        return self.until(self.running[-1], now, usual) if self.running else 0.0
+
+    def until(self, last: Attempt, now: float, usual: Mapping[str, float]) -> float:
+        """Seconds until it will have finished one of its jobs. A job that takes longer than usual will need as long again."""
+        seconds = 0.0
+        for attempt in self.running:
+            seconds += self.each(attempt.job.network, usual)
+            if attempt is last:
+                break
+        return abs(seconds - (now - max(self.running[0].begun, self._progress)))
+
+    def each(self, network: str, usual: Mapping[str, float]) -> float:
+        """Seconds per answer."""
+        return self.seconds.get(network, usual.get(network, 0.0))
+
+    def due(self, now: float) -> bool:
+        """Whether enough answers wait for a check."""
+        return len(self.unconfirmed) >= EVERY and now - self.checked >= SHARE * self.check_cost
+
+    @property
+    def status(self) -> BoardStatus:
+        """What a program can read."""
+        return BoardStatus(
+            url=self.url,
+            unique_id=self.unique_id,
+            state=self.state,
+            reason=self.reason,
+            refused=dict(self.refused),
+            answers=self.answers,
+            repeated=self.repeated,
+            aside=self.aside,
+            checks=self.checks,
+            distrusted=self.distrusted,
+            running=len(self.running),
+            seconds=dict(self.seconds),
+        )
