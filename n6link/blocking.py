@@ -13,7 +13,7 @@
                 if newest and newest.age < 0.1:
                     steer(newest.result)
 
-A device runs the objects of :mod:`n6link` on its own event loop in a separate thread (with anyio's blocking portal). Each method here
+A device, or a pool, runs the objects of :mod:`n6link` on its own event loop in a separate thread (with anyio's blocking portal). Each method here
 passes one call to this loop and waits for the result; only ``latest`` returns immediately. All methods may be called from any thread.
 An interrupt (Ctrl-C) ends a call that waits. When the device is closed, calls and blocks of other threads end with TransportError. Results,
 infos, statistics and errors are the objects of the async interface.
@@ -50,6 +50,10 @@ from n6link.epochs.pools import Pool
 from n6link.epochs.timers import EpochTable
 from n6link.errors import LocalProtocolError, TransportError
 from n6link.link.frames import Counters
+from n6link.pool import mapping as mapping_
+from n6link.pool import network as pool_network
+from n6link.pool import pool as pool_
+from n6link.pool.status import BoardStatus
 from n6link.result import Result
 from n6link.session.clock import ClockMap
 from n6link.session.connection import NOT_OPEN
@@ -72,6 +76,7 @@ WORKER: Final = "AnyIO worker thread"
 
 Made = TypeVar("Made")
 Own = TypeVar("Own", bound="Blocking[Any]")
+Device = TypeVar("Device", bound="_Closes")
 
 
 class _Portal:
@@ -119,11 +124,11 @@ class _Open:
     """Open devices. If the program does not close them, they are closed when its last thread has ended."""
 
     def __init__(self) -> None:
-        self._devices: set[N6Device] = set()
+        self._devices: set[Owner[Any]] = set()
         self._lock = threading.Lock()
         self._guard: threading.Thread | None = None
 
-    def add(self, device: N6Device) -> None:
+    def add(self, device: Owner[Any]) -> None:
         """A device was opened."""
         with self._lock:
             self._devices.add(device)
@@ -132,7 +137,7 @@ class _Open:
                 self._guard.start()
                 atexit.register(self._guard.join, EXIT)
 
-    def discard(self, device: N6Device) -> None:
+    def discard(self, device: Owner[Any]) -> None:
         """It was closed."""
         with self._lock:
             self._devices.discard(device)
@@ -287,7 +292,7 @@ class Block(Steps[T]):
 class Stream(Block[Result]):
     """A stream; see :class:`n6link.control.stream.Stream`."""
 
-    def __init__(self, portal: _Portal, stream: stream_.Stream, network: Network) -> None:
+    def __init__(self, portal: _Portal, stream: stream_.Stream, network: Network | PoolNetwork) -> None:
         super().__init__(portal, stream)
         self._inner = stream
         self._network = network
@@ -416,23 +421,27 @@ class Network:
         return loop_.latest(self._inner)
 
 
-class N6Device:
-    """A device that is open during a ``with`` block, or from :meth:`open` to :meth:`close`, in any threads.
+class _Closes(Protocol):
+    """A :class:`Lifecycle`."""
 
-    Arguments and errors are those of :class:`n6link.N6Device`. A device that a program does not close is closed when its last thread ends.
-    """
+    async def open(self) -> object: ...
+    async def aclose(self) -> None: ...
 
-    @holds(device_.N6Device)
-    def __init__(self, device: device_.N6Device) -> None:
-        self._inner = device
+
+class Owner(Generic[Device]):
+    """What has an event loop of its own, in a thread: it is open during a ``with`` block, or from :meth:`open` to :meth:`close`."""
+
+    def __init__(self, inner: Device) -> None:
+        self._inner = inner
         self._lock = threading.Lock()
         self._opened: _Portal | None = None
 
     def open(self) -> Self:
-        """Opens the device, and returns it; the errors are those of :meth:`n6link.N6Device.open`."""
+        """Opens it, and returns it; the errors are those of the async interface."""
         with self._lock:
             if self._opened:
-                raise LocalProtocolError("this N6Device is already open; create another one for a second connection")
+                name = type(self).__name__
+                raise LocalProtocolError(f"this {name} is already open; create another one for a second connection")
             portal = self._opened = _Portal()
         try:
             portal.call(self._inner.open)
@@ -443,7 +452,7 @@ class N6Device:
         return self
 
     def close(self) -> None:
-        """Closes the device; calls and blocks of other threads end with TransportError. A second call does nothing."""
+        """Closes it; calls and blocks of other threads end with TransportError. A second call does nothing."""
         with self._lock:
             portal, self._opened = self._opened, None
         if portal:
@@ -459,8 +468,6 @@ class N6Device:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if isinstance(error, Exception):
-            self._inner.connection.journal.failed(error, "the program")
         self.close()
 
     @property
@@ -469,6 +476,24 @@ class N6Device:
         if not portal:
             raise LocalProtocolError(NOT_OPEN)
         return portal
+
+
+class N6Device(Owner[device_.N6Device]):
+    """A device that is open during a ``with`` block, or from :meth:`open` to :meth:`close`, in any threads.
+
+    Arguments and errors are those of :class:`n6link.N6Device`. A device that a program does not close is closed when its last thread ends.
+    """
+
+    @holds(device_.N6Device)
+    def __init__(self, device: device_.N6Device) -> None:
+        super().__init__(device)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, Exception):
+            self._inner.connection.journal.failed(error, "the program")
+        self.close()
 
     def _block(self, inner: Subscription[T]) -> Block[T]:
         return Block(self._portal, inner)
@@ -526,3 +551,80 @@ class N6Device:
     def counters(self) -> Counters:
         """The counters of the host's side of the link."""
         return self._inner.counters
+
+
+class Map(Block[Result]):
+    """Results of many inputs; see :class:`n6link.pool.mapping.Map`."""
+
+
+class PoolNetwork:
+    """A network of a pool; see :class:`n6link.pool.network.PoolNetwork`."""
+
+    def __init__(self, portal: _Portal, network: pool_network.PoolNetwork) -> None:
+        self._portal = portal
+        self._inner = network
+
+    def _stream(self, stream: stream_.Stream) -> Stream:
+        return Stream(self._portal, stream, self)
+
+    def _map(self, results: mapping_.Map) -> Map:
+        return Map(self._portal, results)
+
+    run = waits(pool_network.PoolNetwork.run)
+    stream = gives(pool_network.PoolNetwork.stream, _stream)
+    map = gives(pool_network.PoolNetwork.map, _map)
+
+    @property
+    def name(self) -> str:
+        """Its name in the firmware."""
+        return self._inner.name
+
+    @property
+    def inputs(self) -> Mapping[str, TensorSpec]:
+        """Tensors by name."""
+        return self._inner.inputs
+
+    @property
+    def outputs(self) -> Mapping[str, TensorSpec]:
+        """Tensors by name."""
+        return self._inner.outputs
+
+    @property
+    def card(self) -> Card | None:
+        """The description of its tensors."""
+        return self._inner.card
+
+    def latest(self) -> Latest | None:
+        """The newest result with its age. Never waits; may be called from any thread."""
+        return loop_.latest(self._inner)
+
+
+class N6Pool(Owner[pool_.N6Pool]):
+    """Boards that work like one faster device; open during a ``with`` block, or from :meth:`open` to :meth:`close`, in any threads.
+
+    Arguments and errors are those of :class:`n6link.N6Pool`. A pool that a program does not close is closed when its last thread ends.
+    """
+
+    @holds(pool_.N6Pool)
+    def __init__(self, pool: pool_.N6Pool) -> None:
+        super().__init__(pool)
+
+    restart = waits(pool_.N6Pool.restart)
+
+    @property
+    def boards(self) -> tuple[BoardStatus, ...]:
+        """What each board does, and why it does not. Returns immediately."""
+        return self._inner.boards
+
+    @property
+    def at_once(self) -> int:
+        """Number of calls at the same time that keeps all present boards busy."""
+        return self._inner.at_once
+
+    @property
+    def networks(self) -> dict[str, PoolNetwork]:
+        """The networks of the pool by name."""
+        return {name: PoolNetwork(self._portal, network) for name, network in self._inner.networks.items()}
+
+    def __getitem__(self, name: str) -> PoolNetwork:
+        return PoolNetwork(self._portal, self._inner[name])

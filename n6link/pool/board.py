@@ -18,6 +18,10 @@ Call: TypeAlias = Callable[[Network, Callable[[], None]], Awaitable[Result]]
 """runs the network of a board; its second argument is called when the board has computed the result, before the download"""
 NEWEST: Final = 0.25
 """weight of the newest measurement in the average of a board's seconds per answer"""
+FORGOTTEN: Final = 10.0
+"""seconds for which this average is used without a new measurement"""
+OVERDUE: Final = 4.0
+"""a job that takes so many times as long as usual is repeated on another board before any new one"""
 EVERY: Final = 8
 """answers that wait for a check of their board"""
 SHARE: Final = 20
@@ -104,16 +108,18 @@ class Board:
     check_wanted: bool = False
     checked: float = 0.0
     """host time of the last good check"""
-    check_cost: float = 0.0
-    """its duration in seconds"""
+    check_seconds: dict[str, float] = field(default_factory=dict[str, float])
+    """duration of the last check, by network"""
     late: int = 0
-    """answers in a row that took much longer than those of the other boards"""
+    """jobs in a row that took much longer than on the other boards, or that another board finished first"""
     answers: int = 0
     repeated: int = 0
     aside: int = 0
     checks: int = 0
     distrusted: int = 0
     seconds: dict[str, float] = field(default_factory=dict[str, float])
+    _measured: dict[str, float] = field(default_factory=dict[str, float])
+    """host times of the last measurements"""
     _progress: float = 0.0
     """host time at which a job has ended here"""
 
@@ -126,13 +132,25 @@ class Board:
         """Jobs that wait for the board or are computed by it."""
         return sum(attempt.holds_slot for attempt in self.running)
 
-    def ended(self, attempt: Attempt, now: float, *, answered: bool) -> float:
-        """A job has ended here. Returns the seconds since it began, or since the one before it ended."""
+    def ended(self, attempt: Attempt, now: float, *, answered: bool = False, beaten: bool = False) -> float:
+        """A job has ended here. Returns the seconds since it began, or since the one before it ended.
+
+        Args:
+            attempt: the job.
+            now: host time.
+            answered: it has a result.
+            beaten: another board had the result first: this board would have needed longer.
+        """
+        first = attempt is self.running[0]
         self.running.remove(attempt)
         name, spent = attempt.job.network, now - max(attempt.begun, self._progress)
+        before = self.seconds.get(name, spent)
         if answered:
-            before = self.seconds.get(name, spent)
             self.seconds[name] = before + NEWEST * (spent - before)
+            self._measured[name] = now
+        elif beaten and first:
+            self.seconds[name] = max(before, spent)
+            self._measured[name] = now
         self._progress = now
         return spent
 
@@ -147,20 +165,40 @@ class Board:
 
     def until(self, last: Attempt, now: float, usual: Mapping[str, float]) -> float:
         """Seconds until it will have finished one of its jobs. A job that takes longer than usual will need as long again."""
+        return abs(self._needs(last, now, usual) - (now - max(self.running[0].begun, self._progress)))
+
+    def overdue(self, attempt: Attempt, now: float, usual: Mapping[str, float]) -> bool:
+        """Whether one of its jobs takes much longer than usual."""
+        needs = self._needs(attempt, now, usual)
+        return 0.0 < OVERDUE * needs < now - attempt.begun
+
+    def _needs(self, last: Attempt, now: float, usual: Mapping[str, float]) -> float:
+        """Seconds for its jobs up to this one."""
         seconds = 0.0
         for attempt in self.running:
-            seconds += self.each(attempt.job.network, usual)
+            seconds += self.each(attempt.job.network, now, usual)
             if attempt is last:
                 break
-        return abs(seconds - (now - max(self.running[0].begun, self._progress)))
+        return seconds
 
-    def each(self, network: str, usual: Mapping[str, float]) -> float:
-        """Seconds per answer."""
-        return self.seconds.get(network, usual.get(network, 0.0))
+    def each(self, network: str, now: float, usual: Mapping[str, float]) -> float:
+        """Seconds per answer. What was measured long ago is forgotten: a board that was slow gets jobs again."""
+        seconds = self.seconds.get(network, 0.0)
+        if network in self.seconds and now - self._measured[network] < FORGOTTEN + 4 * seconds:
+            return seconds
+        # The check is a run without an upload, or with one: the board will hardly be faster.
+        return max(usual.get(network, seconds), self.check_seconds.get(network, 0.0))
+
+    def finishes(self, job: Job, now: float, usual: Mapping[str, float]) -> float:
+        """Seconds from the start of a job to its result, with the check that confirms it."""
+        check = self.check_seconds.get(job.network, 0.0) if job.confirm else 0.0
+        return self.each(job.network, now, usual) + check
 
     def due(self, now: float) -> bool:
         """Whether enough answers wait for a check."""
-        return len(self.unconfirmed) >= EVERY and now - self.checked >= SHARE * self.check_cost
+        return len(self.unconfirmed) >= EVERY and now - self.checked >= SHARE * sum(
+            map(self.check_seconds.__getitem__, self.used)
+        )
 
     @property
     def status(self) -> BoardStatus:

@@ -38,7 +38,7 @@ REFUSALS: Final = 2
 BEHIND: Final = 30.0
 """A board that needs so many times the seconds per answer of the others is set aside."""
 LATE: Final = 3
-"""answers in a row for which this is so; one may be late because this computer was busy"""
+"""jobs in a row with which a board is late before this is so"""
 TICK: Final = 0.1
 """seconds between two looks at what is late"""
 
@@ -120,17 +120,19 @@ class Dispatcher:
         now = ambient.monotonic()
         usual = self._usual()
         ready = [board for board in self._boards if board.state is BoardState.READY]
-        busy = {board: board.busy(now, usual) for board in ready}
         load = {board: board.load for board in ready}
         room = sum(load[board] < self._depth for board in ready)
+        if room:
+            room -= self._repeat(ready, load, now, usual, only_overdue=True)
+        busy = {board: board.busy(now, usual) for board in ready}
         for job in self._pending[:AHEAD]:
             if not room:
                 break
             takers = [board for board in ready if board.takes(job)]
             if not takers:
                 continue
-            best = min(takers, key=lambda board: (busy[board] + board.each(job.network, usual), load[board]))
-            busy[best] += best.each(job.network, usual)
+            best = min(takers, key=lambda board: (busy[board] + board.finishes(job, now, usual), load[board]))
+            busy[best] += best.each(job.network, now, usual)
             if load[best] < self._depth:
                 self._pending.remove(job)
                 self._start(job, best, now)
@@ -144,7 +146,7 @@ class Dispatcher:
                     self._pending.remove(later)
                     self._start(later, board, now)
         if room and not any(board.takes(job) for job in self._pending for board in ready):
-            self._repeat([board for board in ready if load[board] < self._depth], now, usual)
+            self._repeat(ready, load, now, usual)
         self._settle(now)
 
     def _usual(self) -> dict[str, float]:
@@ -155,21 +157,37 @@ class Dispatcher:
                 known.setdefault(name, []).append(seconds)
         return {name: statistics.median(each) for name, each in known.items()}
 
-    def _repeat(self, boards: Sequence[Board], now: float, usual: dict[str, float]) -> None:
-        """Repeats on these boards the jobs that will otherwise be finished last."""
+    def _repeat(
+        self,
+        boards: Sequence[Board],
+        load: dict[Board, int],
+        now: float,
+        usual: dict[str, float],
+        *,
+        only_overdue: bool = False,
+    ) -> int:
+        """Repeats on boards that have room the jobs that will otherwise be finished last. Returns how many boards have no more room."""
+        full = 0
         for board in boards:
             latest, most = None, 0.0
-            for other in self._boards:
+            for other in self._boards if load[board] < self._depth else ():
                 for attempt in other.running:
                     job = attempt.job
                     # Without any measurement it is not known what is late.
-                    if other is not board and len(job.attempts) == 1 and board.takes(job) and job.network in usual:
-                        left = other.until(attempt, now, usual)
-                        gain = left - board.busy(now, usual) - board.each(job.network, usual)
-                        if gain > most:
-                            latest, most = job, gain
+                    if other is board or len(job.attempts) > 1 or job.network not in usual or not board.takes(job):
+                        continue
+                    if only_overdue and not other.overdue(attempt, now, usual):
+                        continue
+                    gain = (
+                        other.until(attempt, now, usual) - board.busy(now, usual) - board.each(job.network, now, usual)
+                    )
+                    if gain > most:
+                        latest, most = job, gain
             if latest:
                 self._start(latest, board, now)
+                load[board] += 1
+                full += load[board] == self._depth
+        return full
 
     def _settle(self, now: float) -> None:
         """Has boards checked whose answers wait: after enough of them, or if there is nothing else to do."""
@@ -209,7 +227,7 @@ class Dispatcher:
         job.attempts.remove(attempt)
         if result:
             self._answered(job, board, result)
-            self._compare(board, job.network, spent)
+            self._compare(board, job.network, late=spent > BEHIND * self._others(board, job.network))
         elif error:
             self._failed(job, board, error)
         self.deal()
@@ -222,7 +240,10 @@ class Dispatcher:
     def _answered(self, job: Job, board: Board, result: Result) -> None:
         if job.done.is_set() or job.answer:
             return
-        self._cancel(job)
+        beaten = [attempt.board for attempt in job.attempts]
+        self._cancel(job, beaten=True)
+        for other in beaten:
+            self._compare(other, job.network, late=True)
         job.answer = result
         board.answers += 1
         board.used.add(job.network)
@@ -232,13 +253,21 @@ class Dispatcher:
             board.unchecked += 1
             job.done.set()
 
-    def _compare(self, board: Board, network: str, spent: float) -> None:
-        """Sets a board aside that has fallen behind the others."""
+    def _others(self, board: Board, network: str) -> float:
+        """Median seconds per answer of the other boards; infinity if it is unknown."""
         others = [each.seconds[network] for each in self._boards if each is not board and network in each.seconds]
-        usual = statistics.median(others) if others else math.inf
-        board.late = board.late + 1 if spent > BEHIND * usual else 0
-        if board.late >= LATE:
-            self.set_aside(board, f"it needs {spent:.3g} s per answer of {network!r}, the other boards {usual:.3g} s")
+        return statistics.median(others) if others else math.inf
+
+    def _compare(self, board: Board, network: str, *, late: bool) -> None:
+        """Sets a board aside that is far behind the others with several jobs in a row; one may be late because this computer was busy."""
+        board.late = board.late + 1 if late else 0
+        seconds, usual = board.seconds.get(network, 0.0), self._others(board, network)
+        if board.late >= LATE and seconds > BEHIND * usual:
+            board.late = 0
+            self.set_aside(
+                board,
+                f"it needs {seconds:.3g} s or more for an answer of {network!r}, and the other boards {usual:.3g} s",
+            )
 
     def _failed(self, job: Job, board: Board, error: Exception) -> None:
         if job.done.is_set():
@@ -315,13 +344,13 @@ class Dispatcher:
     def _again(self, job: Job) -> None:
         insort(self._pending, job, key=lambda each: each.order)
 
-    def _cancel(self, job: Job) -> None:
+    def _cancel(self, job: Job, *, beaten: bool = False) -> None:
         """Ends the runs of a job that is over."""
         now = ambient.monotonic()
         attempts, job.attempts = job.attempts, []
         for attempt in attempts:
             attempt.scope.cancel()
-            attempt.board.ended(attempt, now, answered=False)
+            attempt.board.ended(attempt, now, beaten=beaten)
             attempt.board.repeated += 1
 
     def _forget(self, job: Job) -> None:

@@ -19,7 +19,7 @@ from n6link.device import N6Device
 from n6link.errors import BoardsDiffer, N6Error, TransportError, innermost
 from n6link.pool.board import Board
 from n6link.pool.dispatch import Dispatcher
-from n6link.pool.proof import Agreement, Jury, prove
+from n6link.pool.proof import Agreement, Jury, Proof, prove
 from n6link.pool.status import BoardState
 from n6link.session.info import DeviceInfo
 from n6link.session.state import AWAY, State, StateChange
@@ -89,7 +89,7 @@ class Keeper:
         """Keeps the board until it is cancelled."""
         board, pause = self.board, FIRST_PAUSE
         while True:
-            passed = board.checks
+            answers = board.answers
             try:
                 await self._session()
             except N6Error as error:
@@ -97,7 +97,7 @@ class Keeper:
             finally:
                 self._withdraw()
                 self.tried.set()
-            pause = FIRST_PAUSE if board.checks > passed else min(2 * pause, LONGEST_PAUSE)
+            pause = FIRST_PAUSE if board.answers > answers else min(2 * pause, LONGEST_PAUSE)
             await anyio.sleep(pause)
 
     async def _session(self) -> None:
@@ -183,7 +183,7 @@ class Keeper:
                 voters = {each for each in settings.boards if self._votes(each, name)}
                 jury = settings.agreement.juries[name] = Jury(name, voters | {board})
             try:
-                reason = await jury.judge(board, await prove(device[name]))
+                reason = await jury.judge(board, await self._proof(device, name))
             except BoardsDiffer as error:
                 settings.agreement.problems[name] = error
                 board.refused[name] = str(error)
@@ -204,18 +204,22 @@ class Keeper:
         info = board.device.networks.get(name) if board.device and board.device.state is State.OPEN else None
         return info is not None and not self._settings.agreement.refusal(info.info)
 
+    async def _proof(self, device: N6Device, name: str) -> Proof:
+        begun = ambient.monotonic()
+        proof = await prove(device[name])
+        self.board.check_seconds[name] = ambient.monotonic() - begun
+        return proof
+
     async def _check(self, device: N6Device) -> None:
         """Repeats the checks of the networks that the board has run, and confirms the answers that it gave before."""
         board, settings = self.board, self._settings
         board.check_wanted = False
         jobs, unchecked, used = list(board.unconfirmed), board.unchecked, sorted(board.used)
-        begun = ambient.monotonic()
         for name in used:
-            if reason := await settings.agreement.juries[name].judge(board, await prove(device[name])):
+            if reason := await settings.agreement.juries[name].judge(board, await self._proof(device, name)):
                 board.distrusted += board.unchecked
                 raise TransportError(reason)
         board.checked = ambient.monotonic()
-        board.check_cost = board.checked - begun
         board.checks += 1
         board.unchecked -= unchecked
         settings.dispatcher.confirm(board, jobs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
 
 import anyio
 import anyio.lowlevel
@@ -18,6 +18,9 @@ from n6link.result import Frame, Result, Run
 from n6link.session.lifecycle import Lifecycle
 from n6link.session.tasks import Background
 from n6link.tensors.inputs import Data
+
+_ENDS: Final = (TransportError, LocalProtocolError)
+"""no board is left, or the pool was closed"""
 
 
 @dataclass(slots=True, eq=False)
@@ -115,7 +118,7 @@ class Map(Lifecycle):
             entry.error = error
             if isinstance(error, N6Error):
                 error.add_note(f"input {entry.sequence} of the map")
-            if isinstance(error, TransportError):
+            if isinstance(error, _ENDS):
                 self._lose(error)
         self._open -= 1
         if not self._ordered:
@@ -152,7 +155,7 @@ class Map(Lifecycle):
                 self._room.release()
                 if entry.error is None and entry.result:
                     return _delivered(entry, entry.result)
-                if entry.error and not isinstance(entry.error, TransportError):
+                if entry.error and not isinstance(entry.error, _ENDS):
                     raise entry.error
             elif self._open or not self._ended:
                 # On asyncio, anyio cancels only tasks whose wait is not over yet; see control/stream.py.

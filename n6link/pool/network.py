@@ -27,12 +27,14 @@ class PoolNetwork:
 
     Attributes:
         info: its description, the same on all boards that run it.
+        newest: the last delivered result; None before the first.
     """
 
     def __init__(
         self, info: NetworkInfo, run: Run, *, at_once: Callable[[bool], int], alive: Callable[[], bool], confirm: bool
     ) -> None:
         self.info = info
+        self.newest: Result | None = None
         self._job = run
         self._at_once = at_once
         self._alive = alive
@@ -137,7 +139,7 @@ class PoolNetwork:
                 encode=encode,
             )
 
-        return await self._job(
+        result = await self._job(
             self.name,
             call,
             priority=priority,
@@ -145,6 +147,10 @@ class PoolNetwork:
             confirm=self._confirm if confirm is None else confirm,
             computed=computed,
         )
+        # Calls may finish in any order: an older picture must not replace a newer one.
+        if self.newest is None or result.captured >= self.newest.captured:
+            self.newest = result
+        return result
 
     def stream(
         self,

@@ -115,7 +115,13 @@ class Jury:
     def withdraw(self, board: Board) -> None:
         """A board has voted, or does not vote."""
         self._awaited.discard(board)
-        if not self._awaited and not self._decided.is_set():
+        if self._decided.is_set():
+            return
+        best, votes = next(iter(Counter(self._votes.values()).most_common(1)), (None, 0))
+        if 2 * votes > len(self._votes) + len(self._awaited):  # whatever the others say
+            self._right = best
+            self._decided.set()
+        elif not self._awaited:
             self._right = majority(self._votes.values())
             self._decided.set()
 

@@ -83,6 +83,8 @@ class Bench:
         lie: changes a frame that the board sends, given its type; see :mod:`simulation.liar`.
         tags: how often an inference of each tag was started, for each start of the board.
         rules: what both ends must keep to.
+        wrong: whether the board computes wrong outputs, also after a restart; to be changed with :meth:`spoil`.
+        slow: how many times longer its runs take.
         digest: of all that has happened on the line, with its times.
         outages: times (begin, end) in which nothing can be expected.
         lethal: times at which a connection was lost.
@@ -95,6 +97,7 @@ class Bench:
         self.lie: Callable[[int, bytes], bytes] = lambda kind, frame: frame
         self.tags: list[Counter[int]] = []
         self.rules = Rules()
+        self.wrong, self.slow = False, 1
         self.digest = hashlib.blake2b(digest_size=16)
         self.outages: list[tuple[float, float]] = []
         self.lethal: list[float] = []
@@ -175,6 +178,11 @@ class Bench:
         client.break_()
         if self._client is client:
             self._client = None
+
+    def spoil(self, *, wrong: bool = False, slow: int = 1) -> None:
+        """From now on the board computes wrong outputs, or slowly."""
+        self.wrong, self.slow = wrong, slow
+        self.board.spoil(wrong=wrong, slow=slow)
 
     # ---- rates
 
@@ -313,7 +321,7 @@ class Bench:
     def _start(self) -> Board:
         self._started += 1
         port, options = self.port, self._options
-        return Board(
+        board = Board(
             window=port.window,
             chunk=port.chunk,
             buffers=port.buffers,
@@ -323,6 +331,8 @@ class Bench:
             uart=port.uart,
             boot_nonce=(options["seed"] << 20) + self._started,
         )
+        board.spoil(wrong=self.wrong, slow=self.slow)
+        return board
 
     def _collect(self) -> None:
         self.tags.append(Counter(self.board.runs) - self._stopped)

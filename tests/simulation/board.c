@@ -139,6 +139,8 @@ typedef struct {
     bool restart;
     bool at_work;
     bool fails;
+    uint8_t wrong; /* changes the first byte of all outputs */
+    uint32_t slow; /* how many times longer a run takes */
     uint8_t *slot[MAX_BUFFERS];
     uint8_t *result[MAX_BUFFERS];
     uint8_t *parts;
@@ -191,7 +193,7 @@ static int start(void *context, uint16_t index, const void *input, n6_block_time
         return -FAILURE;
     }
     const uint64_t spread = (tag * UINT64_C(0x9E3779B97F4A7C15)) >> 58;
-    b->block_us = least_us[index] * (64 + spread) / 64 / network[index].blocks;
+    b->block_us = b->slow * (least_us[index] * (64 + spread) / 64 / network[index].blocks);
     b->fails = tag >> 56 == STEP_FAILS;
     b->at_work = true;
     b->running = index;
@@ -221,6 +223,7 @@ static int step(void *context)
         return -FAILURE;
     }
     sim_compute(b->running, b->input, b->output);
+    b->output[0] ^= b->wrong;
     n6_server_log(&b->server, N6_LOG_LEVEL_DEBUG, network[b->running].name);
     return N6_NPU_DONE;
 }
@@ -280,6 +283,7 @@ sim_board_t *sim_open(const sim_options_t *options)
     }
     b->parts = reserve(slot_size);
     b->baud = options->baud;
+    b->slow = 1;
     b->port = (n6_port_t){
         .context = b,
         .tick_hz = 1000000,
@@ -426,6 +430,13 @@ bool sim_at_work(const sim_board_t *b)
 }
 
 /* Whether nothing was written after the end of a buffer. */
+/* From now on its outputs are wrong, and its runs take longer. */
+void sim_spoil(sim_board_t *b, uint32_t wrong, uint32_t slow)
+{
+    b->wrong = (uint8_t)wrong;
+    b->slow = slow;
+}
+
 bool sim_intact(const sim_board_t *b)
 {
     for (uint32_t i = 0; i < b->config.slots; i++) {

@@ -80,6 +80,7 @@ def library() -> ctypes.CDLL:
         "sim_turn": (None, [board, ctypes.c_uint64, bytes_, size, board, size, size, ctypes.POINTER(_Turn)]),
         "sim_starts": (size, [board, ctypes.POINTER(ctypes.POINTER(_Start))]),
         "sim_intact": (ctypes.c_bool, [board]),
+        "sim_spoil": (None, [board, size, size]),
         "sim_at_work": (ctypes.c_bool, [board]),
         "sim_compute": (None, [size, board, board]),
     }
@@ -132,6 +133,10 @@ class Board:
         due = turn.due
         wait = NEVER if due > NEVER * 1e6 else (micros + due) / 1e6 - seconds
         return Turn(turn.taken, sent, wait, bool(turn.restart), turn.baud)
+
+    def spoil(self, *, wrong: bool, slow: int) -> None:
+        """From now on its outputs are wrong, or its runs take some times longer."""
+        self._library.sim_spoil(self._board, wrong, slow)
 
     def relink(self) -> None:
         """Another client has opened the line."""
