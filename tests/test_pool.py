@@ -70,7 +70,6 @@ def test_a_slow_board_gets_what_it_finishes_first_and_nobody_waits_for_it() -> N
                 slow, *others = world.pool.boards
                 assert slow.state is BoardState.READY
                 assert 0 < slow.answers < min(board.answers for board in others) / 5
-                assert slow.repeated  # another board was faster with its last jobs
 
     fleet.run(body, 3)
     fleet.run(body, 4)

@@ -259,7 +259,7 @@ class Dispatcher:
         return statistics.median(others) if others else math.inf
 
     def _compare(self, board: Board, network: str, *, late: bool) -> None:
-        """Sets a board aside that is far behind the others with several jobs in a row; one may be late because this computer was busy."""
+        """Sets a board aside that needs too long for several jobs in a row; one may be late because this computer was busy."""
         board.late = board.late + 1 if late else 0
         seconds, usual = board.seconds.get(network, 0.0), self._others(board, network)
         if board.late >= LATE and seconds > BEHIND * usual:

@@ -53,7 +53,7 @@ class Map(Lifecycle):
         self._run = run
         self._inputs = inputs
         self._ordered = ordered
-        self._room = anyio.Semaphore(window)
+        self._window = window
         self._begun: deque[_Entry] = deque()
         """ordered: in order of the inputs; else in order of completion"""
         self._open = 0
@@ -63,8 +63,9 @@ class Map(Lifecycle):
         self._failure: Exception | None = None
         self._background: Background | None = None
         self._tasks: TaskGroup
-        self._feeding = anyio.CancelScope()
-        self._changed = anyio.Event()
+        self._room: anyio.Semaphore
+        self._feeding: anyio.CancelScope
+        self._changed: anyio.Event
 
     async def open(self) -> Self:
         """Begins to read inputs.
@@ -75,6 +76,7 @@ class Map(Lifecycle):
         if self._background:
             raise LocalProtocolError("a map can be opened only once; call PoolNetwork.map again")
         self._background = Background(self._lose)
+        self._room, self._feeding, self._changed = anyio.Semaphore(self._window), anyio.CancelScope(), anyio.Event()
         self._tasks = await self._background.__aenter__()
         self._tasks.start_soon(self._feed)
         return self

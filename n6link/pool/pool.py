@@ -121,35 +121,32 @@ class N6Pool(Lifecycle):
         """
         if self._background:
             raise LocalProtocolError("this N6Pool is already open; create another one for a second connection")
+        urls = await _connected() if self._all else self._urls
+        if not urls:
+            raise NoDeviceError("no STM32N6 board is connected; connect one, or use a list of URLs")
+        self._boards, self._keepers = [], {}
+        self._settings = self._fresh()
         self._background = Background(self._crash)
+        self._tasks = await self._background.__aenter__()
         try:
-            await self._open()
+            await self._open(urls)
         except BaseException:
             with anyio.CancelScope(shield=True):
                 await self.aclose()
             raise
         return self
 
-    async def _open(self) -> None:
-        assert self._background
-        urls = await _connected() if self._all else self._urls
-        if not urls:
-            raise NoDeviceError("no STM32N6 board is connected; connect one, or use a list of URLs")
-        self._boards, self._keepers = [], {}
-        self._settings = self._fresh()
-        self._tasks = await self._background.__aenter__()
+    async def _open(self, urls: Sequence[str]) -> None:
         self._settings.dispatcher.start(self._tasks)
         for url in urls:
             self._add(url)
         for keeper in list(self._keepers.values()):
             await keeper.tried.wait()
-        opened = {board.url: board.device for board in self._boards if board.device}
+        opened = [(board.url, board.device.networks) for board in self._boards if board.device]
         if not opened:
             raise self._none()
         agreement = self._settings.agreement
-        agreement.decide(
-            {url: {name: net.info for name, net in device.networks.items()} for url, device in opened.items()}
-        )
+        agreement.decide([(url, net.info) for url, networks in opened for net in networks.values()])
         self._networks = MappingProxyType({name: self._network(name) for name in agreement.networks})
         self._settings.decided.set()
         if self._all:

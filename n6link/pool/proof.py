@@ -8,7 +8,7 @@ there is none, nobody can say which board is right, and the network cannot be us
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -134,22 +134,22 @@ class Agreement:
         self.problems: dict[str, BoardsDiffer] = {}
         self.juries: dict[str, Jury] = {}
 
-    def decide(self, boards: Mapping[str, Mapping[str, NetworkInfo]]) -> None:
+    def decide(self, present: Sequence[tuple[str, NetworkInfo]]) -> None:
         """Chooses the network of each name.
 
         Args:
-            boards: the networks of each board, by the URL of the board.
+            present: the networks of all boards, each with the URL of its board.
         """
-        for name in dict.fromkeys(name for networks in boards.values() for name in networks):
-            found = {url: networks[name] for url, networks in boards.items() if name in networks}
-            chosen = majority(info.digest for info in found.values())
+        for name in dict.fromkeys(info.name for _, info in present):
+            found = [(url, info) for url, info in present if info.name == name]
+            chosen = majority(info.digest for _, info in found)
             if chosen is None:
-                shown = ", ".join(f"{url}: {info.digest:08x}" for url, info in found.items())
+                shown = ", ".join(f"{url}: {info.digest:08x}" for url, info in found)
                 self.problems[name] = BoardsDiffer(
                     f"the boards of the pool have different networks of the name {name!r} ({shown}); use boards with the same firmware"
                 )
             else:
-                self.networks[name] = next(info for info in found.values() if info.digest == chosen)
+                self.networks[name] = next(info for _, info in found if info.digest == chosen)
 
     def refusal(self, info: NetworkInfo) -> str:
         """Why a network of a board is not used; empty = it is."""

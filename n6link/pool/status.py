@@ -35,7 +35,7 @@ class BoardStatus:
     answers: int
     """results that it was the first to give"""
     repeated: int
-    """jobs that it has begun in vain: they were given to another board, or another board was faster"""
+    """jobs that it has begun and that another board has finished: it failed, or the other one was faster"""
     aside: int
     """how often it was set aside"""
     checks: int

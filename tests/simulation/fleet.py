@@ -54,7 +54,7 @@ class Fleet:
 
     async def until(self, condition: Callable[[Sequence[BoardStatus]], bool]) -> None:
         """Waits for a state of the boards."""
-        while not condition(self.pool.boards):  # noqa: ASYNC110  nothing tells of a change
+        while not condition(self.pool.boards):  # noqa: ASYNC110  there is no event for it
             await asyncio.sleep(0.05)
 
 
