@@ -112,6 +112,7 @@ class Link:
         self._greeting = Greeting(0)
         self._hello = self._probe = 0
         self._answered = self._flushed = False
+        self._now = 0.0
 
     # ---- commands of the owner
 
@@ -366,6 +367,7 @@ class Link:
         return number
 
     def _take(self, arrived: Iterable[frames.Frame], now: float) -> None:
+        self._now = now
         for kind, flags, number, payload in arrived:
             try:
                 if self.state is not _OPEN:
@@ -533,7 +535,12 @@ class Link:
 
     def _on_chunks(self, number: int, data: bytes | bytearray, at: int) -> int:
         exchange = self.exchanges.get(number)
-        return self.receiver.chunks(exchange, data, at) if exchange and self.state is _OPEN else 0
+        if exchange is None or exchange.download is None or self.state is not _OPEN:
+            return 0
+        taken = self.receiver.chunks(exchange, data, at)
+        if not exchange.download.chunks.left and (event := self.receiver.complete(exchange, self._now)):
+            self._settle(exchange, event)
+        return taken
 
     def _on_data(self, number: int, payload: memoryview, now: float) -> None:
         exchange = self.exchanges.get(number)

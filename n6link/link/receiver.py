@@ -24,7 +24,7 @@ ATTEMPTS: Final = 3
 _PLACE: Final = struct.Struct("<LL").unpack_from
 """position and offset at the start of a DATA payload"""
 _CRC: Final = struct.Struct("<L").unpack_from
-_HEADER_SIZE: Final = frames.HEADER_SIZE
+_DATA, _HEADER_SIZE, _CRC_SIZE = frames.DATA, frames.HEADER_SIZE, frames.CRC_SIZE
 GAPS: Final = 32
 """maximum number of NAKs per complaint: on a slow line more would delay the repeats that they request"""
 
@@ -86,7 +86,7 @@ class Receiver:
         exchange.download = Download(header.length, header.crc, chunk=self._chunk)
         exchange.phase = RECEIVING
         exchange.progress += 1
-        done = None if header.length else self._complete(exchange, now)
+        done = None if header.length else self.complete(exchange, now)
         return [Begun(exchange.id), done] if done else [Begun(exchange.id)]
 
     def data(self, exchange: Exchange | None, payload: memoryview, crc: int, now: float) -> Received | Failed | None:
@@ -116,12 +116,12 @@ class Receiver:
         self._counters.duplicates += not new
         for gap in gaps:
             self._nak(exchange, *gap)
-        return None if download.chunks.left else self._complete(exchange, now)
+        return None if download.chunks.left else self.complete(exchange, now)
 
     def chunks(self, exchange: Exchange, data: bytes | bytearray, at: int) -> int:
         """Takes frames that are exactly the next chunks of a result, as most are: without faults their headers are known before.
 
-        Stops before the last chunk, and before every other frame: :meth:`data` has these.
+        Stops before every other frame, which :meth:`data` takes.
 
         Args:
             exchange: of the first frame.
@@ -132,37 +132,40 @@ class Receiver:
             Number of bytes of the frames that were taken.
         """
         download = exchange.download
-        if download is None or download.chunks.left < 2:
+        if download is None:
             return 0
         size, stored, view, begin = download.chunks.size, download.data, memoryview(data), at
-        front = frames.header(frames.DATA, exchange.id, frames.HEADER_SIZE + size)
-        stride = size + frames.OVERHEAD
-        first = download.next * size
-        ahead = self._seen - first
-        room = min((len(data) - at) // stride, ((self._granted - self._seen) & MASK) // size)
-        end = min(first + room * size, (len(stored) - 1) // size * size)
-        append, total = download.digest.follow(first, size), download.digest.crc
+        length, first = len(stored), download.next * size
+        front = frames.header(_DATA, exchange.id, _HEADER_SIZE + size)
+        ahead, limit = self._seen - first, first + ((self._granted - self._seen) & MASK)
+        append, total, end, count = download.digest.follow(first, size), download.digest.crc, first, 0
         # The loop runs for each chunk of a result: it has no calls of functions of this package but one.
-        for offset in range(first, end, size):
-            head = at + _HEADER_SIZE
-            if not data.startswith(front, at) or _PLACE(data, head) != ((offset + ahead) & MASK, offset):
+        for offset in range(first, length, size):
+            end = offset + size
+            if end > length:
+                end, front = length, frames.header(_DATA, exchange.id, _HEADER_SIZE + length - offset)
+            head, body = at + _HEADER_SIZE, at + 2 * _HEADER_SIZE
+            stop = body + end - offset
+            if len(data) - stop < _CRC_SIZE or end > limit or not data.startswith(front, at):
+                end = offset
                 break
-            body = head + _HEADER_SIZE
-            chunk, crc_head = view[body : body + size], crc32(view[head:body])
+            chunk, crc_head = view[body:stop], crc32(view[head:body])
             crc = crc32(chunk, crc_head)
-            if _CRC(data, body + size) != (crc,):
+            if _PLACE(data, head) != ((offset + ahead) & MASK, offset) or _CRC(data, stop) != (crc,):
+                end = offset
                 break
-            stored[offset : offset + size] = chunk
-            if append:
+            stored[offset:end] = chunk
+            if append and end - offset == size:
                 total = append(total ^ crc_head) ^ crc
-            at += stride
-        if count := (at - begin) // stride:
+            at = stop + _CRC_SIZE
+            count += 1
+        if count:
             download.follow(count, total)
             exchange.progress += count
             self._counters.rx_chunks += count
             self._counters.rx_frames += count
-            self._seen = (self._seen + count * size) & MASK
-            if 2 * ((self._granted - self._seen) & MASK) <= self.window:
+            self._seen = (end + ahead) & MASK
+            if 2 * (limit - end) <= self.window:
                 self.grant()
         return at - begin
 
@@ -184,7 +187,8 @@ class Receiver:
         for gap in exchange.download.chunks.gaps()[:GAPS]:
             self._nak(exchange, *gap)
 
-    def _complete(self, exchange: Exchange, now: float) -> Received | Failed | None:
+    def complete(self, exchange: Exchange, now: float) -> Received | Failed | None:
+        """All chunks have arrived: the event, or None if all of them are requested again, because their digest is wrong."""
         download, result = exchange.download, exchange.result
         assert download and result
         if download.verify():

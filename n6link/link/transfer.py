@@ -174,10 +174,10 @@ class Download:
         self.failures = 0
 
     def follow(self, count: int, crc: int) -> None:
-        """The next chunks were stored, all of them whole; ``crc`` is that of the data so far, if the digest follows them."""
+        """The next chunks were stored; ``crc`` is that of the data to the last whole one, if the digest follows them."""
         digest, size, first = self.digest, self.chunks.size, self.next
         if digest.follow(first * size, size):
-            digest.crc, digest.end = crc, (first + count) * size
+            digest.crc, digest.end = crc, min(first + count, self.chunks.length // size) * size
         self.chunks.close_all(first, count)
         self.next = first + count
 
