@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import math
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from n6link.tensors.tensor import Array
 
+LOWEST: Final = np.float32(-87)
+"""smallest logit whose exp(-x) is a float32; the sigmoid of smaller ones is 0, less than 1e-37"""
+
 
 def sigmoid(logits: Array) -> NDArray[np.float32]:
     """1 / (1 + exp(-x)), float32, without overflow."""
-    x = np.asarray(logits, np.float32)
-    small = np.exp(-np.abs(x))
-    shares: NDArray[np.float32] = np.where(x >= 0, np.float32(1), small)
-    shares /= 1 + small
-    return shares
+    shares: NDArray[np.float32] = np.maximum(logits, LOWEST, dtype=np.float32)
+    np.exp(np.negative(shares, out=shares), out=shares)
+    shares += 1
+    return np.divide(np.float32(1), shares, out=shares)
 
 
 def logit(share: float) -> float:

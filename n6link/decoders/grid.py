@@ -98,15 +98,16 @@ def _decode(result: ResultLike, head: Head, conf: float) -> Candidates:
     real = head.real(passing.values)
     cells, anchor = np.divmod(passing.indices, len(anchors))
     rows, columns = np.divmod(cells, width)
+    shares = sigmoid(real[:, : OBJECT + 1])  # those of width and height are not used, but two more calls cost more
     centres = np.empty((len(real), 4), np.float32)
-    centres[:, 0] = (columns + sigmoid(real[:, 0])) / width
-    centres[:, 1] = (rows + sigmoid(real[:, 1])) / height
+    centres[:, 0] = (columns + shares[:, 0]) / width
+    centres[:, 1] = (rows + shares[:, 1]) / height
     centres[:, 2:] = anchors[anchor] * np.exp(real[:, 2:4])
-    scores = sigmoid(real[:, OBJECT])
+    scores = shares[:, OBJECT]
     if head.channels == OBJECT + 2:
         return Candidates(corners(centres), scores, np.zeros(len(real), np.intp))
-    shares = softmax(real[:, OBJECT + 1 :])
-    classes = shares.argmax(axis=1)
-    scores = (scores * shares[np.arange(len(real)), classes]).astype(np.float32)
+    of_class = softmax(real[:, OBJECT + 1 :])
+    classes = of_class.argmax(axis=1)
+    scores = (scores * of_class[np.arange(len(real)), classes]).astype(np.float32)
     sure = scores >= conf
     return Candidates(corners(centres[sure]), scores[sure], classes[sure])

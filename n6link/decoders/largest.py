@@ -23,13 +23,25 @@ def first_largest(values: Array, axis: int) -> NDArray[np.integer]:
     """Indices of the first largest values along an axis."""
     count = values.shape[axis]
     if count <= FEW and values.size >= MANY * count:
-        indices, found = _by_channel(np.ascontiguousarray(np.moveaxis(values, axis, 0)))
+        indices, found = _by_channel(_channels_first(values, axis))
     else:
         indices = values.argmax(axis=axis)
         found = np.take_along_axis(values, np.expand_dims(indices, axis), axis)
     if values.dtype.kind == "f" and np.isnan(found).any():  # for numpy NaN is the largest value
         indices = (values == np.fmax.reduce(values, axis=axis, keepdims=True)).argmax(axis=axis)
     return indices
+
+
+def _channels_first(values: Array, axis: int) -> Array:
+    """A contiguous array of shape (count, ...)."""
+    if axis % values.ndim != values.ndim - 1:
+        return np.ascontiguousarray(np.moveaxis(values, axis, 0))
+    # Piece by piece, so that a piece is in the processor's cache: half of the time of one copy.
+    rows = values.reshape(-1, values.shape[-1])
+    channels = np.empty(rows.shape[::-1], rows.dtype)
+    for start in range(0, len(rows), MANY):
+        channels[:, start : start + MANY] = rows[start : start + MANY].T
+    return channels.reshape(values.shape[-1], *values.shape[:-1])
 
 
 def _by_channel(values: Array) -> tuple[NDArray[np.integer], Array]:

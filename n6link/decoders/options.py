@@ -1,4 +1,4 @@
-"""Checks of the values of decoders' options."""
+"""Checks of the values of decoders' options. An abstract class takes a microsecond, so the usual type is tried first."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def share(name: str, value: object) -> float:
     Raises:
         BadInput: it is not such a number.
     """
-    if not (isinstance(value, Real) and 0 <= float(value) <= 1):
+    if not (isinstance(value, (float, Real)) and 0 <= float(value) <= 1):
         raise BadInput(f"{name} is {value!r}; it must be a number from 0 to 1")
     return float(value)
 
@@ -24,6 +24,6 @@ def whole(name: str, value: object) -> int:
     Raises:
         BadInput: it is not such a number.
     """
-    if not (isinstance(value, Integral) and int(value) >= 1):
+    if not (isinstance(value, (int, Integral)) and int(value) >= 1):
         raise BadInput(f"{name} is {value!r}; it must be a whole number, 1 or more")
     return int(value)

@@ -12,8 +12,10 @@ from n6link.tensors.tensor import Array, TensorSpec
 
 def placement(known: Placement | None, spec: TensorSpec, card: Card) -> Placement:
     """The position of the picture in the input: ``known``, or the whole input if the caller passed the input's own values."""
+    if known:
+        return known
     size = PictureInput(spec, card).size
-    return known or Placement(size, size)
+    return Placement(size, size)
 
 
 def outside(points: Array, where: Placement) -> NDArray[np.bool_]:
