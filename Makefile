@@ -7,7 +7,7 @@ SOURCES := $(shell find firmware -path firmware/test -prune -o -type f \( -name 
 # Options of pytest, such as TESTS='tests/test_link.py -x'.
 TESTS ?=
 
-.PHONY: help demo check lint-c test simulate verify fuzz sanitize coverage docs ci hooks fresh packages release gen format bench bench-compare firmware emulate clean
+.PHONY: help demo check lint-c test simulate verify fuzz sanitize coverage docs docs-pictures ci hooks fresh packages release gen format bench bench-compare firmware emulate clean
 help:
 	@echo 'make demo      run a network on a photograph, on the virtual board'
 	@echo 'make test      run all tests; make test TESTS=tests/test_link.py: some of them'
@@ -19,6 +19,7 @@ help:
 	@echo 'make sanitize  run the end-to-end tests with sanitizers in the virtual board'
 	@echo 'make coverage  run the tests and measure the coverage of Python and C'
 	@echo 'make docs      build the documents as a site in build/docs, from docs/ and the docstrings'
+	@echo 'make docs-pictures  make the pictures of the documents, in 2 minutes'
 	@echo 'make ci        run all of these with every Python of this machine; the last lines list what failed'
 	@echo 'make hooks     install a quick check before each commit'
 	@echo 'make fresh     run make demo and make test in a new Debian 12 and 13; as root'
@@ -118,6 +119,10 @@ coverage: need-test $(VENV)/.dev
 	$(BIN)/coverage combine --quiet && $(BIN)/coverage report || bad=yes; $(BIN)/gcovr || bad=yes; test -z "$$bad"
 
 # All warnings are errors: links without a target, public names without a docstring, commands in the documents that fail.
+docs-pictures: $(VENV)/.dev
+	$(BIN)/python docs/pictures.py
+	$(BIN)/python benchmarks/screenshots.py
+
 docs: $(VENV)/.dev
 	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet docs build/docs
 	@echo 'build/docs/index.html'
