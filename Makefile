@@ -115,7 +115,7 @@ coverage: need-test $(VENV)/.dev
 	rm -rf $(COUNTED) .coverage .coverage.*
 	cd firmware && PATH="$(CURDIR)/$(BIN):$$PATH" && \
 	  cmake --preset host-coverage >/dev/null && cmake --build --preset host-coverage && ctest --preset host-coverage
-	bad=; N6LINK_SIM=$(COUNTED)/ports/host/n6sim $(BIN)/coverage run -m pytest $(TESTS) || bad=yes; \
+	bad=; N6LINK_SIM=$(COUNTED)/ports/host/n6sim N6LINK_SERVE=$(COUNTED)/ports/host/serve/n6serve.so $(BIN)/coverage run -m pytest $(TESTS) || bad=yes; \
 	$(BIN)/coverage combine --quiet && $(BIN)/coverage report || bad=yes; $(BIN)/gcovr || bad=yes; test -z "$$bad"
 
 # All warnings are errors: links without a target, public names without a docstring, commands in the documents that fail.

@@ -59,6 +59,7 @@ END_TO_END: Final = [
             "reconnect",
             "recorder",
             "replay",
+            "serve",
             "stream",
         ),
     )

@@ -25,8 +25,9 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 LEFT_OUT: Final = (".ci/", "benchmarks/", "tests/")
 """folders of the repository that are not shipped"""
 BOARD: Final = "n6link/_bin/n6sim"
+LIBRARY: Final = "n6link/_bin/n6serve.so"
 NOT_FOR_BOARDS: Final = re.compile(
-    r"firmware/(emulation|verify|test|npu/(litert|reference)|ports/(host|qemu-an547)|ports/stm32n6/(test|stubs)|cmake/zig)|.*\.py$"
+    r"firmware/(emulation|verify|test|npu/(litert|reference)|ports/(host|serve|qemu-an547)|ports/stm32n6/(test|stubs)|cmake/zig)|.*\.py$"
 )
 """files of the firmware that `n6link firmware build` does not need"""
 DIST_INFO: Final = (
@@ -138,14 +139,16 @@ def test_the_source_distribution_holds_the_repository_without_its_tests(sdist: P
 def test_the_wheel_holds_the_package_and_a_virtual_board_that_runs(unpacked: Path, tmp_path: Path) -> None:
     wheel = build("build_wheel", unpacked, tmp_path)
     package, info = files_of(wheel)
-    assert package == package_files() | {BOARD}
+    assert package == package_files() | {BOARD, LIBRARY}
     assert info == set(DIST_INFO)
     assert wheel.name.split("-")[2:4] == ["py3", "none"] and not wheel.name.endswith("-any.whl")
     with zipfile.ZipFile(wheel) as archive:
         assert archive.getinfo(BOARD).external_attr >> 16 & 0o111 == 0o111, "executable"
         board = tmp_path / "n6sim"
         board.write_bytes(archive.read(BOARD))
-    assert str(unpacked).encode() not in board.read_bytes(), "no path of the machine that built it"
+        library = archive.read(LIBRARY)
+    for built in (board.read_bytes(), library):
+        assert str(unpacked).encode() not in built, "no path of the machine that built it"
     board.chmod(0o755)
     done = subprocess.run([board, "--help"], capture_output=True, check=True)
     assert done.stdout.startswith(b"usage: n6sim ")

@@ -20,7 +20,9 @@ static void order(void *context, const n6_order_t *new)
     (void)context;
     CHECK(order_count < MOST);
     orders[order_count++] = *new;
-    memcpy(wanted, new->what, new->returns * sizeof *wanted);
+    if (new->returns > 0) {
+        memcpy(wanted, new->what, new->returns * sizeof *wanted);
+    }
 }
 
 static void withdraw(void *context, uint32_t number)
