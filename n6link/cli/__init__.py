@@ -33,6 +33,7 @@ from n6link.cli import (
     sim,
     trace,
     validate,
+    view,
 )
 from n6link.cli.common import Group, recordable
 from n6link.version import __version__
@@ -80,6 +81,7 @@ app.command("report")(report.report)
 app.command("predict")(predict.predict)
 app.command("monitor")(recordable(monitor.monitor))
 app.command("serve")(recordable(serve.serve))
+app.command("view")(recordable(view.view))
 app.command("sim")(sim.sim)
 app.command("replay")(replay.replay)
 app.command("trace")(trace.trace)

@@ -18,7 +18,7 @@ from n6link.decoders.boxes import Detection
 from n6link.decoders.classification import Classification
 from n6link.decoders.described import listed
 from n6link.decoders.segmentation import Segmentation
-from n6link.epochs.timers import EpochTimers
+from n6link.epochs.timers import STAGE_MEANINGS, EpochTimers
 from n6link.json_types import Plain, plain
 from n6link.result import Result, Timing
 from n6link.session.info import NetworkInfo
@@ -28,16 +28,8 @@ WIDE: Final = 116
 BARS: Final = 22
 METER: Final = 10
 SLOWEST: Final = 8
-STAGE_STYLES: Final = (
-    ("picture fitted and quantised", "blue"),
-    ("wait for an input slot", "bright_black"),
-    ("input sent to the board", "cyan"),
-    ("wait in the board's queue", "bright_black"),
-    ("network running", "green"),
-    ("outputs sent to this computer", "cyan"),
-    ("outputs decoded", "blue"),
-)
-"""Description and colour of each of the STAGES."""
+STAGE_STYLES: Final = ("blue", "bright_black", "cyan", "bright_black", "green", "cyan", "blue")
+"""Colour of each of the STAGES."""
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
 
 
@@ -182,7 +174,7 @@ def timing_table(timing: Timing, width: int) -> Table:
     shown.add_column("", width=width, no_wrap=True)
     shown.add_column("", style="dim", no_wrap=True)
     begun = 0.0
-    for (name, seconds), (what, colour) in zip(timing.stages(), STAGE_STYLES, strict=True):
+    for (name, seconds), what, colour in zip(timing.stages(), STAGE_MEANINGS, STAGE_STYLES, strict=True):
         first = round(begun / total * width)
         cells = max(round((begun + seconds) / total * width) - first, 1 if seconds > 0 else 0)
         first = min(first, width - cells)

@@ -38,6 +38,7 @@ __all__ = [
     "ON_NPU",
     "PHASES",
     "STAGES",
+    "STAGE_MEANINGS",
     "EpochBlock",
     "EpochStats",
     "EpochTable",
@@ -52,6 +53,16 @@ PHASES: Final = ("start", "pre", "core", "post")
 """Columns of :attr:`EpochTimers.ticks`."""
 STAGES: Final = ("prepare", "queue", "upload", "wait", "npu", "download", "decode")
 """Stages of an inference on the host, in order: the fields of :class:`n6link.result.Timing`. The blocks run in ``npu``."""
+STAGE_MEANINGS: Final = (
+    "picture fitted and quantised",
+    "wait for an input slot",
+    "input sent to the board",
+    "wait in the board's queue",
+    "network running",
+    "outputs sent to this computer",
+    "outputs decoded",
+)
+"""What happens in each of the STAGES, for people."""
 MAX_SHIFT: Final = 29
 """Largest possible Result.timer_shift: the sum of four shifted 32-bit times fits in 64 bits."""
 ON_HOST: Final = frozenset({TimerSource.LITERT_PROFILER, TimerSource.HOST_CLOCK})
