@@ -79,7 +79,8 @@ err: Final = _Console(stderr=True, highlight=False, emoji=False)
 """progress and errors"""
 
 
-def _checked_url(url: str | None) -> str | None:
+def checked_url(url: str | None) -> str | None:
+    """A URL of the command line; a wrong one is a wrong usage."""
     if url is not None:
         try:
             transport.check_url(url)
@@ -103,7 +104,7 @@ Url = Annotated[
         "--url",
         "-u",
         envvar="N6LINK_URL",
-        callback=_checked_url,
+        callback=checked_url,
         metavar="URL",
         help="serial:PORT, tcp:HOST:PORT, unix:PATH, sim: or qemu:; default: the only connected board.",
     ),

@@ -18,7 +18,8 @@ from rich.progress import Progress
 from rich.table import Table
 
 from n6link.cli import tables
-from n6link.cli.common import FAILED, Cards, Encode, Json, Timeout, Url, connect, emit, err, out, start
+from n6link.cli.boards import Urls, at_once, connect_all
+from n6link.cli.common import FAILED, Cards, Encode, Json, Timeout, emit, err, out, start
 from n6link.console import duration
 from n6link.epochs.profile import SPREAD, Spread
 from n6link.errors import BadInput
@@ -50,26 +51,40 @@ def evaluate(
         typer.Option(metavar="JSONL", help="Keep the answers in this file; if it exists, continue with the others."),
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Only the first N samples.")] = None,
-    at_once: Annotated[
+    samples_at_once: Annotated[
         int | None,
         typer.Option(
             "--at-once",
             min=1,
             metavar="N",
-            help="Samples at the same time; default: the board's input slots. 1: times without waiting.",
+            help="Samples at the same time; default: what keeps all boards busy. 1: times without waiting.",
         ),
     ] = None,
     fail_under: Annotated[
         float | None, typer.Option("--fail-under", metavar="0..1", help="Exit code 1 if the first figure is lower.")
     ] = None,
     encode: Encode = None,
-    url: Url = None,
+    urls: Urls = None,
     cards: Cards = None,
     timeout: Timeout = 5.0,
     as_json: Json = False,
 ) -> None:
     """Measure the accuracy of a network on annotated data: OKS and AP, precision and recall, top-1 and top-5, or mIoU."""
-    start(_evaluate, network, data, pictures, answers, limit, at_once, fail_under, encode, url, cards, timeout, as_json)
+    start(
+        _evaluate,
+        network,
+        data,
+        pictures,
+        answers,
+        limit,
+        samples_at_once,
+        fail_under,
+        encode,
+        urls,
+        cards,
+        timeout,
+        as_json,
+    )
 
 
 async def _evaluate(
@@ -78,15 +93,15 @@ async def _evaluate(
     pictures: Path | None,
     path: Path | None,
     limit: int | None,
-    at_once: int | None,
+    samples_at_once: int | None,
     fail_under: float | None,
     encode: str | None,
-    url: str | None,
+    urls: list[str] | None,
     cards: list[Path] | None,
     timeout: float,  # noqa: ASYNC109
     as_json: bool,
 ) -> None:
-    async with connect(url, cards, timeout) as device:
+    async with connect_all(urls, cards, timeout) as device:
         network = device[name]
         exercise = await anyio.to_thread.run_sync(open_data, network.info, data, pictures)
         samples = exercise.samples[:limit]
@@ -104,7 +119,7 @@ async def _evaluate(
                 progress.advance(bar)
 
             run = partial(network.run, encode=encode)
-            await ask([run] * min(at_once or device.info.slots, max(len(rest), 1)), exercise, rest, take)
+            await ask([run] * min(samples_at_once or at_once(device), max(len(rest), 1)), exercise, rest, take)
             chosen = {sample.name: kept.answers[sample.name] for sample in samples}
         board, simulated = device.info.board, device.info.simulated
     figures = await anyio.to_thread.run_sync(

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Final
 import anyio
 import anyio.to_thread
 
+from n6link.cli.boards import Boards
 from n6link.cli.sources import Sample
 from n6link.device import N6Device
+from n6link.errors import BadInput
 from n6link.result import Result
 
 if TYPE_CHECKING:
@@ -46,7 +48,7 @@ NOTHING: Final = Recording()
 
 
 @asynccontextmanager
-async def recording(path: Path | None, dev: N6Device, threshold: float) -> AsyncGenerator[Recording]:
+async def recording(path: Path | None, dev: Boards, threshold: float) -> AsyncGenerator[Recording]:
     """A recording of an open device; the file is complete at the end, also after an error or Ctrl-C.
 
     Raises:
@@ -56,6 +58,8 @@ async def recording(path: Path | None, dev: N6Device, threshold: float) -> Async
     if path is None:
         yield NOTHING
         return
+    if not isinstance(dev, N6Device):
+        raise BadInput(f"--mcap {str(path)!r} records one board; use one --url")
     from n6link.robotics import McapFile, follow
 
     with McapFile(path) as file:

@@ -21,6 +21,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from n6link.cli import sources, tables
+from n6link.cli.boards import AnyNetwork, Boards, Urls, at_once, connect_all
 from n6link.cli.common import (
     FAILED,
     Cards,
@@ -28,9 +29,7 @@ from n6link.cli.common import (
     Json,
     Mcap,
     Timeout,
-    Url,
     check_suffix,
-    connect,
     emit,
     err,
     out,
@@ -45,10 +44,8 @@ from n6link.decoders.boxes import Detection
 from n6link.decoders.classification import Classification
 from n6link.decoders.described import listed
 from n6link.decoders.segmentation import Segmentation
-from n6link.device import N6Device
 from n6link.errors import BadInput, N6Error
 from n6link.json_types import Plain
-from n6link.network import Network
 from n6link.result import Result
 
 
@@ -88,7 +85,7 @@ Read = tuple[str, Sample | N6Error]
 def run(
     network: Annotated[str, typer.Argument(metavar="NETWORK", help="Name of the network, as n6link info shows it.")],
     inputs: Annotated[list[str] | None, typer.Argument(metavar="[FILE|DIR|GLOB|-]...", help=sources.HELP)] = None,
-    url: Url = None,
+    urls: Urls = None,
     camera: Annotated[
         int | None, typer.Option(min=0, metavar="N", help="Run on the frames of this camera, until Ctrl-C or --limit.")
     ] = None,
@@ -146,19 +143,19 @@ def run(
     reduced = False if save or raw else reduce
     options = Options(draw, save, csv, mcap, raw, threshold, reduced, encode, resample, limit, as_json)
     alone = len(places) == 1 and not any(map(os.path.isdir, inputs or []))
-    start(_run, network, places, alone, url, cards, timeout, options)
+    start(_run, network, places, alone, urls, cards, timeout, options)
 
 
 async def _run(
     name: str,
     places: Sequence[Place],
     alone: bool,
-    url: str | None,
+    urls: list[str] | None,
     cards: list[Path] | None,
     timeout: float,  # noqa: ASYNC109
     options: Options,
 ) -> None:
-    async with connect(url, cards, timeout) as dev:
+    async with connect_all(urls, cards, timeout) as dev:
         network = dev[name]
         with closing(_read(Reader(network.info, resample=options.resample), places)) as found:
             wanted = islice(found, options.limit)
@@ -168,7 +165,7 @@ async def _run(
                     if alone and len(first) == 1:
                         await _single(dev, network, first[0], places, options, log)
                     else:
-                        await _batch(network, chain(first, wanted), places, options, dev.info.slots, log)
+                        await _batch(network, chain(first, wanted), places, options, at_once(dev), log)
             finally:
                 for doubt in network.doubts:
                     err.print(f"[yellow]Note:[/] {escape(doubt)}.", soft_wrap=True)
@@ -186,7 +183,7 @@ def _read(reader: Reader, places: Sequence[Place]) -> Generator[Read]:
 
 
 async def _single(
-    dev: N6Device, network: Network, read: Read, places: Sequence[Place], options: Options, log: Recording
+    dev: Boards, network: AnyNetwork, read: Read, places: Sequence[Place], options: Options, log: Recording
 ) -> None:
     name, sample = read
     if isinstance(sample, N6Error):
@@ -223,7 +220,7 @@ async def _single(
 
 
 async def _batch(
-    network: Network, found: Iterator[Read], places: Sequence[Place], options: Options, window: int, log: Recording
+    network: AnyNetwork, found: Iterator[Read], places: Sequence[Place], options: Options, window: int, log: Recording
 ) -> None:
     """Several inputs: at most as many at the same time as the board has input slots; results are printed in order."""
     files = [place for place in places if isinstance(place, Path)]
@@ -292,7 +289,7 @@ async def _batch(
 
 
 async def _feed(
-    group: TaskGroup, network: Network, found: Iterator[Read], options: Options, send: MemoryObjectSendStream[Item]
+    group: TaskGroup, network: AnyNetwork, found: Iterator[Read], options: Options, send: MemoryObjectSendStream[Item]
 ) -> None:
     async with send:
         while (read := await anyio.to_thread.run_sync(next, found, None)) is not None:
@@ -307,7 +304,7 @@ async def _feed(
                 group.start_soon(_process, network, item, options)
 
 
-async def _process(network: Network, item: Item, options: Options, timers: bool = False) -> None:
+async def _process(network: AnyNetwork, item: Item, options: Options, timers: bool = False) -> None:
     assert item.sample
     try:
         item.result = await network.run(
@@ -320,7 +317,7 @@ async def _process(network: Network, item: Item, options: Options, timers: bool 
         item.done.set()
 
 
-def _decodable(network: Network) -> bool:
+def _decodable(network: AnyNetwork) -> bool:
     """Whether a decoder for the outputs is installed."""
     return network.card is not None and network.card.task in tasks()
 

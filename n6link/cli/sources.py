@@ -33,10 +33,10 @@ from zipfile import BadZipFile
 import numpy as np
 
 from n6link.cli import sound, video
+from n6link.cli.boards import AnyNetwork
 from n6link.decoders.described import NetworkLike
 from n6link.errors import BadInput, requires
 from n6link.evaluation.files import PICTURES, files_in
-from n6link.network import Network
 from n6link.tensors.image import PILLOW, load
 from n6link.tensors.inputs import Data, Inputs, Raw, Value
 from n6link.tensors.tensor import Array, TensorSpec, is_array
@@ -258,7 +258,7 @@ def read_arrays(file: Path | io.BytesIO, name: str) -> Array | dict[str, Array]:
         raise BadInput(f"{name!r} cannot be read as .npz or .npy: {error}") from error
 
 
-async def raw_inputs(network: Network, data: Data) -> dict[str, Array]:
+async def raw_inputs(network: AnyNetwork, data: Data) -> dict[str, Array]:
     """The raw values of all inputs of a network, from the data of a sample.
 
     Raises:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
+import anyio
 import anyio.to_thread
 import numpy as np
 import typer
@@ -17,7 +18,8 @@ from rich.progress import track
 from rich.table import Table
 
 from n6link.cli import tables
-from n6link.cli.common import FAILED, Cards, Json, Timeout, Url, check_suffix, connect, emit, err, out, start
+from n6link.cli.boards import AnyNetwork, Urls, at_once, connect_all
+from n6link.cli.common import FAILED, Cards, Json, Timeout, check_suffix, emit, err, out, start
 from n6link.cli.sources import Place, Reader, expand, raw_inputs
 from n6link.cli.writing import protect
 from n6link.epochs.predict.tflite import read_tflite
@@ -32,7 +34,6 @@ from n6link.tensors.tensor import Array
 
 if TYPE_CHECKING:
     from n6link.evaluation.validation import Limits, Validation
-    from n6link.network import Network
 
 COSINE: Final = 0.99
 """Default of the lowest cosine similarity: two correct engines on quantised networks were above it on all networks that were tried."""
@@ -88,7 +89,7 @@ def validate(
     report: Annotated[
         list[Path] | None, typer.Option(metavar="FILE", help="Write a report: .html or .json; may be repeated.")
     ] = None,
-    url: Url = None,
+    urls: Urls = None,
     cards: Cards = None,
     timeout: Timeout = 5.0,
     as_json: Json = False,
@@ -111,7 +112,7 @@ def validate(
         reports,
         as_json,
     )
-    start(_validate, network, options, url, cards, timeout)
+    start(_validate, network, options, urls, cards, timeout)
 
 
 def expose_results(
@@ -146,13 +147,13 @@ def expose_results(
 async def _validate(
     name: str,
     options: Options,
-    url: str | None,
+    urls: list[str] | None,
     cards: list[Path] | None,
     timeout: float,  # noqa: ASYNC109
 ) -> None:
     from n6link.evaluation.validation import Validation, find_cause
 
-    async with connect(url, cards, timeout) as device:
+    async with connect_all(urls, cards, timeout) as device:
         network = device[name]
         references = {"model": await anyio.to_thread.run_sync(Reference, options.model, network.info)}
         if options.float_model:
@@ -167,8 +168,15 @@ async def _validate(
         names = [*places, *(f"random {index}" for index in range(options.count))]
         with AnswerFile(options.answers, about) as kept:
             left = [sample for sample in names if sample not in kept.answers]
-            for sample in track(left, "validate", console=err, transient=True, disable=not err.is_terminal):
-                kept.add(sample, await _compare(network, sample, places.get(sample), options.seed, references))
+            rest = iter(track(left, "validate", console=err, transient=True, disable=not err.is_terminal))
+
+            async def work() -> None:
+                for sample in rest:
+                    kept.add(sample, await _compare(network, sample, places.get(sample), options.seed, references))
+
+            async with anyio.create_task_group() as group:
+                for _ in range(min(at_once(device), max(len(left), 1))):
+                    group.start_soon(work)
             samples = {sample: kept.answers[sample] for sample in names}
         board, simulated, blocks = device.info.board, device.info.simulated, network.epochs.blocks
     float_name = options.float_model.name if options.float_model else None
@@ -188,7 +196,7 @@ async def _validate(
 
 
 async def _compare(
-    network: Network, sample: str, place: Place | None, seed: int, references: Mapping[str, Reference]
+    network: AnyNetwork, sample: str, place: Place | None, seed: int, references: Mapping[str, Reference]
 ) -> Plain:
     """One sample through the board and through the files; without a place it is random."""
     from n6link.evaluation.validation import compare
@@ -207,7 +215,7 @@ async def _compare(
     return values
 
 
-def _random(network: Network, seed: int, sample: str) -> dict[str, Array]:
+def _random(network: AnyNetwork, seed: int, sample: str) -> dict[str, Array]:
     """Raw inputs of a random sample: integers over their whole range, floats from -1 to 1."""
     random = np.random.default_rng((seed, int(sample.split()[1])))
     arrays: dict[str, Array] = {}

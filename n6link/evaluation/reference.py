@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -40,6 +41,7 @@ class Reference:
                 raise BadInput(f"{str(path)!r} {reason}; use the network's .tflite file") from error
             raise BadInput(f"{str(path)!r} cannot be loaded by LiteRT: {error}") from error
         self.name = path.name
+        self._busy = threading.Lock()
         self._inputs = _order("inputs", network.name, network.inputs, self._interpreter.get_input_details(), path)
         self._outputs = _order("outputs", network.name, network.outputs, self._interpreter.get_output_details(), path)
         indices = [detail["index"] for detail in self._interpreter.get_output_details()]
@@ -47,7 +49,11 @@ class Reference:
         """for each output of the network its number among those of the file"""
 
     def run(self, inputs: Sequence[Array]) -> list[Array]:
-        """Real outputs for real inputs, both in the network's order."""
+        """Real outputs for real inputs, both in the network's order. Threads wait for each other."""
+        with self._busy:
+            return self._run(inputs)
+
+    def _run(self, inputs: Sequence[Array]) -> list[Array]:
         for real, detail in zip(inputs, self._inputs, strict=True):
             self._interpreter.set_tensor(detail["index"], _spec(detail).quantize(real.reshape(detail["shape"])))
         self._interpreter.invoke()

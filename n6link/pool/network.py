@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
 from n6link import ambient
@@ -31,13 +31,21 @@ class PoolNetwork:
     """
 
     def __init__(
-        self, info: NetworkInfo, run: Run, *, at_once: Callable[[bool], int], alive: Callable[[], bool], confirm: bool
+        self,
+        info: NetworkInfo,
+        run: Run,
+        *,
+        at_once: Callable[[bool], int],
+        alive: Callable[[], bool],
+        doubts: Callable[[], Iterable[str]],
+        confirm: bool,
     ) -> None:
         self.info = info
         self.newest: Result | None = None
         self._job = run
         self._at_once = at_once
         self._alive = alive
+        self._doubts = doubts
         self._confirm = confirm
 
     @property
@@ -69,6 +77,11 @@ class PoolNetwork:
     def card_problem(self) -> str:
         """The error in the card that the firmware reports; empty = no error."""
         return self.info.card_problem
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """What makes its decoded results implausible, as found on the boards that are connected."""
+        return tuple(dict.fromkeys(self._doubts()))
 
     def __repr__(self) -> str:
         return f"<PoolNetwork {self.name}>"

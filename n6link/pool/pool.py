@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, Literal, Self
 
@@ -271,7 +271,19 @@ class N6Pool(Lifecycle):
     def _network(self, name: str) -> PoolNetwork:
         info = self._settings.agreement.networks[name]
         alive = lambda: self._background is not None
-        return PoolNetwork(info, self._run, at_once=self._calls, alive=alive, confirm=self._confirm)
+        return PoolNetwork(
+            info,
+            self._run,
+            at_once=self._calls,
+            alive=alive,
+            doubts=lambda: self._doubts(name),
+            confirm=self._confirm,
+        )
+
+    def _doubts(self, name: str) -> Iterator[str]:
+        for board in self._boards:
+            if board.device and name in board.device.networks:
+                yield from board.device[name].doubts
 
     async def _run(
         self,

@@ -1,0 +1,93 @@
+"""Commands that run a network on one board or on several: the option --url may be repeated, and several boards are a pool."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Annotated, Final, TypeAlias
+
+import typer
+from rich.markup import escape
+
+from n6link.cli.common import checked_url, connect, err, working
+from n6link.device import N6Device
+from n6link.errors import BadInput
+from n6link.network import Network
+from n6link.pool.network import PoolNetwork
+from n6link.pool.pool import N6Pool
+
+Boards: TypeAlias = N6Device | N6Pool
+AnyNetwork: TypeAlias = Network | PoolNetwork
+
+ALL: Final = "all"
+"""instead of a URL: all boards that are connected to this computer"""
+
+
+def _checked_urls(urls: list[str] | None) -> list[str]:
+    if not urls:
+        # Read here, because typer would divide it at spaces.
+        url = checked_url(os.environ.get("N6LINK_URL") or None)
+        return [url] if url else []
+    for url in urls:
+        if url != ALL:
+            checked_url(url)
+    return urls
+
+
+Urls = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--url",
+        "-u",
+        callback=_checked_urls,
+        metavar="URL",
+        help="serial:PORT, tcp:HOST:PORT, unix:PATH, sim: or qemu:; default: N6LINK_URL, or the only connected board. "
+        "Repeated: several boards work as one, with the same results; all: all connected boards.",
+    ),
+]
+
+
+@asynccontextmanager
+async def connect_all(
+    urls: Sequence[str] | None,
+    cards: Sequence[Path] | None = None,
+    timeout: float = 5.0,  # noqa: ASYNC109
+) -> AsyncGenerator[Boards, None]:
+    """An open device, or an open pool of several, which reports the boards that it does not use.
+
+    Raises:
+        BadInput: "all" is not the only URL.
+        N6Error: as for :class:`N6Device` and :class:`N6Pool`.
+    """
+    urls = urls or []
+    if len(urls) <= 1 and ALL not in urls:
+        async with connect(urls[0] if urls else None, cards, timeout) as device:
+            yield device
+        return
+    if ALL in urls and len(urls) > 1:
+        raise BadInput("--url all is all connected boards; do not give other URLs")
+    async with AsyncExitStack() as stack:
+        with working("Connecting to all boards" if ALL in urls else f"Connecting to {len(urls)} boards"):
+            pool = N6Pool(ALL if ALL in urls else urls, cards=cards or (), timeout=timeout, confirm=True)
+            await stack.enter_async_context(pool)
+        at_start = {board.url: board.aside for board in pool.boards}
+        for board in pool.boards:
+            for reason in [board.reason] if board.aside else board.refused.values():
+                _note(board.url, f"is not used: {reason}")
+        try:
+            yield pool
+        finally:
+            for board in pool.boards:
+                if board.aside > at_start.get(board.url, 0):
+                    _note(board.url, f"was set aside: {board.reason}")
+
+
+def at_once(boards: Boards) -> int:
+    """Number of inferences at the same time that keeps all boards busy."""
+    return boards.at_once if isinstance(boards, N6Pool) else boards.info.slots
+
+
+def _note(url: str, text: str) -> None:
+    err.print(f"[yellow]Note:[/] the board at {escape(url)} {escape(text)}.", soft_wrap=True)
