@@ -106,9 +106,10 @@ def usb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Usb:
 
 @pytest.fixture(autouse=True, scope="session")
 def no_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Isolates the tests from the user's settings."""
+    """Isolates the tests from the user's settings and servers."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("N6LINK_CONFIG", str(tmp_path_factory.mktemp("settings") / "settings.toml"))
+        patch.setenv("N6LINK_RUNTIME", str(tmp_path_factory.mktemp("servers")))
         yield
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import itertools
 import json
@@ -24,11 +25,12 @@ import anyio.lowlevel
 import numpy as np
 import pytest
 from e2e_fixtures import noise, on_both_backends, sim_url
+from lines import Line, Usb
 from typer.testing import CliRunner
 
 from n6link import N6Device
 from n6link.cli import app
-from n6link.errors import BadInput, DeviceError, DeviceRebooted, N6Timeout, TransportError
+from n6link.errors import BadInput, DeviceError, DeviceRebooted, N6Timeout, NoDeviceError, PortBusy, TransportError
 from n6link.protocol import Status
 from n6link.serve.desk import Desk, Share
 from n6link.serve.listeners import Place, listening
@@ -36,7 +38,7 @@ from n6link.serve.server import MOST_CLIENTS, Server
 from n6link.session import describe
 from n6link.session.state import State
 from n6link.tensors import reduce
-from n6link.transport import sim
+from n6link.transport import servers, sim
 from n6link.transport.socket_stream import SocketStream
 
 LONG: Final = 60.0
@@ -55,7 +57,7 @@ async def serving(url: str, *places: str) -> AsyncGenerator[list[str], None]:
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(Server(url, [Place.parse(place) for place in places]).run, announce)
         await ready.wait()
-        yield urls
+        yield urls[1:]  # without the socket at which programs look for it
         tasks.cancel_scope.cancel()
 
 
@@ -364,6 +366,62 @@ def test_a_place_has_one_server(tmp_path: Path) -> None:
         pass
 
 
+async def test_programs_find_the_server_by_themselves(
+    usb: Usb, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("N6LINK_RUNTIME", str(tmp_path / "servers"))
+    with pytest.raises(NoDeviceError, match="no STM32N6 board was found"):
+        await N6Device().open()
+    async with serving("sim:reference:"):
+        (server,) = servers.running()
+        assert server.pid == os.getpid() and server.board == "sim:reference:" and not server.port
+        async with N6Device() as dev:
+            assert dev.url == server.url and "through n6link serve" in dev.info.runtime
+            assert await dev["reference"].run(noise(dev["reference"]))
+        says = f"another server has this board, at {server.url}; stop it, or use it"
+        with pytest.raises(TransportError, match=says):
+            await Server("sim:reference:", []).run()
+        usb.plug("ttyACM0", "0483:374e", "0039002B3433510A")
+        with pytest.raises(NoDeviceError, match=r"2 boards are connected: sim:reference: \(through the server"):
+            await N6Device().open()
+    assert servers.running() == []
+    assert [path.name for path in (tmp_path / "servers").iterdir() if path.suffix != ".lock"] == []
+
+
+def test_servers_that_were_killed_are_not_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("N6LINK_RUNTIME", str(tmp_path))
+    server = servers.Running("unix:x", "serial:y", "abc", str(tmp_path / "port"), 1)
+    with servers.announced(server), socket.socket(socket.AF_UNIX) as stale:
+        stale.bind(str(servers.socket_of("abc")))
+        assert servers.running() == []
+        stale.listen(0)
+        assert servers.running() == [server]
+        (tmp_path / "link").symlink_to(tmp_path / "port")
+        assert servers.holder(str(tmp_path / "link")) == server and not servers.holder("/dev/other")
+        (tmp_path / "bad.json").write_text("{")
+        with socket.socket(socket.AF_UNIX) as other:
+            other.bind(str(tmp_path / "bad.sock"))
+            other.listen()
+            assert servers.running() == [server]
+
+
+def test_a_port_of_a_server_is_busy_with_the_url_to_use(
+    line: Line, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("N6LINK_RUNTIME", str(tmp_path))
+    server = servers.Running(f"unix:{tmp_path}/abc.sock", "serial:x", "abc", line.path, 77)
+    with servers.announced(server), socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(servers.socket_of("abc")))
+        listener.listen()
+        held = os.open(line.path, os.O_RDWR | os.O_NOCTTY)
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            with pytest.raises(PortBusy, match=rf"used by `n6link serve` \(process 77\).*; use its URL, {server.url}"):
+                anyio.run(N6Device(f"serial:{line.path}").open)
+        finally:
+            os.close(held)
+
+
 # ------------------------------------------------------------------------------- shares
 
 
@@ -405,7 +463,7 @@ def test_the_command(tmp_path: Path) -> None:
         try:
             assert process.stdout
             said = json.loads(process.stdout.readline())
-            assert said["pid"] == process.pid and len(said["urls"]) == 2
+            assert said["pid"] == process.pid and len(said["urls"]) == 3
             for url in said["urls"]:
                 seen = CliRunner().invoke(app, ["info", "--url", url, "--json"])
                 assert seen.exit_code == 0 and "n6link serve" in json.loads(seen.stdout)["device"]["runtime"]
@@ -419,3 +477,9 @@ def test_the_command(tmp_path: Path) -> None:
 def test_places_of_the_command() -> None:
     wrong = CliRunner().invoke(app, ["serve", "--url", "sim:reference:", "--listen", "0.0.0.0:1"])
     assert wrong.exit_code == 2 and "ssh -L" in wrong.stderr
+
+
+def test_a_unit_for_systemd() -> None:
+    said = CliRunner().invoke(app, ["serve", "--url", "serial:100%", "--listen", "127.0.0.1:7646", "--systemd"])
+    command = [sys.executable, "-m", "n6link", "serve", "--url", "serial:100%%", "--listen", "127.0.0.1:7646"]
+    assert said.exit_code == 0 and f"ExecStart={' '.join(command)}\n" in said.stdout

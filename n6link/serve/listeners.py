@@ -29,6 +29,8 @@ class Place:
     path: Path | None = None
     host: str = ""
     port: int = 0
+    of_board: bool = False
+    """where programs look for the server of a board"""
 
     @classmethod
     def parse(cls, written: str) -> Place:
@@ -68,7 +70,7 @@ def listening(place: Place) -> Generator[tuple[socket.socket, str], None, None]:
         TransportError: another program listens there, or it is not possible.
     """
     try:
-        with _unix(place.path) if place.path else _tcp(place) as (opened, url):
+        with _unix(place.path, of_board=place.of_board) if place.path else _tcp(place) as (opened, url):
             opened.listen(BACKLOG)
             opened.setblocking(False)
             yield opened, url
@@ -90,14 +92,17 @@ def _tcp(place: Place) -> Generator[tuple[socket.socket, str], None, None]:
 
 
 @contextmanager
-def _unix(path: Path) -> Generator[tuple[socket.socket, str], None, None]:
+def _unix(path: Path, *, of_board: bool) -> Generator[tuple[socket.socket, str], None, None]:
     import filelock
 
     lock = filelock.FileLock(f"{path}.lock", timeout=0)
     try:
         lock.acquire()
     except filelock.Timeout:
-        raise TransportError(f"another server listens at unix:{path}; stop it, or choose another --listen") from None
+        what, hint = "listens at", "choose another --listen"
+        if of_board:
+            what, hint = "has this board, at", "use it through this URL"
+        raise TransportError(f"another server {what} unix:{path}; stop it, or {hint}") from None
     try:
         if path.exists() and not stat.S_ISSOCK(path.stat().st_mode):
             raise TransportError(f"{path} exists and is not a socket; choose another --listen")

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -21,6 +22,7 @@ from functools import partial
 from typing import Final
 
 import anyio
+import anyio.to_thread
 from anyio.abc import TaskGroup
 
 from n6link.device import N6Device
@@ -31,7 +33,9 @@ from n6link.serve.desk import Desk
 from n6link.serve.listeners import Place, listening
 from n6link.serve.served import Served
 from n6link.session.state import AWAY, State
+from n6link.transport import discovery, servers
 from n6link.transport.socket_stream import SocketStream
+from n6link.transport.url import default_url, port_of
 
 MOST_CLIENTS: Final = 32
 """connections at a time"""
@@ -48,7 +52,7 @@ class Server:
 
     Args:
         url: of the board, as for :class:`n6link.N6Device`.
-        places: where it listens.
+        places: where it listens, besides the socket at which programs look for the server of a board.
     """
 
     def __init__(self, url: str | None, places: Sequence[Place]) -> None:
@@ -74,15 +78,22 @@ class Server:
             N6Error: as for :class:`n6link.N6Device`.
         """
         library.library()
-        async with N6Device(self._url, reconnect=math.inf) as dev:
+        url = self._url or await anyio.to_thread.run_sync(default_url) or (await discovery.find_board()).url
+        port = await port_of(url)
+        async with N6Device(url, reconnect=math.inf) as dev:
             with ExitStack() as stack:
-                opened = [stack.enter_context(listening(place)) for place in self._places]
+                unique_id = dev.info.unique_id
+                own = Place(path=servers.socket_of(unique_id), of_board=True)
+                opened = [stack.enter_context(listening(place)) for place in (own, *self._places)]
+                path = port.path if port else ""
+                found = servers.Running(opened[0][1], dev.url, unique_id, path, os.getpid())
                 try:
                     async with dev.events() as changes, anyio.create_task_group() as tasks:
                         desk = Desk(dev.info.slots)
                         await self._meet(dev, desk, tasks)
                         for listener, _ in opened:
                             tasks.start_soon(self._accept, listener, tasks)
+                        stack.enter_context(servers.announced(found))
                         ready(dev, [url for _, url in opened])
                         async for change in changes:
                             if change.state in AWAY:

@@ -15,7 +15,9 @@ import anyio.to_thread
 
 from n6link import settings
 from n6link.errors import NoDeviceError, SettingsError
+from n6link.transport import servers
 from n6link.transport.ports import ST_LINK, USB_CDC, Port, devices
+from n6link.transport.servers import Running
 
 _logger = logging.getLogger("n6link.transport")
 
@@ -91,25 +93,54 @@ async def find_board() -> Port:
         NoDeviceError: no board is connected, or more than one.
         SettingsError: the settings file cannot be used.
     """
-    return await anyio.to_thread.run_sync(_only)
+    found = await anyio.to_thread.run_sync(_only)
+    assert isinstance(found, Board)
+    return found.port
 
 
-def _only() -> Port:
+async def find_url() -> str:
+    """The URL of the only board: that of its server, if there is one, else that of its port.
+
+    Raises:
+        NoDeviceError, SettingsError: as for :func:`find_board`.
+    """
+    found = await anyio.to_thread.run_sync(lambda: _only(servers.running()))
+    return found.url if isinstance(found, Running) else found.port.url
+
+
+def _only(serving: Sequence[Running] = ()) -> Board | Running:
+    """The only board, or its server.
+
+    Args:
+        serving: servers that count; their boards do not.
+    """
     ports = devices()
-    found = boards(ports, settings.load().ports)
+    served = {server.port for server in serving}, {server.unique_id for server in serving} - {""}
+    alone = [
+        board
+        for board in boards(ports, settings.load().ports)
+        if board.unique_id not in served[1] and not any(port.path in served[0] for port in board.ports)
+    ]
+    found: list[Board | Running] = [*serving, *alone]
     if len(found) == 1:
-        return found[0].port
+        return found[0]
     if found:
-        number = found[0].ports[0].serial_number
-        example = f"serial:{number}" if number else found[0].ports[0].url
         raise NoDeviceError(
-            f"{len(found)} boards are connected: {_listed(found)}; choose one, such as N6Device({example!r}) or N6LINK_URL={example}"
+            f"{len(found)} boards are connected: {_listed(found)}; choose one, such as N6Device({_example(found[0])!r}) or "
+            f"N6LINK_URL={_example(found[0])}"
         )
     seen = f"the serial ports are {_listed(ports)}" if ports else "there are no serial ports"
     raise NoDeviceError(
         f"no STM32N6 board was found: {seen}; connect a board, specify its port with N6Device('serial:PORT') or "
         "N6LINK_URL=serial:PORT, or use the virtual board with N6Device('sim:')"
     )
+
+
+def _example(found: Board | Running) -> str:
+    if isinstance(found, Running):
+        return found.url
+    number = found.ports[0].serial_number
+    return f"serial:{number}" if number else found.ports[0].url
 
 
 def find(number: str) -> tuple[Port, str]:

@@ -33,7 +33,7 @@ import anyio.to_thread
 from anyio.abc import ByteStream
 
 from n6link.errors import PortBusy, PortDenied, TransportError
-from n6link.transport import discovery, rights
+from n6link.transport import discovery, rights, servers
 from n6link.transport.ports import Port, devices
 from n6link.transport.serial_protocol import PIECE, Device, Library, PortProtocol, SetBaud, Transport
 
@@ -311,6 +311,10 @@ def _refusal(port: str, baud: int, exc: Exception) -> TransportError:
             f"serial port {port} does not exist; connect the board, or use one of the existing ports: {others}"
         )
     if number in (errno.EBUSY, errno.EAGAIN) or windows:
+        if server := servers.holder(port):
+            return PortBusy(
+                f"serial port {port} is used by `n6link serve` (process {server.pid}), for several programs; use its URL, {server.url}"
+            )
         return PortBusy(f"serial port {port} is {rights.busy(port)}")
     if number in (errno.EACCES, errno.EPERM):
         return PortDenied(f"no permission to open serial port {port}; {rights.denied(port)}")

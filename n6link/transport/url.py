@@ -147,7 +147,7 @@ async def open_stream(url: str | None = None) -> Stream:
 
     Args:
         url: see the top of this module; None = the variable N6LINK_URL, else ``defaults.url`` of the settings file, else the only
-            connected board.
+            connected board, through its server (``n6link serve``) if one runs.
 
     Raises:
         NoDeviceError: not exactly one connected board fits.
@@ -155,7 +155,7 @@ async def open_stream(url: str | None = None) -> Stream:
         SettingsError: the settings file is required, and cannot be used.
     """
     if url is None:
-        url = (await anyio.to_thread.run_sync(default_url)) or (await discovery.find_board()).url
+        url = (await anyio.to_thread.run_sync(default_url)) or await discovery.find_url()
     scheme, rest = await anyio.to_thread.run_sync(_split, url)  # in a thread, since it imports the module of the scheme
     with _mapped(url):
         return Stream(await scheme.open(rest), url)
