@@ -27,7 +27,7 @@ from n6link.session.info import DeviceInfo, NetworkInfo, Ping
 from n6link.session.lifecycle import Lifecycle
 from n6link.session.replies import decoding
 from n6link.session.state import State, StateChange
-from n6link.session.stats import Stats, StatsPages
+from n6link.session.stats import BATCH, Stats, StatsPages
 from n6link.session.subscription import LogRecord, Subscription
 from n6link.tensors.card import Card
 
@@ -220,12 +220,12 @@ class N6Device(Lifecycle):
         """The device's statistics: its side of the link, and every network."""
         pages = StatsPages(self.info.tick_hz)
         for _ in range(MAX_PAGES):
-            request = records.StatsRequest(first=pages.known).pack()
-            payload = await self.connection.ask(MessageType.STATS, request)
-            with decoding("STATS"):
-                reading = pages.add(payload)
-            if reading:
-                return reading
+            asked = [records.StatsRequest(first=first).pack() for first in pages.missing]
+            for payload in await self.connection.ask_all(MessageType.STATS, asked):
+                with decoding("STATS"):
+                    reading = pages.add(payload)
+                if reading:
+                    return reading
         raise RemoteProtocolError(f"the device sends statistics of {pages.known} networks without a last page")
 
     async def reset_stats(self) -> None:
@@ -240,22 +240,24 @@ class N6Device(Lifecycle):
         """
         network = self[name].info
         total = len(network.epochs)
-        sums, runs, first = np.zeros(total, records.BlockStats.DTYPE), 0, 0
-        while first < total:
-            body = records.EpochStats(network=network.index, first=first).pack()
-            payload = await self.connection.ask(MessageType.EPOCH_STATS, body)
-            with decoding("EPOCH_STATS"):
-                page = records.EpochStatsReply.unpack(payload)
-                found = records.BlockStats.array(payload, page.count, page.head, page.record)
-            if page.total != total or page.first != first or not (page.count or not page.runs):
-                raise RemoteProtocolError(
-                    f"the device reports {page.count} of {page.total} epoch blocks of {name!r} from {first}"
-                )
-            runs, count = page.runs, min(page.count, total - first)
-            if not runs:
-                break
-            sums[first : first + count] = found[:count]
-            first += count
+        sums, wanted = np.zeros(total, records.BlockStats.DTYPE), [0] if total else []
+        runs = first = step = 0
+        while wanted:
+            bodies = [records.EpochStats(network=network.index, first=start).pack() for start in wanted]
+            for payload in await self.connection.ask_all(MessageType.EPOCH_STATS, bodies):
+                with decoding("EPOCH_STATS"):
+                    page = records.EpochStatsReply.unpack(payload)
+                    found = records.BlockStats.array(payload, page.count, page.head, page.record)
+                if page.total != total or page.first != first or not (page.count or not page.runs):
+                    raise RemoteProtocolError(
+                        f"the device reports {page.count} of {page.total} epoch blocks of {name!r} from {first}"
+                    )
+                runs, step, count = page.runs, page.count, min(page.count, total - first)
+                if not runs:  # none, or they were reset since the last page
+                    break
+                sums[first : first + count] = found[:count]
+                first += count
+            wanted = list(range(first, total, step))[:BATCH] if runs else []
         return EpochStats.from_records(
             network.epochs,
             sums,

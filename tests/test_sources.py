@@ -189,6 +189,24 @@ def test_raw_values_are_not_normalised_again() -> None:
 # ---- names
 
 
+def test_a_jpeg_file_of_the_inputs_size_stays_as_it_is(tmp_path: Path) -> None:
+    """Other pictures are decoded: a device does not scale them."""
+
+    def seeing(tensor: TensorSpec) -> Reader:
+        return Reader(Network("net", {"x": tensor}, {}, None))
+
+    pose, path = seeing(spec("x", (1, 40, 60, 3), "uint8")), tmp_path / "frame.jpg"
+    picture = Image.fromarray(np.random.default_rng(1).integers(0, 256, (40, 60, 3), np.uint8))
+    picture.save(path)
+    for place in (path, Content(path.read_bytes())):
+        sample = pose.one(place)
+        assert sample.data == path.read_bytes()
+        assert sample.picture is not None and sample.picture.size == (60, 40)
+    picture.resize((61, 40)).save(path)
+    assert isinstance(pose.one(path).data, Image.Image)
+    assert isinstance(seeing(spec("x", (1, 8), "float32")).one(path).data, Image.Image)
+
+
 def test_expand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("b.wav", "a.png", "c.npz", "d.mp4", "notes.odt"):
         (tmp_path / name).touch()

@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 import pytest
 from e2e_fixtures import device_url
+from references import SENTIMENT
 from test_cli import PHOTO, POSE, bad, data, environment, good, n6link
 from test_reference import COLOUR as COLOURS
 from test_reference import POSE as HEATMAPS
@@ -116,6 +117,18 @@ def test_the_reference_networks_compute_what_litert_computes(device_url: str, ne
     assert shown["good"] and {row["output"]: row["samples"] for row in shown["outputs"]} == dict.fromkeys(
         (tensor.name for tensor in network.outputs), 3
     )
+
+
+def test_random_ids_are_in_the_vocabulary(virtual_board: None, tmp_path: Path) -> None:
+    """Others would be an error of the network. Without a card the range of an index is not known."""
+    shown = data(
+        "validate", "sentiment_bert_48", SENTIMENT, "--url", f"sim:{SENTIMENT}", "--random", "3", "--max-error", "0.05"
+    )
+    assert shown["good"] and shown["samples"] == 3
+    alone = tmp_path / SENTIMENT.name
+    alone.write_bytes(SENTIMENT.read_bytes())
+    words = ("validate", "sentiment_bert_48", alone, "--url", f"sim:{alone}", "--random", "3")
+    assert "int32 without a scale: it may be an index, and its range is not known; use --data" in bad(2, *words)
 
 
 def test_wrong_arguments(virtual_board: None, tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ import math
 import os
 import sys
 from collections.abc import Generator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -35,9 +36,10 @@ import numpy as np
 from n6link.cli import sound, video
 from n6link.cli.boards import AnyNetwork
 from n6link.decoders.described import NetworkLike
-from n6link.errors import BadInput, requires
+from n6link.errors import BadInput, CardError, requires
 from n6link.evaluation.files import PICTURES, files_in
-from n6link.tensors.image import PILLOW, load
+from n6link.tensors.encoders import jpeg_file
+from n6link.tensors.image import PILLOW, PictureInput, load
 from n6link.tensors.inputs import Data, Inputs, Raw, Value
 from n6link.tensors.tensor import Array, TensorSpec, is_array
 
@@ -164,6 +166,9 @@ class Reader:
         self._main = card.main_input(specs) if card and not network.card_problem else next(iter(specs.values()))
         self._rate = card.input.rate if card else None
         self._resample = resample
+        self._size: tuple[int, int] | None = None
+        with suppress(CardError):
+            self._size = PictureInput(self._main, card).size
 
     def one(self, place: Place) -> Sample:
         """The sample of a place that must have exactly one.
@@ -195,7 +200,7 @@ class Reader:
         elif suffix in TEXTS:
             raise BadInput(f"{str(place)!r} is text; for a text network use n6link generate or n6link classify")
         else:
-            yield _picture(place, str(place), place.stem)
+            yield self._picture(place, str(place), place.stem)
 
     def _content(self, content: bytes, name: str) -> Generator[Sample]:
         """The samples of a file's content, whose kind is seen from its first bytes."""
@@ -204,7 +209,16 @@ class Reader:
         elif content.startswith((b"RIFF", b"fLaC", b"OggS")) and content[8:12] != b"WEBP":
             yield from self._sounds(io.BytesIO(content), name, "stdin")
         else:
-            yield _picture(content, name, "stdin")
+            yield self._picture(content, name, "stdin")
+
+    def _picture(self, file: Path | bytes, name: str, stem: str) -> Sample:
+        pixels = load(file)
+        with requires(f"reading {name!r}", *PILLOW):
+            from PIL import Image
+        picture = Image.fromarray(pixels)
+        # A JPEG file of the input's size stays as it is: with encode="jpeg:95" it is sent unchanged.
+        same = jpeg_file(file, self._size) if self._size and picture.size == self._size else None
+        return Sample(name, stem, same or picture, picture)
 
     def _arrays(self, file: Path | io.BytesIO, name: str, stem: str) -> Generator[Sample]:
         loaded = read_arrays(file, name)
@@ -276,14 +290,6 @@ async def raw_inputs(network: AnyNetwork, data: Data) -> dict[str, Array]:
 def _raw(array: Array, spec: TensorSpec) -> Value:
     """An array of the input's own shape and data type contains its raw values; others are converted."""
     return Raw(array) if array.dtype == spec.dtype and array.shape == spec.shape else array
-
-
-def _picture(file: Path | bytes, name: str, stem: str) -> Sample:
-    pixels = load(file)
-    with requires(f"reading {name!r}", *PILLOW):
-        from PIL import Image
-    picture = Image.fromarray(pixels)
-    return Sample(name, stem, picture, picture)
 
 
 def _frames(frames: Generator[Array], name: str, stem: str) -> Generator[Sample]:

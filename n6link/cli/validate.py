@@ -30,13 +30,16 @@ from n6link.evaluation.reference import Reference
 from n6link.json_types import Plain, plain
 from n6link.tensors.agreement import Agreement
 from n6link.tensors.inputs import as_raw
-from n6link.tensors.tensor import Array
+from n6link.tensors.tensor import Array, TensorSpec
+from n6link.text.tokens import largest_id, load_tokenizer
 
 if TYPE_CHECKING:
     from n6link.evaluation.validation import Limits, Validation
 
 COSINE: Final = 0.99
 """Default of the lowest cosine similarity: two correct engines on quantised networks were above it on all networks that were tried."""
+INDEX_SIZE: Final = 4
+"""bytes of an integer without a scale from which on it may be an index"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,12 +205,13 @@ async def _compare(
     from n6link.evaluation.validation import compare
 
     if place is None:
-        raw = _random(network, seed, sample)
+        raw = await anyio.to_thread.run_sync(_random, network, seed, sample)
     else:
         read = await anyio.to_thread.run_sync(Reader(network.info).one, place)
         raw = await raw_inputs(network, read.data)
     result = await network.run(as_raw(raw), reduce=False, timers=False)
-    real = [network.inputs[key].dequantize(array) for key, array in raw.items()]
+    # An index stays an integer: a file does not accept real numbers for it.
+    real = [array if _is_index(spec := network.inputs[key]) else spec.dequantize(array) for key, array in raw.items()]
     values: Plain = {}
     for key, reference in references.items():
         expected = await anyio.to_thread.run_sync(reference.run, real)
@@ -216,18 +220,39 @@ async def _compare(
 
 
 def _random(network: AnyNetwork, seed: int, sample: str) -> dict[str, Array]:
-    """Raw inputs of a random sample: integers over their whole range, floats from -1 to 1."""
+    """Raw inputs of a random sample: integers over their whole range, ids of tokens over the vocabulary, floats from -1 to 1."""
     random = np.random.default_rng((seed, int(sample.split()[1])))
     arrays: dict[str, Array] = {}
     for key, spec in network.inputs.items():
         if spec.dtype.kind in "iu":
-            limits = np.iinfo(spec.dtype.str)
-            arrays[key] = random.integers(limits.min, limits.max, spec.shape, spec.dtype.str, endpoint=True)
+            lowest, highest = _limits(network, spec)
+            arrays[key] = random.integers(lowest, highest, spec.shape, spec.dtype.str, endpoint=True)
         elif spec.dtype.kind == "f":
             arrays[key] = random.uniform(-1, 1, spec.shape).astype(spec.dtype)
         else:
             raise BadInput(f"input {key!r} is {spec.dtype}, for which random values are not defined; use --data")
     return arrays
+
+
+def _is_index(spec: TensorSpec) -> bool:
+    """Whether an input may contain indices, such as ids of tokens."""
+    return spec.dtype.kind in "iu" and spec.dtype.itemsize >= INDEX_SIZE and not spec.quantized
+
+
+def _limits(network: AnyNetwork, spec: TensorSpec) -> tuple[int, int]:
+    """Smallest and largest random value of an integer input. Ids outside of the vocabulary would be an error of the network."""
+    card = network.card
+    if not _is_index(spec):
+        limits = np.iinfo(spec.dtype.str)
+        return int(limits.min), int(limits.max)
+    if card is None or not card.task.startswith("text"):
+        raise BadInput(
+            f"input {spec.name!r} is {spec.dtype} without a scale: it may be an index, and its range is not known; use --data, "
+            "or a card with the task and the tokenizer"
+        )
+    if spec is not card.main_input(network.inputs):
+        return 0, 1  # a mask, or numbers of sentences
+    return 0, largest_id(load_tokenizer(card))
 
 
 def _write(path: Path, found: Validation) -> None:

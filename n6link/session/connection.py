@@ -438,6 +438,12 @@ class Connection:
         with self.journal.watching(kind.name):
             return (await (await self.usable()).ask(kind, body, timeout=timeout)).payload
 
+    async def ask_all(self, kind: MessageType, bodies: Sequence[bytes]) -> list[bytes]:
+        """Sends several requests of one type at the same time, such as for the pages of a list; see :meth:`ask`."""
+        with self.journal.watching(kind.name):
+            replies = await (await self.usable()).ask_all([(kind, body) for body in bodies])
+            return [reply.payload for reply in replies]
+
     async def ping(self) -> tuple[float, int, float]:
         """A round trip, for the clock: host time of sending, ticks of the device, host time of the answer."""
         with self.journal.watching("PING"):

@@ -6,10 +6,14 @@ All times are seconds of the device clock; all counters count since :attr:`Stats
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Final
 
 from n6link.protocol import records
 from n6link.protocol.codec import Buffer
 from n6link.session.info import MAX_NETWORKS, celsius
+
+BATCH: Final = 16
+"""pages of a reading that are requested at the same time"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +113,17 @@ class StatsPages:
     def __init__(self, tick_hz: int) -> None:
         self._tick_hz = tick_hz
         self._reading: Stats | None = None
+        self._total = self._step = 1
 
     @property
     def known(self) -> int:
         """Number of networks received so far: the first index of the next page."""
         return len(self._reading.networks) if self._reading else 0
+
+    @property
+    def missing(self) -> list[int]:
+        """The first indices of the pages that are missing, if all have the size of the last one; at most :data:`BATCH`."""
+        return list(range(self.known, self._total, self._step))[:BATCH] if self._reading else [0]
 
     def add(self, payload: Buffer) -> Stats | None:
         """Adds a page; returns the reading if it is complete.
@@ -124,6 +134,7 @@ class StatsPages:
             ValueError: the payload is too short.
         """
         raw, page = records.StatsReply.unpack(payload), Stats.parse(payload, self._tick_hz)
+        self._total, self._step = raw.total, max(raw.count, 1)
         if raw.total > MAX_NETWORKS:
             self._reading = None
         elif not raw.first:

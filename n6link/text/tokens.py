@@ -93,7 +93,7 @@ def _check_text(what: str, text: object) -> None:
 
 
 def _check_ids(tokenizer: Tokenizer, spec: TensorSpec) -> None:
-    largest, limit = _largest_id(tokenizer), int(np.iinfo(spec.dtype.str).max)
+    largest, limit = largest_id(tokenizer), int(np.iinfo(spec.dtype.str).max)
     if largest > limit:
         raise CardError(
             f"the tokenizer has ids up to {largest}, but input {spec.name!r} is {spec.dtype}, which holds at most {limit}; "
@@ -101,7 +101,7 @@ def _check_ids(tokenizer: Tokenizer, spec: TensorSpec) -> None:
         )
 
 
-def _largest_id(tokenizer: Tokenizer) -> int:
+def largest_id(tokenizer: Tokenizer) -> int:
     """The largest id of a token; ids may have gaps. -1 = no tokens."""
     return max(tokenizer.get_vocab().values(), default=-1)
 
@@ -187,7 +187,7 @@ class TextGenerator:
         self.output: TensorSpec = card.decoded_output(network.outputs)
         self.output_index = list(network.outputs).index(self.output.name)
         self.tokenizer = load_tokenizer(card)
-        vocabulary, classes = _largest_id(self.tokenizer) + 1, self.output.row_length
+        vocabulary, classes = largest_id(self.tokenizer) + 1, self.output.row_length
         if vocabulary > classes:
             raise CardError(
                 f"the tokenizer of card {card.name!r} has {vocabulary} tokens, but output {self.output.name!r} has logits "
