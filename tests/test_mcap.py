@@ -193,7 +193,7 @@ def pose(**options: Any) -> Pose:
 
 def decoded(meaning: object, task: str = "") -> tuple[str, str, dict[str, Any]]:
     """Topic, type and values of a message about a result, after its encoding."""
-    message = messages.of_meaning(meaning, 3 * SECOND + 4, task=task)
+    message = messages.of_meaning(meaning, messages.header(3 * SECOND + 4), task=task)
     values: dict[str, Any] = cdr.decode(message.type, cdr.encode(message.type, message.values))
     return message.topic, message.type, values
 

@@ -30,7 +30,7 @@ class Annotations(Sheet):
         stamp: its time, as ``builtin_interfaces/msg/Time``.
     """
 
-    def __init__(self, size: tuple[int, int], stamp: Values) -> None:
+    def __init__(self, size: tuple[int, int], stamp: object) -> None:
         super().__init__(size, 1)
         self._stamp = stamp
         self._circles: list[Values] = []
@@ -96,7 +96,7 @@ class Annotations(Sheet):
         )
 
 
-def annotate(meaning: object, size: tuple[int, int], stamp: Values, *, threshold: float = 0.25) -> Values | None:
+def annotate(meaning: object, size: tuple[int, int], stamp: object, *, threshold: float = 0.25) -> Values | None:
     """The drawing of a decoded result; None = it cannot be drawn.
 
     Args:

@@ -24,7 +24,7 @@ import io
 import json
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
@@ -54,6 +54,8 @@ if TYPE_CHECKING:
 
 QUALITY: Final = 90
 """of JPEG pictures"""
+FOUND: Final = ("people", "detections", "classes", "mask", "decoded", "outputs")
+"""topics of what was found"""
 FRAME_ID: Final = "camera"
 """coordinate frame of pictures, and of what was found in them"""
 LEVELS: Final = (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL)
@@ -99,62 +101,77 @@ def jpeg(picture: object) -> bytes:
 
 def of_picture(data: bytes, form: str, captured: int) -> Message:
     """An encoded picture; ``form`` is ``jpeg`` or ``png``."""
-    return Message("image", "sensor_msgs/msg/CompressedImage", _image(data, form, captured))
+    values = {"header": header(captured), "format": form, "data": data}
+    return Message("image", "sensor_msgs/msg/CompressedImage", values)
 
 
-def of_result(result: Result, meaning: object, wall: Wall, *, threshold: float = 0.25) -> Iterator[Message]:
+def of_result(
+    result: Result,
+    meaning: object,
+    wall: Wall,
+    *,
+    head: Values | None = None,
+    threshold: float = 0.25,
+    wanted: Callable[[str], bool] = lambda topic: True,
+) -> Iterator[Message]:
     """What was found, with a drawing of it, its latency and its epochs.
 
     Args:
         result: the result.
         meaning: what ``result.decode()`` returned; None = it was not decoded.
         wall: the time of day.
+        head: header of the picture; None = one with the time of its capture.
         threshold: keypoints with a smaller score are not drawn.
+        wanted: whether somebody wants a topic of the table above; the others are not made.
     """
-    captured = wall.at(result.captured)
+    head = header(wall.at(result.captured)) if head is None else head
     task = result.network.card.task if result.network.card else ""
-    yield of_meaning(meaning, captured, task=task, outputs=result.outputs)
+    if any(map(wanted, FOUND)):
+        yield of_meaning(meaning, head, task=task, outputs=result.outputs)
     size = result.placement.source_size if result.placement else None
-    if size and (drawing := annotate(meaning, size, stamp(captured), threshold=threshold)):
+    if size and wanted("annotations") and (drawing := annotate(meaning, size, head["stamp"], threshold=threshold)):
         yield Message("annotations", "foxglove_msgs/msg/ImageAnnotations", drawing)
-    yield Message("latency", "n6link_msgs/msg/Latency", _latency(result, wall))
-    if result.epochs:
-        yield Message("epochs", "n6link_msgs/msg/Epochs", {"header": header(captured)} | _epochs(result.epochs))
+    if wanted("latency"):
+        yield Message("latency", "n6link_msgs/msg/Latency", {"header": head} | _latency(result, wall))
+    if result.epochs and wanted("epochs"):
+        yield Message("epochs", "n6link_msgs/msg/Epochs", {"header": head} | _epochs(result.epochs))
 
 
 def of_meaning(
-    meaning: object, captured: int, *, task: str = "", outputs: Mapping[str, Array] = MappingProxyType({})
+    meaning: object, head: Values, *, task: str = "", outputs: Mapping[str, Array] = MappingProxyType({})
 ) -> Message:
     """What was found.
 
     Args:
         meaning: a decoded result; None = it was not decoded.
-        captured: time of day of the picture.
+        head: header of the picture.
         task: of the network: says what an empty list is.
         outputs: raw outputs by name, for a result that was not decoded.
     """
-    head: Values = {"header": header(captured)}
     if meaning is None:
-        tensors = [_tensor(name, array) for name, array in outputs.items()]
-        return Message("outputs", "n6link_msgs/msg/Tensors", {**head, "tensors": tensors})
+        return tensors(outputs, head)
     if isinstance(meaning, Classification):
         classes = [_hypothesis(label, probability) for label, probability in meaning.top(len(meaning.probabilities))]
-        return Message("classes", "vision_msgs/msg/Classification", {**head, "results": classes})
+        return Message("classes", "vision_msgs/msg/Classification", {"header": head, "results": classes})
     if isinstance(meaning, Segmentation):
         mask = _encoded(meaning.in_picture(), "png")
-        return Message("mask", "sensor_msgs/msg/CompressedImage", _image(mask, "png", captured))
+        return Message("mask", "sensor_msgs/msg/CompressedImage", {"header": head, "format": "png", "data": mask})
     items = listed(meaning)
     poses = [item for item in items if isinstance(item, Pose)]
     objects = [item for item in items if isinstance(item, Detection)]
     if len(poses) == len(items) and (items or "pose" in task):
-        return Message("people", "n6link_msgs/msg/People", {**head, "people": [_person(pose) for pose in poses]})
+        people = [_person(pose) for pose in poses]
+        return Message("people", "n6link_msgs/msg/People", {"header": head, "people": people})
     if len(objects) == len(items):
-        return Message(
-            "detections",
-            "vision_msgs/msg/Detection2DArray",
-            {**head, "detections": [{**head, **_detection(item)} for item in objects]},
-        )
+        detections = [{"header": head, **_detection(item)} for item in objects]
+        return Message("detections", "vision_msgs/msg/Detection2DArray", {"header": head, "detections": detections})
     return Message("decoded", "std_msgs/msg/String", {"data": json.dumps(plain(meaning), ensure_ascii=False)})
+
+
+def tensors(arrays: Mapping[str, Array], head: Values) -> Message:
+    """Arrays by name."""
+    values = [_tensor(name, array) for name, array in arrays.items()]
+    return Message("outputs", "n6link_msgs/msg/Tensors", {"header": head, "tensors": values})
 
 
 def of_state(change: StateChange, clock: ClockMap | None, wall: Wall) -> Message:
@@ -203,10 +220,9 @@ def of_log(record: LogRecord, at: int) -> Message:
     return Message("log", "rcl_interfaces/msg/Log", values)
 
 
-def _latency(result: Result, wall: Wall) -> Values:
+def _latency(result: Result, wall: Wall) -> dict[str, object]:
     timing, frame = result.timing, result.frame
-    return dict(timing.stages()) | {
-        "header": header(wall.at(result.captured)),
+    return dict[str, object](timing.stages()) | {
         "total": timing.total,
         "error": timing.error,
         "age": frame.age if frame else timing.total,
@@ -263,10 +279,6 @@ def _hypothesis(label: str, score: float) -> Values:
 def _tensor(name: str, array: Array) -> Values:
     data = np.ascontiguousarray(array).tobytes()
     return {"name": name, "dtype": str(array.dtype), "shape": array.shape, "data": data}
-
-
-def _image(data: bytes, form: str, captured: int) -> Values:
-    return {"header": header(captured), "format": form, "data": data}
 
 
 def _encoded(pixels: Array, form: str, **options: int) -> bytes:
