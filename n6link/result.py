@@ -19,6 +19,7 @@ from n6link.decoders.pose import Pose, PoseOptions
 from n6link.decoders.segmentation import Segmentation, SegmentationOptions
 from n6link.epochs.timers import STAGES, EpochTimers
 from n6link.errors import BadInput, CardError, RemoteProtocolError
+from n6link.json_types import Plain, plain
 from n6link.protocol import Reduction, records
 from n6link.protocol.records import Return
 from n6link.session.clock import UNKNOWN, ClockMap, HostTime
@@ -301,6 +302,20 @@ def _parse(
         MappingProxyType(ByName("whole output", "the result", outputs)),
         MappingProxyType(ByName("reduced output", "the result", reduced)),
     )
+
+
+def to_plain(result: Result, meaning: object) -> Plain:
+    """A result as plain values: decoded, with the times of its stages and epochs in seconds."""
+    timing, epochs = result.timing, result.epochs
+    return {
+        "network": result.network.name,
+        "decoded": plain(meaning),
+        "encoding": result.encoding,
+        "sent_bytes": result.sent_bytes,
+        "timing_s": dict(timing.stages()) | {"total": timing.total, "error": timing.error},
+        "epochs": plain(epochs.to_dict()) if epochs else None,
+        "simulated": result.network.device.simulated,
+    }
 
 
 def check_returns(returns: Sequence[Return], outputs: int) -> None:

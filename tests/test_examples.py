@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -67,3 +68,28 @@ def test_camera_without_a_source_says_what_is_missing(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr and "nothing.mp4 is not a folder" in done.stderr
+
+
+def test_robot() -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "n6link",
+        "bridge",
+        "--url",
+        "sim:movenet13",
+        "--listen",
+        "tcp/127.0.0.1:0",
+        "--json",
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True) as bridge:
+        try:
+            assert bridge.stdout
+            [endpoint] = json.loads(bridge.stdout.readline())["listening"]
+            assert json.loads(bridge.stdout.readline())["state"] == "connected"
+            asked, used, counts = run("robot.py", str(networks.PHOTO), endpoint).splitlines()
+        finally:
+            bridge.terminate()
+    assert re.fullmatch(r"n6link/\w+/movenet13: nose at 2\d\d, 1\d\d", asked)
+    assert re.fullmatch(r"[1-9]\d* results used, newest: nose at 2\d\d, 1\d\d, \d+ ms old when it was sent", used)
+    assert re.fullmatch(r"of [1-9]\d* pictures [1-9]\d* had a result, \d+ were dropped", counts)

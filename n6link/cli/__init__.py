@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from n6link.cli import (
+    bridge,
     card,
     check,
     classify,
@@ -83,6 +84,7 @@ app.command("monitor")(recordable(monitor.monitor))
 app.command("serve")(recordable(serve.serve))
 app.command("view")(recordable(view.view))
 app.command("sim")(sim.sim)
+app.command("bridge")(recordable(bridge.bridge))
 app.command("replay")(replay.replay)
 app.command("trace")(trace.trace)
 app.add_typer(card.app, name="card")

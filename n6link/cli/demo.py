@@ -15,6 +15,7 @@ from n6link.cli import tables
 from n6link.cli.common import Encode, Json, Url, connect, emit, network_for, out, start, working
 from n6link.cli.writing import save_picture
 from n6link.decoders.draw_result import draw
+from n6link.result import to_plain
 from n6link.tensors.image import load
 
 THRESHOLD: Final = 0.25
@@ -48,7 +49,7 @@ async def _demo(url: str | None, picture: Path, encode: str | None, as_json: boo
         drawing = await anyio.to_thread.run_sync(partial(draw, photo, poses, threshold=THRESHOLD))
         await anyio.to_thread.run_sync(save_picture, picture, drawing)
     if as_json:
-        emit(tables.values(result, poses) | {"url": dev.url, "board": board, "picture": str(picture)})
+        emit(to_plain(result, poses) | {"url": dev.url, "board": board, "picture": str(picture)})
     else:
         out.print(tables.page(result, poses, dev.url, THRESHOLD, out.width))
         out.print(f"\nThe photograph with the skeleton: [bold]{escape(str(picture))}[/]", soft_wrap=True)

@@ -46,7 +46,7 @@ from n6link.decoders.described import listed
 from n6link.decoders.segmentation import Segmentation
 from n6link.errors import BadInput, N6Error
 from n6link.json_types import Plain
-from n6link.result import Result
+from n6link.result import Result, to_plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +205,7 @@ async def _single(
         with Csv(options.csv, places) as table:
             table.add(name, item.result, item.meaning)
     if options.as_json:
-        emit({"input": name} | tables.values(item.result, item.meaning))
+        emit({"input": name} | to_plain(item.result, item.meaning))
         return
     out.print(tables.page(item.result, item.meaning, dev.url, options.threshold, out.width))
     if network.card is None:
@@ -326,7 +326,7 @@ def _line(item: Item) -> Plain:
     if item.error:
         return {"error": {"type": type(item.error).__name__, "message": str(item.error)}}
     assert item.result
-    values = tables.values(item.result, item.meaning)
+    values = to_plain(item.result, item.meaning)
     return {key: value for key, value in values.items() if key != "epochs"}
 
 

@@ -19,7 +19,6 @@ from n6link.decoders.classification import Classification
 from n6link.decoders.described import listed
 from n6link.decoders.segmentation import Segmentation
 from n6link.epochs.timers import STAGE_MEANINGS, EpochTimers
-from n6link.json_types import Plain, plain
 from n6link.result import Result, Timing
 from n6link.session.info import NetworkInfo
 
@@ -31,20 +30,6 @@ SLOWEST: Final = 8
 STAGE_STYLES: Final = ("blue", "bright_black", "cyan", "bright_black", "green", "cyan", "blue")
 """Colour of each of the STAGES."""
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
-
-
-def values(result: Result, meaning: object) -> Plain:
-    """A result as plain values: decoded, with the times of its stages and epochs in seconds."""
-    timing, epochs = result.timing, result.epochs
-    return {
-        "network": result.network.name,
-        "decoded": plain(meaning),
-        "encoding": result.encoding,
-        "sent_bytes": result.sent_bytes,
-        "timing_s": dict(timing.stages()) | {"total": timing.total, "error": timing.error},
-        "epochs": plain(epochs.to_dict()) if epochs else None,
-        "simulated": result.network.device.simulated,
-    }
 
 
 def page(result: Result, meaning: object, url: str, threshold: float, width: int) -> RenderableType:
