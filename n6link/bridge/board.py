@@ -133,7 +133,7 @@ class BoardBridge:
         return f"{self._options.prefix}/{self._name}"
 
     async def _serve(self, device: N6Device) -> None:
-        """Serves a board until it is lost for good, or its networks have changed."""
+        """Serves a board until it is lost, or its networks have changed."""
         queries = Inbox["zenoh.Query"](WAITING)
         with ExitStack() as stack:
             streams: dict[str, PictureStream] = {}

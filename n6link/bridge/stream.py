@@ -120,7 +120,7 @@ class PictureStream:
         }
 
     async def run(self) -> None:
-        """Runs the network on the pictures, until the connection to the board is lost for good, or it is cancelled.
+        """Runs the network on the pictures, until the connection to the board cannot come back, or it is cancelled.
 
         Raises:
             N6Error: the connection was lost.
