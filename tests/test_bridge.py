@@ -369,7 +369,9 @@ def test_only_this_computer_by_default() -> None:
     try:
         [where] = endpoints(session)
         assert where.startswith("tcp/127.0.0.1:") and not where.endswith(":0")
-        with pytest.raises(TransportError, match=r"tcp/127\.0\.0\.1:\d+ cannot be used by Zenoh: .*; choose another endpoint"):
+        with pytest.raises(
+            TransportError, match=r"tcp/127\.0\.0\.1:\d+ cannot be used by Zenoh: .*; choose another endpoint"
+        ):
             open_session(listen=[where])
         other = open_session(connect=[where])
         try:

@@ -60,7 +60,9 @@ def open_session(
         return zenoh.open(settings)
     except zenoh.ZError as error:
         where = ", ".join([*listen, *connect]) or str(config)
-        raise TransportError(f"{where} cannot be used by Zenoh: {_first_line(error)}; choose another endpoint") from error
+        raise TransportError(
+            f"{where} cannot be used by Zenoh: {_first_line(error)}; choose another endpoint"
+        ) from error
 
 
 def endpoints(session: zenoh.Session) -> list[str]:
