@@ -87,13 +87,12 @@ def object_of(app: Sphinx, env: BuildEnvironment, node: pending_xref, text: node
     name = node["reftarget"]
     module, class_ = node.get("py:module"), node.get("py:class")
     documented = env.domains["py"].objects
-    for prefix in ("n6link.", f"{module}.", f"{module}.{class_}.", ""):
-        if prefix + name in documented:
-            entry = documented[prefix + name]
+    exact = [prefix + name for prefix in ("n6link.", f"{module}.", f"{module}.{class_}.", "")]
+    for each in (*exact, *(each for each in documented if each.endswith(f".{name}"))):
+        if each in documented:
+            entry = documented[each]
             return make_refnode(app.builder, node["refdoc"], entry.docname, entry.node_id, text)
-    if any(pydoc.locate(prefix + name) for prefix in ("n6link.", f"{module}.", f"{module}.{class_}.", "")):
-        return text
-    return None
+    return text if any(map(pydoc.locate, exact)) else None
 
 
 COLON: Final = "\N{RATIO}"
