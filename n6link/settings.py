@@ -13,7 +13,10 @@
 
     [learnt.3b0036001151333032393530]      # by the unique id of the chip, hexadecimal; written by n6link
     ports = ["0039002B3433510A"]           # USB serial numbers of ports on which the board has answered
-    rate = 3000000                         # baud: the fastest rate that its line has carried without damage
+    rate = 2764800                         # baud: the fastest rate that its line has carried without damage
+    speed = 950000                         # bytes per second of a line without a bit rate (USB), measured by n6link doctor
+    doctor = "the board is healthy; ..."   # the last sentence of n6link doctor,
+    examined = "2026-11-29T16:00:00+00:00" # and its time
 
 The file is ``settings.toml`` in the user's configuration folder (Linux: ``$XDG_CONFIG_HOME/n6link`` or ``~/.config/n6link``), or the file in
 the variable N6LINK_CONFIG. A file that does not exist counts as empty. n6link keeps the comments when it writes the file. A reader
@@ -62,6 +65,7 @@ _TEXTS: Final = _Kind(
     lambda value: isinstance(value, list) and all(isinstance(item, str) for item in value),
     lambda text: [item.strip() for item in text.split(",") if item.strip()],
 )
+_TEXT: Final = _Kind("a text", lambda value: isinstance(value, str), str)
 _COUNT: Final = _Kind(
     "a whole number above 0",
     lambda value: isinstance(value, int) and not isinstance(value, bool) and value > 0,
@@ -72,6 +76,9 @@ _KEYS: Final[Mapping[str, _Kind]] = {
     "boards.NAME": _BOARD,
     "learnt.ID.ports": _TEXTS,
     "learnt.ID.rate": _COUNT,
+    "learnt.ID.speed": _COUNT,
+    "learnt.ID.doctor": _TEXT,
+    "learnt.ID.examined": _TEXT,
 }
 """every setting; a part in capitals is any name"""
 

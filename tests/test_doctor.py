@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,27 +22,33 @@ from references import SENTIMENT
 from scripted import nonce_of, number_of, script
 from typer.testing import CliRunner
 
+from n6link import settings
 from n6link.cli import app
 from n6link.control.histogram import Histogram
 from n6link.device import N6Device
 from n6link.doctor import Diagnosis, Severity, Trouble, examine, port, rules
 from n6link.doctor.limits import Forecast
 from n6link.doctor.measure import ENCODE, PINGS, Measurements, Stages
-from n6link.errors import DeviceError
+from n6link.errors import DeviceError, TransportError
 from n6link.network import Network
 from n6link.protocol import CheckState, ResetCause, Status
 from n6link.result import Result
 from n6link.session import connection
 from n6link.session.check import Check
 from n6link.session.info import DeviceInfo
+from n6link.session.rates import RATES, Attempt
 from n6link.tensors import tensor
 from n6link.tensors.noise import noise
 from n6link.transport import ports
+from n6link.transport.serial_port import SerialStream
 from n6link.transport.url import open_stream
 
-HEALTHY = Measurements(Histogram(), 9e4, 9e4, 92160.0, 0.0, 0.0, 0, 0.001, {}, {}, {}, {})
+HEALTHY = Measurements(Histogram(), 9e4, 9e4, 92160.0, (), 0.0, 0.0, 0, 0.001, {}, {}, {}, {})
 for _ in range(PINGS):
     HEALTHY.round_trips.add(0.001)
+
+VIRTUAL = b"n6sim".hex()
+"""the unique id of a virtual board"""
 
 
 def troubles(found: Diagnosis) -> list[Trouble]:
@@ -288,6 +295,76 @@ def test_the_slowest_stage(stages: tuple[float, float, float], limit: str) -> No
 def test_the_faster_way_counts() -> None:
     one = Forecast("pose", Stages(0.1, 0.02, 0.3, answer=120_000), Stages(0.1, 0.02, 0.001, answer=100))
     assert one.best is one.reduced and one.limit == "upload" and one.stream == 10
+
+
+# ---- what is stored
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The settings file of the test, which does not exist."""
+    monkeypatch.setenv("N6LINK_CONFIG", str(tmp_path / "settings.toml"))
+    return tmp_path / "settings.toml"
+
+
+async def test_all_rates_are_tried_again_and_the_best_one_is_used_from_then_on(file: Path) -> None:
+    settings.learn(VIRTUAL, rate=RATES[2])  # an earlier cable
+    with board("--pty", "--uart", "921600") as virtual:
+        async with N6Device(virtual.url) as dev:
+            assert dev.info.baud == RATES[2]
+        found = await examine(virtual.url)
+        async with N6Device(virtual.url) as dev:
+            assert dev.info.baud == RATES[0]
+    assert found.measurements and found.measurements.rates == (Attempt(RATES[0]),)
+    assert found.measurements.line == RATES[0] / 10 and Trouble.LOW_RATE not in troubles(found)
+    assert found.stored["rate"] == RATES[0] and found.stored["doctor"] == found.verdict
+    learnt = settings.load().learnt(VIRTUAL)
+    assert learnt["rate"] == RATES[0] and learnt["doctor"] == found.verdict
+    assert datetime.fromisoformat(str(learnt["examined"])).tzinfo
+
+
+async def test_a_rate_that_the_line_does_not_carry(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next one is used; one that the board does not have is not a fault of the line."""
+    original = SerialStream.set_baud
+
+    async def refuse(stream: SerialStream, baud: int) -> None:
+        if baud == RATES[0]:
+            raise TransportError(f"the port does not support {baud} baud")
+        await original(stream, baud)
+
+    monkeypatch.setattr(SerialStream, "set_baud", refuse)
+    with board("--pty", "--uart", "921600") as virtual:
+        found = await examine(virtual.url)
+    assert troubles(found) == [Trouble.LOW_RATE] and found.severity is Severity.SLOW
+    assert found.verdict.startswith(f"{RATES[0]:,} baud cannot be used: the port does not support {RATES[0]} baud; use")
+    assert found.stored["rate"] == RATES[1]
+    refused = (Attempt(RATES[0], "the device answers UNSUPPORTED", refused=True), Attempt(RATES[1]))
+    assert not list(rules.of_line(replace(HEALTHY, rates=refused)))
+
+
+async def test_the_speed_of_a_line_without_a_bit_rate(file: Path) -> None:
+    """If it is slow, programs get reductions as on a UART."""
+    with board("--pty") as virtual:
+        found = await examine(virtual.url)
+        assert not found.measurements or found.measurements.line is None
+        assert settings.load().learnt(VIRTUAL)["speed"] == found.stored["speed"]
+        for speed, slow in ((950_000, True), (20_000_000, False)):
+            settings.learn(VIRTUAL, speed=speed)
+            async with N6Device(virtual.url) as dev:
+                assert dev.info.speed == speed and dev.info.slow is slow
+
+
+async def test_nothing_is_stored_for_a_board_that_ends_with_the_program(file: Path) -> None:
+    found = await examine(sim_url())
+    assert not found.stored and not settings.load().values
+
+
+async def test_settings_that_cannot_be_written_are_a_note(file: Path) -> None:
+    await anyio.Path(file).write_text("version = 99\n")
+    with board("--pty") as virtual:
+        found = await examine(virtual.url)
+    assert troubles(found) == [Trouble.SETTINGS] and found.healthy
+    assert "version = 99" in found.findings[0].sentence
 
 
 # ---- the command

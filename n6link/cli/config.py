@@ -12,7 +12,9 @@ from n6link.transport.url import check_url
 
 app: Final = typer.Typer(help="Show and edit the settings file.")
 
-_Key = Annotated[str, typer.Argument(help="defaults.url, boards.NAME, learnt.ID.ports or learnt.ID.rate.")]
+_Key = Annotated[
+    str, typer.Argument(help="defaults.url, boards.NAME, or learnt.ID. with ports, rate, speed, doctor or examined.")
+]
 
 
 @app.callback(invoke_without_command=True)

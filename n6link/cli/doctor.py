@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
 import typer
@@ -15,6 +15,7 @@ from rich.text import Text
 from n6link.cli import tables
 from n6link.cli.common import FAILED, Json, Timeout, Url, emit, out, start, working
 from n6link.console import duration, rate
+from n6link.link.rate import BITS_PER_BYTE
 
 if TYPE_CHECKING:
     from n6link.doctor import Diagnosis
@@ -62,6 +63,16 @@ def _page(found: Diagnosis) -> Iterator[RenderableType]:
         yield Text(f"{finding.trouble}: {finding}", style=_STYLES[finding.severity])
     if found.healthy or not found.findings:
         yield Text(found.verdict, style=_STYLES[0])
+    if found.stored:
+        yield Text(f"Stored for this board: {', '.join(_stored(found.stored))}. n6link config shows it.", style="dim")
+
+
+def _stored(values: Mapping[str, str | int]) -> Iterator[str]:
+    if "rate" in values:
+        yield f"rate {values['rate']:,} baud"
+    if "speed" in values:
+        yield f"speed {rate(int(values['speed']))}"
+    yield "this sentence"
 
 
 def _figures(measured: Measurements) -> Table:
@@ -71,12 +82,21 @@ def _figures(measured: Measurements) -> Table:
         ("round trip", ", ".join(f"p{share:g} {duration(trips.percentile(share))}" for share in (50, 90, 99))),
         ("to the board", _speed(measured.up, measured.line)),
         ("from the board", _speed(measured.down, measured.line)),
+        *((("bit rate", _rates(measured)),) if measured.line else ()),
         ("damaged chunks", f"{measured.lost_up:.2%} to the board, {measured.lost_down:.2%} from it"),
         ("clocks", f"compared to {duration(measured.clock_error)}\n"),
     )
     for name, text in rows:
         shown.add_row(f"[dim]{name}[/]", text)
     return shown
+
+
+def _rates(measured: Measurements) -> str:
+    """The rate of the line, and why higher ones are not used."""
+    used = f"{round((measured.line or 0) * BITS_PER_BYTE):,} baud"
+    return "; ".join(
+        [used, *(escape(f"{tried.baud:,}: {tried.obstacle}") for tried in measured.rates if tried.obstacle)]
+    )
 
 
 def _speed(measured: float | None, line: float | None) -> str:

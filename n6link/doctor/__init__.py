@@ -6,6 +6,7 @@
 2. The connection: the firmware's version, and the cause of a missing answer.
 3. :mod:`~n6link.doctor.measure`: round trips, rates in both directions, damage, and the times of each network.
 4. :mod:`~n6link.doctor.rules`: what these figures mean; :mod:`~n6link.doctor.limits`: the stage that limits each network.
+5. :mod:`~n6link.doctor.memory`: what is stored for the board, and used by programs.
 
 The result is a :class:`Diagnosis`: what was found, the most severe first, and the frames per second of each network.
 """

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from n6link.device import N6Device
 from n6link.doctor import limits, port, rules
 from n6link.doctor.findings import Diagnosis, Finding, Severity, Trouble
 from n6link.doctor.measure import Measurements, measure
+from n6link.doctor.memory import remember
 from n6link.errors import (
     BadInput,
     DeviceError,
@@ -79,7 +81,13 @@ async def _of_device(device: N6Device, found: list[Finding]) -> Diagnosis:
     found += rules.of_line(measured)
     found += rules.of_runs(measured)
     found += rules.of_checks(await _checks(device))
-    return _diagnosis(device.url, device.info.board, found, measured)
+    diagnosis = _diagnosis(device.url, device.info.board, found, measured)
+    try:
+        return replace(diagnosis, stored=await remember(device, diagnosis))
+    except SettingsError as error:
+        sentence, _, remedy = str(error).partition("; ")
+        note = Finding(Trouble.SETTINGS, Severity.NOTE, sentence, remedy or "the result is not stored")
+        return replace(diagnosis, findings=(*diagnosis.findings, note))
 
 
 async def _checks(device: N6Device) -> dict[str, Check]:

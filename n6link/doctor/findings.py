@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
 from n6link.doctor.limits import Forecast
@@ -48,6 +49,7 @@ class Trouble(StrEnum):
     UNSTABLE_CLOCK = "unstable clock"
     WRONG_OUTPUTS = "wrong outputs"
     RESTARTED = "restarted after a fault"
+    SETTINGS = "settings file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,7 @@ class Diagnosis:
         findings: the most severe first.
         measurements: None if the board was not reached.
         forecasts: one per network that can run.
+        stored: what was stored for the board in the settings file, and is used from now on; see :mod:`n6link.doctor.memory`.
     """
 
     url: str
@@ -87,6 +90,7 @@ class Diagnosis:
     findings: tuple[Finding, ...]
     measurements: Measurements | None
     forecasts: tuple[Forecast, ...]
+    stored: Mapping[str, str | int] = field(default_factory=dict[str, str | int])
 
     @property
     def severity(self) -> Severity:
@@ -128,5 +132,6 @@ class Diagnosis:
                 for finding in self.findings
             ],
             "measurements": self.measurements.to_dict() if self.measurements else None,
+            "stored": dict(self.stored),
             "networks": [forecast.to_dict() for forecast in self.forecasts],
         }

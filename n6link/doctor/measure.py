@@ -22,6 +22,7 @@ from n6link.link.rate import BITS_PER_BYTE
 from n6link.networks import PHOTO
 from n6link.protocol import Encoding
 from n6link.result import Result
+from n6link.session.rates import Attempt
 from n6link.tensors.noise import noise
 
 PINGS: Final = 100
@@ -62,6 +63,7 @@ class Measurements:
         up: tensor bytes per second to the device; None = no network; infinite = too fast for the comparison of the clocks.
         down: the same from the device.
         line: bytes per second that the line carries in one direction at its bit rate, with 8N1; None = not a UART.
+        rates: bit rates that were tried, the highest first; empty = the rate cannot be changed.
         lost_up: share of chunks to the device that had to be sent again.
         lost_down: share of chunks from the device that arrived damaged.
         skipped: bytes outside of frames that arrived.
@@ -76,6 +78,7 @@ class Measurements:
     up: float | None
     down: float | None
     line: float | None
+    rates: tuple[Attempt, ...]
     lost_up: float
     lost_down: float
     skipped: int
@@ -92,6 +95,7 @@ class Measurements:
             "up": self.up,
             "down": self.down,
             "line": self.line,
+            "rates": [{"baud": tried.baud, "obstacle": tried.obstacle} for tried in self.rates],
             "lost_up": self.lost_up,
             "lost_down": self.lost_down,
             "skipped": self.skipped,
@@ -106,6 +110,7 @@ async def measure(device: N6Device) -> Measurements:
     Raises:
         N6Error: as for :meth:`n6link.Network.run`.
     """
+    rates = await device.connection.renew_rate()
     before = replace(device.counters)
     trips = Histogram()
     for _ in range(PINGS):
@@ -136,6 +141,7 @@ async def measure(device: N6Device) -> Measurements:
         up=_rate([(device.networks[name].info.input_bytes, stages.upload) for name, stages in whole.items()]),
         down=_rate([(device.networks[name].info.output_bytes, stages.download) for name, stages in whole.items()]),
         line=device.info.baud / BITS_PER_BYTE if device.info.baud else None,
+        rates=rates,
         lost_up=_share(after.retransmits - before.retransmits, after.tx_chunks - before.tx_chunks),
         lost_down=_share(
             after.rx_damaged - before.rx_damaged,

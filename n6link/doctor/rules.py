@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from n6link.console import hertz
@@ -11,6 +11,7 @@ from n6link.doctor.measure import Measurements
 from n6link.protocol import CheckState, ResetCause
 from n6link.session.check import Check
 from n6link.session.info import DeviceInfo
+from n6link.session.rates import Attempt
 from n6link.transport.serial_port import DEFAULT_BAUD
 
 LOSS: Final = 0.01
@@ -73,6 +74,7 @@ def _clocks(info: DeviceInfo) -> Iterator[tuple[str, int, int]]:
 
 def of_line(measured: Measurements) -> Iterator[Finding]:
     """From the measured figures of the line."""
+    yield from _of_rates(measured.rates)
     lost = max(measured.lost_up, measured.lost_down)
     if lost > LOSS:
         yield Finding(
@@ -97,6 +99,18 @@ def of_line(measured: Measurements) -> Iterator[Finding]:
             Severity.SLOW,
             f"the board's clock is known only to {measured.clock_error * 1e3:.0f} ms",
             "times of stages are inexact; close programs that delay this one",
+        )
+
+
+def _of_rates(rates: Sequence[Attempt]) -> Iterator[Finding]:
+    """The highest rate that board and port have, and the line does not carry."""
+    failed = [tried for tried in rates if tried.obstacle and not tried.refused]
+    if failed:
+        yield Finding(
+            Trouble.LOW_RATE,
+            Severity.SLOW,
+            f"{failed[0].baud:,} baud cannot be used: {failed[0].obstacle}",
+            "use a shorter cable, another USB port or another adapter, and run n6link doctor again",
         )
 
 

@@ -32,7 +32,7 @@ from n6link.link.events import LogLine, Opened, Reply, StatsPushed, Stray, Unask
 from n6link.link.link import Link
 from n6link.protocol import MessageType, ResetKind, Status, records
 from n6link.recorder.recorder import Recorder
-from n6link.session import describe, reunion
+from n6link.session import describe, learnt, reunion
 from n6link.session.cards import Cards
 from n6link.session.channel import Channel
 from n6link.session.clock import ClockMap
@@ -41,7 +41,7 @@ from n6link.session.inference import Job, Outcome, Runner
 from n6link.session.info import DeviceInfo, NetworkInfo
 from n6link.session.journal import Journal
 from n6link.session.quiet import Repeats
-from n6link.session.rates import Rates
+from n6link.session.rates import Attempt, Rates
 from n6link.session.replies import decoding
 from n6link.session.state import AWAY, State, StateChange
 from n6link.session.stats import Stats, StatsPages
@@ -79,6 +79,7 @@ class Connection:
         clock: converts times of the device to ``time.monotonic()``.
         listeners: subscriptions to statistics, log lines and changes of the state.
         obstacle: why the last attempt to connect again has failed.
+        durable: whether what was measured of its line is valid the next time, see :class:`n6link.transport.url.Stream`.
         vitals: times and counts for :attr:`health`.
         journal: passes events to the recorder.
     """
@@ -109,6 +110,7 @@ class Connection:
         self._cards = Cards(cards)
         self._stable_url = self.url
         self._own_board = False
+        self.durable = False
         self.obstacle = ""
         self._timeout = timeout
         self._reconnect = reconnect
@@ -152,7 +154,7 @@ class Connection:
                 with anyio.CancelScope(shield=True):
                     await stream.aclose()
                 raise
-            self._own_board = stream.rig is not None
+            self._own_board, self.durable = stream.rig is not None, stream.durable
             if stream.rig:
                 channel.tasks.start_soon(stream.rig.keep)
             self._rates.attach(stream)
@@ -222,6 +224,8 @@ class Connection:
         (reply,) = await channel.ask_now([(MessageType.INFO, b"")])
         with decoding("INFO"):
             self._info = DeviceInfo.parse(opened, reply.payload)
+        if self.durable and not self._info.baud:
+            self._info = replace(self._info, speed=await learnt.recall(self._info.unique_id, "speed"))
         channel.link.path.set_baud(self._info.baud)
         await self._rates.settle(channel)
         await self._compare_clocks(channel)
@@ -374,6 +378,18 @@ class Connection:
         """Bytes per second to the device, measured or reported by it; None = not known yet."""
         path = self.channel.link.path
         return path.rate if path.known else None
+
+    async def renew_rate(self) -> tuple[Attempt, ...]:
+        """Tries all bit rates of the line again, also those above the stored one, and stores the best.
+
+        Returns:
+            What was tried last; empty = the rate of this line cannot be changed.
+
+        Raises:
+            N6Error: the device does not answer any more.
+        """
+        await self._rates.renew(await self.usable())
+        return self._rates.attempts
 
     async def usable(self) -> Channel:
         """The dialogue with a connected device; waits during a reconnection.

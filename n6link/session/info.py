@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 from n6link.epochs.pools import Pool
 from n6link.epochs.timers import EpochTable
 from n6link.link.events import Opened
+from n6link.link.rate import BITS_PER_BYTE
 from n6link.protocol import (
     VERSION_MAJOR,
     VERSION_MINOR,
@@ -115,6 +116,8 @@ class DeviceInfo:
     fault_record: str
     """registers of the last hard fault; empty if there was none"""
     memory: tuple[Region, ...]
+    speed: int = 0
+    """bytes per second that ``n6link doctor`` has measured on a line without a bit rate, and stored; 0 = not measured"""
 
     @classmethod
     def parse(cls, opened: Opened, payload: bytes) -> DeviceInfo:
@@ -160,7 +163,7 @@ class DeviceInfo:
     @property
     def slow(self) -> bool:
         """Whether the link is slow compared with the networks, so that reduced results are faster."""
-        return 0 < self.baud <= SLOW_BAUD
+        return 0 < (self.baud or self.speed * BITS_PER_BYTE) <= SLOW_BAUD
 
     @property
     def simulated(self) -> bool:

@@ -3,7 +3,7 @@
 A port is opened at its *first rate*. If the device has the Feature RATE and the port can change its rate, the highest rate of :data:`RATES` is
 used that the port has, that the device accepts, and that a proof shows to be undamaged. The proof is traffic in both directions with a checksum on each
 frame: any single changed bit is counted by one of the two sides. The result is stored in the settings file (``learnt.ID.rate``), if the line is
-a cable of a board with a unique id; the next connection tries this rate first, and never a higher one.
+a cable of a board with a unique id; the next connection tries this rate first, and never a higher one. ``n6link doctor`` tries all of them again.
 
 While the device is open, the rate is watched:
 
@@ -20,14 +20,15 @@ import logging
 import random
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Final
 
 import anyio
-import anyio.to_thread
 
-from n6link import ambient, settings
-from n6link.errors import DeviceError, N6Error, N6Timeout, SettingsError, TransportError
+from n6link import ambient
+from n6link.errors import DeviceError, N6Error, N6Timeout, TransportError
 from n6link.protocol import Feature, Limit, MessageType, records
+from n6link.session import learnt
 from n6link.session.channel import Channel
 from n6link.session.replies import decoding
 from n6link.transport.url import Stream
@@ -62,6 +63,18 @@ _TAIL: Final = int(Limit.MAX_CONTROL) - records.PingReply.SIZE
 _logger = logging.getLogger("n6link.device")
 
 
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A rate that was tried."""
+
+    baud: int
+    """bits per second"""
+    obstacle: str = ""
+    """why it is not used; empty = it is used"""
+    refused: bool = False
+    """whether the device does not have this rate"""
+
+
 class Rates:
     """See the top of this module.
 
@@ -71,10 +84,12 @@ class Rates:
     Attributes:
         first: the first rate of the present stream; 0 = its rate cannot be changed.
         now: its present rate.
+        attempts: the rates that were tried last, the highest first.
     """
 
     def __init__(self, changed: Callable[[int], None]) -> None:
         self.first = self.now = 0
+        self.attempts: tuple[Attempt, ...] = ()
         self._changed = changed
         self._stream: Stream
         self._limit = RATES[0]
@@ -98,10 +113,23 @@ class Rates:
         Raises:
             N6Error: the device does not answer any more.
         """
-        session = channel.link.session
-        if self.first and session and session.features & Feature.RATE:
+        if self._changeable(channel):
             async with self._lock:
-                await self._select(channel, session.unique_id.rstrip(b"\0").hex() if self._stream.durable else "")
+                board = self._board(channel)
+                await self._select(channel, board, known=await learnt.recall(board, "rate"))
+
+    async def renew(self, channel: Channel) -> None:
+        """Tries all rates again, also those above the stored one; not if the present one is the highest. Requests of the program wait.
+
+        Raises:
+            N6Error: the device does not answer any more.
+        """
+        if self._changeable(channel) and self.now < RATES[0]:
+            async with self._lock:
+                self._limit = RATES[0]
+                if self.now != self.first:
+                    await self._return(channel)
+                await self._select(channel, self._board(channel), known=0)
 
     async def watch(self, channel: Channel) -> None:
         """Leaves a rate that does not work any more; see the top of this module."""
@@ -117,6 +145,15 @@ class Rates:
 
     # ---- decisions
 
+    def _changeable(self, channel: Channel) -> bool:
+        session = channel.link.session
+        return bool(self.first and session and session.features & Feature.RATE)
+
+    def _board(self, channel: Channel) -> str:
+        """Unique id of the board for which the rate is stored; empty = it is not stored."""
+        session = channel.link.session
+        return session.unique_id.rstrip(b"\0").hex() if session and self._stream.durable else ""
+
     def _stuck(self, channel: Channel) -> bool:
         now = ambient.monotonic()
         stuck = channel.stuck > STUCK and now >= self._rests_until
@@ -124,16 +161,20 @@ class Rates:
             self._rests_until = now + REST
         return stuck
 
-    async def _select(self, channel: Channel, unique_id: str) -> None:
-        known = await anyio.to_thread.run_sync(_known, unique_id) if unique_id else 0
+    async def _select(self, channel: Channel, unique_id: str, *, known: int) -> None:
         highest = min(self._limit, known or self._limit)
         begun = ambient.monotonic()
+        self.attempts = ()
         for baud in sorted({*RATES, known}, reverse=True):
-            if self.first < baud <= highest and await self._try(channel, baud):
+            if not self.first < baud <= highest:
+                continue
+            attempt = await self._try(channel, baud)
+            self.attempts += (attempt,)
+            if not attempt.obstacle:
                 _logger.info("%s: %d baud, proved in %.3f s", channel.name, baud, ambient.monotonic() - begun)
                 break
-        if unique_id:
-            await anyio.to_thread.run_sync(_store, unique_id, self.now)
+            _logger.info("%s: %d baud is not possible: %s", channel.name, baud, attempt.obstacle)
+        await learnt.store(unique_id, "rate", self.now)
 
     async def _recover(self, channel: Channel) -> None:
         _logger.warning(
@@ -163,7 +204,7 @@ class Rates:
 
     # ---- steps
 
-    async def _try(self, channel: Channel, baud: int) -> bool:
+    async def _try(self, channel: Channel, baud: int) -> Attempt:
         """Changes from the first rate to another one and proves it; else the first one is set again."""
         channel.link.paused = True
         try:
@@ -173,20 +214,18 @@ class Rates:
             await anyio.sleep(min(wait / 1000, CHANGED))
             await self._set(channel, baud)
             if await self._prove(channel):
-                return True
+                return Attempt(baud)
             why = "the line damages frames at this rate"
         except DeviceError as error:
-            _logger.info("%s: %d baud is not possible: %s", channel.name, baud, error)
-            return False
+            return Attempt(baud, str(error), refused=True)
         except (
             TransportError
         ) as error:  # the port does not have this rate; or it was lost, and so the next line raises an error
             why = str(error)
         finally:
             self._release(channel)
-        _logger.info("%s: %d baud is not possible: %s", channel.name, baud, why)
         await self._return(channel)
-        return False
+        return Attempt(baud, why)
 
     async def _return(self, channel: Channel) -> None:
         """Sets the first rate, and waits until the device has followed."""
@@ -268,20 +307,3 @@ def _tail(number: int) -> bytes:
     """Bytes with many and with few edges on the line, and random ones."""
     patterns = b"\x55\xaa" * (_TAIL // 2), bytes(_TAIL), b"\xff" * _TAIL, random.Random(number).randbytes(_TAIL)
     return patterns[number % len(patterns)]
-
-
-def _known(unique_id: str) -> int:
-    """The stored rate of a board; 0 = none."""
-    try:
-        rate = settings.load().learnt(unique_id).get("rate")
-    except SettingsError as error:
-        _logger.warning("the rate of the line is not read: %s", error)
-        return 0
-    return rate if isinstance(rate, int) else 0
-
-
-def _store(unique_id: str, rate: int) -> None:
-    try:
-        settings.learn(unique_id, rate=rate)
-    except SettingsError as error:
-        _logger.warning("the rate of the line is not stored: %s", error)
