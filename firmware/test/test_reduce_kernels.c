@@ -13,9 +13,9 @@ int32_t n6_reduce(const n6_tensor_t *tensor, const n6_return_t *what, const void
                   uint8_t *out, uint32_t room, uint32_t *count, n6_selection_t *selection);
 
 enum {
-    BYTES_MOST = 12288,
+    BYTES_MOST = 10240,
     MISALIGNED = 4,
-    ROOM = 65536,
+    ROOM = 5 * BYTES_MOST + 1024,
 };
 
 static _Alignas(16) uint8_t data[BYTES_MOST + MISALIGNED];
