@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from documents import DOCUMENTS, blocks, check
+
 ROOT = Path(__file__).resolve().parents[1]
 MAP = (ROOT / "CONTRIBUTING.md").read_text().split("## The map")[1].split("\n## ")[0]
 BASES = [
@@ -50,3 +52,16 @@ def test_every_hop_of_an_inference_is_there() -> None:
     for path, kind, method in hops:
         source = (ROOT / "n6link" / path).read_text()
         assert f"class {kind}" in source and f"def {method}(" in source, (path, kind, method)
+
+
+def test_every_block_of_the_documents_can_be_run() -> None:
+    """By test_documents.py, which takes longer. A fence needs a language, and the commands of a block that is not run must exist."""
+    wrong = []
+    for block in (block for path in DOCUMENTS for block in blocks(path)):
+        if block.language not in {"python", "sh", "toml", "json", "text"}:
+            wrong.append(
+                f"{block.where}: use a fence with a language: python, sh, toml, json, or text for what is not code"
+            )
+        elif "not run" in block.marks:
+            check(block)
+    assert wrong == []
