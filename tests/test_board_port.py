@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 
 from n6link.device import N6Device
+from n6link.doctor import Trouble, examine
 from n6link.epochs.timers import EpochBlock
 from n6link.errors import DeviceError, N6Error
 from n6link.protocol import CheckState, EpochKind, Feature, MessageType, Status, TimerSource, records
@@ -214,6 +215,38 @@ async def test_a_stored_input_is_checked_at_start_and_when_asked(tmp_path: Path,
             assert seen.state is (CheckState.SAME if right else CheckState.DIFFERENT)
             result = await dev["tiny"].run(INPUT)
             np.testing.assert_array_equal(result.outputs["Dequantize_4_out_0"], OUTPUT)
+        found = await examine(url)
+        assert found.checks["tiny"].state is seen.state and found.healthy is right
+        assert right or (found.findings[0].trouble is Trouble.WRONG_OUTPUTS and "'tiny'" in found.verdict)
+
+
+DK: Final = "STM32N6570-DK"
+
+
+@pytest.mark.parametrize(
+    ("settings", "trouble", "sentence"),
+    [
+        ({"name": DK, "mhz": "600"}, Trouble.WRONG_CLOCK, "the CPU runs at 600 MHz, and not at 800 MHz"),
+        (
+            {"name": DK, "mhz": "800", "voltage": "1"},
+            Trouble.WRONG_CLOCK,
+            "800 MHz at nominal core voltage, and not at",
+        ),
+        ({"hz": "2000000000"}, Trouble.WRONG_CLOCK, "% slower than the rate that it reports"),
+        ({"latency": "40"}, None, "tiny is limited by the network itself"),
+        ({"name": DK, "mhz": "800", "voltage": "2"}, None, "the board is healthy; tiny is limited by"),
+    ],
+    ids=["CPU", "voltage", "clock", "slow NPU", "healthy"],
+)
+async def test_the_doctor_of_a_board(
+    program: Path, tmp_path: Path, settings: dict[str, str], trouble: Trouble | None, sentence: str
+) -> None:
+    with board(program, tmp_path, **settings) as url:
+        found = await examine(url)
+    assert sentence in found.verdict
+    assert found.healthy is (trouble is None)
+    assert trouble in (None, found.findings[0].trouble)
+    assert Trouble.REMARK in [finding.trouble for finding in found.findings]
 
 
 async def test_a_network_without_a_stored_input_is_not_checked(program: Path, tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ from n6link.doctor.limits import Forecast
 from n6link.doctor.measure import ENCODE, PINGS, Measurements, Stages
 from n6link.errors import DeviceError, TransportError
 from n6link.network import Network
-from n6link.protocol import CheckState, ResetCause, Status
+from n6link.protocol import CheckState, ResetCause, Status, VoltageMode
 from n6link.result import Result
 from n6link.session import connection
 from n6link.session.check import Check
@@ -43,7 +43,7 @@ from n6link.transport import ports
 from n6link.transport.serial_port import SerialStream
 from n6link.transport.url import open_stream
 
-HEALTHY = Measurements(Histogram(), 9e4, 9e4, 92160.0, (), 0.0, 0.0, 0, 0.001, {}, {}, {}, {})
+HEALTHY = Measurements(Histogram(), 9e4, 9e4, 92160.0, (), 0.0, 0.0, 0, 0.001, 0.0, 0.001, {}, {}, {}, {})
 for _ in range(PINGS):
     HEALTHY.round_trips.add(0.001)
 
@@ -70,6 +70,11 @@ async def test_a_healthy_board() -> None:
     assert found.measurements and found.measurements.round_trips.count == PINGS
     assert [forecast.network for forecast in found.forecasts] == ["reference", "reference_colour"]
     assert found.verdict.startswith("the board is healthy; reference")
+    assert (
+        found.simulated
+        and found.measurements
+        and abs(found.measurements.drift) <= found.measurements.drift_error + 5e-4
+    )
     assert found.measurements.line is None and found.measurements.up and found.measurements.down
 
 
@@ -195,16 +200,38 @@ async def test_a_network_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_wrong_clock(info: DeviceInfo) -> None:
-    """A board on which the core voltage was not raised."""
+    """A board on which the core voltage was not raised; one that was built for the low voltage; one that is too fast for its voltage."""
     slow = replace(info, board="STM32N6570-DK", cpu_hz=600_000_000, npu_hz=1_000_000_000)
-    (finding,) = rules.of_device(slow, {})
+    (finding,) = rules.of_device(slow, (), {})
     assert finding.trouble is Trouble.WRONG_CLOCK
     assert finding.sentence == "the CPU runs at 600 MHz, and not at 800 MHz"
-    assert not list(rules.of_device(replace(slow, cpu_hz=800_000_000), {}))
+    assert not list(rules.of_device(replace(slow, cpu_hz=800_000_000, voltage=VoltageMode.OVERDRIVE), (), {}))
+    low = replace(slow, voltage=VoltageMode.NOMINAL, npu_hz=800_000_000)
+    (finding,) = rules.of_device(low, (), {})
+    assert finding.trouble is Trouble.LOW_VOLTAGE and finding.severity is Severity.SLOW
+    fast, voltage = rules.of_device(replace(low, cpu_hz=800_000_000), (), {})
+    assert (fast.trouble, voltage.trouble) == (Trouble.WRONG_CLOCK, Trouble.LOW_VOLTAGE)
+    assert fast.sentence == "the CPU runs at 800 MHz at nominal core voltage, and not at 600 MHz"
+
+
+def test_a_clock_that_does_not_have_the_rate_that_it_reports() -> None:
+    (finding,) = rules.of_line(replace(HEALTHY, drift=0.25, drift_error=0.001))
+    assert finding.trouble is Trouble.WRONG_CLOCK and "is 25.00% slower than the rate" in finding.sentence
+    assert not list(rules.of_line(replace(HEALTHY, drift=0.25, drift_error=0.25)))
+
+
+def test_what_the_firmware_reports(info: DeviceInfo) -> None:
+    """Reasons of networks are in other findings."""
+    said = replace(info, runtime="LL_ATON 1.1.3; flash runs at a quarter; pose: weights are missing", protocol="1.9")
+    found = list(rules.of_device(said, ("reference",), {"pose": "weights are missing"}))
+    assert [finding.trouble for finding in found] == [Trouble.STALE_WEIGHTS, Trouble.OLD_FIRMWARE, Trouble.REMARK]
+    assert "uses protocol 1.9" in found[1].sentence
+    assert found[2].sentence == "the firmware reports: flash runs at a quarter"
+    assert {finding.severity for finding in found[1:]} == {Severity.NOTE}
 
 
 def test_a_board_that_was_restarted_by_a_fault(info: DeviceInfo) -> None:
-    (finding,) = rules.of_device(replace(info, reset_cause=ResetCause.FAULT, fault_record="pc=1\nlr=2"), {})
+    (finding,) = rules.of_device(replace(info, reset_cause=ResetCause.FAULT, fault_record="pc=1\nlr=2"), (), {})
     assert finding.trouble is Trouble.RESTARTED and finding.sentence.endswith("followed a fault reset: pc=1")
 
 
@@ -295,6 +322,16 @@ def test_the_slowest_stage(stages: tuple[float, float, float], limit: str) -> No
 def test_the_faster_way_counts() -> None:
     one = Forecast("pose", Stages(0.1, 0.02, 0.3, answer=120_000), Stages(0.1, 0.02, 0.001, answer=100))
     assert one.best is one.reduced and one.limit == "upload" and one.stream == 10
+
+
+def test_what_makes_a_network_faster() -> None:
+    slow, fast = Stages(0.2, 0.01, 0.1, answer=1000), Stages(0.02, 0.01, 0.001, answer=10)
+    assert Forecast("pose", slow, None).remedy.startswith("use the USB port")
+    assert "encode='jpeg:95' would give 50 frames/s, and lose details" in Forecast("pose", slow, None, fast).remedy
+    assert "n6link profile pose" in Forecast("pose", Stages(0.1, 0.2, 0.1, answer=1), None).remedy
+    down = Stages(0.01, 0.02, 0.3, answer=1000)
+    assert "a card with a decoder" in Forecast("pose", down, None).remedy
+    assert Forecast("pose", down, replace(down, answer=900)).remedy.startswith("use the USB port")
 
 
 # ---- what is stored

@@ -14,16 +14,20 @@ from rich.text import Text
 
 from n6link.cli import tables
 from n6link.cli.common import FAILED, Json, Timeout, Url, emit, out, start, working
-from n6link.console import duration, rate
+from n6link.console import duration, rate, spark
 from n6link.link.rate import BITS_PER_BYTE
 
 if TYPE_CHECKING:
+    from n6link.control.histogram import Histogram
     from n6link.doctor import Diagnosis
     from n6link.doctor.limits import Forecast
     from n6link.doctor.measure import Measurements
+    from n6link.session.check import Check
 
 SLOW: Final = 3
 """exit code: nothing is wrong, but the link could be faster"""
+CHART: Final = 16
+"""characters of the histogram"""
 _STYLES: Final = ("green", "yellow", "bold red", "bold red")
 """by severity"""
 
@@ -55,8 +59,10 @@ async def _doctor(url: str | None, timeout: float, as_json: bool) -> None:  # no
 def _page(found: Diagnosis) -> Iterator[RenderableType]:
     if found.board:
         yield Text.from_markup(f"[bold]{escape(found.board)}[/] [dim]at {escape(found.url)}[/]\n")
+    if found.simulated:
+        yield Text("Virtual board: its times are not those of an NPU.\n", style="yellow")
     if found.measurements:
-        yield _figures(found.measurements)
+        yield _figures(found.measurements, found.checks)
     if found.forecasts:
         yield _networks(found.forecasts)
     for finding in found.findings:
@@ -75,20 +81,40 @@ def _stored(values: Mapping[str, str | int]) -> Iterator[str]:
     yield "this sentence"
 
 
-def _figures(measured: Measurements) -> Table:
+def _figures(measured: Measurements, checks: Mapping[str, Check]) -> Table:
     trips = measured.round_trips
     shown = Table.grid(padding=(0, 3))
     rows = (
         ("round trip", ", ".join(f"p{share:g} {duration(trips.percentile(share))}" for share in (50, 90, 99))),
+        ("", _chart(trips)),
         ("to the board", _speed(measured.up, measured.line)),
         ("from the board", _speed(measured.down, measured.line)),
         *((("bit rate", _rates(measured)),) if measured.line else ()),
         ("damaged chunks", f"{measured.lost_up:.2%} to the board, {measured.lost_down:.2%} from it"),
-        ("clocks", f"compared to {duration(measured.clock_error)}\n"),
+        (
+            "clocks",
+            f"compared to {duration(measured.clock_error)}, drift {measured.drift * 1e6:+.0f} ± {measured.drift_error * 1e6:.0f} ppm",
+        ),
+        *(
+            (("stored inputs", ", ".join(f"{escape(name)}: {check.state.doc}" for name, check in checks.items())),)
+            if checks
+            else ()
+        ),
     )
     for name, text in rows:
         shown.add_row(f"[dim]{name}[/]", text)
+    shown.add_row()
     return shown
+
+
+def _chart(trips: Histogram) -> str:
+    """The histogram of round trips, from the fastest to the slowest in equal ratios of time."""
+    bins = trips.bins()
+    ratio = math.log(bins[-1][0] / bins[0][0]) or 1.0
+    counts = [0.0] * CHART
+    for edge, count in bins:
+        counts[int(math.log(edge / bins[0][0]) / ratio * (CHART - 1))] += count
+    return f"{duration(trips.min)} {spark(counts, CHART)} {duration(trips.max)}"
 
 
 def _rates(measured: Measurements) -> str:

@@ -17,7 +17,7 @@ from n6link.console import KIND_STYLES, bar, clock, counted, duration, hertz, si
 from n6link.epochs.timers import PREDICTED
 from n6link.json_types import Plain, plain
 from n6link.network import Network
-from n6link.protocol import TimerSource
+from n6link.protocol import TimerSource, VoltageMode
 from n6link.session.info import DeviceInfo
 from n6link.tensors.tensor import TensorSpec
 
@@ -88,14 +88,14 @@ def _board_page(device: DeviceInfo, url: str, rtt: float) -> Group:
     grid = Table.grid(padding=(0, 3))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column()
-    rates = (
-        (name, rate) for name, rate in (("CPU", device.cpu_hz), ("NPU", device.npu_hz), ("bus", device.bus_hz)) if rate
-    )
+    clocks = ("CPU", device.cpu_hz), ("NPU", device.npu_hz), ("bus", device.bus_hz), ("NPU memories", device.npu_ram_hz)
+    rates = ((name, rate) for name, rate in clocks if rate)
     rows = (
         ("firmware", f"{device.firmware}, build {device.build}, protocol {device.protocol}"),
         ("network runtime", device.runtime),
         ("unique id", device.unique_id),
         ("clocks", ", ".join(f"{name} {hertz(rate)}" for name, rate in rates)),
+        ("core voltage", "" if device.voltage is VoltageMode.UNKNOWN else device.voltage.doc),
         ("up", f"{clock(device.uptime)}, started by {device.reset_cause.doc}"),
         ("temperature", f"{device.temperature:.1f} °C" if device.temperature is not None else ""),
         ("last fault", device.fault_record),

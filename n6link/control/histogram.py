@@ -57,6 +57,10 @@ class Histogram:
         middle = LOWEST * 10.0 ** ((index + 0.5) / PER_DECADE)
         return float(min(max(middle, self.min), self.max))
 
+    def bins(self) -> list[tuple[float, int]]:
+        """Lower edge in seconds, and number of values, of each bin that is not empty."""
+        return [(LOWEST * 10 ** (index / PER_DECADE), int(self.counts[index])) for index in np.flatnonzero(self.counts)]
+
     def to_dict(self) -> dict[str, float]:
         """Count, mean, minimum, p50, p95, p99 and maximum; durations in seconds."""
         if not self.count:

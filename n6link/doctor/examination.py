@@ -76,12 +76,14 @@ async def examine(url: str | None = None, *, timeout: float = 5.0) -> Diagnosis:
 
 
 async def _of_device(device: N6Device, found: list[Finding]) -> Diagnosis:
-    found += rules.of_device(device.info, device.connection.rejected)
+    found += rules.of_device(device.info, device.networks, device.connection.rejected)
     measured = await measure(device)
     found += rules.of_line(measured)
     found += rules.of_runs(measured)
-    found += rules.of_checks(await _checks(device))
+    checks = await _checks(device)
+    found += rules.of_checks(checks)
     diagnosis = _diagnosis(device.url, device.info.board, found, measured)
+    diagnosis = replace(diagnosis, checks=checks, simulated=device.info.simulated)
     try:
         return replace(diagnosis, stored=await remember(device, diagnosis))
     except SettingsError as error:

@@ -9,6 +9,7 @@ from enum import IntEnum, StrEnum
 from n6link.doctor.limits import Forecast
 from n6link.doctor.measure import Measurements
 from n6link.json_types import Plain
+from n6link.session.check import Check
 
 
 class Severity(IntEnum):
@@ -46,8 +47,10 @@ class Trouble(StrEnum):
     STALE_WEIGHTS = "network cannot run"
     FAILING = "failing network"
     WRONG_CLOCK = "wrong clock"
+    LOW_VOLTAGE = "core voltage"
     UNSTABLE_CLOCK = "unstable clock"
     WRONG_OUTPUTS = "wrong outputs"
+    REMARK = "remark of the firmware"
     RESTARTED = "restarted after a fault"
     SETTINGS = "settings file"
 
@@ -82,6 +85,8 @@ class Diagnosis:
         findings: the most severe first.
         measurements: None if the board was not reached.
         forecasts: one per network that can run.
+        checks: whether each network computes the right outputs for the input that the firmware stores; without those that have no such input.
+        simulated: whether the board does not have an NPU: its times are not those of a board.
         stored: what was stored for the board in the settings file, and is used from now on; see :mod:`n6link.doctor.memory`.
     """
 
@@ -90,6 +95,8 @@ class Diagnosis:
     findings: tuple[Finding, ...]
     measurements: Measurements | None
     forecasts: tuple[Forecast, ...]
+    checks: Mapping[str, Check] = field(default_factory=dict[str, Check])
+    simulated: bool = False
     stored: Mapping[str, str | int] = field(default_factory=dict[str, str | int])
 
     @property
@@ -104,12 +111,12 @@ class Diagnosis:
 
     @property
     def verdict(self) -> str:
-        """One sentence: the most severe finding, or what limits the slowest network of a healthy board."""
+        """One sentence: the most severe finding, or what limits the slowest network of a healthy board; and what to do."""
         if not self.healthy:
             return str(self.findings[0])
         slowest = min(self.forecasts, key=lambda forecast: forecast.stream, default=None)
         return (
-            f"the board is healthy; {slowest.sentence}"
+            f"the board is healthy; {slowest.sentence}; {slowest.remedy}"
             if slowest
             else "the board is healthy; it has no network that can run"
         )
@@ -132,6 +139,8 @@ class Diagnosis:
                 for finding in self.findings
             ],
             "measurements": self.measurements.to_dict() if self.measurements else None,
+            "checks": {name: check.state.name for name, check in self.checks.items()},
+            "simulated": self.simulated,
             "stored": dict(self.stored),
             "networks": [forecast.to_dict() for forecast in self.forecasts],
         }

@@ -7,10 +7,14 @@ after the other they need the sum. Both follow from the medians of :mod:`n6link.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from n6link.console import duration
 from n6link.doctor.measure import ENCODE, Measurements, Stages
 from n6link.json_types import Plain
+
+GAIN: Final = 0.9
+"""share of the time below which another way is worth a sentence"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +73,24 @@ class Forecast:
             f"{self.run:.3g} one after the other"
         )
 
+    @property
+    def remedy(self) -> str:
+        """What makes it faster."""
+        if self.limit == "network":
+            return f"n6link profile {self.network} shows which epochs take the time"
+        if self.limit == "upload" and self.encoded and self.encoded.longest < GAIN * self.best.longest:
+            return f"pictures sent with encode={ENCODE!r} would give {1 / self.encoded.longest:.3g} frames/s, and lose details"
+        if self.limit == "download" and not self.reduced:
+            return "a card with a decoder lets the board reduce its outputs"
+        return "use the USB port of the board's chip, or a higher rate of the line"
+
     def to_dict(self) -> Plain:
         """Plain values, for JSON."""
         return {
             "network": self.network,
             "limit": self.limit,
             "sentence": self.sentence,
+            "remedy": self.remedy,
             "ways": {
                 name: {
                     "upload": way.upload,

@@ -22,10 +22,13 @@ from n6link.link.rate import BITS_PER_BYTE
 from n6link.networks import PHOTO
 from n6link.protocol import Encoding
 from n6link.result import Result
+from n6link.session.info import Ping
 from n6link.session.rates import Attempt
 from n6link.tensors.noise import noise
 
 PINGS: Final = 100
+LAST_PINGS: Final = 10
+"""after all other measurements; with the first ones they show the drift of the clocks"""
 SEED: Final = 6
 ENCODE: Final = "jpeg:95"
 """a quality at which the accuracy of pose networks was as that of raw pictures"""
@@ -68,6 +71,9 @@ class Measurements:
         lost_down: share of chunks from the device that arrived damaged.
         skipped: bytes outside of frames that arrived.
         clock_error: maximum error of the comparison of the clocks.
+        drift: relative difference of the rates of the clocks, measured from the first to the last ping: 0.01 = the board's is 1 % slower than
+            the rate that it reports.
+        drift_error: maximum error of this.
         networks: stages by network, with all outputs.
         reduced: stages of those that the device can reduce, with reductions.
         encoded: stages of those that take pictures, with a photograph as :data:`ENCODE` and with reductions.
@@ -83,6 +89,8 @@ class Measurements:
     lost_down: float
     skipped: int
     clock_error: float
+    drift: float
+    drift_error: float
     networks: Mapping[str, Stages]
     reduced: Mapping[str, Stages]
     encoded: Mapping[str, Stages]
@@ -92,6 +100,7 @@ class Measurements:
         """Plain values, for JSON."""
         return {
             "round_trips": self.round_trips.to_dict(),
+            "histogram": [[edge, count] for edge, count in self.round_trips.bins()],
             "up": self.up,
             "down": self.down,
             "line": self.line,
@@ -100,6 +109,8 @@ class Measurements:
             "lost_down": self.lost_down,
             "skipped": self.skipped,
             "clock_error": self.clock_error,
+            "drift": self.drift,
+            "drift_error": self.drift_error,
             "failed": dict(self.failed),
         }
 
@@ -113,8 +124,9 @@ async def measure(device: N6Device) -> Measurements:
     rates = await device.connection.renew_rate()
     before = replace(device.counters)
     trips = Histogram()
-    for _ in range(PINGS):
-        trips.add((await device.ping()).rtt)
+    pings = [await device.ping() for _ in range(PINGS)]
+    for ping in pings:
+        trips.add(ping.rtt)
     whole: dict[str, Stages] = {}
     reduced: dict[str, Stages] = {}
     encoded: dict[str, Stages] = {}
@@ -136,6 +148,7 @@ async def measure(device: N6Device) -> Measurements:
             with suppress(BadInput, CardError):
                 encoded[name] = await _stages(device, partial(network.run, PHOTO, reduce=True, encode=ENCODE))
     after = device.counters
+    drift, drift_error = _drift(pings, [await device.ping() for _ in range(LAST_PINGS)])
     return Measurements(
         round_trips=trips,
         up=_rate([(device.networks[name].info.input_bytes, stages.upload) for name, stages in whole.items()]),
@@ -149,6 +162,8 @@ async def measure(device: N6Device) -> Measurements:
         ),
         skipped=after.skipped - before.skipped,
         clock_error=device.clock.error,
+        drift=drift,
+        drift_error=drift_error,
         networks=whole,
         reduced=reduced,
         encoded=encoded,
@@ -167,6 +182,13 @@ async def _stages(device: N6Device, run: Callable[[], Awaitable[Result]]) -> Sta
         download=statistics.median(timing.download for timing in timings),
         answer=(device.counters.downloaded - before) // RUNS,
     )
+
+
+def _drift(first: Sequence[Ping], last: Sequence[Ping]) -> tuple[float, float]:
+    """Drift of the clocks, and its maximum error, from the fastest ping of each group: slower ones are less exact."""
+    begin, end = (min(group, key=lambda ping: ping.rtt) for group in (first, last))
+    span = max(end.device_time - begin.device_time, 1e-6)
+    return (end.host_time - begin.host_time) / span - 1, (begin.error + end.error) / span
 
 
 def _rate(moved: Sequence[tuple[int, float]]) -> float | None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 from n6link.console import hertz
 from n6link.doctor.findings import Finding, Severity, Trouble
 from n6link.doctor.measure import Measurements
-from n6link.protocol import CheckState, ResetCause
+from n6link.protocol import VERSION_MAJOR, VERSION_MINOR, CheckState, ResetCause, VoltageMode
 from n6link.session.check import Check
+from n6link.session.clock import MAX_DRIFT
 from n6link.session.info import DeviceInfo
 from n6link.session.rates import Attempt
 from n6link.transport.serial_port import DEFAULT_BAUD
@@ -23,16 +24,17 @@ STALL: Final = 0.3
 computer delays a program for less"""
 CLOCK_ERROR: Final = 0.02
 """seconds"""
-CLOCKS: Final[Mapping[str, tuple[int, int]]] = {
-    "STM32N6570-DK": (800_000_000, 1_000_000_000),
-    "NUCLEO-N657X0-Q": (800_000_000, 1_000_000_000),
+BOARDS: Final = frozenset({"STM32N6570-DK", "NUCLEO-N657X0-Q"})
+CLOCKS: Final[Mapping[VoltageMode, tuple[int, int]]] = {
+    VoltageMode.NOMINAL: (600_000_000, 800_000_000),
+    VoltageMode.OVERDRIVE: (800_000_000, 1_000_000_000),
 }
-"""CPU and NPU clock that the firmware sets, in Hz: the maximum of the STM32N6 in overdrive (ST's data sheet DS14791)"""
+"""CPU and NPU clock that the firmware sets on these boards, in Hz: the maximum of the STM32N6 at each core voltage (ST's data sheet DS14791)"""
 CRASHES: Final = frozenset({ResetCause.WATCHDOG, ResetCause.FAULT})
 
 
-def of_device(info: DeviceInfo, rejected: Mapping[str, str]) -> Iterator[Finding]:
-    """From the description of the device and of its networks."""
+def of_device(info: DeviceInfo, networks: Collection[str], rejected: Mapping[str, str]) -> Iterator[Finding]:
+    """From the description of the device and of its networks, those that can run and those that cannot."""
     for name, reason in rejected.items():
         yield Finding(
             Trouble.STALE_WEIGHTS,
@@ -40,12 +42,24 @@ def of_device(info: DeviceInfo, rejected: Mapping[str, str]) -> Iterator[Finding
             f"network {name!r} cannot run: {reason}",
             "program the weights and the image of one build: n6link firmware flash",
         )
-    for what, real, wanted in _clocks(info):
+    yield from _of_clocks(info)
+    if info.protocol != (own := f"{VERSION_MAJOR}.{VERSION_MINOR}"):
         yield Finding(
-            Trouble.WRONG_CLOCK,
-            Severity.FAULT,
-            f"the {what} runs at {hertz(real)}, and not at {hertz(wanted)}",
-            "look for the reason in the start-up log of the firmware (core voltage, PLL), or build the firmware for this board",
+            Trouble.OLD_FIRMWARE,
+            Severity.NOTE,
+            f"the firmware uses protocol {info.protocol}, and this program {own}: functions of later firmware are missing",
+            "update the firmware: n6link firmware build",
+        )
+    for remark in info.runtime.split("; ")[
+        1:
+    ]:  # the firmware of a board adds what is slower than possible, with the reason
+        if remark.partition(": ")[0] in {*networks, *rejected}:  # other findings contain it
+            continue
+        yield Finding(
+            Trouble.REMARK,
+            Severity.NOTE,
+            f"the firmware reports: {remark}",
+            "n6link info shows all of its remarks; firmware/README.md explains them",
         )
     if info.reset_cause in CRASHES:
         record = f": {info.fault_record.splitlines()[0]}" if info.fault_record else ""
@@ -64,12 +78,28 @@ def of_device(info: DeviceInfo, rejected: Mapping[str, str]) -> Iterator[Finding
         )
 
 
-def _clocks(info: DeviceInfo) -> Iterator[tuple[str, int, int]]:
-    """Clocks that are known and lower than the firmware sets them: name, Hz, Hz."""
-    if nominal := CLOCKS.get(info.board):
-        for what, real, wanted in zip(("CPU", "NPU"), (info.cpu_hz, info.npu_hz), nominal, strict=True):
-            if 0 < real < wanted:
-                yield what, real, wanted
+def _of_clocks(info: DeviceInfo) -> Iterator[Finding]:
+    """From clocks and core voltage, of boards for which the right ones are known."""
+    if info.board not in BOARDS:
+        return
+    nominal = info.voltage is VoltageMode.NOMINAL
+    limits = CLOCKS.get(info.voltage, CLOCKS[VoltageMode.OVERDRIVE])
+    at = f" at {info.voltage.name.lower()} core voltage" if info.voltage is not VoltageMode.UNKNOWN else ""
+    for what, real, wanted in zip(("CPU", "NPU"), (info.cpu_hz, info.npu_hz), limits, strict=True):
+        if real and real != wanted:
+            yield Finding(
+                Trouble.WRONG_CLOCK,
+                Severity.FAULT,
+                f"the {what} runs at {hertz(real)}{at}, and not at {hertz(wanted)}",
+                "look for the reason in the start-up log of the firmware (core voltage, PLL), or build the firmware for this board",
+            )
+    if nominal:
+        yield Finding(
+            Trouble.LOW_VOLTAGE,
+            Severity.SLOW,
+            f"the core voltage is nominal, which limits the CPU to {hertz(limits[0])} and the NPU to {hertz(limits[1])}",
+            "build the firmware with --set N6_OVERDRIVE=ON, if the board's regulator can be set by a pin",
+        )
 
 
 def of_line(measured: Measurements) -> Iterator[Finding]:
@@ -92,6 +122,13 @@ def of_line(measured: Measurements) -> Iterator[Finding]:
             f"the line pauses at times: the slowest of {trips.count} round trips took {trips.max * 1e3:.0f} ms, the median "
             f"{median * 1e3:.3g} ms",
             "connect the board directly and not through a hub or a forwarding program, and close programs that use all cores",
+        )
+    if abs(measured.drift) - measured.drift_error > 2 * MAX_DRIFT:
+        yield Finding(
+            Trouble.WRONG_CLOCK,
+            Severity.FAULT,
+            f"the board's clock is {abs(measured.drift):.2%} {'slower' if measured.drift > 0 else 'faster'} than the rate that it reports",
+            "its times are wrong by this share; look for the reason in the start-up of the firmware (oscillator, PLL)",
         )
     if measured.clock_error > CLOCK_ERROR:
         yield Finding(

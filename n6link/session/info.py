@@ -19,6 +19,7 @@ from n6link.protocol import (
     Limit,
     ResetCause,
     TimerSource,
+    VoltageMode,
     records,
 )
 from n6link.protocol.fields import unpack_fields
@@ -87,6 +88,10 @@ class DeviceInfo:
     """0 = unknown, for all rates"""
     npu_hz: int
     bus_hz: int
+    npu_ram_hz: int
+    """clock of the NPU's memories"""
+    voltage: VoltageMode
+    """of the core; it limits the clocks"""
     baud: int
     """bit rate of the link; 0 = not a UART"""
     ram_total: int
@@ -140,6 +145,8 @@ class DeviceInfo:
             cpu_hz=raw.cpu_hz,
             npu_hz=raw.npu_hz,
             bus_hz=raw.bus_hz,
+            npu_ram_hz=raw.npu_ram_hz,
+            voltage=_known(raw.voltage_mode, VoltageMode.UNKNOWN),
             baud=raw.baud,
             ram_total=raw.ram_total,
             ram_free=raw.ram_free,

@@ -132,16 +132,11 @@ static const char *start_clocks(void)
     return HAL_RCC_ClockConfig(&clocks) == HAL_OK ? NULL : "the clock tree cannot be set";
 }
 
-static uint32_t npu_hz(void)
+static uint32_t divided_hz(const RCC_ICInitTypeDef *divider)
 {
-    RCC_ClkInitTypeDef clocks = {0};
     uint32_t source = 0;
 
-    HAL_RCC_GetClockConfig(&clocks);
-    if (clocks.SYSCLKSource != RCC_SYSCLKSOURCE_IC2_IC6_IC11) {
-        return HAL_RCC_GetSysClockFreq();
-    }
-    switch (clocks.IC6Selection.ClockSelection) {
+    switch (divider->ClockSelection) {
     case RCC_ICCLKSOURCE_PLL1:
         source = HAL_RCCEx_GetPLL1CLKFreq();
         break;
@@ -155,7 +150,21 @@ static uint32_t npu_hz(void)
         source = HAL_RCCEx_GetPLL4CLKFreq();
         break;
     }
-    return clocks.IC6Selection.ClockDivider != 0 ? source / clocks.IC6Selection.ClockDivider : 0;
+    return divider->ClockDivider != 0 ? source / divider->ClockDivider : 0;
+}
+
+/* Of the NPU and of its memories. */
+static void npu_clocks(n6_info_reply_t *info)
+{
+    RCC_ClkInitTypeDef clocks = {0};
+
+    HAL_RCC_GetClockConfig(&clocks);
+    if (clocks.SYSCLKSource == RCC_SYSCLKSOURCE_IC2_IC6_IC11) {
+        info->npu_hz = divided_hz(&clocks.IC6Selection);
+        info->npu_ram_hz = divided_hz(&clocks.IC11Selection);
+    } else {
+        info->npu_hz = info->npu_ram_hz = HAL_RCC_GetSysClockFreq();
+    }
 }
 
 /* ---- memories, NPU ---- */
@@ -391,11 +400,16 @@ void bringup_info(n6_info_reply_t *info)
 
     memcpy(info->board, BOARD_NAME, sizeof BOARD_NAME);
     info->cpu_hz = HAL_RCC_GetCpuClockFreq();
-    info->npu_hz = npu_hz();
+    npu_clocks(info);
     info->bus_hz = HAL_RCC_GetSysClockFreq();
     info->baud = link_baud();
     info->temperature_dc = temperature();
     info->reset_cause = (uint8_t)board_reset_cause(&fault_record);
+#ifdef N6_OVERDRIVE
+    info->voltage_mode = N6_VOLTAGE_MODE_OVERDRIVE;
+#else
+    info->voltage_mode = N6_VOLTAGE_MODE_NOMINAL;
+#endif
 }
 
 void bringup_unique_id(uint8_t to[16])

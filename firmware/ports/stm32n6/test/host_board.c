@@ -5,7 +5,9 @@
  *     N6_TEST_SOCKET=/tmp/n6 host_board        serves one client after the other until it is killed
  *
  * N6_TEST_LATENCY is the number of polls until a block on the NPU ends, N6_TEST_FAILURE the result
- * of bringup(), N6_TEST_MEMORY the bytes of memory on chip.
+ * of bringup(), N6_TEST_MEMORY the bytes of memory on chip. N6_TEST_NAME is the name of the board,
+ * N6_TEST_MHZ the clock that it reports for its CPU, N6_TEST_VOLTAGE its n6_voltage_mode_t, and
+ * N6_TEST_HZ the rate that it reports for its clock, which counts nanoseconds.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -106,9 +108,11 @@ const char *bringup_remark(void)
 
 void bringup_info(n6_info_reply_t *info)
 {
-    memcpy(info->board, "host", 5);
+    (void)strncpy(info->board, setting("N6_TEST_NAME", "host"), sizeof info->board - 1);
     info->baud = link_baud();
+    info->cpu_hz = (uint32_t)atoi(setting("N6_TEST_MHZ", "0")) * 1000000u;
     info->npu_hz = 1000000000;
+    info->voltage_mode = (uint8_t)atoi(setting("N6_TEST_VOLTAGE", "0"));
     info->temperature_dc = N6_LIMIT_NO_TEMPERATURE;
 }
 
@@ -139,7 +143,8 @@ void clock_init(void)
 
 uint64_t clock_hz(void)
 {
-    return HZ;
+    const char *reported = getenv("N6_TEST_HZ");
+    return reported != NULL ? strtoull(reported, NULL, 10) : HZ;
 }
 
 uint64_t clock_now(void)
