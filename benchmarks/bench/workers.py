@@ -18,6 +18,10 @@ Opened: TypeAlias = AbstractAsyncContextManager[Mapping[str, Work]]
 """a connected program: what it can do, by name"""
 MOST: Final = 2000
 """repeats of a short operation in one sample"""
+ATTEMPTS: Final = 5
+"""number of times that a program is opened"""
+PAUSE: Final = 1.0
+"""seconds after an error; the board has then ended an incomplete frame"""
 
 
 class Worker:
@@ -83,18 +87,31 @@ def worker(
 
 
 async def _serve(pipe: Connection, opened: Callable[[], Opened]) -> None:
-    try:
-        async with opened() as works:
-            pipe.send(tuple(works))
-            while request := await _request(pipe):
-                work, count = works[request[0]], request[1]
-                wall, cpu = time.perf_counter(), time.process_time()
-                for _ in range(count):
-                    own = await work()
-                wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-                pipe.send(own if isinstance(own, Sample) else (wall / count, cpu / count))
-    except Exception as error:  # noqa: BLE001  it is raised where the measurement was started
-        pipe.send(RuntimeError(f"{type(error).__name__}: {error}"))
+    """Measures until there are no more requests; a program that fails is opened again, and measured again."""
+    # The floor does not repeat what is lost, and a board drops the rest of a chunk if this process does not run for some time.
+    request: tuple[str, int] | None = None
+    for left in reversed(range(ATTEMPTS)):
+        try:
+            async with opened() as works:
+                if not request:
+                    pipe.send(tuple(works))
+                while request := request or await _request(pipe):
+                    pipe.send(await _sample(works[request[0]], request[1]))
+                    request = None
+            return
+        except Exception as error:  # noqa: BLE001  it is raised where the measurement was started
+            if not request or not left:
+                pipe.send(RuntimeError(f"{type(error).__name__}: {error}"))
+                return
+            await asyncio.sleep(PAUSE)
+
+
+async def _sample(work: Work, count: int) -> Sample | tuple[float, float]:
+    wall, cpu = time.perf_counter(), time.process_time()
+    for _ in range(count):
+        own = await work()
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    return own if isinstance(own, Sample) else (wall / count, cpu / count)
 
 
 async def _request(pipe: Connection) -> tuple[str, int] | None:
