@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property, partial
@@ -50,6 +51,7 @@ class Network:
     Attributes:
         info: the device's description of the network, read when the device was opened.
         newest: the last delivered result; None before the first.
+        encodings: number of results by the encoding of their input, as in :attr:`Result.encoding`.
         replaced: None = the device still has this network; else whether it came back with another one of this name.
     """
 
@@ -57,6 +59,7 @@ class Network:
         self.info = info
         self.newest: Result | None = None
         self.replaced: bool | None = None
+        self.encodings: Counter[str] = Counter()
         self._connection = connection
         self._doubts = Doubts(info)
         self._all = [Return(index) for index in range(len(info.outputs))]
@@ -206,6 +209,7 @@ class Network:
             if not (auto and result.reduced) or decoders.for_network(self.info).complete(result):
                 break
             returns = None
+        self.encodings[result.encoding] += 1
         # Calls overlap and may finish in any order: an older picture must not replace a newer one.
         if self.newest is None or result.captured >= self.newest.captured:
             self.newest = result

@@ -410,13 +410,18 @@ def test_run_gives_the_same_from_a_slow_link(virtual_board: None) -> None:
     assert whole == reduced == slow
 
 
-def test_encoded_pictures(virtual_board: None) -> None:
+def test_encoded_pictures(virtual_board: None, tmp_path: Path) -> None:
     words = ["run", "movenet13", PHOTO, "--url", POSE, "--encode"]
     assert "The picture was sent as jpeg:90: " in good(*words, "jpeg:90")
     shown = data(*words, "jpeg:90")
     assert shown["encoding"] == "jpeg:90" and shown["sent_bytes"] < 20_000
     assert is_near_nose(shown["decoded"][0]["keypoints"]["nose"])
     assert data(*words, "qoi")["decoded"] == data(*words, "raw")["decoded"]
+    same = tmp_path / "same.jpg"
+    Image.open(PHOTO).convert("RGB").resize((192, 192)).save(same)
+    both = good("run", "movenet13", same, same, PHOTO, "--url", POSE, "--encode", "jpeg:90")
+    assert "Pictures were sent as jpeg (2), jpeg:90 (1)." in " ".join(both.split())
+    assert "Pictures" not in good("run", "movenet13", same, PHOTO, "--url", POSE)
     assert "encode='gif' is not an encoding; use 'raw'" in bad(2, *words, "gif")
     assert "Pictures for args_0 may be sent as QOI or JPEG." in good("info", "movenet13", "--url", POSE)
     assert data("info", "movenet13", "--url", POSE)["inputs"][0]["encodings"] == ["qoi", "jpeg"]

@@ -253,6 +253,7 @@ async def test_streams() -> None:
         async with net.stream([photo()] * 4, policy="all", encode="jpeg:90") as stream:
             results = [result async for result in stream]
         assert [result.encoding for result in results] == ["jpeg:90"] * 4
+        assert net.encodings == {"jpeg:90": 4}
         assert all(np.array_equal(a.outputs["heatmaps"], b.outputs["heatmaps"]) for a, b in pairwise(results))
 
 

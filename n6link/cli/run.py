@@ -47,6 +47,7 @@ from n6link.decoders.segmentation import Segmentation
 from n6link.errors import BadInput, N6Error
 from n6link.json_types import Plain
 from n6link.result import Result, to_plain
+from n6link.tensors.encoding import RAW
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +232,7 @@ async def _batch(
     shown.add_column("result")
     shown.add_column("latency", justify="right", no_wrap=True)
     failed = total = 0
+    sent: Counter[str] = Counter()
     progress = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -256,6 +258,7 @@ async def _batch(
                 if item.error and not isinstance(item.error, BadInput):
                     raise item.error
                 if item.result and item.sample:
+                    sent[item.result.encoding] += 1
                     await log.add(item.sample, item.result, item.meaning)
                     if drawings:
                         await anyio.to_thread.run_sync(drawings.add, item.sample, item.meaning, options.threshold)
@@ -282,6 +285,9 @@ async def _batch(
         head = f"\n[bold]{counted(total, 'input')}[/]{where} through [bold]{escape(network.name)}[/]\n"
         out.print(head, soft_wrap=True)
         out.print(shown)
+        if sent.keys() - {str(RAW)}:
+            counts = ", ".join(f"{encoding} ({count})" for encoding, count in sent.most_common())
+            out.print(f"\n[dim]Pictures were sent as {counts}.[/]", soft_wrap=True)
     if failed:
         if not options.as_json:
             err.print(f"[bold red]Error:[/] {failed} of {counted(total, 'input')} failed.")
