@@ -363,6 +363,9 @@ class Network:
     stream = gives(network_.Network.stream, _stream)
     generate = gives(network_.Network.generate, _text)
     classify = waits(network_.Network.classify)
+    lease = waits(network_.Network.lease)
+    end_lease = waits(network_.Network.end_lease)
+    leased = waits(network_.Network.leased)
     check = waits(network_.Network.check)
     profile = waits(network_.Network.profile)
 
@@ -505,6 +508,7 @@ class N6Device(Owner[device_.N6Device]):
     stats = waits(device_.N6Device.stats)
     reset_stats = waits(device_.N6Device.reset_stats)
     epoch_stats = waits(device_.N6Device.epoch_stats)
+    clients = waits(device_.N6Device.clients)
     set_log_level = waits(device_.N6Device.set_log_level)
     reset = waits(device_.N6Device.reset)
     subscribe = gives(device_.N6Device.subscribe, _block)

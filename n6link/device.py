@@ -18,7 +18,7 @@ from n6link.epochs.timers import EpochStats
 from n6link.errors import BadInput, RemoteProtocolError, UnknownName
 from n6link.link.frames import Counters
 from n6link.network import Network
-from n6link.protocol import LogLevel, MessageType, ResetKind, records
+from n6link.protocol import LogLevel, MessageType, ResetKind, Role, records
 from n6link.recorder.recorder import Recorder
 from n6link.session.clock import ClockMap
 from n6link.session.connection import Connection
@@ -26,6 +26,7 @@ from n6link.session.health import Health
 from n6link.session.info import DeviceInfo, NetworkInfo, Ping
 from n6link.session.lifecycle import Lifecycle
 from n6link.session.replies import decoding
+from n6link.session.sharing import ClientInfo, read_clients
 from n6link.session.state import State, StateChange
 from n6link.session.stats import BATCH, Stats, StatsPages
 from n6link.session.subscription import LogRecord, Subscription
@@ -61,6 +62,8 @@ class N6Device(Lifecycle):
             unattended, with a ``timeout`` for calls that must end. Use 0 in commands that run once, as the commands of ``n6link``
             do: all calls fail immediately, and the script that started the command decides.
         heartbeat: seconds without a frame from the device after which it gets a ping; see :attr:`health`.
+        read_only: this program only reads: inferences, leases and resets are refused with the status READ_ONLY. For monitors of a board that
+            others control.
         record: file for a recording of all bytes on the line and of all states, ``FILE?ring=4M`` for the last 4 MB before a
             failure, or a recorder; see :class:`n6link.Recorder`. None = the variable N6LINK_RECORD, else no recording.
 
@@ -85,6 +88,7 @@ class N6Device(Lifecycle):
         timeout: float = 5.0,
         reconnect: float = 10.0,
         heartbeat: float = 1.0,
+        read_only: bool = False,
         record: str | os.PathLike[str] | Recorder | None = None,
     ) -> None:
         if not 0 < timeout < math.inf:
@@ -101,6 +105,7 @@ class N6Device(Lifecycle):
             heartbeat=heartbeat,
             networks_changed=self._take_networks,
             recorder=Recorder.from_environment() if record is None else Recorder.read(record),
+            role=Role.READ_ONLY if read_only else Role.CONTROL,
         )
         self._networks: Mapping[str, Network] = MappingProxyType({})
 
@@ -227,6 +232,14 @@ class N6Device(Lifecycle):
                 if reading:
                     return reading
         raise RemoteProtocolError(f"the device sends statistics of {pages.known} networks without a last page")
+
+    async def clients(self) -> tuple[ClientInfo, ...]:
+        """The programs that share the device, if it is used through a server (``n6link serve``); also this one.
+
+        Raises:
+            DeviceError: UNSUPPORTED: this program has the device alone.
+        """
+        return await read_clients(self.connection.ask)
 
     async def reset_stats(self) -> None:
         """Resets all statistics to zero, also those of the epochs."""

@@ -86,13 +86,17 @@ class DeviceError(N6Error):
         status: the reason, see ``protocol.md``.
         value: the wrong value that the device reported.
         said: the device's own text; may be empty.
+        field: offset of the refused field in the request; None = no field was refused.
     """
 
-    def __init__(self, message: str, status: Status | int, value: int = 0, said: str = "") -> None:
+    def __init__(
+        self, message: str, status: Status | int, value: int = 0, said: str = "", field: int | None = None
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.value = value
         self.said = said
+        self.field = field
 
 
 class DeviceRebooted(N6Error):

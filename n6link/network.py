@@ -26,9 +26,10 @@ from n6link.errors import (
     DeviceRebooted,
     N6Timeout,
     NetworkChanged,
+    RemoteProtocolError,
     UnknownName,
 )
-from n6link.protocol import Limit, MessageType, TimerSource, records
+from n6link.protocol import Feature, LeaseAction, Limit, MessageType, TimerSource, records
 from n6link.protocol.records import Return
 from n6link.result import Result, Timing, check_returns
 from n6link.session.check import Check
@@ -36,6 +37,7 @@ from n6link.session.connection import Connection
 from n6link.session.inference import Job, Outcome
 from n6link.session.info import NetworkInfo
 from n6link.session.replies import decoding
+from n6link.session.sharing import LONGEST_LEASE, Lease, lease_body, not_free, read_lease
 from n6link.tensors import reduce
 from n6link.tensors.card import Card
 from n6link.tensors.encoding import Sent
@@ -202,7 +204,10 @@ class Network:
                 if rerun and self._connection.alive:
                     continue
                 raise
-            timing = partial(Timing.of, outcome, self._connection.clock, captured=begun, prepared=prepared)
+            shared = Feature.CLIENTS in self.info.device.features
+            timing = partial(
+                Timing.of, outcome, self._connection.clock, captured=begun, prepared=prepared, shared=shared
+            )
             wanted = returns or self._all
             examine = partial(self._doubts.examine, image=outcome.digest) if self._doubts.open else None
             result = Result(self.info, outcome, wanted, timing=timing, given=given, captured=captured, examine=examine)
@@ -367,6 +372,49 @@ class Network:
         )
         with decoding("CHECK"):
             return Check.parse(payload, self._connection.clock.tick_hz)
+
+    async def lease(self, seconds: float = 10.0) -> Lease:
+        """Takes or extends the exclusive use of the network, on a device that several programs share (``n6link serve``).
+
+        Inferences of other programs with this network are then refused with the status BUSY; those that wait or run already are finished. The
+        lease ends after this time, with :meth:`end_lease`, or with this program.
+
+        Args:
+            seconds: duration from now, at most 600.
+
+        Raises:
+            BadInput: the duration is out of range.
+            DeviceError: BUSY: another program has it, which the message names; UNSUPPORTED: this program has the device alone;
+                READ_ONLY.
+        """
+        if not 0.001 <= seconds <= LONGEST_LEASE:
+            raise BadInput(f"seconds={seconds} is out of range; use 0.001 to {LONGEST_LEASE:g}")
+        lease = await self._lease(LeaseAction.TAKE, seconds)
+        if lease is None:
+            raise RemoteProtocolError("the device answers LEASE without a lease")
+        if not lease.own:
+            raise not_free(self.name, lease)
+        return lease
+
+    async def end_lease(self) -> None:
+        """Ends this program's lease of the network; does nothing if it has none.
+
+        Raises:
+            DeviceError: as for :meth:`lease`.
+        """
+        await self._lease(LeaseAction.RELEASE)
+
+    async def leased(self) -> Lease | None:
+        """The lease of the network; None = it has none.
+
+        Raises:
+            DeviceError: UNSUPPORTED: this program has the device alone; READ_ONLY.
+        """
+        return await self._lease(LeaseAction.QUERY)
+
+    async def _lease(self, action: LeaseAction, seconds: float = 0.0) -> Lease | None:
+        await self._check(None)
+        return read_lease(await self._connection.ask(MessageType.LEASE, lease_body(self.info.index, action, seconds)))
 
     async def profile(
         self, *, inputs: Data | None = None, runs: int = 20, warmup: int = 3, encode: str | None = None

@@ -40,7 +40,7 @@ class Timing:
     prepare: float
     """fitting and quantising the input"""
     queue: float
-    """waiting for an input slot, and for earlier uploads"""
+    """waiting for an input slot, and for earlier uploads; through a server also for the inferences of other programs"""
     upload: float
     """from the first sent byte to the complete input on the device"""
     wait: float
@@ -68,7 +68,7 @@ class Timing:
         return [(name, getattr(self, name)) for name in STAGES]
 
     @classmethod
-    def of(cls, outcome: Outcome, clock: ClockMap, *, captured: float, prepared: float) -> Timing:
+    def of(cls, outcome: Outcome, clock: ClockMap, *, captured: float, prepared: float, shared: bool = False) -> Timing:
         """The stages of an inference.
 
         Args:
@@ -76,6 +76,7 @@ class Timing:
             clock: of the device.
             captured: host time of the request.
             prepared: host time at which its input was ready to send.
+            shared: it was run through a server: the upload to the board has begun at ``t_queued``.
         """
         header, hz = outcome.header, clock.tick_hz
         committed, started, ended = (
@@ -87,10 +88,14 @@ class Timing:
         # The host measures the sum of upload and download; only the border between them depends on the comparison of clocks.
         link = max(outcome.received - outcome.begun - wait - npu, 0.0)
         upload = min(max(committed.time - outcome.begun, 0.0), link)
+        waited = 0.0
+        if shared:
+            waited = min(max(header.t_committed - header.t_queued, 0) / hz, upload)
+            waited = upload - waited
         return cls(
             prepare=prepared - captured,
-            queue=outcome.begun - prepared,
-            upload=upload,
+            queue=outcome.begun - prepared + waited,
+            upload=upload - waited,
             wait=wait,
             npu=npu,
             download=link - upload,

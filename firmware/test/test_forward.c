@@ -87,7 +87,11 @@ static void infer(rig_t *rig, uint32_t id, uint8_t slot, uint8_t state)
 
 static void fail(rig_t *rig, uint32_t number, uint8_t status, uint32_t value, const char *text)
 {
-    answer = (n6_answer_t){.number = number, .status = status, .value = value, .text = text};
+    answer = (n6_answer_t){.number = number,
+                           .status = status,
+                           .field = N6_LIMIT_NO_FIELD,
+                           .value = value,
+                           .text = text};
     answered = true;
     rig_run(rig);
 }

@@ -153,7 +153,7 @@ class Link:
         if self.state is not State.OPEN:
             return b""
         self.state = State.CLOSED
-        hello = Greeting(nonce, self._greeting.host, self.receiver.window)
+        hello = Greeting(nonce, self._greeting.host, self.receiver.window, role=self._greeting.role)
         return self._flush() * flush + frames.pack(MessageType.HELLO, self._new_id(), hello.pack())
 
     def stream_changed(self) -> None:

@@ -30,9 +30,9 @@ def refusal(payload: memoryview) -> DeviceError:
     what = "" if error.field == int(Limit.NO_FIELD) else _field(error.type, error.field, error.value)
     if status is Status.BAD_PICTURE:
         what = f"at byte {error.value} of the upload"
-    return DeviceError(
-        f"the device answers {name}: {why} ({what or f'value {error.value}'})", status, error.value, said
-    )
+    field = None if error.field == int(Limit.NO_FIELD) else error.field
+    text = f"the device answers {name}: {why} ({what or f'value {error.value}'})"
+    return DeviceError(text, status, error.value, said, field)
 
 
 def _field(kind: MessageType | int, offset: int, value: int) -> str:

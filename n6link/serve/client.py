@@ -20,7 +20,7 @@ import numpy as np
 from anyio.abc import TaskGroup
 
 from n6link import ambient
-from n6link.protocol import InferFlag, records
+from n6link.protocol import InferFlag, Limit, records
 from n6link.protocol.codec import text
 from n6link.serve.desk import Share
 from n6link.serve.library import CHECK, Answer, Order, Turn, library
@@ -91,7 +91,7 @@ class Client:
         """Serves it over a connection, until the connection ends.
 
         Args:
-            stream: the connection, which is closed at the end.
+            stream: the connection.
             first: its first bytes.
         """
         self.stream, self._unsent = stream, b""
@@ -107,8 +107,6 @@ class Client:
         finally:
             self.stream = None
             self._blocked.set()
-            with anyio.CancelScope(shield=True):
-                await stream.aclose()
 
     def relink(self) -> None:
         """Its connection has ended, and it may continue its session over another one."""
@@ -245,7 +243,9 @@ class Client:
         return given
 
     def _give(self, number: int, done: Done) -> bool:
-        answer = Answer(number=number, status=done.status, value=done.value, text=done.text.encode())
+        answer = Answer(
+            number=number, status=done.status, field=int(Limit.NO_FIELD), value=done.value, text=done.text.encode()
+        )
         if done.payload and number == CHECK:
             answer.check = words(done.payload)
         elif done.payload:

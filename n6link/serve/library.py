@@ -77,6 +77,7 @@ class Answer(Structure):
     _fields_ = (
         ("number", c_uint32),
         ("status", c_uint8),
+        ("field", c_uint16),
         ("value", c_uint32),
         ("text", c_char_p),
         ("check", c_uint64 * (records.CheckReply.SIZE // 8)),

@@ -167,14 +167,20 @@ class Server:
                 tasks.start_soon(self._welcome, stream)
 
     async def _welcome(self, stream: SocketStream) -> None:
-        """Serves a connection until it ends."""
+        """Serves a connection until it ends, and closes it."""
+        try:
+            await self._serve(stream)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await stream.aclose()
+
+    async def _serve(self, stream: SocketStream) -> None:
         self._greeting += 1
         try:
             data, nonce = await _read_greeting(stream)
         finally:
             self._greeting -= 1
         if nonce is None:
-            await stream.aclose()
             return
         client = await self._client(nonce)
         if isinstance(client, str):
@@ -240,4 +246,3 @@ async def _refuse(stream: SocketStream, data: bytes, why: str) -> None:
             await stream.send_eof()
     except (anyio.BrokenResourceError, OSError):
         pass
-    await stream.aclose()

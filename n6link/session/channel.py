@@ -38,7 +38,7 @@ from n6link.link.exchange import Exchange, Inference
 from n6link.link.handshake import Greeting
 from n6link.link.link import Link, State
 from n6link.link.retry import TICK, Retry
-from n6link.protocol import MessageType
+from n6link.protocol import MessageType, Role
 from n6link.session.line import Line
 from n6link.session.mailbox import Mailbox
 from n6link.session.tasks import Background
@@ -222,11 +222,14 @@ class Channel:
         """A mailbox for a call; see :class:`Mailbox`."""
         return Mailbox(self._signals, fragile=fragile)
 
-    async def greet(self, host: str, *, resume: bool = False, patience: float | None = None) -> Opened:
+    async def greet(
+        self, host: str, role: Role = Role.CONTROL, *, resume: bool = False, patience: float | None = None
+    ) -> Opened:
         """Opens a session.
 
         Args:
             host: name and version of this program, for the device and its other users.
+            role: its rights, in a new session.
             resume: continue the previous session with its exchanges; else they are removed.
             patience: seconds without an answer; None = the time-out of the channel.
 
@@ -248,7 +251,7 @@ class Channel:
             exchange = self.link.resume(ambient.randbits(64), patience=patience)
         else:
             number = ambient.randbits(31) + 1
-            exchange = self.link.open(Greeting(ambient.randbits(64), host), number, patience=patience)
+            exchange = self.link.open(Greeting(ambient.randbits(64), host, role=role), number, patience=patience)
         self._boxes[exchange.id] = self._opening
         self.wake()
         try:

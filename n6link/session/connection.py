@@ -30,7 +30,7 @@ from n6link.errors import (
 )
 from n6link.link.events import LogLine, Opened, Reply, StatsPushed, Stray, Unasked
 from n6link.link.link import Link
-from n6link.protocol import MessageType, ResetKind, Status, records
+from n6link.protocol import MessageType, ResetKind, Role, Status, records
 from n6link.recorder.recorder import Recorder
 from n6link.session import describe, learnt, reunion
 from n6link.session.cards import Cards
@@ -70,6 +70,7 @@ class Connection:
         url: as for :class:`n6link.N6Device`, like the other arguments.
         networks_changed: called at opening, and when the device has other networks than before.
         recorder: records the bytes on the line and the states of the device.
+        role: rights of this program.
 
     Attributes:
         state: state of the device.
@@ -94,6 +95,7 @@ class Connection:
         heartbeat: float = 1.0,
         networks_changed: Callable[[], None] = lambda: None,
         recorder: Recorder | None = None,
+        role: Role = Role.CONTROL,
     ) -> None:
         self.state = State.CLOSED
         self.url = url or ""
@@ -112,6 +114,7 @@ class Connection:
         self._own_board = False
         self.durable = False
         self.obstacle = ""
+        self._role = role
         self._timeout = timeout
         self._reconnect = reconnect
         self._networks_changed = networks_changed
@@ -159,7 +162,7 @@ class Connection:
                 channel.tasks.start_soon(stream.rig.keep)
             self._rates.attach(stream)
             await channel.attach(self.journal.tap(stream))
-            opened = await channel.greet(HOST)
+            opened = await channel.greet(HOST, self._role)
             self.journal.greeted(opened)
             await self._read_device(channel, opened)
             self._cards.check(self.networks)

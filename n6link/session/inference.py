@@ -23,7 +23,7 @@ from n6link.errors import DeviceError, N6Error, N6Timeout
 from n6link.link.events import Begun, Received
 from n6link.link.exchange import Exchange, Inference, Phase
 from n6link.protocol import MessageType, Status
-from n6link.protocol.records import Cancel, Release, Result, ResultRecord
+from n6link.protocol.records import Cancel, Infer, Release, Result, ResultRecord
 from n6link.session.channel import Channel
 from n6link.session.slots import SlotPool
 
@@ -33,6 +33,10 @@ FOREVER: Final = math.inf
 """seconds: RELEASE and CANCEL are repeated until the session ends. If the buffers of a device are not freed, it cannot run further
 inferences, and no call waits for these answers"""
 _RETRIED: Final = frozenset({Status.BUSY, Status.NO_INPUT})
+_INFER: Final = Infer.DTYPE.fields
+assert _INFER
+LEASED: Final = int(_INFER["network"][1])
+"""offset of the field that is refused if another program has leased the network"""
 _logger = logging.getLogger("n6link.device")
 
 
@@ -118,10 +122,15 @@ class Runner:
                         "the deadline has passed before the inference was finished; the device dropped it"
                     ) from error
                 refused_since = refused_since or ambient.monotonic()
-                if error.status not in _RETRIED or ambient.monotonic() > refused_since + self._channel.timeout:
+                if not _passes(error) or ambient.monotonic() > refused_since + self._channel.timeout:
                     raise
             await anyio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
+
+
+def _passes(error: DeviceError) -> bool:
+    """Whether it can be expected to pass soon: not a lease of another program, which the refused field shows."""
+    return error.status in _RETRIED and not (error.status == Status.BUSY and error.field == LEASED)
 
 
 def _inference(job: Job, slot: int, key: int) -> Inference:

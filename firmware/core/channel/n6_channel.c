@@ -88,7 +88,7 @@ void n6_error_text(n6_channel_t *channel, uint32_t id, uint8_t type, n6_mistake_
 void n6_error_answer(n6_channel_t *channel, uint32_t id, uint8_t type, const n6_answer_t *answer)
 {
     const n6_error_reply_t reply = {
-        .status = answer->status, .type = type, .field = N6_LIMIT_NO_FIELD, .value = answer->value};
+        .status = answer->status, .type = type, .field = answer->field, .value = answer->value};
 
     send_error(channel, id, &reply, answer->text);
 }

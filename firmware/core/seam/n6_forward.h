@@ -40,7 +40,8 @@ typedef struct {
 typedef struct {
     uint32_t number;
     uint8_t status; /* n6_status_t; OK = it has run */
-    uint32_t value; /* of the ERROR */
+    uint16_t field; /* of the ERROR: offset of the refused field in the INFER, or NO_FIELD, */
+    uint32_t value; /* and its value */
     const char *text;
     /* A CHECK that has run. */
     n6_check_reply_t check;

@@ -28,6 +28,7 @@
 #include <stdint.h>
 
 #include "n6_protocol.h"
+#include "n6_share.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -64,6 +65,7 @@ typedef struct {
      * not yet left the line. NULL = the rate cannot be changed.
      */
     bool (*set_rate)(void *context, uint32_t baud);
+    const n6_share_t *share; /* NULL = there is one client */
     /* zlib's crc32(crc, data, size), in hardware. NULL = the core's own function. */
     uint32_t (*crc32)(uint32_t crc, const void *data, size_t size);
     const char *build;        /* build id */

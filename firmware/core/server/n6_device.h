@@ -6,6 +6,7 @@
  *     n6_server.c     the interface for the port: bytes in and out, the loop
  *     n6_dispatch.c   passes each request to its part, or refuses it
  *     n6_session.c    HELLO, PING, RESET: requests that concern all parts
+ *     n6_sharing.c    LEASE and CLIENTS, of a board with several clients
  *     n6_rate.c       RATE: another bit rate of the line
  *     n6_stats.c      the counters of all parts
  *     n6_describe.c   description of the device and its networks

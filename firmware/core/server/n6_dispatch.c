@@ -34,6 +34,12 @@ FORWARD(release, n6_result_release, results)
 FORWARD(nak, n6_result_nak, results)
 FORWARD(credit, n6_send_credit, sends)
 
+/* A request for all clients of a board. */
+static void share(n6_server_t *server, const n6_request_t *request)
+{
+    server->channel.config.port->share->answer(&server->channel, request);
+}
+
 /* Role and session that a request requires. */
 enum {
     ALL = 0,
@@ -47,7 +53,7 @@ typedef struct {
     uint8_t head;  /* n6_mistake_t of the field with the struct's size; NONE = no field */
     uint8_t role;
     const char *name;
-    handler_t *handle; /* NULL = not possible on this device */
+    handler_t *handle;
 } entry_t;
 
 #define SIZES(NAME, type) N6_##NAME##_BASE_SIZE, sizeof(type)
@@ -69,8 +75,8 @@ static const entry_t entries[] = {
     {N6_MESSAGE_TYPE_SUBSCRIBE, SIZES(SUBSCRIBE, n6_subscribe_t), NO_HEAD, ALL, "SUBSCRIBE", subscribe},
     {N6_MESSAGE_TYPE_RATE, SIZES(RATE, n6_rate_t), NO_HEAD, CONTROL, "RATE", rate},
     {N6_MESSAGE_TYPE_CHECK, SIZES(CHECK, n6_check_t), NO_HEAD, ALL, "CHECK", check_stored},
-    {N6_MESSAGE_TYPE_LEASE, SIZES(LEASE, n6_lease_t), NO_HEAD, CONTROL, "LEASE", NULL},
-    {N6_MESSAGE_TYPE_CLIENTS, SIZES(CLIENTS, n6_clients_t), NO_HEAD, ALL, "CLIENTS", NULL},
+    {N6_MESSAGE_TYPE_LEASE, SIZES(LEASE, n6_lease_t), NO_HEAD, CONTROL, "LEASE", share},
+    {N6_MESSAGE_TYPE_CLIENTS, SIZES(CLIENTS, n6_clients_t), NO_HEAD, ALL, "CLIENTS", share},
     {N6_MESSAGE_TYPE_COMMIT, SIZES(COMMIT, n6_commit_t), N6_MISTAKE_COMMIT_HEAD, CONTROL, "COMMIT", commit},
     {N6_MESSAGE_TYPE_INFER, SIZES(INFER, n6_infer_t), N6_MISTAKE_INFER_HEAD, CONTROL, "INFER", infer},
     {N6_MESSAGE_TYPE_CANCEL, SIZES(CANCEL, n6_cancel_t), NO_HEAD, CONTROL, "CANCEL", cancel},
@@ -93,16 +99,18 @@ static const entry_t *find_entry(uint8_t type)
 /* ---- the dispatcher ---- */
 
 /* Whether a request may be passed to its part. It is known: entry is not NULL. */
-static n6_mistake_t check(const n6_session_t *session, const n6_request_t *request,
+static n6_mistake_t check(const n6_channel_t *channel, const n6_request_t *request,
                           const entry_t *entry)
 {
+    const n6_session_t *session = &channel->session;
+
     if (!session->open && request->type != N6_MESSAGE_TYPE_HELLO) {
         return N6_MISTAKE_NO_SESSION;
     }
     if (entry->role == CONTROL && session->role != N6_ROLE_CONTROL) {
         return N6_MISTAKE_READ_ONLY;
     }
-    if (!entry->handle) {
+    if (entry->handle == share && !channel->config.port->share) {
         return N6_MISTAKE_NOT_BUILT;
     }
     return request->length < entry->least ? N6_MISTAKE_TOO_SHORT : N6_MISTAKE_NONE;
@@ -145,7 +153,7 @@ void n6_dispatch(n6_server_t *server, const n6_frame_header_t *header, const uin
         return;
     }
     if (entry) {
-        mistake = check(&channel->session, &request, entry);
+        mistake = check(channel, &request, entry);
     }
     if (mistake == N6_MISTAKE_NONE) {
         mistake = find_head(entry, &request);

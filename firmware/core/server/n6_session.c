@@ -30,6 +30,7 @@ static void answer_hello(n6_channel_t *channel, const n6_request_t *request, uin
         .features = N6_FEATURE_TIMERS | N6_FEATURE_REDUCE | N6_FEATURE_CANCEL | N6_FEATURE_EVENTS |
                     N6_FEATURE_CLASS_MAP | N6_FEATURE_DETECTIONS |
                     (port->set_rate ? N6_FEATURE_RATE : 0u) |
+                    (port->share ? N6_FEATURE_LEASES | N6_FEATURE_CLIENTS : 0u) |
                     (config->parts ? N6_FEATURE_ENCODINGS : 0u) | config->npu->features,
         .flags = flags,
         .slots = config->slots,

@@ -109,6 +109,10 @@ extern "C" {
     FIELD(CHECK_NOT_READY, NOT_READY, n6_check_t, network, N6_NOT_READY)                           \
     FIELD(CHECK_INPUT, UNSUPPORTED, n6_check_t, network, "the network has no stored input")        \
     PLAIN(CHECK_BUSY, BUSY, "another check is running")                                            \
+    /* LEASE */                                                                                    \
+    FIELD(LEASE_NETWORK, UNKNOWN_NETWORK, n6_lease_t, network, N6_NO_NETWORK)                      \
+    FIELD(LEASE_ACTION, UNSUPPORTED, n6_lease_t, action, "unknown action")                         \
+    FIELD(LEASE_DURATION, BAD_REQUEST, n6_lease_t, duration_ms, "a lease of 0 ms")                 \
     /* RATE */                                                                                     \
     FIELD(RATE_BAUD, UNSUPPORTED, n6_rate_t, baud, "not possible within 0.5 %; value is near")     \
     /* how an inference ends */                                                                    \

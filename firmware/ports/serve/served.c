@@ -1,30 +1,10 @@
-/* See served.h. */
+/* See serve.h and served.h. */
 #include "served.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "crc.h"
-
-static uint64_t now(void *context)
-{
-    return ((const n6_served_t *)context)->now;
-}
-
-static void info(void *context, n6_info_reply_t *reply)
-{
-    *reply = ((const n6_served_t *)context)->board.info;
-    reply->head = sizeof *reply;
-}
-
-static size_t memory(void *context, char *text, size_t size)
-{
-    const char *from = ((const n6_served_t *)context)->board.memory;
-    const size_t length = strlen(from);
-
-    memcpy(text, from, length < size ? length : size);
-    return length < size ? length : size;
-}
 
 n6_served_t *n6_serve_new(const n6_serve_board_t *board)
 {
@@ -41,11 +21,7 @@ n6_served_t *n6_serve_new(const n6_serve_board_t *board)
         return NULL;
     }
     served->port = (n6_port_t){
-        .context = served,
         .tick_hz = board->tick_hz,
-        .now = now,
-        .info = info,
-        .memory = memory,
         .crc32 = n6_crc32_accelerated(),
         .build = served->board.build,
         .firmware = served->board.firmware,

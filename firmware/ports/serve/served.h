@@ -1,5 +1,8 @@
 /*
  * served.h - a board, as its clients see it: memory that all of them share.
+ *
+ * A lease ends by itself, or with its client. An inference of a network that another client has
+ * leased is refused when it would start.
  */
 #ifndef N6_SERVED_H
 #define N6_SERVED_H
@@ -8,9 +11,18 @@
 #include "networks.h"
 #include "serve.h"
 
+/* The exclusive use of a network. */
+typedef struct {
+    const n6_serve_client_t *client; /* NULL = none */
+    uint64_t until;                  /* device time */
+} n6_lease_state_t;
+
 struct n6_served {
     n6_serve_board_t board;
-    n6_port_t port;
+    n6_port_t port;           /* of every client, without the functions */
+    n6_serve_client_t *first; /* of the list of clients */
+    uint32_t clients;         /* number of clients so far */
+    n6_lease_state_t lease[N6_SERVER_MAX_NETWORKS];
     uint64_t now;
     n6_serve_network_t *network; /* board.networks of them */
     n6_network_t *list;
