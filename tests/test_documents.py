@@ -17,10 +17,12 @@ from typing import Final
 import documents
 import pytest
 import test_words
+import typer
 from documents import DOCUMENTS, ROOT, Block, Run, blocks
 from PIL import Image
 
 from n6link import networks
+from n6link.cli import app
 
 SENTIMENT: Final = ROOT / "tests" / "data" / "sentiment"
 
@@ -197,6 +199,12 @@ def test_troubleshooting_has_the_sentences_of_the_package() -> None:
         if not re.search(r"[^\n]*".join(parts), texts):
             missing.append(quote)
     assert missing == []
+
+
+def test_the_table_of_commands_is_complete() -> None:
+    table = (ROOT / "docs" / "reference" / "commands.md").read_text()
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    assert [name for name in commands if f"`n6link {name}" not in table] == []
 
 
 def test_pictures_are_made_by_the_script() -> None:
