@@ -80,9 +80,9 @@ static void refuse_job(n6_queue_t *queue, uint32_t index, n6_mistake_t why, uint
 }
 
 /* The running job leaves the NPU. true = its input was overwritten. */
-static bool free_npu(n6_queue_t *queue)
+static bool free_npu(n6_queue_t *queue, uint32_t index)
 {
-    const n6_job_t *job = &queue->job[queue->running];
+    const n6_job_t *job = &queue->job[index];
     const n6_slot_t *slot = n6_slot(queue->slots, job->slot);
 
     queue->running = N6_NONE;
@@ -111,7 +111,7 @@ static bool stop(n6_queue_t *queue, uint32_t index, n6_mistake_t why)
     if (why != N6_MISTAKE_FAULT) {
         npu->stop(npu->context);
     }
-    return free_npu(queue);
+    return free_npu(queue, index);
 }
 
 /*
@@ -488,7 +488,7 @@ static void finish(n6_queue_t *queue)
     const uint32_t upload = job->upload;
     const bool fits = n6_result_finish(queue->results, job->buffer, &job->run,
                                        &queue->returns[first_return(queue, index)], now);
-    const bool consumed = free_npu(queue);
+    const bool consumed = free_npu(queue, index);
 
     end(queue, index, fits, now);
     if (consumed) {

@@ -69,7 +69,7 @@ void n6_server_tx_done(n6_server_t *server, size_t size);
 /* ---- a runtime that forwards ---- */
 
 /* The member run of n6_forward_t. */
-int n6_server_forward(void *server, uint64_t now);
+int n6_server_forward(void *context, uint64_t now);
 
 /* ---- events of the port ---- */
 

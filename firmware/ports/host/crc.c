@@ -63,7 +63,10 @@ static WITH_CLMUL uint32_t crc32(uint32_t crc, const void *data, size_t size)
 n6_crc32_t *n6_crc32_accelerated(void)
 {
     const unsigned needed = bit_PCLMUL | bit_SSE4_1;
-    unsigned eax, ebx, ecx, edx;
+    unsigned eax = 0;
+    unsigned ebx = 0;
+    unsigned ecx = 0;
+    unsigned edx = 0;
 
     return __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & needed) == needed ? crc32 : NULL;
 }

@@ -10,19 +10,19 @@
 #include "reference.h"
 
 typedef struct {
+    n6_reference_t reference; /* first, because its alignment is the largest */
     n6_litert_t *litert;
+    size_t texts;
+    const n6_npu_t *active; /* runtime of the network that was started last */
     n6_npu_t litert_npu;
-    n6_reference_t reference;
     n6_npu_t reference_npu;
-    uint16_t networks;
-    n6_network_t network[N6_SERVER_MAX_NETWORKS];
     struct {
         const n6_npu_t *npu;
         uint16_t index;
     } route[N6_SERVER_MAX_NETWORKS];
     char *text[4 * N6_SERVER_MAX_NETWORKS]; /* cards, tables, stored inputs, reasons */
-    size_t texts;
-    const n6_npu_t *active; /* runtime of the network that was started last */
+    n6_network_t network[N6_SERVER_MAX_NETWORKS];
+    uint16_t networks;
 } n6_runtimes_t;
 
 /*
