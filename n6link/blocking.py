@@ -58,7 +58,7 @@ from n6link.result import Result
 from n6link.session.clock import ClockMap
 from n6link.session.connection import NOT_OPEN
 from n6link.session.health import Health
-from n6link.session.info import DeviceInfo
+from n6link.session.info import DeviceInfo, NetworkInfo
 from n6link.session.state import State
 from n6link.session.subscription import Subscription
 from n6link.tensors.card import Card
@@ -577,6 +577,11 @@ class PoolNetwork:
     run = waits(pool_network.PoolNetwork.run)
     stream = gives(pool_network.PoolNetwork.stream, _stream)
     map = gives(pool_network.PoolNetwork.map, _map)
+
+    @property
+    def info(self) -> NetworkInfo:
+        """Its description, the same on all boards that run it."""
+        return self._inner.info
 
     @property
     def name(self) -> str:

@@ -98,6 +98,9 @@ class DeviceError(N6Error):
         self.said = said
         self.field = field
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (str(self), self.status, self.value, self.said)  # for other processes
+
 
 class DeviceRebooted(N6Error):
     """The device was restarted: its queue, uploads and results are lost."""

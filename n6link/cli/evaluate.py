@@ -6,7 +6,6 @@ import math
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Final, cast
 
@@ -18,16 +17,23 @@ from rich.progress import Progress
 from rich.table import Table
 
 from n6link.cli import tables
-from n6link.cli.boards import Urls, at_once, connect_all
+from n6link.cli.boards import Urls
 from n6link.cli.common import FAILED, Cards, Encode, Json, Timeout, emit, err, out, start
+from n6link.cli.farm import Identified, on_boards, on_farm
 from n6link.console import duration
 from n6link.epochs.profile import SPREAD, Spread
 from n6link.errors import BadInput
 from n6link.evaluation import Figures, open_data
-from n6link.evaluation.answers import Answer, AnswerFile, ask
+from n6link.evaluation.answers import Answer, AnswerFile
 from n6link.json_types import Plain
-from n6link.session.info import NetworkInfo
 
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        metavar="tcp://HOST:PORT",
+        help="Use the boards of all workers of this Dask scheduler; --url is then for each worker, default: all boards.",
+    ),
+]
 LISTED: Final = 20
 """With more pictures or classes, the table of each one is only in the JSON output."""
 TIMES: Final = {"device": "network on the board", "whole": "request to decoded result"}
@@ -65,6 +71,7 @@ def evaluate(
     ] = None,
     encode: Encode = None,
     urls: Urls = None,
+    scheduler: Scheduler = None,
     cards: Cards = None,
     timeout: Timeout = 5.0,
     as_json: Json = False,
@@ -81,6 +88,7 @@ def evaluate(
         fail_under,
         encode,
         urls,
+        scheduler,
         cards,
         timeout,
         as_json,
@@ -97,16 +105,21 @@ async def _evaluate(
     fail_under: float | None,
     encode: str | None,
     urls: list[str] | None,
+    scheduler: str | None,
     cards: list[Path] | None,
     timeout: float,  # noqa: ASYNC109
     as_json: bool,
 ) -> None:
-    async with connect_all(urls, cards, timeout) as device:
-        network = device[name]
-        exercise = await anyio.to_thread.run_sync(open_data, network.info, data, pictures)
+    asked = (
+        on_boards(name, urls, cards, timeout, encode, samples_at_once)
+        if scheduler is None
+        else on_farm(scheduler, name, urls, cards, timeout, encode)
+    )
+    async with asked as source:
+        exercise = await anyio.to_thread.run_sync(open_data, source.network, data, pictures)
         samples = exercise.samples[:limit]
         with (
-            AnswerFile(path, _about(network.info, data, encode)) as kept,
+            AnswerFile(path, _about(source.network, data, encode)) as kept,
             Progress(console=err, transient=True, disable=not err.is_terminal) as progress,
         ):
             _check(kept.answers, [sample.name for sample in exercise.samples], path)
@@ -118,10 +131,9 @@ async def _evaluate(
                 kept.add(values.pop("sample"), values)
                 progress.advance(bar)
 
-            run = partial(network.run, encode=encode)
-            await ask([run] * min(samples_at_once or at_once(device), max(len(rest), 1)), exercise, rest, take)
+            await source.ask(exercise, rest, take)
             chosen = {sample.name: kept.answers[sample.name] for sample in samples}
-        board, simulated = device.info.board, device.info.simulated
+        board, simulated = source.board, source.simulated
     figures = await anyio.to_thread.run_sync(
         exercise.figures, {name: values["found"] for name, values in chosen.items()}
     )
@@ -150,7 +162,7 @@ async def _evaluate(
         raise typer.Exit(FAILED)
 
 
-def _about(network: NetworkInfo, data: Path, encode: str | None) -> Plain:
+def _about(network: Identified, data: Path, encode: str | None) -> Plain:
     """What makes answers belong together: first line of their file."""
     return {
         "command": "n6link evaluate",
