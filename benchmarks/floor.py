@@ -72,7 +72,8 @@ def _start(rest: str) -> tuple[subprocess.Popen[bytes], socket.socket]:
         end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER)
     with tempfile.TemporaryDirectory() as folder, theirs:
         command = [*sim.parse(rest).command(Path(folder)), "--fd", str(theirs.fileno()), "--parent-death"]
-        child = subprocess.Popen(command, stdout=subprocess.PIPE, pass_fds=(theirs.fileno(),))
+        # In a session of its own, as n6link starts it: Linux divides the processor among sessions first.
+        child = subprocess.Popen(command, stdout=subprocess.PIPE, pass_fds=(theirs.fileno(),), start_new_session=True)
         assert child.stdout
         child.stdout.readline()
     return child, ours
