@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -33,6 +36,7 @@ from n6link.errors import DeviceError, TransportError
 from n6link.network import Network
 from n6link.protocol import CheckState, ResetCause, Status, VoltageMode
 from n6link.result import Result
+from n6link.serve.server import Server
 from n6link.session import connection
 from n6link.session.check import Check
 from n6link.session.info import DeviceInfo
@@ -49,6 +53,12 @@ for _ in range(PINGS):
 
 VIRTUAL = b"n6sim".hex()
 """the unique id of a virtual board"""
+
+
+@pytest.fixture(autouse=True)
+def busy_computer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pause of this computer, which other programs use too, is not one of the line."""
+    monkeypatch.setattr(rules, "STALL", 10.0)
 
 
 def troubles(found: Diagnosis) -> list[Trouble]:
@@ -90,7 +100,7 @@ async def test_a_low_rate() -> None:
 async def test_a_line_that_damages() -> None:
     found = await examine(f"{sim_url(chunk=1024)}&flip=2e-4&seed=3")
     assert Trouble.LOSSY_LINE in troubles(found) and found.severity is Severity.FAULT
-    assert found.measurements and max(found.measurements.lost_up, found.measurements.lost_down) > rules.LOSS
+    assert found.measurements and max(found.measurements.lost_up or 0, found.measurements.lost_down or 0) > rules.LOSS
 
 
 @pytest.mark.parametrize(("find", "put"), [(b"\n", b"\r\n"), (b"\x00", b"")], ids=["LF to CR LF", "NUL is removed"])
@@ -102,6 +112,8 @@ async def test_a_line_that_changes_bytes(find: bytes, put: bytes, monkeypatch: p
 
 
 async def test_a_reader_that_stalls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rules, "STALL", 0.3)
+
     class Stalling(FaultyStream):
         reads = 0
 
@@ -332,6 +344,59 @@ def test_what_makes_a_network_faster() -> None:
     down = Stages(0.01, 0.02, 0.3, answer=1000)
     assert "a card with a decoder" in Forecast("pose", down, None).remedy
     assert Forecast("pose", down, replace(down, answer=900)).remedy.startswith("use the USB port")
+
+
+# ---- through a server
+
+
+@pytest.fixture
+async def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[str, None]:
+    """The URL of a server of a virtual board on a UART."""
+    monkeypatch.setenv("N6LINK_RUNTIME", str(tmp_path / "servers"))
+    ready, urls = anyio.Event(), list[str]()
+
+    def announce(_: N6Device, where: Sequence[str]) -> None:
+        urls.extend(where)
+        ready.set()
+
+    async def serve() -> None:
+        await Server(sim_url(baud=921600), []).run(announce)
+
+    serving = asyncio.create_task(serve())
+    await ready.wait()
+    yield urls[0]
+    serving.cancel()
+    with suppress(asyncio.CancelledError):
+        await serving
+
+
+async def test_a_board_that_is_examined_through_its_server(server: str, file: Path) -> None:
+    """Also without a URL. Its waits are not those of the line."""
+    found = await examine()
+    assert found.url == server and found.healthy and troubles(found) == [Trouble.SHARED]
+    assert found.server.startswith("n6link serve ") and "with 0 other programs" in found.findings[0].sentence
+    measured = found.measurements
+    assert measured and measured.shared and measured.lost_up is measured.lost_down is None
+    assert measured.line == 92160 and measured.up and measured.down
+    assert not found.stored
+    waits = replace(HEALTHY, lost_up=None, lost_down=None, shared=True, round_trips=Histogram())
+    for seconds in (0.001, 0.001, 2 * rules.STALL):
+        waits.round_trips.add(seconds)
+    (finding,) = rules.of_line(waits)
+    assert finding.trouble is Trouble.STALLS and finding.severity is Severity.SLOW
+    assert finding.sentence.startswith("the server pauses at times")
+    (finding,) = rules.of_line(replace(waits, lost_up=0.0, lost_down=0.0, shared=False))
+    assert finding.sentence.startswith("the line pauses at times")
+
+
+async def test_a_network_that_another_program_has_leased(server: str) -> None:
+    async with N6Device(server) as dev:
+        await dev["reference"].lease(600)
+        found = await examine(server)
+    assert found.healthy and set(troubles(found)) == {Trouble.SHARED, Trouble.LEASED}
+    assert [forecast.network for forecast in found.forecasts] == ["reference_colour"]
+    sentences = " ".join(finding.sentence for finding in found.findings)
+    assert "with 1 other program:" in sentences and "network 'reference' was not measured: " in sentences
 
 
 # ---- what is stored

@@ -58,7 +58,9 @@ async def _doctor(url: str | None, timeout: float, as_json: bool) -> None:  # no
 
 def _page(found: Diagnosis) -> Iterator[RenderableType]:
     if found.board:
-        yield Text.from_markup(f"[bold]{escape(found.board)}[/] [dim]at {escape(found.url)}[/]\n")
+        yield Text.from_markup(
+            f"[bold]{escape(found.board)}[/] [dim]at {escape(found.url)}{f', through {escape(found.server)}' if found.server else ''}[/]\n"
+        )
     if found.simulated:
         yield Text("Virtual board: its times are not those of an NPU.\n", style="yellow")
     if found.measurements:
@@ -85,12 +87,15 @@ def _figures(measured: Measurements, checks: Mapping[str, Check]) -> Table:
     trips = measured.round_trips
     shown = Table.grid(padding=(0, 3))
     rows = (
-        ("round trip", ", ".join(f"p{share:g} {duration(trips.percentile(share))}" for share in (50, 90, 99))),
+        (
+            f"round trip{' to the server' if measured.shared else ''}",
+            ", ".join(f"p{share:g} {duration(trips.percentile(share))}" for share in (50, 90, 99)),
+        ),
         ("", _chart(trips)),
         ("to the board", _speed(measured.up, measured.line)),
         ("from the board", _speed(measured.down, measured.line)),
         *((("bit rate", _rates(measured)),) if measured.line else ()),
-        ("damaged chunks", f"{measured.lost_up:.2%} to the board, {measured.lost_down:.2%} from it"),
+        ("damaged chunks", _damage(measured)),
         (
             "clocks",
             f"compared to {duration(measured.clock_error)}, drift {measured.drift * 1e6:+.0f} ± {measured.drift_error * 1e6:.0f} ppm",
@@ -115,6 +120,12 @@ def _chart(trips: Histogram) -> str:
     for edge, count in bins:
         counts[int(math.log(edge / bins[0][0]) / ratio * (CHART - 1))] += count
     return f"{duration(trips.min)} {spark(counts, CHART)} {duration(trips.max)}"
+
+
+def _damage(measured: Measurements) -> str:
+    if measured.lost_up is None or measured.lost_down is None:
+        return "not visible through a server"
+    return f"{measured.lost_up:.2%} to the board, {measured.lost_down:.2%} from it"
 
 
 def _rates(measured: Measurements) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
+import anyio.to_thread
+
 from n6link.device import N6Device
 from n6link.doctor import limits, port, rules
 from n6link.doctor.findings import Diagnosis, Finding, Severity, Trouble
@@ -26,7 +28,9 @@ from n6link.errors import (
 from n6link.link.diagnosis import Cause
 from n6link.protocol import Feature, Status
 from n6link.session.check import Check
-from n6link.transport.url import port_of
+from n6link.transport import servers
+from n6link.transport.servers import Running
+from n6link.transport.url import chosen, port_of
 
 _CAUSES: Final[Mapping[str, Trouble]] = {
     Cause.SILENT: Trouble.SILENT,
@@ -44,6 +48,9 @@ _ERRORS: Final[Mapping[type[N6Error], Trouble]] = {
     RemoteProtocolError: Trouble.OTHER_PROTOCOL,
 }
 
+_UNCHECKED: Final = frozenset({Status.UNSUPPORTED, Status.BUSY})
+"""the network has no stored input; another program has leased it, or lets it be checked"""
+
 
 async def examine(url: str | None = None, *, timeout: float = 5.0) -> Diagnosis:  # noqa: ASYNC109
     """Examines a board and what is between it and this program. An error of the board is a finding, not an exception.
@@ -60,9 +67,11 @@ async def examine(url: str | None = None, *, timeout: float = 5.0) -> Diagnosis:
         SettingsError: the settings file cannot be used.
     """
     found: list[Finding] = []
-    where = None
+    where = server = None
     try:
-        if where := await port_of(url):
+        url = await chosen(url)
+        server = await anyio.to_thread.run_sync(_server, url)
+        if where := await port_of(f"serial:{server.port}" if server and server.port else url):
             found += port.probed(where.path)
             found += port.of_usb(where)
         async with N6Device(url, timeout=timeout, reconnect=0) as device:
@@ -70,20 +79,30 @@ async def examine(url: str | None = None, *, timeout: float = 5.0) -> Diagnosis:
     except (BadInput, SettingsError):
         raise
     except N6Error as error:
-        readers = list(port.second_reader(where.path)) if where and not isinstance(error, PortBusy) else []
+        readers = (
+            list(port.second_reader(where.path)) if where and not server and not isinstance(error, PortBusy) else []
+        )
         found += readers or [_unreached(error)]
-    return _diagnosis(url or (where.url if where else ""), "", found)
+    return _diagnosis(url or "", "", found)
+
+
+def _server(url: str) -> Running | None:
+    """The server that has announced this URL."""
+    return (
+        next((server for server in servers.running() if server.url == url), None) if url.startswith("unix:") else None
+    )
 
 
 async def _of_device(device: N6Device, found: list[Finding]) -> Diagnosis:
     found += rules.of_device(device.info, device.networks, device.connection.rejected)
+    found += rules.of_sharing(device.info, await device.clients() if device.info.server else ())
     measured = await measure(device)
     found += rules.of_line(measured)
     found += rules.of_runs(measured)
     checks = await _checks(device)
     found += rules.of_checks(checks)
     diagnosis = _diagnosis(device.url, device.info.board, found, measured)
-    diagnosis = replace(diagnosis, checks=checks, simulated=device.info.simulated)
+    diagnosis = replace(diagnosis, checks=checks, server=device.info.server, simulated=device.info.simulated)
     try:
         return replace(diagnosis, stored=await remember(device, diagnosis))
     except SettingsError as error:
@@ -101,7 +120,7 @@ async def _checks(device: N6Device) -> dict[str, Check]:
         try:
             checks[name] = await network.check()
         except DeviceError as error:
-            if error.status is not Status.UNSUPPORTED:  # this network has no stored input
+            if error.status not in _UNCHECKED:
                 raise
     return checks
 

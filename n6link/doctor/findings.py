@@ -50,6 +50,8 @@ class Trouble(StrEnum):
     LOW_VOLTAGE = "core voltage"
     UNSTABLE_CLOCK = "unstable clock"
     WRONG_OUTPUTS = "wrong outputs"
+    SHARED = "shared board"
+    LEASED = "leased network"
     REMARK = "remark of the firmware"
     RESTARTED = "restarted after a fault"
     SETTINGS = "settings file"
@@ -86,6 +88,7 @@ class Diagnosis:
         measurements: None if the board was not reached.
         forecasts: one per network that can run.
         checks: whether each network computes the right outputs for the input that the firmware stores; without those that have no such input.
+        server: name and version of the server through which the board was examined; empty = directly.
         simulated: whether the board does not have an NPU: its times are not those of a board.
         stored: what was stored for the board in the settings file, and is used from now on; see :mod:`n6link.doctor.memory`.
     """
@@ -96,6 +99,7 @@ class Diagnosis:
     measurements: Measurements | None
     forecasts: tuple[Forecast, ...]
     checks: Mapping[str, Check] = field(default_factory=dict[str, Check])
+    server: str = ""
     simulated: bool = False
     stored: Mapping[str, str | int] = field(default_factory=dict[str, str | int])
 
@@ -140,6 +144,7 @@ class Diagnosis:
             ],
             "measurements": self.measurements.to_dict() if self.measurements else None,
             "checks": {name: check.state.name for name, check in self.checks.items()},
+            "server": self.server,
             "simulated": self.simulated,
             "stored": dict(self.stored),
             "networks": [forecast.to_dict() for forecast in self.forecasts],

@@ -67,8 +67,8 @@ class Measurements:
         down: the same from the device.
         line: bytes per second that the line carries in one direction at its bit rate, with 8N1; None = not a UART.
         rates: bit rates that were tried, the highest first; empty = the rate cannot be changed.
-        lost_up: share of chunks to the device that had to be sent again.
-        lost_down: share of chunks from the device that arrived damaged.
+        lost_up: share of chunks to the device that had to be sent again; None = a server has the line.
+        lost_down: share of chunks from the device that arrived damaged; None = a server has the line.
         skipped: bytes outside of frames that arrived.
         clock_error: maximum error of the comparison of the clocks.
         drift: relative difference of the rates of the clocks, measured from the first to the last ping: 0.01 = the board's is 1 % slower than
@@ -78,6 +78,8 @@ class Measurements:
         reduced: stages of those that the device can reduce, with reductions.
         encoded: stages of those that take pictures, with a photograph as :data:`ENCODE` and with reductions.
         failed: the device's error for each network that could not be run.
+        shared: whether it was measured through a server (``n6link serve``): round trips are those to the server, and other programs may
+            have used the board.
     """
 
     round_trips: Histogram
@@ -85,8 +87,8 @@ class Measurements:
     down: float | None
     line: float | None
     rates: tuple[Attempt, ...]
-    lost_up: float
-    lost_down: float
+    lost_up: float | None
+    lost_down: float | None
     skipped: int
     clock_error: float
     drift: float
@@ -94,7 +96,8 @@ class Measurements:
     networks: Mapping[str, Stages]
     reduced: Mapping[str, Stages]
     encoded: Mapping[str, Stages]
-    failed: Mapping[str, str]
+    failed: Mapping[str, DeviceError]
+    shared: bool = False
 
     def to_dict(self) -> Plain:
         """Plain values, for JSON."""
@@ -111,7 +114,8 @@ class Measurements:
             "clock_error": self.clock_error,
             "drift": self.drift,
             "drift_error": self.drift_error,
-            "failed": dict(self.failed),
+            "failed": {name: str(error) for name, error in self.failed.items()},
+            "shared": self.shared,
         }
 
 
@@ -130,24 +134,23 @@ async def measure(device: N6Device) -> Measurements:
     whole: dict[str, Stages] = {}
     reduced: dict[str, Stages] = {}
     encoded: dict[str, Stages] = {}
-    failed: dict[str, str] = {}
+    failed: dict[str, DeviceError] = {}
     for name, network in device.networks.items():
         inputs = {tensor: noise(spec, SEED) for tensor, spec in network.inputs.items()}
         try:
             whole[name] = await _stages(device, partial(network.run, inputs, reduce=False))
+            if not network.card:
+                continue
+            stages = await _stages(device, partial(network.run, inputs, reduce=True))
+            if stages.answer < whole[name].answer:
+                reduced[name] = stages
+            if len(network.inputs) == 1 and all(Encoding.JPEG in spec.encodings for spec in network.inputs.values()):
+                # The card may not be one for pictures, or the extra for them may not be installed.
+                with suppress(BadInput, CardError):
+                    encoded[name] = await _stages(device, partial(network.run, PHOTO, reduce=True, encode=ENCODE))
         except DeviceError as error:  # the others can still be measured
-            failed[name] = str(error)
-            continue
-        if not network.card:
-            continue
-        stages = await _stages(device, partial(network.run, inputs, reduce=True))
-        if stages.answer < whole[name].answer:
-            reduced[name] = stages
-        if len(network.inputs) == 1 and all(Encoding.JPEG in spec.encodings for spec in network.inputs.values()):
-            # The card may not be one for pictures, or the extra for them may not be installed.
-            with suppress(BadInput, CardError):
-                encoded[name] = await _stages(device, partial(network.run, PHOTO, reduce=True, encode=ENCODE))
-    after = device.counters
+            failed[name] = error
+    after, shared = device.counters, bool(device.info.server)
     drift, drift_error = _drift(pings, [await device.ping() for _ in range(LAST_PINGS)])
     return Measurements(
         round_trips=trips,
@@ -155,8 +158,10 @@ async def measure(device: N6Device) -> Measurements:
         down=_rate([(device.networks[name].info.output_bytes, stages.download) for name, stages in whole.items()]),
         line=device.info.baud / BITS_PER_BYTE if device.info.baud else None,
         rates=rates,
-        lost_up=_share(after.retransmits - before.retransmits, after.tx_chunks - before.tx_chunks),
-        lost_down=_share(
+        lost_up=None if shared else _share(after.retransmits - before.retransmits, after.tx_chunks - before.tx_chunks),
+        lost_down=None
+        if shared
+        else _share(
             after.rx_damaged - before.rx_damaged,
             after.rx_damaged - before.rx_damaged + after.rx_chunks - before.rx_chunks,
         ),
@@ -168,6 +173,7 @@ async def measure(device: N6Device) -> Measurements:
         reduced=reduced,
         encoded=encoded,
         failed=failed,
+        shared=shared,
     )
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
-from n6link.console import hertz
+from n6link.console import counted, hertz
 from n6link.doctor.findings import Finding, Severity, Trouble
 from n6link.doctor.measure import Measurements
-from n6link.protocol import VERSION_MAJOR, VERSION_MINOR, CheckState, ResetCause, VoltageMode
+from n6link.protocol import VERSION_MAJOR, VERSION_MINOR, CheckState, ResetCause, Status, VoltageMode
 from n6link.session.check import Check
 from n6link.session.clock import MAX_DRIFT
 from n6link.session.info import DeviceInfo
 from n6link.session.rates import Attempt
+from n6link.session.sharing import ClientInfo
 from n6link.transport.serial_port import DEFAULT_BAUD
 
 LOSS: Final = 0.01
@@ -30,6 +31,7 @@ CLOCKS: Final[Mapping[VoltageMode, tuple[int, int]]] = {
     VoltageMode.OVERDRIVE: (800_000_000, 1_000_000_000),
 }
 """CPU and NPU clock that the firmware sets on these boards, in Hz: the maximum of the STM32N6 at each core voltage (ST's data sheet DS14791)"""
+HERE: Final = "close programs that use all cores of this computer"
 CRASHES: Final = frozenset({ResetCause.WATCHDOG, ResetCause.FAULT})
 
 
@@ -50,9 +52,9 @@ def of_device(info: DeviceInfo, networks: Collection[str], rejected: Mapping[str
             f"the firmware uses protocol {info.protocol}, and this program {own}: functions of later firmware are missing",
             "update the firmware: n6link firmware build",
         )
-    for remark in info.runtime.split("; ")[
-        1:
-    ]:  # the firmware of a board adds what is slower than possible, with the reason
+    # The firmware of a board adds what is slower than possible, with the reason.
+    _, *remarks = info.runtime.partition(", through ")[0].split("; ")
+    for remark in remarks:
         if remark.partition(": ")[0] in {*networks, *rejected}:  # other findings contain it
             continue
         yield Finding(
@@ -75,6 +77,18 @@ def of_device(info: DeviceInfo, networks: Collection[str], rejected: Mapping[str
             Severity.SLOW,
             f"the line has {info.baud:,} baud, and {DEFAULT_BAUD:,} are usual",
             "omit baud= in the URL, or build the firmware with a higher rate",
+        )
+
+
+def of_sharing(info: DeviceInfo, clients: Sequence[ClientInfo]) -> Iterator[Finding]:
+    """Through whom the board is used."""
+    if info.server:
+        yield Finding(
+            Trouble.SHARED,
+            Severity.NOTE,
+            f"the board is used through {info.server}, with {counted(len(clients) - 1, 'other program')}: waits in the server are not counted, "
+            "and damage and bit rates of the line are not visible",
+            "stop the server and run n6link doctor again to examine the line",
         )
 
 
@@ -105,8 +119,11 @@ def _of_clocks(info: DeviceInfo) -> Iterator[Finding]:
 def of_line(measured: Measurements) -> Iterator[Finding]:
     """From the measured figures of the line."""
     yield from _of_rates(measured.rates)
-    lost = max(measured.lost_up, measured.lost_down)
-    if lost > LOSS:
+    if (
+        measured.lost_up is not None
+        and measured.lost_down is not None
+        and max(measured.lost_up, measured.lost_down) > LOSS
+    ):
         yield Finding(
             Trouble.LOSSY_LINE,
             Severity.FAULT,
@@ -116,12 +133,17 @@ def of_line(measured: Measurements) -> Iterator[Finding]:
     trips = measured.round_trips
     median = trips.percentile(50)
     if trips.max > STALL and trips.max > STALL_RATIO * median:
+        who, cure = (
+            ("server", HERE)
+            if measured.shared
+            else ("line", f"connect the board directly and not through a hub or a forwarding program, and {HERE}")
+        )
         yield Finding(
             Trouble.STALLS,
-            Severity.FAULT,
-            f"the line pauses at times: the slowest of {trips.count} round trips took {trips.max * 1e3:.0f} ms, the median "
+            Severity.SLOW if measured.shared else Severity.FAULT,
+            f"the {who} pauses at times: the slowest of {trips.count} round trips took {trips.max * 1e3:.0f} ms, the median "
             f"{median * 1e3:.3g} ms",
-            "connect the board directly and not through a hub or a forwarding program, and close programs that use all cores",
+            cure,
         )
     if abs(measured.drift) - measured.drift_error > 2 * MAX_DRIFT:
         yield Finding(
@@ -154,6 +176,14 @@ def _of_rates(rates: Sequence[Attempt]) -> Iterator[Finding]:
 def of_runs(measured: Measurements) -> Iterator[Finding]:
     """From the networks that could not be run."""
     for name, error in measured.failed.items():
+        if error.status is Status.BUSY:
+            yield Finding(
+                Trouble.LEASED,
+                Severity.NOTE,
+                f"network {name!r} was not measured: {error}",
+                "run n6link doctor again when the lease has ended",
+            )
+            continue
         yield Finding(
             Trouble.FAILING,
             Severity.FAULT,

@@ -173,6 +173,14 @@ class DeviceInfo:
         return 0 < (self.baud or self.speed * BITS_PER_BYTE) <= SLOW_BAUD
 
     @property
+    def server(self) -> str:
+        """Name and version of the server through which the device is used (``n6link serve``); empty = this program has it alone."""
+        if Feature.CLIENTS not in self.features:
+            return ""
+        _, found, name = self.runtime.rpartition("through ")
+        return name if found else "n6link serve"
+
+    @property
     def simulated(self) -> bool:
         """Whether the device does not have an NPU: its times are not those of a board."""
         return Feature.SIMULATED in self.features

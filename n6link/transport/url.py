@@ -154,11 +154,19 @@ async def open_stream(url: str | None = None) -> Stream:
         TransportError: the URL is malformed, or cannot be opened.
         SettingsError: the settings file is required, and cannot be used.
     """
-    if url is None:
-        url = (await anyio.to_thread.run_sync(default_url)) or await discovery.find_url()
+    url = await chosen(url)
     scheme, rest = await anyio.to_thread.run_sync(_split, url)  # in a thread, since it imports the module of the scheme
     with _mapped(url):
         return Stream(await scheme.open(rest), url)
+
+
+async def chosen(url: str | None) -> str:
+    """The URL that :func:`open_stream` opens.
+
+    Raises:
+        NoDeviceError, SettingsError: as for :func:`open_stream`.
+    """
+    return url or (await anyio.to_thread.run_sync(default_url)) or await discovery.find_url()
 
 
 def default_url() -> str | None:
@@ -170,16 +178,12 @@ def default_url() -> str | None:
     return os.environ.get("N6LINK_URL") or settings.load().default_url
 
 
-async def port_of(url: str | None = None) -> Port | None:
+async def port_of(url: str) -> Port | None:
     """The serial port that a URL names; None = it names another kind of stream, or a port that the operating system does not list.
 
     Raises:
-        NoDeviceError, TransportError, SettingsError: as for :func:`open_stream`.
+        TransportError, SettingsError: as for :func:`open_stream`.
     """
-    if url is None:
-        url = await anyio.to_thread.run_sync(default_url)
-    if url is None:
-        return await discovery.find_board()
     scheme, rest = await anyio.to_thread.run_sync(_split, url)
     return await anyio.to_thread.run_sync(scheme.port, rest)
 
