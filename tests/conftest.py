@@ -29,6 +29,7 @@ PROGRAMS: Final = {
     "tmux": "tmux",
     "spin": "spin",
     "tshark": "tshark",
+    "chromium": "chromium",
 }
 """Markers of tests that need a program, and which one. The tests are skipped where it is not installed."""
 
@@ -61,6 +62,7 @@ END_TO_END: Final = [
             "replay",
             "serve",
             "stream",
+            "view",
         ),
     )
 ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import deque
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -205,15 +206,15 @@ class Show:
         """Runs a network on a live source for as long as somebody looks."""
         while True:
             await self._audience.attended()
-            shown: dict[int, Pixels] = {}
+            sent: deque[tuple[int, Pixels]] = deque()
             budget = Budget()
-            async with network.stream(_remembered(live, shown), policy=live.policy) as results:
+            async with network.stream(_remembered(live, sent), policy=live.policy) as results:
                 async for result in results:
                     assert result.frame
-                    number = result.frame.sequence
-                    await self._show(result, shown[number], budget)
-                    for old in [each for each in shown if each <= number]:
-                        del shown[old]
+                    number, picture = sent.popleft()
+                    while number < result.frame.sequence:  # pictures that were replaced by newer ones
+                        number, picture = sent.popleft()
+                    await self._show(result, picture, budget)
                     if not len(self._audience):
                         break
                 else:
@@ -285,12 +286,12 @@ class Show:
         self._audience.publish(topic, json.dumps(message, ensure_ascii=False))
 
 
-def _remembered(live: Live, shown: dict[int, Pixels]) -> Source:
-    """The pictures of a source, each also stored under its number in the stream."""
+def _remembered(live: Live, sent: deque[tuple[int, Pixels]]) -> Source:
+    """The pictures of a source; each is also stored with its number in the stream. It is read in a thread, which a deque permits."""
 
     def frames() -> Generator[Pixels]:
         for number, picture in enumerate(live.open()):
-            shown[number] = picture
+            sent.append((number, picture))
             yield picture
 
     return frames()

@@ -44,6 +44,10 @@ export class Painter {
       canvas.style.width = `${w / dots}px`;
       canvas.style.height = `${h / dots}px`;
     }
+    // On whole pixels of the screen, the browser does not smooth the picture again.
+    const whole = (place) => Math.round(place * dots) / dots;
+    canvas.style.left = `${whole(box.left + (box.width - w / dots) / 2) - box.left}px`;
+    canvas.style.top = `${whole(box.top + (box.height - h / dots) / 2) - box.top}px`;
     const context = canvas.getContext("2d");
     context.imageSmoothingEnabled = true;
     context.imageSmoothingQuality = "high";
