@@ -82,4 +82,4 @@ def view_at(seconds: float, size: tuple[int, int]) -> tuple[float, float, float,
     side = min(size) * (0.86 + 0.1 * math.sin(0.42 * seconds))
     x = (width - side) * (0.5 + 0.5 * math.sin(0.61 * seconds))
     y = (height - side) * (0.5 + 0.5 * math.sin(0.37 * seconds - 1.2))
-    return x, y, x + side, y + side
+    return x, y, min(x + side, width), min(y + side, height)

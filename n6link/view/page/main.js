@@ -89,7 +89,8 @@ async function scene(message) {
   }
   await painter.show(message);
   painted += 1;
-  document.documentElement.dataset.painted = painted;
+  document.documentElement.dataset.painted = painted; // for measurements
+  document.documentElement.dataset.first ??= Math.round(performance.now());
   show(byId("waiting"), false);
   const now = performance.now();
   if (now - changedItems >= CALM || present.source !== "live") {
