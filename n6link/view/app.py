@@ -27,7 +27,7 @@ import anyio.to_thread
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -63,7 +63,7 @@ def application(audience: Audience, show: Show) -> Starlette:
     }
 
     async def page(_: Request) -> Response:
-        return Response(await anyio.Path(PAGE / "index.html").read_bytes(), media_type="text/html")
+        return FileResponse(PAGE / "index.html")
 
     async def kinds(_: Request) -> Response:
         return PlainTextResponse(facts.styles(), media_type="text/css")

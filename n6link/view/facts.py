@@ -146,10 +146,10 @@ def _link(link: LinkRow) -> list[Json]:
         ["to the board", traffic(link.up, link.up_share), False],
         ["from the board", traffic(link.down, link.down_share), False],
         ["round trip", duration(link.round_trips[-1]) if link.round_trips else "-", False],
+        ["searches for a frame", short(link.resyncs), False],  # the start of a connection is one
     ]
     counts = (
         ("damaged frames", link.errors),
-        ("resynchronisations", link.resyncs),
         ("requests for missing chunks", link.naks),
         ("sent again", link.retransmits),
         ("received twice", link.duplicates),

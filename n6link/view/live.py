@@ -81,5 +81,5 @@ def view_at(seconds: float, size: tuple[int, int]) -> tuple[float, float, float,
     width, height = size
     side = min(size) * (0.86 + 0.1 * math.sin(0.42 * seconds))
     x = (width - side) * (0.5 + 0.5 * math.sin(0.61 * seconds))
-    y = (height - side) * (0.5 + 0.5 * math.sin(0.37 * seconds - 1.2))
+    y = (height - side) * (0.3 + 0.3 * math.sin(0.37 * seconds - 1.2))
     return x, y, min(x + side, width), min(y + side, height)
