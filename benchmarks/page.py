@@ -78,6 +78,7 @@ def photograph(browser: Browser, address: str, folder: Path) -> None:
         for dark in (False, True):
             with visit(browser, address, size, dark=dark) as page:
                 expect(page.locator("#slowest tbody tr")).to_have_count(8, timeout=60_000)
+                expect(page.locator("#rate")).to_contain_text("mean of 20", timeout=60_000)
                 path = folder / f"view-{name}-{'dark' if dark else 'light'}.jpg"
                 page.screenshot(path=path, type="jpeg", quality=80, full_page=name == "phone")
                 print(path)
