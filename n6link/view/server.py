@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 LONGEST_COMMAND: Final = 65536
 """bytes of a message of a viewer"""
+SILENCE: Final = 60.0
+"""seconds without an answer to a ping after which a viewer has vanished; a busy computer may need many"""
 PATIENCE: Final = 1
 """seconds for viewers to close their connections at the end"""
 _BUSY: Final = 98, 48, 10048
@@ -141,6 +143,7 @@ async def _serve(app: Starlette, listening: socket.socket, ready: Callable[[], N
             http="h11",
             ws="websockets-sansio",
             ws_max_size=LONGEST_COMMAND,
+            ws_ping_timeout=SILENCE,
             lifespan="off",
             log_level="warning",
             access_log=False,

@@ -8,6 +8,7 @@ export class Socket {
     this.handlers = handlers;
     this.opened = opened;
     this.closed = closed;
+    this.unsent = [];
     this.connect();
   }
 
@@ -18,6 +19,7 @@ export class Socket {
     let last = Promise.resolve();
     socket.onopen = () => {
       this.opened();
+      this.unsent.splice(0).forEach((command) => this.send(command));
       this.send({ do: "next" });
     };
     socket.onmessage = (event) => {
@@ -39,9 +41,12 @@ export class Socket {
     }
   }
 
+  // Without a connection, a command of the viewer waits for the next one.
   send(command) {
     if (this.socket.readyState === WebSocket.OPEN) {
       this.socket.send(JSON.stringify(command));
+    } else if (command.do !== "next") {
+      this.unsent.push(command);
     }
   }
 }
