@@ -5,10 +5,14 @@
     version = 1
 
     [defaults]
-    url = "board:arm"                      # used if a program or command does not specify a URL and N6LINK_URL is not set
+    url = "arm"                            # used if a program or command does not specify a URL and N6LINK_URL is not set
+    encode = "qoi"                         # commands: default of --encode
+    timeout = 10                           # commands: default of --timeout, seconds
 
-    [boards]                               # names of boards: N6Device("board:arm"), --url board:arm, N6LINK_URL=board:arm
-    arm = "serial:0039002B3433510A"
+    [boards.arm]                           # a board with a name: N6Device("arm"), --url arm, N6LINK_URL=arm
+    url = "serial:0039002B3433510A"
+
+    [boards]                               # short form of the same; board:bench names it too
     bench = "tcp:bench.local:6006"
 
     [learnt.3b0036001151333032393530]      # by the unique id of the chip, hexadecimal; written by n6link
@@ -54,7 +58,11 @@ def _is_url(value: Json) -> bool:
     return isinstance(value, str) and ":" in value
 
 
-_URL: Final = _Kind("a URL, such as serial:PORT", _is_url, str)
+_URL: Final = _Kind(
+    "a URL, such as serial:PORT, or the name of a board",
+    lambda value: _is_url(value) or (isinstance(value, str) and bool(_NAME.fullmatch(value))),
+    str,
+)
 _BOARD: Final = _Kind(
     "a URL other than board:NAME, such as serial:PORT",
     lambda value: _is_url(value) and not str(value).startswith("board:"),
@@ -71,8 +79,21 @@ _COUNT: Final = _Kind(
     lambda value: isinstance(value, int) and not isinstance(value, bool) and value > 0,
     lambda text: int(text) if text.isdecimal() else text,
 )
-_KEYS: Final[Mapping[str, _Kind]] = {
+_ENCODING: Final = _Kind(
+    "raw, qoi or jpeg:Q with a quality Q from 1 to 100",
+    lambda value: isinstance(value, str) and bool(re.fullmatch(r"raw|qoi|jpeg:([1-9]\d?|100)", value)),
+    str,
+)
+_SECONDS: Final = _Kind(
+    "a number of seconds above 0",
+    lambda value: isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < float("inf"),
+    lambda text: float(text) if re.fullmatch(r"\d+(\.\d+)?", text) else text,
+)
+KEYS: Final[Mapping[str, _Kind]] = {
     "defaults.url": _URL,
+    "defaults.encode": _ENCODING,
+    "defaults.timeout": _SECONDS,
+    "boards.NAME.url": _BOARD,
     "boards.NAME": _BOARD,
     "learnt.ID.ports": _TEXTS,
     "learnt.ID.rate": _COUNT,
@@ -98,13 +119,24 @@ class Settings:
     @property
     def default_url(self) -> str | None:
         """URL for programs that do not specify one."""
-        url = _table(self.values, "defaults").get("url")
-        return url if isinstance(url, str) else None
+        return cast("str | None", self.default("url"))
+
+    def default(self, name: str) -> Json:
+        """A default; None = it is not set.
+
+        Args:
+            name: such as ``encode``, of the table ``defaults``.
+        """
+        return _table(self.values, "defaults").get(name)
 
     @property
     def boards(self) -> Mapping[str, str]:
         """URLs by the names that the user gave."""
-        return {name: str(url) for name, url in _table(self.values, "boards").items()}
+        return {
+            name: str(board["url"] if isinstance(board, dict) else board)
+            for name, board in _table(self.values, "boards").items()
+            if board != {}
+        }
 
     def learnt(self, unique_id: str) -> JsonObject:
         """What n6link has learnt about a board; may be empty."""
@@ -281,13 +313,13 @@ def _damaged(file: Path, line: int, reason: str) -> SettingsError:
 
 def _kind(key: str) -> _Kind:
     parts = key.split(".")
-    for pattern, kind in _KEYS.items():
+    for pattern, kind in KEYS.items():
         wanted = pattern.split(".")
         if len(wanted) == len(parts) and all(
             _NAME.fullmatch(part) if want.isupper() else part == want for want, part in zip(wanted, parts, strict=True)
         ):
             return kind
-    raise BadInput(f"unknown setting {key!r}; choose {', '.join(_KEYS)}")
+    raise BadInput(f"unknown setting {key!r}; choose {', '.join(KEYS)}")
 
 
 def _table(values: JsonObject, name: str) -> JsonObject:
@@ -347,7 +379,9 @@ def _put(document: _Document, key: str, value: Json) -> None:
 
     *tables, last = key.split(".")
     for name in tables:
-        document = document.setdefault(name, tomlkit.table())
+        if not isinstance(document.get(name), MutableMapping):
+            document[name] = tomlkit.table()  # also instead of the short form of a board
+        document = document[name]
     document[last] = value
 
 

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from n6link.errors import TransportError
+from n6link.errors import MissingExtra, TransportError
 from n6link.tensors.tensor import TensorSpec
 from n6link.transport import sim
 
@@ -54,7 +54,7 @@ def litert() -> str:
     """LiteRT's library; the test is skipped where there is none."""
     try:
         return str(sim.find_litert())
-    except TransportError as error:
+    except (MissingExtra, TransportError) as error:
         pytest.skip(str(error))
 
 

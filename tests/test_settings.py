@@ -62,6 +62,43 @@ def test_no_settings(file: Path, text: str | None) -> None:
     assert known.default_url is None and known.boards == {} and known.ports == {}
 
 
+def test_a_board_has_a_table_or_the_short_form(file: Path) -> None:
+    settings.change("boards.arm", "sim:movenet13")
+    settings.change("boards.arm.url", "sim:tinybert")
+    settings.change("boards.leg", "sim:")
+    assert file.read_text().count("[boards.arm]\nurl = ") == 1
+    assert settings.load().boards == {"arm": "sim:tinybert", "leg": "sim:"}
+    assert settings.load().get("boards.arm.url") == "sim:tinybert"
+    settings.remove("boards.arm.url")
+    assert settings.load().boards == {"leg": "sim:"}
+    file.write_text("[boards.empty]\n")
+    assert settings.load().boards == {}
+
+
+def test_a_name_is_a_url(file: Path) -> None:
+    settings.change("boards.arm.url", "sim:movenet13?speed=1")
+    for url in ("arm", "board:arm"):
+        with pytest.raises(TransportError, match="unknown option 'speed'"):
+            check_url(url)
+    with pytest.raises(
+        TransportError, match="'leg' is neither a URL nor a board of the settings file, which has arm; a URL"
+    ):
+        check_url("leg")
+    with pytest.raises(TransportError, match="use serial:COM3"):
+        check_url("COM3")
+    settings.change("defaults.url", "arm")
+    assert settings.load().default_url == "arm"
+
+
+def test_defaults_of_commands(file: Path) -> None:
+    settings.change("defaults.encode", "jpeg:90")
+    settings.change("defaults.timeout", "2.5")
+    assert settings.load().default("encode") == "jpeg:90" and settings.load().default("timeout") == 2.5
+    for key, text in {"encode": "jpeg:0", "timeout": "-1", "url": "a b"}.items():
+        with pytest.raises(BadInput, match=f"defaults.{key}='{text}' cannot be set; it must be"):
+            settings.change(f"defaults.{key}", text)
+
+
 def test_where_the_file_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("N6LINK_CONFIG", "")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
@@ -77,7 +114,10 @@ def test_where_the_file_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
         ("[boards]\na = 'sim:'\n[boards]\n", "line 3: cannot declare"),
         ("[boards]\narm = 'sim:'\nb = [\n", "line 4: "),
         ("# one\n\n[boards]\narm = 7\nb = 'sim:'\n", "line 4: boards.arm is 7; it must be a URL"),
-        ("boards = 3\n", "line 1: unknown setting 'boards'; choose defaults.url, boards.NAME"),
+        (
+            "boards = 3\n",
+            "line 1: unknown setting 'boards'; choose defaults.url, defaults.encode, defaults.timeout, boards.NAME",
+        ),
         ("[defaults]\nurl = [\n'a',\n'b',\n]\n", "line 5: defaults.url is ['a', 'b']; it must be a URL"),
         ("[defaults]\nulr = 'sim:'", "line 2: unknown setting 'defaults.ulr'"),
         ("[boards]\na = 'board:b'\n", "line 2: boards.a is 'board:b'; it must be a URL other than board:NAME"),
@@ -259,7 +299,7 @@ def test_the_command(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert config() == f"# {file}\n{file.read_text()}"
     config("unset", "boards.arm")
     assert "boards.arm is not set" in config("get", "boards.arm", code=2)
-    assert "does not have a scheme" in config("set", "boards.arm", "nowhere", code=1)
+    assert "is neither a URL nor a board" in config("set", "boards.arm", "nowhere", code=1)
     assert "unknown setting 'x'" in config("set", "x", "y", code=2)
     file.write_text("?")
     assert "settings.toml, line 1: " in config(code=2)

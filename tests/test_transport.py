@@ -29,7 +29,7 @@ from lines import Line
 from references import DATA
 
 from n6link.device import N6Device
-from n6link.errors import BadInput, TransportError
+from n6link.errors import BadInput, MissingExtra, N6Error, TransportError
 from n6link.transport import (
     interpreter,
     process,
@@ -97,8 +97,11 @@ async def exchange(ours: anyio.abc.ByteStream, theirs: anyio.abc.ByteStream) -> 
 @pytest.mark.parametrize(
     ("url", "says"),
     [
-        ("", "does not have a scheme; a URL must start with serial:, tcp:, unix:, sim:, qemu:, replay:, board:"),
-        ("board", "'board' does not have a scheme"),
+        (
+            "",
+            "is neither a URL nor a board of the settings file, which has none; a URL must start with serial:, tcp:, unix:, sim:, qemu:, replay:, board:",
+        ),
+        ("board", "'board' is neither a URL nor a board of the settings file"),
         ("/dev/ttyACM0", "use serial:/dev/ttyACM0"),
         ("COM7", "use serial:COM7"),
         ("http://host", "unknown scheme 'http'"),
@@ -812,12 +815,15 @@ def test_the_virtual_board_of_the_package(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize(
-    ("spec", "says"),
-    [(None, "LiteRT is not installed"), (SimpleNamespace(submodule_search_locations=["/"]), "does not contain lib")],
+    ("spec", "error", "says"),
+    [
+        (None, MissingExtra, r"requires LiteRT.*pip install 'n6link\[sim\]'"),
+        (SimpleNamespace(submodule_search_locations=["/"]), TransportError, "does not contain lib.*pip install"),
+    ],
 )
-def test_no_litert(monkeypatch: pytest.MonkeyPatch, spec: object, says: str) -> None:
+def test_no_litert(monkeypatch: pytest.MonkeyPatch, spec: object, error: type[N6Error], says: str) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: spec)
-    with pytest.raises(TransportError, match=rf"{says}.*pip install 'n6link\[sim\]'"):
+    with pytest.raises(error, match=says):
         sim.find_litert()
 
 

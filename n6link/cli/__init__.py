@@ -7,7 +7,8 @@ standard error. The exit code is 0, 1 (failure), 2 (wrong usage or input) or 130
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Final
 
 import typer
 
@@ -36,7 +37,7 @@ from n6link.cli import (
     validate,
     view,
 )
-from n6link.cli.common import Group, recordable
+from n6link.cli.common import Command, Group, recordable
 from n6link.version import __version__
 
 app = typer.Typer(
@@ -45,7 +46,6 @@ app = typer.Typer(
     epilog="Try it without a board: n6link demo",
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
-    add_completion=False,
 )
 
 
@@ -66,30 +66,33 @@ def _root(
         typer.echo(context.get_help())
 
 
-app.command("demo")(recordable(demo.demo))
-app.command("devices")(devices.devices)
-app.command("doctor")(recordable(doctor.doctor))
-app.command("info")(recordable(info.info))
-app.command("run")(recordable(run.run))
-app.command("generate")(recordable(generate.generate))
-app.command("classify")(recordable(classify.classify))
-app.command("check")(recordable(check.check))
-app.command("validate")(recordable(validate.validate))
-app.command("expose")(validate.expose_results)
-app.command("evaluate")(recordable(evaluate.evaluate))
-app.command("profile")(recordable(profile.profile))
-app.command("report")(report.report)
-app.command("predict")(predict.predict)
-app.command("monitor")(recordable(monitor.monitor))
-app.command("serve")(recordable(serve.serve))
-app.command("view")(recordable(view.view))
-app.command("sim")(sim.sim)
-app.command("bridge")(recordable(bridge.bridge))
-app.command("replay")(replay.replay)
-app.command("trace")(trace.trace)
-app.add_typer(card.app, name="card")
-app.add_typer(config.app, name="config")
-app.add_typer(firmware.app, name="firmware")
+_COMMANDS: Final[dict[str, Callable[..., None]]] = {
+    "demo": recordable(demo.demo),
+    "devices": devices.devices,
+    "doctor": recordable(doctor.doctor),
+    "info": recordable(info.info),
+    "run": recordable(run.run),
+    "generate": recordable(generate.generate),
+    "classify": recordable(classify.classify),
+    "check": recordable(check.check),
+    "validate": recordable(validate.validate),
+    "expose": validate.expose_results,
+    "evaluate": recordable(evaluate.evaluate),
+    "profile": recordable(profile.profile),
+    "report": report.report,
+    "predict": predict.predict,
+    "monitor": recordable(monitor.monitor),
+    "serve": recordable(serve.serve),
+    "view": recordable(view.view),
+    "sim": sim.sim,
+    "bridge": recordable(bridge.bridge),
+    "replay": replay.replay,
+    "trace": trace.trace,
+}
+for _name, _command in _COMMANDS.items():
+    app.command(_name, cls=Command)(_command)
+for _name, _group in {"card": card.app, "config": config.app, "firmware": firmware.app}.items():
+    app.add_typer(_group, name=_name, cls=Group)
 
 
 def main() -> None:

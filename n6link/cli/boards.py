@@ -11,7 +11,7 @@ from typing import Annotated, Final, TypeAlias
 import typer
 from rich.markup import escape
 
-from n6link.cli.common import checked_url, connect, err, working
+from n6link.cli.common import checked_url, complete_url, connect, err, working
 from n6link.device import N6Device
 from n6link.errors import BadInput
 from n6link.network import Network
@@ -43,7 +43,8 @@ Urls = Annotated[
         "-u",
         callback=_checked_urls,
         metavar="URL",
-        help="serial:PORT, tcp:HOST:PORT, unix:PATH, sim: or qemu:; default: N6LINK_URL, or the only connected board. "
+        autocompletion=complete_url,
+        help="serial:PORT, tcp:HOST:PORT, unix:PATH, sim:, qemu:, or the name of a board in the settings; default: N6LINK_URL, or the only connected board. "
         "Repeated: several boards work as one, with the same results; all: all connected boards.",
     ),
 ]

@@ -13,8 +13,9 @@ from rich.markup import escape
 from n6link import decoders
 from n6link.cli import tables
 from n6link.cli.common import Json, Timeout, Url, connect, emit, err, out, start
-from n6link.cli.sources import Reader, one_place
-from n6link.cli.writing import drawn, protect, save_picture
+from n6link.cli.files import check_target, write
+from n6link.cli.sources import Place, Reader, one_place
+from n6link.cli.writing import DRAWINGS, drawn, save_picture
 from n6link.decoders.proposal import proposals
 from n6link.device import N6Device
 from n6link.errors import BadInput, CardError
@@ -62,7 +63,12 @@ def init(
     """Propose a card from a network's tensors and from files that describe it, with the reason of each line."""
     if draw and not picture:
         raise BadInput("--draw requires a picture; add --picture FILE")
-    start(_init, network, files or [], output, picture, draw, url, timeout, as_json)
+    place = one_place(picture) if picture else None
+    check_target(draw, "--draw", *DRAWINGS, sources=[place])
+    check_target(output, "--out", ".toml")
+    if output and output.exists():
+        raise BadInput(f"{str(output)!r} exists; choose another file, or delete it")
+    start(_init, network, files or [], output, place, draw, url, timeout, as_json)
 
 
 @app.command("check")
@@ -81,7 +87,7 @@ async def _init(
     name: str,
     files: list[Path],
     output: Path | None,
-    picture: str | None,
+    place: Place | None,
     drawing: Path | None,
     url: str | None,
     timeout: float,  # noqa: ASYNC109
@@ -95,8 +101,8 @@ async def _init(
         found = [facts for file in files or _own_files(dev.url, name) for facts in metadata.read(file)]
         made = draft(network.info, found)
         if output is not None:
-            _write(output, made.text)
-        result = await _try(dev, network, made, picture, drawing) if picture else None
+            write(output, made.text, new=True)
+        result = await _try(dev, network, made, place, drawing) if place else None
     if as_json:
         proposed = [asdict(one) for one in proposals(network.info)]
         seen = None if result is None else plain(result.decode())
@@ -133,14 +139,11 @@ def _own_files(url: str, name: str) -> list[Path]:
     ]
 
 
-async def _try(dev: N6Device, network: Network, made: Draft, picture: str, drawing: Path | None) -> Result:
+async def _try(dev: N6Device, network: Network, made: Draft, place: Place, drawing: Path | None) -> Result:
     """Runs the network with the draft of its card."""
     if made.problem:
-        raise CardError(f"the card does not fit yet, so {picture!r} is not decoded: {made.problem}")
+        raise CardError(f"the card does not fit yet, so {str(place)!r} is not decoded: {made.problem}")
     trial = Network(dev.connection, replace(network.info, card=made.card, card_problem=""))
-    place = one_place(picture)
-    if drawing:
-        protect(drawing, [place])
     sample = await anyio.to_thread.run_sync(Reader(trial.info).one, place)
     result = await trial.run(sample.data, reduce=False)
     meaning = result.decode()
@@ -148,16 +151,6 @@ async def _try(dev: N6Device, network: Network, made: Draft, picture: str, drawi
         shown = await anyio.to_thread.run_sync(drawn, sample, meaning, THRESHOLD)
         await anyio.to_thread.run_sync(save_picture, drawing, shown)
     return result
-
-
-def _write(output: Path, text: str) -> None:
-    try:
-        with output.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
-        raise BadInput(f"{str(output)!r} exists; choose another file, or delete it") from None
-    except OSError as error:
-        raise BadInput(f"{str(output)!r} cannot be written: {error.strerror}") from None
 
 
 async def _check(file: Path, name: str, url: str | None, timeout: float, as_json: bool) -> None:  # noqa: ASYNC109

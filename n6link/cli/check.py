@@ -12,7 +12,8 @@ import typer
 
 from n6link import settings
 from n6link.cli.common import FAILED, Cards, Json, Timeout, Url, connect, emit, out, start
-from n6link.cli.sources import Reader, one_place, raw_inputs
+from n6link.cli.files import check_target, unwritable
+from n6link.cli.sources import Place, Reader, one_place, raw_inputs
 from n6link.console import counted
 from n6link.errors import BadInput
 from n6link.protocol import CheckState, Feature
@@ -81,7 +82,8 @@ def check(
             raise BadInput(
                 "--make requires --tolerance: how far an output of another engine may be off, as a real value"
             )
-        start(_make, network, golden, make, tolerance, url, cards, timeout)
+        check_target(golden, "the file to write,", ".npz", sources=[place := one_place(make)])
+        start(_make, network, golden, place, tolerance, url, cards, timeout)
     else:
         start(_check, network, golden, store, url, cards, timeout, as_json)
 
@@ -126,7 +128,7 @@ async def _check(
 async def _make(
     name: str,
     path: Path,
-    source: str,
+    place: Place,
     tolerance: float,
     url: str | None,
     cards: list[Path] | None,
@@ -136,14 +138,14 @@ async def _make(
 
     async with connect(url, cards, timeout) as device:
         network = device[name]
-        sample = await anyio.to_thread.run_sync(Reader(network.info).one, one_place(source))
+        sample = await anyio.to_thread.run_sync(Reader(network.info).one, place)
         raw = await raw_inputs(network, sample.data)
         result = await network.run(as_raw(raw), reduce=False)
     reference = {output: network.outputs[output].dequantize(array) for output, array in result.outputs.items()}
     try:
         write_golden(path, Golden(raw, reference, dict.fromkeys(reference, tolerance)))
     except OSError as error:
-        raise BadInput(f"{str(path)!r} cannot be written: {error.strerror}") from error
+        raise unwritable(path, error) from error
     out.print(
         f"{path}: {counted(len(raw), 'input')} and {counted(len(reference), 'output')} of {name}",
         markup=False,

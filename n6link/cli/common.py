@@ -26,25 +26,27 @@ import sys
 import textwrap
 import traceback
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, nullcontext
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, nullcontext, suppress
 from functools import wraps
 from inspect import Parameter, signature
 from pathlib import Path
-from typing import Annotated, Final, ParamSpec, Protocol, TextIO, cast
+from typing import Annotated, Any, Final, ParamSpec, Protocol, TextIO, cast
 
 import anyio
 import typer
 from rich.console import Console
 from rich.markup import escape
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
-from n6link import errors, json_types
+from n6link import errors, json_types, settings
+from n6link.cli.examples import examples
 from n6link.console import replace_characters
 from n6link.device import N6Device
 from n6link.json_types import Plain, plain
 from n6link.network import Network
 from n6link.recorder.recorder import VARIABLE, Recorder
 from n6link.tensors.encoding import Sent
+from n6link.transport import ports
 from n6link.transport import url as transport
 
 P = ParamSpec("P")
@@ -71,6 +73,11 @@ class _Console(Console):
     def on_broken_pipe(self) -> None:
         raise BrokenPipeError from None
 
+    @property
+    def moves(self) -> bool:
+        """Whether lines can be replaced, as a spinner does. FORCE_COLOR asks for colours in a file too, but a file keeps every line."""
+        return self.is_terminal and self.file.isatty()
+
 
 # A file name or a message may contain ":x:", which is not the name of a picture.
 out: Final = _Console(highlight=False, emoji=False)
@@ -89,12 +96,37 @@ def checked_url(url: str | None) -> str | None:
     return url
 
 
+def complete_url(begun: str) -> list[str]:
+    """URLs for the completion of the shell: connected boards, those of the settings file, and virtual ones."""
+    boards: Iterable[str] = ()
+    with suppress(errors.SettingsError):
+        boards = settings.load().boards
+    urls = [
+        *boards,
+        *(f"serial:{port.path}" for port in ports.devices() if port.kind),
+        "sim:",
+        "tcp:",
+        "unix:",
+        "qemu:",
+        "replay:",
+    ]
+    return [url for url in urls if url.startswith(begun)]
+
+
+def _checked_timeout(context: typer.Context, seconds: float) -> float:
+    source = context.get_parameter_source("timeout")
+    own = settings.load().default("timeout") if source and source.name == "DEFAULT" else None
+    return own if isinstance(own, int | float) else seconds
+
+
 def _checked_encoding(text: str | None) -> str | None:
-    if text is not None:
-        try:
-            Sent.parse(text)
-        except errors.BadInput as error:
-            raise _UsageError(str(error)) from None
+    if text is None:
+        own = settings.load().default("encode")
+        return own if isinstance(own, str) else None
+    try:
+        Sent.parse(text)
+    except errors.BadInput as error:
+        raise _UsageError(str(error)) from None
     return text
 
 
@@ -106,7 +138,8 @@ Url = Annotated[
         envvar="N6LINK_URL",
         callback=checked_url,
         metavar="URL",
-        help="serial:PORT, tcp:HOST:PORT, unix:PATH, sim: or qemu:; default: the only connected board.",
+        autocompletion=complete_url,
+        help="serial:PORT, tcp:HOST:PORT, unix:PATH, sim:, qemu:, or the name of a board in the settings; default: the only connected board.",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print only JSON on standard output.")]
@@ -136,7 +169,13 @@ Mcap = Annotated[
     ),
 ]
 Timeout = Annotated[
-    float, typer.Option("--timeout", metavar="SECONDS", help="Maximum time without an answer of the board.")
+    float,
+    typer.Option(
+        "--timeout",
+        metavar="SECONDS",
+        callback=_checked_timeout,
+        help="Maximum time without an answer of the board.",
+    ),
 ]
 
 Encode = Annotated[
@@ -145,14 +184,28 @@ Encode = Annotated[
         "--encode",
         callback=_checked_encoding,
         metavar="raw|qoi|jpeg:Q",
+        autocompletion=lambda: ["raw", "qoi", "jpeg:95"],
         help="How pictures are sent: unchanged, lossless, or as JPEG of quality Q, which changes them; "
         "default: as the card says, else lossless on slow lines.",
     ),
 ]
 
 
+class Command(TyperCommand):
+    """A command whose help ends with examples."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: D102
+        super().format_help(ctx, formatter)
+        out.print(examples(self.name), soft_wrap=True)
+
+
 class Group(TyperGroup):
-    """A group of commands that reports errors as one message."""
+    """A group of commands that reports errors as one message, and whose help ends with examples."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: D102
+        super().format_help(ctx, formatter)
+        if text := examples(self.name):
+            out.print(text, soft_wrap=True)
 
     def main(
         self,
@@ -165,19 +218,24 @@ class Group(TyperGroup):
     ) -> int:
         """Runs a command and ends the program, or returns the exit code if not ``standalone_mode``."""
         words = sys.argv[1:] if args is None else list(args)
+        # A shell can start a program without an output: `>&-`.
+        sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115 - until the process ends
+        sys.stderr = sys.stderr or sys.stdout
         for stream in (sys.stdout, sys.stderr):
             replace_characters(stream)
         try:
-            code = super().main(words, prog_name, complete_var, False, windows_expand_args, **extra)
+            ended: object = super().main(words, prog_name, complete_var, False, windows_expand_args, **extra)
             sys.stdout.flush()
-            code = code if isinstance(code, int) else 0
+            code = ended if isinstance(ended, int) else 0
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last handler: every error becomes a message
             if isinstance(errors.innermost(error), BrokenPipeError):
                 # The reader, such as head, has closed the pipe. Python flushes the rest at exit, which must not fail again.
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
                 code = FAILED
             else:
-                code = report(error, as_json="--json" in words)
+                code = INTERRUPTED  # also during the report
+                with suppress(KeyboardInterrupt):
+                    code = report(error, words)
         if standalone_mode:
             sys.exit(code)
         return code
@@ -217,15 +275,33 @@ class _Worded(Protocol):
     def format_message(self) -> str: ...
 
 
-def report(error: BaseException, *, as_json: bool) -> int:
-    """Prints an error on standard error, and returns the exit code."""
+def _usage(error: Exception, words: Sequence[str]) -> str:
+    """The message about a wrong option or argument. typer's own messages do not have the value."""
+    message = cast("_Worded", error).format_message()
+    reason: str = getattr(error, "message", "")
+    for option in getattr(getattr(error, "param", None), "opts", ()):
+        for word, following in zip(words, [*words[1:], ""], strict=True):
+            value = following if word == option else word.partition("=")[2] if word.startswith(f"{option}=") else ""
+            if value and repr(value) not in reason:
+                return f"{option} {value!r} cannot be used: {reason[:1].lower()}{reason[1:].rstrip('.')}"
+    return message.rstrip(".")
+
+
+def report(error: BaseException, words: Sequence[str]) -> int:
+    """Prints an error on standard error, and returns the exit code.
+
+    Args:
+        error: what a command raised.
+        words: the arguments of the program; with ``--json`` the error is JSON too.
+    """
+    as_json = "--json" in words
     whole, error = error, errors.innermost(error)
     if isinstance(error, KeyboardInterrupt):
         return INTERRUPTED
     code, hint, kind = FAILED, "", type(error).__name__
     if isinstance(error, _UsageError):
         code, kind = USAGE, "UsageError"
-        message = cast("_Worded", error).format_message()
+        message = _usage(error, words)
         context = getattr(error, "ctx", None)
         hint = f"(see {context.command_path if context else 'n6link'} --help)"
     elif isinstance(error, errors.N6Error):
@@ -262,7 +338,7 @@ def start(function: Callable[P, Awaitable[None]], *args: P.args, **options: P.kw
 
 def working(what: str) -> AbstractContextManager[object]:
     """A spinner on the terminal during a slow operation."""
-    return err.status(f"{escape(what)} ...") if err.is_terminal else nullcontext()
+    return err.status(f"{escape(what)} ...") if err.moves else nullcontext()
 
 
 @asynccontextmanager
@@ -308,21 +384,6 @@ def pair(text: str, option: str) -> tuple[str, str]:
     if not (name and sign and value):
         raise errors.BadInput(f"{option} {text!r} must have the form NAME=PATH")
     return name, value
-
-
-def check_suffix(path: Path | None, what: str, *suffixes: str) -> None:
-    """Checks the name of a file to write before any work: its suffix is the format, and a file of another kind is not overwritten.
-
-    Args:
-        path: the file; None = nothing is written.
-        what: the option or argument.
-        suffixes: those of the formats, in lower case.
-
-    Raises:
-        BadInput: it has another suffix.
-    """
-    if path is not None and path.suffix.lower() not in suffixes:
-        raise errors.BadInput(f"{what} {str(path)!r} must end in {' or '.join(suffixes)}")
 
 
 def emit(value: object) -> None:

@@ -12,9 +12,7 @@ from n6link.transport.url import check_url
 
 app: Final = typer.Typer(help="Show and edit the settings file.")
 
-_Key = Annotated[
-    str, typer.Argument(help="defaults.url, boards.NAME, or learnt.ID. with ports, rate, speed, doctor or examined.")
-]
+_Key = Annotated[str, typer.Argument(help=f"One of {', '.join(settings.KEYS)}.")]
 
 
 @app.callback(invoke_without_command=True)

@@ -13,7 +13,8 @@ from rich.markup import escape
 from n6link import networks
 from n6link.cli import tables
 from n6link.cli.common import Encode, Json, Url, connect, emit, network_for, out, start, working
-from n6link.cli.writing import save_picture
+from n6link.cli.files import check_target
+from n6link.cli.writing import DRAWINGS, save_picture
 from n6link.decoders.draw_result import draw
 from n6link.result import to_plain
 from n6link.tensors.image import load
@@ -32,6 +33,7 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """Find the pose in a photograph: on a virtual board, or on the board that --url names."""
+    check_target(picture, "--out", *DRAWINGS)
     start(_demo, url, picture, encode, as_json)
 
 

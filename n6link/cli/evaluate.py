@@ -120,7 +120,7 @@ async def _evaluate(
         samples = exercise.samples[:limit]
         with (
             AnswerFile(path, _about(source.network, data, encode)) as kept,
-            Progress(console=err, transient=True, disable=not err.is_terminal) as progress,
+            Progress(console=err, transient=True, disable=not err.moves) as progress,
         ):
             _check(kept.answers, [sample.name for sample in exercise.samples], path)
             rest = [sample for sample in samples if sample.name not in kept.answers]

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from n6link.cli import firmware_build, firmware_flash
-from n6link.cli.common import Group, Json, check_suffix, emit, err, out, pair
+from n6link.cli.common import Group, Json, emit, err, out, pair
+from n6link.cli.files import check_target, write
 from n6link.cli.firmware_build import NetworkCards
 from n6link.errors import BadInput
 
@@ -50,7 +51,7 @@ def registry(
     from n6link.firmware.boards import board as find_board
     from n6link.registry import check_together, read_network, runtime_version, write_c
 
-    check_suffix(output, "the file to write,", ".c")
+    check_target(output, "the file to write,", ".c")
     if not network:
         raise BadInput("no network is given; add --network NAME=PATH")
     if board:
@@ -65,10 +66,7 @@ def registry(
             f"--card is for {next(iter(cards))!r}, but no --network has this name; add --network {next(iter(cards))}=PATH"
         )
     check_together(networks, board=board, runtime=runtime_version(runtime) if runtime else None)
-    try:
-        output.write_text(write_c(networks), encoding="utf-8")
-    except OSError as error:
-        raise BadInput(f"{str(output)!r} cannot be written: {error.strerror}") from error
+    write(output, write_c(networks))
     if as_json:
         emit([_summary(one) for one in networks])
         return

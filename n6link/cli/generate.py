@@ -14,6 +14,7 @@ from n6link.cli.sources import expand_texts
 from n6link.console import counted, duration
 from n6link.network import Network
 from n6link.text.generation import Piece, TextStream
+from n6link.text.tokens import Sampling
 
 
 def generate(
@@ -37,6 +38,7 @@ def generate(
 ) -> None:
     """Continue a text, token by token; with --json one line per token, then a line with the whole text."""
     (prompt,) = expand_texts([prompt])
+    Sampling(max_tokens, temperature, top_k, seed)  # reports a wrong value before the connection
 
     def begin(found: Network) -> TextStream:
         return found.generate(
@@ -62,7 +64,7 @@ async def _generate(
     if as_json:
         seconds = sum(piece.seconds for piece in pieces)
         emit({"prompt": prompt, "text": text.text, "tokens": text.tokens, "seconds": seconds})
-    elif err.is_terminal:
+    elif err.moves:
         err.print(_summary(pieces, network), soft_wrap=True)
 
 

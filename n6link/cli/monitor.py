@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import anyio
 import typer
 
-from n6link.cli.common import Cards, Json, Mcap, Url, check_suffix, emit, out
+from n6link.cli.common import Cards, Json, Mcap, Url, emit, out
+from n6link.cli.files import check_target
 from n6link.errors import BadInput, RecordingError, innermost
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def monitor(
         raise typer.BadParameter("--json prints one reading; add --once")
     if mcap and once:
         raise typer.BadParameter("--mcap records until you press q; omit --once")
-    check_suffix(mcap, "--mcap", ".mcap")
+    check_target(mcap, "--mcap", ".mcap")
     source = context.get_parameter_source("url")
     if demo and source and source.name == "COMMANDLINE":
         raise typer.BadParameter("--demo starts its own virtual board; omit --url")

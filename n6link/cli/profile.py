@@ -15,8 +15,9 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from n6link.cli import advice, tables
-from n6link.cli.common import FAILED, Cards, Encode, Json, Timeout, Url, check_suffix, emit, err, listing, out, working
-from n6link.cli.sources import Reader, one_place
+from n6link.cli.common import FAILED, Cards, Encode, Json, Timeout, Url, emit, err, listing, out, working
+from n6link.cli.files import check_target, write
+from n6link.cli.sources import Place, Reader, one_place
 from n6link.console import KIND_STYLES, bar, counted, duration
 from n6link.device import N6Device
 from n6link.epochs import diff
@@ -102,23 +103,31 @@ def profile(
         (html, "--html", ".html"),
         (picture, "--picture", ".svg"),
     ):
-        check_suffix(path, option, suffix)
+        check_target(path, option, suffix)
+    # Whatever can be wrong is read before the measurement.
+    old = Profile.load(base) if base else None
+    if gate:
+        diff.rules(gate, compared=old is not None)
+    place = one_place(data) if data else None
+    named = None
+    if report:
+        from n6link.epochs.st_report import read
+
+        named = read(report).require_table()
     if load:
         measured = Profile.load(load)
         if network not in (None, measured.network):
             raise BadInput(f"{load} is a profile of {measured.network}, not of {network}")
     else:
-        measured = anyio.run(_measure, network, url, runs, warmup, data, encode, cards, timeout)
+        measured = anyio.run(_measure, network, url, runs, warmup, place, encode, cards, timeout)
     disagreements: tuple[str, ...] = ()
-    if report:
-        from n6link.epochs.st_report import read
-
-        measured, disagreements = measured.joined(read(report).require_table())
-    compared = diff.Diff.of(Profile.load(base), measured) if base else None
+    if named:
+        measured, disagreements = measured.joined(named)
+    compared = diff.Diff.of(old, measured) if old else None
     violations = diff.check(gate, measured, compared.base if compared else None) if gate else []
     from n6link.epochs import export
 
-    for path, write in {
+    for path, text in {
         save: Profile.to_json,
         trace: export.trace,
         csv: Profile.to_csv,
@@ -126,7 +135,8 @@ def profile(
         picture: export.picture,
     }.items():
         if path:
-            _write(path, write(measured))
+            write(path, text(measured))
+            err.print(f"[dim]wrote {escape(str(path))}[/]")
     if as_json:
         emit(
             {
@@ -149,7 +159,7 @@ async def _measure(
     url: str | None,
     runs: int,
     warmup: int,
-    data: str | None,
+    place: Place | None,
     encode: str | None,
     cards: list[Path] | None,
     timeout: float,  # noqa: ASYNC109
@@ -158,19 +168,11 @@ async def _measure(
         if name is None and len(device.networks) != 1:
             raise BadInput(f"the board has {len(device.networks)} networks; choose one of {', '.join(device.networks)}")
         network = device[name] if name is not None else next(iter(device.networks.values()))
-        sample = await anyio.to_thread.run_sync(Reader(network.info).one, one_place(data)) if data else None
+        sample = await anyio.to_thread.run_sync(Reader(network.info).one, place) if place else None
         with working(f"Running {network.name} {counted(warmup + runs, 'time')}"):
             return await network.profile(
                 inputs=sample.data if sample else None, runs=runs, warmup=warmup, encode=encode
             )
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise BadInput(f"{path} cannot be written: {error.strerror}") from error
-    err.print(f"[dim]wrote {escape(str(path))}[/]")
 
 
 # ---------------------------------------------------------------------------------------------- for people

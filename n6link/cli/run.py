@@ -20,7 +20,7 @@ from anyio.streams.memory import MemoryObjectSendStream
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from n6link.cli import sources, tables
+from n6link.cli import sources, tables, video
 from n6link.cli.boards import AnyNetwork, Boards, Urls, at_once, connect_all
 from n6link.cli.common import (
     FAILED,
@@ -29,15 +29,15 @@ from n6link.cli.common import (
     Json,
     Mcap,
     Timeout,
-    check_suffix,
     emit,
     err,
     out,
     start,
 )
+from n6link.cli.files import check_target
 from n6link.cli.recording import Recording, recording
-from n6link.cli.sources import Camera, Place, Reader, Sample
-from n6link.cli.writing import Csv, Drawings, Targets, drawn, file_for, protect, save_outputs, save_picture
+from n6link.cli.sources import Camera, Place, Reader, Sample, check_exists
+from n6link.cli.writing import DRAWINGS, Csv, Drawings, Targets, drawn, file_for, save_outputs, save_picture
 from n6link.console import counted, duration
 from n6link.decoders import Pose, tasks
 from n6link.decoders.boxes import Detection
@@ -137,10 +137,12 @@ def run(
         raise BadInput(
             "no input is given; add a picture, a sound, a video, a .npy or .npz file, a folder, - or --camera 0"
         )
-    check_suffix(mcap, "--mcap", ".mcap")
-    for target in (draw, save, csv, mcap):
-        if target:
-            protect(target, places)
+    if len(places) == 1 and isinstance(places[0], Path):
+        check_exists(places[0])
+    check_target(draw, "--draw", *DRAWINGS, *video.SUFFIXES, sources=places, folder=True)
+    check_target(save, "--save", ".npz", sources=places, folder=True)
+    check_target(csv, "--csv", ".csv", sources=places)
+    check_target(mcap, "--mcap", ".mcap", sources=places)
     reduced = False if save or raw else reduce
     options = Options(draw, save, csv, mcap, raw, threshold, reduced, encode, resample, limit, as_json)
     alone = len(places) == 1 and not any(map(os.path.isdir, inputs or []))
@@ -203,7 +205,7 @@ async def _single(
     if saved:
         save_outputs(saved, item.result)
     if options.csv:
-        with Csv(options.csv, places) as table:
+        with Csv(options.csv) as table:
             table.add(name, item.result, item.meaning)
     if options.as_json:
         emit({"input": name} | to_plain(item.result, item.meaning))
@@ -241,12 +243,12 @@ async def _batch(
         console=err,
         transient=True,
         # Lines on the same terminal would break the progress bar.
-        disable=not err.is_terminal or ((options.as_json or not finite) and sys.stdout.isatty()),
+        disable=not err.moves or ((options.as_json or not finite) and sys.stdout.isatty()),
     )
     with ExitStack() as stack:
         drawings = stack.enter_context(Drawings(options.draw, places)) if options.draw else None
         saved = Targets(options.save, "outputs", ".npz", places) if options.save else None
-        table = stack.enter_context(Csv(options.csv, places)) if options.csv else None
+        table = stack.enter_context(Csv(options.csv)) if options.csv else None
         bar = stack.enter_context(progress).add_task(
             escape(network.name), total=len(places) if finite else options.limit
         )

@@ -102,7 +102,19 @@ def one_place(word: str) -> Place:
     places = expand([word])
     if len(places) != 1:
         raise BadInput(f"{word!r} are {len(places)} files; use one")
+    if isinstance(places[0], Path):
+        check_exists(places[0])
     return places[0]
+
+
+def check_exists(file: Path) -> None:
+    """Checks a file before any work.
+
+    Raises:
+        BadInput: it does not exist.
+    """
+    if not file.exists():
+        raise BadInput(f"{str(file)!r} does not exist; check the name")
 
 
 def is_single(place: Place) -> bool:

@@ -19,9 +19,9 @@ from rich.table import Table
 
 from n6link.cli import tables
 from n6link.cli.boards import AnyNetwork, Urls, at_once, connect_all
-from n6link.cli.common import FAILED, Cards, Json, Timeout, check_suffix, emit, err, out, start
+from n6link.cli.common import FAILED, Cards, Json, Timeout, emit, err, out, start
+from n6link.cli.files import check_target, write
 from n6link.cli.sources import Place, Reader, expand, raw_inputs
-from n6link.cli.writing import protect
 from n6link.epochs.predict.tflite import read_tflite
 from n6link.errors import BadInput
 from n6link.evaluation.answers import AnswerFile
@@ -102,7 +102,10 @@ def validate(
 
     reports = report or []
     for path in reports:
-        check_suffix(path, "--report", ".html", ".json")
+        check_target(path, "--report", ".html", ".json")
+    for file in (model, float_model):
+        if file is not None and not file.exists():
+            raise BadInput(f"{str(file)!r} does not exist; use the network's .tflite file")
     count = random or (0 if inputs else 10)
     options = Options(
         model,
@@ -129,13 +132,9 @@ def expose_results(
     as_json: Json = False,
 ) -> None:
     """Make intermediate results of a network outputs, so that n6link validate shows where a difference begins."""
-    check_suffix(target, "the file to write,", ".tflite")
-    protect(target, [model])
+    check_target(target, "the file to write,", ".tflite", sources=[model])
     made = expose(model, first=first, last=last, most=most)
-    try:
-        target.write_bytes(made.content)
-    except OSError as error:
-        raise BadInput(f"{str(target)!r} cannot be written: {error.strerror}") from error
+    write(target, made.content)
     if as_json:
         emit({"file": str(target), "operations": [[operation.index, operation.name] for operation in made.operations]})
         return
@@ -171,7 +170,7 @@ async def _validate(
         names = [*places, *(f"random {index}" for index in range(options.count))]
         with AnswerFile(options.answers, about) as kept:
             left = [sample for sample in names if sample not in kept.answers]
-            rest = iter(track(left, "validate", console=err, transient=True, disable=not err.is_terminal))
+            rest = iter(track(left, "validate", console=err, transient=True, disable=not err.moves))
 
             async def work() -> None:
                 for sample in rest:
@@ -256,11 +255,7 @@ def _limits(network: AnyNetwork, spec: TensorSpec) -> tuple[int, int]:
 
 
 def _write(path: Path, found: Validation) -> None:
-    text = found.page() if path.suffix.lower() == ".html" else json.dumps(plain(found), indent=1) + "\n"
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise BadInput(f"report {str(path)!r} cannot be written: {error.strerror}") from error
+    write(path, found.page() if path.suffix.lower() == ".html" else json.dumps(plain(found), indent=1) + "\n")
 
 
 def _show(found: Validation) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Self
 import numpy as np
 
 from n6link.cli import video
+from n6link.cli.files import unwritable
 from n6link.cli.sources import Sample
 from n6link.decoders.classification import Classification
 from n6link.decoders.described import listed
@@ -26,18 +27,10 @@ if TYPE_CHECKING:
 
 _CONTAINERS: Final = ("keypoints", "landmarks")
 _SIDES: Final = {2: ("x", "y"), 4: ("left", "top", "right", "bottom")}
+DRAWINGS: Final = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+"""formats of drawings, by suffix"""
 BEST: Final = 5
 """classes of a picture or sound in a table"""
-
-
-def protect(target: Path, sources: Iterable[object]) -> None:
-    """Refuses to write a file that is also read.
-
-    Raises:
-        BadInput: it is.
-    """
-    if target.exists() and any(isinstance(one, Path) and one.exists() and target.samefile(one) for one in sources):
-        raise BadInput(f"{str(target)!r} is an input, which would be overwritten; choose another file")
 
 
 class Targets:
@@ -50,10 +43,14 @@ class Targets:
         sources: files that must not be overwritten.
 
     Raises:
-        BadInput: the folder cannot be used.
+        BadInput: the folder cannot be used, or is the name of a file.
     """
 
     def __init__(self, folder: Path, what: str, suffix: str, sources: Sequence[object]) -> None:
+        if folder.suffix and not folder.is_dir():
+            raise BadInput(
+                f"{str(folder)!r} is the name of one file, but there are several inputs; use a folder for the {what}"
+            )
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -104,9 +101,7 @@ def save_picture(path: Path, picture: Picture) -> None:
     try:
         picture.save(path)
     except OSError as error:
-        raise BadInput(f"{str(path)!r} cannot be written: {error.strerror}") from error
-    except ValueError as error:
-        raise BadInput(f"{str(path)!r} cannot be written: {error}; use a name that ends in .png or .jpg") from error
+        raise unwritable(path, error) from error
 
 
 class Drawings:
@@ -117,7 +112,6 @@ class Drawings:
     """
 
     def __init__(self, path: Path, sources: Sequence[object]) -> None:
-        protect(path, sources)
         self._film = video.Film(path) if path.suffix.lower() in video.SUFFIXES else None
         self._targets = None if self._film else Targets(path, "drawings", ".png", sources)
 
@@ -151,7 +145,7 @@ def save_outputs(path: Path, result: Result) -> None:
         with path.open("wb") as file:
             np.savez(file, **arrays)  # type: ignore[arg-type]  # numpy declares only its own options
     except OSError as error:
-        raise BadInput(f"{str(path)!r} cannot be written: {error.strerror}") from error
+        raise unwritable(path, error) from error
 
 
 class Csv:
@@ -161,12 +155,11 @@ class Csv:
         BadInput: the file cannot be written.
     """
 
-    def __init__(self, path: Path, sources: Sequence[object]) -> None:
-        protect(path, sources)
+    def __init__(self, path: Path) -> None:
         try:
             self._file = path.open("w", newline="", encoding="utf-8")
         except OSError as error:
-            raise BadInput(f"{str(path)!r} cannot be written: {error.strerror}") from error
+            raise unwritable(path, error) from error
         self._writer: csv.DictWriter[str] | None = None
 
     def __enter__(self) -> Self:

@@ -243,6 +243,23 @@ class Rule:
             yield f"{name} is {_say(value, unit)}{was}: {self.text}"
 
 
+def rules(gate: str, *, compared: bool) -> list[Rule]:
+    """The rules of a gate, such as ``new-sw,p95>+5%``.
+
+    Args:
+        gate: the rules, separated by commas.
+        compared: whether there is a base.
+
+    Raises:
+        BadInput: a rule is not valid, or requires a base and there is none.
+    """
+    found = [Rule.parse(part) for part in gate.split(",")]
+    for rule in found:
+        if rule.needs_base and not compared:
+            raise BadInput(f"{rule.text!r} compares with a base, but there is none; pass a base (--diff FILE)")
+    return found
+
+
 def check(gate: str, new: Profile, base: Profile | None = None) -> list[str]:
     """Checks a profile with the rules of a gate.
 
@@ -252,18 +269,16 @@ def check(gate: str, new: Profile, base: Profile | None = None) -> list[str]:
     Raises:
         BadInput: a rule is not valid, requires a base and there is none, or compares times with different sources.
     """
-    rules = [Rule.parse(part) for part in gate.split(",")]
     diff = Diff.of(base, new) if base else None
-    for rule in rules:
-        if rule.needs_base and diff is None:
-            raise BadInput(f"{rule.text!r} compares with a base, but there is none; pass a base (--diff FILE)")
+    found = rules(gate, compared=base is not None)
+    for rule in found:
         timed = rule.figure not in (*_STRUCTURE, *_COUNTS, "offload-count")
         if rule.relative and timed and diff and not diff.comparable:
             raise BadInput(
                 f"{rule.text!r} compares times from different sources: {diff.base.origin}, and {diff.new.origin}; "
                 "use a base from the same kind of board"
             )
-    return [sentence for rule in rules for sentence in rule.broken(new, diff)]
+    return [sentence for rule in found for sentence in rule.broken(new, diff)]
 
 
 def _say(value: float, unit: str) -> str:

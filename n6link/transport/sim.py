@@ -61,7 +61,7 @@ import anyio.to_thread
 
 from n6link import networks
 from n6link.epochs import predict, st_report
-from n6link.errors import BadInput, TransportError
+from n6link.errors import BadInput, TransportError, requires
 from n6link.tensors import card
 from n6link.tensors.golden import read_golden
 from n6link.transport.cable import LinkKind
@@ -123,7 +123,8 @@ class SimBoard:
             folder: for temporary files; the board reads them until it is ready.
 
         Raises:
-            TransportError: n6sim or LiteRT is not installed, or a path cannot be passed to it.
+            MissingExtra: LiteRT is not installed.
+            TransportError: n6sim is not installed, or a path cannot be passed to it.
             ReportError: a report cannot be read.
             BadInput: a golden file cannot be read.
         """
@@ -181,13 +182,18 @@ def find_litert() -> Path:
     """The shared library of LiteRT, found without importing its package.
 
     Raises:
-        TransportError: the package is not installed, or does not contain the library.
+        MissingExtra: the package is not installed.
+        TransportError: it does not contain the library.
     """
     if path := _in_package("ai_edge_litert", _LITERT):
         return path
-    installed = importlib.util.find_spec("ai_edge_litert")
-    what = f"the installed ai-edge-litert does not contain {_LITERT}" if installed else "LiteRT is not installed"
-    raise TransportError(f"the virtual board cannot run networks: {what}; run: pip install 'n6link[sim]'")
+    with requires("a network on the virtual board", "LiteRT", "sim"):
+        if importlib.util.find_spec("ai_edge_litert") is None:
+            raise ImportError("ai_edge_litert")
+    raise TransportError(
+        f"the virtual board cannot run networks: the installed ai-edge-litert does not contain {_LITERT}; "
+        "install it again: pip install --force-reinstall ai-edge-litert"
+    )
 
 
 def parse(rest: str) -> SimBoard:

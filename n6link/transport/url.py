@@ -4,7 +4,7 @@
 
     serial:PORT[?baud=N]              a board; default of N: 921600            serial:/dev/ttyACM0   serial:COM3?baud=2000000
     serial:NUMBER[?baud=N]            a board by its USB serial number or the unique id of its chip  serial:0039002B3433510A
-    board:NAME                        a board with a name in the settings file; see n6link.settings  board:arm
+    NAME, board:NAME                  a board with a name in the settings file; see n6link.settings  arm
     tcp:HOST:PORT                     a board or virtual board on a network    tcp:localhost:6006    tcp:[::1]:6006
     unix:PATH                         a virtual board on this machine          unix:/tmp/n6
     sim:[NETWORK,...][?OPTION=N&...]  starts a virtual board; see n6link.transport.sim   sim:                  sim:pose=net.tflite?baud=921600
@@ -338,13 +338,20 @@ def _split(url: str) -> tuple[_Scheme, str]:
     scheme, colon, rest = url.partition(":")
     if colon and scheme.lower() in _SCHEMES:
         return _SCHEMES[scheme.lower()](), rest
+    boards: Mapping[str, str] = {} if colon else settings.load().boards
+    if url in boards:
+        return _split(boards[url])
     looks_like_port = url.startswith("/dev/") or (url[:3].upper() == "COM" and url[3:].isdecimal())
     hint = (
         f"use serial:{url}"
         if looks_like_port
         else "a URL must start with " + ", ".join(f"{name}:" for name in _SCHEMES)
     )
-    what = f"has the unknown scheme {scheme!r}" if colon else "does not have a scheme"
+    what = (
+        f"has the unknown scheme {scheme!r}"
+        if colon
+        else f"is neither a URL nor a board of the settings file, which has {', '.join(boards) or 'none'}"
+    )
     raise TransportError(f"{url!r} {what}; {hint}")
 
 
