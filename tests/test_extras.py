@@ -60,6 +60,7 @@ NEEDED: Final[list[tuple[str, str, Callable[[], Any]]]] = [
     ("camera", "cv2", lambda: next(import_module("n6link.cli.video").camera(0))),
     ("evaluate", "faster_coco_eval", call("evaluation.coco", "Evaluation", "bbox", [], [], [], [])),
     ("web", "starlette", page),
+    ("dask", "distributed", lambda: import_module("n6link.dask")),
     ("zenoh", "zenoh", call("bridge.link", "open_session")),
     ("mcap", "mcap", call("robotics.mcap_file", "McapFile", "a.mcap")),
 ]
@@ -76,7 +77,7 @@ def test_a_missing_package_is_one_error(
     monkeypatch.setattr(util, "find_spec", lambda name, *more: None if name == module else found(name, *more))
     for name in [module, *(name for name in sys.modules if name.startswith(f"{module}."))]:
         monkeypatch.setitem(sys.modules, name, None)
-    for name in [name for name in sys.modules if name.startswith("n6link.view.")]:
+    for name in [name for name in sys.modules if name.startswith(("n6link.view.", "n6link.dask"))]:
         monkeypatch.delitem(sys.modules, name)  # imported by another test, with its package
     with pytest.raises(MissingExtra, match=rf"requires .*; install it with: pip install 'n6link\[{extra}\]'"):
         use()
@@ -111,4 +112,4 @@ def test_the_command_of_every_message_installs_the_package() -> None:
 
 def test_the_extra_all_has_everything_that_is_small() -> None:
     named = set(re.findall(r"[\w]+", EXTRAS["all"][0].partition("[")[2]))
-    assert named == set(EXTRAS) - {"all", "camera", "serialx", "zenoh"}
+    assert named == set(EXTRAS) - {"all", "camera", "dask", "serialx", "zenoh"}
