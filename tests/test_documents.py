@@ -207,6 +207,9 @@ def test_the_table_of_commands_is_complete() -> None:
     assert [name for name in commands if f"`n6link {name}" not in table] == []
 
 
-def test_pictures_are_made_by_the_script() -> None:
-    made = set(re.findall(r'"([\w-]+\.(?:png|svg))": ', (ROOT / "docs" / "pictures.py").read_text()))
-    assert {path.name for path in (ROOT / "docs" / "pictures").iterdir()} == made
+def test_pictures_are_made_by_programs() -> None:
+    """Each is the product of docs/pictures.py or of a program in benchmarks/, and is shown."""
+    programs = "".join(path.read_text() for path in (ROOT / "docs" / "pictures.py", *ROOT.glob("benchmarks/*.py")))
+    pages = "".join(path.read_text() for path in DOCUMENTS)
+    names = {path.name for path in (ROOT / "docs" / "pictures").iterdir()}
+    assert {name for name in names if name not in programs or f"pictures/{name})" not in pages} == set()
