@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
+import anyio.lowlevel
 import pytest
 from e2e_fixtures import noise, sim_url
 from effort import Work, work
@@ -63,6 +64,16 @@ async def test_calls_and_turns(kind: str, calls: int, turns: int) -> None:
 async def test_system_calls(kind: str, expected: dict[str, int]) -> None:
     """Nothing is registered for one read; the socket is registered once."""
     assert await excess(kind, lambda done: done.system - Counter(expected)) == Counter()
+
+
+async def test_a_result_is_released_without_a_further_call() -> None:
+    """RELEASE waits for the next request, to be sent with it, but not for long: the device needs the buffer."""
+    async with N6Device(sim_url(), heartbeat=1000) as device:
+        network, channel = device["reference"], device.connection.channel
+        await network.run(noise(network), reduce=False, timers=False)
+        assert not channel.idle
+        while not channel.idle:
+            await anyio.lowlevel.checkpoint()
 
 
 async def test_memory_of_runs() -> None:
