@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -77,6 +78,8 @@ async def test_a_picture_is_shown_to_all_viewers() -> None:
     url = sim_url() + ",another=reference:reference"
     async with serving(url) as at, page(at) as one, page(at) as other, client(at) as http:
         await one.until("show", lambda show: show["source"] == "none" and show["network"])
+        idle = await one.until("board", lambda board: board["epochs"])
+        assert all(re.fullmatch(r"\d+ blocks?", kind["text"]) for kind in idle["epochs"]["kinds"])
         answer = await http.post("picture", params={"name": "grey\n.png"}, content=png(GREY))
         assert (answer.status_code, answer.json()) == (200, {"width": 64, "height": 48})
         for viewer in (one, other):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from n6link.colours import KIND_COLOURS, OVERHEAD_COLOUR
-from n6link.console import clock, duration, hertz, rate, short, size
+from n6link.console import clock, counted, duration, hertz, rate, short, size
 from n6link.epochs.offload import OVERHEAD
 from n6link.epochs.timers import STAGE_MEANINGS, STAGES
 from n6link.json_types import Json
@@ -100,15 +100,17 @@ def _facts(view: View) -> list[Json]:
 def _epochs(view: View, summary: EpochSummary) -> Mapping[str, Json]:
     """The blocks in the order of the network, and the sums of their kinds."""
     kinds: list[Json] = [
-        {"kind": row.kind.name, "text": percent(row.share), "share": row.share, "meaning": row.kind.doc}
+        {
+            "kind": row.kind.name,
+            "text": percent(row.share) if summary.runs else counted(row.blocks, "block"),
+            "meaning": row.kind.doc,
+        }
         for row in summary.kinds
         if row.blocks
     ]
     if summary.runs:
         meaning = "time of the runtime between the blocks"
-        kinds.append(
-            {"kind": OVERHEAD, "text": percent(summary.overhead), "share": summary.overhead, "meaning": meaning}
-        )
+        kinds.append({"kind": OVERHEAD, "text": percent(summary.overhead), "meaning": meaning})
     return {
         "network": summary.network,
         "runs": summary.runs,

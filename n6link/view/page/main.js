@@ -75,6 +75,7 @@ function showChoice(message) {
     byId("canvas").setAttribute("aria-label", "No picture yet");
   }
   show(byId("invitation"), message.source === "none");
+  show(byId("seen"), message.source !== "none");
   show(byId("waiting"), another && message.source !== "none" && !message.problem);
   show(byId("live"), message.live && message.source !== "live");
   show(byId("again"), message.source === "still");
