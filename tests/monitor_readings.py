@@ -9,6 +9,7 @@ from n6link.monitor.model import Model
 from n6link.monitor.view import Identity, LogLine, PoolRow
 from n6link.protocol import EpochKind, TimerSource
 from n6link.protocol.records import BlockStats
+from n6link.session.sharing import ClientInfo
 from n6link.session.stats import LinkStats, NetworkStats, Stats
 
 KIB = 1024
@@ -77,6 +78,23 @@ def reading(step: int) -> Stats:
     )
     link = LinkStats(46_000 * step, 9_000 * step, 100 * step, 90 * step, 2, 1, 40, 1, 2, 0, 3, 0, 0)
     return Stats(step / 2, 0.0, link, networks, 2, 900_000, 0, 41.0, 800_000_000, 1_000_000_000)
+
+
+def clients(step: int, count: int = 3) -> tuple[ClientInfo, ...]:
+    """The programs that share the board, half a second times ``step`` after they have connected: a control program with a lease, others."""
+    return tuple(
+        ClientInfo(
+            id=index + 1,
+            name=f"program {index} [not a markup]",
+            read_only=index == 2,
+            rx_bytes=46_000 * step * (index == 0),
+            tx_bytes=9_000 * step,
+            runs=10 * step * (index == 0),
+            queued=2 * (index == 1),
+            leases=int(index == 0),
+        )
+        for index in range(count)
+    )
 
 
 def model(steps: int = 40) -> Model:

@@ -10,7 +10,7 @@ import sys
 import termios
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -23,7 +23,7 @@ from e2e_fixtures import board, both_backends, executable, noise, on_both_backen
 from rich.console import Console
 from rich.text import Text
 
-from n6link import errors
+from n6link import errors, settings
 from n6link.device import N6Device
 from n6link.monitor import app, watch
 from n6link.monitor.app import Monitor
@@ -31,10 +31,14 @@ from n6link.monitor.keys import split
 from n6link.monitor.view import View
 from n6link.monitor.watch import hopeless
 from n6link.protocol import LogLevel
+from n6link.serve.server import Server
+from n6link.session.connection import HOST
 from n6link.transport import sim
 
 PATIENCE = 30
 """seconds after which something that should happen does not"""
+LONG = 600.0
+"""seconds of a lease that does not end during a test"""
 QUICK = 0.05
 """interval between readings"""
 
@@ -99,6 +103,41 @@ async def test_one_reading_has_everything(tmp_path: Path) -> None:
     assert view.link.round_trips[0] > 0
     assert view.uptime > 0
     assert view.free_bytes > 0
+
+
+@on_both_backends
+async def test_the_programs_of_a_server_and_the_sentence_of_the_doctor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("N6LINK_RUNTIME", str(tmp_path / "servers"))
+    monkeypatch.setenv("N6LINK_CONFIG", str(tmp_path / "settings.toml"))
+    settings.learn(b"n6sim".hex(), doctor="the board is healthy", examined="2026-11-29T16:00:00+00:00")
+    ready, urls = anyio.Event(), list[str]()
+
+    def announce(_: N6Device, where: Sequence[str]) -> None:
+        urls.extend(where)
+        ready.set()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(Server(sim_url(), []).run, announce)
+        await ready.wait()
+        async with N6Device(urls[0]) as control, watching(Monitor(urls[0], interval=QUICK)) as monitor:
+            await control["reference"].lease(LONG)
+            view = await until(monitor, lambda view: view.leased and len(view.clients) == 2)
+            assert view.leased == {"reference": HOST} and sum(row.leases for row in view.clients) == 1
+            await control["reference"].run(noise(control["reference"]))
+            view = await until(monitor, lambda view: any(row.runs for row in view.clients))
+            assert view.identity and view.identity.server.startswith("n6link serve")
+            assert (view.identity.doctor, view.identity.examined[:10]) == ("the board is healthy", "2026-11-29")
+            await control["reference"].end_lease()
+            await until(monitor, lambda view: not view.leased)
+        await anyio.Path(tmp_path / "settings.toml").write_text("version = 99\n")
+        once = Monitor(urls[0])
+        await once.watcher.once()
+        view = once.view()
+        assert HOST in [row.name for row in view.clients]
+        assert view.identity and not view.identity.doctor, "a file that cannot be used does not concern the monitor"
+        tasks.cancel_scope.cancel()
 
 
 @on_both_backends

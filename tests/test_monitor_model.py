@@ -39,6 +39,31 @@ def test_one_reading_gives_means_since_the_reset() -> None:
     assert view.link.up == pytest.approx(40 * 46_000 / 10)
 
 
+def test_programs_that_share_the_board_have_rates_of_the_last_readings() -> None:
+    model = Model()
+    model.connected(board.IDENTITY, 0.0)
+    assert model.view(0.0).clients == ()
+    model.add_clients(100.0, board.clients(0, 2), {})
+    assert [row.per_second for row in model.view(0.0).clients] == [0.0, 0.0], "one reading does not have a rate"
+    for step in range(1, 20):
+        model.add_clients(100.0 + step / 2, board.clients(step), {"movenet": "program\x1b0"})
+    view = model.view(0.0)
+    assert [row.id for row in view.clients] == [1, 2, 3], "those that run, then those that wait"
+    first, second, third = view.clients
+    assert (first.per_second, first.up, first.down) == pytest.approx((20.0, 92_000, 18_000))
+    assert (first.leases, second.queued, third.read_only) == (1, 2, True)
+    assert view.leased == {"movenet": "program·0"}
+    assert view.to_dict()["clients"][0]["per_second"] == pytest.approx(20.0)
+    model.pause()
+    model.add_clients(200.0, (), {})
+    assert len(model.view(0.0).clients) == 3
+    model.pause()
+    assert model.view(0.0).clients == ()
+    model.add_clients(201.0, board.clients(1), {"movenet": "program"})
+    model.connected(board.IDENTITY, 0.0)
+    assert model.view(0.0).clients == () and not model.view(0.0).leased
+
+
 def test_a_link_without_a_bit_rate_has_no_share() -> None:
     model = Model()
     model.connected(replace(board.IDENTITY, baud=0), 0.0)
@@ -273,7 +298,9 @@ def keys(value: Any) -> set[str]:
 
 
 def test_one_reading_is_json_as_documented() -> None:
-    out = json.loads(json.dumps(board.model().view(20.0).to_dict(), allow_nan=False))
+    model = board.model()
+    model.add_clients(0.0, board.clients(1), {})
+    out = json.loads(json.dumps(model.view(20.0).to_dict(), allow_nan=False))
     assert {key: keys(value) for key, value in out.items()} == documented()
     assert out["epochs"][0]["kind"] == "EC"
     assert {row["kind"] for row in out["summary"]["kinds"]} == {kind.name for kind in EpochKind}

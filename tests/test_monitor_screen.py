@@ -49,14 +49,28 @@ def many_epochs(count: int, name: str = "Convolution") -> EpochStats:
     )
 
 
-def crowded(name: str = "network") -> Model:
-    """A board with 16 networks, 400 epoch blocks, 12 pools and large figures."""
+def crowded(name: str = "network", programs: int = 0) -> Model:
+    """A board with 16 networks, 400 epoch blocks, 12 pools and large figures, and programs that share it."""
     names = tuple(f"{name}{index}" for index in range(16))
     pools = [PoolRow(f"{name}RAM{index}", index << 27, 1 << 30) for index in range(12)]
     model = Model()
     model.connected(
-        replace(board.IDENTITY, board=name, url=f"unix:/{name}", networks=names, pools=dict.fromkeys(names, pools)), 0.0
+        replace(
+            board.IDENTITY,
+            board=name,
+            url=f"unix:/{name}",
+            networks=names,
+            pools=dict.fromkeys(names, pools),
+            server=name if programs else "",
+            doctor=name * 5 if programs else "",
+            examined=name,
+        ),
+        0.0,
     )
+    for step in range(2):
+        model.add_clients(
+            step, [replace(client, name=name) for client in board.clients(10**9 * step, programs)], {name: name}
+        )
     counts = board.reading(40).networks[0]
     for step in range(3):
         row = replace(counts, runs=4_000_000_000 + step, errors=2**32 - 1, late=2**32 - 1, last=1234.5, max=1234.5)
@@ -111,7 +125,7 @@ def test_what_is_shown_at_which_size(size: tuple[int, int]) -> None:
 )
 @settings(max_examples=60, deadline=None)
 def test_nothing_leaves_the_screen(width: int, height: int, name: str, paused: bool, first: int) -> None:
-    model = crowded(name)
+    model = crowded(name, 20)
     model.first = first
     if paused:
         model.pause()
@@ -125,10 +139,35 @@ def test_nothing_leaves_the_screen(width: int, height: int, name: str, paused: b
 @pytest.mark.parametrize("name", ["x" * 200, "日本語" * 30, "[bold red]", "\x1b[2J\x07", ""])
 @pytest.mark.parametrize("size", [(40, 12), (80, 24), (80, 200), (200, 60), (300, 22)])
 def test_odd_names_break_nothing(name: str, size: tuple[int, int]) -> None:
-    out = lines(crowded(name).view(1e6), *size)
+    out = lines(crowded(name, 20).view(1e6), *size)
     assert len(out) <= size[1]
     assert max(map(cell_len, out)) <= size[0]
     assert out[-1].startswith("q quit")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (80, 32), (60, 44), (100, 40), (200, 60)])
+def test_the_programs_that_share_the_board_and_what_the_doctor_has_said(size: tuple[int, int]) -> None:
+    model = board.model()
+    assert "doctor" not in "\n".join(lines(model.view(20.0), *size))
+    said = "the line has 460,800 baud, and 921,600 are usual; omit baud= in the URL"
+    identity = replace(
+        board.IDENTITY, url="unix:n6", server="n6link serve 0.1.0", doctor=said, examined="2026-11-29T16:00:00+00:00"
+    )
+    model.connected(identity, 0.0)
+    model.add(board.reading(40))
+    model.add_epochs("movenet", board.epochs())
+    for step in range(3):
+        model.add_clients(step / 2, board.clients(step), {"movenet": "program 0"})
+    out = lines(model.view(20.0), *size)
+    assert out[3].startswith("doctor, 2026-11-29: the line has 460,800 baud")
+    assert out[1].startswith("unix:n6 through")
+    text = "\n".join(out)
+    assert ("3 programs on this board" in text) is (size[1] > 30)
+    if size[1] > 30:
+        row = next(line for line in out if line.startswith("program 0"))
+        assert re.search(r"program 0.* 20\.0 +92\.0 kB/s +18\.0 kB/s +0 +1\b", row)
+        assert size[0] < 80 or "movenet is leased by program 0" in text
+    assert "epochs of movenet" in text and out[-1].startswith("q quit")
 
 
 def test_too_small_says_so() -> None:

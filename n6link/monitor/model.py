@@ -10,7 +10,7 @@ A :class:`History` contains the data of a device. During a pause a copy is shown
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Final
@@ -21,6 +21,7 @@ from n6link.epochs.offload import OVERHEAD, TimeUse
 from n6link.epochs.table import known
 from n6link.epochs.timers import EpochStats
 from n6link.link.rate import BITS_PER_BYTE
+from n6link.monitor.clients import Clients
 from n6link.monitor.view import (
     EpochRow,
     EpochSummary,
@@ -35,6 +36,7 @@ from n6link.monitor.view import (
     clean,
 )
 from n6link.protocol import EpochKind, LogLevel
+from n6link.session.sharing import ClientInfo
 from n6link.session.stats import NetworkStats, Stats
 
 WINDOW: Final = 120
@@ -56,10 +58,20 @@ class History:
     epochs: dict[str, EpochStats] = field(default_factory=dict)
     """the newest of each network that was selected"""
     log: deque[LogLine] = field(default_factory=lambda: deque(maxlen=LOG_LINES))
+    clients: Clients = field(default_factory=Clients)
+    leased: dict[str, str] = field(default_factory=dict[str, str])
+    """name of the program that has leased a network, by network"""
 
     def copy(self) -> History:
         """An independent copy."""
-        return History(self.readings.copy(), self.round_trips.copy(), self.epochs.copy(), self.log.copy())
+        return History(
+            self.readings.copy(),
+            self.round_trips.copy(),
+            self.epochs.copy(),
+            self.log.copy(),
+            self.clients.copy(),
+            self.leased.copy(),
+        )
 
 
 @dataclass(slots=True)
@@ -88,6 +100,9 @@ class Model:
             url=clean(identity.url),
             board=clean(identity.board),
             firmware=clean(identity.firmware),
+            server=clean(identity.server),
+            doctor=clean(identity.doctor),
+            examined=clean(identity.examined),
             pools={
                 name: [replace(pool, name=clean(pool.name)) for pool in identity.pools[name]] for name in identity.pools
             },
@@ -95,6 +110,8 @@ class Model:
         self._state, self.since, self._reason = "connected", at, ""
         self.reset()
         self.history.round_trips.clear()
+        self.history.clients.readings.clear()
+        self.history.leased.clear()
         if self.selected not in identity.networks:
             self.selected = next(iter(identity.networks), "")
 
@@ -140,6 +157,12 @@ class Model:
         """Adds a round trip."""
         self.history.round_trips.append(seconds)
 
+    def add_clients(self, at: float, clients: Sequence[ClientInfo], leased: Mapping[str, str]) -> None:
+        """Adds a reading of the programs that share the device, and of the networks that they have leased."""
+        self.history.clients.readings.append((at, tuple(clients)))
+        self.history.leased.clear()
+        self.history.leased.update({clean(network): clean(holder) for network, holder in leased.items()})
+
     def add_epochs(self, network: str, epochs: EpochStats) -> None:
         """Adds accumulated epoch timers."""
         self.history.epochs[network] = epochs
@@ -182,6 +205,8 @@ class Model:
             free_bytes=newest.free_bytes if newest else 0,
             log_dropped=newest.log_dropped if newest else 0,
             networks=_network_rows(identity, history.readings, self.selected) if identity else (),
+            clients=history.clients.rows(),
+            leased=dict(history.leased),
             pools=tuple(identity.pools.get(self.selected, ())) if identity else (),
             summary=_summary(self.selected, epochs, use) if epochs and use else None,
             epochs=_epoch_rows(use, self.order) if epochs and epochs.runs and use else (),

@@ -19,6 +19,7 @@ from rich.text import Text
 
 from n6link.console import KIND_STYLES, bar, clock, counted, duration, hertz, rate, short, size, spark
 from n6link.epochs.offload import OVERHEAD
+from n6link.monitor import clients
 from n6link.monitor.lines import Cell, Column, fit, heading, line, rows_of
 from n6link.monitor.view import EpochRow, EpochSummary, LogLine, NetworkRow, PoolRow, View
 
@@ -48,6 +49,12 @@ ABREAST: Final = 78
 """terminal width for pools and link side by side"""
 ROOMY: Final = 22
 """terminal height for pools, link and log"""
+HEAD: Final = 3
+"""lines of the header, without the sentence of the doctor"""
+SHARED: Final = 30
+"""terminal height for the programs that share the board"""
+SHARED_NARROW: Final = 42
+"""the same, if pools and link are not side by side"""
 LINK_WIDTH: Final = 40
 _LINK_LINES: Final = 5
 
@@ -56,7 +63,9 @@ _LINK_LINES: Final = 5
 class Sizes:
     """Number of lines of each table; 0 = its section is not shown."""
 
+    head: int
     networks: int
+    clients: int
     epochs: int
     pools: int
     link: int
@@ -65,13 +74,21 @@ class Sizes:
 
 def sizes(view: View, width: int, height: int) -> Sizes:
     """Divides the lines between header and footer."""
+    head = HEAD + (1 if _doctor(view) and height >= ROOMY else 0)
+    height -= head - HEAD
     networks = min(max(len(view.networks), 1), max(2, height // 6))
     free = height - 4 - (networks + 2) - 2  # without header, footer, titles, and the legend of the epochs
+    programs = 0
+    if height >= (SHARED if width >= ABREAST else SHARED_NARROW):
+        programs = min(len(view.clients), max(2, height // 8))
+        free -= programs + 2 if programs else 0
     pools = min(max(len(view.pools), 1), max(4, height // 5))
     if width >= WIDE and height >= ROOMY:
-        return Sizes(networks, free, pools, _LINK_LINES, height - 4 - (pools + 1) - (_LINK_LINES + 1) - 1)
+        return Sizes(
+            head, networks, programs, free, pools, _LINK_LINES, height - 4 - (pools + 1) - (_LINK_LINES + 1) - 1
+        )
     if height < ROOMY + (10 if width < ABREAST else 0):
-        return Sizes(networks, max(free, 1), 0, 0, 0)
+        return Sizes(head, networks, programs, max(free, 1), 0, 0, 0)
     link = _LINK_LINES if height >= 28 else _LINK_LINES - 1
     if width >= ABREAST:
         pools = link = max(pools, link)
@@ -82,7 +99,7 @@ def sizes(view: View, width: int, height: int) -> Sizes:
     epochs = free - 1 - log
     if len(view.epochs) < epochs:
         epochs = max(len(view.epochs), 4)
-    return Sizes(networks, epochs, pools, link, free - 1 - epochs)
+    return Sizes(head, networks, programs, epochs, pools, link, free - 1 - epochs)
 
 
 def render(view: View, width: int, height: int, *, footer: bool = True) -> RenderableType:
@@ -98,6 +115,11 @@ def render(view: View, width: int, height: int, *, footer: bool = True) -> Rende
         Layout(_networks(view.networks, lines.networks, left), size=lines.networks + 2),
         Layout(_epochs(view, lines.epochs, left), size=lines.epochs + 2),
     ]
+    if lines.clients:
+        leased = [f"{network} is leased by {holder}" for network, holder in view.leased.items()]
+        main.insert(1, Layout(clients.section(view.clients, leased, lines.clients, left), size=lines.clients + 2))
+    if lines.head > HEAD:
+        head = Group(head, line((_doctor(view), "dim")))
     body = Layout()
     if wide:
         columns = Layout(), Layout(Text(" "), size=2), Layout(size=SIDE)
@@ -107,7 +129,7 @@ def render(view: View, width: int, height: int, *, footer: bool = True) -> Rende
     else:
         body.split_column(*main, *_side(view, lines, width))
     screen = Layout()
-    screen.split_column(Layout(head, size=3), body, *([Layout(_footer(view), size=1)] if footer else []))
+    screen.split_column(Layout(head, size=lines.head), body, *([Layout(_footer(view), size=1)] if footer else []))
     return screen
 
 
@@ -168,7 +190,7 @@ def _header(view: View, width: int) -> RenderableType:
     board.truncate(max(width - state.cell_len - 2, 0), overflow="ellipsis", pad=True)
     about = [f"{identity.baud} baud"] if identity.baud else []
     tail = "  ".join(["", *about, f"firmware {identity.firmware}", f"protocol {identity.protocol}"])
-    url = line((identity.url, ""))
+    url = line((f"{identity.url} through {identity.server}" if identity.server else identity.url, ""))
     url.truncate(max(width - cell_len(tail), 12), overflow="ellipsis")
     third = line((view.reason, "red"))
     if view.state == "connected":
@@ -179,6 +201,12 @@ def _header(view: View, width: int) -> RenderableType:
         facts += [f"round trip {duration(view.link.round_trips[-1])}"] if view.link and view.link.round_trips else []
         third = line(("  ".join([*facts, f"queue {view.queue}"]), ""))
     return Group(board + "  " + state, url + tail, third)
+
+
+def _doctor(view: View) -> str:
+    """What the doctor has said last, with its date."""
+    identity = view.identity
+    return f"doctor, {identity.examined[:10]}: {identity.doctor}" if identity and identity.doctor else ""
 
 
 def _networks(rows: Sequence[NetworkRow], lines: int, width: int) -> RenderableType:

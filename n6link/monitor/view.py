@@ -44,6 +44,12 @@ class Identity:
     networks: tuple[str, ...]
     pools: Mapping[str, Sequence[PoolRow]]
     """by network"""
+    server: str = ""
+    """name and version of the server through which it is used; empty = directly"""
+    doctor: str = ""
+    """the last sentence of ``n6link doctor`` on this board; empty = there is none"""
+    examined: str = ""
+    """its date and time, ISO 8601"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +71,25 @@ class NetworkRow:
     cancelled: int
     late: int
     queued: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClientRow:
+    """A program that shares the board. Counts are since it connected, rates are of the last readings."""
+
+    id: int
+    name: str
+    read_only: bool
+    runs: int
+    per_second: float
+    up: float
+    """bytes per second from it"""
+    down: float
+    """bytes per second to it"""
+    queued: int
+    """its inferences that wait or run"""
+    leases: int
+    """networks that it has for itself"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +194,10 @@ class View:
     free_bytes: int
     log_dropped: int
     networks: tuple[NetworkRow, ...]
+    clients: tuple[ClientRow, ...]
+    """of the server; empty = the board is used directly"""
+    leased: Mapping[str, str]
+    """name of the program that has leased a network, by network"""
     pools: tuple[PoolRow, ...]
     summary: EpochSummary | None
     epochs: tuple[EpochRow, ...]
@@ -191,7 +220,8 @@ class View:
         key                   value
         ===================== ======================================================================================
         ``identity``          ``url``, ``board``, ``unique_id``, ``firmware``, ``protocol``, ``baud`` (0 = no UART),
-                              ``simulated``, ``networks`` (names in the firmware's order)
+                              ``simulated``, ``networks`` (names in the firmware's order), ``server`` (empty = none),
+                              ``doctor``, ``examined`` (last sentence of ``n6link doctor``, and its time)
         ``uptime``            since the device started
         ``cpu_hz``            clock of the CPU; 0 = unknown
         ``npu_hz``            clock of the NPU; 0 = unknown
@@ -202,6 +232,9 @@ class View:
         ``networks``          for each: ``name``, ``selected``, ``runs``, ``errors``, ``cancelled``, ``late`` (dropped by
                               their deadline), ``queued``, all since the statistics were reset; ``per_second``; ``last``,
                               ``mean``, ``max``, ``p50``, ``p95`` (null before the first run), ``latencies``
+        ``clients``           programs that share the board: ``id``, ``name``, ``read_only``, ``runs``, ``per_second``, ``up``,
+                              ``down``, ``queued`` (wait or run), ``leases``; empty without a server
+        ``leased``            the program that has leased a network, by network
         ``pools``             of the selected network: ``name``, ``used``, ``total``
         ``summary``           of its epochs, or null: ``network``, ``runs``, ``origin`` (source of the times),
                               ``overhead``, ``offload_by_count``, ``offload_by_time``, ``offload_without_overhead``, ``kinds`` (``kind``,

@@ -20,9 +20,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import anyio
+import anyio.to_thread
 
-from n6link import errors
+from n6link import errors, settings
 from n6link.device import N6Device
+from n6link.json_types import JsonObject
 from n6link.link.rate import BITS_PER_BYTE
 from n6link.monitor.model import Model
 from n6link.monitor.view import Identity, LogLine, PoolRow
@@ -108,6 +110,8 @@ class Watcher:
             if name := self._model.selected:
                 self._model.add_epochs(name, await device.epoch_stats(name))
             self._model.add(await device.stats())
+            if device.info.server:
+                await self._read_clients(device)
 
     async def watch(self) -> None:
         """Reads the device until it is cancelled, whatever happens to the connection.
@@ -178,6 +182,7 @@ class Watcher:
                     self._follow_log,
                     self._follow_round_trips,
                     self._follow_epochs,
+                    self._follow_clients,
                     *self.followers,
                 ):
                     tasks.start_soon(follow, device)
@@ -191,7 +196,7 @@ class Watcher:
             # Only on the first connection: afterwards the user's selection is kept.
             if self._network:
                 self._model.selected, self._network = device[self._network].name, None
-            self._model.connected(_identity(device), time.monotonic())
+            self._model.connected(await _identity(device), time.monotonic())
             self._changed()
             self._device = device
             try:
@@ -206,7 +211,7 @@ class Watcher:
                     self._model.absent(change.reason, change.time)
                     tasks.start_soon(self._explain, device)
                 elif change.state is State.OPEN:
-                    identity = _identity(device) if change.rebooted else None
+                    identity = await _identity(device) if change.rebooted else None
                     self._model.returned(change.time, change.away, identity=identity, changed=change.changed)
                     self._due.clear()
                     self._reselected.set()
@@ -230,6 +235,17 @@ class Watcher:
         while True:
             self._model.add_round_trip((await _again(device.ping)).rtt)
             await anyio.sleep(max(SECOND, self.interval))
+
+    async def _follow_clients(self, device: N6Device) -> None:
+        while device.info.server:
+            await _again(partial(self._read_clients, device))
+            self._changed()
+            await anyio.sleep(max(SECOND, self.interval))
+
+    async def _read_clients(self, device: N6Device) -> None:
+        leases = {name: await network.leased() for name, network in device.networks.items()}
+        leased = {name: lease.holder for name, lease in leases.items() if lease}
+        self._model.add_clients(time.monotonic(), await device.clients(), leased)
 
     async def _follow_log(self, device: N6Device) -> None:
         async with device.logs() as records:
@@ -268,8 +284,9 @@ def hopeless(error: BaseException, url: str | None) -> bool:
     return isinstance(error, ours) or (url or "").startswith(("sim:", "qemu:"))
 
 
-def _identity(device: N6Device) -> Identity:
+async def _identity(device: N6Device) -> Identity:
     info = device.info
+    doctor = await anyio.to_thread.run_sync(_doctor, info.unique_id)
     return Identity(
         url=device.url,
         board=info.board,
@@ -283,7 +300,17 @@ def _identity(device: N6Device) -> Identity:
             name: tuple(PoolRow(pool.name, pool.used, pool.total) for pool in network.pools)
             for name, network in device.networks.items()
         },
+        server=info.server,
+        doctor=str(doctor.get("doctor", "")),
+        examined=str(doctor.get("examined", "")),
     )
+
+
+def _doctor(unique_id: str) -> JsonObject:
+    """What the doctor has stored for a board."""
+    with suppress(errors.SettingsError):  # a damaged file does not concern the monitor
+        return settings.load().learnt(unique_id)
+    return {}
 
 
 def _line(record: LogRecord) -> LogLine:
