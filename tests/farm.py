@@ -23,6 +23,15 @@ ENVIRONMENT: Final = {
 }
 
 
+DASK: Final = """
+import ctypes, runpy, sys
+ctypes.CDLL(None).prctl(1, 15)  # PR_SET_PDEATHSIG, SIGTERM
+sys.argv[0] = "dask"
+runpy.run_module("dask", run_name="__main__", alter_sys=True)
+"""
+"""``python -m dask`` that ends when the tests end, also when a time-out ends their process"""
+
+
 def heatmaps(result: Any) -> bytes:
     """What the tests compare: made on the workers, which have this module."""
     return np.ascontiguousarray(result.outputs["heatmaps"]).tobytes()
@@ -85,7 +94,7 @@ def _address(file: Path) -> str:
 
 def _start(stack: ExitStack, folder: Path, words: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
     log = stack.enter_context((folder / "log").open("ab"))
-    command = [sys.executable, "-m", "dask", *words]
+    command = [sys.executable, "-c", DASK, *words]
     process = subprocess.Popen(
         command, stdout=log, stderr=log, cwd=folder, env=os.environ | ENVIRONMENT | environment, start_new_session=True
     )
