@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -412,6 +413,12 @@ def test_without_pillow(monkeypatch: pytest.MonkeyPatch) -> None:
     for given_ in (picture(9, 9), "a.png"):
         with pytest.raises(MissingExtra, match=r"n6link\[vision\]"):
             prepare(given_, tensor)
+
+
+def test_while_another_thread_imports_pillow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "PIL.Image", ModuleType("PIL.Image"))
+    pixels = picture(8, 8)
+    assert np.array_equal(image.load(pixels), pixels)
 
 
 # ---- inputs and cards that do not fit pictures

@@ -332,8 +332,8 @@ def is_path(value: object) -> TypeGuard[str | os.PathLike[str]]:
 def _is_pillow(image: object) -> TypeGuard[Image.Image]:
     """Whether this is a Pillow image."""
     # If Pillow was not imported, the caller cannot have an image of it; importing it here would cost time for nothing.
-    pillow = sys.modules.get("PIL.Image")
-    return pillow is not None and isinstance(image, pillow.Image)
+    kind = getattr(sys.modules.get("PIL.Image"), "Image", None)  # missing also while another thread imports it
+    return kind is not None and isinstance(image, kind)
 
 
 def _pixels(image: Image.Image) -> Pixels:
