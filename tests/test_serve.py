@@ -183,7 +183,8 @@ async def test_calls_that_are_cancelled_or_late_leave_nothing(tmp_path: Path) ->
             assert equal(await network.run(noise(network)), right)
             statistics = await dev.stats()
             assert statistics.queue == 0 and statistics.networks[0].cancelled and statistics.networks[0].late
-            assert (await other.stats()).networks[0].runs == 2
+            assert (await other.stats()).networks[0].runs == 3  # of all programs
+            assert [client.runs for client in await dev.clients()] == [2, 1]
 
 
 async def test_a_network_that_one_program_has_leased(tmp_path: Path) -> None:
@@ -243,9 +244,13 @@ async def test_programs_that_only_read(tmp_path: Path) -> None:
                 await call
             assert caught.value.status is Status.READ_ONLY
         await dev["reference"].run(noise(network))
-        assert (await reader.ping()).rtt > 0 and (await reader.stats()).networks[0].runs == 0
+        assert (await reader.ping()).rtt > 0 and (await reader.stats()).networks[0].runs == 1
+        await dev["reference"].run(noise(network), timers=False)
+        blocks = await reader.epoch_stats("reference")  # those of the run with timers
+        assert blocks.runs == 1 and (await reader.stats()).networks[0].runs == 2
+        assert len(blocks.mean) == len(network.epochs) and blocks.mean.sum() > 0
         mine, its = sorted(await reader.clients(), key=lambda client: client.read_only)
-        assert (mine.name, mine.read_only, mine.runs, mine.queued) == (HOST, False, 1, 0)
+        assert (mine.name, mine.read_only, mine.runs, mine.queued) == (HOST, False, 2, 0)
         assert (its.name, its.read_only, its.runs) == (HOST, True, 0) and mine.id != its.id
         assert mine.rx_bytes > 6912 and its.tx_bytes > 0
         assert reader.info.features == dev.info.features and Feature.CLIENTS in dev.info.features

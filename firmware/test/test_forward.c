@@ -227,6 +227,28 @@ static void encoded_inputs_and_reductions_as_they_arrived(void)
     CHECK(rig_open(rig, &hello).flags & N6_HELLO_REPLY_FLAG_RESUMED);
     CHECK(memcmp(orders[0].part, parts, sizeof parts) == 0);
     EQUAL(withdrawn_count, 0);
+
+    /* Times of the blocks are added to the sums, with their shift. */
+    const n6_epoch_time_t times[3] = {{0, 1, 2, 3}, {0, 4, 5, 6}, {0, 7, 8, 9}};
+    const n6_result_record_t record = {.output = 1, .reduction = N6_REDUCTION_TOPK};
+    n6_result_t result = {.t_end = 9,
+                          .length = sizeof times,
+                          .outputs = 1,
+                          .timer_shift = 1,
+                          .blocks = 3,
+                          .head = sizeof result,
+                          .record = sizeof record,
+                          .timer_record = sizeof times[0]};
+    answer = (n6_answer_t){
+        .number = orders[0].number, .result = &result, .records = &record, .data = times};
+    answered = true;
+    rig_run(rig);
+    EQUAL(rig->server.runs.network[RIG_IMAGE].runs, 1);
+    EQUAL(rig->sums[1].pre, 2);
+    EQUAL(rig->sums[2].core, 10);
+    EQUAL(rig->sums[3].post, 18);
+    result.timers_offset = 4; /* a board that lies */
+    CHECK(!n6_runs_take(&rig->server.runs, RIG_IMAGE, &answer));
 }
 
 static void a_failure_has_the_words_of_the_other_device(void)

@@ -466,12 +466,12 @@ static bool start(n6_queue_t *queue, uint64_t now)
 }
 
 /* A job has run, and leaves the queue; fits: its result is held. */
-static void end(n6_queue_t *queue, uint32_t index, bool fits, uint64_t ended_at)
+static void end(n6_queue_t *queue, uint32_t index, bool fits, uint64_t ended_at, bool timed)
 {
     const n6_job_t *job = &queue->job[index];
 
     if (fits) {
-        n6_runs_add(queue->runs, &job->run, ended_at);
+        n6_runs_add(queue->runs, &job->run, ended_at, timed);
         remember(queue, &job->run, N6_MISTAKE_NONE, 0);
         remove_job(queue, index);
     } else {
@@ -490,7 +490,7 @@ static void finish(n6_queue_t *queue)
                                        &queue->returns[first_return(queue, index)], now);
     const bool consumed = free_npu(queue, index);
 
-    end(queue, index, fits, now);
+    end(queue, index, fits, now, true);
     if (consumed) {
         n6_queue_starve(queue, slot, upload, N6_MISTAKE_INPUT_CONSUMED);
     }
@@ -623,5 +623,5 @@ void n6_queue_answer(n6_queue_t *queue, const n6_answer_t *answer)
     n6_job_t *job = &queue->job[index];
     job->run.started_at = answer->result->t_start;
     end(queue, index, n6_result_take(queue->results, job->buffer, &job->run, answer),
-        answer->result->t_end);
+        answer->result->t_end, n6_runs_take(queue->runs, job->run.network, answer));
 }

@@ -14,7 +14,10 @@ _Static_assert(sizeof(n6_block_sums_t) == sizeof(n6_block_stats_t) &&
 
 void n6_runs_reset(n6_runs_t *runs)
 {
-    memset(runs->network, 0, sizeof runs->network);
+    memset(runs->network, 0, sizeof runs->own);
+    if (runs->channel->config.timed) {
+        memset(runs->channel->config.timed, 0, N6_SERVER_MAX_NETWORKS * sizeof(uint32_t));
+    }
 }
 
 /* ---- epoch blocks ---- */
@@ -69,18 +72,52 @@ static void add_times(n6_block_sums_t *sums, const n6_block_time_t *time, bool f
     }
 }
 
+/* Number of runs in the sums of a network. */
+static uint32_t count_timed(const n6_runs_t *runs, uint32_t network)
+{
+    const uint32_t *timed = runs->channel->config.timed;
+
+    return timed ? timed[network] : runs->network[network].runs;
+}
+
+bool n6_runs_take(const n6_runs_t *runs, uint32_t network, const n6_answer_t *answer)
+{
+    const n6_result_t *result = answer->result;
+    n6_block_time_t *time = runs->channel->config.times;
+    const uint8_t *at = (const uint8_t *)answer->data + result->timers_offset;
+    n6_epoch_time_t record;
+
+    if (!time || result->blocks == 0 || result->timer_record < sizeof record ||
+        result->blocks != n6_network(runs->channel, network)->blocks ||
+        result->timers_offset > result->length ||
+        (uint32_t)result->blocks * result->timer_record > result->length - result->timers_offset) {
+        return false;
+    }
+    for (uint32_t i = 0; i < result->blocks; i++, time++, at += result->timer_record) {
+        memcpy(&record, at, sizeof record);
+        time->pre = (uint64_t)record.pre << result->timer_shift;
+        time->core = (uint64_t)record.core << result->timer_shift;
+        time->post = (uint64_t)record.post << result->timer_shift;
+    }
+    return true;
+}
+
 /* ---- networks ---- */
 
-void n6_runs_add(n6_runs_t *runs, const n6_run_t *run, uint64_t ended_at)
+void n6_runs_add(n6_runs_t *runs, const n6_run_t *run, uint64_t ended_at, bool timed)
 {
     const n6_config_t *config = &runs->channel->config;
     n6_network_stats_t *stats = &runs->network[run->network];
-    n6_block_sums_t *sums = sums_of(runs, run->network);
+    n6_block_sums_t *sums = timed ? sums_of(runs, run->network) : NULL;
+    const uint32_t before = count_timed(runs, run->network);
     const uint64_t ticks = ended_at - run->started_at;
     const uint64_t ready = run->committed_at > run->queued_at ? run->committed_at : run->queued_at;
 
     for (uint32_t i = 0; sums && i < config->npu->network[run->network].blocks; i++) {
-        add_times(&sums[i], &config->times[i], stats->runs == 0);
+        add_times(&sums[i], &config->times[i], before == 0);
+    }
+    if (sums && config->timed) {
+        config->timed[run->network]++;
     }
     if (stats->runs == 0 || ticks < stats->min) {
         stats->min = ticks;
@@ -129,7 +166,7 @@ void n6_runs_epochs(const n6_runs_t *runs, const n6_request_t *request)
     reply.network = wanted->network;
     reply.first = wanted->first;
     reply.total = n6_network(channel, wanted->network)->blocks;
-    reply.runs = sums ? runs->network[wanted->network].runs : 0;
+    reply.runs = sums ? count_timed(runs, wanted->network) : 0;
     if (reply.runs > 0 && wanted->first < reply.total) {
         count = (uint32_t)reply.total - wanted->first;
     }

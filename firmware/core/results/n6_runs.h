@@ -26,12 +26,14 @@ typedef struct {
 
 typedef struct {
     n6_channel_t *channel;
-    n6_network_stats_t network[N6_SERVER_MAX_NETWORKS];
+    n6_network_stats_t *network; /* own, or those of the configuration */
+    n6_network_stats_t own[N6_SERVER_MAX_NETWORKS];
 } n6_runs_t;
 
 static inline void n6_runs_init(n6_runs_t *runs, n6_channel_t *channel)
 {
     runs->channel = channel;
+    runs->network = channel->config.totals ? channel->config.totals : runs->own;
 }
 
 /* RESET_STATS. */
@@ -43,8 +45,11 @@ bool n6_runs_timed(const n6_runs_t *runs, uint32_t network);
 /* Zeroed memory for the block times of the next run; NULL = they are not measured. */
 n6_block_time_t *n6_runs_times(const n6_runs_t *runs, uint32_t network);
 
-/* A run has succeeded; its block times are in the memory of n6_runs_times(). */
-void n6_runs_add(n6_runs_t *runs, const n6_run_t *run, uint64_t ended_at);
+/* A run has succeeded; if timed, its block times are in the memory of n6_runs_times(). */
+void n6_runs_add(n6_runs_t *runs, const n6_run_t *run, uint64_t ended_at, bool timed);
+
+/* Copies the block times of a result of another device to this memory. false = it has none. */
+bool n6_runs_take(const n6_runs_t *runs, uint32_t network, const n6_answer_t *answer);
 
 /* An inference has ended in another way. */
 void n6_runs_fail(n6_runs_t *runs, uint32_t network, uint8_t status);

@@ -91,6 +91,13 @@ typedef struct {
     n6_block_sums_t *sums;  /* one per epoch block of all networks; NULL = none */
     uint32_t total_blocks;  /* number of entries of sums */
     uint16_t max_blocks;    /* number of entries of times */
+
+    /*
+     * For several cores of one board: totals of all their networks, MAX_NETWORKS entries each, that
+     * they share like sums. The second is the number of runs with block times. NULL = one core.
+     */
+    n6_network_stats_t *totals;
+    uint32_t *timed;
 } n6_config_t;
 
 /* Why n6_config_check() refuses a configuration. */

@@ -34,6 +34,7 @@ struct n6_serve_client {
     n6_served_t *served;
     n6_serve_client_t *next_client;
     uint32_t id;
+    uint32_t runs;
     uint32_t refusals;
     refusal_t refusal[N6_SERVER_MAX_QUEUE];
     n6_answer_t refused; /* the answer to one of them */
@@ -142,6 +143,7 @@ static void fill_record(const n6_serve_client_t *client, n6_client_record_t *rec
         .rx_bytes = counts->rx_bytes,
         .tx_bytes = counts->tx_bytes,
         .id = client->id,
+        .runs = client->runs,
         .queued = n6_queue_depth(&client->server.queue),
         .role = channel->session.role,
     };
@@ -149,7 +151,6 @@ static void fill_record(const n6_serve_client_t *client, n6_client_record_t *rec
     for (uint32_t i = 0; i < client->served->board.networks; i++) {
         const n6_lease_state_t *lease = lease_of(client, (uint16_t)i);
 
-        record->runs += client->server.runs.network[i].runs;
         record->leases = (uint16_t)(record->leases + (lease && lease->client == client ? 1 : 0));
     }
 }
@@ -275,7 +276,8 @@ n6_serve_client_t *n6_serve_open(n6_served_t *served)
     const n6_serve_board_t *board = &served->board;
     n6_serve_client_t *client = calloc(1, sizeof *client);
 
-    if (!client || board->slots > N6_SERVER_MAX_SLOTS || board->results > N6_SERVER_MAX_RESULTS) {
+    if (!client || board->slots > N6_SERVER_MAX_SLOTS || board->results > N6_SERVER_MAX_RESULTS ||
+        !n6_served_reserve_times(served)) {
         free(client);
         return NULL;
     }
@@ -317,6 +319,12 @@ n6_serve_client_t *n6_serve_open(n6_served_t *served)
         .result = client->result,
         .results = board->results,
         .result_size = board->result_size,
+        .times = served->times,
+        .max_blocks = served->max_blocks,
+        .sums = served->sums,
+        .total_blocks = served->total_blocks,
+        .totals = served->totals,
+        .timed = served->timed,
         .tx = client->tx,
         .tx_size = TX,
         .window = WINDOW,
@@ -427,6 +435,9 @@ bool n6_serve_answer(n6_serve_client_t *client, const n6_answer_t *answer)
         (void)n6_server_poll(&client->server);
     }
     const bool taken = client->answer == NULL;
+    if (taken && answer->result) {
+        client->runs++;
+    }
     client->answer = NULL;
     return taken;
 }

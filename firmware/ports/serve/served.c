@@ -39,8 +39,21 @@ bool n6_serve_describe(n6_served_t *served, const n6_network_record_t *record,
     if (record->index >= served->board.networks) {
         return false;
     }
+    served->total_blocks += record->blocks;
+    if (record->blocks > served->max_blocks) {
+        served->max_blocks = record->blocks;
+    }
     return n6_serve_network_read(&served->network[record->index], record, section, sizes,
                                  &served->list[record->index]);
+}
+
+bool n6_served_reserve_times(n6_served_t *served)
+{
+    if (!served->times) {
+        served->times = calloc(served->max_blocks + 1u, sizeof *served->times);
+        served->sums = calloc(served->total_blocks + 1u, sizeof *served->sums);
+    }
+    return served->times && served->sums;
 }
 
 void n6_serve_clock(n6_served_t *served, uint64_t ticks)
@@ -55,6 +68,8 @@ void n6_serve_delete(n6_served_t *served)
     for (uint32_t i = 0; served->network && i < served->board.networks; i++) {
         n6_serve_network_free(&served->network[i]);
     }
+    free(served->times);
+    free(served->sums);
     free(served->network);
     free(served->list);
     free(served);
