@@ -193,7 +193,12 @@ async def kills(folder: Path, seconds: float) -> None:
             [sys.executable, __file__, "--program", "checker", url, str(number)], stdout=subprocess.DEVNULL
         )
         running = [start(number) for number in range(CLIENTS)]
-        stack.callback(lambda: [one.kill() for one in running])
+
+        def end_all() -> None:
+            for one in running:
+                one.kill()
+
+        stack.callback(end_all)
         count, until, samples = 0, time.monotonic() + seconds, []
         async with N6Device(url) as dev:
             while time.monotonic() < until:

@@ -486,6 +486,27 @@ static void positions_of_the_device(void)
     EQUAL(pong.position, 272);
 }
 
+/* A result with a larger priority is sent between two chunks of another one. */
+static void priorities_on_the_line(void)
+{
+    rig_t *rig = begin_with_window(256);
+    n6_infer_t urgent = infer_of(2);
+
+    infer(rig, 3, 1);
+    (void)rig_take(rig, N6_MESSAGE_TYPE_RESULT, 3);
+    (void)take_data(rig, 3, 0, 256);
+    urgent.priority = 1;
+    rig_infer(rig, 4, &urgent, NULL);
+    (void)rig_take(rig, N6_MESSAGE_TYPE_INFER, 4);
+    (void)rig_take(rig, N6_MESSAGE_TYPE_RESULT, 4);
+    grant(rig, 512);
+    (void)take_data(rig, 4, 0, 256);
+    grant(rig, 768);
+    (void)take_data(rig, 4, 256, 16);
+    (void)take_data(rig, 3, 256, 16);
+    rig_nothing(rig);
+}
+
 const n6_test_t n6_result_tests[] = {
     TEST(all_outputs),
     TEST(parts_start_at_multiples_of_four),
@@ -493,6 +514,7 @@ const n6_test_t n6_result_tests[] = {
     TEST(timers_only_where_there_are_some),
     TEST(answers_that_are_too_large),
     TEST(an_empty_result),
+    TEST(priorities_on_the_line),
     TEST(naks),
     TEST(naks_while_the_transfer_is_blocked),
     TEST(the_list_of_repairs_is_bounded),

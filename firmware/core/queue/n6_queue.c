@@ -229,7 +229,7 @@ static void add_job(n6_queue_t *queue, const n6_request_t *request, uint32_t bod
     job->upload = infer->upload;
     job->digest = infer->digest;
     job->slot = infer->slot;
-    job->priority = infer->priority;
+    run->priority = infer->priority;
     job->state = state;
 }
 
@@ -402,8 +402,8 @@ uint64_t n6_queue_deadline(const n6_queue_t *queue)
 /* Larger priority; then the network that was started longest ago; then the older job. */
 static bool goes_first(const n6_queue_t *queue, const n6_job_t *job, const n6_job_t *than)
 {
-    if (job->priority != than->priority) {
-        return job->priority > than->priority;
+    if (job->run.priority != than->run.priority) {
+        return job->run.priority > than->run.priority;
     }
     return queue->starts - queue->started[job->run.network] >
            queue->starts - queue->started[than->run.network];
@@ -531,7 +531,7 @@ static n6_order_t order_of(const n6_queue_t *queue, uint32_t index)
     return (n6_order_t){
         .number = job->number,
         .network = job->run.network,
-        .priority = job->priority,
+        .priority = job->run.priority,
         .flags = job->run.flags,
         .deadline = job->deadline,
         .input = queue->channel->config.slot[job->slot],

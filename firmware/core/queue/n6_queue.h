@@ -29,13 +29,12 @@ extern "C" {
 #endif
 
 typedef struct {
-    uint8_t state;    /* n6_infer_state_t */
-    uint8_t priority; /* larger ones are first */
-    uint8_t slot;     /* slot of its input */
-    uint32_t upload;  /* id of the input */
-    uint32_t digest;  /* expected digest of the input */
-    uint8_t buffer;   /* RUNNING: its result buffer */
-    uint32_t number;  /* RUNNING: value of starts at its start */
+    uint8_t state;   /* n6_infer_state_t */
+    uint8_t slot;    /* slot of its input */
+    uint32_t upload; /* id of the input */
+    uint32_t digest; /* expected digest of the input */
+    uint8_t buffer;  /* RUNNING: its result buffer */
+    uint32_t number; /* RUNNING: value of starts at its start */
     n6_run_t run;
     uint64_t deadline; /* device time; UINT64_MAX = no limit */
 } n6_job_t;

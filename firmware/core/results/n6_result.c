@@ -121,8 +121,10 @@ void n6_result_send(n6_results_t *results, uint32_t index, uint32_t id)
     buffer->id = id;
     (void)n6_link_send(&results->channel->link, N6_MESSAGE_TYPE_RESULT, N6_FLAG_REPLY, id,
                        meta_of(results, index), buffer->meta);
-    n6_send_add(results->sends,
-                (n6_send_t){.id = id, .end = buffer->length, .result = (uint8_t)index});
+    n6_send_add(results->sends, (n6_send_t){.id = id,
+                                            .end = buffer->length,
+                                            .result = (uint8_t)index,
+                                            .priority = buffer->priority});
 }
 
 /* ---- staging ---- */
@@ -231,6 +233,7 @@ static void hold(n6_results_t *results, uint8_t index, const n6_run_t *run, uint
     n6_buffer_t *buffer = &results->buffer[index];
 
     buffer->key = run->key;
+    buffer->priority = run->priority;
     buffer->body = run->body;
     buffer->length = length;
     buffer->id = run->id;

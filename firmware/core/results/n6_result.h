@@ -33,12 +33,13 @@ typedef enum {
 } n6_buffer_state_t;
 
 typedef struct {
-    uint8_t state;   /* n6_buffer_state_t */
-    uint16_t meta;   /* bytes of Result and ResultRecords, at the end of the buffer */
-    uint32_t length; /* bytes of outputs, reductions and timers */
-    uint32_t id;     /* id of the INFER; 0 = of an older session */
-    uint32_t stamp;  /* increases: the smallest one was cached first */
-    uint32_t body;   /* CRC-32 of the body that the key of the run is bound to */
+    uint8_t state;    /* n6_buffer_state_t */
+    uint8_t priority; /* of the run */
+    uint16_t meta;    /* bytes of Result and ResultRecords, at the end of the buffer */
+    uint32_t length;  /* bytes of outputs, reductions and timers */
+    uint32_t id;      /* id of the INFER; 0 = of an older session */
+    uint32_t stamp;   /* increases: the smallest one was cached first */
+    uint32_t body;    /* CRC-32 of the body that the key of the run is bound to */
     uint64_t key;
 } n6_buffer_t;
 

@@ -16,6 +16,7 @@ typedef struct {
     uint32_t id; /* id of the last INFER with this key */
     uint16_t network;
     uint8_t flags;         /* n6_infer_flag_t */
+    uint8_t priority;      /* larger ones are first, on the NPU and on the line */
     uint8_t returns;       /* number of Return records; 0 = all outputs, whole */
     uint32_t body;         /* CRC-32 of the body that the key is bound to */
     uint64_t key;          /* idempotency key */

@@ -17,9 +17,17 @@ void n6_send_remove(n6_sends_t *sends, uint32_t result)
 
 void n6_send_add(n6_sends_t *sends, n6_send_t send)
 {
-    if (send.next < send.end) {
-        sends->send[sends->count++] = send;
+    uint32_t at = sends->count;
+
+    if (send.next >= send.end) {
+        return;
     }
+    while (at > 0 && !sends->send[at - 1].repair && sends->send[at - 1].priority < send.priority) {
+        at--;
+    }
+    memmove(&sends->send[at + 1], &sends->send[at], (sends->count - at) * sizeof *sends->send);
+    sends->send[at] = send;
+    sends->count++;
 }
 
 /* Repairs are first. */

@@ -2,7 +2,8 @@
  * n6_send.h - DATA to the host, limited by its credits (protocol.md section 5), and repeated chunks
  * (repairs, section 7).
  *
- * send[] is the list of data to send: repairs first, then results in the order of arrival. A frame
+ * send[] is the list of data to send: repairs first, then results by their priority, and in the
+ * order of arrival. A result with a larger priority is sent between two chunks of another one. A frame
  * is built directly from the result buffer, while the send queue of control frames is empty.
  */
 #ifndef N6_SEND_H
@@ -20,7 +21,8 @@ typedef struct {
     uint32_t next; /* a multiple of the chunk size */
     uint32_t end;
     uint8_t result; /* index of the buffer */
-    bool repair;    /* a repair: was sent before */
+    uint8_t priority;
+    bool repair; /* a repair: was sent before */
 } n6_send_t;
 
 typedef struct {
