@@ -166,7 +166,9 @@ async def chosen(url: str | None) -> str:
     Raises:
         NoDeviceError, SettingsError: as for :func:`open_stream`.
     """
-    return url or (await anyio.to_thread.run_sync(default_url)) or await discovery.find_url()
+    if url is not None:
+        return url
+    return (await anyio.to_thread.run_sync(default_url)) or await discovery.find_url()
 
 
 def default_url() -> str | None:
