@@ -25,7 +25,7 @@ from references import SENTIMENT
 from scripted import nonce_of, number_of, script
 from typer.testing import CliRunner
 
-from n6link import settings
+from n6link import blocking, doctor, settings
 from n6link.cli import app
 from n6link.control.histogram import Histogram
 from n6link.device import N6Device
@@ -444,6 +444,14 @@ async def test_a_rate_that_the_line_does_not_carry(file: Path, monkeypatch: pyte
     assert not list(rules.of_line(replace(HEALTHY, rates=refused)))
 
 
+async def test_a_rate_that_the_url_sets(file: Path) -> None:
+    with board("--pty", "--uart", "921600") as virtual:
+        found = await examine(f"{virtual.url}?baud=921600")
+    assert troubles(found) == [Trouble.LOW_RATE] and found.severity is Severity.SLOW
+    assert found.verdict == "the URL sets 921,600 baud, and rates up to 2,764,800 are not tried; omit baud= in the URL"
+    assert "rate" not in found.stored
+
+
 async def test_the_speed_of_a_line_without_a_bit_rate(file: Path) -> None:
     """If it is slow, programs get reductions as on a UART."""
     with board("--pty") as virtual:
@@ -484,3 +492,63 @@ def test_the_command(tmp_path: Path) -> None:
     assert wrong.exit_code == 2 and "timeout=-1.0 must be a positive" in wrong.stderr
     dead = runner.invoke(app, ["doctor", "--url", f"unix:{tmp_path}/none"])
     assert dead.exit_code == 1 and dead.stdout.startswith("cannot be opened: no program listens at")
+
+
+@pytest.mark.parametrize(
+    ("options", "find", "exit_code", "trouble"),
+    [
+        ("", b"", 0, None),
+        ("?baud=460800", b"", 3, "low rate"),
+        ("?chunk=1024&flip=2e-4&seed=3", b"", 1, "lossy line"),
+        ("", b"\n", 1, "changed bytes"),
+        ("stale", b"", 1, "network cannot run"),
+    ],
+    ids=["healthy", "low rate", "lossy line", "CR/LF mangler", "stale weights"],
+)
+def test_causes_by_the_command(
+    options: str,
+    find: bytes,
+    exit_code: int,
+    trouble: str | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    url = sim_url() + options
+    if options == "stale":
+        (tmp_path / "stale.tflite").write_text("not the weights of this build")
+        url = f"sim:{tmp_path}/stale.tflite,reference:"
+    if find:
+        monkeypatch.setattr(connection, "open_stream", breaking(open_stream, Faults(find=find, put=b"\r\n"), 0))
+    done = CliRunner().invoke(app, ["doctor", "--url", url, "--json", "--timeout", "1" if find else "5"])
+    said = json.loads(done.stdout)
+    assert done.exit_code == exit_code
+    assert said["healthy"] is (trouble is None)
+    assert trouble is None or said["findings"][0]["trouble"] == trouble
+
+
+def test_a_port_that_is_busy_by_the_command() -> None:
+    with board("--tcp", "0") as used, blocking.N6Device(used.url):
+        done = CliRunner().invoke(app, ["doctor", "--url", used.url])
+    assert done.exit_code == 1 and done.stdout.startswith("busy port: ") and "in use by n6link" in done.stdout
+
+
+def test_what_was_stored_is_said_by_the_command(file: Path) -> None:
+    with board("--pty", "--uart", "921600") as virtual:
+        done = CliRunner().invoke(app, ["doctor", "--url", virtual.url])
+    assert "bit rate" in done.stdout and f"Stored for this board: rate {RATES[0]:,} baud, this sentence" in done.stdout
+    with board("--pty") as virtual:
+        done = CliRunner().invoke(app, ["doctor", "--url", virtual.url])
+    assert "Stored for this board: speed " in done.stdout
+
+
+def test_a_server_is_named_by_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    shared = replace(HEALTHY, lost_up=None, lost_down=None, shared=True)
+    found = Diagnosis("unix:n6", "STM32N6570-DK", (), shared, (), server="n6link serve 0.1.0")
+
+    async def examined(url: str | None, *, timeout: float) -> Diagnosis:  # noqa: ASYNC109
+        return found
+
+    monkeypatch.setattr(doctor, "examine", examined)
+    done = CliRunner().invoke(app, ["doctor"])
+    assert "STM32N6570-DK at unix:n6, through n6link serve 0.1.0" in done.stdout
+    assert "round trip to the server" in done.stdout and "not visible through a server" in done.stdout

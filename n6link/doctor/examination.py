@@ -95,6 +95,7 @@ def _server(url: str) -> Running | None:
 
 async def _of_device(device: N6Device, found: list[Finding]) -> Diagnosis:
     found += rules.of_device(device.info, device.networks, device.connection.rejected)
+    found += rules.of_rate(device.info, device.url)
     found += rules.of_sharing(device.info, await device.clients() if device.info.server else ())
     measured = await measure(device)
     found += rules.of_line(measured)

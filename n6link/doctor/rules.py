@@ -8,11 +8,11 @@ from typing import Final
 from n6link.console import counted, hertz
 from n6link.doctor.findings import Finding, Severity, Trouble
 from n6link.doctor.measure import Measurements
-from n6link.protocol import VERSION_MAJOR, VERSION_MINOR, CheckState, ResetCause, Status, VoltageMode
+from n6link.protocol import VERSION_MAJOR, VERSION_MINOR, CheckState, Feature, ResetCause, Status, VoltageMode
 from n6link.session.check import Check
 from n6link.session.clock import MAX_DRIFT
 from n6link.session.info import DeviceInfo
-from n6link.session.rates import Attempt
+from n6link.session.rates import RATES, Attempt
 from n6link.session.sharing import ClientInfo
 from n6link.transport.serial_port import DEFAULT_BAUD
 
@@ -71,12 +71,23 @@ def of_device(info: DeviceInfo, networks: Collection[str], rejected: Mapping[str
             f"the last start of the board followed a {info.reset_cause.name.lower()} reset{record}",
             "n6link info shows the record of the fault",
         )
+
+
+def of_rate(info: DeviceInfo, url: str) -> Iterator[Finding]:
+    """From the bit rate of the line, and the URL, which may fix it."""
     if 0 < info.baud < DEFAULT_BAUD:
         yield Finding(
             Trouble.LOW_RATE,
             Severity.SLOW,
             f"the line has {info.baud:,} baud, and {DEFAULT_BAUD:,} are usual",
             "omit baud= in the URL, or build the firmware with a higher rate",
+        )
+    elif "baud=" in url and Feature.RATE in info.features and info.baud < RATES[0]:
+        yield Finding(
+            Trouble.LOW_RATE,
+            Severity.SLOW,
+            f"the URL sets {info.baud:,} baud, and rates up to {RATES[0]:,} are not tried",
+            "omit baud= in the URL",
         )
 
 
