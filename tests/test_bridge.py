@@ -6,6 +6,7 @@ import io
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -24,13 +25,18 @@ from PIL import Image
 from rosbags.typesys import Stores, get_typestore
 from test_cdr import STORE
 from typer.testing import CliRunner
-from zenoh_client import LOOPBACK, Client, Listener, Tokens, ask, bridge, configuration
+from zenoh_client import LOOPBACK, Client, Listener, Tokens, ask, ask_until, bridge, configuration
+from zenoh_ros2_sdk import keyexpr, utils
+from zenoh_ros2_sdk.attachment import Attachment
+from zenoh_ros2_sdk.entity import EndpointEntity, EntityKind, NodeEntity
+from zenoh_ros2_sdk.qos import QosProfile
 
 from n6link import networks
 from n6link.bridge import board as boards
 from n6link.bridge import payloads
 from n6link.bridge.inbox import Inbox
 from n6link.bridge.link import endpoints, key_part, open_session
+from n6link.bridge.ros import domain_of
 from n6link.cli import app
 from n6link.device import N6Device
 from n6link.errors import BadInput, MissingExtra, TransportError
@@ -361,6 +367,83 @@ def test_inbox_keeps_the_newest() -> None:
     kept[0].put(1)  # the event loop has ended
 
 
+# ------------------------------------------------------------------------------------------- ROS 2
+
+
+def test_a_program_of_ros_2(virtual_board: None, tmp_path: Path) -> None:
+    with program("-c", ROUTER, str(Path(__file__).parent)) as router:
+        [where] = line(router)
+        ros = ["--ros", "--ros-domain", "7", "--ros-image", "movenet13=/camera/compressed"]
+        command = ["-m", "n6link", "bridge", "--url", "sim:movenet13", "--connect", where, "--json", *ros]
+        with program(*command) as served:
+            line(served)
+            board = line(served)["board"]
+            other = [str(Path(__file__).parent / "ros_program.py"), where.rpartition(":")[2], str(networks.PHOTO)]
+            with program(*other) as asking:
+                found = line(asking)
+    root = f"/n6link/n_{board}/movenet13"
+    assert found["topics"] == {
+        f"{root}/annotations": ["foxglove_msgs/msg/ImageAnnotations"],
+        f"{root}/epochs": ["n6link_msgs/msg/Epochs"],
+        f"{root}/image": ["sensor_msgs/msg/CompressedImage"],
+        f"{root}/latency": ["n6link_msgs/msg/Latency"],
+        f"{root}/people": ["n6link_msgs/msg/People"],
+        "/camera/compressed": ["sensor_msgs/msg/CompressedImage"],
+    }
+    assert found["publishers"] == 1 and found["stamp"] == [11, 12, "front"]
+    name, x, y = found["nose"]
+    assert name == "nose" and abs(x - 219) < 15 and abs(y - 123) < 15
+
+
+def test_keys_and_attachments_of_ros_2(caplog: pytest.LogCaptureFixture) -> None:
+    url = sim_url()
+    kind = "n6link_msgs/msg/People"
+
+    async def main() -> None:
+        async with bridge(url, ros=3, ros_images=[("reference", "/front"), ("nothing", "/rear")]) as client:
+            name = f"n6link_{client.reports[0].board}"
+            topic = f"/n6link/n_{client.reports[0].board}/reference/people"
+            data = keyexpr.topic_keyexpr(3, topic, utils.ros2_to_dds_type(kind), STORE.hash_rihs01(kind))
+            people = Listener(client.session, data)
+            image = keyexpr.topic_keyexpr(3, "/front", utils.ros2_to_dds_type("sensor_msgs/msg/CompressedImage"), "any")
+            for number in (1, 2):
+                client.session.put(image, ros_picture(picture(), number))
+                _, message = await people.next()
+                read: Any = STORE.deserialize_cdr(message.payload, kind)
+                assert read.header.stamp.sec == number
+                assert message.attachment
+                note = Attachment.from_bytes(message.attachment)
+                assert (note.sequence_id, len(note.gid)) == (number, 16) and note.timestamp_ns > 1e18
+
+            def tokens() -> list[str]:
+                return [str(reply.ok.key_expr) for reply in client.session.liveliness().get("@ros2_lv/**") if reply.ok]
+
+            keys = await anyio.to_thread.run_sync(tokens)
+            [key] = [key for key in keys if "%people" in key]
+            _, _, session_id, node, entity, *_ = key.split("/")
+            owner = NodeEntity(3, session_id, int(node), name)
+            assert keyexpr.node_liveliness_keyexpr(owner) in keys
+            described = EndpointEntity(
+                owner,
+                int(entity),
+                EntityKind.PUBLISHER,
+                topic,
+                utils.ros2_to_dds_type(kind),
+                STORE.hash_rihs01(kind),
+                QosProfile().encode(),
+            )
+            assert key == keyexpr.endpoint_liveliness_keyexpr(described)
+
+    run(main)
+    assert "has no network 'nothing' for the topic /rear; it has reference, reference_colour" in caplog.text
+
+
+def test_domain_of_ros_2(monkeypatch: pytest.MonkeyPatch) -> None:
+    for text, domain in (("", 0), ("5", 5), ("five", 0)):
+        monkeypatch.setenv("ROS_DOMAIN_ID", text)
+        assert domain_of() == domain
+
+
 # ------------------------------------------------------------------------------------------- endpoints
 
 
@@ -370,7 +453,8 @@ def test_only_this_computer_by_default() -> None:
         [where] = endpoints(session)
         assert where.startswith("tcp/127.0.0.1:") and not where.endswith(":0")
         with pytest.raises(
-            TransportError, match=r"tcp/127\.0\.0\.1:\d+ cannot be used by Zenoh: .*; choose another endpoint"
+            TransportError,
+            match=r"tcp/127\.0\.0\.1:\d+ cannot be used by Zenoh: .*; start the router, or choose another",
         ):
             open_session(listen=[where])
         other = open_session(connect=[where])
@@ -448,7 +532,12 @@ def line(process: subprocess.Popen[str]) -> Any:
 ROUTER = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
+from zenoh_ros2_sdk import keyexpr, utils
+from zenoh_ros2_sdk.attachment import Attachment
+from zenoh_ros2_sdk.entity import EndpointEntity, EntityKind, NodeEntity
+from zenoh_ros2_sdk.qos import QosProfile
 from zenoh_client import LOOPBACK, configuration
+from n6link.bridge.ros import domain_of
 from n6link.bridge.link import endpoints
 import zenoh
 with zenoh.open(configuration(listen=[LOOPBACK], mode="router")) as session:
@@ -466,11 +555,26 @@ def test_through_a_router_in_another_process(signal_: signal.Signals) -> None:
         with program(*command) as served, zenoh.open(configuration(connect=[where])) as session:
             assert line(served) == {"listening": []}
             key = line(served)["key"]
-            [answer] = ask(session, f"{key}/reference/run", picture())
-            assert answer.ok
+            assert ask_until(session, f"{key}/reference/run", picture()).ok
             served.send_signal(signal_)
             assert served.wait(timeout=60) == (130 if signal_ is signal.SIGINT else 0)
             assert served.stderr and served.stderr.read() == ""
+
+
+def test_a_router_that_is_started_later() -> None:
+    url = sim_url()
+    with socket.socket() as placeholder:
+        placeholder.bind(("127.0.0.1", 0))
+        where = f"tcp/127.0.0.1:{placeholder.getsockname()[1]}"
+    command = ("-m", "n6link", "bridge", "--url", url, "--connect", where, "--json")
+    with program(*command) as served:
+        waiting = line(served)
+        assert waiting["state"] == "away" and f"{where} cannot be used by Zenoh" in waiting["reason"]
+        with zenoh.open(configuration(listen=[where], mode="router")) as router:
+            while "listening" not in line(served):
+                pass
+            key = line(served)["key"]
+            assert ask_until(router, f"{key}/reference/run?format=raw", picture()).ok
 
 
 def test_text_for_people() -> None:
@@ -486,11 +590,13 @@ def test_text_for_people() -> None:
 @pytest.mark.parametrize(
     ("words", "code", "sentence"),
     [
-        (["--url", "board"], 1, "'board' does not have a scheme"),
+        (["--url", "board"], 2, "'board' is neither a URL nor a board of the settings file"),
         (["--max-age", "0"], 2, "--max-age 0 must be a positive number of seconds"),
         (["--prefix", "/a"], 2, "--prefix '/a' is not a key"),
+        (["--ros-domain", "3"], 2, "--ros-image and --ros-domain are for topics of ROS 2; add --ros"),
+        (["--ros", "--ros-image", "movenet13"], 2, "--ros-image 'movenet13' must have the form NETWORK=TOPIC"),
         (["--config", "none.json5"], 2, "'none.json5' is not a configuration of Zenoh"),
-        (["--url", "sim:nothing.tflite", "--listen", LOOPBACK], 1, "nothing.tflite"),
+        (["--url", "sim:nothing.tflite", "--listen", LOOPBACK], 2, "nothing.tflite"),
     ],
 )
 def test_wrong_options(words: list[str], code: int, sentence: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,6 +79,11 @@ def test_standard_types_are_those_of_ros(name: str) -> None:
     assert STORE.hash_rihs01(name) == JAZZY.hash_rihs01(name)
 
 
+@pytest.mark.parametrize("name", types.names())
+def test_type_hashes(name: str) -> None:
+    assert message_type(name).hash == STORE.hash_rihs01(name)
+
+
 def test_most_standard_types_are_known_to_the_other_library() -> None:
     assert len([name for name in types.names() if name in JAZZY.fielddefs]) >= 10
 

@@ -62,19 +62,38 @@ def ask(session: zenoh.Session, key: str, payload: bytes | None = None, encoding
     return answers
 
 
+def ask_until(session: zenoh.Session, key: str, payload: bytes) -> Answer:
+    """The only reply to a query, as soon as the declarations of the other side have arrived through a router."""
+    while not (answers := ask(session, key, payload)):
+        pass
+    [answer] = answers
+    return answer
+
+
 @dataclass
 class Client:
     """A bridge that runs in this process, and a session of another participant.
 
     Attributes:
-        keys: of the boards that are connected.
+        endpoints: of the bridge.
         reports: what the bridge has reported.
     """
 
-    session: zenoh.Session
-    endpoints: list[str]
+    endpoints: list[str] = field(default_factory=list)
     reports: list[Presence] = field(default_factory=list)
     changed: anyio.Event = field(default_factory=anyio.Event)
+    _session: zenoh.Session | None = None
+
+    @property
+    def session(self) -> zenoh.Session:
+        """Opened at first use. Opening waits for what the bridge has declared: later declarations would arrive some time later."""
+        if self._session is None:
+            self._session = zenoh.open(configuration(connect=self.endpoints))
+        return self._session
+
+    def close(self) -> None:
+        if self._session:
+            self._session.close()
 
     def report(self, presence: Presence) -> None:
         self.reports.append(presence)
@@ -96,34 +115,23 @@ class Client:
 @asynccontextmanager
 async def bridge(*urls: str, **options: Any) -> AsyncIterator[Client]:
     """Runs a bridge; its boards are connected."""
-    listening: list[str] = []
-    ready = anyio.Event()
-
-    def take(endpoints: list[str]) -> None:
-        listening.extend(endpoints)
-        ready.set()
-
+    client = Client()
     async with anyio.create_task_group() as tasks:
-        early: list[Presence] = []
-        report = early.append
         tasks.start_soon(
             partial(
                 serve,
                 urls,
                 listen=[LOOPBACK],
                 options=Options(**options),
-                listening=take,
-                report=lambda presence: report(presence),
+                listening=client.endpoints.extend,
+                report=client.report,
             )
         )
-        await ready.wait()
-        with zenoh.open(configuration(connect=listening)) as session:
-            client = Client(session, listening)
-            report = client.report
-            for presence in early:
-                client.report(presence)
-            await client.reported("connected", len(urls))
+        await client.reported("connected", len(urls))
+        try:
             yield client
+        finally:
+            client.close()
         tasks.cancel_scope.cancel()
 
 
@@ -140,7 +148,7 @@ class Listener:
 
     async def next(self) -> tuple[str, Answer]:
         """The last part of the key, and the message."""
-        sample = await anyio.to_thread.run_sync(self._subscriber.recv)
+        sample = await anyio.to_thread.run_sync(self._subscriber.recv, abandon_on_cancel=True)
         note = sample.attachment.to_bytes() if sample.attachment else None
         return str(sample.key_expr).split("/")[-1], Answer(True, str(sample.encoding), sample.payload.to_bytes(), note)
 
@@ -158,5 +166,5 @@ class Tokens:
 
     async def next(self) -> tuple[str, bool]:
         """The key of a token, and whether it appears."""
-        sample = await anyio.to_thread.run_sync(self._subscriber.recv)
+        sample = await anyio.to_thread.run_sync(self._subscriber.recv, abandon_on_cancel=True)
         return str(sample.key_expr), sample.kind == zenoh.SampleKind.PUT

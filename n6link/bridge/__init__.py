@@ -5,6 +5,7 @@
 ``inbox``     what arrives on the threads of Zenoh, for the event loop
 ``payloads``  what a message contains, and what is sent back
 ``stream``    pictures that are published, and the results that are published for them
+``ros``       a node of ROS 2
 ``board``     the keys of one board
 ``serve``     all of it
 ============  ======================================================================================================

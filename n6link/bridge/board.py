@@ -15,6 +15,7 @@ A query for another network gets one error.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -31,6 +32,7 @@ from n6link.bridge import payloads
 from n6link.bridge.inbox import Inbox
 from n6link.bridge.link import key_part
 from n6link.bridge.payloads import Arrived
+from n6link.bridge.ros import RosNode
 from n6link.bridge.stream import PictureStream, Publications
 from n6link.device import N6Device
 from n6link.errors import BadInput, N6Error, UnknownName
@@ -52,6 +54,7 @@ WAITING: Final = 64
 TIMEOUT: Final = 10.0
 """seconds for a query, by default; also Zenoh's default"""
 FORMATS: Final = ("json", "cdr", "raw")
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,10 @@ class Options:
     """whether streams have the times of epoch blocks"""
     limit: int = payloads.MAX_BYTES
     """bytes of a message"""
+    ros: int | None = None
+    """the domain of ROS 2; None = no topics of ROS 2"""
+    ros_images: Sequence[tuple[str, str]] = ()
+    """networks, and topics with pictures for them"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +143,14 @@ class BoardBridge:
         """Serves a board until it is lost, or its networks have changed."""
         queries = Inbox["zenoh.Query"](WAITING)
         with ExitStack() as stack:
+            node = None
+            if self._options.ros is not None:
+                name = messages.topic_name(f"n6link_{self._name}")
+                node = RosNode(self._session, name, self._options.ros, self._wall)
+                stack.callback(node.close)
             streams: dict[str, PictureStream] = {}
             for network in device.networks.values():
-                publications = Publications(self._session, f"{self._root}/{key_part(network.name)}")
+                publications = self._publications(network, node)
                 stack.callback(publications.close)
                 streams[key_part(network.name)] = PictureStream(
                     device,
@@ -150,6 +162,8 @@ class BoardBridge:
                     epochs=self._options.epochs,
                     limit=self._options.limit,
                 )
+            if node:
+                self._subscribe(node, device, streams)
             take_query = partial(_take_query, queries)
             for key in ("info", "*/run"):
                 stack.enter_context(self._session.declare_queryable(f"{self._root}/{key}", _direct(take_query)))
@@ -170,6 +184,28 @@ class BoardBridge:
                         if change.changed or change.state is State.LOST:
                             break
                 tasks.cancel_scope.cancel()
+
+    def _publications(self, network: Network, node: RosNode | None) -> Publications:
+        card = network.card if payloads.is_decodable(network) else None
+        topics = {topic: messages.FOUND[topic] for topic in messages.topics_of(card)} | messages.ABOUT
+        return Publications(
+            self._session, f"{self._root}/{key_part(network.name)}", topics, node, self._ros_root(network.name)
+        )
+
+    def _ros_root(self, network: str) -> str:
+        return "/".join(["", *map(messages.topic_name, [*self._options.prefix.split("/"), self._name, network])])
+
+    def _subscribe(self, node: RosNode, device: N6Device, streams: dict[str, PictureStream]) -> None:
+        """Subscribes to pictures of ROS 2: to the networks' own topics, and to those that the user has chosen."""
+        topics = [(name, f"{self._ros_root(name)}/image") for name in device.networks]
+        for name, topic in [*topics, *self._options.ros_images]:
+            if stream := streams.get(key_part(name)):
+                node.subscribe(topic, messages.IMAGE, _direct(stream.put_ros))
+            else:
+                known = ", ".join(device.networks)
+                _logger.warning(
+                    "board %s has no network %r for the topic %s; it has %s", self._name, name, topic, known
+                )
 
     def _appear(self, device: N6Device, stack: ExitStack) -> None:
         stack.enter_context(self._session.liveliness().declare_token(self._root))

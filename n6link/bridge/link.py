@@ -24,7 +24,8 @@ def open_session(
     """Opens a session; waits for the network, so it is called in a thread.
 
     Args:
-        connect: endpoints of routers or peers, such as ``tcp/192.168.1.2:7447``; they may be started later.
+        connect: endpoints of routers or peers, such as ``tcp/192.168.1.2:7447``. Without ``listen`` the session is a client, for
+            which a router passes everything on; a session that listens is a peer, to which others may connect directly.
         listen: endpoints of this session; without both, and without a configuration, :data:`DEFAULT`.
         config: a configuration file of Zenoh (JSON5), which the other arguments override.
         scout: find others by multicast, and be found.
@@ -43,7 +44,7 @@ def open_session(
         raise BadInput(f"{str(config)!r} is not a configuration of Zenoh: {_first_line(error)}") from error
     if not config:
         # Without a configuration nothing outside of this computer is reached: by default Zenoh listens at all addresses.
-        settings.insert_json5("mode", '"peer"')
+        settings.insert_json5("mode", json.dumps("client" if connect and not listen else "peer"))
         settings.insert_json5("adminspace/enabled", "true")
         listen = listen or ([] if connect else [DEFAULT])
     if not config or scout:
@@ -61,7 +62,7 @@ def open_session(
     except zenoh.ZError as error:
         where = ", ".join([*listen, *connect]) or str(config)
         raise TransportError(
-            f"{where} cannot be used by Zenoh: {_first_line(error)}; choose another endpoint"
+            f"{where} cannot be used by Zenoh: {_first_line(error)}; start the router, or choose another endpoint"
         ) from error
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import anyio
 import anyio.to_thread
 
-from n6link.bridge.board import BoardBridge, Options, Presence
+from n6link.bridge.board import RETRY, BoardBridge, Options, Presence
 from n6link.bridge.link import endpoints, open_session
+from n6link.errors import TransportError
 from n6link.robotics.wall import Wall
 
 
@@ -25,7 +26,7 @@ async def serve(
     listening: Callable[[list[str]], None] = lambda endpoints: None,
     report: Callable[[Presence], None] = lambda presence: None,
 ) -> None:
-    """Serves boards over Zenoh until it is cancelled. Boards that are not there are waited for.
+    """Serves boards over Zenoh until it is cancelled. Boards and routers that are not there are waited for.
 
     Args:
         urls: of the boards, as for ``N6Device``; None = the only connected one.
@@ -39,11 +40,19 @@ async def serve(
 
     Raises:
         BadInput: the configuration or an endpoint is not valid.
-        TransportError: an endpoint cannot be used.
+        TransportError: the bridge cannot listen at an endpoint.
         MissingExtra: eclipse-zenoh is not installed.
         N6Error: a board can never be used; see :meth:`BoardBridge.run`.
     """
-    session = await anyio.to_thread.run_sync(lambda: open_session(connect, listen, config, scout=scout))
+    while True:
+        try:
+            session = await anyio.to_thread.run_sync(lambda: open_session(connect, listen, config, scout=scout))
+            break
+        except TransportError as error:
+            if listen or not connect:
+                raise
+            report(Presence("", "", "away", reason=str(error)))
+            await anyio.sleep(RETRY)
     names: set[str] = set()
     shared = options or Options()
     wall = Wall()

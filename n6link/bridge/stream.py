@@ -6,6 +6,7 @@ message that cannot be used is counted too, and its error is published as ``reje
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, cast
 from weakref import WeakKeyDictionary
 
@@ -14,6 +15,7 @@ import anyio
 from n6link.bridge import payloads
 from n6link.bridge.inbox import Inbox
 from n6link.bridge.payloads import Arrived, Given
+from n6link.bridge.ros import RosNode
 from n6link.control.stream import Stream
 from n6link.device import N6Device
 from n6link.errors import DeviceRebooted, N6Error, TransportError
@@ -21,6 +23,7 @@ from n6link.json_types import Plain
 from n6link.network import Network
 from n6link.result import Result
 from n6link.robotics import cdr, messages
+from n6link.robotics.messages import Message
 from n6link.robotics.wall import Wall
 from n6link.tensors.inputs import Data
 
@@ -31,33 +34,45 @@ RESULT: Final = "result"
 REJECTED: Final = "rejected"
 DEPTH: Final = 2
 """pictures on the board at the same time"""
-TOPICS: Final = (*messages.FOUND, "annotations", "latency", "epochs")
-"""of CDR messages"""
 
 
 class Publications:
-    """The keys that one network publishes. A message that nobody subscribes to is not made.
+    """The keys, and the topics of ROS 2, that one network publishes. A message that nobody subscribes to is not made.
 
     Args:
         session: the session with Zenoh.
         root: the beginning of the keys.
+        topics: of messages, with their types.
+        node: of ROS 2; None = there are no topics of ROS 2.
+        ros_root: the beginning of the topics.
     """
 
-    def __init__(self, session: zenoh.Session, root: str) -> None:
-        self._publishers = {name: session.declare_publisher(f"{root}/{name}") for name in (RESULT, REJECTED, *TOPICS)}
+    def __init__(
+        self, session: zenoh.Session, root: str, topics: Mapping[str, str], node: RosNode | None, ros_root: str
+    ) -> None:
+        self._publishers = {name: session.declare_publisher(f"{root}/{name}") for name in (RESULT, REJECTED, *topics)}
+        self._ros = {name: node.publisher(f"{ros_root}/{name}", kind) for name, kind in topics.items()} if node else {}
 
     def close(self) -> None:
-        """Ends them."""
+        """Ends the keys; the topics end with their node."""
         for publisher in self._publishers.values():
             publisher.undeclare()
 
     def wanted(self, name: str) -> bool:
         """Whether somebody subscribes."""
-        return self._publishers[name].matching_status
+        known = name in self._publishers
+        return known and (self._publishers[name].matching_status or (name in self._ros and self._ros[name].wanted))
 
     def put(self, name: str, payload: bytes, encoding: str, attachment: bytes | None = None) -> None:
         """Sends a message; a subscriber that is too slow loses it (Zenoh's congestion control ``DROP``)."""
         self._publishers[name].put(payload, encoding=encoding, attachment=attachment)
+
+    def put_message(self, message: Message, attachment: bytes | None) -> None:
+        """Sends a message of ROS 2, as a key and as a topic."""
+        data = cdr.encode(message.type, message.values)
+        self.put(message.topic, data, f"{payloads.CDR};{message.type}", attachment)
+        if message.topic in self._ros:
+            self._ros[message.topic].put(data)
 
 
 class PictureStream:
@@ -107,6 +122,10 @@ class PictureStream:
     def put(self, sample: zenoh.Sample) -> None:
         """Takes a picture; a picture that still waits is dropped."""
         self._inbox.put(Arrived.of(sample.payload, sample.encoding, sample.attachment))
+
+    def put_ros(self, sample: zenoh.Sample) -> None:
+        """Takes a message of a topic of ROS 2, which does not have an encoding; its attachment is for ROS 2 only."""
+        self._inbox.put(Arrived.of(sample.payload, payloads.CDR, None))
 
     @property
     def counts(self) -> Plain:
@@ -160,8 +179,7 @@ class PictureStream:
             values = payloads.as_json(result, meaning, self._board, head) | {"stream": self.counts}
             put(RESULT, payloads.to_bytes(values), payloads.JSON, given.attachment)
         for message in messages.of_result(result, meaning, self._wall, head=head, wanted=self._publications.wanted):
-            data = cdr.encode(message.type, message.values)
-            put(message.topic, data, f"{payloads.CDR};{message.type}", given.attachment)
+            self._publications.put_message(message, given.attachment)
 
     def _reject(self, error: N6Error) -> None:
         values = payloads.as_error(error) | {"stream": self.counts}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -11,9 +12,8 @@ import anyio
 import typer
 from rich.markup import escape
 
-from n6link.cli.common import Cards, Json, emit, err, out, start
+from n6link.cli.common import Cards, Json, checked_url, complete_url, emit, err, out, pair, start
 from n6link.errors import BadInput
-from n6link.transport import url as transport
 
 if TYPE_CHECKING:
     from n6link.bridge.board import Options, Presence
@@ -23,7 +23,11 @@ def bridge(
     urls: Annotated[
         list[str] | None,
         typer.Option(
-            "--url", "-u", metavar="URL", envvar="N6LINK_URL", help="A board; may be repeated. Default: the only one."
+            "--url",
+            "-u",
+            metavar="URL",
+            autocompletion=complete_url,
+            help="A board, as for other commands; may be repeated. Default: N6LINK_URL, or the only connected board.",
         ),
     ] = None,
     connect: Annotated[
@@ -42,6 +46,24 @@ def bridge(
         Path | None, typer.Option("--config", metavar="JSON5", help="A configuration file of Zenoh.")
     ] = None,
     scout: Annotated[bool, typer.Option("--scout", help="Find others by multicast, and be found.")] = False,
+    ros: Annotated[
+        bool,
+        typer.Option("--ros", help="Also topics of ROS 2, as rmw_zenoh has them; --connect then is its router here."),
+    ] = False,
+    ros_domain: Annotated[
+        int | None,
+        typer.Option(
+            "--ros-domain", min=0, max=232, metavar="N", help="Domain of ROS 2; default: ROS_DOMAIN_ID, or 0."
+        ),
+    ] = None,
+    ros_images: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--ros-image",
+            metavar="NETWORK=TOPIC",
+            help="Use the pictures of this topic, a sensor_msgs/msg/CompressedImage.",
+        ),
+    ] = None,
     prefix: Annotated[str, typer.Option("--prefix", metavar="KEY", help="The beginning of all keys.")] = "n6link",
     max_age: Annotated[
         float | None, typer.Option("--max-age", metavar="SECONDS", help="Drop pictures of a stream that are older.")
@@ -54,15 +76,27 @@ def bridge(
 ) -> None:
     """Serve boards over Zenoh until Ctrl-C: queries, streams, and messages of ROS 2."""
     from n6link.bridge.board import Options
+    from n6link.bridge.ros import ROUTER, domain_of
 
-    for url in urls or ():
-        transport.check_url(url)
+    named: list[str | None] = [*urls] if urls else [os.environ.get("N6LINK_URL") or None]
+    boards = [checked_url(url) for url in named]
     if max_age is not None and not 0 < max_age < float("inf"):
         raise BadInput(f"--max-age {max_age:g} must be a positive number of seconds")
     if not prefix or prefix.strip("/") != prefix or any(letter in prefix for letter in "*?#$"):
         raise BadInput(f"--prefix {prefix!r} is not a key; use names with / between them")
-    options = Options(prefix, tuple(cards or ()), max_age, epochs, max_bytes)
-    boards: list[str | None] = [*urls] if urls else [None]
+    if (ros_images or ros_domain is not None) and not ros:
+        raise BadInput("--ros-image and --ros-domain are for topics of ROS 2; add --ros")
+    if ros:
+        connect = connect or ([] if listen or config else [ROUTER])
+    options = Options(
+        prefix,
+        tuple(cards or ()),
+        max_age,
+        epochs,
+        max_bytes,
+        (domain_of() if ros_domain is None else ros_domain) if ros else None,
+        [pair(text, "--ros-image", "NETWORK=TOPIC") for text in ros_images or ()],
+    )
     start(_bridge, boards, connect or [], listen or [], config, scout, options, as_json)
 
 
@@ -92,7 +126,7 @@ async def _bridge(
                 soft_wrap=True,
             )
         else:
-            err.print(f"{escape(presence.key or 'a board')}: {escape(presence.reason)}", soft_wrap=True)
+            err.print(f"{escape(presence.key or 'waiting')}: {escape(presence.reason)}", soft_wrap=True)
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_end_on_request, tasks.cancel_scope)

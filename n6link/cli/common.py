@@ -374,15 +374,15 @@ def network_for(dev: N6Device, name: str | None, *tasks: str) -> Network:
     )
 
 
-def pair(text: str, option: str) -> tuple[str, str]:
-    """The two parts of NAME=PATH.
+def pair(text: str, option: str, form: str = "NAME=PATH") -> tuple[str, str]:
+    """The two parts of NAME=PATH, or of another form.
 
     Raises:
         BadInput: it does not have this form.
     """
     name, sign, value = text.partition("=")
     if not (name and sign and value):
-        raise errors.BadInput(f"{option} {text!r} must have the form NAME=PATH")
+        raise errors.BadInput(f"{option} {text!r} must have the form {form}")
     return name, value
 
 

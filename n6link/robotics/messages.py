@@ -46,16 +46,33 @@ from n6link.session.clock import ClockMap
 from n6link.session.state import StateChange
 from n6link.session.stats import Stats
 from n6link.session.subscription import LogRecord
+from n6link.tensors.card import Card
 from n6link.tensors.image import PILLOW, load
 from n6link.tensors.tensor import Array
 
 if TYPE_CHECKING:
     from n6link.epochs.timers import EpochTimers
 
+DETECTION: Final = frozenset({"yolo", "yolo-grid", "ssd", "landmark-boxes", "fomo"})
+"""tasks whose results are objects"""
 QUALITY: Final = 90
 """of JPEG pictures"""
-FOUND: Final = ("people", "detections", "classes", "mask", "decoded", "outputs")
-"""topics of what was found"""
+FOUND: Final = {
+    "people": "n6link_msgs/msg/People",
+    "detections": "vision_msgs/msg/Detection2DArray",
+    "classes": "vision_msgs/msg/Classification",
+    "mask": "sensor_msgs/msg/CompressedImage",
+    "decoded": "std_msgs/msg/String",
+    "outputs": "n6link_msgs/msg/Tensors",
+}
+"""topics of what was found, and their types"""
+ABOUT: Final = {
+    "annotations": "foxglove_msgs/msg/ImageAnnotations",
+    "latency": "n6link_msgs/msg/Latency",
+    "epochs": "n6link_msgs/msg/Epochs",
+}
+"""the other topics of a result"""
+IMAGE: Final = "sensor_msgs/msg/CompressedImage"
 FRAME_ID: Final = "camera"
 """coordinate frame of pictures, and of what was found in them"""
 LEVELS: Final = (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL)
@@ -102,7 +119,7 @@ def jpeg(picture: object) -> bytes:
 def of_picture(data: bytes, form: str, captured: int) -> Message:
     """An encoded picture; ``form`` is ``jpeg`` or ``png``."""
     values = {"header": header(captured), "format": form, "data": data}
-    return Message("image", "sensor_msgs/msg/CompressedImage", values)
+    return Message("image", IMAGE, values)
 
 
 def of_result(
@@ -130,11 +147,11 @@ def of_result(
         yield of_meaning(meaning, head, task=task, outputs=result.outputs)
     size = result.placement.source_size if result.placement else None
     if size and wanted("annotations") and (drawing := annotate(meaning, size, head["stamp"], threshold=threshold)):
-        yield Message("annotations", "foxglove_msgs/msg/ImageAnnotations", drawing)
+        yield _about("annotations", drawing)
     if wanted("latency"):
-        yield Message("latency", "n6link_msgs/msg/Latency", {"header": head} | _latency(result, wall))
+        yield _about("latency", {"header": head} | _latency(result, wall))
     if result.epochs and wanted("epochs"):
-        yield Message("epochs", "n6link_msgs/msg/Epochs", {"header": head} | _epochs(result.epochs))
+        yield _about("epochs", {"header": head} | _epochs(result.epochs))
 
 
 def of_meaning(
@@ -152,26 +169,39 @@ def of_meaning(
         return tensors(outputs, head)
     if isinstance(meaning, Classification):
         classes = [_hypothesis(label, probability) for label, probability in meaning.top(len(meaning.probabilities))]
-        return Message("classes", "vision_msgs/msg/Classification", {"header": head, "results": classes})
+        return _found("classes", {"header": head, "results": classes})
     if isinstance(meaning, Segmentation):
         mask = _encoded(meaning.in_picture(), "png")
-        return Message("mask", "sensor_msgs/msg/CompressedImage", {"header": head, "format": "png", "data": mask})
+        return _found("mask", {"header": head, "format": "png", "data": mask})
     items = listed(meaning)
     poses = [item for item in items if isinstance(item, Pose)]
     objects = [item for item in items if isinstance(item, Detection)]
     if len(poses) == len(items) and (items or "pose" in task):
         people = [_person(pose) for pose in poses]
-        return Message("people", "n6link_msgs/msg/People", {"header": head, "people": people})
+        return _found("people", {"header": head, "people": people})
     if len(objects) == len(items):
         detections = [{"header": head, **_detection(item)} for item in objects]
-        return Message("detections", "vision_msgs/msg/Detection2DArray", {"header": head, "detections": detections})
-    return Message("decoded", "std_msgs/msg/String", {"data": json.dumps(plain(meaning), ensure_ascii=False)})
+        return _found("detections", {"header": head, "detections": detections})
+    return _found("decoded", {"data": json.dumps(plain(meaning), ensure_ascii=False)})
+
+
+def topics_of(card: Card | None) -> list[str]:
+    """The topics of what is found by networks with this card; all of :data:`FOUND` if it depends on the decoder."""
+    task = card.task if card else ""
+    known = {
+        "outputs": not card,
+        "people": "pose" in task,
+        "classes": "classification" in task,
+        "mask": task == "segmentation",
+    }
+    known["detections"] = task in DETECTION
+    return [topic for topic, true in known.items() if true] or list(FOUND)
 
 
 def tensors(arrays: Mapping[str, Array], head: Values) -> Message:
     """Arrays by name."""
     values = [_tensor(name, array) for name, array in arrays.items()]
-    return Message("outputs", "n6link_msgs/msg/Tensors", {"header": head, "tensors": values})
+    return _found("outputs", {"header": head, "tensors": values})
 
 
 def of_state(change: StateChange, clock: ClockMap | None, wall: Wall) -> Message:
@@ -218,6 +248,14 @@ def of_log(record: LogRecord, at: int) -> Message:
     level = record.level if record.level in LEVELS else logging.INFO
     values = {"stamp": stamp(at), "level": level, "name": "n6link", "msg": record.text}
     return Message("log", "rcl_interfaces/msg/Log", values)
+
+
+def _found(topic: str, values: Values) -> Message:
+    return Message(topic, FOUND[topic], values)
+
+
+def _about(topic: str, values: Values) -> Message:
+    return Message(topic, ABOUT[topic], values)
 
 
 def _latency(result: Result, wall: Wall) -> dict[str, object]:

@@ -7,11 +7,14 @@ MCAP files and the type hashes follow from them. Fields of the standard types ar
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from functools import cache
+from hashlib import sha256
 from typing import Final
 
 from n6link.errors import UnknownName
+from n6link.json_types import Plain
 
 SIZES: Final = {
     "bool": 1,
@@ -28,6 +31,24 @@ SIZES: Final = {
 }
 """bytes of the numbers"""
 STRING: Final = "string"
+_IDS: Final = {
+    "int8": 2,
+    "uint8": 3,
+    "int16": 4,
+    "uint16": 5,
+    "int32": 6,
+    "uint32": 7,
+    "int64": 8,
+    "uint64": 9,
+    "float32": 10,
+    "float64": 11,
+    "bool": 15,
+    STRING: 17,
+}
+"""in ``type_description_interfaces/msg/FieldType``; 1 is a message type"""
+_ARRAY: Final = 48
+_SEQUENCE: Final = 144
+"""added to the number of the elements' type"""
 
 _TEXTS: Final = {
     "builtin_interfaces/msg/Time": "int32 sec, uint32 nanosec",
@@ -133,6 +154,25 @@ class MessageType:
         return f"{'=' * 80}\n".join(texts)
 
     @property
+    def dds_name(self) -> str:
+        """The name in DDS and in rmw_zenoh, such as ``std_msgs::msg::dds_::Header_``."""
+        package, _, name = self.name.rpartition("/")
+        return f"{package.replace('/', '::')}::dds_::{name}_"
+
+    @property
+    def hash(self) -> str:
+        """The type hash of ROS 2 (REP 2011, version 1): the SHA-256 of a description of the type and of all inner types."""
+        described = {
+            "type_description": self._description,
+            "referenced_type_descriptions": [inner._description for inner in self.inner],  # noqa: SLF001  of the same class
+        }
+        return f"RIHS01_{sha256(json.dumps(described).encode()).hexdigest()}"
+
+    @property
+    def _description(self) -> Plain:
+        return {"type_name": self.name, "fields": [_described(field) for field in self.fields]}
+
+    @property
     def inner(self) -> list[MessageType]:
         """The types of its fields, and of their fields, each once, by name."""
         found: dict[str, MessageType] = {}
@@ -172,6 +212,20 @@ def _field(text: str) -> Field:
     base, bracket, rest = kind.partition("[")
     count = int(rest.rstrip("]") or 0) if bracket else None
     return Field(name, base.replace("/", "/msg/"), count)
+
+
+def _described(field: Field) -> Plain:
+    offset = 0 if field.count is None else _ARRAY if field.count else _SEQUENCE
+    nested = is_message(field.type)
+    return {
+        "name": field.name,
+        "type": {
+            "type_id": (1 if nested else _IDS[field.type]) + offset,
+            "capacity": field.count or 0,
+            "string_capacity": 0,
+            "nested_type_name": field.type if nested else "",
+        },
+    }
 
 
 def _short(field: Field) -> str:
