@@ -122,6 +122,7 @@ coverage: need-test $(VENV)/.dev
 docs-pictures: $(VENV)/.dev
 	$(BIN)/python docs/pictures.py
 	$(BIN)/python benchmarks/screenshots.py
+	$(BIN)/python benchmarks/page.py --pictures examples
 
 docs: $(VENV)/.dev
 	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet docs build/docs
