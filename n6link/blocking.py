@@ -61,6 +61,7 @@ from n6link.session.health import Health
 from n6link.session.info import DeviceInfo, NetworkInfo
 from n6link.session.state import State
 from n6link.session.subscription import Subscription
+from n6link.sheet import Sheet, Shown
 from n6link.tensors.card import Card
 from n6link.tensors.tensor import TensorSpec
 from n6link.text import generation as generation_
@@ -346,8 +347,14 @@ class Loop(Block[Tick]):
         return self._inner.stats
 
 
-class Network:
+class Network(Shown):
     """A network of a device; see :class:`n6link.network.Network`."""
+
+    def brief(self) -> str:  # noqa: D102
+        return self._inner.brief()
+
+    def sheet(self) -> Sheet:  # noqa: D102
+        return self._inner.sheet()
 
     def __init__(self, portal: _Portal, network: network_.Network) -> None:
         self._portal = portal
@@ -481,7 +488,7 @@ class Owner(Generic[Device]):
         return portal
 
 
-class N6Device(Owner[device_.N6Device]):
+class N6Device(Owner[device_.N6Device], Shown):
     """A device that is open during a ``with`` block, or from :meth:`open` to :meth:`close`, in any threads.
 
     Arguments and errors are those of :class:`n6link.N6Device`. A device that a program does not close is closed when its last thread ends.
@@ -490,6 +497,12 @@ class N6Device(Owner[device_.N6Device]):
     @holds(device_.N6Device)
     def __init__(self, device: device_.N6Device) -> None:
         super().__init__(device)
+
+    def brief(self) -> str:  # noqa: D102
+        return self._inner.brief()
+
+    def sheet(self) -> Sheet:  # noqa: D102
+        return self._inner.sheet()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

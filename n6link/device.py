@@ -17,7 +17,7 @@ from n6link.control.watchdog import Watchdog
 from n6link.epochs.timers import EpochStats
 from n6link.errors import BadInput, RemoteProtocolError, UnknownName
 from n6link.link.frames import Counters
-from n6link.network import Network
+from n6link.network import Network, shape_of
 from n6link.protocol import LogLevel, MessageType, ResetKind, Role, records
 from n6link.recorder.recorder import Recorder
 from n6link.session.clock import ClockMap
@@ -30,13 +30,14 @@ from n6link.session.sharing import ClientInfo, read_clients
 from n6link.session.state import State, StateChange
 from n6link.session.stats import BATCH, Stats, StatsPages
 from n6link.session.subscription import LogRecord, Subscription
+from n6link.sheet import Grid, Sheet, Shown, facts
 from n6link.tensors.card import Card
 
 MAX_PAGES: Final = 64
 """frames of one reading of statistics at most; the networks of one frame are about fifteen"""
 
 
-class N6Device(Lifecycle):
+class N6Device(Lifecycle, Shown):
     """A device that is open during an ``async with`` block, or from :meth:`open` to :meth:`aclose`.
 
     ::
@@ -134,10 +135,32 @@ class N6Device(Lifecycle):
             self.connection.journal.failed(error, "the program")
         await super().__aexit__(kind, error, trace)
 
-    def __repr__(self) -> str:
+    def brief(self) -> str:
+        """Its URL and networks."""
         names = ", ".join(self._networks) or "no networks"
-        closed = self.connection.state is State.CLOSED
-        return f"<N6Device {self.url}: {'closed' if closed else names}>"
+        return f"{self.url}: {'closed' if self.connection.state is State.CLOSED else names}"
+
+    def sheet(self) -> Sheet:
+        """Board and networks."""
+        if self.connection.state is State.CLOSED:
+            return Sheet()
+        info = self.info
+        rows = [
+            (
+                name,
+                *(", ".join(map(shape_of, specs.values())) for specs in (network.inputs, network.outputs)),
+                network.card.task if network.card else "-",
+            )
+            for name, network in self._networks.items()
+        ]
+        about = {
+            "board": info.board,
+            "firmware": info.firmware,
+            "unique id": info.unique_id,
+            "state": self.state.value,
+            "times": "simulated: not those of an NPU" if info.simulated else "measured by the board",
+        }
+        return Sheet((facts(about), Grid(("network", "inputs", "outputs", "task"), rows)))
 
     def _take_networks(self) -> None:
         """Creates a Network for each network of the device; after a restart, an unchanged network keeps its object."""

@@ -38,6 +38,7 @@ from n6link.session.inference import Job, Outcome
 from n6link.session.info import NetworkInfo
 from n6link.session.replies import decoding
 from n6link.session.sharing import LONGEST_LEASE, Lease, lease_body, not_free, read_lease
+from n6link.sheet import Grid, Sheet, Shown, facts
 from n6link.tensors import reduce
 from n6link.tensors.card import Card
 from n6link.tensors.encoding import Sent
@@ -47,7 +48,7 @@ from n6link.text.generation import TextStream
 from n6link.text.tokens import Generation, Sampling, TextClassifier, TextGenerator
 
 
-class Network:
+class Network(Shown):
     """One network of a device. Created by :class:`n6link.N6Device`.
 
     Attributes:
@@ -115,8 +116,20 @@ class Network:
         """
         return tuple(self._doubts.found)
 
-    def __repr__(self) -> str:
-        return f"<Network {self.name}: {', '.join(map(_shape, self.inputs.values()))} -> {len(self.outputs)} outputs>"
+    def brief(self) -> str:
+        """Its name and tensors."""
+        return f"{self.name}: {', '.join(map(shape_of, self.inputs.values()))} -> {len(self.outputs)} outputs"
+
+    def sheet(self) -> Sheet:
+        """Its tensors, and where its epochs run."""
+        rows = [
+            (way, spec.name, str(spec.dtype), " x ".join(map(str, spec.shape)), f"{spec.size:,}", spec.quantisation)
+            for way, specs in (("input", self.inputs), ("output", self.outputs))
+            for spec in specs.values()
+        ]
+        tensors = Grid(("", "tensor", "type", "shape", ">bytes", "quantisation"), rows)
+        about = {"task": self.card.task if self.card else "no card", "on the NPU": self.info.epochs.offload}
+        return Sheet((facts(about), tensors), (self.card_problem,) if self.card_problem else ())
 
     async def run(
         self,
@@ -483,5 +496,6 @@ class Network:
         return reduce.whole(list(self.outputs).index(name))
 
 
-def _shape(spec: TensorSpec) -> str:
+def shape_of(spec: TensorSpec) -> str:
+    """``image int8[1, 48, 48, 3]``."""
     return f"{spec.name} {spec.dtype}{list(spec.shape)}"

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from n6link import ambient, decoders
 from n6link.decoders.boxes import BoxOptions, Detection
 from n6link.decoders.classification import Classification
+from n6link.decoders.described import listed
 from n6link.decoders.logits import Token, TokenOptions
 from n6link.decoders.pose import Pose, PoseOptions
 from n6link.decoders.segmentation import Segmentation, SegmentationOptions
-from n6link.epochs.timers import STAGES, EpochTimers
+from n6link.epochs.timers import STAGE_MEANINGS, STAGES, EpochTimers
 from n6link.errors import BadInput, CardError, RemoteProtocolError
 from n6link.json_types import Plain, plain
 from n6link.protocol import Reduction, records
@@ -25,6 +26,7 @@ from n6link.protocol.records import Return
 from n6link.session.clock import UNKNOWN, ClockMap, HostTime
 from n6link.session.inference import Outcome
 from n6link.session.info import NetworkInfo
+from n6link.sheet import Bar, Grid, Sheet, Shown
 from n6link.tensors import reduce
 from n6link.tensors.inputs import Prepared
 from n6link.tensors.reduce import Reduced
@@ -33,8 +35,8 @@ from n6link.tensors.tensor import Array, ByName
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Timing:
+@dataclass(frozen=True, slots=True, repr=False)
+class Timing(Shown):
     """Durations of the stages of an inference, in seconds of the host's clock. The stages follow each other without gaps."""
 
     prepare: float
@@ -66,6 +68,20 @@ class Timing:
     def stages(self) -> list[tuple[str, float]]:
         """Name and seconds of each stage, in order."""
         return [(name, getattr(self, name)) for name in STAGES]
+
+    def brief(self) -> str:  # noqa: D102
+        stages = ", ".join(f"{name} {seconds * 1e3:.2f}" for name, seconds in self.stages() if seconds)
+        return f"{self.total * 1e3:.2f} ms: {stages}"
+
+    def sheet(self) -> Sheet:  # noqa: D102
+        from n6link.console import duration
+
+        whole = self.total or 1.0
+        rows = [
+            (name, duration(seconds), Bar(seconds / whole), meaning)
+            for (name, seconds), meaning in zip(self.stages(), STAGE_MEANINGS, strict=True)
+        ]
+        return Sheet((Grid(("stage", ">time", "", ""), rows),))
 
     @classmethod
     def of(cls, outcome: Outcome, clock: ClockMap, *, captured: float, prepared: float, shared: bool = False) -> Timing:
@@ -119,7 +135,7 @@ class Frame:
     """numbers of the frames since the previous result that were not delivered"""
 
 
-class Result:
+class Result(Shown):
     """Outputs of one inference. Arrays are views of the received bytes; other values are computed at first use.
 
     Attributes:
@@ -271,9 +287,39 @@ class Result:
             f"network {self.network.name!r} is for {task}, and its results are not of type {kind.__name__}; use decode()"
         )
 
-    def __repr__(self) -> str:
+    def brief(self) -> str:
+        """The network, its outputs, and the time."""
         shapes = ", ".join(f"{name} {array.dtype}{list(array.shape)}" for name, array in self.outputs.items())
-        return f"<Result of {self.network.name}: {shapes or ', '.join(self.reduced)}; {self.timing.total * 1e3:.1f} ms>"
+        return f"of {self.network.name}: {shapes or ', '.join(self.reduced)}; {self.timing.total * 1e3:.1f} ms"
+
+    def sheet(self) -> Sheet:
+        """What was found, if the network has a decoder, and the times."""
+        simulated = ("the times are simulated, and not those of an NPU",) if self.network.device.simulated else ()
+        return Sheet(
+            (*self._found(), *self.timing.sheet().grids, *(self.epochs.sheet().grids if self.epochs else ())), simulated
+        )
+
+    def _found(self) -> Sequence[Grid]:
+        """The decoded result; without a decoder the ranges of the outputs."""
+        card = self.network.card
+        if card is None or card.task not in decoders.tasks():
+            real = self.dequantized()
+            rows = [
+                (name, f"{np.min(each):.6g}", f"{np.mean(each):.6g}", f"{np.max(each):.6g}")
+                for name, each in real.items()
+            ]
+            return [Grid(("output", ">min", ">mean", ">max"), rows)]
+        meaning = decoders.for_network(self.network).decode(self)
+        if isinstance(meaning, Shown):
+            return meaning.sheet().grids
+        items = listed(meaning)
+        if len(items) == 1 and isinstance(items[0], Shown):
+            return items[0].sheet().grids
+        return [
+            Grid(
+                (f"{len(items)} found",), [(item.brief() if isinstance(item, Shown) else str(item),) for item in items]
+            )
+        ]
 
 
 Run: TypeAlias = Callable[..., Awaitable[Result]]

@@ -24,6 +24,7 @@ from typer.testing import CliRunner
 from n6link import N6Device, Recorder, Result, blocking
 from n6link.cli import app
 from n6link.errors import DeviceError, DeviceRebooted, N6Error, N6Timeout, RecordingError, TransportError
+from n6link.json_types import plain
 from n6link.protocol import SCHEMA_ID, Status
 from n6link.recorder import pcapng
 from n6link.recorder.recording import Recording
@@ -74,7 +75,7 @@ async def test_results_times_and_descriptions_are_those_of_the_recording(tmp_pat
     async with N6Device(f"replay:{file}") as dev:
         here = [values(result) for name in names for result in await run(dev, range(3), name, timers=True)]
         for name, network in dev.networks.items():
-            assert repr(replace(network.info, device=networks[name].device)) == repr(networks[name])
+            assert plain(replace(network.info, device=networks[name].device)) == plain(networks[name])
         for field in ("board", "firmware", "build", "unique_id", "slots", "chunk", "runtime"):
             assert getattr(dev.info, field) == getattr(about, field), field
         assert dev.info.slots == 3
@@ -88,8 +89,8 @@ def test_whatever_was_asked_for_is_answered_again(tmp_path: Path, options: dict[
     for url, where in ((sim_url(), file), (f"replay:{file}?speed=0", None)):
         with blocking.N6Device(url, record=where) as dev:
             result = dev[name].run(noise(dev[name], 7), **options)
-            found.append(result.outputs if options else repr(result.decode()))
-    assert repr(found[0]) == repr(found[1])
+            found.append(plain(result.outputs if options else result.decode()))
+    assert found[0] == found[1]
 
 
 @on_both_backends

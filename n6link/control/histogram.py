@@ -11,6 +11,8 @@ from typing import Final
 
 import numpy as np
 
+from n6link.sheet import Grid
+
 LOWEST: Final = 1e-6
 """Lower edge of the first bin, in seconds; smaller values are counted in it."""
 DECADES: Final = 9
@@ -74,3 +76,19 @@ class Histogram:
             "p99": self.percentile(99),
             "max": self.max,
         }
+
+
+def histograms(**named: Histogram) -> Grid:
+    """The percentiles of histograms, for the description of an object."""
+    from n6link.console import duration
+
+    rows = [
+        (
+            name,
+            str(each.count),
+            *(duration(each.percentile(q)) if each.count else "-" for q in (50, 95, 99)),
+            duration(each.max) if each.count else "-",
+        )
+        for name, each in named.items()
+    ]
+    return Grid(("", ">values", ">median", ">95 %", ">99 %", ">max"), rows)

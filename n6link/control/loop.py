@@ -33,11 +33,12 @@ import anyio
 import anyio.lowlevel
 
 from n6link import ambient
-from n6link.control.histogram import Histogram
+from n6link.control.histogram import Histogram, histograms
 from n6link.errors import BadInput, LocalProtocolError, N6Timeout
 from n6link.result import Result
 from n6link.session.health import Life
 from n6link.session.lifecycle import Lifecycle
+from n6link.sheet import Sheet, Shown
 
 MissedPolicy = Literal["skip", "catch-up", "raise"]
 
@@ -89,8 +90,8 @@ def latest(network: HasNewest) -> Latest | None:
     return None if result is None else Latest(result, ambient.monotonic() - result.captured)
 
 
-@dataclass(slots=True)
-class LoopStats:
+@dataclass(slots=True, repr=False)
+class LoopStats(Shown):
     """Statistics of a control loop since its start."""
 
     hz: float
@@ -104,6 +105,12 @@ class LoopStats:
     """start of a tick minus start of the previous tick"""
     busy: Histogram = field(default_factory=Histogram)
     """duration of the body"""
+
+    def brief(self) -> str:  # noqa: D102
+        return f"{self.hz:g} Hz: {self.ticks} ticks, {self.missed} missed, {self.stale} with a stale board"
+
+    def sheet(self) -> Sheet:  # noqa: D102
+        return Sheet((histograms(jitter=self.jitter, period=self.period, busy=self.busy),))
 
     def to_dict(self) -> dict[str, object]:
         """Plain numbers, for JSON."""

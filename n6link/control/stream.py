@@ -48,7 +48,7 @@ from anyio.abc import TaskGroup
 
 from n6link import ambient
 from n6link.control import source as source_
-from n6link.control.histogram import Histogram
+from n6link.control.histogram import Histogram, histograms
 from n6link.control.source import Source
 from n6link.errors import (
     BadInput,
@@ -64,6 +64,7 @@ from n6link.json_types import Plain
 from n6link.result import Frame, Result, Run
 from n6link.session.lifecycle import Lifecycle
 from n6link.session.tasks import Background
+from n6link.sheet import Sheet, Shown
 from n6link.tensors.inputs import Data
 
 Policy = Literal["latest", "drop-new", "all"]
@@ -72,8 +73,8 @@ READY: Final = 2
 """number of results that may wait for a slow consumer before ``"all"`` and ``"drop-new"`` stop the source"""
 
 
-@dataclass(slots=True)
-class StreamStats:
+@dataclass(slots=True, repr=False)
+class StreamStats(Shown):
     """Counts of frames by outcome. At the end of the stream every frame is counted in exactly one outcome."""
 
     frames: int = 0
@@ -96,6 +97,13 @@ class StreamStats:
     def pending(self) -> int:
         """Frames that wait, are on the device, or whose results are ready."""
         return self.frames - self.delivered - self.dropped - self.late - self.lost - self.failed
+
+    def brief(self) -> str:  # noqa: D102
+        names = ("delivered", "dropped", "late", "lost", "failed", "pending")
+        return f"{self.frames} frames: " + ", ".join(f"{getattr(self, name)} {name}" for name in names)
+
+    def sheet(self) -> Sheet:  # noqa: D102
+        return Sheet((histograms(wait=self.wait, age=self.age),))
 
     def to_dict(self) -> Plain:
         """Plain numbers, for JSON."""

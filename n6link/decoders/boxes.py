@@ -19,6 +19,7 @@ from n6link.decoders.labels import class_name
 from n6link.decoders.options import share, whole
 from n6link.decoders.picture import outside, placement, unit
 from n6link.errors import BadInput
+from n6link.sheet import Grid, Sheet, Shown, facts
 from n6link.tensors.card import Card
 from n6link.tensors.tensor import Array
 
@@ -34,8 +35,8 @@ CUT: Final = 0.5
 """Pixels by which a box must be larger than the picture to count as cut."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Detection:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Detection(Shown):
     """One object, in pixels of the source image; (0, 0) is the corner of its first pixel."""
 
     label: str
@@ -65,6 +66,19 @@ class Detection:
             raise BadInput(f"unknown landmark {name!r}; the network has {', '.join(self.names) or 'no landmarks'}")
         point: NDArray[np.float32] = self.landmarks[self.names.index(name)]
         return point
+
+    def brief(self) -> str:  # noqa: D102
+        sides = ", ".join(f"{side:.0f}" for side in self.box.tolist())
+        return f"{self.label} {self.score:.2f}, box {sides}{', cut by the edge' if self.cut else ''}"
+
+    def sheet(self) -> Sheet:  # noqa: D102
+        sides = zip(("left", "top", "right", "bottom"), self.box.tolist(), strict=True)
+        about = {name: f"{value:.0f}" for name, value in sides}
+        if self.landmarks is None or self.outside is None:
+            return Sheet((facts(about),))
+        points = zip(self.names, self.landmarks.tolist(), self.outside.tolist(), strict=True)
+        rows = [(name, f"{x:.0f}", f"{y:.0f}", "outside" if away else "") for name, (x, y), away in points]
+        return Sheet((facts(about), Grid(("landmark", ">x", ">y", ""), rows)))
 
     def to_dict(self) -> dict[str, object]:
         """Plain values for JSON: pixels with one decimal, scores with four."""

@@ -18,6 +18,7 @@ from n6link.decoders import NetworkLike, ResultLike, Unreduced, card_of, whole_o
 from n6link.decoders.activations import sigmoid, softmax
 from n6link.decoders.labels import class_name, labelled
 from n6link.errors import BadInput, CardError
+from n6link.sheet import Bar, Grid, Sheet, Shown
 from n6link.tensors.card import Card
 from n6link.tensors.tensor import TensorSpec
 
@@ -28,8 +29,8 @@ ROUNDING: Final = 0.01
 """How far a sum of probabilities of floats may be from 1."""
 
 
-@dataclass(frozen=True, slots=True)
-class Classification:
+@dataclass(frozen=True, slots=True, repr=False)
+class Classification(Shown):
     """The class of a picture, a sound or a text, as the network predicts it."""
 
     label: str
@@ -40,6 +41,13 @@ class Classification:
     def top(self, k: int = 5) -> list[tuple[str, float]]:
         """The k most probable labels with their probabilities, best first, equal ones in the network's order."""
         return sorted(self.probabilities.items(), key=lambda pair: -pair[1])[:k]
+
+    def brief(self) -> str:  # noqa: D102
+        return f"{self.label} {self.probability:.1%}, of {len(self.probabilities)} classes"
+
+    def sheet(self) -> Sheet:  # noqa: D102
+        rows = [(label, f"{share:.1%}", Bar(share)) for label, share in self.top(10)]
+        return Sheet((Grid(("class", ">probability", ""), rows),))
 
     def to_dict(self) -> dict[str, object]:
         """Plain values for JSON, probabilities with four decimals."""

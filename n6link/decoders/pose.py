@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from n6link.errors import BadInput, CardError
+from n6link.sheet import Bar, Grid, Sheet, Shown, facts
 from n6link.tensors.card import Card
 
 Edges = tuple[tuple[int, int], ...]
@@ -36,8 +37,8 @@ KNOWN_COUNTS: Final = frozenset(_BY_COUNT)
 """Numbers of keypoints whose names are known."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Pose:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Pose(Shown):
     """One person, in pixels of the source image; (0, 0) is the corner of its first pixel."""
 
     keypoints: NDArray[np.float32]
@@ -63,6 +64,21 @@ class Pose:
             raise BadInput(f"unknown keypoint {name!r}; the network has {', '.join(self.names)}")
         point: NDArray[np.float32] = self.keypoints[self.names.index(name)]
         return point
+
+    def brief(self) -> str:  # noqa: D102
+        away = int(self.outside.sum())
+        points = f"{len(self.names)} keypoints" + (f", {away} outside of the picture" if away else "")
+        return f"{self.label} score {self.score:.2f}, {points}"
+
+    def sheet(self) -> Sheet:  # noqa: D102
+        rows = [
+            (name, f"{x:.0f}", f"{y:.0f}", f"{score:.2f}", Bar(score), "outside" if away else "")
+            for name, (x, y, score), away in zip(
+                self.names, self.keypoints.tolist(), self.outside.tolist(), strict=True
+            )
+        ]
+        box = [] if self.box is None else [facts({"box": ", ".join(f"{side:.0f}" for side in self.box.tolist())})]
+        return Sheet((*box, Grid(("keypoint", ">x", ">y", ">score", "", ""), rows)))
 
     def to_dict(self) -> dict[str, object]:
         """Plain values for JSON: pixels with one decimal, scores with four."""

@@ -20,6 +20,7 @@ from n6link.decoders.options import share
 from n6link.decoders.picture import placement
 from n6link.errors import BadInput, CardError
 from n6link.protocol.records import Return
+from n6link.sheet import Bar, Grid, Sheet, Shown
 from n6link.tensors import reduce
 from n6link.tensors.card import Card, class_label
 from n6link.tensors.image import Placement
@@ -31,8 +32,8 @@ CONF: Final = 0.5
 MOST_CLASSES: Final = 256
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Segmentation:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Segmentation(Shown):
     """The class of each pixel."""
 
     classes: NDArray[np.uint8]
@@ -65,6 +66,15 @@ class Segmentation:
         counts = np.bincount(self.in_picture().ravel(), minlength=len(self.labels))
         order = np.argsort(-counts, kind="stable")
         return {self.labels[i]: float(counts[i] / counts.sum()) for i in order if counts[i]}
+
+    def brief(self) -> str:  # noqa: D102
+        height, width = self.classes.shape
+        parts = ", ".join(f"{label} {share:.0%}" for label, share in self.shares.items())
+        return f"{width} x {height}: {parts}"
+
+    def sheet(self) -> Sheet:  # noqa: D102
+        rows = [(label, f"{share:.1%}", Bar(share)) for label, share in self.shares.items()]
+        return Sheet((Grid(("class", ">share", ""), rows),))
 
     def to_dict(self) -> dict[str, object]:
         """Plain values for JSON."""

@@ -19,9 +19,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from n6link.colours import KIND_COLOURS, OVERHEAD_COLOUR
 from n6link.epochs.table import EpochBlock, EpochTable, known
 from n6link.json_types import Plain
 from n6link.protocol import EpochKind
+from n6link.sheet import Bar, Grid, Sheet, Shown
 
 OVERHEAD: Final = "overhead"
 """Key of the time between blocks in :meth:`TimeUse.by_kind`."""
@@ -84,10 +86,34 @@ class TimeUse:
         )
 
 
-class Measured:
+class Measured(Shown):
     """Figures of measured blocks, for one inference and for the mean of several."""
 
     __slots__ = ()
+
+    @property
+    def origin(self) -> str:
+        """The source of the times, for every view and export."""
+        raise NotImplementedError
+
+    def sheet(self) -> Sheet:
+        """The share of each kind, and the slowest blocks."""
+        from n6link.console import duration
+
+        colours = {kind.name: colour for kind, colour in KIND_COLOURS.items()} | {OVERHEAD: OVERHEAD_COLOUR}
+        kinds = [
+            (name, f"{share:.1%}", Bar(share, colours[name])) for name, share in self.by_kind().items() if share > 0
+        ]
+        slowest = self.slowest()
+        most = max((seconds for _, seconds in slowest), default=0.0) or 1.0
+        blocks = [
+            (block.label, duration(seconds), Bar(seconds / most, KIND_COLOURS[block.kind]))
+            for block, seconds in slowest
+        ]
+        return Sheet(
+            (Grid(("kind", ">share of the time", ""), kinds), Grid(("slowest blocks", ">time", ""), blocks)),
+            (f"times: {self.origin}",),
+        )
 
     @property
     def use(self) -> TimeUse:

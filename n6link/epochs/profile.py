@@ -67,7 +67,7 @@ class Sample:
     """seconds of the STAGES"""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Profile(Measured):
     """The measurements of several inferences of one network."""
 
@@ -88,6 +88,12 @@ class Profile(Measured):
     """shape (runs, 7): seconds of the STAGES"""
     encoding: str = "raw"
     """how the inputs were sent, which determines the time of their upload: ``raw``, ``qoi``, ``jpeg:95``, or several"""
+
+    def brief(self) -> str:  # noqa: D102
+        median = float(self.inference.median) * 1e3
+        return (
+            f"of {self.network} on {self.board}: median {median:.3f} ms over {self.runs} runs; on the NPU: {self.use}"
+        )
 
     @classmethod
     def of(cls, network: str, board: str, samples: Sequence[Sample], encoding: str = "raw") -> Self:

@@ -18,6 +18,7 @@ from n6link.errors import BadInput, RemoteProtocolError
 from n6link.json_types import JsonObject, Plain, mapping, sequence, whole
 from n6link.protocol import EpochKind
 from n6link.protocol.records import BlockRecord
+from n6link.sheet import Grid, Sheet, Shown
 
 ON_NPU: Final = frozenset({EpochKind.HW, EpochKind.EC})
 """Kinds that run completely on the NPU."""
@@ -130,8 +131,8 @@ class EpochBlock:
         return cls(index, kind, first, last, operation, npu, total)
 
 
-@dataclass(frozen=True, slots=True)
-class EpochTable:
+@dataclass(frozen=True, slots=True, repr=False)
+class EpochTable(Shown):
     """The epoch blocks of a network, in the order of execution, and its number of epochs.
 
     Epoch numbers have gaps: the compiler removes epochs without work, within EC blobs and between blocks. The range of a blob is
@@ -143,6 +144,13 @@ class EpochTable:
     """the compiler's number of epochs by kind; None = as many as the blocks have numbers"""
     unlisted: int = 0
     """number of announced epochs that the report does not list"""
+
+    def brief(self) -> str:  # noqa: D102
+        return f"{len(self.blocks)} blocks; on the NPU: {self.offload}"
+
+    def sheet(self) -> Sheet:  # noqa: D102
+        rows = [(str(block.index), block.kind.name, block.operation) for block in self.blocks]
+        return Sheet((Grid((">block", "kind", "operation"), rows),))
 
     @classmethod
     def from_records(cls, records: Iterable[BlockRecord], *, epochs: int | None = None) -> Self:

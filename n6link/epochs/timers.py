@@ -31,6 +31,7 @@ from n6link.epochs.table import ON_CPU, ON_NPU, EpochBlock, EpochTable, to_csv
 from n6link.errors import RemoteProtocolError
 from n6link.json_types import Plain
 from n6link.protocol import TimerSource
+from n6link.sheet import Grid, Sheet, Shown
 
 __all__ = [
     "MAX_SHIFT",
@@ -74,7 +75,7 @@ PREDICTED: Final = "; kinds of blocks: predicted, or from the report in the URL"
 Ticks = NDArray[np.uint64]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class EpochTimers(Measured):
     """Measured times of the epoch blocks of one inference.
 
@@ -92,6 +93,9 @@ class EpochTimers(Measured):
     """ticks from the start of the network to its end, including gaps"""
     simulated: bool
     """whether the times are simulated, not measured on a board"""
+
+    def brief(self) -> str:  # noqa: D102
+        return f"{self.elapsed / self.tick_hz * 1e3:.3f} ms; on the NPU: {self.use}"
 
     @classmethod
     def from_records(
@@ -211,8 +215,8 @@ class EpochTimers(Measured):
         return to_csv(self.rows())
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class EpochStats:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class EpochStats(Shown):
     """The device's sums over many inferences, since its statistics were reset.
 
     Properties are in seconds, one value per block: float64 of shape (blocks,); NaN before the first inference.
@@ -228,6 +232,20 @@ class EpochStats:
     bounds: Ticks
     """shape (blocks, 2): ticks of the fastest and the slowest run of the whole block"""
     simulated: bool
+
+    def brief(self) -> str:  # noqa: D102
+        return f"{self.runs} runs of {len(self.table)} blocks, mean {self.mean.sum() * 1e3:.3f} ms"
+
+    def sheet(self) -> Sheet:  # noqa: D102
+        from n6link.console import duration
+
+        rows = [
+            (block.label, *map(duration, times))
+            for block, *times in zip(
+                self.table.blocks, self.mean.tolist(), self.min.tolist(), self.max.tolist(), strict=True
+            )
+        ]
+        return Sheet((Grid(("block", ">mean", ">min", ">max"), rows),), (f"times: {self.origin}",))
 
     @classmethod
     def from_records(

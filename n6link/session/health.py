@@ -14,6 +14,7 @@ from n6link.json_types import Plain
 from n6link.link.frames import Counters
 from n6link.link.link import Link
 from n6link.session.state import State
+from n6link.sheet import Sheet, Shown, facts
 
 SPAN: Final = 10.0
 """time window of the rates, seconds"""
@@ -44,8 +45,8 @@ class Life:
         return not self.open or self.age > self.limit
 
 
-@dataclass(frozen=True, slots=True)
-class Health(Life):
+@dataclass(frozen=True, slots=True, repr=False)
+class Health(Shown, Life):
     """The same, with figures of the link; times are in seconds."""
 
     round_trip: float
@@ -64,6 +65,28 @@ class Health(Life):
     """number of reconnections since it was opened"""
     reboots: int
     """number of reconnections after a restart of the device"""
+
+    def brief(self) -> str:  # noqa: D102
+        stale = ", stale" if self.open and self.stale else ""
+        return f"{self.state.value}{stale}, round trip {self.round_trip * 1e3:.2f} ms, {self.damage:.2%} damaged"
+
+    def sheet(self) -> Sheet:  # noqa: D102
+        from n6link.console import duration, rate
+
+        about = {
+            "state": self.state.value,
+            "last frame": f"{duration(self.age)} ago" if self.open else "",
+            "round trip": duration(self.round_trip),
+            "damaged or lost chunks": f"{self.damage:.2%}",
+            "repeated requests per second": f"{self.repeats:.2f}",
+            "to the board": rate(self.up),
+            "from the board": rate(self.down),
+            "bit rate": self.baud or None,
+            "connections lost": self.departures,
+            "reconnections": self.returns,
+            "restarts of the board": self.reboots,
+        }
+        return Sheet((facts(about),))
 
     def to_dict(self) -> Plain:
         """Plain values, for JSON."""

@@ -11,6 +11,7 @@ from typing import Final
 from n6link.protocol import records
 from n6link.protocol.codec import Buffer
 from n6link.session.info import MAX_NETWORKS, celsius
+from n6link.sheet import Grid, Sheet, Shown, facts
 
 BATCH: Final = 16
 """pages of a reading that are requested at the same time"""
@@ -66,8 +67,8 @@ class NetworkStats:
         return self.total / self.runs if self.runs else 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Stats:
+@dataclass(frozen=True, slots=True, repr=False)
+class Stats(Shown):
     """One reading."""
 
     time: float
@@ -82,6 +83,31 @@ class Stats:
     """degrees Celsius"""
     cpu_hz: int
     npu_hz: int
+
+    def brief(self) -> str:  # noqa: D102
+        runs, errors = (sum(getattr(network, name) for network in self.networks) for name in ("runs", "errors"))
+        return f"{runs} runs, {errors} errors, {self.link.errors} damaged frames in {self.time - self.since:.1f} s"
+
+    def sheet(self) -> Sheet:  # noqa: D102
+        from n6link.console import duration
+
+        rows = [
+            (
+                *map(str, (one.index, one.runs, one.errors, one.cancelled, one.late, one.queued)),
+                *map(duration, (one.mean, one.min, one.max) if one.runs else ()),
+                *([] if one.runs else ["-"] * 3),
+            )
+            for one in self.networks
+        ]
+        head = (">network", ">runs", ">errors", ">cancelled", ">late", ">queued", ">mean", ">min", ">max")
+        temperature = None if self.temperature is None else f"{self.temperature:.0f} degrees Celsius"
+        return Sheet(
+            (
+                Grid(head, rows),
+                facts({"queue": self.queue, "free bytes": f"{self.free_bytes:,}", "temperature": temperature}),
+                facts({name.replace("_", " "): f"{getattr(self.link, name):,}" for name in LinkStats.__slots__}),
+            )
+        )
 
     @classmethod
     def parse(cls, payload: Buffer, tick_hz: int) -> Stats:

@@ -26,6 +26,7 @@ from numpy.typing import ArrayLike, NDArray
 from n6link.errors import BadInput, RemoteProtocolError, UnknownName
 from n6link.protocol import DType, Encoding, Limit
 from n6link.protocol.records import ScaleRecord, TensorRecord
+from n6link.sheet import Sheet, Shown, facts
 
 Array: TypeAlias = NDArray[Any]
 """of any dtype"""
@@ -107,8 +108,8 @@ class ByName(dict[str, T]):
         raise UnknownName(f"{self._what} {name!r} does not exist; {self._owner} has {', '.join(self) or 'none'}")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class TensorSpec:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class TensorSpec(Shown):
     """One input or output of a network. Two specs are equal only if they are the same object."""
 
     name: str
@@ -128,6 +129,22 @@ class TensorSpec:
     axis: int = 0
     encodings: tuple[Encoding, ...] = ()
     """inputs: how a picture may be sent besides raw"""
+
+    def brief(self) -> str:  # noqa: D102
+        return f"{self.name} {self.dtype}{list(self.shape)}, {self.quantisation}"
+
+    def sheet(self) -> Sheet:  # noqa: D102
+        shape = " x ".join(map(str, self.shape)) or "one value"
+        about = {"shape": shape, "type": self.dtype, "bytes": f"{self.size:,}", "quantisation": self.quantisation}
+        encodings = ", ".join(encoding.name.lower() for encoding in self.encodings)
+        return Sheet((facts(about | {"a picture may be sent as": encodings}),))
+
+    @property
+    def quantisation(self) -> str:
+        """In words."""
+        if self.scales is not None:
+            return f"{len(self.scales)} scales, for each channel of axis {self.axis}"
+        return "not quantised" if self.scale is None else f"scale {self.scale:.6g}, zero point {self.zero_point}"
 
     @classmethod
     def from_record(cls, record: TensorRecord, scales: Sequence[ScaleRecord] = ()) -> Self:
