@@ -80,11 +80,8 @@ async def test_a_healthy_board() -> None:
     assert found.measurements and found.measurements.round_trips.count == PINGS
     assert [forecast.network for forecast in found.forecasts] == ["reference", "reference_colour"]
     assert found.verdict.startswith("the board is healthy; reference")
-    assert (
-        found.simulated
-        and found.measurements
-        and abs(found.measurements.drift) <= found.measurements.drift_error + 5e-4
-    )
+    drift = found.measurements.drift
+    assert found.simulated and drift is not None and abs(drift) <= found.measurements.drift_error + 5e-4
     assert found.measurements.line is None and found.measurements.up and found.measurements.down
 
 
@@ -376,7 +373,7 @@ async def test_a_board_that_is_examined_through_its_server(server: str, file: Pa
     assert found.url == server and found.healthy and troubles(found) == [Trouble.SHARED]
     assert found.server.startswith("n6link serve ") and "with 0 other programs" in found.findings[0].sentence
     measured = found.measurements
-    assert measured and measured.shared and measured.lost_up is measured.lost_down is None
+    assert measured and measured.shared and measured.lost_up is measured.lost_down is measured.drift is None
     assert measured.line == 92160 and measured.up and measured.down
     assert not found.stored
     waits = replace(HEALTHY, lost_up=None, lost_down=None, shared=True, round_trips=Histogram())
@@ -542,7 +539,7 @@ def test_what_was_stored_is_said_by_the_command(file: Path) -> None:
 
 
 def test_a_server_is_named_by_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    shared = replace(HEALTHY, lost_up=None, lost_down=None, shared=True)
+    shared = replace(HEALTHY, lost_up=None, lost_down=None, drift=None, shared=True)
     found = Diagnosis("unix:n6", "STM32N6570-DK", (), shared, (), server="n6link serve 0.1.0")
 
     async def examined(url: str | None, *, timeout: float) -> Diagnosis:  # noqa: ASYNC109

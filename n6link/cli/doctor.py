@@ -96,10 +96,7 @@ def _figures(measured: Measurements, checks: Mapping[str, Check]) -> Table:
         ("from the board", _speed(measured.down, measured.line)),
         *((("bit rate", _rates(measured)),) if measured.line else ()),
         ("damaged chunks", _damage(measured)),
-        (
-            "clocks",
-            f"compared to {duration(measured.clock_error)}, drift {measured.drift * 1e6:+.0f} ± {measured.drift_error * 1e6:.0f} ppm",
-        ),
+        ("clocks", _clocks(measured)),
         *(
             (("stored inputs", ", ".join(f"{escape(name)}: {check.state.doc}" for name, check in checks.items())),)
             if checks
@@ -126,6 +123,13 @@ def _damage(measured: Measurements) -> str:
     if measured.lost_up is None or measured.lost_down is None:
         return "not visible through a server"
     return f"{measured.lost_up:.2%} to the board, {measured.lost_down:.2%} from it"
+
+
+def _clocks(measured: Measurements) -> str:
+    compared = f"compared to {duration(measured.clock_error)}"
+    if measured.drift is None:
+        return compared
+    return f"{compared}, drift {measured.drift * 1e6:+.0f} ± {measured.drift_error * 1e6:.0f} ppm"
 
 
 def _rates(measured: Measurements) -> str:

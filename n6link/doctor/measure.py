@@ -72,7 +72,7 @@ class Measurements:
         skipped: bytes outside of frames that arrived.
         clock_error: maximum error of the comparison of the clocks.
         drift: relative difference of the rates of the clocks, measured from the first to the last ping: 0.01 = the board's is 1 % slower than
-            the rate that it reports.
+            the rate that it reports; None = a server has the clock, and its estimate of it changes in steps.
         drift_error: maximum error of this.
         networks: stages by network, with all outputs.
         reduced: stages of those that the device can reduce, with reductions.
@@ -91,7 +91,7 @@ class Measurements:
     lost_down: float | None
     skipped: int
     clock_error: float
-    drift: float
+    drift: float | None
     drift_error: float
     networks: Mapping[str, Stages]
     reduced: Mapping[str, Stages]
@@ -167,7 +167,7 @@ async def measure(device: N6Device) -> Measurements:
         ),
         skipped=after.skipped - before.skipped,
         clock_error=device.clock.error,
-        drift=drift,
+        drift=None if shared else drift,
         drift_error=drift_error,
         networks=whole,
         reduced=reduced,

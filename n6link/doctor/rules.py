@@ -156,7 +156,7 @@ def of_line(measured: Measurements) -> Iterator[Finding]:
             f"{median * 1e3:.3g} ms",
             cure,
         )
-    if abs(measured.drift) - measured.drift_error > 2 * MAX_DRIFT:
+    if measured.drift is not None and abs(measured.drift) - measured.drift_error > 2 * MAX_DRIFT:
         yield Finding(
             Trouble.WRONG_CLOCK,
             Severity.FAULT,
