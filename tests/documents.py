@@ -17,11 +17,14 @@ import asyncio
 import importlib
 import inspect
 import json
+import os
 import re
 import shlex
+import signal
 import subprocess
 import tomllib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import CodeType
@@ -36,7 +39,7 @@ from n6link.cli import app
 ROOT: Final = Path(__file__).resolve().parents[1]
 DOCUMENTS: Final = [ROOT / "README.md", *(path for path in sorted(ROOT.glob("docs/**/*.md")) if path.name != "help.md")]
 COMMENT: Final = re.compile(r"<!--\s*(file|exit|not run|setup)\b:?\s*(.*?)\s*-->", re.DOTALL)
-SECONDS: Final = 100
+SECONDS: Final = 280
 """time limit of a command"""
 
 
@@ -119,17 +122,25 @@ class Run:
                 result = CliRunner().invoke(app, words, prog_name="n6link")
                 assert result.exit_code == expected, f"{words} {result.output} {result.exception!r}"
             return
-        done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", code],
-            cwd=self.folder,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            check=False,
-        )
-        assert done.returncode == expected, f"{code}{done.stdout}{done.stderr}"
+        # Programs in the background keep a pipe open, so the output is a file; they end with the block, also if it fails.
+        with (self.folder / ".output").open("w+") as output:
+            process = subprocess.Popen(
+                ["bash", "-euo", "pipefail", "-c", code],
+                cwd=self.folder,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+            try:
+                returned = process.wait(SECONDS)
+            finally:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+            output.seek(0)
+            assert returned == expected, f"{code}{output.read()}"
 
 
 # ---- blocks that are not run

@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -129,6 +130,20 @@ def test_a_right_block_is_accepted_without_running_it(tmp_path: Path) -> None:
 def test_a_block_that_fails_is_found(run: Run, tmp_path: Path, text: str, error: type[Exception]) -> None:
     with pytest.raises(error):
         run.block(block_of(tmp_path, text))
+
+
+def test_a_block_leaves_no_program_behind(run: Run, tmp_path: Path) -> None:
+    text = (
+        "```sh\nn6link sim --unix left > /dev/null & echo $! > pid\nwhile ! [ -S left ]; do sleep 0.1; done\nfalse\n```"
+    )
+    with pytest.raises(AssertionError, match="false"):
+        run.block(block_of(tmp_path, text))
+    pid = int((tmp_path / "pid").read_text())
+    for _ in range(1000):  # init has to collect it
+        if not Path(f"/proc/{pid}/exe").exists():
+            return
+        time.sleep(0.01)
+    raise AssertionError(f"process {pid} is running")
 
 
 # ---- links and sentences
