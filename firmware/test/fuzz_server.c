@@ -13,6 +13,69 @@ enum {
     MOST = 1 << 14,
 };
 
+/* ---- a runtime that forwards, to a board that answers some orders, rightly or not ---- */
+
+static uint32_t orders[N6_SERVER_MAX_QUEUE]; /* numbers that have no answer yet */
+static uint32_t order_count;
+static uint32_t order_seed;
+
+static void order(void *context, const n6_order_t *given)
+{
+    (void)context;
+    CHECK(order_count < N6_SERVER_MAX_QUEUE);
+    if (given->length > 0) { /* all that it points to can be read */
+        order_seed += rig_crc32(given->input, given->length);
+        order_seed += rig_crc32(given->part, given->parts * sizeof *given->part);
+        order_seed += rig_crc32(given->what, given->returns * sizeof *given->what);
+    }
+    orders[order_count++] = given->number;
+}
+
+static void withdraw(void *context, uint32_t number)
+{
+    (void)context;
+    for (uint32_t i = 0; i < order_count; i++) {
+        if (orders[i] == number) {
+            orders[i] = orders[--order_count];
+            return;
+        }
+    }
+    CHECK(false); /* an order that was not given, or was answered */
+}
+
+static const n6_answer_t *answer(void *context)
+{
+    static uint8_t data[RIG_RESULT_SIZE];
+    static n6_result_t result;
+    static const n6_result_record_t records[UINT8_MAX];
+    static n6_answer_t given;
+
+    (void)context;
+    if (order_count == 0 || order_seed % 3 == 0) {
+        order_seed++;
+        return NULL;
+    }
+    order_seed = order_seed * 1103515245u + 12345u;
+    result = (n6_result_t){.length = order_seed >> 8 & (RIG_RESULT_SIZE - 1u),
+                           .outputs = (uint8_t)(order_seed >> 24),
+                           .timer_shift = (uint8_t)(order_seed >> 4 & 31u),
+                           .blocks = (uint16_t)(order_seed >> 6 & 3u),
+                           .timers_offset = order_seed >> 20 & 127u,
+                           .head = sizeof result,
+                           .record = sizeof *records,
+                           .timer_record = sizeof(n6_epoch_time_t)};
+    given = (n6_answer_t){.number = orders[--order_count],
+                          .status = order_seed & 64u ? (uint8_t)(order_seed & 31u) : N6_STATUS_OK,
+                          .field = N6_LIMIT_NO_FIELD,
+                          .text = "words",
+                          .result = &result,
+                          .records = records,
+                          .data = data};
+    return &given;
+}
+
+static const n6_forward_t forward = {3, n6_server_forward, order, withdraw, answer};
+
 /* The first byte sets how the runtime behaves, and whether the checksums are mended. */
 static n6_link_counts_t feed(const uint8_t *bytes, size_t size, size_t read_size, bool vectors)
 {
@@ -29,6 +92,8 @@ static n6_link_counts_t feed(const uint8_t *bytes, size_t size, size_t read_size
         rig->steps = bytes[0] >> 1 & 3;
         rig->fail_step = bytes[0] & 8 ? -5 : 0;
         rig->step_ticks = bytes[0] & 16 ? 1000 : 0;
+        rig->npu.forward = bytes[0] & 64 ? &forward : NULL;
+        order_count = order_seed = 0;
         rig_feed(rig, bytes + 1, size - 1);
     }
     counts = rig->server.channel.link.counts;
