@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ import anyio.to_thread
 import numpy as np
 import pytest
 import zenoh
-from e2e_fixtures import LIMIT, REFERENCE, board, noise, sim_url
+from e2e_fixtures import LIMIT, REFERENCE, board, executable, noise, sim_url
 from PIL import Image
 from rosbags.typesys import Stores, get_typestore
 from test_cdr import STORE
@@ -34,9 +35,11 @@ from zenoh_ros2_sdk.qos import QosProfile
 from n6link import networks
 from n6link.bridge import board as boards
 from n6link.bridge import payloads
+from n6link.bridge.board import Options, Presence
 from n6link.bridge.inbox import Inbox
 from n6link.bridge.link import endpoints, key_part, open_session
 from n6link.bridge.ros import domain_of
+from n6link.bridge.serve import serve
 from n6link.cli import app
 from n6link.device import N6Device
 from n6link.errors import BadInput, MissingExtra, TransportError
@@ -245,23 +248,48 @@ def test_a_network_without_a_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_too_many_queries_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(boards, "WAITING", 1)
-    url = sim_url()
 
     async def main() -> None:
-        async with bridge(url) as client:
-            answers: list[Any] = []
+        with board("--tcp", "0", networks=REFERENCE) as virtual:
+            async with bridge(virtual.url) as client:
+                answers: list[Any] = []
 
-            async def query() -> None:
-                answers.append(await client.ask(f"{root(client)}/run?format=raw", picture()))
+                async def query() -> None:
+                    answers.append(await client.ask(f"{root(client)}/run?format=raw;timeout=1", picture()))
 
-            async with anyio.create_task_group() as tasks:
-                for _ in range(20):
-                    tasks.start_soon(query)
-            refused = [answer.error for answer in answers if not answer.ok]
-            assert len(answers) == 20 and len(refused) < 20
-            assert all(error == ("BadInput", refused[0][1]) for error in refused)
-            assert not refused or "1 other queries wait for this board; send fewer" in refused[0][1]
+                assert (await client.ask(f"{root(client)}/run?format=raw", picture())).ok
+                virtual.die()
+                await client.reported("away")
+                async with anyio.create_task_group() as tasks:
+                    for _ in range(6):
+                        tasks.start_soon(query)
+                errors = [answer.error for answer in answers]
+                refused = ("BadInput", "1 other queries wait for this board; send fewer at the same time")
+                assert len(errors) == 6 and refused in errors
+                assert {kind for kind, _ in errors} == {"BadInput", "N6Timeout"}
 
+    run(main)
+
+
+def test_a_board_that_is_connected_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(boards, "RETRY", 0.01)
+    with socket.socket() as placeholder:
+        placeholder.bind(("127.0.0.1", 0))
+        port = placeholder.getsockname()[1]
+
+    async def main() -> None:
+        client = Client()
+        async with anyio.create_task_group() as tasks:
+            serving = partial(serve, [f"tcp:127.0.0.1:{port}"], listen=[LOOPBACK], report=client.report)
+            tasks.start_soon(serving)
+            [away, *_] = await client.reported("away")
+            assert away.key == "" and "127.0.0.1" in away.reason
+            with board("--tcp", str(port), networks=REFERENCE):
+                [here] = await client.reported("connected")
+                assert here.networks == ("reference", "reference_colour")
+                tasks.cancel_scope.cancel()
+
+    executable()
     run(main)
 
 
@@ -538,6 +566,7 @@ from zenoh_ros2_sdk.entity import EndpointEntity, EntityKind, NodeEntity
 from zenoh_ros2_sdk.qos import QosProfile
 from zenoh_client import LOOPBACK, configuration
 from n6link.bridge.ros import domain_of
+from n6link.bridge.serve import serve
 from n6link.bridge.link import endpoints
 import zenoh
 with zenoh.open(configuration(listen=[LOOPBACK], mode="router")) as session:
@@ -585,6 +614,23 @@ def test_text_for_people() -> None:
         assert "connected, with reference, reference_colour" in served.stdout.readline()
         served.send_signal(signal.SIGINT)
         served.wait(timeout=60)
+
+
+def test_reports_for_people_and_programs(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def reports(urls: object, *, listening: Any, report: Any, options: Options, **_: object) -> None:
+        assert (options.ros, options.ros_images) == (4, [("movenet13", "/camera")])
+        listening(["tcp/127.0.0.1:1"])
+        report(Presence("b", "n6link/b", "connected", ("one", "two")))
+        report(Presence("b", "n6link/b", "away", reason="unplugged"))
+
+    monkeypatch.setattr("n6link.bridge.serve.serve", reports)
+    words = ["bridge", "--url", "sim:", "--ros", "--ros-domain", "4", "--ros-image", "movenet13=/camera"]
+    outcome = CliRunner().invoke(app, words)
+    assert outcome.exit_code == 0
+    assert outcome.stdout.splitlines()[1] == "n6link/b: connected, with one, two"
+    assert outcome.stderr == "n6link/b: unplugged\n"
+    lines = list(map(json.loads, CliRunner().invoke(app, [*words, "--json"]).stdout.splitlines()))
+    assert lines[0] == {"listening": ["tcp/127.0.0.1:1"]} and lines[2]["state"] == "away"
 
 
 @pytest.mark.parametrize(

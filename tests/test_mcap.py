@@ -9,7 +9,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from n6link.decoders.pose import Pose
 from n6link.decoders.segmentation import Segmentation
 from n6link.device import N6Device
 from n6link.errors import MissingExtra, RecordingError
+from n6link.monitor.app import Monitor
 from n6link.protocol import LogLevel
 from n6link.robotics import McapFile, cdr, follow, messages
 from n6link.robotics.drawing import annotate
@@ -347,6 +348,32 @@ def test_a_missing_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 # ------------------------------------------------------------------------------------------- the commands
+
+
+@pytest.mark.parametrize("size", [None, 1200])
+def test_a_monitor_records_and_goes_on_with_a_full_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int | None
+) -> None:
+    path = tmp_path / "board.mcap"
+    texts: list[str] = []
+
+    async def watch(self: Monitor, console: object) -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self.watcher.watch)
+            while not (self.model.history.log if size else len(self.model.history.readings) > 4):  # noqa: ASYNC110
+                await anyio.sleep(0.01)
+            texts.extend(line.text for line in self.model.history.log)
+            tasks.cancel_scope.cancel()
+
+    executable()
+    monkeypatch.setattr(Monitor, "run", watch)
+    words = ["monitor", "--url", SIM, "--interval", "0.05", "--mcap", str(path)]
+    with full_disk(size) if size else nullcontext():
+        outcome = CliRunner().invoke(app, words)
+    assert outcome.exit_code == 0, outcome.stderr
+    if size:
+        assert any("board.mcap' cannot be written: File too large" in text for text in texts)
+    read(path)
 
 
 @pytest.mark.parametrize(

@@ -140,6 +140,7 @@ async def _bridge(
             listening=listening,
             report=report,
         )
+        tasks.cancel_scope.cancel()
 
 
 async def _end_on_request(scope: anyio.CancelScope) -> None:
