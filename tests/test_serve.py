@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import importlib.util
 import io
 import itertools
 import json
@@ -28,15 +29,17 @@ from e2e_fixtures import noise, on_both_backends, sim_url
 from lines import Line, Usb
 from typer.testing import CliRunner
 
-from n6link import N6Device
+from n6link import N6Device, ambient
 from n6link.cli import app
 from n6link.errors import BadInput, DeviceError, DeviceRebooted, N6Timeout, NoDeviceError, PortBusy, TransportError
 from n6link.protocol import Feature, LeaseAction, MessageType, Status, records
+from n6link.serve import library, work
 from n6link.serve.desk import Desk, Share
 from n6link.serve.listeners import Place, listening
 from n6link.serve.server import MOST_CLIENTS, Server
 from n6link.session import describe
 from n6link.session.connection import HOST
+from n6link.session.inference import Job
 from n6link.session.state import State
 from n6link.tensors import reduce
 from n6link.transport import servers, sim
@@ -261,6 +264,47 @@ async def test_many_clients_are_listed_in_pages(tmp_path: Path) -> None:
         devices = [await stack.enter_async_context(N6Device(url)) for _ in range(20)]
         found = await devices[0].clients()
         assert len({client.id for client in found}) == len(found) == 20
+
+
+@pytest.mark.usefixtures("virtual_board")
+async def test_a_network_that_cannot_run_is_described_with_the_reason(tmp_path: Path) -> None:
+    (tmp_path / "bad.tflite").write_bytes(b"no network" * 20)
+    url = f"sim:{tmp_path}/bad.tflite,reference:"
+    async with (
+        serving(url, f"unix:{tmp_path}/a") as (served,),
+        N6Device(url) as direct,
+        N6Device(served) as dev,
+    ):
+        assert dev.connection.rejected == direct.connection.rejected and list(dev.connection.rejected) == ["bad"]
+        assert await dev["reference"].run(noise(dev["reference"]))
+
+
+def test_how_failures_are_answered() -> None:
+    said = work.failed(DeviceError("long text", Status.NPU_FAULT, 7, "words"))
+    assert (said.status, said.value, said.text) == (Status.NPU_FAULT, 7, "words")
+    assert work.failed(N6Timeout("the deadline")) == work.LATE
+    assert work.failed(N6Timeout("no answer", "silent")).status == Status.NPU_FAULT
+    assert "the cable" in work.failed(TransportError("the cable")).text
+
+
+async def test_work_that_is_late_before_its_turn() -> None:
+    desk = Desk(1)
+    async with N6Device(sim_url()) as dev, desk.place(Share(), 0):
+        job = Job(0, memoryview(b""), b"", timers=False, priority=0, deadline=ambient.monotonic() - 1)
+        assert await work.infer(dev, desk, Share(), job) == work.LATE
+        assert desk.waiting == 0
+
+
+def test_an_installation_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    library.library.cache_clear()
+    monkeypatch.setenv("N6LINK_SERVE", "/nowhere")
+    with pytest.raises(TransportError, match="N6LINK_SERVE is '/nowhere', which is not a file"):
+        library.library()
+    monkeypatch.delenv("N6LINK_SERVE")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(TransportError, match="this installation of n6link cannot serve a board"):
+        library.library()
+    library.library.cache_clear()
 
 
 # ------------------------------------------------------------------------------- bad clients
