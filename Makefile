@@ -125,7 +125,7 @@ docs-pictures: $(VENV)/.dev
 	$(BIN)/python benchmarks/page.py --pictures examples
 
 docs: $(VENV)/.dev
-	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet docs build/docs
+	$(BIN)/sphinx-build --fresh-env --write-all --fail-on-warning --keep-going --quiet docs build/docs
 	@echo 'build/docs/index.html'
 
 gen: $(VENV)/.installed
