@@ -40,10 +40,11 @@ _SIMILAR: Final = {
         "*": "●",
         ">": "▶",
         " ": "°",
+        "+-": "±",
     }.items()
     for letter in letters
 }
-"""ASCII characters, by the code of the character that commands print"""
+"""ASCII text, by the code of the character that commands print"""
 
 
 def duration(seconds: float) -> str:

@@ -70,7 +70,7 @@ COMMANDS: Final = {
     "firmware": Command(("firmware", "registry", "x.c"), code=2, connects=False),
 }
 """a line for every command; a new command needs one"""
-WRAPPED: Final = ("card", "demo", "expose", "validate")
+WRAPPED: Final = ("card", "demo", "doctor", "expose", "validate")
 """commands with sentences or the text of a file, which the terminal wraps"""
 names = pytest.mark.parametrize("name", COMMANDS)
 
