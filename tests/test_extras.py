@@ -15,6 +15,7 @@ from typing import Any, Final
 import numpy as np
 import pytest
 
+import n6link
 from n6link import networks
 from n6link.errors import MissingExtra
 
@@ -77,7 +78,10 @@ def test_a_missing_package_is_one_error(
     monkeypatch.setattr(util, "find_spec", lambda name, *more: None if name == module else found(name, *more))
     for name in [module, *(name for name in sys.modules if name.startswith(f"{module}."))]:
         monkeypatch.setitem(sys.modules, name, None)
-    for name in [name for name in sys.modules if name.startswith(("n6link.view.", "n6link.dask"))]:
+    for name in ("view", "dask"):
+        if f"n6link.{name}" in sys.modules:
+            monkeypatch.setattr(n6link, name, sys.modules[f"n6link.{name}"])  # the next import changes it
+    for name in [name for name in sys.modules if name.startswith(("n6link.view", "n6link.dask"))]:
         monkeypatch.delitem(sys.modules, name)  # imported by another test, with its package
     with pytest.raises(MissingExtra, match=rf"requires .*; install it with: pip install 'n6link\[{extra}\]'"):
         use()
