@@ -430,12 +430,14 @@ bool n6_serve_order(n6_serve_client_t *client, n6_serve_order_t *order)
 
 bool n6_serve_answer(n6_serve_client_t *client, const n6_answer_t *answer)
 {
+    const bool has_run = answer->result != NULL;
+
     client->answer = answer;
     if (has_room(client)) {
         (void)n6_server_poll(&client->server);
     }
     const bool taken = client->answer == NULL;
-    if (taken && answer->result) {
+    if (taken && has_run) {
         client->runs++;
     }
     client->answer = NULL;
