@@ -350,10 +350,12 @@ class Loop(Block[Tick]):
 class Network(Shown):
     """A network of a device; see :class:`n6link.network.Network`."""
 
-    def brief(self) -> str:  # noqa: D102
+    def brief(self) -> str:
+        """Its name and tensors."""
         return self._inner.brief()
 
-    def sheet(self) -> Sheet:  # noqa: D102
+    def sheet(self) -> Sheet:
+        """Its tensors, and where its epochs run."""
         return self._inner.sheet()
 
     def __init__(self, portal: _Portal, network: network_.Network) -> None:
@@ -498,10 +500,12 @@ class N6Device(Owner[device_.N6Device], Shown):
     def __init__(self, device: device_.N6Device) -> None:
         super().__init__(device)
 
-    def brief(self) -> str:  # noqa: D102
+    def brief(self) -> str:
+        """Its URL and networks."""
         return self._inner.brief()
 
-    def sheet(self) -> Sheet:  # noqa: D102
+    def sheet(self) -> Sheet:
+        """Board and networks."""
         return self._inner.sheet()
 
     def __exit__(

@@ -29,8 +29,8 @@ class Bar:
 
     share: float
     """0..1"""
-    colour: str = "#0072b2"
-    """sRGB, as in CSS"""
+    colour: str = "#56b4e9"
+    """sRGB, as in CSS; the default is not that of a kind of epochs (:mod:`n6link.colours`)"""
 
 
 Cell: TypeAlias = str | Bar

@@ -553,8 +553,16 @@ def program(*words: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def line(process: subprocess.Popen[str]) -> Any:
-    assert process.stdout
-    return json.loads(process.stdout.readline())
+    """The next line of a program, which is killed if it prints nothing for two minutes."""
+    assert process.stdout and process.stderr
+    alarm = threading.Timer(120, process.kill)
+    alarm.start()
+    try:
+        text = process.stdout.readline()
+    finally:
+        alarm.cancel()
+    assert text, process.stderr.read()
+    return json.loads(text)
 
 
 ROUTER = """

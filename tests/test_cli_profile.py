@@ -351,7 +351,7 @@ def test_a_file_of_another_format(option: str, tmp_path: Path) -> None:
 def test_file_that_cannot_be_written(saved: tuple[Path, Path], tmp_path: Path) -> None:
     outcome = n6link("profile", "--load", saved[0], "--csv", tmp_path / "nowhere" / "out.csv")
     assert outcome.exit_code == 2
-    assert "cannot be written: No such file" in outcome.stderr
+    assert f"cannot be written, because the folder '{tmp_path / 'nowhere'}' does not exist; create it" in outcome.stderr
 
 
 def test_report_of_another_build_is_flagged(saved: tuple[Path, Path]) -> None:
