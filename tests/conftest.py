@@ -100,8 +100,9 @@ def line() -> Iterator[Line]:
 
 @pytest.fixture
 def usb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Usb:
-    """A machine without serial ports, to which the test adds ports."""
+    """A machine without serial ports, to which the test adds ports, and without settings: other tests may have seen boards with the same serial numbers."""
     monkeypatch.delenv("N6LINK_URL", raising=False)
+    monkeypatch.setenv("N6LINK_CONFIG", str(tmp_path / "settings.toml"))
     monkeypatch.setattr(ports, "ROOT", tmp_path / "root")
     return Usb(tmp_path / "root")
 

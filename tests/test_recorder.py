@@ -56,6 +56,7 @@ async def test_a_recording_has_all_bytes_and_the_states(tmp_path: Path) -> None:
     file = tmp_path / "all.pcapng"
     async with N6Device(sim_url(), record=file) as dev:
         await dev["reference"].run(noise(dev["reference"]))
+        await dev.ping()  # RELEASE leaves with the next request
         received = dev.counters.rx_bytes
     items = read(file)
     assert sum(len(item.data) for item in items if isinstance(item, Bytes) and not item.outbound) >= received

@@ -384,7 +384,7 @@ def test_run_on_a_video_draws_a_video(virtual_board: None, opencv: None, tmp_pat
     changed = (drawn[0] != source).any(axis=2).mean()
     assert 0.005 < changed < 0.3, "only the skeleton differs"
     wrong = n6link(tmp_path / "a.mp4", "--draw", tmp_path / "none" / "b.mp4")
-    assert wrong.exit_code == 2 and "cannot be written as a video" in wrong.stderr
+    assert wrong.exit_code == 2 and "does not exist; create it" in wrong.stderr
 
 
 def test_run_on_a_camera(virtual_board: None, opencv: None, tmp_path: Path) -> None:

@@ -176,10 +176,11 @@ def test_errors_and_log_lines() -> None:
 
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One inference."""
+    """One inference, and a ping with which its RELEASE leaves."""
     file = tmp_path_factory.mktemp("trace") / "one.pcapng"
     with blocking.N6Device(sim_url(), record=file) as dev:
         dev["reference"].run(noise(dev["reference"]), timers=True)
+        dev.ping()
     return file
 
 

@@ -27,6 +27,8 @@ def check_target(
     if path is None:
         return
     name = f"{what} {str(path)!r}"
+    if path.is_file() and any(isinstance(one, Path) and one.exists() and path.samefile(one) for one in sources):
+        raise BadInput(f"{name} is an input, which would be overwritten; choose another file")
     if folder and (path.is_dir() or not path.suffix):
         above = path
         while not above.exists() and above != above.parent:
@@ -43,8 +45,6 @@ def check_target(
         raise BadInput(f"{name} is a folder; add the name of a file")
     if not path.parent.is_dir():
         raise BadInput(f"{name} cannot be written, because the folder {str(path.parent)!r} does not exist; create it")
-    if path.exists() and any(isinstance(one, Path) and one.exists() and path.samefile(one) for one in sources):
-        raise BadInput(f"{name} is an input, which would be overwritten; choose another file")
     _check_writable(path if path.exists() else path.parent, name)
 
 

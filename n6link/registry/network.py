@@ -6,11 +6,12 @@ different runs returns wrong numbers, or does not answer. Values that are in two
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Final
@@ -139,7 +140,7 @@ def read_network(name: str, path: str | os.PathLike[str], *, card: str | os.Path
     table = _table(source, reports)
     pools = _pools(source, reports)
     memory = read_parts(source, pools)
-    parts = [name.encode(), source.path.read_bytes(), text.encode(), repr((table, pools)).encode()]
+    parts = [name.encode(), source.path.read_bytes(), text.encode(), _facts(table, pools)]
     parts += [f"{part.address} {part.crc}".encode() for part in memory]
     golden, stored = _golden(source)
     return Network(name, source, reports, table, pools, memory, text, zlib.crc32(b"\0".join(parts)), golden, stored)
@@ -250,6 +251,12 @@ def _compare(source: Source, report: Report) -> None:
             raise ReportError(f"{where}: {other.used} bytes of {pool.name} instead of {pool.used}; {again}")
     for evidence in join(report.table, source.table).disagreements if report.table else ():
         raise ReportError(f"{where}: {evidence}; {again}")
+
+
+def _facts(table: EpochTable, pools: Sequence[Pool]) -> bytes:
+    """What the digest of a network contains of its description: values, and not how Python prints them."""
+    totals = sorted((table.totals or {}).items())
+    return json.dumps([list(map(asdict, table.blocks)), totals, table.unlisted, list(map(asdict, pools))]).encode()
 
 
 def _table(source: Source, reports: Sequence[Report]) -> EpochTable:

@@ -69,10 +69,14 @@ def announced(server: Running) -> Generator[None, None, None]:
 
 
 def running() -> list[Running]:
-    """The servers that run, in the order of their names."""
+    """The servers that run, in the order of their names; none if the folder does not exist, or is that of another user."""
     found: list[Running] = []
-    for note in sorted(folder().glob("*.json")):
-        server = _read(note)
+    try:
+        files = sorted(folder().iterdir())
+    except OSError:
+        return found
+    for note in files:
+        server = _read(note) if note.suffix == ".json" else None
         if server and _listens(note.with_suffix(".sock")):
             found.append(server)
     return found
