@@ -243,6 +243,7 @@ def test_completion_knows_commands_options_and_boards(monkeypatch: pytest.Monkey
     (tmp_path / "settings.toml").write_text("damaged")
     assert complete("n6link info --url si") == ["sim:"]
     monkeypatch.delenv("_N6LINK_COMPLETE")
+    monkeypatch.setattr("shellingham.detect_shell", lambda: ("bash", "/bin/bash"))  # not that of `make`
     with pytest.raises(SystemExit), streams(out := io.StringIO(), sys.stderr):
         app(["--show-completion", "bash"], prog_name="n6link", standalone_mode=False)
     assert "complete -o default -F _n6link_completion n6link" in out.getvalue()
