@@ -379,7 +379,7 @@ def test_a_monitor_records_and_goes_on_with_a_full_disk(
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["run", "movenet13", "a.png", "--mcap", "a.png"], "--mcap 'a.png' must end in .mcap"),
+        (["run", "movenet13", "a.png", "--mcap", "b.png"], "--mcap 'b.png' must end in .mcap"),
         (["run", "movenet13", "a.mcap", "--mcap", "a.mcap"], "'a.mcap' is an input, which would be overwritten"),
         (["monitor", "--once", "--mcap", "b.mcap"], "--mcap records until you press q; omit --once"),
         (["monitor", "--mcap", "b.bag"], "--mcap 'b.bag' must end in .mcap"),

@@ -345,11 +345,11 @@ def test_a_host_with_several_addresses(backend: str, answers: bool, monkeypatch:
     """The first address refuses, or does not answer: the next one is used."""
 
     async def main() -> None:
-        async def addresses(*_: object, **__: object) -> list[tuple[Any, ...]]:
+        def addresses(*_: object, **__: object) -> list[tuple[Any, ...]]:
             ports = [dead, dead, raw.getsockname()[1]]
             return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", port)) for port in ports]
 
-        monkeypatch.setattr(anyio, "getaddrinfo", addresses)
+        monkeypatch.setattr(socket, "getaddrinfo", addresses)
         async with await open_stream("tcp:board.local:1"):
             _accept(raw).close()
 

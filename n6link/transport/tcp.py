@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 import socket
+from functools import partial
 from itertools import chain, zip_longest
 from typing import Any, Final, TypeAlias
 
 import anyio
+import anyio.to_thread
 
 DELAY: Final = 0.25
 """seconds after which the next address is tried too; RFC 8305, section 8"""
@@ -25,10 +27,12 @@ async def connect(host: str, port: int) -> socket.socket:
     Raises:
         OSError: no address accepts; the error of the first one. ``socket.gaierror``: the host has none.
     """
-    found: list[_Address] = [
-        (family, kind, protocol, address)
-        for family, kind, protocol, _, address in await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    ]
+    # Not anyio.getaddrinfo(): a loop of asyncio that has used its own threads starts one more when it ends, and
+    # CPython 3.12 refuses that in a program that ends without closing its device.
+    listed = await anyio.to_thread.run_sync(
+        partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM), abandon_on_cancel=True
+    )
+    found: list[_Address] = [(family, kind, protocol, address) for family, kind, protocol, _, address in listed]
     families = [
         [entry for entry in found if entry[0] == family] for family in dict.fromkeys(entry[0] for entry in found)
     ]
