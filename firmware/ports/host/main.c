@@ -371,6 +371,10 @@ int main(int argc, char **argv)
     n6_report_ready(self.end.url);
     while (!ended && !orphaned(&self) && turn(&self)) {
     }
+    /* The program ends, and the handlers must not use the closed board. */
+    on_signal(SIGTERM, SIG_IGN);
+    on_signal(SIGINT, SIG_IGN);
+    on_signal(SIGHUP, SIG_IGN);
     n6_guest_close(&self.guest);
     n6_endpoint_close(&self.end);
     n6_board_close(self.board);
