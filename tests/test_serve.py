@@ -36,7 +36,8 @@ from n6link.protocol import Feature, LeaseAction, MessageType, Status, records
 from n6link.serve import library, work
 from n6link.serve.desk import Desk, Share
 from n6link.serve.listeners import Place, listening
-from n6link.serve.server import MOST_CLIENTS, Server
+from n6link.serve.server import Server
+from n6link.serve.sharing import MOST_CLIENTS
 from n6link.session import describe
 from n6link.session.connection import HOST
 from n6link.session.inference import Job

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Final, Protocol
 
 import anyio
 import anyio.lowlevel
@@ -27,11 +27,29 @@ from n6link.serve.library import CHECK, Answer, Order, Turn, library
 from n6link.serve.served import words
 from n6link.serve.work import Done
 from n6link.session.inference import Job
-from n6link.transport.socket_stream import SocketStream
 
 READ: Final = 256 * 1024
 """maximum bytes of one turn in each direction; then other clients have theirs"""
 _NEVER: Final = (1 << 64) - 1
+
+
+class Stream(Protocol):
+    """The connection of a client; a :class:`n6link.transport.socket_stream.SocketStream` is one."""
+
+    async def receive(self, max_bytes: int) -> bytes:
+        """Received bytes, at least one."""
+
+    async def send(self, item: bytes) -> None:
+        """Sends all bytes."""
+
+    def send_nowait(self, item: memoryview) -> int:
+        """Sends as many bytes as possible without waiting; returns their number."""
+
+    async def send_eof(self) -> None:
+        """Closes the direction to the client."""
+
+    async def aclose(self) -> None:
+        """Closes the connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +78,7 @@ class Client:
 
     def __init__(self, board: Board) -> None:
         self.share = Share()
-        self.stream: SocketStream | None = None
+        self.stream: Stream | None = None
         self._board = board
         self._library = library()
         self._core: int | None = self._library.n6_serve_open(board.pointer)
@@ -87,7 +105,7 @@ class Client:
 
     # ---- the connection
 
-    async def attend(self, stream: SocketStream, first: bytes) -> None:
+    async def attend(self, stream: Stream, first: bytes) -> None:
         """Serves it over a connection, until the connection ends.
 
         Args:
@@ -135,7 +153,7 @@ class Client:
             data = data[self.turn(data) :]
             await (self._sent.wait() if self._unsent else anyio.lowlevel.checkpoint())
 
-    async def _write(self, stream: SocketStream) -> None:
+    async def _write(self, stream: Stream) -> None:
         while True:
             if self._unsent:
                 await stream.send(self._unsent)
