@@ -30,7 +30,7 @@ from __future__ import annotations
 
 import atexit
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from functools import partial, wraps
@@ -46,8 +46,6 @@ from n6link.control import loop as loop_
 from n6link.control import stream as stream_
 from n6link.control.loop import Latest, LoopStats, Tick
 from n6link.control.stream import StreamStats
-from n6link.epochs.pools import Pool
-from n6link.epochs.timers import EpochTable
 from n6link.errors import LocalProtocolError, TransportError
 from n6link.link.frames import Counters
 from n6link.pool import mapping as mapping_
@@ -57,13 +55,12 @@ from n6link.pool.status import BoardStatus
 from n6link.result import Result
 from n6link.session.clock import ClockMap
 from n6link.session.connection import NOT_OPEN
+from n6link.session.described import DescribedNetwork
 from n6link.session.health import Health
 from n6link.session.info import DeviceInfo, NetworkInfo
 from n6link.session.state import State
 from n6link.session.subscription import Subscription
 from n6link.sheet import Sheet, Shown
-from n6link.tensors.card import Card
-from n6link.tensors.tensor import TensorSpec
 from n6link.text import generation as generation_
 from n6link.text.generation import Piece
 
@@ -293,7 +290,7 @@ class Block(Steps[T]):
 class Stream(Block[Result]):
     """A stream; see :class:`n6link.control.stream.Stream`."""
 
-    def __init__(self, portal: _Portal, stream: stream_.Stream, network: Network | PoolNetwork) -> None:
+    def __init__(self, portal: _Portal, stream: stream_.Stream, network: AnyNetwork[Any]) -> None:
         super().__init__(portal, stream)
         self._inner = stream
         self._network = network
@@ -347,23 +344,42 @@ class Loop(Block[Tick]):
         return self._inner.stats
 
 
-class Network(Shown):
-    """A network of a device; see :class:`n6link.network.Network`."""
+Net = TypeVar("Net", bound=network_.Network | pool_network.PoolNetwork)
 
-    def brief(self) -> str:
-        """Its name and tensors."""
-        return self._inner.brief()
 
-    def sheet(self) -> Sheet:
-        """Its tensors, and where its epochs run."""
-        return self._inner.sheet()
+class AnyNetwork(DescribedNetwork, Generic[Net]):
+    """What the networks of a device and of a pool have in common."""
 
-    def __init__(self, portal: _Portal, network: network_.Network) -> None:
+    def __init__(self, portal: _Portal, network: Net) -> None:
         self._portal = portal
         self._inner = network
 
-    def _stream(self, stream: stream_.Stream) -> Stream:
-        return Stream(self._portal, stream, self)
+    @property
+    def info(self) -> NetworkInfo:
+        """Its description."""
+        return self._inner.info
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """What makes its decoded results implausible."""
+        return self._inner.doubts
+
+    @property
+    def newest(self) -> Result | None:
+        """The last result that was delivered to any thread; None before the first."""
+        return self._inner.newest
+
+    def latest(self) -> Latest | None:
+        """The newest result with its age. Never waits; may be called from any thread."""
+        return loop_.latest(self._inner)
+
+
+def _stream(network: AnyNetwork[Any], stream: stream_.Stream) -> Stream:
+    return Stream(network._portal, stream, network)  # noqa: SLF001  as a method
+
+
+class Network(AnyNetwork[network_.Network]):
+    """A network of a device; see :class:`n6link.network.Network`."""
 
     def _text(self, text: generation_.TextStream) -> TextStream:
         return TextStream(self._portal, text)
@@ -379,58 +395,9 @@ class Network(Shown):
     profile = waits(network_.Network.profile)
 
     @property
-    def name(self) -> str:
-        """Its name in the firmware."""
-        return self._inner.name
-
-    @property
-    def inputs(self) -> Mapping[str, TensorSpec]:
-        """Tensors by name."""
-        return self._inner.inputs
-
-    @property
-    def outputs(self) -> Mapping[str, TensorSpec]:
-        """Tensors by name."""
-        return self._inner.outputs
-
-    @property
-    def pools(self) -> tuple[Pool, ...]:
-        """The memory pools that it uses."""
-        return self._inner.pools
-
-    @property
-    def epochs(self) -> EpochTable:
-        """Its epoch blocks."""
-        return self._inner.epochs
-
-    @property
-    def card(self) -> Card | None:
-        """The description of its tensors."""
-        return self._inner.card
-
-    @property
-    def card_problem(self) -> str:
-        """The error in the card that the firmware reports; empty = no error."""
-        return self._inner.card_problem
-
-    @property
-    def doubts(self) -> tuple[str, ...]:
-        """What makes its decoded results implausible."""
-        return self._inner.doubts
-
-    @property
     def replaced(self) -> bool | None:
         """Whether the device came back with another network of this name (True) or with none (False); None = it is the same."""
         return self._inner.replaced
-
-    @property
-    def newest(self) -> Result | None:
-        """The last result that was delivered to any thread; None before the first."""
-        return self._inner.newest
-
-    def latest(self) -> Latest | None:
-        """The newest result with its age. Never waits; may be called from any thread."""
-        return loop_.latest(self._inner)
 
 
 class _Closes(Protocol):
@@ -578,15 +545,8 @@ class Map(Block[Result]):
     """Results of many inputs; see :class:`n6link.pool.mapping.Map`."""
 
 
-class PoolNetwork:
+class PoolNetwork(AnyNetwork[pool_network.PoolNetwork]):
     """A network of a pool; see :class:`n6link.pool.network.PoolNetwork`."""
-
-    def __init__(self, portal: _Portal, network: pool_network.PoolNetwork) -> None:
-        self._portal = portal
-        self._inner = network
-
-    def _stream(self, stream: stream_.Stream) -> Stream:
-        return Stream(self._portal, stream, self)
 
     def _map(self, results: mapping_.Map) -> Map:
         return Map(self._portal, results)
@@ -595,37 +555,8 @@ class PoolNetwork:
     stream = gives(pool_network.PoolNetwork.stream, _stream)
     map = gives(pool_network.PoolNetwork.map, _map)
 
-    @property
-    def info(self) -> NetworkInfo:
-        """Its description, the same on all boards that run it."""
-        return self._inner.info
 
-    @property
-    def name(self) -> str:
-        """Its name in the firmware."""
-        return self._inner.name
-
-    @property
-    def inputs(self) -> Mapping[str, TensorSpec]:
-        """Tensors by name."""
-        return self._inner.inputs
-
-    @property
-    def outputs(self) -> Mapping[str, TensorSpec]:
-        """Tensors by name."""
-        return self._inner.outputs
-
-    @property
-    def card(self) -> Card | None:
-        """The description of its tensors."""
-        return self._inner.card
-
-    def latest(self) -> Latest | None:
-        """The newest result with its age. Never waits; may be called from any thread."""
-        return loop_.latest(self._inner)
-
-
-class N6Pool(Owner[pool_.N6Pool]):
+class N6Pool(Owner[pool_.N6Pool], Shown):
     """Boards that work like one faster device; open during a ``with`` block, or from :meth:`open` to :meth:`close`, in any threads.
 
     Arguments and errors are those of :class:`n6link.N6Pool`. A pool that a program does not close is closed when its last thread ends.
@@ -634,6 +565,14 @@ class N6Pool(Owner[pool_.N6Pool]):
     @holds(pool_.N6Pool)
     def __init__(self, pool: pool_.N6Pool) -> None:
         super().__init__(pool)
+
+    def brief(self) -> str:
+        """Its number of boards, and its networks."""
+        return self._inner.brief()
+
+    def sheet(self) -> Sheet:
+        """What each board does, and the networks."""
+        return self._inner.sheet()
 
     restart = waits(pool_.N6Pool.restart)
 

@@ -17,11 +17,12 @@ from n6link.control.watchdog import Watchdog
 from n6link.epochs.timers import EpochStats
 from n6link.errors import BadInput, RemoteProtocolError, UnknownName
 from n6link.link.frames import Counters
-from n6link.network import Network, shape_of
+from n6link.network import Network
 from n6link.protocol import LogLevel, MessageType, ResetKind, Role, records
 from n6link.recorder.recorder import Recorder
 from n6link.session.clock import ClockMap
 from n6link.session.connection import Connection
+from n6link.session.described import listed
 from n6link.session.health import Health
 from n6link.session.info import DeviceInfo, NetworkInfo, Ping
 from n6link.session.lifecycle import Lifecycle
@@ -30,7 +31,7 @@ from n6link.session.sharing import ClientInfo, read_clients
 from n6link.session.state import State, StateChange
 from n6link.session.stats import BATCH, Stats, StatsPages
 from n6link.session.subscription import LogRecord, Subscription
-from n6link.sheet import Grid, Sheet, Shown, facts
+from n6link.sheet import Sheet, Shown, facts
 from n6link.tensors.card import Card
 
 MAX_PAGES: Final = 64
@@ -145,14 +146,6 @@ class N6Device(Lifecycle, Shown):
         if self.connection.state is State.CLOSED:
             return Sheet()
         info = self.info
-        rows = [
-            (
-                name,
-                *(", ".join(map(shape_of, specs.values())) for specs in (network.inputs, network.outputs)),
-                network.card.task if network.card else "-",
-            )
-            for name, network in self._networks.items()
-        ]
         about = {
             "board": info.board,
             "firmware": info.firmware,
@@ -160,7 +153,7 @@ class N6Device(Lifecycle, Shown):
             "state": self.state.value,
             "times": "simulated: not those of an NPU" if info.simulated else "measured by the board",
         }
-        return Sheet((facts(about), Grid(("network", "inputs", "outputs", "task"), rows)))
+        return Sheet((facts(about), listed(self._networks)))
 
     def _take_networks(self) -> None:
         """Creates a Network for each network of the device; after a restart, an unchanged network keeps its object."""

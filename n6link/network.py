@@ -17,9 +17,7 @@ from n6link.control.source import Source
 from n6link.control.stream import Policy, Stream
 from n6link.decoders.classification import Classification
 from n6link.decoders.doubts import Doubts
-from n6link.epochs.pools import Pool
 from n6link.epochs.profile import Profile
-from n6link.epochs.timers import EpochTable
 from n6link.errors import (
     BadInput,
     CardError,
@@ -34,21 +32,19 @@ from n6link.protocol.records import Return
 from n6link.result import Result, Timing, check_returns
 from n6link.session.check import Check
 from n6link.session.connection import Connection
+from n6link.session.described import DescribedNetwork
 from n6link.session.inference import Job, Outcome
 from n6link.session.info import NetworkInfo
 from n6link.session.replies import decoding
 from n6link.session.sharing import LONGEST_LEASE, Lease, lease_body, not_free, read_lease
-from n6link.sheet import Grid, Sheet, Shown, facts
 from n6link.tensors import reduce
-from n6link.tensors.card import Card
 from n6link.tensors.encoding import Sent
 from n6link.tensors.inputs import Data, Inputs
-from n6link.tensors.tensor import TensorSpec
 from n6link.text.generation import TextStream
 from n6link.text.tokens import Generation, Sampling, TextClassifier, TextGenerator
 
 
-class Network(Shown):
+class Network(DescribedNetwork):
     """One network of a device. Created by :class:`n6link.N6Device`.
 
     Attributes:
@@ -71,65 +67,12 @@ class Network(Shown):
         )
 
     @property
-    def name(self) -> str:
-        """Its name in the firmware."""
-        return self.info.name
-
-    @property
-    def inputs(self) -> Mapping[str, TensorSpec]:
-        """Tensors by name, in order."""
-        return self.info.inputs
-
-    @property
-    def outputs(self) -> Mapping[str, TensorSpec]:
-        """Tensors by name, in order."""
-        return self.info.outputs
-
-    @property
-    def pools(self) -> tuple[Pool, ...]:
-        """The memory pools that it uses."""
-        return self.info.pools
-
-    @property
-    def epochs(self) -> EpochTable:
-        """Its epoch blocks."""
-        return self.info.epochs
-
-    @property
-    def card(self) -> Card | None:
-        """The description of its tensors; None = there is none, or it cannot be used."""
-        return self.info.card
-
-    @property
-    def card_problem(self) -> str:
-        """The error in the card that the firmware reports; empty = no error.
-
-        The network can still be run with arrays; functions that require a card (pictures, decoding, texts) fail with this message.
-        """
-        return self.info.card_problem
-
-    @property
     def doubts(self) -> tuple[str, ...]:
         """What makes its decoded results implausible, such as scores above 1: usually a card or a quantisation that is wrong.
 
         The first decoded results are examined. Each text is also logged, once.
         """
         return tuple(self._doubts.found)
-
-    def brief(self) -> str:
-        """Its name and tensors."""
-        return f"{self.name}: {', '.join(map(shape_of, self.inputs.values()))} -> {len(self.outputs)} outputs"
-
-    def sheet(self) -> Sheet:
-        """Its tensors, and where its epochs run."""
-        rows = [
-            (way, spec.name, str(spec.dtype), " x ".join(map(str, spec.shape)), f"{spec.size:,}", spec.quantisation)
-            for way, specs in (("input", self.inputs), ("output", self.outputs))
-            for spec in specs.values()
-        ]
-        tensors = Grid(("", "tensor", "type", "shape", ">bytes", "quantisation"), rows)
-        about = {"task": self.card.task if self.card else "no card", "on the NPU": self.info.epochs.offload}
-        return Sheet((facts(about), tensors), (self.card_problem,) if self.card_problem else ())
 
     async def run(
         self,
@@ -494,8 +437,3 @@ class Network(Shown):
                 f"network {self.name!r} does not have an output {name!r}; it has {', '.join(self.outputs)}"
             )
         return reduce.whole(list(self.outputs).index(name))
-
-
-def shape_of(spec: TensorSpec) -> str:
-    """``image int8[1, 48, 48, 3]``."""
-    return f"{spec.name} {spec.dtype}{list(spec.shape)}"

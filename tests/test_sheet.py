@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from n6link import N6Device, networks
+from n6link import N6Device, N6Pool, blocking, networks
 from n6link.blocking import N6Device as Blocking
 from n6link.control.loop import LoopStats
 from n6link.control.stream import StreamStats
@@ -19,6 +20,7 @@ from n6link.decoders.boxes import Detection
 from n6link.decoders.classification import Classification
 from n6link.decoders.pose import Pose
 from n6link.decoders.segmentation import Segmentation
+from n6link.pool.status import BoardState
 from n6link.sheet import LINE, MOST, Bar, Grid, Sheet, Shown
 from n6link.tensors.image import Placement
 
@@ -142,3 +144,28 @@ async def test_a_device_and_what_it_gives(virtual_board: None) -> None:
 def test_the_blocking_objects_show_the_same(virtual_board: None) -> None:
     with Blocking("sim:movenet13") as dev:
         assert look(dev)[0] == "<N6Device sim:movenet13: movenet13>" and "110,592" in look(dev["movenet13"])[1]
+
+
+async def test_a_pool_and_its_boards(virtual_board: None) -> None:
+    pool = N6Pool(["sim:movenet13"] * 2)
+    assert look(pool)[0] == "<N6Pool 2 boards: closed>"
+    async with pool:
+        await pool["movenet13"].run(networks.PHOTO)
+        line, text, html = look(pool)
+        assert line == "<N6Pool 2 boards: movenet13>"
+        assert text.count("sim:movenet13") == 2 and "pose-heatmap" in html and "repeated" in html
+        assert look(pool["movenet13"])[0].startswith("<PoolNetwork movenet13: ")
+        assert "110,592" in look(pool["movenet13"])[1]
+        [answered] = [board for board in pool.boards if board.answers]
+        assert look(answered)[0] == "<BoardStatus sim:movenet13: ready; 1 answers>"
+        assert "time per answer" in look(answered)[1] and answered.unique_id in look(answered)[2]
+    lost = replace(answered, state=BoardState.ASIDE, reason=EVIL, refused={"other": "it has another card"})
+    assert "aside, <script>" in look(lost)[0] and "another card" in look(lost)[2] and EVIL in look(lost)[2]
+
+
+def test_a_blocking_pool_shows_the_same(virtual_board: None) -> None:
+    with blocking.N6Pool(["sim:movenet13"]) as pool:
+        net = pool["movenet13"]
+        assert look(pool)[0] == "<N6Pool 1 board: movenet13>" and "110,592" in look(net)[1]
+        assert (net.name, net.card_problem, net.doubts, net.newest) == ("movenet13", "", (), None)
+        assert net.epochs is net.info.epochs and net.pools == net.info.pools

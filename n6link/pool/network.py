@@ -9,20 +9,18 @@ from functools import partial
 from n6link import ambient
 from n6link.control.source import Source
 from n6link.control.stream import Policy, Stream
-from n6link.epochs.timers import EpochTable
 from n6link.errors import BadInput
 from n6link.network import Network
 from n6link.pool.mapping import Map
 from n6link.protocol.records import Return
 from n6link.result import Result, Run
+from n6link.session.described import DescribedNetwork
 from n6link.session.info import NetworkInfo
-from n6link.tensors.card import Card
 from n6link.tensors.encoding import Sent
 from n6link.tensors.inputs import Data
-from n6link.tensors.tensor import TensorSpec
 
 
-class PoolNetwork:
+class PoolNetwork(DescribedNetwork):
     """A network of a pool. Created by :class:`n6link.N6Pool`.
 
     Attributes:
@@ -49,42 +47,9 @@ class PoolNetwork:
         self._confirm = confirm
 
     @property
-    def name(self) -> str:
-        """Its name in the firmware."""
-        return self.info.name
-
-    @property
-    def inputs(self) -> Mapping[str, TensorSpec]:
-        """Tensors by name, in order."""
-        return self.info.inputs
-
-    @property
-    def outputs(self) -> Mapping[str, TensorSpec]:
-        """Tensors by name, in order."""
-        return self.info.outputs
-
-    @property
-    def epochs(self) -> EpochTable:
-        """Its epoch blocks."""
-        return self.info.epochs
-
-    @property
-    def card(self) -> Card | None:
-        """The description of its tensors; None = there is none, or it cannot be used."""
-        return self.info.card
-
-    @property
-    def card_problem(self) -> str:
-        """The error in the card that the firmware reports; empty = no error."""
-        return self.info.card_problem
-
-    @property
     def doubts(self) -> tuple[str, ...]:
         """What makes its decoded results implausible, as found on the boards that are connected."""
         return tuple(dict.fromkeys(self._doubts()))
-
-    def __repr__(self) -> str:
-        return f"<PoolNetwork {self.name}>"
 
     async def run(
         self,

@@ -19,11 +19,13 @@ from n6link.pool.dispatch import Dispatcher
 from n6link.pool.keeper import Keeper, Settings
 from n6link.pool.network import PoolNetwork
 from n6link.pool.proof import Agreement
-from n6link.pool.status import BoardState, BoardStatus
+from n6link.pool.status import BoardState, BoardStatus, boards_grid
 from n6link.result import Result
+from n6link.session.described import listed
 from n6link.session.info import DeviceInfo
 from n6link.session.lifecycle import Lifecycle
 from n6link.session.tasks import Background
+from n6link.sheet import Sheet, Shown
 from n6link.tensors.card import Card
 from n6link.transport import discovery
 from n6link.transport.ports import devices
@@ -35,7 +37,7 @@ SPARE: Final = 2
 """times :data:`EVERY` answers of a board that may wait, so that it works during its checks"""
 
 
-class N6Pool(Lifecycle):
+class N6Pool(Lifecycle, Shown):
     """Boards that work like one faster device, during an ``async with`` block, or from :meth:`open` to :meth:`aclose`.
 
     ::
@@ -187,9 +189,17 @@ class N6Pool(Lifecycle):
     def _stop(self, error: N6Error) -> None:
         self._settings.dispatcher.stop(error)
 
-    def __repr__(self) -> str:
-        state = ", ".join(self._networks) if self._background else "closed"
-        return f"<N6Pool of {len(self._boards) or len(self._urls)} boards: {state}>"
+    def brief(self) -> str:
+        """Its number of boards, and its networks."""
+        count = len(self._boards) or "all" if self._all else len(self._urls)
+        state = ", ".join(self._networks) or "no networks"
+        return f"{count} board{'' if count == 1 else 's'}: {state if self._background else 'closed'}"
+
+    def sheet(self) -> Sheet:
+        """What each board does, and the networks."""
+        if not self._background:
+            return Sheet()
+        return Sheet((boards_grid(self.boards), listed(self._networks)))
 
     # ---- boards
 

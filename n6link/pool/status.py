@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+from n6link.sheet import Grid, Sheet, Shown, facts
 
 
 class BoardState(enum.Enum):
@@ -20,8 +22,8 @@ class BoardState(enum.Enum):
     CLOSED = "closed"
 
 
-@dataclass(frozen=True, slots=True)
-class BoardStatus:
+@dataclass(frozen=True, slots=True, repr=False)
+class BoardStatus(Shown):
     """What a program can read about a board; counts are since the pool was opened."""
 
     url: str
@@ -45,3 +47,36 @@ class BoardStatus:
     running: int
     seconds: Mapping[str, float]
     """seconds per answer, by network, as measured while it was busy"""
+
+    def brief(self) -> str:
+        """Its URL, its state, and why it is not in use."""
+        reason = "" if self.state is BoardState.READY or not self.reason else f", {self.reason}"
+        return f"{self.url}: {self.state.value}{reason}; {self.answers} answers"
+
+    def sheet(self) -> Sheet:
+        """The counts, and the seconds per answer."""
+        counts = {
+            name: getattr(self, name) for name in ("answers", "repeated", "aside", "checks", "distrusted", "running")
+        }
+        about = {"unique id": self.unique_id, "set aside": self.reason} | counts
+        speed = [(name, self._speed(name)) for name in self.seconds]
+        refused = list(self.refused.items())
+        return Sheet(
+            (facts(about), Grid(("network", ">time per answer"), speed), Grid(("not used for", "because"), refused))
+        )
+
+    def _speed(self, network: str) -> str:
+        from n6link.console import duration
+
+        return duration(self.seconds[network])
+
+    def row(self) -> tuple[str, ...]:
+        """Its row of :func:`boards_grid`."""
+        speed = ", ".join(map(self._speed, self.seconds))
+        return self.url, self.state.value, str(self.answers), str(self.repeated), speed or "-", self.reason or "-"
+
+
+def boards_grid(boards: Sequence[BoardStatus]) -> Grid:
+    """A table of boards."""
+    head = ("board", "state", ">answers", ">repeated", ">time per answer", "set aside because")
+    return Grid(head, [board.row() for board in boards])
