@@ -48,6 +48,7 @@ $(VENV)/.modules: $(VENV)/.made FORCE
 	@find n6link pytest_n6link -name '*.py' | sort >$@.new; if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
 $(VENV)/.installed: $(VENV)/.made $(VENV)/.modules pyproject.toml n6link/version.py $(SOURCES)
+	@echo 'Installing n6link and the packages that it requires (300 MB) into $(VENV): this takes a minute or more.'
 	$(BIN)/pip install --quiet --editable '.[all]'
 	touch $@
 

@@ -373,11 +373,17 @@ class Network(DescribedNetwork):
         return read_lease(await self._connection.ask(MessageType.LEASE, lease_body(self.info.index, action, seconds)))
 
     async def profile(
-        self, *, inputs: Data | None = None, runs: int = 20, warmup: int = 3, encode: str | None = None
+        self,
+        *,
+        inputs: Data | None = None,
+        runs: int = 20,
+        warmup: int = 3,
+        encode: str | None = None,
+        progress: Callable[[int, int], object] | None = None,
     ) -> Profile:
         """Runs the network several times and collects its epoch times; see :func:`n6link.control.profiling.collect`."""
         run = partial(self.run, encode=encode)
-        return await profiling.collect(run, self.inputs, inputs=inputs, runs=runs, warmup=warmup)
+        return await profiling.collect(run, self.inputs, inputs=inputs, runs=runs, warmup=warmup, progress=progress)
 
     # ---- inside
 

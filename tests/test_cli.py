@@ -6,6 +6,7 @@ import errno
 import io
 import json
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -719,7 +720,11 @@ def test_card_init_and_check(virtual_board: None, tmp_path: Path) -> None:
     )
     assert "no.png' does not exist" in bad(2, "card", "init", "mystery", "--url", url, "--picture", "no.png")
     assert "cannot be written" in bad(2, "card", "init", "mystery", "--url", url, "--out", tmp_path / "no" / "x.toml")
-    assert "Look at a result" in n6link("card", "init", "mystery", "--url", url).stderr
+    hint = n6link("card", "init", "mystery", "--url", url).stderr
+    assert f"n6link card init mystery --picture FILE --url {shlex.quote(url)} --draw OUT.png" in hint
+    other = tmp_path / "my card.toml"
+    hint = n6link("card", "init", "mystery", "--url", url, "--out", other).stderr
+    assert f"n6link run mystery FILE --card {shlex.quote(str(other))} --url" in hint
     assert 'task = "text-generation"' in good("card", "init", "tinybert", "--url", "sim:tinybert")
     (tmp_path / "metadata.json").write_text('{"task": "detect", "names": ["a"]}')
     words[-1] = str(tmp_path / "metadata.json")

@@ -199,7 +199,11 @@ class FakeNetwork:
 
 async def test_collect_leaves_the_warm_up_out() -> None:
     network = FakeNetwork()
-    profile = await collect(network.run, network.inputs, runs=4, warmup=2)
+    done: list[tuple[int, int]] = []
+    profile = await collect(
+        network.run, network.inputs, runs=4, warmup=2, progress=lambda *numbers: done.append(numbers)
+    )
+    assert done == [(number, 6) for number in range(1, 7)]
     assert profile.durations.tolist() == [3, 4, 5, 6]
     assert profile.board == "board 1.0"
     assert Profile.from_dict(json.loads(profile.to_json())).encoding == profile.encoding == "raw, qoi"

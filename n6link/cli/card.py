@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -120,10 +121,13 @@ async def _init(
         if drawing:
             err.print(f"Drawn: [bold]{escape(str(drawing))}[/]", soft_wrap=True)
     elif not made.problem and not made.card.task.startswith(NO_PICTURES):
-        err.print(
-            f"[dim]Look at a result of it: n6link card init {escape(name)} --picture FILE --draw OUT.png[/]",
-            soft_wrap=True,
+        board = f" --url {shlex.quote(url)}" if url else ""
+        then = (
+            f"card init {name} --picture FILE"
+            if output is None
+            else f"run {name} FILE --card {shlex.quote(str(output))}"
         )
+        err.print(f"[dim]Look at a result of it: n6link {escape(then + board)} --draw OUT.png[/]", soft_wrap=True)
 
 
 def _own_files(url: str, name: str) -> list[Path]:

@@ -13,7 +13,6 @@ import anyio.to_thread
 import numpy as np
 import typer
 from rich.markup import escape
-from rich.progress import Progress
 from rich.table import Table
 
 from n6link.cli import tables
@@ -26,6 +25,7 @@ from n6link.errors import BadInput
 from n6link.evaluation import Figures, open_data
 from n6link.evaluation.answers import Answer, AnswerFile
 from n6link.json_types import Plain
+from n6link.progress import Progress
 
 Scheduler = Annotated[
     str | None,
@@ -118,20 +118,17 @@ async def _evaluate(
     async with asked as source:
         exercise = await anyio.to_thread.run_sync(open_data, source.network, data, pictures)
         samples = exercise.samples[:limit]
-        with (
-            AnswerFile(path, _about(source.network, data, encode)) as kept,
-            Progress(console=err, transient=True, disable=not err.moves) as progress,
-        ):
+        with AnswerFile(path, _about(source.network, data, encode)) as kept:
             _check(kept.answers, [sample.name for sample in exercise.samples], path)
             rest = [sample for sample in samples if sample.name not in kept.answers]
-            bar = progress.add_task("evaluate", total=len(samples), completed=len(samples) - len(rest))
+            with Progress(name, len(samples), done=len(samples) - len(rest), console=err) as progress:
 
-            def take(answer: Answer) -> None:
-                values = asdict(answer)
-                kept.add(values.pop("sample"), values)
-                progress.advance(bar)
+                def take(answer: Answer) -> None:
+                    values = asdict(answer)
+                    kept.add(values.pop("sample"), values)
+                    progress.advance()
 
-            await source.ask(exercise, rest, take)
+                await source.ask(exercise, rest, take)
             chosen = {sample.name: kept.answers[sample.name] for sample in samples}
         board, simulated = source.board, source.simulated
     figures = await anyio.to_thread.run_sync(

@@ -15,7 +15,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from n6link.cli import advice, tables
-from n6link.cli.common import FAILED, Cards, Encode, Json, Timeout, Url, emit, err, listing, out, working
+from n6link.cli.common import FAILED, Cards, Encode, Json, Timeout, Url, emit, err, listing, out
 from n6link.cli.files import check_target, write
 from n6link.cli.sources import Place, Reader, one_place
 from n6link.console import KIND_STYLES, bar, counted, duration
@@ -25,6 +25,7 @@ from n6link.epochs.offload import OVERHEAD
 from n6link.epochs.profile import Profile
 from n6link.epochs.timers import STAGES
 from n6link.errors import BadInput
+from n6link.progress import Progress
 from n6link.protocol import EpochKind
 
 SHOWN: Final = 12
@@ -169,9 +170,9 @@ async def _measure(
             raise BadInput(f"the board has {len(device.networks)} networks; choose one of {', '.join(device.networks)}")
         network = device[name] if name is not None else next(iter(device.networks.values()))
         sample = await anyio.to_thread.run_sync(Reader(network.info).one, place) if place else None
-        with working(f"Running {network.name} {counted(warmup + runs, 'time')}"):
+        with Progress(network.name, console=err) as progress:
             return await network.profile(
-                inputs=sample.data if sample else None, runs=runs, warmup=warmup, encode=encode
+                inputs=sample.data if sample else None, runs=runs, warmup=warmup, encode=encode, progress=progress
             )
 
 

@@ -18,7 +18,6 @@ import typer
 from anyio.abc import TaskGroup
 from anyio.streams.memory import MemoryObjectSendStream
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from n6link.cli import sources, tables, video
 from n6link.cli.boards import AnyNetwork, Boards, Urls, at_once, connect_all
@@ -46,6 +45,7 @@ from n6link.decoders.described import listed
 from n6link.decoders.segmentation import Segmentation
 from n6link.errors import BadInput, N6Error
 from n6link.json_types import Plain
+from n6link.progress import Progress
 from n6link.result import Result, to_plain
 from n6link.tensors.encoding import RAW
 
@@ -213,7 +213,8 @@ async def _single(
     out.print(tables.page(item.result, item.meaning, dev.url, options.threshold, out.width))
     if network.card is None:
         out.print(
-            f"[dim]{escape(network.name)} does not have a card that describes its outputs; add one with --card.[/]"
+            f"[dim]{escape(network.name)} does not have a card that describes its outputs; add one with --card. "
+            f"n6link card init {escape(network.name)} proposes one.[/]"
         )
     elif not _decodable(network):
         out.print(f"[dim]A decoder for the task {escape(network.card.task)} is not installed.[/]")
@@ -236,22 +237,17 @@ async def _batch(
     failed = total = 0
     sent: Counter[str] = Counter()
     progress = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
+        network.name,
+        len(places) if finite else options.limit,
         console=err,
-        transient=True,
         # Lines on the same terminal would break the progress bar.
-        disable=not err.moves or ((options.as_json or not finite) and sys.stdout.isatty()),
+        shown=not ((options.as_json or not finite) and sys.stdout.isatty()),
     )
     with ExitStack() as stack:
         drawings = stack.enter_context(Drawings(options.draw, places)) if options.draw else None
         saved = Targets(options.save, "outputs", ".npz", places) if options.save else None
         table = stack.enter_context(Csv(options.csv)) if options.csv else None
-        bar = stack.enter_context(progress).add_task(
-            escape(network.name), total=len(places) if finite else options.limit
-        )
+        stack.enter_context(progress)
         send, receive = anyio.create_memory_object_stream[Item](window - 1)
         async with receive, anyio.create_task_group() as group:
             group.start_soon(_feed, group, network, found, options, send)
@@ -281,7 +277,7 @@ async def _batch(
                         shown.add_row(*row)
                     else:
                         out.print("  ".join(row), soft_wrap=True)
-                progress.advance(bar)
+                progress.advance()
     if not options.as_json and finite:
         where = f" in {escape(folder)}" if folder else ""
         head = f"\n[bold]{counted(total, 'input')}[/]{where} through [bold]{escape(network.name)}[/]\n"

@@ -14,7 +14,6 @@ import anyio.to_thread
 import numpy as np
 import typer
 from rich.markup import escape
-from rich.progress import track
 from rich.table import Table
 
 from n6link.cli import tables
@@ -28,6 +27,7 @@ from n6link.evaluation.answers import AnswerFile
 from n6link.evaluation.expose import MOST, expose
 from n6link.evaluation.reference import Reference
 from n6link.json_types import Plain, plain
+from n6link.progress import Progress
 from n6link.tensors.agreement import Agreement
 from n6link.tensors.inputs import as_raw
 from n6link.tensors.tensor import Array, TensorSpec
@@ -170,15 +170,17 @@ async def _validate(
         names = [*places, *(f"random {index}" for index in range(options.count))]
         with AnswerFile(options.answers, about) as kept:
             left = [sample for sample in names if sample not in kept.answers]
-            rest = iter(track(left, "validate", console=err, transient=True, disable=not err.moves))
+            rest = iter(left)
+            with Progress(name, len(names), done=len(names) - len(left), console=err) as progress:
 
-            async def work() -> None:
-                for sample in rest:
-                    kept.add(sample, await _compare(network, sample, places.get(sample), options.seed, references))
+                async def work() -> None:
+                    for sample in rest:
+                        kept.add(sample, await _compare(network, sample, places.get(sample), options.seed, references))
+                        progress.advance()
 
-            async with anyio.create_task_group() as group:
-                for _ in range(min(at_once(device), max(len(left), 1))):
-                    group.start_soon(work)
+                async with anyio.create_task_group() as group:
+                    for _ in range(min(at_once(device), max(len(left), 1))):
+                        group.start_soon(work)
             samples = {sample: kept.answers[sample] for sample in names}
         board, simulated, blocks = device.info.board, device.info.simulated, network.epochs.blocks
     float_name = options.float_model.name if options.float_model else None

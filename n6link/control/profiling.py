@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -20,6 +20,7 @@ async def collect(
     inputs: Data | None = None,
     runs: int = 20,
     warmup: int = 3,
+    progress: Callable[[int, int], object] | None = None,
 ) -> Profile:
     """Runs a network several times and returns its profile.
 
@@ -29,6 +30,8 @@ async def collect(
         inputs: as for an inference; default: zeros, if times do not depend on the data.
         runs: number of measured inferences, at least 1.
         warmup: number of inferences before the measurement.
+        progress: is called after each inference with the numbers of completed and of all inferences, such as
+            :class:`n6link.progress.Progress`.
 
     Raises:
         BadInput: runs or warmup is out of range, an input does not fit, or the network does not have epoch timers.
@@ -41,9 +44,14 @@ async def collect(
     if inputs is None:
         inputs = {name: np.zeros(spec.shape, spec.dtype) for name, spec in specs.items()}
     # The first runs are slower: they fill caches, and the host measures the rate of the link.
-    for _ in range(warmup):
-        await run(inputs, timers=True)
-    return profile([await run(inputs, timers=True) for _ in range(runs)])
+    results: list[Result] = []
+    for number in range(-warmup, runs):
+        result = await run(inputs, timers=True)
+        if number >= 0:
+            results.append(result)
+        if progress:
+            progress(warmup + number + 1, warmup + runs)
+    return profile(results)
 
 
 def profile(results: Sequence[Result]) -> Profile:
