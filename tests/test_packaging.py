@@ -15,11 +15,13 @@ import sysconfig
 import tarfile
 import tomllib
 import zipfile
+from email import message_from_bytes
 from importlib import metadata, util
 from pathlib import Path
 from typing import Final
 
 import pytest
+from markdown_it import MarkdownIt
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 LEFT_OUT: Final = (".ci/", "benchmarks/", "tests/")
@@ -131,6 +133,23 @@ def test_the_source_distribution_holds_the_repository_without_its_tests(sdist: P
     names = {member.name.removeprefix(top) for member in members if member.isfile()}
     assert names == {name for name in tracked() if not name.startswith(LEFT_OUT)} | {"PKG-INFO"}
     assert {"LICENSE", "README.md", "n6link/networks/NOTICE", "firmware/core/wire/n6_protocol.h"} <= names
+
+
+@needs_builder
+def test_the_page_of_an_index_has_no_link_into_the_repository(sdist: Path) -> None:
+    with tarfile.open(sdist) as archive:
+        file = archive.extractfile(sdist.name.removesuffix(".tar.gz") + "/PKG-INFO")
+        assert file
+        page = message_from_bytes(file.read()).get_payload()
+    assert isinstance(page, str)
+    tokens = MarkdownIt().enable("table").parse(page)
+    leaves = [leaf for token in tokens for leaf in (token, *(token.children or ()))]
+    assert not [leaf.content for leaf in leaves if leaf.type in ("image", "html_block", "html_inline")]
+    targets = [str(leaf.attrs["href"]) for leaf in leaves if leaf.type == "link_open"]
+    assert all(target.startswith(("https:", "#")) for target in targets)
+    headings = [line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith("#")]
+    assert [line for line in page.splitlines() if line.startswith("#")] == headings, "all of README is there"
+    assert "Your own network (`docs/tutorial/own-network.md`) is a lesson" in page, "a link is the name of its file"
 
 
 @posix
