@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Annotated, Final, TypeAlias
 import typer
 from rich.markup import escape
 
-from n6link.cli.common import checked_url, complete_url, connect, err, working
+from n6link.cli.common import checked_urls, complete_url, connect, err, working
 from n6link.device import N6Device
 from n6link.errors import BadInput
 from n6link.network import Network
@@ -26,14 +25,7 @@ ALL: Final = "all"
 
 
 def _checked_urls(urls: list[str] | None) -> list[str]:
-    if not urls:
-        # Read here, because typer would divide it at spaces.
-        url = checked_url(os.environ.get("N6LINK_URL") or None)
-        return [url] if url else []
-    for url in urls:
-        if url != ALL:
-            checked_url(url)
-    return urls
+    return urls if urls and ALL in urls else checked_urls(urls)
 
 
 Urls = Annotated[

@@ -96,6 +96,16 @@ def checked_url(url: str | None) -> str | None:
     return url
 
 
+def checked_urls(urls: list[str] | None) -> list[str]:
+    """URLs of an option that may be repeated; N6LINK_URL if there are none."""
+    # Read here, because typer would divide it at spaces.
+    default = os.environ.get("N6LINK_URL")
+    urls = urls or ([default] if default else [])
+    for url in urls:
+        checked_url(url)
+    return urls
+
+
 def complete_url(begun: str) -> list[str]:
     """URLs for the completion of the shell: connected boards, those of the settings file, and virtual ones."""
     boards: Iterable[str] = ()

@@ -85,6 +85,10 @@ EXAMPLES: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
     "serve": (
         ("a board for several programs", "n6link serve --listen unix:/tmp/board --url serial:/dev/ttyACM0"),
         ("in another terminal", "n6link monitor --url unix:/tmp/board"),
+        (
+            "two boards; programs open serial:ID, the unique id of each",
+            "n6link serve --url serial:0039AB --url serial:0039CD",
+        ),
     ),
     "sim": (
         ("a board for other programs, at tcp:localhost:6006", "n6link sim --tcp 6006"),

@@ -1,4 +1,4 @@
-"""``n6link serve``: one board for several programs."""
+"""``n6link serve``: boards for several programs."""
 
 from __future__ import annotations
 
@@ -12,22 +12,36 @@ from typing import Annotated, Final
 
 import anyio
 import typer
+from rich.markup import escape
 
-from n6link.cli.common import Url, err, start
+from n6link.cli.common import checked_urls, complete_url, err, start
 from n6link.device import N6Device
 
+Urls = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--url",
+        "-u",
+        callback=checked_urls,
+        metavar="URL",
+        autocompletion=complete_url,
+        help="serial:PORT, tcp:HOST:PORT, unix:PATH, sim:, qemu:, or the name of a board in the settings; default: N6LINK_URL, or the only connected board. "
+        "Repeated: each board has its own socket and clients.",
+    ),
+]
 Listen = Annotated[
     list[str] | None,
     typer.Option(
         "--listen",
         metavar="PLACE",
-        help="Also listen at unix:PATH or 127.0.0.1:PORT, only of this machine; may be repeated. Port 0: the system chooses one.",
+        help="Also listen at unix:PATH or 127.0.0.1:PORT, only of this machine; may be repeated. Port 0: the system chooses one. "
+        "Several boards, in the order of --url, have PORT, PORT+1 and so on; {id} in PATH is the unique id of the board.",
     ),
 ]
 _UNIT: Final = """\
 # systemctl --user enable --now n6link.service, after: n6link serve ... --systemd > ~/.config/systemd/user/n6link.service
 [Unit]
-Description=n6link: one board for several programs
+Description=n6link: boards for several programs
 
 [Service]
 ExecStart={command}
@@ -40,33 +54,34 @@ WantedBy=default.target
 
 
 def serve(
-    url: Url = None,
+    url: Urls = None,
     listen: Listen = None,
     systemd: Annotated[
         bool, typer.Option("--systemd", help="Print a unit file with these options for systemd --user, and exit.")
     ] = False,
 ) -> None:
-    """Let several programs use one board, until Ctrl-C; the first line of output is JSON with the URLs for them.
+    """Let several programs use a board, or each of several boards, until Ctrl-C; the output has one line of JSON per board, with the URLs for them.
 
-    Programs of this user without a URL find the server by themselves.
+    Programs of this user find the server by themselves: without a URL if there is one board, else with serial:ID, the unique id of the board.
     """
     if systemd:
-        words = [sys.executable, "-m", "n6link", "serve", *(("--url", url) if url else ())]
+        words = [sys.executable, "-m", "n6link", "serve"]
+        words += [word for each in url or () for word in ("--url", each)]
         words += [word for place in listen or () for word in ("--listen", place)]
         # In a unit file, % and $ have a meaning of their own.
         print(_UNIT.format(command=shlex.join(words).replace("%", "%%").replace("$", "$$")), end="")
         return
-    start(_serve, url, listen or ())
+    start(_serve, url or (), listen or ())
 
 
-async def _serve(url: str | None, listen: Sequence[str]) -> None:
+async def _serve(urls: Sequence[str], listen: Sequence[str]) -> None:
+    from n6link.serve import boards
     from n6link.serve.listeners import Place
-    from n6link.serve.server import Server
 
-    server = Server(url, [Place.parse(place) for place in listen])
+    places = [Place.parse(place) for place in listen]
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_until_terminated, tasks.cancel_scope)
-        await server.run(_announce)
+        await boards.serve(urls, places, _announce, _announce_failure)
 
 
 async def _until_terminated(scope: anyio.CancelScope) -> None:
@@ -76,6 +91,14 @@ async def _until_terminated(scope: anyio.CancelScope) -> None:
 
 
 def _announce(dev: N6Device, urls: Sequence[str]) -> None:
-    print(json.dumps({"urls": list(urls), "board": dev.url, "pid": os.getpid()}), flush=True)
+    said = {"urls": list(urls), "board": dev.url, "unique_id": dev.info.unique_id, "pid": os.getpid()}
+    print(json.dumps(said), flush=True)
     if sys.stdout.isatty():
         err.print("[dim]In other terminals: n6link monitor     Ctrl-C stops this server.[/]")
+
+
+def _announce_failure(url: str, why: str) -> None:
+    print(json.dumps({"board": url, "error": why, "pid": os.getpid()}), flush=True)
+    err.print(
+        f"[yellow]Note:[/] the board at {escape(url)} is not served: {escape(why)}; it is tried again.", soft_wrap=True
+    )

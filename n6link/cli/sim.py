@@ -10,6 +10,7 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import quote
 
 import typer
 
@@ -50,6 +51,10 @@ def sim(
         int | None,
         typer.Option(min=256, max=8192, metavar="N", help="Maximum number of tensor bytes in one frame of the link."),
     ] = None,
+    board_id: Annotated[
+        str | None,
+        typer.Option("--id", metavar="NAME", help="Unique id of the board, 1 to 16 characters; default: n6sim."),
+    ] = None,
     faults: Annotated[
         str | None,
         typer.Option(
@@ -66,8 +71,9 @@ def sim(
 
     where = ends("the virtual board", pty, tcp, unix)
     url = ",".join(network or ())
-    if faults:
-        url += f"{'&' if '?' in url.rpartition(',')[2] else '?'}{faults}"
+    for option in (None if board_id is None else f"id={quote(board_id, safe='')}", faults):
+        if option:
+            url += f"{'&' if '?' in url.rpartition(',')[2] else '?'}{option}"
     try:
         board = boards.parse(url)
     except TransportError as error:

@@ -12,7 +12,6 @@ import anyio
 import anyio.to_thread
 from anyio.abc import TaskGroup
 
-from n6link import settings as settings_
 from n6link.errors import BadInput, LocalProtocolError, N6Error, NoDeviceError, TransportError, UnknownName
 from n6link.pool.board import EVERY, Board, Call
 from n6link.pool.dispatch import Dispatcher
@@ -28,7 +27,6 @@ from n6link.session.tasks import Background
 from n6link.sheet import Sheet, Shown
 from n6link.tensors.card import Card
 from n6link.transport import discovery
-from n6link.transport.ports import devices
 from n6link.transport.url import check_url
 from n6link.transport.watch import watch
 
@@ -66,7 +64,8 @@ class N6Pool(Lifecycle, Shown):
     the check input does not show is not found.
 
     Args:
-        urls: of the boards, or ``"all"``: all boards that are connected to this machine, also those that are connected later.
+        urls: of the boards, or ``"all"``: all boards that are connected to this machine, through their servers (``n6link serve``) if
+            these run, also boards that are connected later.
         cards: as for :class:`n6link.N6Device`, for all boards.
         timeout: as for :class:`n6link.N6Device`.
         reconnect: seconds for which jobs wait while no board can be used; then they raise NoDeviceError.
@@ -323,9 +322,5 @@ class N6Pool(Lifecycle, Shown):
 
 
 async def _connected() -> list[str]:
-    """URLs of all boards that are connected to this machine."""
-    return await anyio.to_thread.run_sync(_urls)
-
-
-def _urls() -> list[str]:
-    return [discovery.stable_url(board.port) for board in discovery.boards(devices(), settings_.load().ports)]
+    """URLs of all boards that are connected to this machine, or of their servers."""
+    return await anyio.to_thread.run_sync(discovery.urls)

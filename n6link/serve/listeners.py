@@ -12,13 +12,17 @@ import socket
 import stat
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from n6link.errors import BadInput, TransportError
 
 BACKLOG: Final = 64
+ID: Final = "{id}"
+"""in a path: the unique id of the board"""
+HIGHEST: Final = 65535
+"""port"""
 _LOCAL: Final = "localhost"
 
 
@@ -29,8 +33,8 @@ class Place:
     path: Path | None = None
     host: str = ""
     port: int = 0
-    of_board: bool = False
-    """where programs look for the server of a board"""
+    taken: str = ""
+    """what is said if another server listens there; empty = the usual text"""
 
     @classmethod
     def parse(cls, written: str) -> Place:
@@ -45,7 +49,7 @@ class Place:
             return cls(path=Path(path).absolute())
         host, _, port = written.removeprefix("tcp:").removeprefix("//").rpartition(":")
         host = host.removeprefix("[").removesuffix("]")
-        if not host or not port.isdecimal() or int(port) > 65535:
+        if not host or not port.isdecimal() or int(port) > HIGHEST:
             raise BadInput(f"{written!r} is not a place to listen at; use unix:PATH or 127.0.0.1:PORT")
         if not _is_loopback(host):
             raise BadInput(
@@ -53,6 +57,28 @@ class Place:
                 f"and run `ssh -L {port}:127.0.0.1:{port} THIS_MACHINE` on the other machine"
             )
         return cls(host=host, port=int(port))
+
+    def nth(self, index: int) -> Place:
+        """The place of one of several boards: a port for each, from this one on; a path contains ``{id}``.
+
+        Raises:
+            BadInput: there is no such port, or the path is the same for all.
+        """
+        if self.path and ID not in str(self.path):
+            raise BadInput(
+                f"--listen unix:{self.path} is one place, and there are several boards; use {ID} in the path, which is replaced by "
+                "the unique id of each board, or 127.0.0.1:PORT: the boards have PORT, PORT+1 and so on"
+            )
+        if self.port + index > HIGHEST:
+            raise BadInput(
+                f"--listen {self.host}:{self.port} has no port for board {index + 1}: they have PORT, PORT+1 and so on; "
+                f"use {HIGHEST - index} or less"
+            )
+        return replace(self, port=self.port + index) if self.port else self
+
+    def of(self, unique_id: str) -> Place:
+        """The place of a board with this unique id."""
+        return replace(self, path=Path(str(self.path).replace(ID, unique_id))) if self.path else self
 
 
 def _is_loopback(host: str) -> bool:
@@ -70,7 +96,7 @@ def listening(place: Place) -> Generator[tuple[socket.socket, str], None, None]:
         TransportError: another program listens there, or it is not possible.
     """
     try:
-        with _unix(place.path, of_board=place.of_board) if place.path else _tcp(place) as (opened, url):
+        with _unix(place.path, place.taken) if place.path else _tcp(place) as (opened, url):
             opened.listen(BACKLOG)
             opened.setblocking(False)
             yield opened, url
@@ -92,17 +118,15 @@ def _tcp(place: Place) -> Generator[tuple[socket.socket, str], None, None]:
 
 
 @contextmanager
-def _unix(path: Path, *, of_board: bool) -> Generator[tuple[socket.socket, str], None, None]:
+def _unix(path: Path, taken: str) -> Generator[tuple[socket.socket, str], None, None]:
     import filelock
 
     lock = filelock.FileLock(f"{path}.lock", timeout=0)
     try:
         lock.acquire()
     except filelock.Timeout:
-        what, hint = "listens at", "choose another --listen"
-        if of_board:
-            what, hint = "has this board, at", "use it through this URL"
-        raise TransportError(f"another server {what} unix:{path}; stop it, or {hint}") from None
+        usual = f"another server listens at unix:{path}; stop it, or choose another --listen"
+        raise TransportError(taken or usual) from None
     try:
         if path.exists() and not stat.S_ISSOCK(path.stat().st_mode):
             raise TransportError(f"{path} exists and is not a socket; choose another --listen")

@@ -1,4 +1,7 @@
-"""The places of a server, and the board that it shares there: opens both, and passes connections to :mod:`n6link.serve.sharing`."""
+"""The places of a server, and the board that it shares there: opens both, and passes connections to :mod:`n6link.serve.sharing`.
+
+:mod:`n6link.serve.boards` runs a server for each of several boards.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ class Server:
 
     Args:
         url: of the board, as for :class:`n6link.N6Device`.
-        places: where it listens, besides the socket at which programs look for the server of a board.
+        places: where it listens, besides the socket at which programs look for the server of a board; a path may contain ``{id}``.
     """
 
     def __init__(self, url: str | None, places: Sequence[Place]) -> None:
@@ -48,11 +51,13 @@ class Server:
         library.library()
         url = self._url or await anyio.to_thread.run_sync(default_url) or (await discovery.find_board()).url
         port = await port_of(url)
-        async with N6Device(url, reconnect=math.inf) as dev:
+        dev = N6Device(url, reconnect=math.inf)
+        dev.connection.direct = True
+        async with dev:
             with ExitStack() as stack:
                 unique_id = dev.info.unique_id
-                own = Place(path=servers.socket_of(unique_id), of_board=True)
-                opened = [stack.enter_context(listening(place)) for place in (own, *self._places)]
+                places = _own_place(dev), *(place.of(unique_id or servers.UNNAMED) for place in self._places)
+                opened = [stack.enter_context(listening(place)) for place in places]
                 path = port.path if port else ""
                 found = servers.Running(opened[0][1], dev.url, unique_id, path, os.getpid())
                 sharing = Sharing(dev)
@@ -62,6 +67,15 @@ class Server:
                         tasks.start_soon(_accept, listener, sharing)
                     stack.enter_context(servers.announced(found))
                     ready(dev, [url for _, url in opened])
+
+
+def _own_place(dev: N6Device) -> Place:
+    """Where programs look for the server of a board."""
+    path = servers.socket_of(dev.info.unique_id)
+    taken = f"another server has this board, at unix:{path}; stop it, or use it through this URL"
+    if dev.info.simulated:
+        taken += "; virtual boards that have different ids can be served at the same time: sim:?id=NAME"
+    return Place(path=path, taken=taken)
 
 
 async def _accept(listener: socket.socket, sharing: Sharing) -> None:

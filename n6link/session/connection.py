@@ -48,7 +48,7 @@ from n6link.session.stats import Stats, StatsPages
 from n6link.session.subscription import Listeners, LogRecord, Subscription
 from n6link.tensors.card import Card
 from n6link.transport import discovery
-from n6link.transport.url import open_stream
+from n6link.transport.url import Stream, open_stream
 from n6link.version import __version__
 
 NOT_OPEN: Final = "this N6Device is not open; use it in a `with` block (`async with` in async code), or call its open()"
@@ -81,6 +81,7 @@ class Connection:
         listeners: subscriptions to statistics, log lines and changes of the state.
         obstacle: why the last attempt to connect again has failed.
         durable: whether what was measured of its line is valid the next time, see :class:`n6link.transport.url.Stream`.
+        direct: ``serial:NUMBER`` is the port of the board, also if a server runs for the board; set it before :meth:`open`.
         vitals: times and counts for :attr:`health`.
         journal: passes events to the recorder.
     """
@@ -113,6 +114,7 @@ class Connection:
         self._stable_url = self.url
         self._own_board = False
         self.durable = False
+        self.direct = False
         self.obstacle = ""
         self._role = role
         self._timeout = timeout
@@ -144,7 +146,7 @@ class Connection:
         self._change(State.OPENING)
         try:
             await self.journal.open()
-            stream = await open_stream(self._wanted)
+            stream = await self._open(self._wanted)
             self.url, self._stable_url, self._cards.files = stream.url, stream.stable_url, stream.card_files
             channel = Channel(name=self.url, timeout=self._timeout, notify=self._notice, survives=self._reconnect > 0)
             if self.state is not State.OPENING:
@@ -295,8 +297,11 @@ class Connection:
         other = [f"serial:{known}"] if known and self._stable_url.startswith("serial:") else []
         return list(dict.fromkeys([self._stable_url, self.url, *other]))
 
+    async def _open(self, url: str | None) -> Stream:
+        return await (open_stream(url, direct=True) if self.direct else open_stream(url))
+
     async def _connect(self, url: str) -> ByteStream:
-        stream = await open_stream(url)
+        stream = await self._open(url)
         self._cards.files = stream.card_files or self._cards.files
         self._rates.attach(stream, self._rates.first if self._own_board else None)
         return self.journal.tap(stream)

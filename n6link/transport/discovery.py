@@ -1,4 +1,4 @@
-"""Finds a board among the serial ports: the only board, or a board by its USB serial number or unique id.
+"""Finds a board among the serial ports and the servers: the only board, or a board by its USB serial number or unique id.
 
 Ports of one USB device belong to one board, and so do ports with the same unique id: a board's own USB port reports it, and for an
 ST-Link it is in the settings file after the first connection. A board that is connected with both cables is used at its own USB
@@ -108,6 +108,43 @@ async def find_url() -> str:
     return found.url if isinstance(found, Running) else found.port.url
 
 
+async def find_server(number: str) -> Running | None:
+    """The server of the board with a USB serial number or unique id; None = none runs.
+
+    Args:
+        number: in upper or lower case.
+    """
+    return await anyio.to_thread.run_sync(_server, number.casefold())
+
+
+def _server(number: str) -> Running | None:
+    running = servers.running()
+    ports = {port.path for port in devices() if (port.serial_number or "").casefold() == number} if running else ()
+    return next((server for server in running if server.unique_id == number or server.port in ports), None)
+
+
+def urls() -> list[str]:
+    """The URLs of all boards: of their servers, and of the connected boards that have none.
+
+    Raises:
+        NoDeviceError: two boards report one unique id.
+        SettingsError: the settings file cannot be used.
+    """
+    found = _all(devices(), servers.running())
+    return [each.url if isinstance(each, Running) else stable_url(each.port) for each in found]
+
+
+def _all(ports: Sequence[Port], serving: Sequence[Running]) -> list[Board | Running]:
+    """These servers, and the boards at these ports that they do not have."""
+    served = {server.port for server in serving}, {server.unique_id for server in serving} - {""}
+    alone = [
+        board
+        for board in boards(ports, settings.load().ports)
+        if board.unique_id not in served[1] and not any(port.path in served[0] for port in board.ports)
+    ]
+    return [*serving, *alone]
+
+
 def _only(serving: Sequence[Running] = ()) -> Board | Running:
     """The only board, or its server.
 
@@ -115,13 +152,7 @@ def _only(serving: Sequence[Running] = ()) -> Board | Running:
         serving: servers that count; their boards do not.
     """
     ports = devices()
-    served = {server.port for server in serving}, {server.unique_id for server in serving} - {""}
-    alone = [
-        board
-        for board in boards(ports, settings.load().ports)
-        if board.unique_id not in served[1] and not any(port.path in served[0] for port in board.ports)
-    ]
-    found: list[Board | Running] = [*serving, *alone]
+    found = _all(ports, serving)
     if len(found) == 1:
         return found[0]
     if found:

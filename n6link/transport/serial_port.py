@@ -277,6 +277,19 @@ def port_of(rest: str) -> Port | None:
     return _find(parse(rest)[0], "", 0).port
 
 
+def number_of(rest: str) -> str:
+    """The USB serial number or unique id that a URL contains; empty = it contains a port.
+
+    Args:
+        rest: the part of the URL after ``serial:``.
+
+    Raises:
+        TransportError: the URL is malformed.
+    """
+    name, _ = parse(rest)
+    return "" if _PORT.search(name) else name
+
+
 def _find(name: str, query: str, baud: int) -> Found:
     path, expected = name, ""
     if not _PORT.search(name):

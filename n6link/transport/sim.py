@@ -26,6 +26,7 @@ An option is for the network before it, or for the whole board::
     uart=N        board     the same, and the program changes the rate as it does that of a board (RATE); N is the rate after a start
     slots=N       board     number of input slots
     chunk=N       board     maximum number of tensor bytes in one frame
+    id=NAME       board     its unique id, 1 to 16 characters A-Z a-z 0-9 _ . -; boards without it all have the same one (n6sim)
     flip=RATE     line      faults of the line, at RATE per byte of each way: a bit changes; drop=, double=, insert= and
                             burst=: up to 40 bytes are lost, arrive twice, or arrive from nowhere; or are replaced by others
     cut=SECONDS   line      the cable is unplugged for 0.05 to 0.5 s, on average every so many seconds; stall=: the bytes wait for as
@@ -74,7 +75,9 @@ _BUILT_IN: Final = "reference:"
 _NETWORK_OPTIONS: Final = ("report", "card", "golden")
 _BOARD_OPTIONS: Final = ("baud", "uart", "slots", "chunk")
 _LINE_OPTIONS: Final = (*OF_BYTES, *IN_TIME, "seed")
+_ID: Final = "id"
 _NETWORK_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,31}")
+_BOARD_ID: Final = re.compile(r"[A-Za-z0-9_.-]{1,16}")
 _EXECUTABLE: Final = "n6sim.exe" if sys.platform == "win32" else "n6sim"
 _LITERT: Final = {"win32": "libLiteRt.dll", "darwin": "libLiteRt.dylib"}.get(sys.platform, "libLiteRt.so")
 
@@ -108,8 +111,13 @@ class SimBoard:
     """The content of a ``sim:`` URL: networks, options of the whole board, and faults of its line."""
 
     networks: Sequence[SimNetwork]
-    options: Mapping[str, int] = field(default_factory=dict[str, int])
+    options: Mapping[str, int | str] = field(default_factory=dict[str, int | str])
     faults: Faults = field(default_factory=Faults)
+
+    @property
+    def baud(self) -> int:
+        """Rate of its line after a start, if it can be changed; else 0."""
+        return int(self.options.get("uart", 0))
 
     @property
     def card_files(self) -> dict[str, Path]:
@@ -204,7 +212,7 @@ def parse(rest: str) -> SimBoard:
         CardError: the card of a bundled network cannot be read.
     """
     found: dict[str, SimNetwork] = {}
-    board: dict[str, int] = {}
+    board: dict[str, int | str] = {}
     line: dict[str, str] = {}
     for part in rest.split(","):
         source, _, query = part.partition("?")
@@ -242,7 +250,7 @@ class RigStream(SocketStream):
         self.rig = rig
         self.stable_url = rig.url
         self.card_files = board.card_files
-        self.baud = board.options.get("uart", 0)
+        self.baud = board.baud
 
     async def aclose(self) -> None:
         """Closes the connection."""
@@ -284,7 +292,7 @@ async def open_sim(rest: str) -> ChildStream | RigStream:
             return await _open_rig(board)
         stream = await spawn_board(command, NAME)
     stream.card_files = board.card_files
-    stream.baud = board.options.get("uart", 0)
+    stream.baud = board.baud
     return stream
 
 
@@ -350,7 +358,7 @@ def _stored(path: Path) -> bytes:
     return struct.pack("<3I", golden.checked is not None, *checked) + golden.slot()
 
 
-def _options(query: str, rest: str, board: dict[str, int], line: dict[str, str]) -> dict[str, Path]:
+def _options(query: str, rest: str, board: dict[str, int | str], line: dict[str, str]) -> dict[str, Path]:
     """Reads the options of one query: those of the network are returned, those of board and line are added to these."""
     own: dict[str, Path] = {}
     for option in query.split("&") if query else ():
@@ -366,10 +374,14 @@ def _options(query: str, rest: str, board: dict[str, int], line: dict[str, str])
             if not value.isdecimal() or not 0 < int(value) < 1 << 32:
                 raise _error(rest, f"has {key}={value!r}; it must be a whole number from 1 to 4294967295")
             board[key] = int(value)
+        elif key == _ID:
+            if not _BOARD_ID.fullmatch(value):
+                raise _error(rest, f"has id={value!r}; it must have 1 to 16 characters A-Z a-z 0-9 _ . -")
+            board[key] = value
         elif key in _LINE_OPTIONS:
             line[key] = value
         else:
-            known = ", ".join(_NETWORK_OPTIONS + _BOARD_OPTIONS + _LINE_OPTIONS)
+            known = ", ".join((*_NETWORK_OPTIONS, *_BOARD_OPTIONS, _ID, *_LINE_OPTIONS))
             raise _error(rest, f"has the unknown option {key!r}; choose {known}")
     return own
 

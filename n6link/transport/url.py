@@ -3,7 +3,8 @@
 ::
 
     serial:PORT[?baud=N]              a board; default of N: 921600            serial:/dev/ttyACM0   serial:COM3?baud=2000000
-    serial:NUMBER[?baud=N]            a board by its USB serial number or the unique id of its chip  serial:0039002B3433510A
+    serial:NUMBER[?baud=N]            a board by its USB serial number or the unique id of its chip, through its server (``n6link serve``)
+                                      if one runs: then N is not used                                 serial:0039002B3433510A
     NAME, board:NAME                  a board with a name in the settings file; see n6link.settings  arm
     tcp:HOST:PORT                     a board or virtual board on a network    tcp:localhost:6006    tcp:[::1]:6006
     unix:PATH                         a virtual board on this machine          unix:/tmp/n6
@@ -142,33 +143,38 @@ class Stream(ByteStream):
             pass  # the connection was already lost
 
 
-async def open_stream(url: str | None = None) -> Stream:
+async def open_stream(url: str | None = None, *, direct: bool = False) -> Stream:
     """Opens a byte stream to a device.
 
     Args:
         url: see the top of this module; None = the variable N6LINK_URL, else ``defaults.url`` of the settings file, else the only
             connected board, through its server (``n6link serve``) if one runs.
+        direct: ``serial:NUMBER`` is the port of the board, also if a server runs for the board.
 
     Raises:
         NoDeviceError: not exactly one connected board fits.
         TransportError: the URL is malformed, or cannot be opened.
         SettingsError: the settings file is required, and cannot be used.
     """
-    url = await chosen(url)
+    url = url if direct and url is not None else await chosen(url)
     scheme, rest = await anyio.to_thread.run_sync(_split, url)  # in a thread, since it imports the module of the scheme
     with _mapped(url):
         return Stream(await scheme.open(rest), url)
 
 
 async def chosen(url: str | None) -> str:
-    """The URL that :func:`open_stream` opens.
+    """The URL that :func:`open_stream` opens: that of a server, if it has the board that is meant.
 
     Raises:
-        NoDeviceError, SettingsError: as for :func:`open_stream`.
+        NoDeviceError, TransportError, SettingsError: as for :func:`open_stream`.
     """
-    if url is not None:
-        return url
-    return (await anyio.to_thread.run_sync(default_url)) or await discovery.find_url()
+    url = url if url is not None else await anyio.to_thread.run_sync(default_url)
+    if url is None:
+        return await discovery.find_url()
+    scheme, rest = await anyio.to_thread.run_sync(_split, url)
+    number = scheme.number(rest)
+    server = await discovery.find_server(number) if number else None
+    return server.url if server else url
 
 
 def default_url() -> str | None:
@@ -270,6 +276,11 @@ def _port_of_named(name: str) -> Port | None:
     return scheme.port(rest)
 
 
+def _number_of_named(name: str) -> str:
+    scheme, rest = _named(name)
+    return scheme.number(rest)
+
+
 async def _open_named(name: str) -> ByteStream:
     scheme, rest = await anyio.to_thread.run_sync(_named, name)
     return await scheme.open(rest)
@@ -282,12 +293,14 @@ class _Scheme:
     open: Callable[[str], Awaitable[ByteStream]]
     check: Callable[[str], object]
     port: Callable[[str], Port | None] = lambda _: None
+    number: Callable[[str], str] = lambda _: ""
+    """USB serial number or unique id of the board that is meant; empty = it is named in another way"""
 
 
 def _serial() -> _Scheme:
     from n6link.transport import serial_port
 
-    return _Scheme(serial_port.open_serial, serial_port.parse, serial_port.port_of)
+    return _Scheme(serial_port.open_serial, serial_port.parse, serial_port.port_of, serial_port.number_of)
 
 
 def _sim() -> _Scheme:
@@ -315,7 +328,7 @@ _SCHEMES: Final[dict[str, Callable[[], _Scheme]]] = {
     "sim": _sim,
     "qemu": _qemu,
     "replay": _replay,
-    "board": lambda: _Scheme(_open_named, _check_named, _port_of_named),
+    "board": lambda: _Scheme(_open_named, _check_named, _port_of_named, _number_of_named),
 }
 """Functions, so that the modules of a scheme (pyserial, readers of reports) are imported at its first use."""
 

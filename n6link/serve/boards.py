@@ -1,0 +1,90 @@
+"""Several boards in one process: a server for each, in one event loop.
+
+Each board has its own socket, clients and queue; they share only the processor. A board that cannot be opened, or does not return, is tried
+again, and the others work on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, TypeAlias
+
+import anyio
+
+from n6link.device import N6Device
+from n6link.errors import BadInput, N6Error, NoDeviceError, innermost
+from n6link.serve.listeners import Place
+from n6link.serve.server import Server
+
+PAUSE: Final = 1.0
+"""seconds between two attempts to open a board"""
+Ready: TypeAlias = Callable[[N6Device, Sequence[str]], None]
+
+
+async def serve(
+    urls: Sequence[str],
+    places: Sequence[Place],
+    ready: Ready = lambda dev, urls: None,
+    failed: Callable[[str, str], None] = lambda url, why: None,
+) -> None:
+    """Serves boards until it is cancelled.
+
+    Args:
+        urls: of the boards; none = the only one.
+        places: where the servers listen, see :meth:`Place.nth`; besides the sockets at which programs look for them.
+        ready: called with a board and the URLs for its clients when clients can connect.
+        failed: called with the URL of one of several boards, and the reason, if it is not served; attempts follow.
+
+    Raises:
+        BadInput: a board is there twice, or a place is not possible for several boards.
+        NoDeviceError: none of several boards can be opened; the message has the reason of each.
+        N6Error: as for :meth:`Server.run`, if there is one board.
+    """
+    if len(urls) <= 1:
+        await Server(urls[0] if urls else None, places).run(ready)
+        return
+    if twice := next((url for url in urls if urls.count(url) > 1), None):
+        raise BadInput(
+            f"--url {twice} is there twice; remove one, or give virtual boards different ids, such as sim:?id=left and sim:?id=right"
+        )
+    boards = [_Board(url, [place.nth(index) for place in places]) for index, url in enumerate(urls)]
+
+    def report(board: _Board) -> None:
+        failed(board.url, board.reason)
+        if all(each.reason and not each.opened for each in boards):
+            raise NoDeviceError("no board can be served: " + "; ".join(f"{each.url}: {each.reason}" for each in boards))
+
+    async with anyio.create_task_group() as tasks:
+        for board in boards:
+            tasks.start_soon(partial(board.keep, ready, report))
+
+
+@dataclass(slots=True)
+class _Board:
+    """One of several boards."""
+
+    url: str
+    places: Sequence[Place]
+    reason: str = ""
+    """why it is not served"""
+    opened: bool = False
+    """at some time"""
+
+    async def keep(self, ready: Ready, failed: Callable[[_Board], None]) -> None:
+        """Serves it, again and again."""
+
+        def opened(dev: N6Device, urls: Sequence[str]) -> None:
+            self.opened, self.reason = True, ""
+            ready(dev, urls)
+
+        while True:
+            before = self.reason
+            try:
+                await Server(self.url, self.places).run(opened)
+            except* (N6Error, MemoryError) as group:
+                self.reason = str(innermost(group)) or "there is not enough memory"
+            if self.reason != before:
+                failed(self)
+            await anyio.sleep(PAUSE)
