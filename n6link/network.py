@@ -148,7 +148,7 @@ class Network(DescribedNetwork):
                 network=self.info.index,
                 image=given.data,
                 parts=given.parts,
-                returns=b"".join(wanted.pack() for wanted in returns or ()),
+                returns=b"".join([wanted.pack() for wanted in returns]) if returns else b"",
                 timers=timers and self.info.timer_source is not TimerSource.NONE,
                 priority=priority,
                 deadline=deadline,
@@ -414,7 +414,7 @@ class Network(DescribedNetwork):
         self, outputs: Sequence[str] | None, wanted: bool | Sequence[Return] | None, options: Mapping[str, object]
     ) -> list[Return] | None:
         """The requests to send; None = all outputs, whole."""
-        if isinstance(wanted, Sequence):
+        if wanted is not None and not isinstance(wanted, bool):
             if outputs is not None:
                 raise BadInput(
                     "outputs= cannot be used with a list of reductions; add whole outputs to the list: reduce.whole(0)"

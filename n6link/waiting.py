@@ -9,7 +9,7 @@ import asyncio
 import sys
 from collections.abc import Callable, Generator
 from functools import partial
-from typing import Final, NoReturn, Protocol, TypeAlias
+from typing import Any, Final, NoReturn, Protocol, TypeAlias
 
 import anyio
 from anyio.abc import ByteStream
@@ -32,12 +32,16 @@ def asyncio_loop() -> asyncio.AbstractEventLoop | None:
 
 
 class Signal(Protocol):
-    """What one task waits for, once: ``await signal``."""
+    """What one task waits for, once: ``await signal``; it is set with :func:`wake`. The methods are those of a future."""
 
-    def set(self) -> None:
-        """Wakes the task; a second call does nothing."""
+    def done(self) -> bool:
+        """Whether it is set, or its task was cancelled."""
+        ...
 
-    def __await__(self) -> Generator[object, None, None]: ...
+    def set_result(self, result: None, /) -> None:
+        """Wakes the task."""
+
+    def __await__(self) -> Generator[Any, None, None]: ...
 
 
 Signals: TypeAlias = Callable[[], Signal]
@@ -47,13 +51,13 @@ Signals: TypeAlias = Callable[[], Signal]
 def signals() -> Signals:
     """Makes signals for tasks of the event loop that runs now."""
     loop = asyncio_loop()
-    return partial(_FutureSignal, loop=loop) if loop else _EventSignal
+    return loop.create_future if loop else _EventSignal
 
 
-class _FutureSignal(asyncio.Future[None]):
-    def set(self) -> None:
-        if not self.done():
-            self.set_result(None)
+def wake(signal: Signal) -> None:
+    """Wakes the task that waits for a signal; a second call does nothing."""
+    if not signal.done():
+        signal.set_result(None)
 
 
 class _EventSignal:
@@ -62,10 +66,13 @@ class _EventSignal:
     def __init__(self) -> None:
         self._event = anyio.Event()
 
-    def set(self) -> None:
+    def done(self) -> bool:
+        return self._event.is_set()
+
+    def set_result(self, result: None, /) -> None:
         self._event.set()
 
-    def __await__(self) -> Generator[object, None, None]:
+    def __await__(self) -> Generator[Any, None, None]:
         return self._event.wait().__await__()
 
 

@@ -31,8 +31,7 @@ OPEN      ERROR NO_SESSION                            Lost                      
 from __future__ import annotations
 
 import enum
-from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
@@ -107,7 +106,7 @@ class Link:
         self.receiver = Receiver(self.counters, window, self.sender.queue_frame)
         self.next_id = 1
         self._reader = frames.FrameReader(self.counters, self._on_chunks)
-        self._events: deque[Event] = deque()
+        self._events: list[Event] = []
         self._damage = Damage(self.counters)
         self._greeting = Greeting(0)
         self._hello = self._probe = 0
@@ -280,10 +279,10 @@ class Link:
         """Processes received bytes; events and bytes to send may follow."""
         self._take(self._reader.feed(data), now)
 
-    def events(self) -> Iterator[Event]:
+    def events(self) -> list[Event]:
         """Removes and returns the events, oldest first."""
-        while self._events:
-            yield self._events.popleft()
+        events, self._events = self._events, []
+        return events
 
     def data_to_send(self, now: float, budget: int = BATCH) -> list[Buffer]:
         """Removes and returns the buffers to write next, in order: requests first, then chunks of about ``budget`` bytes."""
@@ -308,7 +307,7 @@ class Link:
     @property
     def wants_to_send(self) -> bool:
         """Whether :meth:`data_to_send` has bytes."""
-        return bool(self.sender.queue) or (self.state is _OPEN and self.sender.ready)
+        return self.sender.ready if self.state is _OPEN else bool(self.sender.queue)
 
     @property
     def blocked(self) -> bool:

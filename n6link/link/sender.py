@@ -139,8 +139,9 @@ class Sender:
 
     def _release(self) -> None:
         """Sends held requests, in order; an INFER that has to wait does not delay the others."""
-        held, kept = self._held, list[Exchange]()
-        while held and len(self._asked) < self._requests:
+        held = self._held
+        kept: list[Exchange] = []
+        while held and self._room:
             exchange = held.popleft()
             if exchange.type is _INFER and (self._resets or self._unfinished.full):
                 kept.append(exchange)
@@ -195,7 +196,7 @@ class Sender:
     @property
     def ready(self) -> bool:
         """Whether :meth:`take` has something."""
-        return bool(self.queue) or (bool(self._uploads) and self._may_send(self._uploads[0]))
+        return bool(self.queue or (self._uploads and self._may_send(self._uploads[0])))
 
     def _may_send(self, exchange: Exchange) -> bool:
         assert exchange.upload
@@ -241,7 +242,8 @@ class Sender:
 
     def take_urgent(self, now: float) -> list[Buffer]:
         """The urgent requests of the queue; the rest waits."""
-        chosen, later = list[bytes | Exchange](), list[bytes | Exchange]()
+        chosen: list[bytes | Exchange] = []
+        later: list[bytes | Exchange] = []
         for item in self.queue:
             (chosen if isinstance(item, Exchange) and item.urgent else later).append(item)
         self.queue = chosen

@@ -21,19 +21,7 @@ from anyio.abc import ByteStream, TaskGroup
 from n6link import ambient
 from n6link.errors import DeviceRebooted, N6Error, N6Timeout, RemoteProtocolError, TransportError, innermost
 from n6link.link import diagnosis
-from n6link.link.events import (
-    Begun,
-    Failed,
-    LogLine,
-    Lost,
-    Opened,
-    Received,
-    Refused,
-    Reply,
-    StatsPushed,
-    Stray,
-    Unasked,
-)
+from n6link.link.events import Answer, LogLine, Lost, Opened, Refused, Reply, StatsPushed, Stray, Unasked
 from n6link.link.exchange import Exchange, Inference
 from n6link.link.handshake import Greeting
 from n6link.link.link import Link, State
@@ -42,7 +30,7 @@ from n6link.protocol import MessageType, Role
 from n6link.session.line import Line
 from n6link.session.mailbox import Mailbox
 from n6link.session.tasks import Background
-from n6link.waiting import Signal, Signals, signals
+from n6link.waiting import Signal, Signals, signals, wake
 
 _logger = logging.getLogger("n6link.device")
 
@@ -306,7 +294,7 @@ class Channel:
         if not later:
             self.wake()
         elif self._busy:
-            self._busy.set()
+            wake(self._busy)
         return exchange
 
     def _request(
@@ -410,7 +398,7 @@ class Channel:
     def wake(self) -> None:
         """There may be bytes to write, and answers to wait for."""
         if self._busy:
-            self._busy.set()
+            wake(self._busy)
         if self._line:
             self._line.wake()
 
@@ -447,10 +435,11 @@ class Channel:
     def _deliver(self) -> None:
         """Passes events to their mailboxes, and wakes the writer if there are bytes to write."""
         for event in self.link.events():
+            if isinstance(event, Answer):
+                if box := self._boxes.get(event.id):
+                    box.put(event)
+                continue
             match event:
-                case Reply() | Failed() | Begun() | Received():
-                    if box := self._boxes.get(event.id):
-                        box.put(event)
                 case Opened() | Refused():
                     if self._opening:
                         self._opening.put(event)

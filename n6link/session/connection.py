@@ -485,23 +485,20 @@ class Connection:
             N6Error: see :meth:`n6link.Network.run`.
         """
         with self.journal.watching("inference"):
-            return await self._infer(job)
-
-    async def _infer(self, job: Job) -> Outcome:
-        channel = await self.usable()
-        if self.clock.claim(ambient.monotonic()):
-            channel.tasks.start_soon(self._compare_in_background)
-        assert self._runner
-        try:
-            outcome = await self._runner.run(job)
-        except DeviceError as error:
-            # A device that restarts cancels its work first; the cause for the caller is the restart.
-            if error.status == Status.CANCELLED and self.state is State.RESTARTING:
-                raise self._restarted() from error
-            if error.status == Status.NOT_READY:
-                why = await describe.reason(channel.ask_all, job.network)
-                raise DeviceError(f"the network cannot run: {why}", error.status, error.value) from error
-            raise
+            channel = await self.usable()
+            if self.clock.claim(ambient.monotonic()):
+                channel.tasks.start_soon(self._compare_in_background)
+            assert self._runner
+            try:
+                outcome = await self._runner.run(job)
+            except DeviceError as error:
+                # A device that restarts cancels its work first; the cause for the caller is the restart.
+                if error.status == Status.CANCELLED and self.state is State.RESTARTING:
+                    raise self._restarted() from error
+                if error.status == Status.NOT_READY:
+                    why = await describe.reason(channel.ask_all, job.network)
+                    raise DeviceError(f"the network cannot run: {why}", error.status, error.value) from error
+                raise
         moment = outcome.begun, outcome.header.t_end, outcome.received
         if not self.clock.agrees(*moment):
             self.clock.add(*moment)

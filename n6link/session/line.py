@@ -18,7 +18,7 @@ from n6link import ambient
 from n6link.errors import TransportError
 from n6link.link.link import Link
 from n6link.link.sender import BATCH
-from n6link.waiting import Signal, Signals, listen
+from n6link.waiting import Signal, Signals, listen, wake
 
 FAREWELL: Final = 0.25
 """maximum seconds for the transmission of the last frame of a session"""
@@ -92,7 +92,7 @@ class Line:
             self._unsent = batch[self._send_nowait(batch) :]
         if self._unsent or self._link.wants_to_send:
             idle, self._idle = self._idle, None
-            idle.set()
+            wake(idle)
 
     async def _leave(self) -> None:
         self._idle = None

@@ -6,7 +6,7 @@ from collections import deque
 
 from n6link.errors import N6Error
 from n6link.link.events import Event, Failed
-from n6link.waiting import Signal, Signals
+from n6link.waiting import Signal, Signals, wake
 
 
 class Mailbox:
@@ -32,7 +32,7 @@ class Mailbox:
         """Adds an event; an error is raised by the call that gets it."""
         self._events.append(event)
         if self._filled:
-            self._filled.set()
+            wake(self._filled)
 
     async def get(self) -> Event:
         """The next event.

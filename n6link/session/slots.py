@@ -19,8 +19,8 @@ import anyio
 class _Waiter:
     priority: int
     network: int
+    ready: anyio.Event
     slot: int | None = None
-    ready: anyio.Event | None = None
 
 
 class SlotPool:
@@ -38,12 +38,11 @@ class SlotPool:
 
     async def acquire(self, priority: int = 0, network: int = 0) -> int:
         """A slot for the caller, until it is released."""
-        waiter = _Waiter(priority, network)
+        # If it may have one now, it is before all that wait: these may not.
+        if self._allows(priority):
+            return self._give(priority, network)
+        waiter = _Waiter(priority, network, anyio.Event())
         self._waiting.append(waiter)
-        self._deal()
-        if waiter.slot is not None:
-            return waiter.slot
-        waiter.ready = anyio.Event()
         try:
             await waiter.ready.wait()
         except BaseException:
@@ -60,17 +59,22 @@ class SlotPool:
         """Frees a slot; the next waiting inference gets it."""
         del self._held[slot]
         self._free.append(slot)
-        self._deal()
-
-    def _deal(self) -> None:
-        while self._free and self._waiting:
+        while self._waiting:
             first = min(self._waiting, key=lambda waiter: (-waiter.priority, self._served.get(waiter.network, 0)))
-            if len(self._free) <= self._kept and first.priority <= max(self._held.values(), default=-1):
+            if not self._allows(first.priority):
                 return
             self._waiting.remove(first)
-            self._turns += 1
-            self._served[first.network] = self._turns
-            first.slot = self._free.pop(0)
-            self._held[first.slot] = first.priority
-            if first.ready:
-                first.ready.set()
+            first.slot = self._give(first.priority, first.network)
+            first.ready.set()
+
+    def _allows(self, priority: int) -> bool:
+        """Whether there is a slot for work of this priority."""
+        free = len(self._free)
+        return free > self._kept or (free > 0 and priority > max(self._held.values(), default=-1))
+
+    def _give(self, priority: int, network: int) -> int:
+        self._turns += 1
+        self._served[network] = self._turns
+        slot = self._free.pop(0)
+        self._held[slot] = priority
+        return slot
