@@ -87,7 +87,6 @@ def test_wrong_urls(monkeypatch: pytest.MonkeyPatch, crops: Path, usb: Usb) -> N
     assert "'board' is neither a URL nor a board" in bad(2, *words, *boards(2, "board"))
     assert "--url all is all connected boards" in bad(2, *words, "--url", "all", *boards(1))
     assert "no STM32N6 board is connected" in bad(1, *words, "--url", "all")
-    assert "records one board; use one --url" in bad(2, *words, *boards(2), "--mcap", "new.mcap")
     monkeypatch.setenv("N6LINK_URL", "board")
     assert "'board' is neither a URL nor a board" in bad(2, *words)
     monkeypatch.setenv("N6LINK_URL", POSE)

@@ -9,22 +9,26 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import anyio
 import numpy as np
 import pytest
-from e2e_fixtures import SIM, executable, noise
+from e2e_fixtures import SIM, board, executable, noise
 from mcap.reader import NonSeekingReader, make_reader
 from mcap_ros2.decoder import DecoderFactory
 from PIL import Image
 from rosbags.highlevel import AnyReader
+from test_cli import n6link
+from test_evaluation import one_person
 from typer.testing import CliRunner
 
 from n6link import networks
 from n6link.cli import app
+from n6link.cli.boards import connect_all
+from n6link.cli.recording import Recording
 from n6link.decoders.boxes import Detection
 from n6link.decoders.classification import Classification
 from n6link.decoders.pose import Pose
@@ -32,6 +36,8 @@ from n6link.decoders.segmentation import Segmentation
 from n6link.device import N6Device
 from n6link.errors import MissingExtra, RecordingError
 from n6link.monitor.app import Monitor
+from n6link.pool.pool import N6Pool
+from n6link.pool.status import BoardState
 from n6link.protocol import LogLevel
 from n6link.robotics import McapFile, cdr, follow, messages
 from n6link.robotics.drawing import annotate
@@ -127,6 +133,80 @@ def test_a_run_is_read_by_other_programs(tmp_path: Path, virtual_board: None) ->
         about = {record.name: record.metadata for record in make_reader(file).iter_metadata()}
     assert float(about["clock"]["error_s"]) < 0.1
     assert about["device"]["simulated"] == "True" and about["device"]["url"] == "sim:movenet13"
+
+
+def pool_of(count: int) -> list[str]:
+    return [word for _ in range(count) for word in ("--url", "sim:movenet13")]
+
+
+def test_a_pool_has_topics_for_each_board(tmp_path: Path, virtual_board: None) -> None:
+    for index in range(12):
+        (tmp_path / f"{index}.png").write_bytes(networks.PHOTO.read_bytes())
+    path = tmp_path / "pool.mcap"
+    words = ["run", "movenet13", str(tmp_path / "*.png"), *pool_of(2), "--mcap", str(path), "--json"]
+    outcome = CliRunner().invoke(app, words)
+    assert outcome.exit_code == 0, outcome.stderr
+    found = read(path)
+    boards = sorted({topic.split("/")[2] for topic, _ in found})
+    assert len(boards) == 2 and boards[1] == f"{boards[0]}_2"
+    counts = Counter(topic for topic, _ in found)
+    assert sum(counts[f"/n6link/{name}/movenet13/people"] for name in boards) == 12
+    for name in boards:
+        one = [message for topic, message in found if topic == f"/n6link/{name}/state"]
+        assert one[0].state == "open"
+        assert {counts[f"/n6link/{name}/movenet13/{kind}"] for kind in ("people", "latency", "epochs", "image")} == {
+            counts[f"/n6link/{name}/movenet13/people"]
+        }
+    with path.open("rb") as file:
+        about = [record.metadata for record in make_reader(file).iter_metadata() if record.name == "device"]
+    assert {each["topics"] for each in about} == {f"/n6link/{name}" for name in boards}
+
+
+def test_a_board_that_is_set_aside_is_in_the_file(tmp_path: Path) -> None:
+    """One of two boards is killed while the recording runs; what the other one does is recorded to the end."""
+
+    async def main() -> None:
+        with ExitStack() as stack:
+            boards = [stack.enter_context(board("--tcp", "0")) for _ in range(2)]
+            log = Recording(tmp_path / "pool.mcap")
+            async with connect_all([each.url for each in boards], opened=log.opened) as pool, log.of(pool):
+                assert isinstance(pool, N6Pool)
+                net = pool["reference"]
+                for _ in range(2):
+                    await log.add(None, await net.run(noise(net)), None)
+                boards[0].die()
+                while pool.boards[0].state is not BoardState.ASIDE:
+                    await log.add(None, await net.run(noise(net)), None)
+                await log.add(None, await net.run(noise(net)), None)
+        found = read(tmp_path / "pool.mcap")
+        [at] = [at for at, (topic, _) in enumerate(found) if topic.endswith("/log") and "set aside" in found[at][1].msg]
+        assert found[at][1].msg.startswith("the board is set aside: the ") and found[at][1].level == 30
+        assert any(topic.endswith("/reference/latency") for topic, _ in found[at:])
+
+    executable()
+    anyio.run(main)
+
+
+def test_a_full_disk_ends_the_recording_of_a_pool_with_one_error(tmp_path: Path, virtual_board: None) -> None:
+    (tmp_path / "a.png").write_bytes(networks.PHOTO.read_bytes())
+    words = ["run", "movenet13", str(tmp_path / "a.png"), *pool_of(2), "--mcap", str(tmp_path / "full.mcap")]
+    with full_disk(2000):
+        outcome = CliRunner().invoke(app, words)
+    assert "cannot be written" in outcome.stderr and outcome.exit_code == 2
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_evaluate_records(tmp_path: Path, virtual_board: None, count: int) -> None:
+    data, path = one_person(tmp_path), tmp_path / "evaluate.mcap"
+    words = ["evaluate", "movenet13", "--data", str(data), *pool_of(count), "--json"]
+    assert n6link(*words, "--scheduler", "tcp://127.0.0.1:1", "--mcap", str(path)).exit_code == 2
+    outcome = CliRunner().invoke(app, [*words, "--mcap", str(path)])
+    assert outcome.exit_code == 0, outcome.stderr
+    found = read(path)
+    people = [message for topic, message in found if topic.endswith("/movenet13/people")]
+    assert len(people) == json.loads(outcome.stdout)["samples"] == sum(topic.endswith("/epochs") for topic, _ in found)
+    assert people[0].people[0].keypoints[0].name == "nose"
+    assert sum(topic.endswith("/image") for topic, _ in found) == len(people)
 
 
 def test_raw_outputs(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Final, TypeAlias
@@ -47,8 +47,15 @@ async def connect_all(
     urls: Sequence[str] | None,
     cards: Sequence[Path] | None = None,
     timeout: float = 5.0,  # noqa: ASYNC109
+    opened: Callable[[int, N6Device], object] | None = None,
 ) -> AsyncGenerator[Boards, None]:
     """An open device, or an open pool of several, which reports the boards that it does not use.
+
+    Args:
+        urls: of the boards.
+        cards: files of cards.
+        timeout: maximum seconds without an answer.
+        opened: as for :class:`N6Pool`; also called with the only device.
 
     Raises:
         BadInput: "all" is not the only URL.
@@ -57,13 +64,15 @@ async def connect_all(
     urls = urls or []
     if len(urls) <= 1 and ALL not in urls:
         async with connect(urls[0] if urls else None, cards, timeout) as device:
+            if opened:
+                opened(0, device)
             yield device
         return
     if ALL in urls and len(urls) > 1:
         raise BadInput("--url all is all connected boards; do not give other URLs")
     async with AsyncExitStack() as stack:
         with working("Connecting to all boards" if ALL in urls else f"Connecting to {len(urls)} boards"):
-            pool = N6Pool(ALL if ALL in urls else urls, cards=cards or (), timeout=timeout, confirm=True)
+            pool = N6Pool(ALL if ALL in urls else urls, cards=cards or (), timeout=timeout, confirm=True, opened=opened)
             await stack.enter_async_context(pool)
         at_start = {board.url: board.aside for board in pool.boards}
         for board in pool.boards:

@@ -17,8 +17,9 @@ from rich.table import Table
 
 from n6link.cli import tables
 from n6link.cli.boards import Urls
-from n6link.cli.common import FAILED, Cards, Encode, Json, Timeout, emit, err, out, start
+from n6link.cli.common import FAILED, Cards, Encode, Json, Mcap, Timeout, emit, err, out, start
 from n6link.cli.farm import Identified, on_boards, on_farm
+from n6link.cli.files import check_target
 from n6link.console import duration
 from n6link.epochs.profile import SPREAD, Spread
 from n6link.errors import BadInput
@@ -72,11 +73,15 @@ def evaluate(
     encode: Encode = None,
     urls: Urls = None,
     scheduler: Scheduler = None,
+    mcap: Mcap = None,
     cards: Cards = None,
     timeout: Timeout = 5.0,
     as_json: Json = False,
 ) -> None:
     """Measure the accuracy of a network on annotated data: OKS and AP, precision and recall, top-1 and top-5, or mIoU."""
+    if mcap and scheduler:
+        raise BadInput("--mcap records boards of this computer; omit --scheduler")
+    check_target(mcap, "--mcap", ".mcap")
     start(
         _evaluate,
         network,
@@ -89,6 +94,7 @@ def evaluate(
         encode,
         urls,
         scheduler,
+        mcap,
         cards,
         timeout,
         as_json,
@@ -106,12 +112,13 @@ async def _evaluate(
     encode: str | None,
     urls: list[str] | None,
     scheduler: str | None,
+    mcap: Path | None,
     cards: list[Path] | None,
     timeout: float,  # noqa: ASYNC109
     as_json: bool,
 ) -> None:
     asked = (
-        on_boards(name, urls, cards, timeout, encode, samples_at_once)
+        on_boards(name, urls, cards, timeout, encode, samples_at_once, mcap)
         if scheduler is None
         else on_farm(scheduler, name, urls, cards, timeout, encode)
     )

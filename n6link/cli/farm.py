@@ -15,10 +15,12 @@ import anyio.to_thread
 
 from n6link.cli.boards import at_once, connect_all
 from n6link.cli.common import err, working
+from n6link.cli.recording import Recording
 from n6link.decoders.described import NetworkLike
 from n6link.errors import TransportError
 from n6link.evaluation import Exercise, Sample
 from n6link.evaluation.answers import Answer, ask
+from n6link.result import Result
 from n6link.tensors import card
 from n6link.tensors.inputs import Data
 
@@ -49,16 +51,26 @@ async def on_boards(
     timeout: float,  # noqa: ASYNC109
     encode: str | None,
     samples_at_once: int | None,
+    mcap: Path | None,
 ) -> AsyncGenerator[Asked, None]:
     """A network of one board, or of several."""
-    async with connect_all(urls, cards, timeout) as boards:
+    log = Recording(mcap)
+    async with connect_all(urls, cards, timeout, log.opened) as boards:
         network = boards[name]
+
+        async def recorded(data: Data, *, options: Mapping[str, object], **others: Any) -> Result:
+            others["timers"] = True
+            result = await network.run(data, options=options, encode=encode, **others)
+            meaning = await anyio.to_thread.run_sync(lambda: result.decode(**options))
+            await log.add(data if result.placement else None, result, meaning)
+            return result
 
         async def run(exercise: Exercise, samples: Sequence[Sample], take: Callable[[Answer], None]) -> None:
             count = min(samples_at_once or at_once(boards), max(len(samples), 1))
-            await ask([partial(network.run, encode=encode)] * count, exercise, samples, take)
+            await ask([recorded if mcap else partial(network.run, encode=encode)] * count, exercise, samples, take)
 
-        yield Asked(network.info, boards.info.board, boards.info.simulated, run)
+        async with log.of(boards):
+            yield Asked(network.info, boards.info.board, boards.info.simulated, run)
 
 
 @asynccontextmanager

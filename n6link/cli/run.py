@@ -34,7 +34,7 @@ from n6link.cli.common import (
     start,
 )
 from n6link.cli.files import check_target
-from n6link.cli.recording import Recording, recording
+from n6link.cli.recording import Recording
 from n6link.cli.sources import Camera, Place, Reader, Sample, check_exists
 from n6link.cli.writing import DRAWINGS, Csv, Drawings, Targets, drawn, file_for, save_outputs, save_picture
 from n6link.console import counted, duration
@@ -158,13 +158,14 @@ async def _run(
     timeout: float,  # noqa: ASYNC109
     options: Options,
 ) -> None:
-    async with connect_all(urls, cards, timeout) as dev:
+    log = Recording(options.mcap, options.threshold)
+    async with connect_all(urls, cards, timeout, log.opened) as dev:
         network = dev[name]
         with closing(_read(Reader(network.info, resample=options.resample), places)) as found:
             wanted = islice(found, options.limit)
             first = await anyio.to_thread.run_sync(list, islice(wanted, 2))
             try:
-                async with recording(options.mcap, dev, options.threshold) as log:
+                async with log.of(dev):
                     if alone and len(first) == 1:
                         await _single(dev, network, first[0], places, options, log)
                     else:
@@ -196,7 +197,7 @@ async def _single(
     if item.error:
         raise item.error
     assert item.result
-    await log.add(sample, item.result, item.meaning)
+    await log.add(sample.picture, item.result, item.meaning)
     drawing = file_for(options.draw, "drawings", ".png", sample.stem, places)
     saved = file_for(options.save, "outputs", ".npz", sample.stem, places)
     if drawing:
@@ -257,7 +258,7 @@ async def _batch(
                     raise item.error
                 if item.result and item.sample:
                     sent[item.result.encoding] += 1
-                    await log.add(item.sample, item.result, item.meaning)
+                    await log.add(item.sample.picture, item.result, item.meaning)
                     if drawings:
                         await anyio.to_thread.run_sync(drawings.add, item.sample, item.meaning, options.threshold)
                     if saved:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -48,6 +48,8 @@ class Settings:
     """networks that the program uses"""
     decided: anyio.Event = field(default_factory=anyio.Event)
     """set when the networks of the pool are known"""
+    opened: Callable[[int, N6Device], object] | None = None
+    """see :class:`n6link.N6Pool`"""
 
 
 class Keeper:
@@ -110,6 +112,8 @@ class Keeper:
         device = N6Device(board.url, cards=settings.cards, timeout=settings.timeout, reconnect=math.inf)
         async with device:
             board.device, board.unique_id = device, device.info.unique_id
+            if settings.opened:
+                settings.opened(settings.boards.index(board), device)
             self._away, new = False, True
             try:
                 self.tried.set()

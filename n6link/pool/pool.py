@@ -12,6 +12,7 @@ import anyio
 import anyio.to_thread
 from anyio.abc import TaskGroup
 
+from n6link.device import N6Device
 from n6link.errors import BadInput, LocalProtocolError, N6Error, NoDeviceError, TransportError, UnknownName
 from n6link.pool.board import EVERY, Board, Call
 from n6link.pool.dispatch import Dispatcher
@@ -71,6 +72,8 @@ class N6Pool(Lifecycle, Shown):
         reconnect: seconds for which jobs wait while no board can be used; then they raise NoDeviceError.
         depth: jobs that a board has at the same time: with 2, the upload of the next one and the computation overlap.
         confirm: default of ``confirm`` for :meth:`PoolNetwork.run`.
+        opened: called each time a board was opened, with its position in :attr:`boards` and the open device, for example to record it. The
+            pool closes the device.
 
     Raises, on opening:
         BadInput: an argument is out of range, or there are no URLs.
@@ -87,6 +90,7 @@ class N6Pool(Lifecycle, Shown):
         reconnect: float = 10.0,
         depth: int = 2,
         confirm: bool = False,
+        opened: Callable[[int, N6Device], object] | None = None,
     ) -> None:
         if not 0 < timeout < math.inf:
             raise BadInput(f"timeout={timeout} must be a positive, finite number of seconds")
@@ -105,6 +109,7 @@ class N6Pool(Lifecycle, Shown):
         self._options = (tuple(cards), timeout, reconnect)
         self._depth = depth
         self._confirm = confirm
+        self._opened = opened
         self._boards: list[Board] = []
         self._keepers: dict[Board, Keeper] = {}
         self._networks: Mapping[str, PoolNetwork] = MappingProxyType({})
@@ -158,7 +163,7 @@ class N6Pool(Lifecycle, Shown):
         dispatcher = Dispatcher(
             self._boards, depth=self._depth, patience=reconnect, wake=lambda board: self._keepers[board].wake()
         )
-        return Settings(cards, timeout, Agreement(), dispatcher, self._boards)
+        return Settings(cards, timeout, Agreement(), dispatcher, self._boards, opened=self._opened)
 
     def _none(self) -> N6Error:
         reasons = "; ".join(f"{board.url}: {board.reason}" for board in self._boards)

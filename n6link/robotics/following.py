@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import TypeVar
 
 import anyio
@@ -11,14 +12,14 @@ import anyio.to_thread
 from n6link import ambient
 from n6link.device import N6Device
 from n6link.errors import N6Error, RecordingError
-from n6link.robotics.mcap_file import McapFile
+from n6link.robotics.mcap_file import ROOT, McapFile
 from n6link.session.clock import ClockMap
 from n6link.session.state import AWAY, State, StateChange
 
 T = TypeVar("T")
 
 
-async def follow(device: N6Device, file: McapFile, *, interval: float | None = None) -> None:
+async def follow(device: N6Device, file: McapFile, *, interval: float | None = None, root: str = ROOT) -> None:
     """Records the states, the log lines and, at an interval, the statistics of an open device, until it is cancelled or lost.
 
     ::
@@ -30,6 +31,7 @@ async def follow(device: N6Device, file: McapFile, *, interval: float | None = N
         device: an open device.
         file: where to.
         interval: seconds between two readings of the statistics, which the device sends; None = it does not.
+        root: the beginning of its topics, if the file has those of several devices.
 
     Raises:
         RecordingError: the file cannot be written, or is closed.
@@ -52,12 +54,13 @@ async def follow(device: N6Device, file: McapFile, *, interval: float | None = N
 
     async def follow_stats(seconds: float) -> None:
         async with device.subscribe(seconds) as readings:
-            await follow_items(readings, lambda stats, _: file.add_stats(stats, device.health.round_trip))
+            await follow_items(readings, lambda stats, _: file.add_stats(stats, device.health.round_trip, root=root))
 
     async with device.events() as changes, device.logs() as lines, anyio.create_task_group() as tasks:
-        await anyio.to_thread.run_sync(file.describe, device.info, device.url)
-        await write(file.add_state, StateChange(ambient.monotonic(), device.state))
-        tasks.start_soon(follow_items, changes, file.add_state)
-        tasks.start_soon(follow_items, lines, file.add_log)
+        add_state, add_log = partial(file.add_state, root=root), partial(file.add_log, root=root)
+        await anyio.to_thread.run_sync(partial(file.describe, device.info, device.url, root=root))
+        await write(add_state, StateChange(ambient.monotonic(), device.state))
+        tasks.start_soon(follow_items, changes, add_state)
+        tasks.start_soon(follow_items, lines, add_log)
         if interval is not None:
             tasks.start_soon(follow_stats, interval)

@@ -120,13 +120,24 @@ class McapFile:
 
     # ---- what is recorded
 
-    def describe(self, device: DeviceInfo, url: str) -> None:
+    def describe(self, device: DeviceInfo, url: str, *, root: str = ROOT) -> None:
         """Adds what a device is, as metadata.
+
+        Args:
+            device: the device.
+            url: where it is.
+            root: the beginning of its topics, if the file has those of several devices.
 
         Raises:
             RecordingError: the file cannot be written, or is closed.
         """
-        about = {"url": url, "board": device.board, "firmware": device.firmware, "simulated": str(device.simulated)}
+        about = {
+            "url": url,
+            "topics": root,
+            "board": device.board,
+            "firmware": device.firmware,
+            "simulated": str(device.simulated),
+        }
         self._write(lambda: self._writer.add_metadata("device", about))
 
     def add(
@@ -136,6 +147,7 @@ class McapFile:
         *,
         picture: object = None,
         threshold: float = 0.25,
+        root: str = ROOT,
     ) -> None:
         """Adds a result: what was found, a drawing of it, its latency and epochs, and its picture.
 
@@ -144,6 +156,7 @@ class McapFile:
             meaning: what ``result.decode()`` returned; None = it was not decoded, and the outputs are written.
             picture: the picture, as for :func:`n6link.tensors.image.load`; written as JPEG. None = it is not written.
             threshold: keypoints with a smaller score are not drawn.
+            root: as for :meth:`describe`.
 
         Raises:
             BadInput: it is not a picture.
@@ -155,25 +168,25 @@ class McapFile:
         if picture is not None:
             found.append(messages.of_picture(messages.jpeg(picture), "jpeg", captured))
         found += messages.of_result(result, meaning, self.wall, threshold=threshold)
-        self.put(f"{ROOT}/{topic_name(result.network.name)}", found, published=captured, logged=now)
+        self.put(f"{root}/{topic_name(result.network.name)}", found, published=captured, logged=now)
 
-    def add_state(self, change: StateChange, clock: ClockMap | None) -> None:
+    def add_state(self, change: StateChange, clock: ClockMap | None, *, root: str = ROOT) -> None:
         """Adds a change of a device's state, with the error of the comparison of the clocks.
 
         Raises:
             RecordingError: the file cannot be written, or is closed.
         """
-        self.put(ROOT, [messages.of_state(change, clock, self.wall)], published=self.wall.at(change.time), at_once=True)
+        self.put(root, [messages.of_state(change, clock, self.wall)], published=self.wall.at(change.time), at_once=True)
 
-    def add_stats(self, stats: Stats, round_trip: float) -> None:
+    def add_stats(self, stats: Stats, round_trip: float, *, root: str = ROOT) -> None:
         """Adds a reading of a device's statistics, and the newest round trip in seconds.
 
         Raises:
             RecordingError: the file cannot be written, or is closed.
         """
-        self.put(ROOT, [messages.of_stats(stats, round_trip, self.wall.now())])
+        self.put(root, [messages.of_stats(stats, round_trip, self.wall.now())])
 
-    def add_log(self, record: LogRecord, clock: ClockMap | None) -> None:
+    def add_log(self, record: LogRecord, clock: ClockMap | None = None, *, root: str = ROOT) -> None:
         """Adds a log line, at the time of its origin if this is known.
 
         Raises:
@@ -182,7 +195,7 @@ class McapFile:
         at = self.wall.now()
         if record.time is not None and clock and clock.offset == clock.offset:
             at = min(at, self.wall.at(clock.to_host(round(record.time * clock.tick_hz)).time))
-        self.put(ROOT, [messages.of_log(record, at)], published=at)
+        self.put(root, [messages.of_log(record, at)], published=at)
 
     def put(
         self,
