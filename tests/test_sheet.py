@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 import io
+import math
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from profiles import profile_of, table_of
 from rich.console import Console
 
 from n6link import N6Device, N6Pool, blocking, networks
 from n6link.blocking import N6Device as Blocking
+from n6link.control.histogram import Histogram
 from n6link.control.loop import LoopStats
 from n6link.control.stream import StreamStats
 from n6link.decoders.boxes import Detection
 from n6link.decoders.classification import Classification
 from n6link.decoders.pose import Pose
 from n6link.decoders.segmentation import Segmentation
+from n6link.doctor import examine
+from n6link.epochs.advice import Advice
+from n6link.epochs.diff import Diff
+from n6link.epochs.predict import Prediction
+from n6link.epochs.st_report import read
+from n6link.evaluation import Figures
+from n6link.evaluation.validation import Limits, Validation
 from n6link.pool.status import BoardState
 from n6link.sheet import LINE, MOST, Bar, Grid, Sheet, Shown
+from n6link.tensors.agreement import Agreement
 from n6link.tensors.image import Placement
 
 EVIL = "<script>alert('&')</script>[bold]:smile:"
@@ -119,6 +131,31 @@ def test_statistics() -> None:
     assert look(loop)[0] == "<LoopStats 100 Hz: 7 ticks, 0 missed, 0 with a stale board>"
 
 
+def test_what_is_read_and_computed_without_a_board() -> None:
+    durations = Histogram()
+    assert look(durations)[0] == "<Histogram empty>"
+    for value in (0.001, 0.002, 0.003):
+        durations.add(value)
+    assert look(durations)[0].startswith("<Histogram of 3 values: median 1.98 ms") and "durations" in look(durations)[2]
+    base, new = profile_of(table_of("EC", "Resize"), (100, 20)), profile_of(table_of("EC", "Resize"), (100, 40))
+    difference = Diff.of(base, new)
+    assert "median 130 us -> 150 us; blocks: 1 changed, 0 added, 0 removed" in look(difference)[0]
+    assert "Resize" in look(difference)[1] and "40.0 us" in look(difference)[2]
+    assert "No" not in look(Diff.of(base, base))[1] and "0 changed" in look(Diff.of(base, base))[0]
+    assert "50.0% of 2 epochs" in look(base.use)[0] and "SW" in look(base.use)[1]
+    assert look(base.advice)[0] == "<Advice Resize (1)>" and "15.4%" in look(base.advice)[2]
+    assert look(Advice.of(table_of("EC")))[0] == "<Advice nothing is on the CPU>"
+    figures = Figures("AP", {"AP": 0.5, "AR": math.nan}, 7, (EVIL,))
+    assert look(figures)[0] == "<Figures AP 0.500, of 7 annotations>" and EVIL in look(figures)[2]
+    agreed = asdict(Agreement.of("output_0", np.ones(3, np.float32), np.ones(3, np.float32)))
+    compared = Validation("net", "board", False, "net.tflite", Limits(0.99), {"a": {"model": [agreed]}})
+    assert "agrees with net.tflite: 1 inputs" in look(compared)[0] and "1.000000" in look(compared)[1]
+    predicted = Prediction.of(networks.FOLDER / "tinybert" / "tinybert_textgen.tflite")
+    assert "CPU" in look(predicted)[0] and "SOFTMAX" in look(predicted)[1]
+    report = read(Path(__file__).parent / "data" / "reports" / "conv_network_validate_report.txt")
+    assert "validate" in look(report)[0] and "bytes of weights" in look(report)[2]
+
+
 async def test_a_device_and_what_it_gives(virtual_board: None) -> None:
     dev = N6Device("sim:")
     assert look(dev)[0] == "<N6Device sim:: closed>"
@@ -132,6 +169,10 @@ async def test_a_device_and_what_it_gives(virtual_board: None) -> None:
         assert "left_wrist" in text and "simulated" in html and "input sent to the board" in html
         assert look(result.timing)[0].startswith("<Timing ") and "picture fitted" in look(result.timing)[1]
         assert result.epochs and "slowest blocks" in look(result.epochs)[1]
+        assert look(dev.info)[0] == f"<DeviceInfo n6sim (host), firmware {dev.info.firmware}, protocol 2.0>"
+        assert "input slots" in look(dev.info)[1] and "simulated" in look(dev.info)[2]
+        assert look(net.info)[1].partition("movenet13")[2] == look(net)[1].partition("movenet13")[2]
+        assert look(net.card)[0] == "<Card movenet13: pose-heatmap>" and "left_ankle" in look(net.card)[2]
         assert look(net.info.epochs)[0] == "<EpochTable 82 blocks; on the NPU: 96.3% of 82 epochs>"
         words = await dev["tinybert"].run(np.zeros((1, 30, 128), np.int8))
         assert "Token" in look(words)[2] or "output_0" in look(words)[2]
@@ -169,3 +210,10 @@ def test_a_blocking_pool_shows_the_same(virtual_board: None) -> None:
         assert look(pool)[0] == "<N6Pool 1 board: movenet13>" and "110,592" in look(net)[1]
         assert (net.name, net.card_problem, net.doubts, net.newest) == ("movenet13", "", (), None)
         assert net.epochs is net.info.epochs and net.pools == net.info.pools
+
+
+async def test_an_examination(virtual_board: None) -> None:
+    reached = await examine("sim:movenet13")
+    assert look(reached)[0].startswith("<Diagnosis of n6sim (host): ") and "frames/s" in look(reached)[2]
+    away = await examine("unix:/nowhere")
+    assert look(away)[0].startswith("<Diagnosis of unix:/nowhere: ") and "severity" in look(away)[1]

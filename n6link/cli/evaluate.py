@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, astuple, replace
 from pathlib import Path
 from typing import Annotated, Final, cast
 
@@ -168,11 +168,13 @@ async def _evaluate(
 
 def _about(network: Identified, data: Path, encode: str | None) -> Plain:
     """What makes answers belong together: first line of their file."""
+    # Neither comments of a card nor its place change an answer.
+    card = network.card and astuple(replace(network.card, text="", folder=None))
     return {
         "command": "n6link evaluate",
         "network": network.name,
         "digest": f"{network.digest:08x}",
-        "card": f"{zlib.crc32(repr(network.card).encode()):08x}",
+        "card": f"{zlib.crc32(str(card).encode()):08x}",
         "data": data.resolve().name,
         "encode": encode,
     }

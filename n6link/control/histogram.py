@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from n6link.sheet import Grid
+from n6link.sheet import Grid, Sheet, Shown
 
 LOWEST: Final = 1e-6
 """Lower edge of the first bin, in seconds; smaller values are counted in it."""
@@ -19,7 +19,7 @@ DECADES: Final = 9
 PER_DECADE: Final = 96
 
 
-class Histogram:
+class Histogram(Shown):
     """Durations in seconds."""
 
     __slots__ = ("count", "counts", "max", "min", "sum")
@@ -41,6 +41,17 @@ class Histogram:
         self.sum += value
         self.min = min(self.min, value)
         self.max = max(self.max, value)
+
+    def brief(self) -> str:  # noqa: D102
+        from n6link.console import counted, duration
+
+        if not self.count:
+            return "empty"
+        return f"of {counted(self.count, 'value')}: median {duration(self.percentile(50))}, 95 % {duration(self.percentile(95))}"
+
+    def sheet(self) -> Sheet:
+        """Its percentiles."""
+        return Sheet((histograms(durations=self),))
 
     @property
     def mean(self) -> float:

@@ -10,6 +10,7 @@ from n6link.doctor.limits import Forecast
 from n6link.doctor.measure import Measurements
 from n6link.json_types import Plain
 from n6link.session.check import Check
+from n6link.sheet import Grid, Sheet, Shown
 
 
 class Severity(IntEnum):
@@ -77,8 +78,8 @@ class Finding:
         return f"{self.sentence}; {self.remedy}"
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnosis:
+@dataclass(frozen=True, slots=True, repr=False)
+class Diagnosis(Shown):
     """The result of an examination.
 
     Attributes:
@@ -102,6 +103,17 @@ class Diagnosis:
     server: str = ""
     simulated: bool = False
     stored: Mapping[str, str | int] = field(default_factory=dict[str, str | int])
+
+    def brief(self) -> str:  # noqa: D102
+        return f"of {self.board or self.url or 'no board'}: {self.verdict}"
+
+    def sheet(self) -> Sheet:
+        """What was found, and the frames per second of each network."""
+        found = [(each.trouble.value, each.severity.name, each.sentence, each.remedy) for each in self.findings]
+        speeds = [(each.network, f"{each.stream:.3g}", each.limit) for each in self.forecasts]
+        grids = Grid(("finding", "severity", "what", "remedy"), found), Grid(("network", ">frames/s", "limit"), speeds)
+        simulated = ("times: simulated: not those of an NPU",) if self.simulated else ()
+        return Sheet(tuple(grid for grid in grids if grid.rows), simulated)
 
     @property
     def severity(self) -> Severity:

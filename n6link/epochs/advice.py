@@ -15,6 +15,7 @@ from n6link.epochs.operators import Remedy, Source, remedy
 from n6link.epochs.table import UNKNOWN, EpochBlock, EpochTable
 from n6link.json_types import Plain
 from n6link.protocol import EpochKind
+from n6link.sheet import Grid, Sheet, Shown
 
 CONTROLLER: Final = Remedy(
     (),
@@ -54,8 +55,8 @@ class Item:
         return ", ".join(dict.fromkeys(block.kind.name for block in self.blocks))
 
 
-@dataclass(frozen=True, slots=True)
-class Advice:
+@dataclass(frozen=True, slots=True, repr=False)
+class Advice(Shown):
     """What the CPU computes in a network, and what helps; the most time first."""
 
     items: tuple[Item, ...]
@@ -106,6 +107,26 @@ class Advice:
             items.append(item("without epoch controller", alone, CONTROLLER))
         words = ESTIMATED if estimated else origin or UNMEASURED
         return cls(tuple(items), words, estimated)
+
+    def brief(self) -> str:  # noqa: D102
+        return ", ".join(f"{item.operation} ({item.epochs})" for item in self.items) or "nothing is on the CPU"
+
+    def sheet(self) -> Sheet:
+        """What the CPU computes, and what helps."""
+        from n6link.console import duration
+
+        rows = [
+            (
+                item.operation,
+                str(item.epochs),
+                "-" if item.seconds is None else duration(item.seconds),
+                "-" if item.share is None else f"{item.share:.1%}",
+                item.remedy.change or "none is documented",
+            )
+            for item in self.items
+        ]
+        grid = Grid(("on the CPU", ">epochs", ">time", ">share", "remedy"), rows)
+        return Sheet((grid,) if rows else (), (f"times: {self.origin}",))
 
     @property
     def sources(self) -> tuple[Source, ...]:

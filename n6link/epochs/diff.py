@@ -33,6 +33,7 @@ from n6link.epochs.table import FOUR, ON_CPU, EpochBlock
 from n6link.errors import BadInput
 from n6link.json_types import Plain
 from n6link.protocol import EpochKind
+from n6link.sheet import Grid, Sheet, Shown
 
 TOLERANCE: Final = 0.05
 """A block has changed if its median differs by more than this share of the base's ..."""
@@ -73,8 +74,8 @@ class Change:
         return f"{block.label} (was {changed})" if changed else block.label
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Diff:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Diff(Shown):
     """The differences between a base and a new profile."""
 
     base: Profile
@@ -104,6 +105,25 @@ class Diff:
     def only(self, what: str) -> tuple[Change, ...]:
         """The blocks that were ``added``, ``removed`` or ``changed``."""
         return tuple(block for block in self.blocks if block.what == what)
+
+    def brief(self) -> str:  # noqa: D102
+        from n6link.console import duration
+
+        old, new = (duration(float(profile.inference.median)) for profile in (self.base, self.new))
+        counts = ", ".join(f"{len(self.only(what))} {what}" for what in ("changed", "added", "removed"))
+        return f"of {self.new.network}: median {old} -> {new}; blocks: {counts}"
+
+    def sheet(self) -> Sheet:
+        """The blocks that differ, those with the largest difference first."""
+        from n6link.console import duration
+
+        changes = sorted((change for change in self.blocks if change.what), key=lambda change: -abs(change.seconds))
+        rows = [
+            (change.what, change.label, duration(change.old_seconds), duration(change.new_seconds))
+            for change in changes
+        ]
+        notes = () if self.comparable else (f"the times of the base are of another kind: {self.base.origin}",)
+        return Sheet((Grid(("", "block", ">base", ">new"), rows),) if rows else (), notes)
 
     @property
     def comparable(self) -> bool:

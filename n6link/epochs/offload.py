@@ -31,8 +31,8 @@ OVERHEAD: Final = "overhead"
 Seconds = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class TimeUse:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class TimeUse(Shown):
     """The use of time in one measured inference, or in the mean of several."""
 
     table: EpochTable
@@ -78,6 +78,15 @@ class TimeUse:
         seconds = {kind.name: float(self.total[kinds == kind].sum()) for kind in EpochKind} | {OVERHEAD: self.overhead}
         return {name: value / whole if whole else 0.0 for name, value in seconds.items()}
 
+    def brief(self) -> str:  # noqa: D102
+        return f"on the NPU: {self}"
+
+    def sheet(self) -> Sheet:
+        """The share of each kind."""
+        colours = {kind.name: colour for kind, colour in KIND_COLOURS.items()} | {OVERHEAD: OVERHEAD_COLOUR}
+        rows = [(name, f"{share:.1%}", Bar(share, colours[name])) for name, share in self.by_kind().items() if share]
+        return Sheet((Grid(("kind", ">share of the time", ""), rows),))
+
     def __str__(self) -> str:
         """``94.7% of 75 epochs, 71.2% of the time``, and the share without overhead if it differs."""
         by_time, without = f"{self.offload_by_time:.1%}", f"{self.offload_without_overhead:.1%}"
@@ -100,10 +109,6 @@ class Measured(Shown):
         """The share of each kind, and the slowest blocks."""
         from n6link.console import duration
 
-        colours = {kind.name: colour for kind, colour in KIND_COLOURS.items()} | {OVERHEAD: OVERHEAD_COLOUR}
-        kinds = [
-            (name, f"{share:.1%}", Bar(share, colours[name])) for name, share in self.by_kind().items() if share > 0
-        ]
         slowest = self.slowest()
         most = max((seconds for _, seconds in slowest), default=0.0) or 1.0
         blocks = [
@@ -111,7 +116,7 @@ class Measured(Shown):
             for block, seconds in slowest
         ]
         return Sheet(
-            (Grid(("kind", ">share of the time", ""), kinds), Grid(("slowest blocks", ">time", ""), blocks)),
+            (*self.use.sheet().grids, Grid(("slowest blocks", ">time", ""), blocks)),
             (f"times: {self.origin}",),
         )
 

@@ -21,6 +21,7 @@ from n6link import decoders
 from n6link.decoders.described import NetworkLike
 from n6link.errors import CardError
 from n6link.json_types import Plain
+from n6link.sheet import Grid, Sheet, Shown
 from n6link.tensors.inputs import Data
 
 __all__ = ["ENOUGH", "Exercise", "Figures", "Sample", "open_data"]
@@ -52,8 +53,8 @@ class Sample:
     """left, top and side of the square that the network gets, in pixels; it may reach beyond the picture. None = the whole picture"""
 
 
-@dataclass(frozen=True, slots=True)
-class Figures:
+@dataclass(frozen=True, slots=True, repr=False)
+class Figures(Shown):
     """What the answers are worth."""
 
     main: str
@@ -66,6 +67,13 @@ class Figures:
     """sentences that belong to the figures: how they were obtained, and which are missing"""
     each: list[Plain] = field(default_factory=list[Plain])
     """figures by picture or class"""
+
+    def brief(self) -> str:  # noqa: D102
+        return f"{self.main} {self.values[self.main]:.3f}, of {self.annotations} annotations"
+
+    def sheet(self) -> Sheet:
+        """All figures."""
+        return Sheet((Grid(("figure", ">value"), [(key, f"{x:.3f}") for key, x in self.values.items()]),), self.about)
 
 
 class Exercise(Protocol):

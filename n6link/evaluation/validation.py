@@ -18,6 +18,7 @@ from n6link.epochs.predict.model import Network, Operation
 from n6link.epochs.table import EpochBlock
 from n6link.errors import BadInput
 from n6link.json_types import Plain
+from n6link.sheet import Grid, Sheet, Shown
 from n6link.tensors.agreement import Agreement
 from n6link.tensors.tensor import Array
 
@@ -84,8 +85,8 @@ class Cause:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Validation:
+@dataclass(frozen=True, slots=True, repr=False)
+class Validation(Shown):
     """The comparison of a board with a file.
 
     Attributes:
@@ -136,6 +137,15 @@ class Validation:
         """One sentence without a period."""
         does = "agrees with" if self.good else "does not agree with"
         return f"{self.network} on {self.board} {does} {self.model}: {len(self.samples)} inputs"
+
+    def brief(self) -> str:  # noqa: D102
+        return self.verdict
+
+    def sheet(self) -> Sheet:
+        """The figures of each output, and the cause of a difference."""
+        head = tuple(f">{name.lower()}" if index else name.lower() for index, name in enumerate(HEAD))
+        grid = Grid(head, [row(figures) for figures in self.outputs()], title="Difference, in real values")
+        return Sheet((grid,), (f"limits: {self.limits}", *((str(self.cause),) if self.cause else ())))
 
     def to_dict(self) -> Plain:
         """Plain values."""

@@ -7,8 +7,8 @@ from typing import Protocol
 
 from n6link.epochs.pools import Pool
 from n6link.epochs.timers import EpochTable
-from n6link.session.info import NetworkInfo
-from n6link.sheet import Grid, Sheet, Shown, facts
+from n6link.session.info import NetworkInfo, shape_of
+from n6link.sheet import Grid, Sheet, Shown
 from n6link.tensors.card import Card
 from n6link.tensors.tensor import TensorSpec
 
@@ -65,20 +65,11 @@ class DescribedNetwork(Shown):
 
     def brief(self: HasInfo) -> str:
         """Its name and tensors."""
-        info = self.info
-        return f"{info.name}: {', '.join(map(shape_of, info.inputs.values()))} -> {len(info.outputs)} outputs"
+        return self.info.brief()
 
     def sheet(self: HasInfo) -> Sheet:
         """Its tensors, and where its epochs run."""
-        info = self.info
-        rows = [
-            (way, spec.name, str(spec.dtype), " x ".join(map(str, spec.shape)), f"{spec.size:,}", spec.quantisation)
-            for way, specs in (("input", info.inputs), ("output", info.outputs))
-            for spec in specs.values()
-        ]
-        tensors = Grid(("", "tensor", "type", "shape", ">bytes", "quantisation"), rows)
-        about = {"task": info.card.task if info.card else "no card", "on the NPU": info.epochs.offload}
-        return Sheet((facts(about), tensors), (info.card_problem,) if info.card_problem else ())
+        return self.info.sheet()
 
 
 def listed(networks: Mapping[str, HasInfo]) -> Grid:
@@ -92,8 +83,3 @@ def listed(networks: Mapping[str, HasInfo]) -> Grid:
         for name, network in networks.items()
     ]
     return Grid(("network", "inputs", "outputs", "task"), rows)
-
-
-def shape_of(spec: TensorSpec) -> str:
-    """``image int8[1, 48, 48, 3]``."""
-    return f"{spec.name} {spec.dtype}{list(spec.shape)}"

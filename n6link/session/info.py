@@ -23,6 +23,7 @@ from n6link.protocol import (
     records,
 )
 from n6link.protocol.fields import unpack_fields
+from n6link.sheet import Grid, Sheet, Shown, facts
 from n6link.tensors.card import Card
 from n6link.tensors.tensor import TensorSpec
 
@@ -66,8 +67,8 @@ class Region:
     total: int
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceInfo:
+@dataclass(frozen=True, slots=True, repr=False)
+class DeviceInfo(Shown):
     """Board, firmware and limits of a device, read when it was opened; rates in Hz, sizes in bytes, times in seconds."""
 
     board: str
@@ -167,6 +168,33 @@ class DeviceInfo:
             memory=_regions(fields.get(FieldTag.MEMORY, "")),
         )
 
+    def brief(self) -> str:
+        """Its board and firmware."""
+        return f"{self.board}, firmware {self.firmware}, protocol {self.protocol}"
+
+    def sheet(self) -> Sheet:
+        """Its limits."""
+        from n6link.console import duration, hertz, size
+
+        about = {
+            "board": self.board,
+            "firmware": self.build or self.firmware,
+            "unique id": self.unique_id,
+            "running for": duration(self.uptime),
+            "last reset": self.reset_cause.doc,
+            "CPU": hertz(self.cpu_hz) if self.cpu_hz else "",
+            "NPU": hertz(self.npu_hz) if self.npu_hz else "",
+            "bit rate": self.baud or None,
+            "temperature": None if self.temperature is None else f"{self.temperature:.1f} °C",
+            "network runtime": self.runtime,
+            "times": "simulated: not those of an NPU" if self.simulated else "measured by the board",
+            "input slots": f"{self.slots} of {size(self.slot_size)}",
+            "result buffers": f"{self.results} of {size(self.result_size)}",
+            "last fault": self.fault_record,
+        }
+        memory = [(region.name, size(region.used), size(region.total)) for region in self.memory]
+        return Sheet((facts(about), *((Grid(("memory", ">used", ">of"), memory),) if memory else ())))
+
     @property
     def slow(self) -> bool:
         """Whether the link is slow compared with the networks, so that reduced results are faster."""
@@ -191,8 +219,8 @@ def celsius(tenths: int) -> float | None:
     return None if tenths == _NO_TEMPERATURE else tenths / 10
 
 
-@dataclass(frozen=True, slots=True)
-class NetworkInfo:
+@dataclass(frozen=True, slots=True, repr=False)
+class NetworkInfo(Shown):
     """A network of a device, read when the device was opened."""
 
     name: str
@@ -221,6 +249,26 @@ class NetworkInfo:
     """the description of its tensors; None = there is none, or it cannot be used"""
     card_problem: str = ""
     """the error in the card that the firmware reports; empty = no error"""
+
+    def brief(self) -> str:
+        """Its name and tensors."""
+        return f"{self.name}: {', '.join(map(shape_of, self.inputs.values()))} -> {len(self.outputs)} outputs"
+
+    def sheet(self) -> Sheet:
+        """Its tensors, and where its epochs run."""
+        rows = [
+            (way, spec.name, str(spec.dtype), " x ".join(map(str, spec.shape)), f"{spec.size:,}", spec.quantisation)
+            for way, specs in (("input", self.inputs), ("output", self.outputs))
+            for spec in specs.values()
+        ]
+        tensors = Grid(("", "tensor", "type", "shape", ">bytes", "quantisation"), rows)
+        about = {"task": self.card.task if self.card else "no card", "on the NPU": self.epochs.offload}
+        return Sheet((facts(about), tensors), (self.card_problem,) if self.card_problem else ())
+
+
+def shape_of(spec: TensorSpec) -> str:
+    """``image int8[1, 48, 48, 3]``."""
+    return f"{spec.name} {spec.dtype}{list(spec.shape)}"
 
 
 def _known(value: E | int, otherwise: E) -> E:

@@ -55,7 +55,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final
@@ -63,6 +63,7 @@ from typing import Final
 from n6link import networks
 from n6link.errors import BadInput, CardError
 from n6link.json_types import Json, JsonObject
+from n6link.sheet import MOST, Sheet, Shown, facts
 from n6link.tensors.encoding import Sent
 from n6link.tensors.tensor import TensorSpec
 from n6link.tensors.toml_table import Table
@@ -101,8 +102,8 @@ class Picture:
     encode: Sent | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Card:
+@dataclass(frozen=True, slots=True, repr=False)
+class Card(Shown):
     """What the tensors of a network mean; the fields are the keys above."""
 
     name: str
@@ -126,10 +127,32 @@ class Card:
     anchor_file: str | None = None
     never: tuple[str, ...] = ()
     options: JsonObject = field(default_factory=dict[str, Json])
-    text: str = field(default="", repr=False)
+    text: str = ""
     """the TOML text itself, as a firmware can report it"""
     folder: Path | None = None
     """where its files are; None = nowhere"""
+
+    def brief(self) -> str:
+        """Its name and task."""
+        return f"{self.name}: {self.task}"
+
+    def sheet(self) -> Sheet:
+        """Its keys."""
+        about = {
+            "task": self.task,
+            "networks": ", ".join(self.networks),
+            "input": ", ".join(
+                f"{field.name} {value}" for field in fields(Picture) if (value := getattr(self.input, field.name))
+            ),
+            "output": self.output,
+            "keypoints": ", ".join(self.keypoints),
+            "labels": ", ".join(self.labels[:MOST])
+            + (f" and {len(self.labels) - MOST} more" if len(self.labels) > MOST else ""),
+            "tokenizer": self.tokenizer,
+            "decoder": ", ".join(f"{key} {value}" for key, value in self.options.items()),
+            "folder": self.folder,
+        }
+        return Sheet((facts(about),))
 
     def fits(self, network: str) -> bool:
         """Whether the card is for a network with this name; case does not matter."""

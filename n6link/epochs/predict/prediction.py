@@ -14,6 +14,7 @@ from n6link.epochs.predict.tflite import read_tflite
 from n6link.epochs.table import EpochBlock, EpochTable
 from n6link.json_types import Plain
 from n6link.protocol import EpochKind
+from n6link.sheet import Grid, Sheet, Shown
 
 KINDS: Final = {Place.NPU: EpochKind.HW, Place.CPU: EpochKind.SW, Place.SPLIT: EpochKind.HYBRID}
 """Kinds of predicted blocks."""
@@ -40,8 +41,8 @@ class Row:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Prediction:
+@dataclass(frozen=True, slots=True, repr=False)
+class Prediction(Shown):
     """Where ST's compiler is expected to put the operations of a network. Nothing here was compiled or measured."""
 
     source: str
@@ -59,6 +60,19 @@ class Prediction:
         network = read_tflite(path)
         rows = tuple(Row(operation, place(operation)) for operation in network.operations)
         return cls(network.source, rows, network.varying)
+
+    def brief(self) -> str:  # noqa: D102
+        counts = ", ".join(f"{count} {where.value}" for where, count in self.counts.items() if count)
+        return f"of {self.source}: {counts}"
+
+    def sheet(self) -> Sheet:
+        """The operations that the CPU computes, completely or partly."""
+        rows = [
+            (str(row.operation.index), row.operation.name, row.placement.place.value, row.placement.condition)
+            for row in self.fallbacks
+        ]
+        grid = Grid((">number", "operation", "place", "because of"), rows)
+        return Sheet((grid,) if rows else (), ("predicted: not compiled, not measured",))
 
     @property
     def working(self) -> tuple[Row, ...]:

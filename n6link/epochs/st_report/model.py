@@ -14,6 +14,7 @@ from n6link.epochs.timers import EpochBlock, EpochTable, EpochTimers
 from n6link.errors import ReportError
 from n6link.json_types import Plain
 from n6link.protocol import EpochKind, TimerSource
+from n6link.sheet import Sheet, Shown, facts
 
 NPU: Final = "stm32n6npu"
 """The series of a build that uses the NPU."""
@@ -101,8 +102,8 @@ class Note:
         return f"{where}{self.reason}" + (f": {self.text}" if self.text else "")
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+@dataclass(frozen=True, slots=True, repr=False)
+class Report(Shown):
     """One report, or several of the same network combined. Values that a file does not contain are empty or None."""
 
     source: str
@@ -141,6 +142,26 @@ class Report:
     more_notes: int = 0
     skipped: dict[str, int] = field(default_factory=dict)
     """parts without data for this class, with their number of lines"""
+
+    def brief(self) -> str:  # noqa: D102
+        return f"of {self.network or self.source}: {', '.join(self.formats)}"
+
+    def sheet(self) -> Sheet:
+        """What it contains."""
+        from n6link.console import duration
+
+        about = {
+            "file": self.source,
+            "ST Edge AI Core": self.tool,
+            "compiler": self.compiler,
+            "target": self.series,
+            "MACC": None if self.macc is None else f"{self.macc:,}",
+            "bytes of weights": f"{self.weights:,}",
+            "bytes of activations": f"{self.activations:,}",
+            "on the NPU": self.table.offload if self.table else None,
+            "time of an inference": None if self.seconds is None else duration(self.seconds),
+        }
+        return Sheet((facts(about),), (*self.errors, *map(str, self.notes)))
 
     @property
     def weights(self) -> int:
