@@ -2,6 +2,7 @@
 
 Bytes of the client go to its core, and bytes of the core to the client. The core gives orders to the board; each is a task of the
 server, whose answer goes back to the core. A client that does not read its answers is not read any more, and gives no further orders.
+Lines of the board's log wait for it, the newest :data:`LINES`; those that it has lost are counted in the next one.
 """
 
 from __future__ import annotations
@@ -20,16 +21,19 @@ import numpy as np
 from anyio.abc import TaskGroup
 
 from n6link import ambient
-from n6link.protocol import InferFlag, Limit, records
+from n6link.protocol import InferFlag, Limit, LogLevel, records
 from n6link.protocol.codec import text
 from n6link.serve.desk import Share
 from n6link.serve.library import CHECK, Answer, Order, Turn, library
 from n6link.serve.served import words
 from n6link.serve.work import Done
 from n6link.session.inference import Job
+from n6link.session.subscription import LogRecord
 
 READ: Final = 256 * 1024
 """maximum bytes of one turn in each direction; then other clients have theirs"""
+LINES: Final = 256
+"""lines of the log that wait at most for a client that does not read"""
 _NEVER: Final = (1 << 64) - 1
 
 
@@ -63,6 +67,8 @@ class Board:
     """sets the clock of the board, and returns it"""
     infer: Callable[[Share, Job], Awaitable[Done]]
     check: Callable[[int], Awaitable[Done]]
+    levelled: Callable[[], None]
+    """called when a client wants another level of the log"""
     tasks: TaskGroup
     """for its orders"""
 
@@ -73,12 +79,14 @@ class Client:
     Attributes:
         share: what it has used of the board.
         stream: its connection; None = it has none.
+        log_level: minimum level of the lines that it wants.
         left: set when its connection has ended, and the server has noted it.
     """
 
     def __init__(self, board: Board) -> None:
         self.share = Share()
         self.stream: Stream | None = None
+        self.log_level = int(LogLevel.NONE)
         self._board = board
         self._library = library()
         self._core: int | None = self._library.n6_serve_open(board.pointer)
@@ -88,6 +96,9 @@ class Client:
         self._turned, self._order = Turn(), Order()
         self._unsent = b""
         self._answers: deque[tuple[int, Done]] = deque()
+        self._lines: deque[LogRecord] = deque()
+        self._lost = 0
+        """lines before those that wait"""
         self._scopes: dict[int, anyio.CancelScope] = {}
         self._sent, self._blocked, self._sooner = anyio.Event(), anyio.Event(), anyio.Event()
         self._due = self._planned = math.inf
@@ -173,6 +184,22 @@ class Client:
             if self._due <= ambient.monotonic():
                 self.turn()
 
+    def log(self, line: LogRecord, lost: int = 0) -> None:
+        """Passes it a line of the board's log, if it wants lines of this level.
+
+        Args:
+            line: the line.
+            lost: number of lines before it that the server has lost.
+        """
+        if line.level < self.log_level:
+            return
+        self._lost += lost
+        self._lines.append(line)
+        if len(self._lines) > LINES:
+            self._lines.popleft()
+            self._lost += 1
+        self.turn()
+
     # ---- turns of the core
 
     def turn(self, data: bytes = b"") -> int:
@@ -195,8 +222,11 @@ class Client:
                 self._send(turned.made)
             if turned.orders:
                 self._take_orders(now)
-            elif not self._give_answers() and (turned.due or not room):
+            elif not (self._give_answers() | self._give_lines()) and (turned.due or not room):
                 break
+        if turned.log_level != self.log_level:
+            self.log_level = int(turned.log_level)
+            self._board.levelled()
         self._due = math.inf if turned.due >= _NEVER >> 1 else ambient.monotonic() + turned.due / self._board.tick_hz
         if self._due < self._planned:
             self._sooner.set()
@@ -257,6 +287,19 @@ class Client:
         given = False
         while self._answers and self._give(*self._answers[0]):
             self._answers.popleft()
+            given = True
+        return given
+
+    def _give_lines(self) -> bool:
+        """Passes lines of the log to the core; returns whether it has taken some, and needs another turn."""
+        given = False
+        while self._lines:
+            line, lost = self._lines[0], self._lost
+            self._lost = 0
+            ticks = round((line.time or 0.0) * self._board.tick_hz)
+            if not self._library.n6_serve_log(self._core, min(line.level, 255), line.text.encode(), ticks, lost):
+                break
+            self._lines.popleft()
             given = True
         return given
 

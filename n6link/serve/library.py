@@ -48,7 +48,13 @@ class Board(Structure):
 class Turn(Structure):
     """``n6_serve_turn_t``."""
 
-    _fields_ = (("due", c_uint64), ("taken", c_uint32), ("made", c_uint32), ("orders", c_uint32))
+    _fields_ = (
+        ("due", c_uint64),
+        ("taken", c_uint32),
+        ("made", c_uint32),
+        ("orders", c_uint32),
+        ("log_level", c_uint8),
+    )
 
 
 class Order(Structure):
@@ -96,6 +102,7 @@ _FUNCTIONS: Final[dict[str, tuple[Any, list[Any]]]] = {
     "n6_serve_turn": (None, [c_void_p, c_char_p, c_uint32, c_void_p, c_uint32, POINTER(Turn)]),
     "n6_serve_order": (c_bool, [c_void_p, POINTER(Order)]),
     "n6_serve_answer": (c_bool, [c_void_p, POINTER(Answer)]),
+    "n6_serve_log": (c_bool, [c_void_p, c_uint8, c_char_p, c_uint64, c_uint32]),
     "n6_serve_relink": (None, [c_void_p]),
     "n6_serve_leave": (None, [c_void_p]),
     "n6_serve_nonce": (c_uint64, [c_void_p]),

@@ -21,6 +21,7 @@ from anyio.abc import TaskGroup, TaskStatus
 
 from n6link.device import N6Device
 from n6link.errors import N6Error, TransportError
+from n6link.protocol import LogLevel
 from n6link.serve import library, work
 from n6link.serve.client import Board, Client, Stream
 from n6link.serve.desk import Desk
@@ -55,6 +56,9 @@ class Sharing:
         self._absent: dict[int, Client] = {}
         """those without one, by the nonce of their session"""
         self._greeting = 0
+        self._log_level = int(LogLevel.WARNING)
+        """of the board: the lowest that a client wants"""
+        self._levelled = anyio.Event()
         self._obstacle = ""
 
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
@@ -69,6 +73,8 @@ class Sharing:
             async with self._dev.events() as changes, anyio.create_task_group() as tasks:
                 await self._meet(tasks)
                 self._tasks = tasks
+                tasks.start_soon(self._pass_log)
+                tasks.start_soon(self._keep_log_level)
                 task_status.started()
                 async for change in changes:
                     if change.state in AWAY:
@@ -102,6 +108,7 @@ class Sharing:
             tick=partial(served.tick, dev),
             infer=partial(work.infer, dev, desk),
             check=partial(work.check, dev),
+            levelled=lambda: self._levelled.set(),
             tasks=tasks,
         )
         self._obstacle = ""
@@ -134,6 +141,30 @@ class Sharing:
             self._served.close()
             self._served = None
 
+    async def _pass_log(self) -> None:
+        """Passes lines of the board's log to all clients that want them."""
+        lost = 0
+        async with self._dev.logs() as lines:
+            async for line in lines:
+                for client in tuple(self._clients):
+                    client.log(line, lines.dropped - lost)
+                lost = lines.dropped
+
+    async def _keep_log_level(self) -> None:
+        """The board sends what at least one client wants."""
+        while True:
+            self._levelled = anyio.Event()
+            wanted = min([int(LogLevel.WARNING), *(client.log_level for client in self._clients)])
+            if wanted == self._log_level:
+                await self._levelled.wait()
+                continue
+            try:
+                await self._dev.set_log_level(wanted)
+                self._log_level = wanted
+            except N6Error as error:
+                _logger.warning("the level of the board's log cannot be set: %s", error)
+                await self._levelled.wait()
+
     # ---- clients
 
     async def _welcome(self, stream: Stream) -> None:
@@ -162,6 +193,7 @@ class Sharing:
             await client.attend(stream, data)
         finally:
             self._clients.remove(client)
+            self._levelled.set()
             self._keep(client)
             client.left.set()
 

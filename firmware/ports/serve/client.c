@@ -398,6 +398,7 @@ static uint32_t drain(n6_serve_client_t *client, uint8_t *out, uint32_t size)
 void n6_serve_turn(n6_serve_client_t *client, const uint8_t *in, uint32_t size, uint8_t *out,
                    uint32_t room, n6_serve_turn_t *turn)
 {
+    const n6_session_t *session = &client->server.channel.session;
     uint32_t moved = 0;
     int state = N6_SERVER_BUSY;
 
@@ -415,6 +416,7 @@ void n6_serve_turn(n6_serve_client_t *client, const uint8_t *in, uint32_t size, 
         }
     }
     turn->orders = client->next - client->first;
+    turn->log_level = session->open ? session->log_level : N6_LOG_LEVEL_NONE;
     turn->due = moved > 0 || state == N6_SERVER_BUSY ? 0 : n6_server_due(&client->server);
 }
 
@@ -442,6 +444,23 @@ bool n6_serve_answer(n6_serve_client_t *client, const n6_answer_t *answer)
     }
     client->answer = NULL;
     return taken;
+}
+
+bool n6_serve_log(n6_serve_client_t *client, uint8_t level, const char *text, uint64_t ticks,
+                  uint32_t lost)
+{
+    n6_channel_t *channel = &client->server.channel;
+    n6_served_t *served = client->served;
+    const uint64_t before = served->now;
+    const uint32_t dropped = channel->log_dropped + lost;
+
+    channel->log_dropped = dropped;
+    served->now = ticks > 0 ? ticks : before;
+    n6_server_log(&client->server, level, text);
+    served->now = before;
+    const bool sent = channel->log_dropped == dropped;
+    channel->log_dropped = dropped;
+    return sent;
 }
 
 /* ---- the connection ---- */

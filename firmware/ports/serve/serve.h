@@ -55,10 +55,11 @@ typedef struct n6_serve_client n6_serve_client_t;
 
 /* What a turn has done. */
 typedef struct {
-    uint64_t due;    /* ticks until the next turn, if no byte and no answer comes before */
-    uint32_t taken;  /* bytes that were taken from the input */
-    uint32_t made;   /* bytes to send */
-    uint32_t orders; /* number of orders to take; if there are any, another turn follows them */
+    uint64_t due;      /* ticks until the next turn, if no byte and no answer comes before */
+    uint32_t taken;    /* bytes that were taken from the input */
+    uint32_t made;     /* bytes to send */
+    uint32_t orders;   /* number of orders to take; if there are any, another turn follows them */
+    uint8_t log_level; /* n6_log_level_t: what its session wants; NONE = it has no session */
 } n6_serve_turn_t;
 
 /* What the program has to do. */
@@ -96,6 +97,13 @@ N6_SERVE_API bool n6_serve_order(n6_serve_client_t *client, n6_serve_order_t *or
  * not read, and its queue is full: call it again after a turn that has made bytes.
  */
 N6_SERVE_API bool n6_serve_answer(n6_serve_client_t *client, const n6_answer_t *answer);
+/*
+ * Sends it a line of the board's log, if the level is not below that of its session. ticks: time of
+ * the line; 0 = now. lost: number of lines before this one that were dropped. false = there is no
+ * room: call it again, with 0 for lost, after a turn that has made bytes.
+ */
+N6_SERVE_API bool n6_serve_log(n6_serve_client_t *client, uint8_t level, const char *text,
+                               uint64_t ticks, uint32_t lost);
 /* Its connection was lost: it may resume its session. */
 N6_SERVE_API void n6_serve_relink(n6_serve_client_t *client);
 /* It has left: orders are withdrawn, results and keys are kept. */
