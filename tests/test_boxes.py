@@ -318,7 +318,7 @@ def test_rules(raw: NDArray[np.int8], iou: float, limit: int, random: Any) -> No
         shares = [overlap(boxes[index], boxes[other]) for other in kept if classes[index] == classes[other]]
         if len(kept) < limit and all(common <= iou * union for common, union in shares):
             kept.append(index)
-    assert keep(boxes, iou, limit, classes) == kept
+    assert keep(boxes.tolist(), range(len(boxes)), iou, limit, classes.tolist()) == kept
 
 
 @pytest.mark.parametrize(

@@ -194,7 +194,7 @@ def options_of(card: Card, given: Mapping[str, object], *known: str) -> dict[str
         CardError, BadInput: the card or the caller uses an option that the decoder does not have.
     """
     for source, error, options in ("card", CardError, card.options), ("caller", BadInput, given):
-        for name in options.keys() - known:
+        for name in options.keys() - known if options else ():
             raise error(
                 f"unknown option {name!r} from the {source}; {card.task} accepts {', '.join(known) or 'no options'}"
             )

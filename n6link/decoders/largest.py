@@ -25,9 +25,9 @@ def first_largest(values: Array, axis: int) -> NDArray[np.integer]:
     if count <= FEW and values.size >= MANY * count:
         indices, found = _by_channel(_channels_first(values, axis))
     else:
-        indices = values.argmax(axis=axis)
-        found = np.take_along_axis(values, np.expand_dims(indices, axis), axis)
-    if values.dtype.kind == "f" and np.isnan(found).any():  # for numpy NaN is the largest value
+        indices, found = values.argmax(axis=axis), values
+    # For numpy NaN is the largest value.
+    if values.dtype.kind == "f" and np.isnan(found.max(initial=-np.inf)):
         indices = (values == np.fmax.reduce(values, axis=axis, keepdims=True)).argmax(axis=axis)
     return indices
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
 from n6link.tensors.card import Card
 from n6link.tensors.image import PictureInput, Placement
 from n6link.tensors.tensor import Array, TensorSpec
+
+CUT: Final = 0.5
+"""Pixels by which a box must be larger than the picture to count as cut."""
 
 
 def placement(known: Placement | None, spec: TensorSpec, card: Card) -> Placement:
@@ -18,12 +24,60 @@ def placement(known: Placement | None, spec: TensorSpec, card: Card) -> Placemen
     return Placement(size, size)
 
 
-def outside(points: Array, where: Placement) -> NDArray[np.bool_]:
-    """(...): which points (..., 2) of the source picture are not in it, but in a bar of a letterbox, cut off, or not a number."""
-    inside = (points >= 0) & (points <= np.asarray(where.source_size, np.float32))
-    return np.logical_not(inside.all(axis=-1))
+def unit(card: Card, where: Placement) -> tuple[int, int]:
+    """Pixels of the input per unit of the network's coordinates, across and down."""
+    return where.input_size if card.coordinates == "normalised" else (1, 1)
 
 
-def unit(card: Card, where: Placement) -> NDArray[np.float32]:
-    """(2,): pixels of the input per unit of the network's coordinates."""
-    return np.asarray(where.input_size if card.coordinates == "normalised" else (1, 1), np.float32)
+def place_points(
+    points: Array, size: tuple[int, int], where: Placement
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
+    """Points (..., 2) in pixels of the source picture.
+
+    Args:
+        points: in the network's coordinates.
+        size: :func:`unit` of these coordinates.
+        where: the position of the picture in the input.
+
+    Returns:
+        (..., 2) the points; (..., 2) the same, moved to the edge of the picture if they are outside; (...) whether they are outside (in a bar
+        of a letterbox, or cut off), or not a number.
+    """
+    axes = zip(size, where.offset, where.scale, where.source_size, strict=True)
+    known = np.array([(unit / scale, -offset / scale, limit) for unit, offset, scale, limit in axes], np.float32)
+    factors, offsets, limits = known.T.reshape(3, 2, *[1] * (points.ndim - 1))
+    # All x, then all y: numpy takes longer for pairs.
+    placed: NDArray[np.float32] = np.multiply(points.T, factors, order="C")
+    placed += offsets
+    inside = np.maximum(placed, 0)
+    np.minimum(inside, limits, out=inside)
+    across, down = placed != inside
+    return placed.T, inside.T, (across | down).T
+
+
+def place_boxes(
+    boxes: Iterable[Sequence[float]], size: tuple[int, int], where: Placement
+) -> tuple[NDArray[np.float32], list[bool]]:
+    """Boxes (left, top, right, bottom) in pixels of the source picture; arguments as for :func:`place_points`.
+
+    Returns:
+        (n, 4) the parts in the picture, and for each whether a part is outside.
+    """
+    (columns, rows), (x, y), (across, down), (width, height) = size, where.offset, where.scale, where.source_size
+    sides: list[float] = []
+    cut: list[bool] = []
+    # In plain Python: numpy takes longer for the usual few boxes.
+    for left, top, right, bottom in boxes:
+        left, right = (left * columns - x) / across, (right * columns - x) / across
+        top, bottom = (top * rows - y) / down, (bottom * rows - y) / down
+        box = inside = (left, top, right, bottom)
+        if not (0 <= left <= right <= width and 0 <= top <= bottom <= height):
+            inside = (
+                min(max(left, 0.0), width),
+                min(max(top, 0.0), height),
+                min(max(right, 0.0), width),
+                min(max(bottom, 0.0), height),
+            )
+        cut.append(inside is not box and any(abs(a - b) > CUT for a, b in zip(box, inside, strict=True)))
+        sides += inside
+    return np.array(sides, np.float32).reshape(-1, 4), cut

@@ -109,7 +109,7 @@ def skeleton(card: Card, count: int) -> tuple[tuple[str, ...], Edges]:
     Raises:
         CardError: the card has another number of keypoints.
     """
-    names, edges = _BY_COUNT.get(count, (tuple(f"keypoint_{i}" for i in range(count)), ()))
+    names, edges = _BY_COUNT.get(count) or (tuple(f"keypoint_{i}" for i in range(count)), ())
     if card.keypoints and len(card.keypoints) != count:
         raise CardError(f"card {card.name!r} has {len(card.keypoints)} keypoints, but the network has {count}")
     if card.edges is not None and any(max(edge) >= count for edge in card.edges):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from n6link.decoders import NetworkLike, ResultLike, card_of, options_of, whole_output
 from n6link.decoders.largest import first_largest
-from n6link.decoders.picture import outside, placement
+from n6link.decoders.picture import place_points, placement
 from n6link.decoders.pose import Pose, skeleton
 from n6link.errors import BadInput, CardError
 from n6link.protocol.records import Return
@@ -108,9 +108,8 @@ class PoseHeatmap:
         keypoints = locate(peaks, height, width)
         keypoints[:, 2] = spec.dequantize(peaks.values)
         where = placement(result.placement, card.main_input(network.inputs), card)
-        keypoints[:, :2] = where.to_source(keypoints[:, :2] * np.asarray(where.input_size, np.float32))
+        keypoints[:, :2], _, away = place_points(keypoints[:, :2], where.input_size, where)
         names, edges = skeleton(card, count)
-        away = outside(keypoints[:, :2], where)
         return [Pose(keypoints, names, edges, float(keypoints[:, 2].mean()), away)]
 
 

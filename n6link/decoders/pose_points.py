@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from n6link.decoders import NetworkLike, ResultLike, Unreduced, card_of, whole_output
-from n6link.decoders.picture import outside, placement, unit
+from n6link.decoders.picture import place_points, placement, unit
 from n6link.decoders.pose import Pose, skeleton
 from n6link.errors import CardError
 from n6link.tensors.card import Card
@@ -40,11 +40,11 @@ class PosePoints(Unreduced):
         values = spec.dequantize(whole_output(result, spec.name)).reshape(count, len(order))
         where = placement(result.placement, card.main_input(network.inputs), card)
         keypoints = np.ones((count, 3), np.float32)
-        keypoints[:, :2] = where.to_source(values[:, [order.index("x"), order.index("y")]] * unit(card, where))
+        points = values[:, [order.index("x"), order.index("y")]]
+        keypoints[:, :2], _, away = place_points(points, unit(card, where), where)
         if "s" in order:
             keypoints[:, 2] = values[:, order.index("s")]
         names, edges = skeleton(card, count)
-        away = outside(keypoints[:, :2], where)
         return [Pose(keypoints, names, edges, float(keypoints[:, 2].mean()), away)]
 
 

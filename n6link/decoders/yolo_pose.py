@@ -24,11 +24,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from n6link.decoders import NetworkLike, ResultLike, card_of
-from n6link.decoders.boxes import CONF, IOU, Selection, corners, keep
+from n6link.decoders.boxes import CONF, IOU, Selection, corners, keep, ranked
 from n6link.decoders.heads import Head, Passing, select
 from n6link.decoders.labels import class_name
 from n6link.decoders.options import share, whole
-from n6link.decoders.picture import outside, placement, unit
+from n6link.decoders.picture import place_boxes, place_points, placement, unit
 from n6link.decoders.pose import KNOWN_COUNTS, Pose, skeleton
 from n6link.errors import BadInput, CardError
 from n6link.protocol.records import Return
@@ -91,23 +91,55 @@ def decode(
     matrix = raw.reshape(raw.shape[1:]) if raw.ndim == 3 and raw.shape[0] == 1 else raw
     by_channel = matrix if channel_axis(matrix.shape, keypoints, classes) == 0 else matrix.T
     passing = select(by_channel, conf, scale, zero_point or 0, SCORE, classes)
-    return suppress(passing, scale=scale, zero_point=zero_point or 0, iou=iou, max_poses=max_poses)
+    people = suppress(passing, scale=scale, zero_point=zero_point or 0, iou=iou, max_poses=max_poses)
+    boxes, indices = np.array(people.boxes, np.float32), passing.indices[people.candidates].tolist()
+    found = zip(people.scores, boxes, people.keypoints, indices, people.classes, strict=True)
+    return [Person(*person) for person in found]
 
 
-def suppress(passing: Passing, *, scale: float | None, zero_point: int, iou: float, max_poses: int) -> list[Person]:
+@dataclass(frozen=True, slots=True, eq=False)
+class People:
+    """The candidates that are people, best first, in the coordinates of the network's output."""
+
+    rows: NDArray[np.float32]
+    """(n, values of a candidate)"""
+    first: int
+    """column of the first keypoint"""
+    boxes: list[list[float]]
+    """left, top, right, bottom of each"""
+    classes: list[int]
+    candidates: list[int]
+    """their indices among the candidates"""
+
+    @property
+    def scores(self) -> list[float]:
+        """0..1, of each."""
+        scores: list[float] = self.rows[:, SCORE].tolist()
+        return scores
+
+    @property
+    def keypoints(self) -> NDArray[np.float32]:
+        """(n, K, 3): x, y, score."""
+        count = (self.rows.shape[1] - self.first) // 3
+        return self.rows[:, self.first :].reshape(len(self.rows), count, 3)
+
+
+def suppress(passing: Passing, *, scale: float | None, zero_point: int, iou: float, max_poses: int) -> People:
     """Steps 2 and 3: the people among candidates of [4 + 1 + 3K] raw values."""
-    scores = passing.values[:, SCORE]
-    order = np.argsort(-scores if scores.dtype.kind == "f" else ~scores, kind="stable")
-    values = passing.values[order]
-    real = values if scale is None else dequantize(values, scale, zero_point)
-    labels = None if passing.best is None else passing.classes[order]
-    boxes = corners(real)
-    people: list[Person] = []
-    for best in keep(boxes, iou, max_poses, labels):
-        row, label = real[best], 0 if labels is None else int(labels[best])
-        points = row[SCORE + 1 :].reshape(-1, 3)
-        people.append(Person(float(row[SCORE]), boxes[best], points, int(passing.indices[order[best]]), label))
-    return people
+    values, classes = passing.values, passing.classes.tolist()
+    boxes: list[list[float]] = corners(_real(values[:, :SCORE], scale, zero_point)).tolist()
+    kept = keep(boxes, ranked(values[:, SCORE]), iou, max_poses, classes)
+    return People(
+        _real(values.take(kept, axis=0), scale, zero_point),
+        SCORE + 1,
+        [boxes[index] for index in kept],
+        [classes[index] for index in kept],
+        kept,
+    )
+
+
+def _real(values: Array, scale: float | None, zero_point: int) -> NDArray[np.float32]:
+    return values.astype(np.float32, copy=False) if scale is None else dequantize(values, scale, zero_point)
 
 
 def channel_axis(shape: tuple[int, ...], keypoints: int = 17, classes: int = 1) -> int:
@@ -161,8 +193,7 @@ class YoloPose:
         head = _head(card, network)
         passing = head.passing(result, selection.conf)
         if _ended(card, head):
-            people = _rows(head.real(passing.values), passing.indices)
-            people = people[: selection.limit]
+            people = _listed(head.real(passing.values), selection.limit)
         else:
             people = suppress(
                 passing,
@@ -173,17 +204,13 @@ class YoloPose:
             )
         where = placement(result.placement, card.main_input(network.inputs), card)
         names, edges = skeleton(card, _keypoints(card, head))
-        scale = unit(card, where)
-        poses: list[Pose] = []
-        for person in people:
-            points = person.keypoints.copy()
-            placed = where.to_source(points[:, :2] * scale)
-            away = outside(placed, where)
-            points[:, :2] = where.within(placed)
-            box = where.to_source(person.box.reshape(2, 2) * scale, clip=True).reshape(4)
-            label = class_name(card, person.label) if card.labels else ""
-            poses.append(Pose(points, names, edges, person.score, away, box, label))
-        return poses
+        size = unit(card, where)
+        boxes, _ = place_boxes(people.boxes, size, where)
+        points = people.keypoints
+        _, points[..., :2], outside = place_points(points[..., :2], size, where)
+        labels = [class_name(card, number) if card.labels else "" for number in people.classes]
+        found = zip(points, people.scores, outside, boxes, labels, strict=True)
+        return [Pose(point, names, edges, score, away, box, label) for point, score, away, box, label in found]
 
 
 def _head(card: Card, network: NetworkLike) -> Head:
@@ -211,13 +238,12 @@ def _keypoints(card: Card, head: Head) -> int:
     return (head.channels - first) // 3
 
 
-def _rows(real: NDArray[np.float32], indices: NDArray[np.integer]) -> list[Person]:
-    """The people of rows of the end-to-end form, best first."""
-    return [
-        Person(float(row[SCORE]), row[:4], row[END_TO_END:].reshape(-1, 3), int(indices[at]), int(row[SCORE + 1]))
-        for at in np.argsort(-real[:, SCORE], kind="stable")
-        for row in (real[at],)
-    ]
+def _listed(real: NDArray[np.float32], limit: int) -> People:
+    """The people of rows of the end-to-end form."""
+    order = ranked(real[:, SCORE])[:limit]
+    rows = real[order]
+    classes: list[int] = rows[:, SCORE + 1].astype(np.intp).tolist()
+    return People(rows, END_TO_END, rows[:, :SCORE].tolist(), classes, order)
 
 
 def _selection(card: Card, given: Mapping[str, object]) -> Selection:

@@ -267,8 +267,8 @@ def lowest_raw(real: float, dtype: Element, scale: float | None, zero_point: int
         return float(np.float32(real))
     if not scale:
         raise BadInput(f"values of {dtype} cannot be compared with {real} without a scale; pass scale and zero_point")
-    limits = np.iinfo(np.int32)
-    return int(min(max(math.ceil(min(max(real / scale, -(2.0**31)), 2.0**31)) + zero_point, limits.min), limits.max))
+    steps = math.ceil(min(max(real / scale, -(2.0**31)), 2.0**31))
+    return min(max(steps + zero_point, -(2**31)), 2**31 - 1)
 
 
 def parse(data: bytes | bytearray | memoryview, request: Return, spec: TensorSpec, count: int | None = None) -> Reduced:
