@@ -87,6 +87,7 @@ class Network(DescribedNetwork):
         captured: float | None = None,
         options: Mapping[str, object] | None = None,
         rerun: bool = False,
+        sent: Callable[[], None] | None = None,
         computed: Callable[[], None] | None = None,
         encode: str | None = None,
     ) -> Result:
@@ -108,6 +109,7 @@ class Network(DescribedNetwork):
             captured: ``time.monotonic()`` of the capture of the data; None = now.
             options: the options of the :meth:`Result.decode` call that follows; they determine the reductions.
             rerun: run it again if the device was restarted during the inference, which may then have run twice.
+            sent: called when the input has left for the device, so that the next one can follow it.
             computed: called when the device has computed the result, before its download.
             encode: how a picture is sent: ``"raw"``, ``"qoi"`` (lossless), or ``"jpeg:95"`` (a quality from 1 to 100), which changes
                 pixels; see :mod:`n6link.tensors.encoding`. None = as the card says, else lossless if this saves time.
@@ -138,8 +140,8 @@ class Network(DescribedNetwork):
             )
         auto = reduce is None or reduce is True
         returns = self._returns(outputs, reduce, options or {})
-        sent = None if encode is None else Sent.parse(encode)
-        given = await self._inputs.prepare(data, sent, self._connection.rate)
+        wished = None if encode is None else Sent.parse(encode)
+        given = await self._inputs.prepare(data, wished, self._connection.rate)
         prepared = ambient.monotonic()
         # A second turn is needed only if a reduction was chosen here and its result is not complete: then all outputs are fetched.
         while True:
@@ -153,6 +155,7 @@ class Network(DescribedNetwork):
                 priority=priority,
                 deadline=deadline,
                 computed=computed,
+                sent=sent,
             )
             try:
                 outcome = await self._run(job, timeout, begun)
@@ -217,7 +220,7 @@ class Network(DescribedNetwork):
         )
         depth = min(depth, self._connection.info.slots)
         alive = lambda: self._connection.alive
-        return Stream(run, source, depth=depth, policy=policy, max_age=max_age, alive=alive)
+        return Stream(run, source, depth=depth, policy=policy, max_age=max_age, alive=alive, in_turn=True)
 
     def generate(
         self,

@@ -365,6 +365,15 @@ async def test_a_line_that_breaks_while_it_is_opened(monkeypatch: pytest.MonkeyP
 
 
 @on_both_backends
+async def test_an_inference_reports_its_steps() -> None:
+    steps: list[str] = []
+    async with N6Device(sim_url()) as device:
+        network = device["reference"]
+        await network.run(noise(network), sent=lambda: steps.append("sent"), computed=lambda: steps.append("computed"))
+    assert steps == ["sent", "computed"]
+
+
+@on_both_backends
 async def test_a_board_that_dies() -> None:
     with board("--tcp", "0") as victim:
         async with N6Device(victim.url, reconnect=0) as dev, dev.logs() as lines, dev.subscribe(3600) as readings:

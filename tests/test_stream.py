@@ -50,6 +50,10 @@ class Call:
         self.options["computed"]()
         await settled()
 
+    async def sent(self) -> None:
+        self.options["sent"]()
+        await settled()
+
     async def end(self, error: BaseException | None = None) -> None:
         self._error = error
         self._end.set()
@@ -85,11 +89,12 @@ class Scripted:
         policy: Policy = "latest",
         depth: int = 2,
         max_age: float | None = None,
+        in_turn: bool = False,
         **options: Any,
     ) -> Stream:
         """Like Network.stream."""
         run = partial(self.run, **options)
-        return Stream(run, source, depth=min(depth, self.slots), policy=policy, max_age=max_age)
+        return Stream(run, source, depth=min(depth, self.slots), policy=policy, max_age=max_age, in_turn=in_turn)
 
 
 class Reader:
@@ -157,6 +162,30 @@ async def test_latest_replaces_the_frame_that_waits() -> None:
         assert result.frame.sequence == 4
         assert list(result.frame.replaced) == [0, 1, 2, 3]
         assert counts(stream) == (1, 4, 0, 0, 0)
+
+
+@on_both_backends
+async def test_a_frame_is_chosen_when_the_input_before_it_has_left() -> None:
+    network = Scripted()
+    async with network.stream(in_turn=True) as stream:
+        await filled(stream, 0, 1, 2)
+        assert list(network.calls) == [0], "a slot is free, but the line is not"
+        await network.calls[0].sent()
+        assert list(network.calls) == [0, 2]
+        await filled(stream, 3)
+        await network.calls[2].sent()
+        assert list(network.calls) == [0, 2], "no slot is free"
+        await network.calls[0].computed()
+        assert list(network.calls) == [0, 2, 3]
+
+
+@on_both_backends
+async def test_a_frame_that_cannot_be_sent_does_not_hold_back_the_next() -> None:
+    network = Scripted()
+    async with network.stream(in_turn=True) as stream:
+        await filled(stream, 0, 1)
+        await network.calls[0].end(BadInput("not a picture"))
+        assert list(network.calls) == [0, 1]
 
 
 @on_both_backends

@@ -115,6 +115,7 @@ class PictureStream:
             policy="latest",
             max_age=max_age,
             alive=lambda: device.connection.alive,
+            in_turn=True,
         )
         self._origins = WeakKeyDictionary[Result, Given]()
         self._rejected = 0

@@ -11,7 +11,8 @@ A frame passes through these stages::
     source -> waiting (one) -> on the device (at most ``depth`` frames hold an input slot) -> ready -> you
 
 With ``depth=2``, the upload of frame k+1, the computation of frame k and the download of frame k-1 overlap: the slowest of the three
-determines the rate. The policy defines what happens if the source is faster than this rate, or the consumer is slower:
+determines the rate. A frame goes to the device when it has a free slot and the input of the frame before has left the host: until then a newer frame
+may take its place, so that a result is at most three times the slowest stage old, and one interval of the source. The policy defines what happens if the source is faster than this rate, or the consumer is slower:
 
 ===============  ======================================================  ==============================================
 policy           the source is too fast                                  the consumer is too slow
@@ -153,6 +154,8 @@ class Stream(Lifecycle):
         policy: what happens if the source or the consumer is too fast.
         max_age: seconds after its capture at which a frame is dropped.
         alive: whether a device that was restarted is there, or expected to be there again: then the stream goes on.
+        in_turn: a frame starts only when the input of the one before it has left, which ``run`` reports: until then a newer one may
+            replace it. Without this the inputs of ``depth`` frames are sent at the same time, as a pool of boards requires.
 
     Attributes:
         stats: counts of frames so far.
@@ -167,6 +170,7 @@ class Stream(Lifecycle):
         policy: Policy,
         max_age: float | None,
         alive: Callable[[], bool] = lambda: False,
+        in_turn: bool = False,
     ) -> None:
         if depth < 1:
             raise BadInput(f"depth={depth} must be 1 or more")
@@ -186,6 +190,9 @@ class Stream(Lifecycle):
         self._waiting: _Entry | None = None
         self._running: list[_Entry] = []
         """in order of frames; entries that are done wait for the consumer"""
+        self._in_turn = in_turn
+        self._sending: _Entry | None = None
+        """the entry for whose input the next one waits"""
         self._held = 0
         """entries that occupy an input slot of the device"""
         self._last = -1
@@ -311,6 +318,7 @@ class Stream(Lifecycle):
                 self.stats.wait.add(ambient.monotonic() - entry.captured)
                 self._running.append(entry)
                 self._held += 1
+                self._sending = entry if self._in_turn else None
                 self._tasks.start_soon(self._infer, entry)
         # anyio's events cannot be reset: each change has its own event.
         self._changed.set()
@@ -324,14 +332,15 @@ class Stream(Lifecycle):
 
     def _has_room(self) -> bool:
         ready = sum(entry.done for entry in self._running)
-        return self._held < self._depth and (self._policy == "latest" or ready < READY)
+        return self._held < self._depth and not self._sending and (self._policy == "latest" or ready < READY)
 
     async def _infer(self, entry: _Entry) -> None:
         deadline = None if self._max_age is None else entry.captured + self._max_age
+        told = {"computed": partial(self._computed, entry)}
+        if self._in_turn:
+            told["sent"] = partial(self._sent, entry)
         try:
-            entry.result = await self._run(
-                entry.data, deadline=deadline, captured=entry.captured, computed=partial(self._computed, entry)
-            )
+            entry.result = await self._run(entry.data, deadline=deadline, captured=entry.captured, **told)
         except (TransportError, DeviceRebooted) as error:
             self._running.remove(entry)
             if isinstance(error, DeviceRebooted) and self._alive():
@@ -358,12 +367,20 @@ class Stream(Lifecycle):
             self._waiting = None
             self.stats.failed += 1
 
+    def _sent(self, entry: _Entry) -> None:
+        """The input of a frame has left: the line has room for the newest one."""
+        if self._sending is entry:
+            self._sending = None
+            self._change()
+
     def _computed(self, entry: _Entry) -> None:
         """The device has computed a frame: its slot is free for the next one during the download of its result."""
         # Called twice for most frames: when the device reports the end of the run, and when the result has arrived.
         if entry.holds_slot:
             entry.holds_slot = False
             self._held -= 1
+        if self._sending is entry:
+            self._sending = None
         self._change()
 
     def _supersede(self) -> None:

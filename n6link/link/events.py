@@ -59,6 +59,12 @@ class Failed(NamedTuple):
     error: N6Error
 
 
+class Sent(NamedTuple):
+    """The whole input of an INFER has left: the next one can follow it. Only for exchanges with a function ``left``, which makes it."""
+
+    id: int
+
+
 class Begun(NamedTuple):
     """The result of an INFER starts to arrive: the input slot is free."""
 
@@ -102,7 +108,7 @@ class Stray:
     text: str
 
 
-Answer: TypeAlias = Reply | Failed | Begun | Received
+Answer: TypeAlias = Reply | Failed | Sent | Begun | Received
 """an event of the exchange with its id"""
 Unasked: TypeAlias = LogLine | StatsPushed | Stray
 """an event that is not part of an exchange"""

@@ -41,6 +41,7 @@ of its inference), or when its chunks were sent or the device has received them.
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -141,6 +142,8 @@ class Exchange:
     """of an upload: the INFER that is sent directly after its first COMMIT"""
     needs: Exchange | None = None
     """of an INFER: the upload that it follows"""
+    left: Callable[[], None] | None = None
+    """of an INFER that follows an upload: called once, when the whole upload was sent"""
     urgent: bool = False
     """sent also while the link is paused and while too many requests are open"""
     counted: Mark = (0, 0, 0, 0, 0, 0, 0)

@@ -293,6 +293,8 @@ class Link:
         buffers, begun = self.sender.take(now, budget)
         for exchange in begun:
             self.exchanges[exchange.id] = exchange
+            if exchange.left:
+                exchange.left()
         return buffers
 
     @property

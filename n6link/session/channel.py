@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 import anyio
@@ -21,7 +22,7 @@ from anyio.abc import ByteStream, TaskGroup
 from n6link import ambient
 from n6link.errors import DeviceRebooted, N6Error, N6Timeout, RemoteProtocolError, TransportError, innermost
 from n6link.link import diagnosis
-from n6link.link.events import Answer, LogLine, Lost, Opened, Refused, Reply, StatsPushed, Stray, Unasked
+from n6link.link.events import Answer, LogLine, Lost, Opened, Refused, Reply, Sent, StatsPushed, Stray, Unasked
 from n6link.link.exchange import Exchange, Inference
 from n6link.link.handshake import Greeting
 from n6link.link.link import Link, State
@@ -307,14 +308,24 @@ class Channel:
             self._boxes[exchange.id] = box
         return exchange
 
-    def infer(self, data: memoryview, inference: Inference, box: Mailbox) -> tuple[Exchange, Exchange]:
+    def infer(
+        self, data: memoryview, inference: Inference, box: Mailbox, *, tell_sent: bool = False
+    ) -> tuple[Exchange, Exchange]:
         """Sends an image of a network's inputs and the INFER, without waiting; see :meth:`Link.infer`.
+
+        Args:
+            data: flat bytes.
+            inference: the inference of this image.
+            box: for the events.
+            tell_sent: Sent is one of them.
 
         Raises:
             N6Error: the channel has failed.
         """
         self.check()
         upload, infer = self.link.infer(data, inference, patience=self.timeout)
+        if tell_sent:
+            infer.left = partial(box.put, Sent(infer.id))
         self._boxes[upload.id] = self._boxes[infer.id] = box
         self.wake()
         return upload, infer

@@ -20,7 +20,7 @@ import anyio
 
 from n6link import ambient
 from n6link.errors import DeviceError, N6Error, N6Timeout
-from n6link.link.events import Begun, Received
+from n6link.link.events import Begun, Received, Sent
 from n6link.link.exchange import Exchange, Inference, Phase
 from n6link.protocol import MessageType, Status
 from n6link.protocol.records import Cancel, Infer, Release, Result, ResultRecord
@@ -56,6 +56,8 @@ class Job(NamedTuple):
     """called when the device has computed the result, and the slot is free"""
     parts: bytes = b""
     """packed Part records; empty = the image is in the layout of a slot"""
+    sent: Callable[[], None] | None = None
+    """called when the image has left"""
 
 
 class Outcome(NamedTuple):
@@ -150,7 +152,7 @@ class _Dialogue:
         channel = self._channel
         box = channel.mailbox()
         try:
-            upload, infer = channel.infer(job.image, inference, box)
+            upload, infer = channel.infer(job.image, inference, box, tell_sent=job.sent is not None)
         except BaseException:
             self._release_slot()
             raise
@@ -165,6 +167,8 @@ class _Dialogue:
                     sent = upload.upload
                     assert sent and sent.begun is not None
                     return Outcome(event.header, event.records, event.data, sent.begun, event.received, sent.crc)
+                elif isinstance(event, Sent) and job.sent:
+                    job.sent()
         finally:
             channel.forget(upload)
             self._end(infer)
