@@ -123,7 +123,7 @@ coverage: need-test $(VENV)/.dev
 docs-pictures: $(VENV)/.dev
 	$(BIN)/python docs/pictures.py
 	$(BIN)/python benchmarks/screenshots.py
-	$(BIN)/python benchmarks/page.py --pictures examples
+	$(BIN)/python benchmarks/page.py --pictures examples --only view-desk-light
 
 docs: $(VENV)/.dev
 	$(BIN)/sphinx-build --fresh-env --write-all --fail-on-warning --keep-going --quiet docs build/docs

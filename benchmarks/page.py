@@ -1,6 +1,6 @@
 """Measures the page of ``n6link view --demo`` in Chromium, and takes its pictures for the documents.
 
-``python benchmarks/page.py [--seconds N] [--pictures FOLDER]``
+``python benchmarks/page.py [--seconds N] [--pictures FOLDER [--only NAME]]``
 
 The figures are medians of several visits: from the request for the page to its first paint, from there to the first skeleton, and how
 many pictures per second the page paints. It requires chromium and the packages of the group ``test``.
@@ -72,14 +72,16 @@ def measure(browser: Browser, address: str, seconds: float) -> None:
         print(f"{name:15} {statistics.median(values):7.1f} {unit} ({min(values):.1f} to {max(values):.1f})")
 
 
-def photograph(browser: Browser, address: str, folder: Path) -> None:
+def photograph(browser: Browser, address: str, folder: Path, only: str | None) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, size in SIZES.items():
         for dark in (False, True):
+            path = folder / f"view-{name}-{'dark' if dark else 'light'}.jpg"
+            if only not in (None, path.stem):
+                continue
             with visit(browser, address, size, dark=dark) as page:
                 expect(page.locator("#slowest tbody tr")).to_have_count(8, timeout=60_000)
                 expect(page.locator("#rate")).to_contain_text("mean of 20", timeout=60_000)
-                path = folder / f"view-{name}-{'dark' if dark else 'light'}.jpg"
                 page.screenshot(path=path, type="jpeg", quality=80, full_page=name == "phone")
                 print(path)
 
@@ -90,11 +92,12 @@ def main() -> None:
     arguments.add_argument(
         "--pictures", type=Path, help="where pictures of the page go; without it, the page is measured"
     )
+    arguments.add_argument("--only", metavar="NAME", help="only the picture with this name, such as view-desk-light")
     given = arguments.parse_args()
     with demonstration() as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         if given.pictures:
-            photograph(browser, address, given.pictures)
+            photograph(browser, address, given.pictures, given.only)
         else:
             measure(browser, address, given.seconds)
         browser.close()

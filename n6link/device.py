@@ -139,7 +139,7 @@ class N6Device(Lifecycle, Shown):
     def brief(self) -> str:
         """Its URL and networks."""
         names = ", ".join(self._networks) or "no networks"
-        return f"{self.url}: {'closed' if self.connection.state is State.CLOSED else names}"
+        return f"{self.url} {'closed' if self.connection.state is State.CLOSED else f'with {names}'}"
 
     def sheet(self) -> Sheet:
         """Board and networks."""

@@ -127,7 +127,7 @@ class Progress(Shown):
         if not self.total:
             return Sheet()
         share = self.done / self.total
-        return Sheet((Grid(("", ""), [(Bar(share), f"{share:.0%}")]),))
+        return Sheet((Grid(("", ""), [(Bar(share, whole=True), f"{share:.0%}")]),))
 
     def _in_notebook(self) -> None:
         display: Callable[..., _Cell] = import_module("IPython.display").display  # typed in part

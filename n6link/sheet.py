@@ -21,6 +21,8 @@ LINE: Final = 200
 """characters of the line"""
 BAR: Final = 16
 """cells of a bar in a terminal"""
+LONG: Final = 24
+"""characters from which on a text has a column of some width on a narrow page; shorter ones are narrow anyway"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,8 @@ class Bar:
     """0..1"""
     colour: str = "#56b4e9"
     """sRGB, as in CSS; the default is not that of a kind of epochs (:mod:`n6link.colours`)"""
+    whole: bool = False
+    """whether the length of 1 is shown too"""
 
 
 Cell: TypeAlias = str | Bar
@@ -107,7 +111,7 @@ def _html(name: str, brief: str, sheet: Sheet) -> str:
         body = "".join(
             "<tr>"
             + "".join(
-                f'<td style="{style};text-align:{side};font-variant-numeric:tabular-nums">{_cell(cell)}</td>'
+                f'<td style="{style};text-align:{side};{_width(cell, side)}">{_cell(cell)}</td>'
                 for cell, side in zip(row, sides, strict=True)
             )
             + "</tr>"
@@ -122,12 +126,19 @@ def _html(name: str, brief: str, sheet: Sheet) -> str:
     return "".join(parts) + "</div>"
 
 
+def _width(cell: Cell, side: str) -> str:
+    """A number stays in one line, and a text does not become a column of single words: a page that is too narrow is scrolled."""
+    if side == "right":
+        return "font-variant-numeric:tabular-nums;white-space:nowrap"
+    return f"min-width:{LONG / 2:g}em" if isinstance(cell, str) and len(cell) > LONG else ""
+
+
 def _cell(cell: Cell) -> str:
     if isinstance(cell, str):
         return escape(cell)
-    share = min(max(cell.share, 0.0), 1.0)
+    share, rest = min(max(cell.share, 0.0), 1.0), "#80808040" if cell.whole else "transparent"
     return (
-        f'<span role="img" aria-label="{share:.0%}" style="display:inline-block;width:8em;height:0.8em">'
+        f'<span role="img" aria-label="{share:.0%}" style="display:inline-block;width:8em;height:0.8em;background:{rest}">'
         f'<span style="display:block;height:100%;width:{share:.1%};background:{escape(cell.colour)}"></span></span>'
     )
 
@@ -162,4 +173,5 @@ def _rich(name: str, brief: str, sheet: Sheet) -> RenderableType:
 def _meter(bar: Bar) -> RenderableType:
     from rich.text import Text
 
-    return Text("█" * round(min(max(bar.share, 0.0), 1.0) * BAR), style=bar.colour)
+    cells = round(min(max(bar.share, 0.0), 1.0) * BAR)
+    return Text("█" * cells, style=bar.colour) + Text("░" * (BAR - cells) if bar.whole else "", style="dim")

@@ -158,7 +158,7 @@ def test_what_is_read_and_computed_without_a_board() -> None:
 
 async def test_a_device_and_what_it_gives(virtual_board: None) -> None:
     dev = N6Device("sim:")
-    assert look(dev)[0] == "<N6Device sim:: closed>"
+    assert look(dev)[0] == "<N6Device sim: closed>"
     async with dev:
         assert "pose-heatmap" in look(dev)[1] and "not those of an NPU" in look(dev)[2]
         net = dev["movenet13"]
@@ -184,7 +184,7 @@ async def test_a_device_and_what_it_gives(virtual_board: None) -> None:
 
 def test_the_blocking_objects_show_the_same(virtual_board: None) -> None:
     with Blocking("sim:movenet13") as dev:
-        assert look(dev)[0] == "<N6Device sim:movenet13: movenet13>" and "110,592" in look(dev["movenet13"])[1]
+        assert look(dev)[0] == "<N6Device sim:movenet13 with movenet13>" and "110,592" in look(dev["movenet13"])[1]
 
 
 async def test_a_pool_and_its_boards(virtual_board: None) -> None:

@@ -105,15 +105,16 @@ class Diagnosis(Shown):
     stored: Mapping[str, str | int] = field(default_factory=dict[str, str | int])
 
     def brief(self) -> str:  # noqa: D102
-        return f"of {self.board or self.url or 'no board'}: {self.verdict}"
+        state = "healthy" if self.healthy else self.findings[0].trouble
+        return f"of {self.board or self.url or 'no board'}: {state}"
 
     def sheet(self) -> Sheet:
         """What was found, and the frames per second of each network."""
         found = [(each.trouble.value, each.severity.name, each.sentence, each.remedy) for each in self.findings]
-        speeds = [(each.network, f"{each.stream:.3g}", each.limit) for each in self.forecasts]
+        speeds = [(each.network, f"{each.stream:.1f}", each.limit) for each in self.forecasts]
         grids = Grid(("finding", "severity", "what", "remedy"), found), Grid(("network", ">frames/s", "limit"), speeds)
         simulated = ("times: simulated: not those of an NPU",) if self.simulated else ()
-        return Sheet(tuple(grid for grid in grids if grid.rows), simulated)
+        return Sheet(tuple(grid for grid in grids if grid.rows), ((self.verdict,) if self.healthy else ()) + simulated)
 
     @property
     def severity(self) -> Severity:

@@ -142,7 +142,9 @@ class Card(Shown):
             "task": self.task,
             "networks": ", ".join(self.networks),
             "input": ", ".join(
-                f"{field.name} {value}" for field in fields(Picture) if (value := getattr(self.input, field.name))
+                f"{field.name} {' '.join(map(str, value)) if isinstance(value, tuple) else value}"
+                for field in fields(Picture)
+                if (value := getattr(self.input, field.name))
             ),
             "output": self.output,
             "keypoints": ", ".join(self.keypoints),

@@ -116,6 +116,7 @@ def _epochs(view: View, summary: EpochSummary) -> Mapping[str, Json]:
         "runs": summary.runs,
         "origin": summary.origin,
         "kinds": kinds,
+        "overhead": summary.overhead if summary.runs else 0.0,
         "offload": [
             [what, percent(share)]
             for what, share in (

@@ -20,7 +20,7 @@ COLOURS: Final = {kind.name: colour for kind, colour in KIND_COLOURS.items()} | 
 NAMED: Final = 8
 """Number of the slowest blocks with a label."""
 WIDTH: Final = 960
-_LEFT, _RIGHT, _TOP, _PLOT = 64, 24, 178, 260
+_LEFT, _RIGHT, _SHARES, _TOP, _PLOT = 64, 24, 110, 196, 260
 _INK, _SOFT, _LINE = "#1d2129", "#5f6775", "#dfe3e8"
 _FONT: Final = "font-family='system-ui, -apple-system, Segoe UI, Helvetica, Arial, sans-serif'"
 
@@ -71,23 +71,21 @@ def _rect(x: float, y: float, width: float, height: float, colour: str, title: s
 def _head(profile: Profile) -> Iterator[str]:
     spread = profile.inference
     runs = f"{profile.runs} run" + "s" * (profile.runs > 1)
-    figures = (
-        f"median {milliseconds(float(spread.median))}, p95 {milliseconds(float(spread.p95))} over {runs}; "
-        f"on the NPU: {profile.use}"
-    )
+    figures = f"median {milliseconds(float(spread.median))}, p95 {milliseconds(float(spread.p95))} over {runs}"
     yield _text(_LEFT, 36, clean(profile.network), 20, _INK, weight=650)
-    yield _text(_LEFT, 58, clean(figures, 200), 13, _INK)
+    yield _text(_LEFT, 57, figures, 13, _INK)
+    yield _text(_LEFT, 75, f"on the NPU: {profile.use}", 13, _INK)
     colour = WARNING_COLOUR if profile.simulated else _SOFT
-    yield _text(_LEFT, 77, clean(f"{profile.board}; times: {profile.origin}", 150), 12, colour)
+    yield _text(_LEFT, 94, clean(f"{profile.board}; times: {profile.origin}", 140), 12, colour)
 
 
 def _share_bar(profile: Profile) -> Iterator[str]:
     x, width, legend = float(_LEFT), WIDTH - _LEFT - _RIGHT, float(_LEFT)
     for name, share in profile.by_kind().items():
         if share > 0:
-            yield _rect(x, 92, share * width, 22, COLOURS[name], f"{name} {share:.1%}")
-            yield _rect(legend, 125, 10, 10, COLOURS[name], name)
-            yield _text(legend + 15, 134, f"{name} {share:.1%}", 12, _INK)
+            yield _rect(x, _SHARES, share * width, 22, COLOURS[name], f"{name} {share:.1%}")
+            yield _rect(legend, _SHARES + 33, 10, 10, COLOURS[name], name)
+            yield _text(legend + 15, _SHARES + 42, f"{name} {share:.1%}", 12, _INK)
             x += share * width
             legend += 120
 

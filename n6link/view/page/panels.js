@@ -28,10 +28,11 @@ export function showBudget(budget) {
 export function showEpochs(epochs) {
   const blocks = epochs ? epochs.blocks : [];
   const strip = byId("strip");
-  const whole = blocks.reduce((sum, block) => sum + block.share, 0) || 1;
+  const parts = epochs?.overhead ? [...blocks, { kind: "overhead", label: "", operation: "", share: epochs.overhead, text: "time of the runtime" }] : blocks;
+  const whole = parts.reduce((sum, part) => sum + part.share, 0) || 1;
   fillList(
     strip,
-    blocks,
+    parts,
     () => make("i"),
     (bar, block) => {
       bar.dataset.kind = block.kind;
