@@ -14,9 +14,11 @@ of the grid: divide by the number of cells). All outputs of a network are decode
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from n6link.decoders import NetworkLike, ResultLike, card_of
 from n6link.decoders.activations import sigmoid, softmax
@@ -25,6 +27,7 @@ from n6link.decoders.heads import Head
 from n6link.decoders.labels import labelled
 from n6link.errors import CardError
 from n6link.protocol.records import Return
+from n6link.tensors.tensor import TensorSpec
 
 OBJECT: Final = 4
 """value of a candidate that says whether there is an object"""
@@ -60,14 +63,22 @@ class YoloGrid:
             BadInput: an option is out of range, or a reduced result is not complete or was reduced with a higher ``conf``.
             CardError: an output does not fit the card's anchors.
         """
-        network = result.network
-        selection = Selection.of(card_of(network), options)
-        grids = [_decode(result, head, selection.conf) for head in _heads(network)]
-        found = Candidates(
-            np.concatenate([grid.boxes for grid in grids]),
-            np.concatenate([grid.scores for grid in grids]),
-            np.concatenate([grid.classes for grid in grids]),
-        )
+        network, card = result.network, card_of(result.network)
+        selection = Selection.of(card, options)
+        heads = _heads(network)
+        cells = _cells(tuple(spec.shape for spec in network.outputs.values()), card.anchors)
+        rows: list[NDArray[np.float32]] = []
+        indices: list[NDArray[np.integer]] = []
+        first = 0
+        for head in heads:
+            passing = head.passing(result, selection.conf)
+            if len(passing.indices):
+                rows.append(head.real(passing.values))
+                indices.append(passing.indices + first)
+            first += head.spec.shape[0]
+        if not rows:
+            return []
+        found = _candidates(np.concatenate(rows), cells.take(np.concatenate(indices), axis=0), selection.conf)
         return detections(result, found, selection)
 
 
@@ -76,38 +87,47 @@ def _heads(network: NetworkLike) -> list[Head]:
     card = card_of(network)
     if not card.anchors:
         raise CardError(f"card {card.name!r} does not have the key anchors; add anchors = [[width, height], ...]")
-    anchors = len(card.anchors)
-    heads: list[Head] = []
-    for index, spec in enumerate(network.outputs.values()):
-        shape = spec.shape
-        if len(shape) != 4 or shape[0] != 1 or shape[3] % anchors or shape[3] // anchors <= OBJECT + 1:
-            raise CardError(
-                f"output {spec.name!r} of shape {shape} is not a grid of {anchors} anchors; it must be "
-                f"(1, h, w, {anchors} * (5 + C))"
-            )
-        table = replace(spec, shape=(shape[1] * shape[2] * anchors, shape[3] // anchors))
-        heads.append(Head(index, table, 1, OBJECT, logits=True))
-    return heads
+    return [_head(index, spec, len(card.anchors)) for index, spec in enumerate(network.outputs.values())]
 
 
-def _decode(result: ResultLike, head: Head, conf: float) -> Candidates:
-    """The candidates of one grid that pass, with boxes in 0..1 of the input."""
-    anchors = np.array(card_of(result.network).anchors, np.float32)
-    _, height, width, _ = result.network.outputs[head.spec.name].shape
-    passing = head.passing(result, conf)
-    real = head.real(passing.values)
-    cells, anchor = np.divmod(passing.indices, len(anchors))
-    rows, columns = np.divmod(cells, width)
+@lru_cache(maxsize=64)
+def _head(index: int, spec: TensorSpec, anchors: int) -> Head:
+    """An output as a table of its candidates."""
+    shape = spec.shape
+    if len(shape) != 4 or shape[0] != 1 or shape[3] % anchors or shape[3] // anchors <= OBJECT + 1:
+        raise CardError(
+            f"output {spec.name!r} of shape {shape} is not a grid of {anchors} anchors; it must be "
+            f"(1, h, w, {anchors} * (5 + C))"
+        )
+    table = replace(spec, shape=(shape[1] * shape[2] * anchors, shape[3] // anchors))
+    return Head(index, table, 1, OBJECT, logits=True)
+
+
+@lru_cache(maxsize=8)
+def _cells(grids: tuple[tuple[int, ...], ...], anchors: tuple[tuple[float, ...], ...]) -> NDArray[np.float32]:
+    """(candidates of all grids, 6): column and row of the cell, columns and rows of its grid, width and height of the anchor."""
+    tables: list[NDArray[np.float32]] = []
+    for _, rows, columns, _ in grids:
+        table = np.empty((rows, columns, len(anchors), 6), np.float32)
+        table[..., 0] = np.arange(columns)[:, None]
+        table[..., 1] = np.arange(rows)[:, None, None]
+        table[..., 2:4] = columns, rows
+        table[..., 4:] = anchors
+        tables.append(table.reshape(-1, 6))
+    return np.concatenate(tables)
+
+
+def _candidates(real: NDArray[np.float32], cells: NDArray[np.float32], conf: float) -> Candidates:
+    """The candidates of these rows and cells whose class is likely enough, with boxes in 0..1 of the input."""
     shares = sigmoid(real[:, : OBJECT + 1])  # those of width and height are not used, but two more calls cost more
     centres = np.empty((len(real), 4), np.float32)
-    centres[:, 0] = (columns + shares[:, 0]) / width
-    centres[:, 1] = (rows + shares[:, 1]) / height
-    centres[:, 2:] = anchors[anchor] * np.exp(real[:, 2:4])
-    scores = shares[:, OBJECT]
-    if head.channels == OBJECT + 2:
-        return Candidates(corners(centres), scores, np.zeros(len(real), np.intp))
+    np.divide(cells[:, :2] + shares[:, :2], cells[:, 2:4], out=centres[:, :2])
+    np.multiply(cells[:, 4:], np.exp(real[:, 2:4]), out=centres[:, 2:])
+    boxes, scores = corners(centres), shares[:, OBJECT]
+    if real.shape[1] == OBJECT + 2:
+        return Candidates(boxes, scores, np.zeros(len(real), np.intp))
     of_class = softmax(real[:, OBJECT + 1 :])
     classes = of_class.argmax(axis=1)
     scores = (scores * of_class[np.arange(len(real)), classes]).astype(np.float32)
     sure = scores >= conf
-    return Candidates(corners(centres[sure]), scores[sure], classes[sure])
+    return Candidates(boxes[sure], scores[sure], classes[sure])

@@ -66,18 +66,15 @@ def place_boxes(
     (columns, rows), (x, y), (across, down), (width, height) = size, where.offset, where.scale, where.source_size
     sides: list[float] = []
     cut: list[bool] = []
-    # In plain Python: numpy takes longer for the usual few boxes.
+    # In plain Python: numpy takes longer for the usual few boxes. Conditions take a third of the time of min() and max().
     for left, top, right, bottom in boxes:
         left, right = (left * columns - x) / across, (right * columns - x) / across
         top, bottom = (top * rows - y) / down, (bottom * rows - y) / down
-        box = inside = (left, top, right, bottom)
-        if not (0 <= left <= right <= width and 0 <= top <= bottom <= height):
-            inside = (
-                min(max(left, 0.0), width),
-                min(max(top, 0.0), height),
-                min(max(right, 0.0), width),
-                min(max(bottom, 0.0), height),
-            )
-        cut.append(inside is not box and any(abs(a - b) > CUT for a, b in zip(box, inside, strict=True)))
-        sides += inside
+        cut.append(left < -CUT or top < -CUT or right > width + CUT or bottom > height + CUT)
+        sides += (
+            0.0 if left < 0 else width if left > width else left,  # noqa: FURB136
+            0.0 if top < 0 else height if top > height else top,  # noqa: FURB136
+            0.0 if right < 0 else width if right > width else right,  # noqa: FURB136
+            0.0 if bottom < 0 else height if bottom > height else bottom,  # noqa: FURB136
+        )
     return np.array(sides, np.float32).reshape(-1, 4), cut

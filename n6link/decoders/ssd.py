@@ -116,10 +116,9 @@ def _head(network: NetworkLike, scores: TensorSpec) -> Head:
 def _boxes(boxes: NDArray[np.float32], anchors: NDArray[np.float32], coding: str) -> NDArray[np.float32]:
     """(n, 4): left, top, right, bottom."""
     if coding == "corners":
-        placed: NDArray[np.float32] = np.tile(anchors[:, 2:] - anchors[:, :2], 2)
-        placed *= boxes
-        placed += anchors
-        return placed
+        placed: NDArray[np.float32] = boxes.reshape(-1, 2, 2) * (anchors[:, None, 2:] - anchors[:, None, :2])
+        placed += anchors.reshape(-1, 2, 2)
+        return placed.reshape(-1, 4)
     size = np.exp(boxes[:, 2:] / np.float32(SIZE_SCALE)) * anchors[:, 2:]
     centre = boxes[:, :2] / np.float32(CENTRE_SCALE) * anchors[:, 2:] + anchors[:, :2]
     return corners(np.concatenate([centre[:, ::-1], size[:, ::-1]], axis=1))
@@ -127,8 +126,10 @@ def _boxes(boxes: NDArray[np.float32], anchors: NDArray[np.float32], coding: str
 
 def _processed(network: NetworkLike) -> bool:
     """Whether the network ends in TFLite's detection post-processing."""
-    shapes = [spec.shape for spec in network.outputs.values()]
-    return len(shapes) == 4 and len(shapes[0]) == 3 and shapes[0][2] == 4 and shapes[1] == shapes[2] == shapes[0][:2]
+    if len(network.outputs) != 4:
+        return False
+    boxes, classes, scores, _ = (spec.shape for spec in network.outputs.values())
+    return len(boxes) == 3 and boxes[2] == 4 and classes == scores == boxes[:2]
 
 
 def _ready(result: ResultLike, selection: Selection) -> list[Detection]:
@@ -145,18 +146,30 @@ def _ready(result: ResultLike, selection: Selection) -> list[Detection]:
 def _outputs(network: NetworkLike) -> _Outputs:
     """The outputs by their names in the card, else by their shapes."""
     card = card_of(network)
-    tables = {name: spec for name, spec in network.outputs.items() if len(spec.shape) == 3 and spec.shape[0] == 1}
+    return _chosen(network.name, tuple(network.outputs.items()), card.scores, card.boxes, card.anchor_file)
+
+
+@lru_cache(maxsize=64)
+def _chosen(
+    network: str,
+    outputs: tuple[tuple[str, TensorSpec], ...],
+    scores: str | None,
+    boxes: str | None,
+    anchor_file: str | None,
+) -> _Outputs:
+    """The same; the names are those in the card."""
+    tables = {name: spec for name, spec in outputs if len(spec.shape) == 3 and spec.shape[0] == 1}
     wide = [name for name, spec in tables.items() if spec.shape[2] != 4]
     four = [name for name, spec in tables.items() if spec.shape[2] == 4]
-    scores = card.scores or (wide[0] if len(wide) == 1 else None)
-    boxes = card.boxes or (four[0] if four else None)
-    anchors = four[1] if len(four) == 2 and card.anchor_file is None else None
-    if card.anchor_file in tables:
-        anchors = card.anchor_file
+    scores = scores or (wide[0] if len(wide) == 1 else None)
+    boxes = boxes or (four[0] if four else None)
+    anchors = four[1] if len(four) == 2 and anchor_file is None else None
+    if anchor_file in tables:
+        anchors = anchor_file
     if scores not in tables or boxes not in tables or tables[scores].shape[1] != tables[boxes].shape[1]:
-        shapes = ", ".join(f"{name} {spec.shape}" for name, spec in network.outputs.items())
+        shapes = ", ".join(f"{name} {spec.shape}" for name, spec in outputs)
         raise CardError(
-            f"the outputs of network {network.name!r} are not those of an SSD head: it must have scores (1, N, C) and boxes "
+            f"the outputs of network {network!r} are not those of an SSD head: it must have scores (1, N, C) and boxes "
             f"(1, N, 4), but has {shapes}; name them with output.scores and output.boxes"
         )
     return _Outputs(tables[scores], tables[boxes], tables[anchors] if anchors else None)

@@ -16,6 +16,7 @@ are possible.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -29,6 +30,7 @@ from n6link.errors import BadInput, CardError
 from n6link.protocol.records import Return
 from n6link.tensors.card import Card
 from n6link.tensors.image import PictureInput
+from n6link.tensors.tensor import TensorSpec
 
 HEADS: Final = ("yolov8", "yolov5", "end")
 END_COLUMNS: Final = 6
@@ -43,8 +45,16 @@ class Yolo:
         """Whether the output is such a head, with the card's labels."""
         card = card_of(network)
         kind, head = _head(card, network, card.options)
-        if kind != "end":
-            labelled(network, head.channels - head.score - (kind == "yolov5"))
+        if kind == "end":
+            return
+        labelled(network, head.channels - head.score - (kind == "yolov5"))
+        if not card.labels and "head" not in card.options:
+            spec, usual = head.spec, cells(PictureInput(card.main_input(network.inputs), card).size)
+            if spec.shape[-1 - head.axis] not in (usual, 3 * usual):
+                raise CardError(
+                    f"output {spec.name!r} of shape {spec.shape} does not have the {usual} candidates of a YOLO head for this "
+                    f"input; add labels = [...] to card {card.name!r} if it is one"
+                )
 
     def returns(self, network: NetworkLike, **options: object) -> list[Return] | None:
         """The candidates whose score, or score of any object, is at least ``conf``."""
@@ -84,17 +94,32 @@ class Yolo:
 def _head(card: Card, network: NetworkLike, options: Mapping[str, object]) -> tuple[str, Head]:
     """The kind of head, and the output that contains it."""
     spec = card.decoded_output(network.outputs)
+    wanted = options.get("head")
+    if wanted is not None and wanted not in HEADS:
+        raise BadInput(f"head is {wanted!r}; choose {', '.join(HEADS)}")
+    index = list(network.outputs).index(spec.name)
+    return _table(index, spec, None if wanted is None else str(wanted), card.name, len(card.labels))
+
+
+@lru_cache(maxsize=64)
+def _table(index: int, spec: TensorSpec, wanted: str | None, card: str, labels: int) -> tuple[str, Head]:
+    """The same.
+
+    Args:
+        index: number of the output.
+        spec: the output.
+        wanted: the kind of head; None = it follows from the shape.
+        card: its name.
+        labels: their number; 0 = unknown.
+    """
     shape = spec.shape[1:] if len(spec.shape) == 3 and spec.shape[0] == 1 else spec.shape
     if len(shape) != 2 or min(shape) < 5:
         raise CardError(
             f"output {spec.name!r} of shape {spec.shape} is not a YOLO head; it must be [4 + C, N], [N, 5 + C] or [M, 6]"
         )
     axis = int(shape[1] < shape[0])
-    channels, labels = shape[axis], len(card.labels)
-    wanted = options.get("head")
-    if wanted is not None and wanted not in HEADS:
-        raise BadInput(f"head is {wanted!r}; choose {', '.join(HEADS)}")
-    if isinstance(wanted, str):
+    channels = shape[axis]
+    if wanted is not None:
         kind = wanted
     elif axis == 1 and channels == END_COLUMNS and shape[0] <= END_ROWS:
         kind = "end"
@@ -102,19 +127,13 @@ def _head(card: Card, network: NetworkLike, options: Mapping[str, object]) -> tu
         fitting = {labels + 4: "yolov8", labels + 5: "yolov5"}
         if channels not in fitting:
             raise CardError(
-                f"card {card.name!r} has {labels} labels, but output {spec.name!r} of shape {spec.shape} has {channels} "
+                f"card {card!r} has {labels} labels, but output {spec.name!r} of shape {spec.shape} has {channels} "
                 f"values per candidate: {channels - 4} classes (yolov8) or {channels - 5} classes (yolov5)"
             )
         kind = fitting[channels]
-    elif shape[1 - axis] not in (usual := cells(PictureInput(card.main_input(network.inputs), card).size), 3 * usual):
-        raise CardError(
-            f"output {spec.name!r} of shape {spec.shape} does not have the {usual} candidates of a YOLO head for this input; add "
-            f"labels = [...] to card {card.name!r} if it is one"
-        )
     else:
         # Exports of YOLOv8 and later are channel-major, those of YOLOv5 and v7 are row-major.
         kind = "yolov8" if axis == 0 or channels == 5 else "yolov5"
-    index = list(network.outputs).index(spec.name)
     if kind == "end" and (axis, channels) != (1, END_COLUMNS):
         raise CardError(f"output {spec.name!r} of shape {spec.shape} does not have rows of {END_COLUMNS} values")
     return kind, Head(index, spec, axis, 4, channels - 4 if kind == "yolov8" else 1)

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -33,7 +34,7 @@ from n6link.decoders.pose import KNOWN_COUNTS, Pose, skeleton
 from n6link.errors import BadInput, CardError
 from n6link.protocol.records import Return
 from n6link.tensors.card import Card
-from n6link.tensors.tensor import Array, dequantize
+from n6link.tensors.tensor import Array, TensorSpec, dequantize
 
 SCORE: Final = 4
 """channel of a candidate's first score"""
@@ -216,9 +217,12 @@ class YoloPose:
 def _head(card: Card, network: NetworkLike) -> Head:
     """The output that contains the candidates."""
     spec = card.decoded_output(network.outputs)
+    return _table(list(network.outputs).index(spec.name), spec, len(card.keypoints) or 17, len(card.labels) or 1)
+
+
+@lru_cache(maxsize=64)
+def _table(index: int, spec: TensorSpec, keypoints: int, classes: int) -> Head:
     shape = spec.shape[1:] if spec.shape[:1] == (1,) else spec.shape
-    keypoints, classes = len(card.keypoints) or 17, len(card.labels) or 1
-    index = list(network.outputs).index(spec.name)
     if len(shape) == 2 and shape[1] == END_TO_END + 3 * keypoints and SCORE + classes + 3 * keypoints not in shape:
         return Head(index, spec, 1, SCORE)
     try:
