@@ -47,7 +47,7 @@ from n6link.link.receiver import Receiver
 from n6link.link.refusal import refusal
 from n6link.link.sender import BATCH, Sender
 from n6link.link.transfer import Upload
-from n6link.protocol import Flag, InferState, Limit, MessageType, Status, records
+from n6link.protocol import Feature, Flag, InferState, Limit, MessageType, Status, records
 from n6link.protocol.codec import Buffer, printable
 
 WINDOW: Final = 1 << 20
@@ -492,11 +492,13 @@ class Link:
                 self._fail(exchange, error)
 
     def _on_state(self, exchange: Exchange, reply: records.InferReply) -> None:
-        """The state of an inference: progress only if it is later than before."""
+        """The state of an inference: progress if it is later than before, or if a server answers, which fails inferences itself."""
         state = (int(reply.state), -reply.depth if reply.state != _RUNNING else 0)
         exchange.phase = ACCEPTED
         if state > exchange.state:
             exchange.state = state
+            exchange.progress += 1
+        elif self.session and self.session.features & Feature.CLIENTS:
             exchange.progress += 1
         self.sender.answered(exchange)
 

@@ -169,8 +169,8 @@ class Client:
             if self._unsent:
                 await stream.send(self._unsent)
                 self._unsent = b""
+                self._sent.set()  # before the turn, which may replace it
                 self.turn()
-                self._sent.set()
             else:
                 self._blocked = anyio.Event()
                 await self._blocked.wait()

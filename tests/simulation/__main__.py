@@ -13,7 +13,7 @@ from concurrent.futures import ProcessPoolExecutor
 from typing import Final
 
 from simulation.ledger import Score
-from simulation.plan import CONFIGS, KINDS, WORKLOADS, Plan
+from simulation.plan import CONFIGS, KINDS, SHARED, WORKLOADS, Plan
 from simulation.shrink import as_test, shrunk
 from simulation.world import Report, run
 
@@ -28,7 +28,7 @@ def _arguments(line: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("seeds", help="FIRST:LAST, without the last one; or one seed")
     parser.add_argument("--kind", default="", choices=["", *KINDS])
     parser.add_argument("--workload", default="", choices=["", *WORKLOADS])
-    parser.add_argument("--config", default="", choices=["", *CONFIGS])
+    parser.add_argument("--config", default="", choices=["", *CONFIGS, *SHARED])
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument(
         "--keep-faults", action="store_true", help="do not look for the fewest faults of a failing seed"

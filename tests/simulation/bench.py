@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from anyio.abc import ByteStream
 
@@ -27,6 +27,7 @@ from simulation.board import NEVER, Board, Turn
 from simulation.connection import Connection
 from simulation.faults import Faults
 from simulation.line import Frames, Line
+from simulation.outages import overlap, since
 from simulation.rules import Rules
 from simulation.virtual_time import VirtualLoop
 
@@ -82,6 +83,7 @@ class Bench:
         faults: what goes wrong.
         lie: changes a frame that the board sends, given its type; see :mod:`simulation.liar`.
         tags: how often an inference of each tag was started, for each start of the board.
+        may_repeat: whether an inference, given its tag, may be started at a time and again at another; None = never.
         rules: what both ends must keep to.
         wrong: whether the board computes wrong outputs, also after a restart; to be changed with :meth:`spoil`.
         slow: how many times longer its runs take.
@@ -96,6 +98,7 @@ class Bench:
         self.faults = faults
         self.lie: Callable[[int, bytes], bytes] = lambda kind, frame: frame
         self.tags: list[Counter[int]] = []
+        self.may_repeat: Callable[[int, float, float], bool] | None = None
         self.rules = Rules()
         self.wrong, self.slow = False, 1
         self.digest = hashlib.blake2b(digest_size=16)
@@ -128,6 +131,8 @@ class Bench:
         self._started = 0
         self._stopped: Counter[int] = Counter()
         """inferences of the present start of the board that another program has stopped"""
+        self._begun: list[float] = []
+        """when those of the present start of the board were started, if another one may be a repetition"""
         self._client: Connection | None = None
         self.board = self._start()
         for fault in faults.timed:
@@ -141,21 +146,22 @@ class Bench:
         self.board.close()
 
     @property
+    def shared(self) -> bool:
+        """Whether other programs use the board too: no."""
+        return False
+
+    @property
     def fired(self) -> list[Fault]:
         """The faults that have happened."""
         return [fault for line in self.lines.values() for fault in line.fired] + self.timed
 
     def out(self, begin: float, end: float) -> float:
         """Seconds of a span in which nothing can be expected."""
-        seconds, done = 0.0, begin
-        for first, last in sorted(self.outages):
-            seconds += max(min(end, last) - max(first, done), 0.0)
-            done = max(done, last)
-        return seconds
+        return overlap(self.outages, begin, end)
 
     def whole(self, now: float) -> float:
         """Seconds since the last outage."""
-        return now - max((last for first, last in self.outages if first <= now), default=0.0)
+        return since(self.outages, now)
 
     async def open(self) -> Connection:
         """A new connection of the host; an older one breaks."""
@@ -286,6 +292,8 @@ class Bench:
         busy = leaving or (self.port.flow and self._client is not None and self._client.full)
         done = self.board.turn(now + self._ahead, self._inbox, 0 if busy else self.port.send, busy=leaving)
         self._baud["down"] = done.baud
+        if self.may_repeat:
+            self._begun += [now] * (self.board.starts - len(self._begun))
         if done.taken:
             self._inbox = self._inbox[done.taken :]
             self._room.set()
@@ -335,7 +343,14 @@ class Bench:
         return board
 
     def _collect(self) -> None:
-        self.tags.append(Counter(self.board.runs) - self._stopped)
+        last: dict[int, float] = {}
+        if self.may_repeat:
+            for tag, begun in zip(self.board.runs, self._begun, strict=True):
+                self._stopped[tag] += tag in last and self.may_repeat(tag, last[tag], begun)
+                last[tag] = begun
+            self._begun.clear()
+        ran = Counter(self.board.runs)
+        self.tags.append(Counter({tag: max(count - self._stopped[tag], 1) for tag, count in ran.items()}))
         self._stopped.clear()
         if not self.board.intact:
             self.rules.broken("the board has written beyond its buffers")
@@ -441,7 +456,14 @@ class Bench:
             self._client.break_()
 
 
-current: Final[ContextVar[Bench]] = ContextVar("the bench of a simulation")
+class Opens(Protocol):
+    """Where ``simulated:`` leads."""
+
+    async def open(self) -> ByteStream:
+        """A new connection."""
+
+
+current: Final[ContextVar[Opens]] = ContextVar("what a program of a simulation opens")
 
 
 async def _open(rest: str) -> ByteStream:

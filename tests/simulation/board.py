@@ -143,6 +143,11 @@ class Board:
         self._library.sim_relink(self._board)
 
     @property
+    def starts(self) -> int:
+        """Number of inferences that it has started."""
+        return int(self._library.sim_starts(self._board, ctypes.byref(ctypes.POINTER(_Start)())))
+
+    @property
     def runs(self) -> list[int]:
         """The tags of all inferences that it has started."""
         starts = ctypes.POINTER(_Start)()

@@ -20,7 +20,14 @@ from simulation.board import compute
 NAMES: Final = ("tiny", "fold", "heat", "large")
 FAILS: Final = (0xEE << 56, 0xEF << 56)
 """tags from there on make a run fail in a step, or at its start"""
+TAG_BITS: Final = 20
+"""of the number of an inference of a program; above them is the number of the program"""
 _NOISE: Final = np.frombuffer(np.random.default_rng(6).bytes(1 << 18), np.uint8)
+
+
+def owner(tag: int) -> int:
+    """The number of the program that has asked for an inference."""
+    return (tag & (1 << 56) - 1) >> TAG_BITS
 
 
 @dataclass(frozen=True, slots=True)

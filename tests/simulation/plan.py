@@ -25,6 +25,13 @@ CONFIGS: Final[Mapping[str, Port]] = {
     # As little as a small microcontroller has.
     "small": Port(4096, 1024, 2, 92160.0, 1e-3, 8192, 1024, flow=False, baud=921600),
 }
+BOARDS: Final = ("uart", "usb", "sim", "small")
+"""of servers"""
+SERVED: Final = "served"
+"""two programs and a server, with faults on the line of the board, which is one of BOARDS"""
+CLIENTS: Final = "clients"
+"""the same, with faults on the connection of the first program"""
+SHARED: Final = (SERVED, CLIENTS)
 KINDS: Final = (
     "none",
     *OF_BYTES,
@@ -78,12 +85,19 @@ class Plan:
     def draw(cls, seed: int, kind: str = "", workload: str = "", config: str = "") -> Plan:
         """The plan of a seed; what is given is not drawn."""
         draw = random.Random(f"plan {seed}")
-        drawn = draw.choice(KINDS), draw.choice(WORKLOADS), draw.choice(list(CONFIGS))
+        drawn = draw.choice(KINDS), draw.choice(WORKLOADS), draw.choice((*CONFIGS, *SHARED))
         return cls(seed, kind or drawn[0], workload or drawn[1], config or drawn[2])
+
+    @property
+    def shared(self) -> bool:
+        """Whether two programs use the board, through a server."""
+        return self.config in SHARED
 
     @property
     def port(self) -> Port:
         """The board's port and its line."""
+        if self.shared:
+            return CONFIGS[random.Random(f"board {self.seed}").choice(BOARDS)]
         port = CONFIGS[self.config]
         if not port.uart:
             return port

@@ -380,3 +380,36 @@ def test_a_rate_that_the_line_does_not_carry_any_more_is_left_in_seconds(spoilt:
 def test_a_line_that_carries_only_its_first_rate_any_more_has_it_again() -> None:
     *_, (_, last) = rates(((0.0, 3_000_000), (5.0, 921_600)))
     assert last == 921_600
+
+
+class SlowServed(Plan):
+    """A server whose board has the slowest line."""
+
+    @property
+    def port(self) -> Port:
+        return CONFIGS["uart"]
+
+
+def test_an_inference_that_waits_in_a_server_for_longer_than_the_patience() -> None:
+    """The server has its input at once; the line of the board needs 1.2 s for each, and there are eight before the last one."""
+
+    async def body(program: Program) -> None:
+        async def one() -> None:
+            assert program.take()
+            await program.infer(program.question(("large",)))
+
+        await asyncio.gather(*[one() for _ in range(4)])
+
+    report = run(SlowServed(1, "none", "large", "served"), [], body=body, inferences=4)
+    assert report.score.notes == []
+    assert report.score.results == 8
+    assert report.score.slowest > 9.0
+
+
+@pytest.mark.parametrize("first", [1.7, 1.75, 1.8])
+def test_a_server_reads_a_client_again_whose_buffer_was_full_twice(first: float) -> None:
+    """While what did not fit is sent, its core makes more than fits again."""
+    faults = [Fault("stall", "down", first, 2.5), Fault("stall", "down", first + 0.3, 2.5)]
+    report = run(SlowServed(1, "none", "large", "clients"), faults, body=large_ones, inferences=12)
+    assert report.score.notes == []
+    assert report.score.results == 24

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import pytest
 
-from simulation.plan import CONFIGS, WORKLOADS, Plan
+from simulation.plan import CONFIGS, SHARED, WORKLOADS, Plan
 from simulation.world import run
 
 pytestmark = pytest.mark.gcc
@@ -38,3 +38,18 @@ def test_faults(first: int, workload: str, config: str) -> None:
     for seed in range(first, first + SEEDS):
         plan = Plan.draw(seed, workload=workload, config=config)
         assert run(plan).score.notes == [], plan
+
+
+@pytest.mark.parametrize(("seed", "workload"), list(enumerate(WORKLOADS)))
+def test_two_programs_and_a_server(seed: int, workload: str) -> None:
+    """Each workload on a faulty line of the board, or on a faulty connection of one program, which the other must not notice."""
+    plan = Plan.draw(seed, workload=workload, config=SHARED[seed % len(SHARED)])
+    assert run(plan).score.notes == [], plan
+
+
+@pytest.mark.parametrize("config", SHARED)
+def test_a_server_without_faults(config: str) -> None:
+    first = run(Plan(1, "none", "mixed", config))
+    assert first.score.notes == []
+    assert first.score.results > 50
+    assert run(Plan(1, "none", "mixed", config)).digest == first.digest

@@ -16,7 +16,7 @@ from n6link.network import Network
 from n6link.protocol.records import Return
 from n6link.result import Result
 from simulation.ledger import SILENCE, Ledger
-from simulation.networks import FAILS, Question, question, returns_of
+from simulation.networks import FAILS, TAG_BITS, Question, question, returns_of
 from simulation.plan import Plan
 
 OVERHEAD: Final = 300
@@ -33,16 +33,20 @@ class Program:
         left: inferences that it has not asked for yet.
         device: of its present connection.
         link: the same, while it is open.
+        number: of the program.
+        shared: whether it uses a board through a server.
     """
 
-    def __init__(self, plan: Plan, ledger: Ledger, inferences: int) -> None:
-        self.draw = random.Random(f"program {plan.seed}")
+    def __init__(self, plan: Plan, ledger: Ledger, inferences: int, number: int = 0) -> None:
+        self.draw = random.Random(f"program {plan.seed}" + (f", {number}" if number else ""))
         self.ledger = ledger
         self.left = inferences
         self.device: N6Device
         self.link: Link | None = None
         self._port = plan.port
-        self._tag = 0
+        self.shared = plan.shared
+        self.number = number
+        self._tag = number << TAG_BITS
 
     def take(self) -> bool:
         """Whether there is another inference to be asked for, on this connection."""
@@ -307,7 +311,7 @@ async def resets(program: Program) -> None:
     while not workers.done():
         await program.pause(1.0)
         if not workers.done() and not program.ledger.session_lost:
-            action = partial(program.device.reset, restart=program.draw.random() < 0.3)
+            action = partial(program.device.reset, restart=program.draw.random() < 0.3 and not program.shared)
             with program.ledger.stopping():
                 await program.ledger.call("reset", action)
     await workers

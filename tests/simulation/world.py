@@ -6,8 +6,9 @@ import asyncio
 import gc
 import logging
 import random
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -15,11 +16,12 @@ from typing import Final
 from n6link import N6Device
 from n6link.errors import N6Error
 from n6link.transport.faults import Fault
-from simulation import virtual_time, workloads
-from simulation.bench import Bench, current
+from simulation import sharing, virtual_time, workloads
+from simulation.bench import Bench, Opens, current
 from simulation.faults import Drawn, Faults, Listed
 from simulation.ledger import Ledger, Score
-from simulation.plan import Plan
+from simulation.networks import owner
+from simulation.plan import CLIENTS, Plan
 from simulation.workloads import Program
 
 LOOK: Final = 0.5
@@ -77,13 +79,40 @@ def run(
 
 
 async def _world(plan: Plan, faults: Faults, body: Body, inferences: int | None, reconnect: float) -> Report:
-    loop = asyncio.get_running_loop()
     draw = random.Random(f"world {plan.seed}")
     count = draw.randint(30, 120) * SHARE.get(plan.workload, 1) if inferences is None else inferences
-    bench = Bench(plan.port, faults, networks=4, features=draw.choice([0, 64]), seed=plan.seed)
-    current.set(bench)
-    ledger = Ledger(bench, PATIENCE, reconnect)
-    program = Program(plan, ledger, count)
+    line = sharing.without_sockets(faults) if plan.config == CLIENTS else faults
+    features = draw.choice([0, 64])
+    bench = Bench(plan.port, line, networks=4, features=features, seed=plan.seed)
+    async with AsyncExitStack() as stack:
+        grounds: Sequence[Bench | sharing.Seat] = [bench]
+        if plan.shared:
+            of_first = faults if plan.config == CLIENTS else Listed(())
+            grounds = await stack.enter_async_context(sharing.shared(bench, of_first, plan.seed))
+        programs = [
+            Program(plan, Ledger(ground, PATIENCE, reconnect), count, number) for number, ground in enumerate(grounds)
+        ]
+        await asyncio.gather(
+            *[_watch(program, ground, body) for program, ground in zip(programs, grounds, strict=True)]
+        )
+    bench.close()
+    for note in sorted({*bench.rules.found, *(note for ground in grounds for note in ground.rules.found)}):
+        programs[0].ledger.fault("wrong", note)
+    score, digest = Score(), bench.digest.hexdigest()
+    for program in programs:
+        program.ledger.close(
+            [Counter({tag: ran[tag] for tag in ran if owner(tag) == program.number}) for ran in bench.tags]
+        )
+        score += program.ledger.score
+        digest += program.ledger.digest.hexdigest()
+    fired = dict.fromkeys(fault for place in (bench, *grounds) for fault in place.fired)
+    return Report(plan, score, tuple(fired), digest, asyncio.get_running_loop().time())
+
+
+async def _watch(program: Program, ground: Opens, body: Body) -> None:
+    """Runs a program, and looks whether it gets on."""
+    loop, ledger = asyncio.get_running_loop(), program.ledger
+    current.set(ground)
     main = asyncio.ensure_future(_survive(program, body))
     while not main.done() and loop.time() < LONGEST:
         await asyncio.wait([main], timeout=LOOK)
@@ -97,10 +126,6 @@ async def _world(plan: Plan, faults: Faults, body: Body, inferences: int | None,
     await asyncio.wait([main])
     if error := main.exception() if not main.cancelled() else None:
         raise error
-    bench.close()
-    ledger.close(bench.tags)
-    digest = bench.digest.hexdigest() + ledger.digest.hexdigest()
-    return Report(plan, ledger.score, tuple(bench.fired), digest, loop.time())
 
 
 async def _survive(program: Program, body: Body) -> None:
