@@ -9,6 +9,8 @@ module                    what it is
 :mod:`.line`              one direction of a line: frames and bytes on their way through the faults
 :mod:`.connection`        the host's end of the line, as a byte stream
 :mod:`.bench`             a board and its line on the event loop, and what happens to them
+:mod:`.outages`           times in which nothing can be expected of a line
+:mod:`.sharing`           two programs at a server of the package, which has the board
 :mod:`.rules`             what both ends must keep to, seen on the line
 :mod:`.networks`          inputs for the networks of the board, and what they make of them
 :mod:`.plan`              the scenario of a seed: configuration, workload, kind and number of faults
