@@ -2,8 +2,8 @@
 
 ``python benchmarks/pool.py [--real] [--dask] [--boards 1,2,4,8,16] [--jobs 500]``
 
-*Simulated* (default): boards of ``tests/simulation`` in virtual time, on lines of 921,600 baud; 4096 bytes up, 1024 down, so that the line takes 60 ms and the
-network 2 to 4 ms. The figures do not depend on the machine. *--real*: virtual boards with MoveNet, ``sim:movenet13?baud=921600``, in one process, and *--dask*: the same boards
+*Simulated* (default): boards of ``tests/simulation`` in virtual time, on lines of 921,600 baud; 4096 bytes up, 1024 down, and the network takes 2 to 4 ms.
+The figures do not depend on the machine. *--real*: virtual boards with MoveNet, ``sim:movenet13?baud=921600``, in one process, and *--dask*: the same boards
 under a Dask scheduler with two workers, one of which is killed in the middle; seeded parts of the bundled photograph, sent as JPEG of quality 90. There the
 processor of this machine is shared by all boards. *share* is the rate divided by that of one board and the number of boards.
 """

@@ -66,6 +66,16 @@ INCLUDED: Final = {
 """Documents of the repository, and the page that includes each."""
 
 
+def pages(app: Sphinx, doctree: nodes.document) -> None:
+    """Links of pages to documents outside of docs/: to the page that includes the document."""
+    for node in [each for each in doctree.findall(pending_xref) if each["refdomain"] == "doc"]:
+        target = Path(app.srcdir, f"{node['reftarget']}.md").resolve()
+        if target.is_relative_to(ROOT) and (page := INCLUDED.get(str(target.relative_to(ROOT)))):
+            anchor = node.get("reftargetid")
+            uri = app.builder.get_relative_uri(app.env.docname, page) + (f"#{anchor}" if anchor else "")
+            node.replace_self(nodes.reference("", "", *node.children, internal=True, refuri=uri))
+
+
 def documents(app: Sphinx, doctree: nodes.document) -> None:
     """Links of included documents to files of the repository: to the page that includes the file, else only its name."""
     docname = app.env.docname
@@ -130,6 +140,7 @@ def examine(app: Sphinx, error: Exception | None) -> None:
 def setup(app: Sphinx) -> None:
     """Called by Sphinx."""
     (ROOT / "docs" / "reference" / "help.md").write_text(commands.sections())
+    app.connect("doctree-read", pages)
     app.connect("doctree-read", documents)
     app.connect("missing-reference", object_of)
     app.connect("autodoc-process-docstring", before_napoleon, priority=400)

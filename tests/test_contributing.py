@@ -30,7 +30,7 @@ def test_every_package_is_in_the_tree() -> None:
 
 
 def test_every_module_is_in_the_table() -> None:
-    table = MAP.split("**Modules.**")[1].split("**Twins.**")[0]
+    table = MAP.split("**Modules.**")[1].split("**Corresponding modules.**")[0]
     rows = dict(re.findall(r"^\| `([\w/]+/)` \| (.+) \|$", table, re.MULTILINE))
     commands = (ROOT / "n6link" / "cli" / "__init__.py").read_text()
     assert len(rows) > 15

@@ -22,7 +22,7 @@ import typer
 from documents import DOCUMENTS, ROOT, Block, Run, blocks
 from PIL import Image
 
-from n6link import networks
+from n6link import decoders, networks
 from n6link.cli import app
 
 SENTIMENT: Final = ROOT / "tests" / "data" / "sentiment"
@@ -183,6 +183,18 @@ def test_links_lead_somewhere(name: str) -> None:
     assert list(wrong_links(ROOT / name)) == []
 
 
+@pytest.mark.parametrize("name", names(ALL))
+def test_links_have_a_text(name: str) -> None:
+    """Sphinx fills an empty one; readers of the Markdown file would see nothing."""
+    assert re.findall(r"(?<!`)\[\]\([^)]+\)", (ROOT / name).read_text()) == []
+
+
+@pytest.mark.parametrize("folder", ["tutorial", "how-to", "reference", "explanation"])
+def test_each_page_is_in_the_index_of_its_folder(folder: str) -> None:
+    pages = {path.name for path in (ROOT / "docs" / folder).glob("*.md")} - {"index.md", "help.md", *INCLUDING}
+    assert pages - set(LINK.findall((ROOT / "docs" / folder / "index.md").read_text())) == set()
+
+
 def test_a_wrong_link_is_found(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_text(
         "# One, two\n[](b.md) [x](a.md#one-two) [](#one) [](https://example.com) ![y](c.svg)\n"
@@ -220,6 +232,12 @@ def test_the_table_of_commands_is_complete() -> None:
     table = (ROOT / "docs" / "reference" / "commands.md").read_text()
     commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
     assert [name for name in commands if f"`n6link {name}" not in table] == []
+
+
+def test_the_table_of_tasks_is_complete() -> None:
+    table = (ROOT / "docs" / "how-to" / "cards.md").read_text().partition("## Tasks")[2].partition("\n## ")[0]
+    cells = [row.split("|")[1] for row in table.splitlines() if row.startswith("| `")]
+    assert sorted(re.findall("`([^`]+)`", "".join(cells))) == decoders.tasks()
 
 
 def test_pictures_are_made_by_programs() -> None:

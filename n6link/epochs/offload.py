@@ -3,8 +3,7 @@
 Offload is always shown in two ways, because they answer different questions. **By count** it is the share of the epochs that run
 completely on the NPU (HW and EC), as "94.7 %" in published case studies. **By time** it is the share of a whole inference in which the
 NPU computes: the core phases of the HW and EC blocks, divided by the time from the start of the network to its end. This time includes
-the CPU's pre and post phases, all SW and HYBRID blocks, and the *overhead*, which is the runtime's time between the blocks. In a network
-with 94.7 % by count, the other 5.3 % may take half of the time.
+the CPU's pre and post phases, all SW and HYBRID blocks, and the *overhead*, which is the runtime's time between the blocks.
 
 If the overhead is large, as for a small network or on a simulated board, it hides the blocks' share.
 :attr:`TimeUse.offload_without_overhead` is therefore the same share of the blocks' own time.
