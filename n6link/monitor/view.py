@@ -226,7 +226,7 @@ class View:
         ``cpu_hz``            clock of the CPU; 0 = unknown
         ``npu_hz``            clock of the NPU; 0 = unknown
         ``temperature``       degrees Celsius, or null
-        ``queue``             inferences queued or running
+        ``queue``             inferences that wait, are queued or run
         ``free_bytes``        of input slots and result buffers
         ``log_dropped``       log lines that the device could not send
         ``networks``          for each: ``name``, ``selected``, ``runs``, ``errors``, ``cancelled``, ``late`` (dropped by

@@ -108,7 +108,7 @@ class MessageType(Coded):
     LEASE = 0x0E, "requests, extends or ends the exclusive use of a network"
     CLIENTS = 0x0F, "one page of the clients that share the device"
     COMMIT = 0x10, "ends an upload: length and CRC-32 of all its bytes"
-    INFER = 0x11, "queues an inference; the reply says that it is queued, a RESULT or an ERROR follows"
+    INFER = 0x11, "requests an inference; the reply has its state, a RESULT or an ERROR follows"
     RESULT = 0x12, "result of an inference; its bytes follow in DATA frames with the same id"
     CANCEL = 0x13, "stops an inference that waits, is queued or runs, or drops its result"
     RELEASE = 0x15, "the host has the result; its buffer may be used again"

@@ -1196,7 +1196,7 @@ class CancelReply(Record):
     DTYPE = np.dtype([("found", "<u4")])
 
     found: int = 0
-    """1 if the inference was queued or running, or its result was held; 0 if it is unknown"""
+    """1 if the inference waited, was queued or ran, or its result was held; 0 if the id is unknown"""
 
     def pack(self) -> bytes:
         return self.STRUCT.pack(self.found)
@@ -1393,7 +1393,7 @@ class StatsReply(Record):
     log_dropped: int = 0
     """log lines dropped"""
     queue: int = 0
-    """inferences queued or running"""
+    """inferences that wait, are queued or run"""
     temperature_dc: int = 0
     """as in InfoReply"""
     cpu_hz: int = 0
@@ -1458,7 +1458,7 @@ class NetworkStats(Record):
     late: int = 0
     """inferences that were dropped or stopped by their deadline"""
     queued: int = 0
-    """inferences in the queue now"""
+    """inferences that wait, are queued or run"""
     index: int = 0
     """index of the network"""
 

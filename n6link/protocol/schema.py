@@ -410,7 +410,7 @@ LabelRun: Final = cs.Struct(
 Cancel: Final = cs.Struct("target" / _u32 * "id of the INFER")
 
 CancelReply: Final = cs.Struct(
-    "found" / _u32 * "1 if the inference was queued or running, or its result was held; 0 if it is unknown",
+    "found" / _u32 * "1 if the inference waited, was queued or ran, or its result was held; 0 if the id is unknown",
 )
 
 Release: Final = cs.Struct("target" / _u32 * "id of the INFER")
@@ -457,7 +457,7 @@ StatsReply: Final = cs.Struct(
     "credits_used" / _u32 * "DATA bytes that were sent and that the host has not yet granted again",
     "free_bytes" / _u32 * "bytes of input slots and result buffers that are not in use",
     "log_dropped" / _u32 * "log lines dropped",
-    "queue" / _u16 * "inferences queued or running",
+    "queue" / _u16 * "inferences that wait, are queued or run",
     "temperature_dc" / _i16 * "as in InfoReply",
     "cpu_hz" / _u32 * "CPU clock",
     "npu_hz" / _u32 * "NPU clock",
@@ -480,7 +480,7 @@ NetworkStats: Final = cs.Struct(
     "errors" / _u32 * "inferences that ended with NPU_FAULT or TOO_LARGE",
     "cancelled" / _u32 * "cancelled inferences",
     "late" / _u32 * "inferences that were dropped or stopped by their deadline",
-    "queued" / _u16 * "inferences in the queue now",
+    "queued" / _u16 * "inferences that wait, are queued or run",
     "index" / _u16 * "index of the network",
     "reserved" / _u32 * "0",
 )

@@ -73,7 +73,7 @@ typedef enum {
     N6_MESSAGE_TYPE_LEASE = 14, /* requests, extends or ends the exclusive use of a network */
     N6_MESSAGE_TYPE_CLIENTS = 15, /* one page of the clients that share the device */
     N6_MESSAGE_TYPE_COMMIT = 16, /* ends an upload: length and CRC-32 of all its bytes */
-    N6_MESSAGE_TYPE_INFER = 17, /* queues an inference; the reply says that it is queued, a RESULT or an ERROR follows */
+    N6_MESSAGE_TYPE_INFER = 17, /* requests an inference; the reply has its state, a RESULT or an ERROR follows */
     N6_MESSAGE_TYPE_RESULT = 18, /* result of an inference; its bytes follow in DATA frames with the same id */
     N6_MESSAGE_TYPE_CANCEL = 19, /* stops an inference that waits, is queued or runs, or drops its result */
     N6_MESSAGE_TYPE_RELEASE = 21, /* the host has the result; its buffer may be used again */
@@ -889,7 +889,7 @@ _Static_assert(sizeof(n6_cancel_t) == 4, "n6_cancel_t");
 _Static_assert(offsetof(n6_cancel_t, target) == 0, "n6_cancel_t.target");
 
 typedef struct {
-    uint32_t found; /* 1 if the inference was queued or running, or its result was held; 0 if it is unknown */
+    uint32_t found; /* 1 if the inference waited, was queued or ran, or its result was held; 0 if the id is unknown */
 } n6_cancel_reply_t;
 _Static_assert(sizeof(n6_cancel_reply_t) == 4, "n6_cancel_reply_t");
 #define N6_CANCEL_REPLY_BASE_SIZE 4u
@@ -973,7 +973,7 @@ typedef struct {
     uint32_t credits_used; /* DATA bytes that were sent and that the host has not yet granted again */
     uint32_t free_bytes; /* bytes of input slots and result buffers that are not in use */
     uint32_t log_dropped; /* log lines dropped */
-    uint16_t queue; /* inferences queued or running */
+    uint16_t queue; /* inferences that wait, are queued or run */
     int16_t temperature_dc; /* as in InfoReply */
     uint32_t cpu_hz; /* CPU clock */
     uint32_t npu_hz; /* NPU clock */
@@ -1026,7 +1026,7 @@ typedef struct {
     uint32_t errors; /* inferences that ended with NPU_FAULT or TOO_LARGE */
     uint32_t cancelled; /* cancelled inferences */
     uint32_t late; /* inferences that were dropped or stopped by their deadline */
-    uint16_t queued; /* inferences in the queue now */
+    uint16_t queued; /* inferences that wait, are queued or run */
     uint16_t index; /* index of the network */
     uint32_t reserved; /* 0 */
 } n6_network_stats_t;
