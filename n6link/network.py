@@ -411,7 +411,9 @@ class Network(DescribedNetwork):
             if outcome.received <= job.deadline:
                 return outcome
         limit = job.deadline - begun if seconds is None else seconds
-        raise N6Timeout(f"network {self.name!r} did not return a result within {limit:g} s")
+        raise N6Timeout(
+            f"network {self.name!r} did not return a result within {limit:g} s; use a longer timeout, or run n6link doctor"
+        )
 
     def _returns(
         self, outputs: Sequence[str] | None, wanted: bool | Sequence[Return] | None, options: Mapping[str, object]

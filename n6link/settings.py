@@ -231,8 +231,9 @@ def learn(unique_id: str, **values: Json) -> None:
         SettingsError: as for :func:`change`.
     """
     for name, value in values.items():
-        if not _kind(f"learnt.{unique_id}.{name}").fits(value):
-            raise BadInput(f"learnt.{unique_id}.{name}={value!r} cannot be stored")
+        kind = _kind(f"learnt.{unique_id}.{name}")
+        if not kind.fits(value):
+            raise BadInput(f"learnt.{unique_id}.{name}={value!r} cannot be stored; it must be {kind.what}")
     known = load().learnt(unique_id)
     new = {name: value for name, value in values.items() if known.get(name) != value}
     if new:

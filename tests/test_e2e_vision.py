@@ -192,7 +192,8 @@ async def test_a_result_that_was_reduced_for_other_options(echo: Path) -> None:
         result = await dev["echo"].run(picture, reduce=True)
         assert len(result.decode(conf=0.5)) == 1
         with pytest.raises(
-            BadInput, match=r"conf=0\.1 is lower than in the request to the device; run with reduce=False"
+            BadInput,
+            match=r"conf=0\.1 is lower than in the request to the device; run with options=\{\'conf\': 0\.1\}, or with reduce=False",
         ):
             result.decode(conf=0.1)
 

@@ -324,7 +324,7 @@ def test_wrong_data(tmp_path: Path) -> None:
     (tmp_path / "b.json").write_text("{}")
     refused("yolo-pose", tmp_path, "but has a.json, b.json")
     for annotation, says in (
-        (person(4, 9), "annotation 4 is of a picture or a category that does not exist"),
+        (person(4, 9), "annotation 4 has image_id 9 and category_id 1, and one of them does not exist"),
         ({"id": 4, "image_id": 1, "category_id": 1, "bbox": [0, 0, 1, 1]}, "annotation 4 does not have 'area'"),
         (person(4, 1, bbox=["x"]), "could not convert string"),
         (person(4, 1, keypoints=[1, 2, 3]), "annotation 4 .* has 3 values of keypoints; .* so it must have 51"),
@@ -487,7 +487,7 @@ def test_answers_of_something_else(tmp_path: Path) -> None:
     ("line", "says"),
     [
         ('{"sample": "2.png"}', "has an answer for '2.png', which is not in the data"),
-        ('{"sample": "1.png#1", "found": {}}', "has no complete answer for '1.png#1'"),
+        ('{"sample": "1.png#1", "found": {}}', "has an incomplete answer for '1.png#1'"),
     ],
 )
 def test_answers_that_do_not_fit_the_data(virtual_board: None, tmp_path: Path, line: str, says: str) -> None:

@@ -237,7 +237,7 @@ def test_failures_in_words(board: Board, step: str, kind: str, text: str) -> Non
     assert text in message
     if step == "write":
         assert "first stage boot loader at 0x70000000: incomplete on the board: " in message
-        assert "; the same command continues there" in message
+        assert "; run the same command again to continue" in message
         assert states() == {"0x70000000": False}
     else:
         assert not Path("fw/flash.json").exists()
@@ -317,7 +317,7 @@ def test_a_board_without_a_boot_loader(board: Board) -> None:
     ("name", "content", "text"),
     [
         ("no.hex", None, "no.hex cannot be read: No such file or directory"),
-        ("app.hex", st_tools.to_hex(0x70100000, LOADER), "it has bytes at 0x70100000, and not only below 0x70100000"),
+        ("app.hex", st_tools.to_hex(0x70100000, LOADER), "it has bytes at 0x70100000, outside of 0x70000000 to 0x700fffff"),
         ("code.hex", st_tools.to_hex(0x70000000, b"code"), "it does not start with the header STM2"),
         ("bad.hex", ":0200000470008B\n", "line 1 is damaged"),
     ],

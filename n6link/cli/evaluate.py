@@ -185,7 +185,7 @@ def _check(answers: Mapping[str, Plain], samples: Sequence[str], path: Path | No
         raise BadInput(f"{str(path)!r} has an answer for {sample!r}, which is not in the data; choose another file")
     for sample, values in answers.items():
         if not isinstance(values.get("found"), dict) or not all(isinstance(values.get(key), float) for key in TIMES):
-            raise BadInput(f"{str(path)!r} has no complete answer for {sample!r}; delete this line")
+            raise BadInput(f"{str(path)!r} has an incomplete answer for {sample!r}; delete the line of this sample")
 
 
 def _show(

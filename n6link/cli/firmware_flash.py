@@ -146,7 +146,7 @@ def _program(probe: Probe, step: Write, state: State, built: Built) -> None:
             program(probe, step, state, built.log)
     except KeyboardInterrupt:
         _say(
-            f"interrupted: {step.what} at {step.address:#x}: incomplete on the board; the same command continues there"
+            f"interrupted: {step.what} at {step.address:#x}: incomplete on the board; run the same command again to continue"
         )
         raise
     _say(f"programmed and verified: {step.what} at {step.address:#x}")

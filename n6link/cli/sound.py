@@ -59,7 +59,7 @@ def read(file: Path | io.BytesIO, name: str, rate: int, *, resample: bool) -> ND
         MissingExtra: a package is not installed.
     """
     if isinstance(file, Path) and not file.is_file():
-        raise BadInput(f"{name!r} does not exist")
+        raise BadInput(f"{name!r} does not exist; check the name")
     library = _library("soundfile", f"reading {name!r}")
     try:
         channels, own = library.read(file, dtype="float32", always_2d=True)

@@ -101,7 +101,7 @@ def one_place(word: str) -> Place:
     """
     places = expand([word])
     if len(places) != 1:
-        raise BadInput(f"{word!r} are {len(places)} files; use one")
+        raise BadInput(f"{word!r} matches {len(places)} files; name one")
     if isinstance(places[0], Path):
         check_exists(places[0])
     return places[0]
@@ -279,7 +279,7 @@ def read_arrays(file: Path | io.BytesIO, name: str) -> Array | dict[str, Array]:
             arrays = np.load(opened, allow_pickle=False)
             return arrays if is_array(arrays) else dict(arrays)
     except FileNotFoundError:
-        raise BadInput(f"{name!r} does not exist") from None
+        raise BadInput(f"{name!r} does not exist; check the name") from None
     except (OSError, ValueError, EOFError, BadZipFile) as error:
         raise BadInput(f"{name!r} cannot be read as .npz or .npy: {error}") from error
 

@@ -51,7 +51,7 @@ def frames(path: Path) -> Generator[Frame]:
         MissingExtra: OpenCV is not installed.
     """
     if not path.is_file():
-        raise BadInput(f"{str(path)!r} does not exist")
+        raise BadInput(f"{str(path)!r} does not exist; check the name")
     opencv = _opencv(f"reading {str(path)!r}")
     what = f"{str(path)!r} cannot be read as a video; use a format that OpenCV reads, such as MP4 with H.264"
     return _read(opencv, opencv.VideoCapture(str(path)), what)

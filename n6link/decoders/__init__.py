@@ -147,7 +147,9 @@ def get(task: str) -> Decoder:
         try:
             return cast("type[Decoder]", point.load())()
         except Exception as error:
-            raise CardError(f"decoder {point.value!r} of task {task!r} cannot be loaded: {error}") from error
+            raise CardError(
+                f"decoder {point.value!r} of task {task!r} cannot be loaded: {error}; install its package again"
+            ) from error
     raise CardError(f"unknown task {task!r}; install its decoder, or choose {', '.join(tasks())}")
 
 

@@ -135,7 +135,9 @@ class Head:
             )
         lowest = reduce.lowest_raw(self._lowest(conf), spec.dtype, spec.scale, spec.zero_point)
         if lowest < rows.threshold:
-            raise BadInput(f"conf={conf} is lower than in the request to the device; run with reduce=False")
+            raise BadInput(
+                f"conf={conf} is lower than in the request to the device; run with options={{'conf': {conf}}}, or with reduce=False"
+            )
         passing = np.flatnonzero(rows.values[:, self.score] >= lowest)
         best = None if rows.best is None else rows.best[passing]
         return Passing(rows.values[passing], rows.indices[passing], best, passing)

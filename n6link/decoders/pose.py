@@ -111,7 +111,9 @@ def skeleton(card: Card, count: int) -> tuple[tuple[str, ...], Edges]:
     """
     names, edges = _BY_COUNT.get(count) or (tuple(f"keypoint_{i}" for i in range(count)), ())
     if card.keypoints and len(card.keypoints) != count:
-        raise CardError(f"card {card.name!r} has {len(card.keypoints)} keypoints, but the network has {count}")
+        raise CardError(
+            f"card {card.name!r} has {len(card.keypoints)} keypoints, but the network has {count}; correct keypoints = [...]"
+        )
     if card.edges is not None and any(max(edge) >= count for edge in card.edges):
         raise CardError(
             f"card {card.name!r} has an edge to keypoint {max(map(max, card.edges))}, but the network has {count}; "

@@ -96,7 +96,7 @@ def _head(card: Card, network: NetworkLike, options: Mapping[str, object]) -> tu
     spec = card.decoded_output(network.outputs)
     wanted = options.get("head")
     if wanted is not None and wanted not in HEADS:
-        raise BadInput(f"head is {wanted!r}; choose {', '.join(HEADS)}")
+        raise BadInput(f"head={wanted!r} is not a head of the YOLO families; choose {', '.join(HEADS)}")
     index = list(network.outputs).index(spec.name)
     return _table(index, spec, None if wanted is None else str(wanted), card.name, len(card.labels))
 

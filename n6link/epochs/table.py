@@ -168,7 +168,9 @@ class EpochTable(Shown):
         for index, record in enumerate(records):
             kind, first, last = record.kind, record.first, record.last
             if not isinstance(kind, EpochKind) or last < first:
-                raise RemoteProtocolError(f"epoch block {index} is impossible: kind {kind}, epochs {first} to {last}")
+                raise RemoteProtocolError(
+                    f"epoch block {index} of the device is impossible: kind {kind}, epochs {first} to {last}; update n6link, or build the firmware again"
+                )
             estimates = record.estimated_npu, record.estimated_total
             blocks.append(EpochBlock(index, kind, first, last, record.operation, *estimates))
         table = cls(tuple(blocks))

@@ -78,7 +78,9 @@ def read(data: Path, pictures: Path | None, *keys: str) -> Coco:
             str(row["file_name"])
         for row in annotations:
             if row["image_id"] not in ids or row["category_id"] not in known:
-                raise ValueError(f"annotation {row['id']} is of a picture or a category that does not exist")
+                raise ValueError(
+                    f"annotation {row['id']} has image_id {row['image_id']} and category_id {row['category_id']}, and one of them does not exist"
+                )
             for key in ("bbox", "area", *keys):
                 if key not in row:
                     raise ValueError(f"annotation {row['id']} does not have {key!r}")

@@ -96,7 +96,9 @@ def read(networks: Sequence[tuple[str, Path]], board: Board, output: Path, optio
             )
         found.append(read_network(name, place, card=cards.pop(name, None)))
     if cards:
-        raise BadInput(f"--card is for {next(iter(cards))!r}, but there is no network with this name")
+        raise BadInput(
+            f"--card is for {next(iter(cards))!r}, but there is no network with this name; choose {', '.join(one.name for one in found)}"
+        )
     layout.check_weights(found, board)
     check_together(found, board=board.name)
     layout.check_places(folder.placed("image", "", IMAGE, b""), _weights(found))

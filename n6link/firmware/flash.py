@@ -126,5 +126,5 @@ def program(probe: Probe, write: Write, state: State, log: Path) -> None:
     try:
         programmer.check(probe, done, f"{write.what} at {write.address:#x}: incomplete on the board", wrote=True)
     except ToolError as error:
-        raise ToolError(f"{error}; the same command continues there") from error
+        raise ToolError(f"{error}; run the same command again to continue") from error
     state.complete(write.address, write.what, digest)

@@ -51,7 +51,7 @@ def _hex(text: str) -> bytes:
         elif kind == 0:
             at = base + int.from_bytes(record[1:3])
             if not FLASH <= at <= IMAGE - len(data):
-                raise ValueError(f"it has bytes at {at:#x}, and not only below {IMAGE:#x}")
+                raise ValueError(f"it has bytes at {at:#x}, outside of {FLASH:#x} to {IMAGE - 1:#x}")
             start = at - FLASH
             content.extend(b"\xff" * (start + len(data) - len(content)))
             content[start : start + len(data)] = data

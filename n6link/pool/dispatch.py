@@ -97,6 +97,7 @@ class Dispatcher:
         """
         job = Job(next(self._numbers), network, call, priority, deadline, confirm, computed)
         insort(self._pending, job, key=lambda each: each.order)
+        begun = ambient.monotonic()
         try:
             self.deal()
             with anyio.CancelScope(deadline=anyio.current_time() + deadline - ambient.monotonic()):
@@ -107,7 +108,9 @@ class Dispatcher:
         if job.error:
             raise job.error
         if answer is None:
-            raise N6Timeout(f"network {network!r} did not return a result within the time of the call")
+            raise N6Timeout(
+                f"network {network!r} did not return a result within {deadline - begun:g} s; use a longer timeout, or look at pool.boards"
+            )
         return answer
 
     # ---- choice

@@ -243,7 +243,9 @@ class Keeper:
         with anyio.move_on_after(RESTART) as scope:
             await device.reset(restart=True)
         if scope.cancelled_caught:
-            raise TransportError(f"it was restarted, and does not answer for {RESTART:g} s")
+            raise TransportError(
+                f"it was restarted, and has not answered for {RESTART:g} s; check its power and its cable"
+            )
         await self._admit(device)
         self._end_restart()
 

@@ -246,9 +246,13 @@ def _compare(source: Source, report: Report) -> None:
     for pool in source.pools:
         other = known.get(pool.name)
         if other and other.base != pool.base and pool.total:
-            raise ReportError(f"{where}: {pool.name} at {other.base:#x} instead of {pool.base:#x}; {again}")
+            raise ReportError(
+                f"{where}: memory pool {pool.name} is at {other.base:#x} in the report, and at {pool.base:#x} in the source; {again}"
+            )
         if other and pool.weights and _differ(other.used, pool.used):
-            raise ReportError(f"{where}: {other.used} bytes of {pool.name} instead of {pool.used}; {again}")
+            raise ReportError(
+                f"{where}: the report has {other.used} bytes in memory pool {pool.name}, the source {pool.used}; {again}"
+            )
     for evidence in join(report.table, source.table).disagreements if report.table else ():
         raise ReportError(f"{where}: {evidence}; {again}")
 

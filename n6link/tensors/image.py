@@ -145,7 +145,7 @@ def _decoded(file: str | os.PathLike[str] | io.BytesIO, name: str) -> Pixels:
     except BadInput:
         raise
     except FileNotFoundError:
-        raise BadInput(f"picture {name} does not exist") from None
+        raise BadInput(f"picture {name} does not exist; check the name") from None
     except UnidentifiedImageError:
         what = "its format is unknown; use PNG, JPEG or another format that Pillow reads"
         raise BadInput(f"{name} cannot be read as a picture: {what}") from None

@@ -132,9 +132,9 @@ def topk(output: int, spec: TensorSpec, k: int, *, row: int = 0) -> Return:
     _reducible(spec)
     width = spec.row_length
     if not 1 <= k <= Limit.MAX_TOPK:
-        raise BadInput(f"k is {k}; devices return 1 to {Limit.MAX_TOPK} elements")
-    if not 0 <= row < math.prod(spec.shape[:-1]):
-        raise BadInput(f"output {spec.name!r} of shape {spec.shape} does not have row {row}")
+        raise BadInput(f"k={k} is out of range; use 1 to {Limit.MAX_TOPK}")
+    if not 0 <= row < (rows := math.prod(spec.shape[:-1])):
+        raise BadInput(f"output {spec.name!r} of shape {spec.shape} does not have row {row}; use 0 to {rows - 1}")
     return Return(output, reduction=Reduction.TOPK, offset=row * width, length=width, k=min(k, width))
 
 
@@ -162,7 +162,10 @@ def above(
     """
     _reducible(spec)
     if not 0 <= channel < channels or math.prod(spec.shape) % channels:
-        raise BadInput(f"output {spec.name!r} of shape {spec.shape} does not have channel {channel} of {channels}")
+        raise BadInput(
+            f"output {spec.name!r} of shape {spec.shape} does not have channel {channel} of {channels}; the number of channels must "
+            "divide its size, and the first channel is 0"
+        )
     request = Return(
         output,
         reduction=Reduction.THRESHOLD_COLUMNS if columns else Reduction.THRESHOLD,

@@ -184,7 +184,9 @@ def _line(process: subprocess.Popen[bytes]) -> bytes:
     poll.register(process.stdout, select.POLLIN)
     while not line.endswith(b"\n"):
         if not poll.poll(max(until - ambient.monotonic(), 0.0) * 1000):
-            raise TransportError(f"{NAME} was not ready within {READY_TIMEOUT:g} s")
+            raise TransportError(
+                f"{NAME} was not ready within {READY_TIMEOUT:g} s; close programs that use the processor, and try again"
+            )
         data = os.read(process.stdout.fileno(), 4096)
         if not data:
             raise TransportError(f"{NAME} {how_ended(process.wait())} before it was ready")

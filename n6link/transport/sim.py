@@ -231,7 +231,7 @@ def parse(rest: str) -> SimBoard:
     try:
         faults = Faults.parse(line)
     except BadInput as error:
-        raise _error(rest, f"has a fault that is not possible: {error}") from error
+        raise _error(rest, f"has a fault of the line that cannot be used: {error}") from error
     return SimBoard(tuple(found.values()), board, faults)
 
 
@@ -369,7 +369,7 @@ def _options(query: str, rest: str, board: dict[str, int | str], line: dict[str,
         if key in _NETWORK_OPTIONS:
             own[key] = Path(value)
             if not own[key].exists() or (key != "report" and not own[key].is_file()):
-                raise _error(rest, f"has {key}={value!r}, which does not exist")
+                raise _error(rest, f"has {key}={value!r}, which does not exist; check the path")
         elif key in _BOARD_OPTIONS:
             if not value.isdecimal() or not 0 < int(value) < 1 << 32:
                 raise _error(rest, f"has {key}={value!r}; it must be a whole number from 1 to 4294967295")
