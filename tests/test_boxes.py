@@ -341,7 +341,12 @@ def test_options_out_of_range(name: str, options: dict[str, Any], message: str) 
 BAD = [
     ("yolo", {"raw": (1, 3, 756)}, "", "is not a YOLO head"),
     ("yolo", {"raw": (1, 84, 756)}, 'labels = ["a"]', r"has 84 values per candidate: 80 classes \(yolov8\) or 79"),
-    ("yolo", {"raw": (1, 84, 756)}, 'decode.head = "yolov9"', "head='yolov9' is not a head of the YOLO families; choose yolov8, yolov5, end"),
+    (
+        "yolo",
+        {"raw": (1, 84, 756)},
+        'decode.head = "yolov9"',
+        "head='yolov9' is not a head of the YOLO families; choose yolov8, yolov5, end",
+    ),
     ("yolo", {"raw": (1, 84, 756)}, 'decode.head = "end"', "does not have rows of 6 values"),
     ("yolo-grid", {"raw": (1, 6, 6, 18)}, "", "does not have the key anchors"),
     (

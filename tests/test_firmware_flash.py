@@ -317,7 +317,11 @@ def test_a_board_without_a_boot_loader(board: Board) -> None:
     ("name", "content", "text"),
     [
         ("no.hex", None, "no.hex cannot be read: No such file or directory"),
-        ("app.hex", st_tools.to_hex(0x70100000, LOADER), "it has bytes at 0x70100000, outside of 0x70000000 to 0x700fffff"),
+        (
+            "app.hex",
+            st_tools.to_hex(0x70100000, LOADER),
+            "it has bytes at 0x70100000, outside of 0x70000000 to 0x700fffff",
+        ),
         ("code.hex", st_tools.to_hex(0x70000000, b"code"), "it does not start with the header STM2"),
         ("bad.hex", ":0200000470008B\n", "line 1 is damaged"),
     ],
