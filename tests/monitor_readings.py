@@ -92,6 +92,9 @@ def clients(step: int, count: int = 3) -> tuple[ClientInfo, ...]:
             runs=10 * step * (index == 0),
             queued=2 * (index == 1),
             leases=int(index == 0),
+            waits=10 * step * (index == 0),
+            waited=0.05 * step * (index == 0),
+            longest_wait=0.02,
         )
         for index in range(count)
     )

@@ -1,6 +1,6 @@
 """Hosts and devices of two minors of the protocol work together in all four pairings.
 
-Minor 1 does not exist. The test makes it: a copy of the package and of the firmware whose schema has a new enum value, a new
+The next minor does not exist. The test makes it: a copy of the package and of the firmware whose schema has a new enum value, a new
 message, and a field appended to every struct that may grow. Both are generated and built, and neither knows the other's.
 """
 
@@ -17,8 +17,11 @@ from typing import Final
 import pytest
 from e2e_fixtures import REFERENCE, executable
 
+from n6link.protocol import VERSION_MINOR
+
 pytestmark = [pytest.mark.e2e, pytest.mark.gcc]
 
+NEXT: Final = VERSION_MINOR + 1
 ROOT: Final = Path(__file__).resolve().parents[1]
 APPENDED: Final = {
     "Hello": "_u64",
@@ -41,7 +44,7 @@ APPENDED: Final = {
     "NetworkStats": "_u64",
     "EpochStatsReply": "_u32",
 }
-"""structs that a tail follows, or that are records of one, and the type of the field that minor 1 appends; not EpochTime and
+"""structs that a tail follows, or that are records of one, and the type of the field that the next minor appends; not EpochTime and
 BlockStats, on whose exact form the core relies with assertions, so that a minor which extends them changes the core too"""
 
 HOST: Final = """
@@ -73,7 +76,7 @@ anyio.run(main, sys.argv[1])
 
 @pytest.fixture(scope="module")
 def newer(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkout of minor 1, with its virtual board built."""
+    """A checkout of the next minor, with its virtual board built."""
     root = tmp_path_factory.mktemp("minor1")
     skipped = shutil.ignore_patterns("build", "__pycache__", "_bin", "stm32n6", "emulation")
     for name in ("n6link", "firmware"):
@@ -95,14 +98,16 @@ def newer(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _extend(protocol: Path) -> None:
-    """Makes minor 1 of the schema."""
+    """Makes the next minor of the schema."""
     schema = protocol / "schema.py"
-    text = schema.read_text().replace("VERSION_MINOR: Final = 0", "VERSION_MINOR: Final = 1")
+    text = schema.read_text().replace(f"VERSION_MINOR: Final = {VERSION_MINOR}", f"VERSION_MINOR: Final = {NEXT}")
     for name, kind in APPENDED.items():
         pattern = rf"(?ms)^({name}: Final = cs\.Struct\(.*?)(,?)\n?\)\n(?=\n)"
-        text, count = re.subn(pattern, rf'\1,\n    "added" / Since(1, {kind}) * "of minor 1",\n)\n', text, count=1)
+        text, count = re.subn(
+            pattern, rf'\1,\n    "added" / Since({NEXT}, {kind}) * "of the next minor",\n)\n', text, count=1
+        )
         assert count == 1, name
-    bodies = 'Message(Body("Credit"), Body("Credit"), since=1)'
+    bodies = f'Message(Body("Credit"), Body("Credit"), since={NEXT})'
     text = text.replace(
         "    MessageType.ERROR: Message(", f"    MessageType.NEW: {bodies},\n    MessageType.ERROR: Message("
     )
@@ -111,7 +116,10 @@ def _extend(protocol: Path) -> None:
     text = enums.read_text()
     for kind, member in (("MessageType", "NEW = 0x16"), ("Status", "NEW = 77"), ("Section", "NEW = 66")):
         text, count = re.subn(
-            rf'(class {kind}\(Coded\):\n    """.*?"""\n)', rf'\1\n    {member}, "of minor 1", 1', text, count=1
+            rf'(class {kind}\(Coded\):\n    """.*?"""\n)',
+            rf'\1\n    {member}, "of the next minor", {NEXT}',
+            text,
+            count=1,
         )
         assert count == 1, kind
     enums.write_text(text)
@@ -141,12 +149,12 @@ _RUN: Final = (
 )
 
 
-@pytest.mark.parametrize("host", [0, 1])
-@pytest.mark.parametrize("device", [0, 1])
+@pytest.mark.parametrize("host", [VERSION_MINOR, NEXT])
+@pytest.mark.parametrize("device", [VERSION_MINOR, NEXT])
 def test_every_pairing(newer: Path, host: int, device: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    board = newer / "build/ports/host/n6sim" if device else Path(executable())
+    board = newer / "build/ports/host/n6sim" if device == NEXT else Path(executable())
     monkeypatch.setenv("N6LINK_SIM", str(board))
-    printed = python(newer if host else ROOT, HOST, "sim:" + ",".join(REFERENCE))
+    printed = python(newer if host == NEXT else ROOT, HOST, "sim:" + ",".join(REFERENCE))
     minor, protocol, *_, total = printed.split()
     assert int(minor) == host
     assert protocol.endswith(f".{min(host, device)}"), printed

@@ -52,6 +52,7 @@ def test_programs_that_share_the_board_have_rates_of_the_last_readings() -> None
     first, second, third = view.clients
     assert (first.per_second, first.up, first.down) == pytest.approx((20.0, 92_000, 18_000))
     assert (first.leases, second.queued, third.read_only) == (1, 2, True)
+    assert (first.wait, first.waited) == pytest.approx((0.005, 0.05 * 19)) and second.wait is None
     assert view.leased == {"movenet": "program·0"}
     assert view.to_dict()["clients"][0]["per_second"] == pytest.approx(20.0)
     model.pause()

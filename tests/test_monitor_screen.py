@@ -21,6 +21,7 @@ from rich.console import Console
 
 from n6link.epochs.timers import EpochBlock, EpochStats, EpochTable
 from n6link.monitor import screen
+from n6link.monitor.clients import WIDE
 from n6link.monitor.model import Model
 from n6link.monitor.view import LogLine, PoolRow, View
 from n6link.protocol import EpochKind, TimerSource
@@ -165,7 +166,8 @@ def test_the_programs_that_share_the_board_and_what_the_doctor_has_said(size: tu
     assert ("3 programs on this board" in text) is (size[1] > 30)
     if size[1] > 30:
         row = next(line for line in out if line.startswith("program 0"))
-        assert re.search(r"program 0.* 20\.0 +92\.0 kB/s +18\.0 kB/s +0 +1\b", row)
+        wait = r"5\.00 ms +" if size[0] >= WIDE else ""
+        assert re.search(rf"program 0.* 20\.0 +92\.0 kB/s +18\.0 kB/s +0 +{wait}1\b", row)
         assert size[0] < 80 or "movenet is leased by program 0" in text
     assert "epochs of movenet" in text and out[-1].startswith("q quit")
 

@@ -32,6 +32,7 @@ from n6link.epochs.st_report import read
 from n6link.evaluation import Figures
 from n6link.evaluation.validation import Limits, Validation
 from n6link.pool.status import BoardState
+from n6link.protocol import VERSION
 from n6link.sheet import LINE, MOST, Bar, Grid, Sheet, Shown
 from n6link.tensors.agreement import Agreement
 from n6link.tensors.image import Placement
@@ -169,7 +170,7 @@ async def test_a_device_and_what_it_gives(virtual_board: None) -> None:
         assert "left_wrist" in text and "simulated" in html and "input sent to the board" in html
         assert look(result.timing)[0].startswith("<Timing ") and "picture fitted" in look(result.timing)[1]
         assert result.epochs and "slowest blocks" in look(result.epochs)[1]
-        assert look(dev.info)[0] == f"<DeviceInfo n6sim (host), firmware {dev.info.firmware}, protocol 2.0>"
+        assert look(dev.info)[0] == f"<DeviceInfo n6sim (host), firmware {dev.info.firmware}, protocol {VERSION}>"
         assert "input slots" in look(dev.info)[1] and "simulated" in look(dev.info)[2]
         assert look(net.info)[1].partition("movenet13")[2] == look(net)[1].partition("movenet13")[2]
         assert look(net.card)[0] == "<Card movenet13: pose-heatmap>" and "left_ankle" in look(net.card)[2]

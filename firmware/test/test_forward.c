@@ -141,6 +141,7 @@ static void several_orders_and_answers_in_any_order(void)
 
     upload(rig, 10, 0);
     infer(rig, 11, 0, N6_INFER_STATE_QUEUED);
+    rig->now += 7;
     upload(rig, 12, 1);
     infer(rig, 13, 1, N6_INFER_STATE_QUEUED);
     infer(rig, 11, 0, N6_INFER_STATE_RUNNING);
@@ -151,6 +152,8 @@ static void several_orders_and_answers_in_any_order(void)
     EQUAL(((const uint8_t *)orders[0].input)[0], 10);
     EQUAL(((const uint8_t *)orders[1].input)[0], 12);
     CHECK(orders[0].number != orders[1].number && orders[0].deadline == UINT64_MAX);
+    EQUAL(orders[0].ready_at, 1000);
+    EQUAL(orders[1].ready_at, 1007);
 
     finish(rig, orders[1].number, 5, BYTES);
     take_result(rig, 13, 5);

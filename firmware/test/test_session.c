@@ -92,7 +92,7 @@ static void hello_tells_what_the_device_is(void)
     n6_hello_reply_t reply;
     memcpy(&reply, frame->payload, sizeof reply);
     EQUAL(reply.major, 2);
-    EQUAL(reply.minor, 0);
+    EQUAL(reply.minor, N6_VERSION_MINOR);
     EQUAL(reply.schema, N6_SCHEMA_ID);
     EQUAL(reply.nonce, hello.nonce);
     EQUAL(reply.head, sizeof reply);

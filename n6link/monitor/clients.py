@@ -1,6 +1,6 @@
 """The programs that share a board (``n6link serve``): readings, their rates, and their section of the screen.
 
-Rates are differences of the last :data:`READINGS` readings. A program that has connected between two readings has a rate from the
+Rates and mean waits are differences of the last :data:`READINGS` readings. A program that has connected between two readings has a rate from the
 second one on. The list also contains the monitor.
 """
 
@@ -13,7 +13,7 @@ from typing import Final
 
 from rich.console import Group, RenderableType
 
-from n6link.console import counted, rate, short
+from n6link.console import counted, duration, rate, short
 from n6link.monitor.lines import Cell, Column, fit, heading, line, rows_of
 from n6link.monitor.view import ClientRow, clean
 from n6link.session.sharing import ClientInfo
@@ -21,6 +21,8 @@ from n6link.session.sharing import ClientInfo
 READINGS: Final = 5
 NAME: Final = 28
 """maximum width of a name"""
+WIDE: Final = 70
+"""width from which there is a column for the waits"""
 
 
 @dataclass(slots=True)
@@ -44,6 +46,7 @@ class Clients:
         seen = [(at, client) for at, clients in self.readings for client in clients if client.id == newest.id]
         (begin, oldest), (end, _) = seen[0], seen[-1]
         seconds = end - begin if end > begin else float("inf")
+        waits = newest.waits - oldest.waits
         return ClientRow(
             id=newest.id,
             name=clean(newest.name) or "unnamed",
@@ -54,6 +57,8 @@ class Clients:
             down=(newest.tx_bytes - oldest.tx_bytes) / seconds,
             queued=newest.queued,
             leases=newest.leases,
+            wait=(newest.waited - oldest.waited) / waits if waits > 0 else None,
+            waited=newest.waited,
         )
 
 
@@ -66,14 +71,17 @@ def section(rows: Sequence[ClientRow], leased: Sequence[str], lines: int, width:
         lines: of rows.
         width: of the section.
     """
+    wide = width >= WIDE
     columns: list[Column[ClientRow]] = [
-        Column("program", min(NAME, max(width - 50, 8)), _name, left=True),
+        Column("program", min(NAME, max(width - (60 if wide else 50), 8)), _name, left=True),
         Column("runs/s", 6, lambda row: f"{row.per_second:.1f}"),
         Column("up", 9, lambda row: rate(row.up)),
         Column("down", 9, lambda row: rate(row.down)),
         Column("waiting", 7, lambda row: _count(row.queued, "yellow")),
         Column("leases", 6, lambda row: _count(row.leases, "bold yellow")),
     ]
+    if wide:
+        columns.insert(-1, Column("mean wait", 9, lambda row: duration(row.wait or 0.0)))
     hidden = f"{lines} of {len(rows)}" if len(rows) > lines else ""
     title = heading(f"{counted(len(rows), 'program')} on this board", width, "; ".join(leased) or hidden)
     titles = "  ".join(fit(column.title, column.width, column.left) for column in columns)

@@ -90,6 +90,10 @@ class ClientRow:
     """its inferences that wait or run"""
     leases: int
     """networks that it has for itself"""
+    wait: float | None
+    """mean seconds for which its inferences of the last readings have waited in the server; None = there were none"""
+    waited: float
+    """seconds of all these waits"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +237,8 @@ class View:
                               their deadline), ``queued``, all since the statistics were reset; ``per_second``; ``last``,
                               ``mean``, ``max``, ``p50``, ``p95`` (null before the first run), ``latencies``
         ``clients``           programs that share the board: ``id``, ``name``, ``read_only``, ``runs``, ``per_second``, ``up``,
-                              ``down``, ``queued`` (wait or run), ``leases``; empty without a server
+                              ``down``, ``queued`` (wait or run), ``leases``, ``wait`` (mean seconds in the server, by its clock, of the
+                              inferences of the last readings, or null), ``waited`` (seconds of all); empty without a server
         ``leased``            the program that has leased a network, by network
         ``pools``             of the selected network: ``name``, ``used``, ``total``
         ``summary``           of its epochs, or null: ``network``, ``runs``, ``origin`` (source of the times),

@@ -34,8 +34,8 @@ from n6link.protocol.enums import (
 )
 
 VERSION_MAJOR: Final = 2
-VERSION_MINOR: Final = 0
-VERSION: Final = "2.0"
+VERSION_MINOR: Final = 1
+VERSION: Final = "2.1"
 """A different major is refused; the session uses the smaller minor of both sides."""
 
 SCHEMA_ID: Final = 0xcf103ea9
@@ -1727,7 +1727,7 @@ class ClientsReply(Record):
 
     head: int = 12
     """bytes of this struct: the records start after them"""
-    record: int = 64
+    record: int = 80
     """bytes of one record"""
     first: int = 0
     """index of the first record of this page"""
@@ -1746,14 +1746,15 @@ class ClientsReply(Record):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ClientRecord(Record):
-    """CLIENTS reply (repeated); 64 bytes."""
+    """CLIENTS reply (repeated); 80 bytes."""
 
-    SIZE = 64
+    SIZE = 80
     BASE_SIZE = 64
-    STRUCT = Struct("<QQ32sLLHHB3x")
+    STRUCT = Struct("<QQ32sLLHHB3xQLL")
     DTYPE = np.dtype([
         ("rx_bytes", "<u8"), ("tx_bytes", "<u8"), ("name", "S32"), ("id", "<u4"), ("runs", "<u4"), ("queued", "<u2"),
-        ("leases", "<u2"), ("role", "u1"), ("reserved", "u1", (3,)),
+        ("leases", "<u2"), ("role", "u1"), ("reserved", "u1", (3,)), ("wait_us", "<u8"), ("waits", "<u4"),
+        ("longest_us", "<u4"),
     ])
 
     rx_bytes: int = 0
@@ -1772,14 +1773,24 @@ class ClientRecord(Record):
     """number of networks that it has leased"""
     role: Role | int = Role.CONTROL
     """Role"""
+    wait_us: int = 0
+    """microseconds, by the server's clock, that its inferences have waited in the server, in sum"""
+    waits: int = 0
+    """number of these inferences, also of those that were given up"""
+    longest_us: int = 0
+    """microseconds of the longest of these waits"""
 
     def pack(self) -> bytes:
         return self.STRUCT.pack(
             self.rx_bytes, self.tx_bytes, padded(self.name, 32), self.id, self.runs, self.queued, self.leases,
-            self.role,
+            self.role, self.wait_us, self.waits, self.longest_us,
         )
 
     @classmethod
     def unpack(cls, buffer: Buffer, offset: int = 0) -> Self:
-        (rx_bytes, tx_bytes, name, id, runs, queued, leases, role) = cls._values(buffer, offset)
-        return cls(rx_bytes, tx_bytes, text(name), id, runs, queued, leases, _Role(role, role))
+        (
+            rx_bytes, tx_bytes, name, id, runs, queued, leases, role, wait_us, waits, longest_us,
+        ) = cls._values(buffer, offset)
+        return cls(
+            rx_bytes, tx_bytes, text(name), id, runs, queued, leases, _Role(role, role), wait_us, waits, longest_us,
+        )

@@ -60,7 +60,7 @@ from n6link.protocol.enums import (
 )
 
 VERSION_MAJOR: Final = 2
-VERSION_MINOR: Final = 0
+VERSION_MINOR: Final = 1
 """A different major is refused. A minor only adds: each addition is marked with its minor (``Since``,
 ``Message.since``, the third value of an enum member), and the session uses the smaller minor of both sides."""
 
@@ -562,6 +562,11 @@ ClientRecord: Final = cs.Struct(
     "leases" / _u16 * "number of networks that it has leased",
     "role" / Coding(_u8, Role) * "Role",
     "reserved" / cs.Array(3, _u8) * "0",
+    "wait_us"
+    / Since(1, _u64)
+    * "microseconds, by the server's clock, that its inferences have waited in the server, in sum",
+    "waits" / Since(1, _u32) * "number of these inferences, also of those that were given up",
+    "longest_us" / Since(1, _u32) * "microseconds of the longest of these waits",
 )
 
 STRUCTS: Final[dict[str, cs.Struct]] = {

@@ -1,4 +1,4 @@
--- n6link for Wireshark and tshark, protocol 2.0 (cf103ea9). Printed by `n6link trace --dissector`.
+-- n6link for Wireshark and tshark, protocol 2.1 (cf103ea9). Printed by `n6link trace --dissector`.
 -- The tables are GENERATED from n6link/protocol/schema.py by codegen.py: do not edit.
 --
 --   n6link trace --dissector > n6link.lua
@@ -426,7 +426,7 @@ local STRUCTS = {
     {"count", 6, 2, "uint16", 0, nil, nil, "records of this page"},
     {"total", 8, 2, "uint16", 0, nil, nil, "number of clients"},
   },
-  ClientRecord = { size = 64,
+  ClientRecord = { size = 80,
     {"rx_bytes", 0, 8, "uint64", 0, nil, nil, "bytes received from it"},
     {"tx_bytes", 8, 8, "uint64", 0, nil, nil, "bytes sent to it"},
     {"name", 16, 32, "string", 0, nil, nil, "name from its HELLO, UTF-8, zero padded"},
@@ -435,6 +435,9 @@ local STRUCTS = {
     {"queued", 56, 2, "uint16", 0, nil, nil, "its inferences that wait, are queued or run"},
     {"leases", 58, 2, "uint16", 0, nil, nil, "number of networks that it has leased"},
     {"role", 60, 1, "uint8", 0, "Role", nil, "Role"},
+    {"wait_us", 64, 8, "uint64", 0, nil, nil, "microseconds, by the server's clock, that its inferences have waited in the server, in sum"},
+    {"waits", 72, 4, "uint32", 0, nil, nil, "number of these inferences, also of those that were given up"},
+    {"longest_us", 76, 4, "uint32", 0, nil, nil, "microseconds of the longest of these waits"},
   },
 }
 

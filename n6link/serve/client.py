@@ -35,6 +35,7 @@ READ: Final = 256 * 1024
 LINES: Final = 256
 """lines of the log that wait at most for a client that does not read"""
 _NEVER: Final = (1 << 64) - 1
+_MOST_32: Final = (1 << 32) - 1
 
 
 class Stream(Protocol):
@@ -65,7 +66,7 @@ class Board:
     tick_hz: int
     tick: Callable[[], int]
     """sets the clock of the board, and returns it"""
-    infer: Callable[[Share, Job], Awaitable[Done]]
+    infer: Callable[[Share, Job, float], Awaitable[Done]]
     check: Callable[[int], Awaitable[Done]]
     levelled: Callable[[], None]
     """called when a client wants another level of the log"""
@@ -252,7 +253,8 @@ class Client:
             if order.number == CHECK:
                 work = partial(self._board.check, order.network)
             else:
-                work = partial(self._board.infer, self.share, self._job(order, now))
+                since = ambient.monotonic() - (now - order.ready_at) / self._board.tick_hz
+                work = partial(self._board.infer, self.share, self._job(order, now), since)
             self._board.tasks.start_soon(self._carry_out, order.number, scope, work)
 
     def _job(self, order: Order, now: int) -> Job:
@@ -276,11 +278,20 @@ class Client:
         done: Done | None = None
         with scope:
             done = await work()
+        self._note_waits()
         if done is None or self._scopes.get(number) is not scope:
             return
         del self._scopes[number]
         self._answers.append((number, done))
         self.turn()
+
+    def _note_waits(self) -> None:
+        """For the list of clients."""
+        if self._core:
+            share = self.share
+            self._library.n6_serve_waits(
+                self._core, share.waits, round(share.waited * 1e6), min(round(share.longest * 1e6), _MOST_32)
+            )
 
     def _give_answers(self) -> bool:
         """Passes answers to the core; returns whether it has taken some, and needs another turn."""

@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 
 import anyio
 
+from n6link import ambient
+
 
 @dataclass(slots=True, eq=False)
 class Share:
@@ -25,6 +27,19 @@ class Share:
     """seconds; comparable with those of other clients that are busy"""
     busy: int = 0
     """its inferences that wait or are at the board"""
+    waits: int = 0
+    """its inferences that have waited, also those that were given up"""
+    waited: float = 0.0
+    """seconds of these waits"""
+    longest: float = 0.0
+    """seconds of the longest one"""
+
+    def add_wait(self, seconds: float) -> None:
+        """One of its inferences has waited, until it was its turn or it was given up."""
+        seconds = max(seconds, 0.0)  # the clock of the board, from which it was converted, is not exact
+        self.waits += 1
+        self.waited += seconds
+        self.longest = max(self.longest, seconds)
 
 
 @dataclass(slots=True, eq=False)
@@ -53,14 +68,24 @@ class Desk:
         return len(self._waiting)
 
     @asynccontextmanager
-    async def place(self, share: Share, priority: int) -> AsyncGenerator[None, None]:
-        """A block in which an inference of a client is at the board; waits until it is its turn."""
+    async def place(self, share: Share, priority: int, since: float | None = None) -> AsyncGenerator[None, None]:
+        """A block in which an inference of a client is at the board; waits until it is its turn.
+
+        Args:
+            share: of the client.
+            priority: of the inference.
+            since: host time since which it waits; None = now.
+        """
         waiter = _Waiter(share, priority)
+        since = ambient.monotonic() if since is None else since
         self._enter(share)
         self._waiting.append(waiter)
         try:
             self._call()
-            await waiter.ready.wait()
+            try:
+                await waiter.ready.wait()
+            finally:
+                share.add_wait(ambient.monotonic() - since)
             yield
         finally:
             (self._at_board if waiter in self._at_board else self._waiting).remove(waiter)

@@ -31,7 +31,7 @@ class Done:
 LATE = Done(int(Status.DEADLINE), text="the time to live has passed")
 
 
-async def infer(dev: N6Device, desk: Desk, share: Share, job: Job) -> Done:
+async def infer(dev: N6Device, desk: Desk, share: Share, job: Job, since: float | None = None) -> Done:
     """Runs an inference of a client when it is its turn.
 
     The times in the result are those of the board; ``t_queued`` is the time at which the server has started to send the inputs.
@@ -41,12 +41,13 @@ async def infer(dev: N6Device, desk: Desk, share: Share, job: Job) -> Done:
         desk: gives turns.
         share: of the client.
         job: the inference.
+        since: host time since which it waits; None = now.
     """
     left = None if job.deadline is None else max(job.deadline - ambient.monotonic(), 0.0)
     begun = ambient.monotonic()
     try:
         with anyio.move_on_after(left) as patience:
-            async with desk.place(share, job.priority):
+            async with desk.place(share, job.priority, since):
                 patience.deadline = float("inf")  # from here on, the board observes it
                 begun = ambient.monotonic()
                 try:

@@ -37,6 +37,12 @@ class ClientInfo:
     """inferences that wait or run"""
     leases: int
     """networks that it has leased"""
+    waits: int
+    """inferences that have waited in the server, until it was their turn or they were given up; 0 from a server with protocol 2.0"""
+    waited: float
+    """seconds of these waits in sum, by the clock of the server; the times of results are those of the board"""
+    longest_wait: float
+    """seconds of the longest one"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +90,9 @@ def _client(record: records.ClientRecord) -> ClientInfo:
         runs=record.runs,
         queued=record.queued,
         leases=record.leases,
+        waits=record.waits,
+        waited=record.wait_us / 1e6,
+        longest_wait=record.longest_us / 1e6,
     )
 
 

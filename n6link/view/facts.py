@@ -9,7 +9,7 @@ from n6link.console import clock, counted, duration, hertz, rate, short, size
 from n6link.epochs.offload import OVERHEAD
 from n6link.epochs.timers import STAGE_MEANINGS, STAGES
 from n6link.json_types import Json
-from n6link.monitor.view import EpochSummary, Identity, LinkRow, View
+from n6link.monitor.view import ClientRow, EpochSummary, Identity, LinkRow, View
 
 LOG_LINES = 40
 """newest lines of the log that the page shows"""
@@ -50,6 +50,7 @@ def board(view: View) -> Mapping[str, Json]:
             }
             for row in view.networks
         ],
+        "programs": [_program(row) for row in view.clients],
         "epochs": _epochs(view, view.summary) if view.summary else None,
         "pools": [
             {
@@ -75,6 +76,17 @@ def _identity(identity: Identity) -> Mapping[str, Json]:
         "firmware": identity.firmware,
         "protocol": identity.protocol,
         "simulated": identity.simulated,
+    }
+
+
+def _program(row: ClientRow) -> Mapping[str, Json]:
+    """A program that shares the board."""
+    return {
+        "name": row.name + (" (reads)" if row.read_only else ""),
+        "rate": f"{row.per_second:.1f}",
+        "waiting": row.queued,
+        "wait": duration(row.wait or 0.0),
+        "leases": row.leases,
     }
 
 

@@ -534,6 +534,7 @@ static n6_order_t order_of(const n6_queue_t *queue, uint32_t index)
         .priority = job->run.priority,
         .flags = job->run.flags,
         .deadline = job->deadline,
+        .ready_at = n6_run_ready_at(&job->run),
         .input = queue->channel->config.slot[job->slot],
         .length = slot->length,
         .parts = slot->parts,

@@ -111,7 +111,7 @@ void n6_runs_add(n6_runs_t *runs, const n6_run_t *run, uint64_t ended_at, bool t
     n6_block_sums_t *sums = timed ? sums_of(runs, run->network) : NULL;
     const uint32_t before = count_timed(runs, run->network);
     const uint64_t ticks = ended_at - run->started_at;
-    const uint64_t ready = run->committed_at > run->queued_at ? run->committed_at : run->queued_at;
+    const uint64_t ready = n6_run_ready_at(run);
 
     for (uint32_t i = 0; sums && i < config->npu->network[run->network].blocks; i++) {
         add_times(&sums[i], &config->times[i], before == 0);

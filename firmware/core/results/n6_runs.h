@@ -25,6 +25,12 @@ typedef struct {
     uint64_t started_at;   /* start on the NPU */
 } n6_run_t;
 
+/* When it began to wait for its turn: its INFER and its upload were complete. */
+static inline uint64_t n6_run_ready_at(const n6_run_t *run)
+{
+    return run->committed_at > run->queued_at ? run->committed_at : run->queued_at;
+}
+
 typedef struct {
     n6_channel_t *channel;
     n6_network_stats_t *network; /* own, or those of the configuration */

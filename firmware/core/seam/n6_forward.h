@@ -29,6 +29,7 @@ typedef struct {
     uint8_t priority;
     uint8_t flags;           /* n6_infer_flag_t */
     uint64_t deadline;       /* device time; UINT64_MAX = no limit */
+    uint64_t ready_at;       /* device time at which INFER and input were complete */
     const void *input;       /* the bytes of the upload, as they arrived */
     uint32_t length;         /* their number; 0 = a CHECK */
     uint8_t parts;           /* 0 = in the layout of a slot */

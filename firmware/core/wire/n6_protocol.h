@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #define N6_VERSION_MAJOR 2u
-#define N6_VERSION_MINOR 0u
+#define N6_VERSION_MINOR 1u
 #define N6_SCHEMA_ID 0xcf103ea9u
 
 /* Limits for both sides. Limits that a device may choose are announced in HelloReply. */
@@ -1190,8 +1190,11 @@ typedef struct {
     uint16_t leases; /* number of networks that it has leased */
     uint8_t role; /* n6_role_t: Role */
     uint8_t reserved[3]; /* 0 */
+    uint64_t wait_us; /* microseconds, by the server's clock, that its inferences have waited in the server, in sum */
+    uint32_t waits; /* number of these inferences, also of those that were given up */
+    uint32_t longest_us; /* microseconds of the longest of these waits */
 } n6_client_record_t;
-_Static_assert(sizeof(n6_client_record_t) == 64, "n6_client_record_t");
+_Static_assert(sizeof(n6_client_record_t) == 80, "n6_client_record_t");
 #define N6_CLIENT_RECORD_BASE_SIZE 64u
 _Static_assert(offsetof(n6_client_record_t, rx_bytes) == 0, "n6_client_record_t.rx_bytes");
 _Static_assert(offsetof(n6_client_record_t, tx_bytes) == 8, "n6_client_record_t.tx_bytes");
@@ -1202,6 +1205,9 @@ _Static_assert(offsetof(n6_client_record_t, queued) == 56, "n6_client_record_t.q
 _Static_assert(offsetof(n6_client_record_t, leases) == 58, "n6_client_record_t.leases");
 _Static_assert(offsetof(n6_client_record_t, role) == 60, "n6_client_record_t.role");
 _Static_assert(offsetof(n6_client_record_t, reserved) == 61, "n6_client_record_t.reserved");
+_Static_assert(offsetof(n6_client_record_t, wait_us) == 64, "n6_client_record_t.wait_us");
+_Static_assert(offsetof(n6_client_record_t, waits) == 72, "n6_client_record_t.waits");
+_Static_assert(offsetof(n6_client_record_t, longest_us) == 76, "n6_client_record_t.longest_us");
 
 /* clang-format on */
 

@@ -35,6 +35,9 @@ struct n6_serve_client {
     n6_serve_client_t *next_client;
     uint32_t id;
     uint32_t runs;
+    uint32_t waits; /* as in n6_client_record_t */
+    uint32_t longest_us;
+    uint64_t wait_us;
     uint32_t refusals;
     refusal_t refusal[N6_SERVER_MAX_QUEUE];
     n6_answer_t refused; /* the answer to one of them */
@@ -146,6 +149,9 @@ static void fill_record(const n6_serve_client_t *client, n6_client_record_t *rec
         .runs = client->runs,
         .queued = n6_queue_depth(&client->server.queue),
         .role = channel->session.role,
+        .wait_us = client->wait_us,
+        .waits = client->waits,
+        .longest_us = client->longest_us,
     };
     n6_copy_text(record->name, sizeof record->name, channel->session.host);
     for (uint32_t i = 0; i < client->served->board.networks; i++) {
@@ -444,6 +450,13 @@ bool n6_serve_answer(n6_serve_client_t *client, const n6_answer_t *answer)
     }
     client->answer = NULL;
     return taken;
+}
+
+void n6_serve_waits(n6_serve_client_t *client, uint32_t waits, uint64_t us, uint32_t longest_us)
+{
+    client->waits = waits;
+    client->wait_us = us;
+    client->longest_us = longest_us;
 }
 
 bool n6_serve_log(n6_serve_client_t *client, uint8_t level, const char *text, uint64_t ticks,

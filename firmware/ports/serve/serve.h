@@ -104,6 +104,12 @@ N6_SERVE_API bool n6_serve_answer(n6_serve_client_t *client, const n6_answer_t *
  */
 N6_SERVE_API bool n6_serve_log(n6_serve_client_t *client, uint8_t level, const char *text,
                                uint64_t ticks, uint32_t lost);
+/*
+ * Notes how long its inferences have waited in the program so far, for the list of clients: number
+ * of them, microseconds in sum, and of the longest wait.
+ */
+N6_SERVE_API void n6_serve_waits(n6_serve_client_t *client, uint32_t waits, uint64_t us,
+                                 uint32_t longest_us);
 /* Its connection was lost: it may resume its session. */
 N6_SERVE_API void n6_serve_relink(n6_serve_client_t *client);
 /* It has left: orders are withdrawn, results and keys are kept. */

@@ -114,6 +114,18 @@ export function showBoard(message) {
       );
     },
   );
+  show(byId("programs-box"), message.programs.length > 0);
+  fillList(
+    byId("programs").tBodies[0],
+    message.programs,
+    () => make("tr", "", make("th"), make("td"), make("td"), make("td"), make("td")),
+    (row, program) => {
+      row.children[0].scope = "row";
+      [program.name, program.rate, String(program.waiting), program.wait, String(program.leases)].forEach((text, index) =>
+        setText(row.children[index], text),
+      );
+    },
+  );
   const log = byId("log");
   const atEnd = log.scrollTop + log.clientHeight >= log.scrollHeight - 4;
   fillList(log, message.log, () => make("li"), (item, line) => {
