@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, TypedDict
 
 import numpy as np
@@ -211,21 +212,45 @@ def keep(
 
 def detections(result: ResultLike, found: Candidates, selection: Selection) -> list[Detection]:
     """The objects among candidates, best first, in pixels of the source image."""
+    boxes, scores, classes = found.boxes.tolist(), found.scores.tolist(), found.classes.tolist()
+    kept = keep(boxes, ranked(found.scores), selection.iou, selection.limit, classes)
+    return placed(
+        result,
+        [boxes[index] for index in kept],
+        [scores[index] for index in kept],
+        [classes[index] for index in kept],
+        None if found.landmarks is None else found.landmarks[kept],
+    )
+
+
+def placed(
+    result: ResultLike,
+    boxes: Sequence[Sequence[float]],
+    scores: Sequence[float],
+    classes: Sequence[int],
+    landmarks: NDArray[np.float32] | None = None,
+) -> list[Detection]:
+    """These objects, in the network's coordinates, in pixels of the source image."""
     card = card_of(result.network)
     where = placement(result.placement, card.main_input(result.network.inputs), card)
     size = unit(card, where)
-    candidates, scores, classes = found.boxes.tolist(), found.scores.tolist(), found.classes.tolist()
-    kept = keep(candidates, ranked(found.scores), selection.iou, selection.limit, classes)
-    boxes, cut = place_boxes([candidates[index] for index in kept], size, where)
-    labels = [class_name(card, classes[index]) for index in kept]
-    if found.landmarks is None:
+    inside, cut = place_boxes(boxes, size, where)
+    labels = [class_name(card, number) for number in classes]
+    if landmarks is None:
         return [
-            Detection(label, classes[index], scores[index], box, None, (), None, beyond)
-            for index, label, box, beyond in zip(kept, labels, boxes, cut, strict=True)
+            Detection(label, number, score, box, None, (), None, beyond)
+            for label, number, score, box, beyond in zip(labels, classes, scores, inside, cut, strict=True)
         ]
-    points, _, outside = place_points(found.landmarks[kept], size, where)
-    names = card.keypoints or tuple(f"landmark_{i}" for i in range(points.shape[1]))
+    points, _, outside = place_points(landmarks, size, where)
+    names = card.keypoints or _numbered(points.shape[1])
     return [
-        Detection(label, classes[index], scores[index], box, point, names, away, beyond)
-        for index, label, box, point, away, beyond in zip(kept, labels, boxes, points, outside, cut, strict=True)
+        Detection(label, number, score, box, point, names, away, beyond)
+        for label, number, score, box, point, away, beyond in zip(
+            labels, classes, scores, inside, points, outside, cut, strict=True
+        )
     ]
+
+
+@lru_cache(maxsize=8)
+def _numbered(landmarks: int) -> tuple[str, ...]:
+    return tuple(f"landmark_{i}" for i in range(landmarks))

@@ -11,16 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final
 
-import numpy as np
-
 from n6link.decoders import NetworkLike, ResultLike, card_of
-from n6link.decoders.boxes import Candidates, Detection, Selection, detections
+from n6link.decoders.boxes import Detection, Selection, placed
 from n6link.decoders.heads import Head
 from n6link.decoders.labels import labelled
 from n6link.errors import CardError
 from n6link.protocol.records import Return
+from n6link.tensors.tensor import TensorSpec
 
 CONF: Final = 0.5
 """Default of ``conf``, as in Edge Impulse's code: more likely than not."""
@@ -54,21 +54,18 @@ class Fomo:
         passing = head.passing(result, selection.conf)
         height, width = network.outputs[head.spec.name].shape[1:3]
         scores = head.real(passing.values)[:, head.score].tolist()
-        cells = (
-            _Object(column, row, column + 1, row + 1, score, label)
-            for index, score, label in zip(passing.indices.tolist(), scores, passing.classes.tolist(), strict=True)
-            for row, column in (divmod(index, width),)
-        )
+        cells: list[_Object] = []
+        for index, score, label in zip(passing.indices.tolist(), scores, passing.classes.tolist(), strict=True):
+            row, column = divmod(index, width)
+            cells.append(_Object(column, row, column + 1, row + 1, score, label))
         # The second time joins objects that touch each other since they have grown.
-        objects = _joined(_joined(cells))
-        boxes = np.array([(one.left, one.top, one.right, one.bottom) for one in objects], np.float32).reshape(-1, 4)
-        boxes /= np.array([width, height] * 2, np.float32)
-        found = Candidates(
-            boxes,
-            np.array([one.score for one in objects], np.float32),
-            np.array([one.label for one in objects], np.intp),
+        objects = sorted(_joined(_joined(cells)), key=lambda one: -one.score)[: selection.limit]
+        return placed(
+            result,
+            [(one.left / width, one.top / height, one.right / width, one.bottom / height) for one in objects],
+            [one.score for one in objects],
+            [one.label for one in objects],
         )
-        return detections(result, found, Selection(selection.conf, 1.0, selection.limit))
 
 
 @dataclass(slots=True)
@@ -108,12 +105,16 @@ def _selection(network: NetworkLike, given: Mapping[str, object]) -> Selection:
 
 def _head(network: NetworkLike) -> Head:
     """The output as a table of its cells."""
-    card = card_of(network)
-    spec = card.decoded_output(network.outputs)
+    spec = card_of(network).decoded_output(network.outputs)
+    return _table(list(network.outputs).index(spec.name), spec)
+
+
+@lru_cache(maxsize=64)
+def _table(index: int, spec: TensorSpec) -> Head:
     shape = spec.shape
     if len(shape) != 4 or shape[0] != 1 or shape[3] < 2:
         raise CardError(
             f"output {spec.name!r} of shape {shape} does not have a value for each cell and class; it must be (1, h, w, 1 + C)"
         )
     table = replace(spec, shape=(shape[1] * shape[2], shape[3]))
-    return Head(list(network.outputs).index(spec.name), table, 1, 1, shape[3] - 1)
+    return Head(index, table, 1, 1, shape[3] - 1)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, TypedDict
 
 import numpy as np
@@ -143,8 +144,13 @@ class Segmenter:
             classes = _classes(whole_output(result, spec.name), spec, channels_last, count, conf)
         most = max(count, 2) if count else int(classes.max()) + 1
         labels = card.labels or (("background", "foreground") if count == 1 else ())
-        names = tuple(labels[i] if i < len(labels) else class_label(i) for i in range(max(most, len(labels))))
-        return Segmentation(classes, names, where)
+        return Segmentation(classes, _names(labels, most), where)
+
+
+@lru_cache(maxsize=8)
+def _names(labels: tuple[str, ...], classes: int) -> tuple[str, ...]:
+    """The labels, and numbers for the classes without one."""
+    return labels + tuple(class_label(i) for i in range(len(labels), classes))
 
 
 def _conf(card: Card, given: Mapping[str, object]) -> float:
@@ -170,13 +176,16 @@ def _classes(raw: Array, spec: TensorSpec, channels_last: bool, count: int, conf
     if spec.scales is not None:
         values = spec.dequantize(raw).reshape(values.shape)
     lowest = reduce.lowest_raw(conf, values.dtype, spec.scale, spec.zero_point)
-    found: NDArray[np.uint8] = (values >= lowest).astype(np.uint8)
-    return found
+    return np.greater_equal(values, lowest).view(np.uint8)
 
 
 def _map(card: Card, network: NetworkLike) -> tuple[TensorSpec, bool, int]:
     """The output, whether its channels are last, and the number of values per pixel; 0 = numbers of classes."""
-    spec = card.decoded_output(network.outputs)
+    return _table(card.decoded_output(network.outputs), len(card.labels))
+
+
+@lru_cache(maxsize=64)
+def _table(spec: TensorSpec, labels: int) -> tuple[TensorSpec, bool, int]:
     shape = spec.shape
     if len(shape) == 3 and shape[0] == 1 and spec.dtype.kind in "iu" and not spec.quantized:
         return spec, True, 0
@@ -186,7 +195,6 @@ def _map(card: Card, network: NetworkLike) -> tuple[TensorSpec, bool, int]:
         raise CardError(
             f"output {spec.name!r} of shape {spec.shape} does not have a value for each pixel; it must be (1, h, w, C) or (1, C, h, w)"
         )
-    labels = len(card.labels)
     last = shape[3] == labels or (shape[1] != labels and shape[3] <= shape[1])
     count = shape[3] if last else shape[1]
     if count == 1 and spec.dtype.kind in "iu" and not spec.quantized:

@@ -116,7 +116,8 @@ def _head(network: NetworkLike, scores: TensorSpec) -> Head:
 def _boxes(boxes: NDArray[np.float32], anchors: NDArray[np.float32], coding: str) -> NDArray[np.float32]:
     """(n, 4): left, top, right, bottom."""
     if coding == "corners":
-        placed: NDArray[np.float32] = boxes.reshape(-1, 2, 2) * (anchors[:, None, 2:] - anchors[:, None, :2])
+        sizes: NDArray[np.float32] = np.subtract(anchors[:, None, 2:], anchors[:, None, :2])
+        placed: NDArray[np.float32] = np.multiply(boxes.reshape(-1, 2, 2), sizes)
         placed += anchors.reshape(-1, 2, 2)
         return placed.reshape(-1, 4)
     size = np.exp(boxes[:, 2:] / np.float32(SIZE_SCALE)) * anchors[:, 2:]
