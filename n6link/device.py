@@ -50,7 +50,8 @@ class N6Device(Lifecycle, Shown):
     was closed may be opened again. One that is never closed is closed when its event loop ends.
 
     Args:
-        url: see :mod:`n6link.transport.url`; None = the variable N6LINK_URL, else the only connected board.
+        url: see :mod:`n6link.transport.url`; None = the variable N6LINK_URL, else ``defaults.url`` of the settings,
+            else the only connected board.
         cards: descriptions of networks, as cards or files; they have priority over the firmware's cards. A firmware's card
             that cannot be used does not prevent the connection, see ``Network.card_problem``.
         timeout: seconds. A request fails if there is no answer for this time, an inference if there is no progress.

@@ -27,7 +27,7 @@ def bridge(
             "-u",
             metavar="URL",
             autocompletion=complete_url,
-            help="A board, as for other commands; may be repeated. Default: N6LINK_URL, or the only connected board.",
+            help="A board, as for other commands; may be repeated. Default: N6LINK_URL, defaults.url of the settings, or the only connected board.",
         ),
     ] = None,
     connect: Annotated[

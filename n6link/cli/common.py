@@ -149,7 +149,7 @@ Url = Annotated[
         callback=checked_url,
         metavar="URL",
         autocompletion=complete_url,
-        help="serial:PORT, tcp:HOST:PORT, unix:PATH, sim:, qemu:, or the name of a board in the settings; default: the only connected board.",
+        help="serial:PORT, tcp:HOST:PORT, unix:PATH, sim:, qemu:, or the name of a board in the settings; default: defaults.url of the settings, or the only connected board.",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print only JSON on standard output.")]

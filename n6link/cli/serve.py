@@ -25,7 +25,7 @@ Urls = Annotated[
         callback=checked_urls,
         metavar="URL",
         autocompletion=complete_url,
-        help="serial:PORT, tcp:HOST:PORT, unix:PATH, sim:, qemu:, or the name of a board in the settings; default: N6LINK_URL, or the only connected board. "
+        help="serial:PORT, tcp:HOST:PORT, unix:PATH, sim:, qemu:, or the name of a board in the settings; default: N6LINK_URL, defaults.url of the settings, or the only connected board. "
         "Repeated: each board has its own socket and clients.",
     ),
 ]
