@@ -158,7 +158,9 @@ class Network(DescribedNetwork):
                 sent=sent,
             )
             try:
-                outcome = await self._run(job, timeout, begun)
+                outcome = await (
+                    self._connection.infer(job) if deadline is None else self._in_time(job, deadline, timeout, begun)
+                )
             except DeviceRebooted:
                 if rerun and self._connection.alive:
                     continue
@@ -401,16 +403,14 @@ class Network(DescribedNetwork):
             what = "another network of this name" if self.replaced else "no network of this name"
             raise NetworkChanged(f"the device came back with {what}: {self.name!r}; take dev[NAME] again")
 
-    async def _run(self, job: Job, seconds: float | None, begun: float) -> Outcome:
-        if job.deadline is None:
-            return await self._connection.infer(job)
+    async def _in_time(self, job: Job, deadline: float, seconds: float | None, begun: float) -> Outcome:
         # The host's time-out also covers a link that does not answer. A result that arrives late is not returned, even if
         # the scope did not have a chance to cancel.
-        with anyio.CancelScope(deadline=anyio.current_time() + job.deadline - ambient.monotonic()):
+        with anyio.CancelScope(deadline=anyio.current_time() + deadline - ambient.monotonic()):
             outcome = await self._connection.infer(job)
-            if outcome.received <= job.deadline:
+            if outcome.received <= deadline:
                 return outcome
-        limit = job.deadline - begun if seconds is None else seconds
+        limit = deadline - begun if seconds is None else seconds
         raise N6Timeout(
             f"network {self.name!r} did not return a result within {limit:g} s; use a longer timeout, or run n6link doctor"
         )

@@ -120,7 +120,6 @@ class Sender:
     def forget(self, exchange: Exchange) -> None:
         """Removes an exchange: none of its frames is sent any more."""
         self._asked.discard(exchange.id)
-        self._resets.discard(exchange.id)
         self._flying.pop(exchange.id, None)
         if exchange in self._uploads:
             self._uploads.remove(exchange)
@@ -130,6 +129,8 @@ class Sender:
             self.queue = [item for item in self.queue if item is not exchange]
         if exchange.type is _INFER:
             self._unfinished.ended(exchange)
+        elif self._resets:
+            self._resets.discard(exchange.id)
         if self._held:
             self._release()
 
@@ -293,7 +294,7 @@ class Sender:
         """Appends DATA frames within budget and credits; returns the number of tensor bytes."""
         counters, chunks = self._counters, upload.chunks
         count = total = 0
-        while taken := chunks.take(budget - total, distance(self._limit, self.position)):
+        while chunks.left and (taken := chunks.take(budget - total, distance(self._limit, self.position))):
             frames.pack_chunks(out, exchange.id, self.position, upload.slot, upload.data, taken, upload.digest)
             size = min(taken.stop, chunks.length) - taken.start
             self.position = (self.position + size) & MASK

@@ -73,10 +73,14 @@ class ClockMap:
     Args:
         tick_hz: ticks per second of the device's clock.
         floor: minimum host time of all results; :attr:`newest` of the map before a restart.
+
+    Attributes:
+        due: the host time of the next useful ping: the intervals double while the drift is measured.
     """
 
     def __init__(self, tick_hz: float, *, floor: float = float("-inf")) -> None:
         self.tick_hz = tick_hz
+        self.due = float("-inf")
         self._floor = floor
         self._samples: deque[tuple[float, float, float]] = deque(maxlen=SAMPLES)
         self._segments: deque[_Segment] = deque(maxlen=SEGMENTS)
@@ -94,6 +98,8 @@ class ClockMap:
             self._samples.clear()
             self._samples.append((device, sent, received))
             line = (sent + received) / 2, 1.0, (received - sent) / 2, MAX_DRIFT
+        _, first, _ = self._samples[0]
+        self.due = sent + min(max(sent - first, FIRST_PAUSE), LONGEST_PAUSE)
         begin = max(device, self._asked)
         if self._segments:
             begin = max(begin, self._segments[-1].begin)
@@ -143,15 +149,6 @@ class ClockMap:
             raise LookupError("the clocks were not yet compared; call ping() first")
         newest = self._segments[-1]
         return max(round((newest.begin + (host - newest.offset) / newest.rate) * self.tick_hz), 0)
-
-    @property
-    def due(self) -> float:
-        """The host time of the next useful ping: the intervals double while the drift is measured."""
-        if not self._samples:
-            return float("-inf")
-        _, first, _ = self._samples[0]
-        _, last, _ = self._samples[-1]
-        return last + min(max(last - first, FIRST_PAUSE), LONGEST_PAUSE)
 
     def claim(self, now: float) -> bool:
         """Whether another ping is due. If so, the caller must send it; for other callers it is then not due for a while."""
