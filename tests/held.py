@@ -38,8 +38,10 @@ def inferences() -> Iterator[list[Exchange]]:
     """The inferences that are requested in this block."""
     original, made = Channel.infer, []
 
-    def infer(self: Channel, data: memoryview, inference: Inference, box: Mailbox) -> tuple[Exchange, Exchange]:
-        upload, request = original(self, data, inference, box)
+    def infer(
+        self: Channel, data: memoryview, inference: Inference, box: Mailbox, **options: bool
+    ) -> tuple[Exchange, Exchange]:
+        upload, request = original(self, data, inference, box, **options)
         made.append(request)
         return upload, request
 
