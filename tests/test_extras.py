@@ -57,7 +57,7 @@ NEEDED: Final[list[tuple[str, str, Callable[[], Any]]]] = [
     ("vision", "PIL", call("decoders.draw_result", "draw", GREY, [])),
     ("text", "tokenizers", tokenizer),
     ("yaml", "yaml", lambda: import_module("n6link.decoders.metadata").read(Path("a.yaml"))),
-    ("sound", "soundfile", call("cli.sound", "read", io.BytesIO(), "a.wav", 8000, resample=False)),
+    ("sound", "soundfile", call("tensors.sound", "read", io.BytesIO(), "a.wav", 8000, resample=False)),
     ("camera", "cv2", lambda: next(import_module("n6link.cli.video").camera(0))),
     ("evaluate", "faster_coco_eval", call("evaluation.coco", "Evaluation", "bbox", [], [], [], [])),
     ("web", "starlette", page),

@@ -6,7 +6,7 @@ argument               samples
 picture                one
 ``.npy``               one: the input's values, or a uint8 picture; several if the first axis counts them
 ``.npz``               one: raw values of all inputs, by their names
-sound (``.wav`` ...)   one per window of the input's length, see :mod:`n6link.cli.sound`
+sound (``.wav`` ...)   one per window of the input's length, see :mod:`n6link.tensors.sound`
 video (``.mp4`` ...)   one per frame, see :mod:`n6link.cli.video`
 ``-``                  a picture, sound, .npy or .npz from standard input
 folder                 those of its files of the kinds above, by name
@@ -33,11 +33,12 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from n6link.cli import sound, video
+from n6link.cli import video
 from n6link.cli.boards import AnyNetwork
 from n6link.decoders.described import NetworkLike
 from n6link.errors import BadInput, CardError, requires
 from n6link.evaluation.files import PICTURES, files_in
+from n6link.tensors import sound
 from n6link.tensors.encoders import jpeg_file
 from n6link.tensors.image import PILLOW, PictureInput, load
 from n6link.tensors.inputs import Data, Inputs, Raw, Value
