@@ -213,7 +213,7 @@ def test_expand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "folder.png").mkdir()
     assert [Path(str(place)).name for place in sources.expand([str(tmp_path)])] == ["a.png", "b.wav", "c.npz", "d.mp4"]
     assert sources.expand([str(tmp_path / "*.w*")]) == [sources.one_place(str(tmp_path / "b*"))] == [tmp_path / "b.wav"]
-    with pytest.raises(BadInput, match="are 4 files; use one"):
+    with pytest.raises(BadInput, match="matches 4 files; name one"):
         sources.one_place(str(tmp_path))
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"data")))
     with pytest.raises(BadInput, match="- is given twice"):

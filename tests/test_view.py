@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from e2e_fixtures import board, sim_url
 from PIL import Image
+from sounds import RATE, WINDOW, hearing, write_sound
 from viewers import page, serving
 from websockets.exceptions import InvalidStatus
 
@@ -27,6 +28,7 @@ from n6link.protocol import EpochKind
 from n6link.tensors.image import Pixels
 from n6link.view import facts, live
 from n6link.view.audience import Audience
+from n6link.view.hearing import HEIGHT, WIDTH
 from n6link.view.live import Live
 from n6link.view.scene import described
 from n6link.view.server import address, bind
@@ -242,7 +244,7 @@ async def test_a_file_that_is_not_a_picture_changes_nothing(monkeypatch: pytest.
         b"": (422, "a picture of 0 bytes cannot be read as a picture: its format is unknown; use PNG, JPEG"),
         b"GIF89a" + bytes(20): (422, "cannot be read as a picture"),
         png(GREY)[:60]: (422, "cannot be read as a picture"),
-        bytes(100_001): (413, "the file has more than 0 MB; choose a smaller picture"),
+        bytes(100_001): (413, "the file has more than 0 MB; choose a smaller one"),
         large: (422, "the picture has 300 x 400 pixels; use one with at most 0 million"),
     }
     async with serving(sim_url(), Live("shades", shades)) as at, page(at) as viewer, client(at) as http:
@@ -252,6 +254,49 @@ async def test_a_file_that_is_not_a_picture_changes_nothing(monkeypatch: pytest.
             assert sentence in answer.json()["problem"]
         assert (await viewer.until("show", lambda show: show["network"]))["source"] == "live"
         await viewer.until("scene", lambda scene: True)
+
+
+async def test_a_sound_is_heard_window_by_window(virtual_board: None, tmp_path: Path) -> None:
+    url = hearing(tmp_path) + ",movenet13"
+    file = write_sound(tmp_path / "a.wav", "silence", "high", "silence")
+    async with serving(url) as at, page(at) as viewer, client(at) as http:
+        shown = await viewer.until("show", lambda show: show["network"] == "ear")
+        assert (shown["hears"], shown["source"]) == (True, "none")
+        answer = await http.post("sound", params={"name": "a.wav"}, content=file.read_bytes())
+        assert (answer.status_code, answer.json()) == (200, {"seconds": 3 * WINDOW / RATE})
+        scene = await viewer.until("scene", lambda scene: scene["summary"] == "high, 100.0 %, at 0.1 s")
+        assert scene["items"][0] == ["high", "100.0 %", pytest.approx(1)] and scene["size"] == [WIDTH, HEIGHT]
+        assert (await viewer.until("show", lambda show: show["source"] == "still"))["title"] == "a.wav"
+        # A file with another number of samples per second is converted, and one window has no time.
+        again = write_sound(tmp_path / "b.flac", "low", rate=2 * RATE)
+        await http.post("sound", params={"name": "b.flac"}, content=again.read_bytes())
+        await viewer.until("scene", lambda scene: scene["summary"] == "low, 100.0 %")
+        # A picture and a sound are kept each for the networks that can use it.
+        for path, content in (("picture", png(GREY)), ("example", b"")):
+            answer = await http.post(path, content=content)
+            assert answer.status_code == 422 and "network 'ear' hears sounds" in answer.json()["problem"]
+        await viewer.send(do="choose", network="movenet13")
+        await viewer.until("show", lambda show: show["network"] == "movenet13" and show["source"] == "none")
+        answer = await http.post("sound", content=file.read_bytes())
+        assert "network 'movenet13' does not hear sounds; choose another" in answer.json()["problem"]
+        assert (await http.post("picture", content=png(GREY))).status_code == 200
+        await viewer.until("scene", lambda scene: scene["network"] == "movenet13")
+        await viewer.send(do="choose", network="ear")
+        await viewer.until("scene", lambda scene: scene["network"] == "ear" and scene["summary"] == "low, 100.0 %")
+
+
+async def test_a_file_that_is_not_a_sound_changes_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("n6link.view.app.MOST_SAMPLES", WINDOW)
+    files = {
+        b"RIFF": "'a sound' cannot be read as a sound",
+        write_sound(
+            tmp_path / "a.wav", "low", "low"
+        ).read_bytes(): f"has {2 * WINDOW} samples; use a sound with at most {WINDOW}",
+    }
+    async with serving(sim_url()) as at, client(at) as http:
+        for content, sentence in files.items():
+            answer = await http.post("sound", content=content)
+            assert answer.status_code == 422 and sentence in answer.json()["problem"]
 
 
 async def test_viewers_who_vanish_disturb_nobody() -> None:

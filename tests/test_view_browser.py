@@ -18,11 +18,13 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+from sounds import hearing, write_sound
 
 from n6link import networks
 from n6link.blocking import N6Device
 from n6link.decoders.draw_result import draw
 from n6link.decoders.pose import Pose
+from n6link.view.hearing import MARKED
 
 pytestmark = pytest.mark.chromium
 
@@ -79,9 +81,7 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
         opened.goto(address)
         expect(opened.locator("#state")).to_have_text("connected")
         yield opened
-        back = opened.get_by_role("button", name="Back to live")
-        if back.is_visible():
-            back.click()
+        opened.evaluate("document.getElementById('live').click()")  # also while it is hidden, or about to be
         expect(opened.locator("#source")).to_contain_text("moving camera")
         assert [line for line in errors if "422" not in line] == []
 
@@ -144,6 +144,31 @@ def test_a_dropped_picture_gets_its_skeleton(page: Page, tmp_path: Path) -> None
     for x, y, score in poses[0].keypoints * (width / 512, height / 512, 1):
         if score > 0.25 and 4 < x < width - 4 and 4 < y < height - 4:  # the middle of a joint is white
             assert shown[int(y) - 1 : int(y) + 2, int(x) - 1 : int(x) + 2].max(axis=(0, 1)).min() > 200
+
+
+def test_a_dropped_sound_is_heard(browser: Browser, virtual_board: None, tmp_path: Path) -> None:
+    file = write_sound(tmp_path / "door.wav", "silence", "high", "low", "silence")
+    with (
+        browser.new_context(viewport={"width": 1280, "height": 800}) as context,
+        program("--url", hearing(tmp_path)) as at,
+    ):
+        page = context.new_page()
+        page.goto(at)
+        expect(page.locator("#invitation")).to_contain_text("Drop a sound here")
+        expect(page.get_by_role("button", name="Example")).to_be_hidden()
+        expect(page.get_by_label("Choose a sound")).to_have_attribute("accept", "audio/*")
+        drop(page, file, "audio/wav")
+        expect(page.locator("#source")).to_have_text("door.wav")
+        expect(page.locator("#summary")).to_have_text("high, 100.0 %, at 0.1 s")
+        expect(page.locator("#seen-title")).to_have_text("What the network hears")
+        expect(page.locator("#items li").first).to_contain_text("high")
+        expect(page.locator("#canvas")).to_have_attribute("aria-label", "door.wav: high, 100.0 %, at 0.1 s")
+        shown = looks(page)
+        width = shown.shape[1]
+        blue = (shown[..., 2] - shown[..., 0]).max(axis=0) > (
+            MARKED[2] - MARKED[0]
+        ) // 2  # the marked part of the waveform
+        assert blue[int(0.3 * width) : int(0.45 * width)].all() and not blue[int(0.55 * width) :].any()
 
 
 def test_a_file_that_is_not_a_picture_is_one_sentence(page: Page, tmp_path: Path) -> None:

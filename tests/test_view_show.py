@@ -15,6 +15,7 @@ import pytest
 
 from n6link.decoders.classification import Classification
 from n6link.device import N6Device
+from n6link.epochs.timers import STAGES
 from n6link.errors import CardError, DeviceError, NetworkChanged
 from n6link.protocol import Status
 from n6link.view import show as show_
@@ -49,6 +50,19 @@ class Pretended:
     async def classify(self, text: str) -> Classification:
         self.runs += 1
         return Classification("good", 0.75, {"bad": 0.25, "good": 0.75})
+
+
+@dataclass
+class Answering(Pretended):
+    """A network with so many results."""
+
+    answers: int = 0
+
+    async def run(self, picture: object, **_: object) -> object:
+        if not self.answers:
+            await anyio.sleep_forever()
+        self.answers -= 1
+        return SimpleNamespace(timing=SimpleNamespace(stages=lambda: [(name, 0.0) for name in STAGES]))
 
 
 class Device:
@@ -124,6 +138,28 @@ async def test_another_error_waits_for_another_choice() -> None:
         assert network.runs == 1
         show.again()
         await so(lambda: other.runs == 2)
+
+
+async def test_a_scene_that_is_ready_when_another_choice_is_made_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = Answering("pose", "pose-heatmap")
+    async with running(Device(network)) as (show, viewer):
+        first = await until(viewer, "show", lambda news: news["network"])
+
+        async def at_once(*_: object, **__: object) -> bytes:
+            monkeypatch.undo()
+            show.choose("pose")  # at the moment at which the scene is ready
+            return json.dumps({"topic": "scene", "of": "the first choice"}).encode()
+
+        monkeypatch.setattr("anyio.to_thread.run_sync", at_once)
+        network.answers = 1
+        show.look_at(GREY, "grey")
+        topics = set[str]()
+        second = first
+        while second["choice"] < first["choice"] + 2:
+            for news in map(json.loads, await viewer.news()):
+                topics.add(news["topic"])
+                second = news if news["topic"] == "show" else second
+        assert "scene" not in topics
 
 
 async def test_a_network_that_was_replaced_is_taken_again_and_one_that_is_missing_is_left() -> None:

@@ -259,14 +259,10 @@ class Reader:
         length = sound.window(spec, self._network.name, self._rate)
         assert self._rate
         samples = sound.read(file, name, self._rate, resample=self._resample)
-        count = max(-(-len(samples) // length), 1)
-        for number in range(count):
-            values = np.zeros(length, np.float32)
-            part = samples[number * length : (number + 1) * length]
-            values[: len(part)] = part
+        for number, window in enumerate(sound.windows(samples, length)):
             seconds = number * length / self._rate
-            where, suffix = (f" at {seconds:.2f} s", f"-{number:05}") if count > 1 else ("", "")
-            yield Sample(f"{name}{where}", f"{stem}{suffix}", sound.values(values, spec))
+            where, suffix = (f" at {seconds:.2f} s", f"-{number:05}") if len(samples) > length else ("", "")
+            yield Sample(f"{name}{where}", f"{stem}{suffix}", sound.values(window, spec))
 
 
 def read_arrays(file: Path | io.BytesIO, name: str) -> Array | dict[str, Array]:

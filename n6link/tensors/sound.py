@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
@@ -45,6 +46,39 @@ def window(spec: TensorSpec, network: str, rate: int | None) -> int:
     return length
 
 
+def load(file: Path | io.BytesIO, name: str, *, most: float = math.inf) -> tuple[NDArray[np.float32], int]:
+    """The samples of a file, -1..1, one channel; and how many there are per second.
+
+    Args:
+        file: a sound.
+        name: for messages.
+        most: samples of all channels at most; a longer file is refused before it is decoded.
+
+    Raises:
+        BadInput: the file cannot be read, has no samples, or is too long.
+        MissingExtra: a package is not installed.
+    """
+    if isinstance(file, Path) and not file.is_file():
+        raise BadInput(f"{name!r} does not exist; check the name")
+    library = _library("soundfile", f"reading {name!r}")
+    try:
+        with library.SoundFile(file) as opened:
+            own, length = opened.samplerate, opened.frames * opened.channels
+            if length > most:
+                raise BadInput(f"{name!r} has {length} samples; use a sound with at most {most:.0f}")
+            channels = opened.read(dtype="float32", always_2d=True)
+    except BadInput:
+        raise
+    except (library.SoundFileError, OSError, ValueError, TypeError) as error:
+        raise BadInput(f"{name!r} cannot be read as a sound: {error}; use WAV, FLAC or Ogg") from error
+    samples: NDArray[np.float32] = channels.mean(axis=1, dtype=np.float32)
+    if not len(samples):
+        raise BadInput(f"{name!r} does not contain samples; record it again")
+    if not np.isfinite(samples).all():
+        raise BadInput(f"{name!r} contains a sample that is not finite; save it again")
+    return samples, int(own)
+
+
 def read(file: Path | io.BytesIO, name: str, rate: int, *, resample: bool) -> NDArray[np.float32]:
     """The samples of a file, -1..1, one channel.
 
@@ -55,29 +89,34 @@ def read(file: Path | io.BytesIO, name: str, rate: int, *, resample: bool) -> ND
         resample: whether a file with another rate is converted.
 
     Raises:
-        BadInput: the file cannot be read, has no samples, or has another rate.
+        BadInput: as :func:`load`, or the file has another rate.
         MissingExtra: a package is not installed.
     """
-    if isinstance(file, Path) and not file.is_file():
-        raise BadInput(f"{name!r} does not exist; check the name")
-    library = _library("soundfile", f"reading {name!r}")
-    try:
-        channels, own = library.read(file, dtype="float32", always_2d=True)
-    except (library.SoundFileError, OSError, ValueError, TypeError) as error:
-        raise BadInput(f"{name!r} cannot be read as a sound: {error}; use WAV, FLAC or Ogg") from error
-    samples: NDArray[np.float32] = channels.mean(axis=1, dtype=np.float32)
-    if not len(samples):
-        raise BadInput(f"{name!r} does not contain samples; record it again")
-    if not np.isfinite(samples).all():
-        raise BadInput(f"{name!r} contains a sample that is not finite; save it again")
-    if own == rate:
-        return samples
-    if not resample:
+    samples, own = load(file, name)
+    if own != rate and not resample:
         raise BadInput(
             f"{name!r} has {own} samples per second, but the network hears {rate}; convert the file, or add --resample to n6link run"
         )
-    converted: NDArray[np.float32] = _library("soxr", "--resample").resample(samples, own, rate)
-    return converted
+    return converted(samples, own, rate)
+
+
+def converted(samples: NDArray[np.float32], own: int, rate: int) -> NDArray[np.float32]:
+    """Samples with another number per second.
+
+    Raises:
+        MissingExtra: a package is not installed.
+    """
+    if own == rate:
+        return samples
+    other: NDArray[np.float32] = _library("soxr", "converting samples per second").resample(samples, own, rate)
+    return other
+
+
+def windows(samples: NDArray[np.float32], length: int) -> Iterator[NDArray[np.float32]]:
+    """Parts of the network's length, one after the other; the last one ends with silence."""
+    for begin in range(0, max(len(samples), 1), length):
+        part = samples[begin : begin + length]
+        yield np.pad(part, (0, length - len(part)))
 
 
 def values(samples: NDArray[np.float32], spec: TensorSpec) -> Value:

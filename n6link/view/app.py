@@ -3,6 +3,7 @@
 ==========================  ============================================================================================
 ``GET /``                   the page; ``/page/...``: its scripts and styles; ``/kinds.css``: the colours of epoch kinds
 ``POST /picture?name=N``    a picture file as the body; it replaces the source for all viewers
+``POST /sound?name=N``      a sound file as the body, for a network that hears samples
 ``POST /example``           the photograph of the package replaces the source
 ``/live``                   WebSocket of a viewer
 ==========================  ============================================================================================
@@ -16,7 +17,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -36,17 +37,21 @@ from n6link import json_types, networks
 from n6link.errors import BadInput, N6Error, requires
 from n6link.json_types import Json, JsonObject
 from n6link.tensors.image import PILLOW, Pixels, load
+from n6link.tensors.sound import load as load_sound
 from n6link.view import facts
 from n6link.view.audience import Audience, Viewer
 from n6link.view.guard import Guard
+from n6link.view.hearing import Sound
 from n6link.view.show import Prompt, Show
 
 PAGE: Final = Path(__file__).parent / "page"
 LARGEST: Final = 32_000_000
-"""bytes of a picture file"""
+"""bytes of a file"""
 MOST_PIXELS: Final = 50_000_000
+MOST_SAMPLES: Final = 20_000_000
+"""of all channels of a sound: 7 minutes of 48,000 per second"""
 NAME: Final = 80
-"""characters of the name of a picture"""
+"""characters of the name of a file"""
 END: Final = json.dumps({"topic": "end"})
 _TOO_LARGE: Final = 413
 _UNUSABLE: Final = 422
@@ -69,22 +74,30 @@ def application(audience: Audience, show: Show) -> Starlette:
         return PlainTextResponse(facts.styles(), media_type="text/css")
 
     async def picture(request: Request) -> Response:
-        name = "".join(letter if letter.isprintable() else "?" for letter in request.query_params.get("name", ""))
-        try:
-            content = await _body(request)
-        except ClientDisconnect:
-            return Response(status_code=400)
-        if content is None:
-            return _refusal(f"the file has more than {LARGEST // 1_000_000} MB; choose a smaller picture", _TOO_LARGE)
-        try:
-            pixels = await anyio.to_thread.run_sync(partial(_pixels, content))
-        except N6Error as error:
-            return _refusal(str(error), _UNUSABLE)
-        show.look_at(pixels, name[:NAME] or "a picture")
+        return await _take(request, look)
+
+    async def look(content: bytes, name: str) -> Response:
+        pixels = await anyio.to_thread.run_sync(partial(_pixels, content))
+        show.look_at(pixels, name or "a picture")
         return JSONResponse({"width": pixels.shape[1], "height": pixels.shape[0]})
 
+    async def sound(request: Request) -> Response:
+        return await _take(request, listen_to)
+
+    async def listen_to(content: bytes, name: str) -> Response:
+        title = name or "a sound"
+        samples, rate = await anyio.to_thread.run_sync(
+            partial(load_sound, io.BytesIO(content), title, most=MOST_SAMPLES)
+        )
+        show.listen_to(Sound(samples, rate, title))
+        return JSONResponse({"seconds": len(samples) / rate})
+
     async def example(_: Request) -> Response:
-        show.look_at(await anyio.to_thread.run_sync(load, networks.PHOTO), "the photograph of the package")
+        picture = await anyio.to_thread.run_sync(load, networks.PHOTO)
+        try:
+            show.look_at(picture, "the photograph of the package")
+        except BadInput as error:
+            return _refusal(str(error), _UNUSABLE)
         return Response(status_code=204)
 
     async def live(socket: WebSocket) -> None:
@@ -121,6 +134,7 @@ def application(audience: Audience, show: Show) -> Starlette:
             Route("/", page),
             Route("/kinds.css", kinds),
             Route("/picture", picture, methods=["POST"]),
+            Route("/sound", sound, methods=["POST"]),
             Route("/example", example, methods=["POST"]),
             WebSocketRoute("/live", live),
             Mount("/page", StaticFiles(directory=PAGE)),
@@ -163,6 +177,21 @@ def _text(value: Json) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{value!r} is not a text")
     return value
+
+
+async def _take(request: Request, use: Callable[[bytes, str], Awaitable[Response]]) -> Response:
+    """Passes the file of a request on; a file that cannot be used is answered by a sentence."""
+    name = "".join(letter if letter.isprintable() else "?" for letter in request.query_params.get("name", ""))
+    try:
+        content = await _body(request)
+    except ClientDisconnect:
+        return Response(status_code=400)
+    if content is None:
+        return _refusal(f"the file has more than {LARGEST // 1_000_000} MB; choose a smaller one", _TOO_LARGE)
+    try:
+        return await use(content, name[:NAME])
+    except N6Error as error:
+        return _refusal(str(error), _UNUSABLE)
 
 
 async def _body(request: Request) -> bytes | None:

@@ -45,8 +45,13 @@ MEAN: Final = 20
 """number of results in the means of a budget"""
 
 
-def scene(result: Result, picture: Pixels) -> bytes:
+def scene(result: Result, picture: Pixels, where: str = "") -> bytes:
     """The message of a result; for a thread.
+
+    Args:
+        result: of the network.
+        picture: what it saw, or a picture of what it heard.
+        where: is added to the sentence, such as a time in a sound.
 
     Raises:
         CardError: the result cannot be decoded: the card is missing, or does not fit.
@@ -72,7 +77,7 @@ def scene(result: Result, picture: Pixels) -> bytes:
         "shapes": sketch.shapes,
         "jpeg": len(jpeg),
         "mask": len(mask),
-        "summary": summary,
+        "summary": summary + where,
         "items": items,
     }
     head = json.dumps(description).encode()

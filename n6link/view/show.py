@@ -16,10 +16,12 @@ from functools import partial
 from typing import Final
 
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
 
 from n6link.console import counted
 from n6link.control.source import Source
+from n6link.decoders.classification import Classification
 from n6link.device import N6Device
 from n6link.errors import (
     BadInput,
@@ -36,6 +38,7 @@ from n6link.network import Network
 from n6link.result import Result
 from n6link.tensors.image import Pixels
 from n6link.view.audience import Audience
+from n6link.view.hearing import Hearing, Sound
 from n6link.view.live import Live
 from n6link.view.scene import Budget, described, scene
 
@@ -48,7 +51,7 @@ LONGEST_PROMPT: Final = 4000
 """characters"""
 TRANSIENT: Final = (DeviceError, DeviceRebooted, N6Timeout, NetworkChanged, TransportError)
 """errors that may disappear"""
-GENERATION, CLASSIFICATION = "text-generation", "text-classification"
+GENERATION, CLASSIFICATION, HEARING = "text-generation", "text-classification", "audio-classification"
 EXAMPLES: Final = {GENERATION: "Mr. Darcy was", CLASSIFICATION: "A quiet, lovely film."}
 
 
@@ -85,7 +88,10 @@ class Show:
         self._audience = audience
         self._live = live
         self._source: Live | Still | None = live
+        self._sound: Sound | None = None
         self._prompt: Prompt | None = None
+        self._choice = 0
+        """a number that is another one after each choice of a viewer"""
         self._name = network
         self._names: tuple[str, ...] = ()
         self._selected = selected
@@ -120,9 +126,31 @@ class Show:
         self._source = self._live
         self._begin(another=True)
 
+    @property
+    def _hears(self) -> bool:
+        """Whether the chosen network is for sounds."""
+        return self._tasks.get(self._name or "") == HEARING
+
     def look_at(self, picture: Pixels, title: str) -> None:
-        """Shows a picture."""
+        """Shows a picture.
+
+        Raises:
+            BadInput: the chosen network is for sounds.
+        """
+        if self._hears:
+            raise BadInput(f"network {self._name!r} hears sounds; choose a sound, or another network")
         self._source = Still(picture, title)
+        self._begin(another=True)
+
+    def listen_to(self, sound: Sound) -> None:
+        """Lets a network hear a sound.
+
+        Raises:
+            BadInput: the chosen network is for something else.
+        """
+        if self._name is not None and not self._hears:
+            raise BadInput(f"network {self._name!r} does not hear sounds; choose another network first")
+        self._sound = sound
         self._begin(another=True)
 
     def write(self, prompt: Prompt) -> None:
@@ -153,6 +181,7 @@ class Show:
 
     def _begin(self, *, another: bool = False) -> None:
         if another:
+            self._choice += 1
             self._audience.withdraw("scene", "budget")  # those of what ran before
         self._problem = ""
         if self._job:
@@ -196,6 +225,9 @@ class Show:
             await self._generate(network)
         elif task == CLASSIFICATION:
             await self._classify(network)
+        elif task == HEARING:
+            if self._sound:
+                await self._hear(network, self._sound)
         elif isinstance(self._source, Still):
             result = await network.run(self._source.picture, timers=False, rerun=True)
             await self._show(result, self._source.picture, Budget())
@@ -220,8 +252,30 @@ class Show:
                 else:
                     raise BadInput(f"{live.title} has ended; start n6link view again, or choose a picture")
 
-    async def _show(self, result: Result, picture: Pixels, budget: Budget) -> None:
-        message = await anyio.to_thread.run_sync(partial(scene, result, picture), abandon_on_cancel=True)
+    async def _hear(self, network: Network, sound: Sound) -> None:
+        """Runs a network on each window of a sound; the answer that is most certain stays."""
+        heard = await anyio.to_thread.run_sync(partial(Hearing.of, network.info, sound), abandon_on_cancel=True)
+        best, certain, budget = 0, -1.0, Budget()
+        several = len(heard.windows) > 1
+
+        async def show(number: int) -> float:
+            result = await network.run(heard.value(number), timers=False, rerun=True)
+            where = f", at {number * heard.seconds:.1f} s" if several else ""
+            await self._show(result, heard.picture(number), budget, where)
+            meaning = result.decode()
+            return meaning.probability if isinstance(meaning, Classification) else 0.0
+
+        for number in range(len(heard.windows)):
+            if (probability := await show(number)) > certain:
+                best, certain = number, probability
+        if best != len(heard.windows) - 1:
+            await show(best)
+
+    async def _show(self, result: Result, picture: Pixels, budget: Budget, where: str = "") -> None:
+        message = await anyio.to_thread.run_sync(partial(scene, result, picture, where), abandon_on_cancel=True)
+        # On asyncio, anyio cancels only tasks whose wait is not over yet: a scene that is ready when a viewer makes another choice
+        # would be taken for the first one of that choice.
+        await anyio.lowlevel.checkpoint_if_cancelled()
         self._audience.publish("scene", message)
         self._worked(budget, result)
 
@@ -266,7 +320,7 @@ class Show:
         self._publish("text", {"topic": "text", **state})
 
     def _tell(self) -> None:
-        source = self._source
+        source = self._sound if self._hears else self._source
         self._publish(
             "show",
             {
@@ -274,9 +328,11 @@ class Show:
                 "networks": [{"name": name, "task": self._tasks[name]} for name in self._names],
                 "network": self._name,
                 "task": self._tasks.get(self._name or "", ""),
+                "choice": self._choice,
+                "hears": self._hears,
                 "source": "none" if source is None else "live" if isinstance(source, Live) else "still",
                 "title": source.title if source else "",
-                "live": self._live is not None,
+                "live": self._live is not None and not self._hears,
                 "example": EXAMPLES.get(self._tasks.get(self._name or "", ""), ""),
                 "problem": self._problem,
             },

@@ -8,13 +8,15 @@ import { Socket } from "./socket.js";
 const STATES = { connected: "connected", waiting: "waiting for the board", lost: "board lost, searching" };
 const CALM = 200; // milliseconds between two changes of the list of results
 const TEXT = ["text-generation", "text-classification"];
+const SOUND = /\.(wav|flac|ogg|aiff?)$/i; // where the browser does not know the type of a file
 
 const painter = new Painter(byId("canvas"));
 let held = false;
 let present = {}; // the newest message of the topic "show"
 let painted = 0;
 let changedItems = 0;
-let expected = false; // whether this viewer has chosen a picture, whose result is announced
+let expected = false; // whether this viewer has sent a file
+let announced = true; // whether the result of this file was announced
 
 const socket = new Socket(
   { board, show: showChoice, scene, budget: showBudget, text, refused: ({ text: sentence }) => complain(sentence) },
@@ -49,7 +51,7 @@ function board(message) {
 }
 
 function showChoice(message) {
-  const another = message.network !== present.network || message.title !== present.title;
+  const another = message.network !== present.network || message.choice !== present.choice;
   present = message;
   const select = byId("network");
   fillList(select, message.networks, () => make("option"), (option, network) => {
@@ -68,12 +70,21 @@ function showChoice(message) {
     byId("prompt").value = message.example;
   }
   if (another) {
+    announced = !expected;
+    expected = false;
     painter.clear();
     showBudget(null);
     setText(byId("summary"), "\u00a0");
     fillList(byId("items"), [], meterRow, fillMeter);
     byId("canvas").setAttribute("aria-label", "No picture yet");
   }
+  const kind = message.hears ? "sound" : "picture";
+  setText(byId("invite"), `Drop a ${kind} here`);
+  setText(byId("choose-label"), `Choose a ${kind}`);
+  setText(byId("drop-label"), `Drop the ${kind}`);
+  setText(byId("seen-title"), `What the network ${message.hears ? "hears" : "sees"}`);
+  byId("file").accept = message.hears ? "audio/*" : "image/*";
+  show(byId("example"), !message.hears);
   show(byId("invitation"), message.source === "none");
   show(byId("seen"), message.source !== "none");
   show(byId("waiting"), another && message.source !== "none" && !message.problem);
@@ -100,8 +111,8 @@ async function scene(message) {
     fillList(byId("items"), message.items, meterRow, fillMeter);
     byId("canvas").setAttribute("aria-label", `${present.title}: ${message.summary}`);
   }
-  if (expected) {
-    expected = false;
+  if (!announced) {
+    announced = true;
     setText(byId("announce"), message.summary);
   }
 }
@@ -148,10 +159,11 @@ function hold() {
   byId("hold").setAttribute("aria-pressed", String(held));
 }
 
-// Sends a picture file; the answer is a sentence if it cannot be used.
+// Sends a file; the answer is a sentence if it cannot be used.
 async function look(file) {
   if (file) {
-    await post(`/picture?name=${encodeURIComponent(file.name)}`, file);
+    const sound = file.type.startsWith("audio/") || SOUND.test(file.name);
+    await post(`/${sound ? "sound" : "picture"}?name=${encodeURIComponent(file.name)}`, file);
   }
 }
 
@@ -165,16 +177,16 @@ async function post(path, body) {
     const answer = await fetch(path, { method: "POST", body });
     if (!answer.ok) {
       expected = false;
-      const { problem } = await answer.json().catch(() => ({ problem: `the picture was refused (${answer.status})` }));
+      const { problem } = await answer.json().catch(() => ({ problem: `the file was refused (${answer.status})` }));
       complain(problem);
     }
   } catch {
     expected = false;
-    complain("the picture could not be sent; try again");
+    complain("the file could not be sent; try again");
   }
 }
 
-// A picture may be dropped anywhere, or pasted.
+// A file may be dropped anywhere, or pasted.
 let inside = 0;
 const withFiles = (event) => event.dataTransfer?.types.includes("Files");
 document.addEventListener("dragenter", (event) => {
