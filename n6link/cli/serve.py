@@ -8,13 +8,17 @@ import shlex
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Annotated, Final
 
 import anyio
 import typer
 from rich.markup import escape
 
-from n6link.cli.common import checked_urls, complete_url, err, start
+from n6link.cli.common import Mcap, checked_urls, complete_url, err, start
+from n6link.cli.files import check_target
+from n6link.console import counted
 from n6link.device import N6Device
 
 Urls = Annotated[
@@ -56,6 +60,7 @@ WantedBy=default.target
 def serve(
     url: Urls = None,
     listen: Listen = None,
+    mcap: Mcap = None,
     systemd: Annotated[
         bool, typer.Option("--systemd", help="Print a unit file with these options for systemd --user, and exit.")
     ] = False,
@@ -64,24 +69,32 @@ def serve(
 
     Programs of this user find the server by themselves: without a URL if there is one board, else with serial:ID, the unique id of the board.
     """
+    check_target(mcap, "--mcap", ".mcap")
     if systemd:
         words = [sys.executable, "-m", "n6link", "serve"]
         words += [word for each in url or () for word in ("--url", each)]
         words += [word for place in listen or () for word in ("--listen", place)]
+        words += ["--mcap", str(mcap.absolute())] if mcap else []
         # In a unit file, % and $ have a meaning of their own.
         print(_UNIT.format(command=shlex.join(words).replace("%", "%%").replace("$", "$$")), end="")
         return
-    start(_serve, url or (), listen or ())
+    start(_serve, url or (), listen or (), mcap)
 
 
-async def _serve(urls: Sequence[str], listen: Sequence[str]) -> None:
+async def _serve(urls: Sequence[str], listen: Sequence[str], mcap: Path | None) -> None:
     from n6link.serve import boards
     from n6link.serve.listeners import Place
+    from n6link.serve.record import Record
 
     places = [Place.parse(place) for place in listen]
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(_until_terminated, tasks.cancel_scope)
-        await boards.serve(urls, places, _announce, _announce_failure)
+    with Record(mcap, several=len(urls) > 1) if mcap else nullcontext() as record:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_until_terminated, tasks.cancel_scope)
+            await boards.serve(urls, places, _announce, _announce_failure, record)
+    if record and record.dropped:
+        err.print(
+            f"[yellow]Note:[/] {counted(record.dropped, 'result')} arrived too fast and are not in {escape(str(mcap))}."
+        )
 
 
 async def _until_terminated(scope: anyio.CancelScope) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from functools import partial
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -12,14 +12,26 @@ import anyio.to_thread
 from n6link import ambient
 from n6link.device import N6Device
 from n6link.errors import N6Error, RecordingError
-from n6link.robotics.mcap_file import ROOT, McapFile
+from n6link.robotics.mcap_file import ROOT
 from n6link.session.clock import ClockMap
+from n6link.session.info import DeviceInfo
 from n6link.session.state import AWAY, State, StateChange
+from n6link.session.stats import Stats
+from n6link.session.subscription import LogRecord
 
 T = TypeVar("T")
 
 
-async def follow(device: N6Device, file: McapFile, *, interval: float | None = None, root: str = ROOT) -> None:
+class Sink(Protocol):
+    """The methods of :class:`~n6link.robotics.McapFile` that are used."""
+
+    def describe(self, device: DeviceInfo, url: str, *, root: str) -> None: ...  # noqa: D102
+    def add_state(self, change: StateChange, clock: ClockMap | None, *, root: str) -> None: ...  # noqa: D102
+    def add_stats(self, stats: Stats, round_trip: float, *, root: str) -> None: ...  # noqa: D102
+    def add_log(self, record: LogRecord, clock: ClockMap | None, *, root: str) -> None: ...  # noqa: D102
+
+
+async def follow(device: N6Device, file: Sink, *, interval: float | None = None, root: str = ROOT) -> None:
     """Records the states, the log lines and, at an interval, the statistics of an open device, until it is cancelled or lost.
 
     ::
@@ -29,7 +41,7 @@ async def follow(device: N6Device, file: McapFile, *, interval: float | None = N
 
     Args:
         device: an open device.
-        file: where to.
+        file: where to, such as a :class:`~n6link.robotics.McapFile`.
         interval: seconds between two readings of the statistics, which the device sends; None = it does not.
         root: the beginning of its topics, if the file has those of several devices.
 

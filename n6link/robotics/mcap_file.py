@@ -18,7 +18,7 @@ from __future__ import annotations
 import os
 import struct
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from io import FileIO
 from pathlib import Path
@@ -138,7 +138,15 @@ class McapFile:
             "firmware": device.firmware,
             "simulated": str(device.simulated),
         }
-        self._write(lambda: self._writer.add_metadata("device", about))
+        self.note("device", about)
+
+    def note(self, name: str, values: Mapping[str, str]) -> None:
+        """Adds metadata.
+
+        Raises:
+            RecordingError: the file cannot be written, or is closed.
+        """
+        self._write(lambda: self._writer.add_metadata(name, dict(values)))
 
     def add(
         self,

@@ -10,7 +10,7 @@ topic, below the network's name  type                                   content
 ``classes``                      vision_msgs/msg/Classification         classes, most probable first
 ``mask``                         sensor_msgs/msg/CompressedImage        a segmentation: PNG, the class of each pixel
 ``decoded``                      std_msgs/msg/String                    results of other decoders, as JSON
-``outputs``                      n6link_msgs/msg/Tensors                outputs that were not decoded
+``outputs``                      n6link_msgs/msg/Tensors                outputs, or parts of them, that were not decoded
 ``latency``                      n6link_msgs/msg/Latency                the stages of the inference, its age and clock error
 ``epochs``                       n6link_msgs/msg/Epochs                 the times of the epoch blocks
 ===============================  =====================================  ====================================================
@@ -144,7 +144,8 @@ def of_result(
     head = header(wall.at(result.captured)) if head is None else head
     task = result.network.card.task if result.network.card else ""
     if any(map(wanted, FOUND)):
-        yield of_meaning(meaning, head, task=task, outputs=result.outputs)
+        parts = {name: part for name, part in result.reduced.items() if isinstance(part, np.ndarray)}
+        yield of_meaning(meaning, head, task=task, outputs={**result.outputs, **parts})
     size = result.placement.source_size if result.placement else None
     if size and wanted("annotations") and (drawing := annotate(meaning, size, head["stamp"], threshold=threshold)):
         yield _about("annotations", drawing)

@@ -16,6 +16,7 @@ import anyio
 from n6link.device import N6Device
 from n6link.errors import BadInput, N6Error, NoDeviceError, innermost
 from n6link.serve.listeners import Place
+from n6link.serve.record import Record
 from n6link.serve.server import Server
 
 PAUSE: Final = 1.0
@@ -28,6 +29,7 @@ async def serve(
     places: Sequence[Place],
     ready: Ready = lambda dev, urls: None,
     failed: Callable[[str, str], None] = lambda url, why: None,
+    record: Record | None = None,
 ) -> None:
     """Serves boards until it is cancelled.
 
@@ -36,6 +38,7 @@ async def serve(
         places: where the servers listen, see :meth:`Place.nth`; besides the sockets at which programs look for them.
         ready: called with a board and the URLs for its clients when clients can connect.
         failed: called with the URL of one of several boards, and the reason, if it is not served; attempts follow.
+        record: what the clients do; None = this is not recorded.
 
     Raises:
         BadInput: a board is there twice, or a place is not possible for several boards.
@@ -43,13 +46,13 @@ async def serve(
         N6Error: as for :meth:`Server.run`, if there is one board.
     """
     if len(urls) <= 1:
-        await Server(urls[0] if urls else None, places).run(ready)
+        await Server(urls[0] if urls else None, places, record).run(ready)
         return
     if twice := next((url for url in urls if urls.count(url) > 1), None):
         raise BadInput(
             f"--url {twice} is there twice; remove one, or give virtual boards different ids, such as sim:?id=left and sim:?id=right"
         )
-    boards = [_Board(url, [place.nth(index) for place in places]) for index, url in enumerate(urls)]
+    boards = [_Board(url, [place.nth(index) for place in places], record) for index, url in enumerate(urls)]
 
     def report(board: _Board) -> None:
         failed(board.url, board.reason)
@@ -67,6 +70,7 @@ class _Board:
 
     url: str
     places: Sequence[Place]
+    record: Record | None
     reason: str = ""
     """why it is not served"""
     opened: bool = False
@@ -82,7 +86,7 @@ class _Board:
         while True:
             before = self.reason
             try:
-                await Server(self.url, self.places).run(opened)
+                await Server(self.url, self.places, self.record).run(opened)
             except* (N6Error, MemoryError) as group:
                 self.reason = str(innermost(group)) or "there is not enough memory"
             if self.reason != before:

@@ -25,6 +25,7 @@ from n6link.protocol import InferFlag, Limit, LogLevel, records
 from n6link.protocol.codec import text
 from n6link.serve.desk import Share
 from n6link.serve.library import CHECK, Answer, Order, Turn, library
+from n6link.serve.record import BoardRecord, ClientRecord
 from n6link.serve.served import words
 from n6link.serve.work import Done
 from n6link.session.inference import Job
@@ -66,12 +67,13 @@ class Board:
     tick_hz: int
     tick: Callable[[], int]
     """sets the clock of the board, and returns it"""
-    infer: Callable[[Share, Job, float], Awaitable[Done]]
+    infer: Callable[[Share, Job, float, ClientRecord | None], Awaitable[Done]]
     check: Callable[[int], Awaitable[Done]]
     levelled: Callable[[], None]
     """called when a client wants another level of the log"""
     tasks: TaskGroup
     """for its orders"""
+    record: BoardRecord | None = None
 
 
 class Client:
@@ -79,6 +81,7 @@ class Client:
 
     Attributes:
         share: what it has used of the board.
+        record: what it does; None = this is not recorded.
         stream: its connection; None = it has none.
         log_level: minimum level of the lines that it wants.
         left: set when its connection has ended, and the server has noted it.
@@ -86,6 +89,7 @@ class Client:
 
     def __init__(self, board: Board) -> None:
         self.share = Share()
+        self.record = board.record.client() if board.record else None
         self.stream: Stream | None = None
         self.log_level = int(LogLevel.NONE)
         self._board = board
@@ -254,7 +258,7 @@ class Client:
                 work = partial(self._board.check, order.network)
             else:
                 since = ambient.monotonic() - (now - order.ready_at) / self._board.tick_hz
-                work = partial(self._board.infer, self.share, self._job(order, now), since)
+                work = partial(self._board.infer, self.share, self._job(order, now), since, self.record)
             self._board.tasks.start_soon(self._carry_out, order.number, scope, work)
 
     def _job(self, order: Order, now: int) -> Job:

@@ -18,6 +18,7 @@ import anyio.to_thread
 from n6link.device import N6Device
 from n6link.serve import library
 from n6link.serve.listeners import Place, listening
+from n6link.serve.record import Record
 from n6link.serve.sharing import Sharing
 from n6link.transport import discovery, servers
 from n6link.transport.socket_stream import SocketStream
@@ -32,10 +33,12 @@ class Server:
     Args:
         url: of the board, as for :class:`n6link.N6Device`.
         places: where it listens, besides the socket at which programs look for the server of a board; a path may contain ``{id}``.
+        record: what its clients do; None = this is not recorded.
     """
 
-    def __init__(self, url: str | None, places: Sequence[Place]) -> None:
+    def __init__(self, url: str | None, places: Sequence[Place], record: Record | None = None) -> None:
         self._url = url
+        self._record = record
         self._places = places
 
     async def run(self, ready: Callable[[N6Device, Sequence[str]], None] = lambda dev, urls: None) -> None:
@@ -60,7 +63,7 @@ class Server:
                 opened = [stack.enter_context(listening(place)) for place in places]
                 path = port.path if port else ""
                 found = servers.Running(opened[0][1], dev.url, unique_id, path, os.getpid())
-                sharing = Sharing(dev)
+                sharing = Sharing(dev, self._record.board(dev) if self._record else None)
                 async with anyio.create_task_group() as tasks:
                     await tasks.start(sharing.run)
                     for listener, _ in opened:

@@ -25,6 +25,7 @@ from n6link.protocol import LogLevel
 from n6link.serve import library, work
 from n6link.serve.client import Board, Client, Stream
 from n6link.serve.desk import Desk
+from n6link.serve.record import BoardRecord
 from n6link.serve.served import Served
 from n6link.session.state import AWAY, State
 
@@ -43,10 +44,12 @@ class Sharing:
 
     Args:
         dev: the board, open; with ``reconnect``.
+        record: what its clients do; None = this is not recorded.
     """
 
-    def __init__(self, dev: N6Device) -> None:
+    def __init__(self, dev: N6Device, record: BoardRecord | None = None) -> None:
         self._dev = dev
+        self._record = record
         self._desk = Desk(dev.info.slots)
         self._tasks: TaskGroup | None = None
         self._served: Served | None = None
@@ -75,6 +78,8 @@ class Sharing:
                 self._tasks = tasks
                 tasks.start_soon(self._pass_log)
                 tasks.start_soon(self._keep_log_level)
+                if self._record:
+                    tasks.start_soon(self._record.follow)
                 task_status.started()
                 async for change in changes:
                     if change.state in AWAY:
@@ -110,6 +115,7 @@ class Sharing:
             check=partial(work.check, dev),
             levelled=lambda: self._levelled.set(),
             tasks=tasks,
+            record=self._record,
         )
         self._obstacle = ""
 
@@ -189,9 +195,13 @@ class Sharing:
             return
         client.left = anyio.Event()
         self._clients.append(client)
+        if client.record:
+            client.record.note("a program has connected")
         try:
             await client.attend(stream, data)
         finally:
+            if client.record:
+                client.record.note(f"{client.name} has disconnected")
             self._clients.remove(client)
             self._levelled.set()
             self._keep(client)

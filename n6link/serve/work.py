@@ -11,6 +11,7 @@ from n6link.device import N6Device
 from n6link.errors import DeviceError, N6Error, N6Timeout
 from n6link.protocol import MessageType, Status, records
 from n6link.serve.desk import Desk, Share
+from n6link.serve.record import ClientRecord
 from n6link.session.inference import Job, Outcome
 
 
@@ -31,7 +32,9 @@ class Done:
 LATE = Done(int(Status.DEADLINE), text="the time to live has passed")
 
 
-async def infer(dev: N6Device, desk: Desk, share: Share, job: Job, since: float | None = None) -> Done:
+async def infer(
+    dev: N6Device, desk: Desk, share: Share, job: Job, since: float | None = None, record: ClientRecord | None = None
+) -> Done:
     """Runs an inference of a client when it is its turn.
 
     The times in the result are those of the board; ``t_queued`` is the time at which the server has started to send the inputs.
@@ -42,9 +45,11 @@ async def infer(dev: N6Device, desk: Desk, share: Share, job: Job, since: float 
         share: of the client.
         job: the inference.
         since: host time since which it waits; None = now.
+        record: where its result is recorded.
     """
     left = None if job.deadline is None else max(job.deadline - ambient.monotonic(), 0.0)
     begun = ambient.monotonic()
+    asked = begun if since is None else since
     try:
         with anyio.move_on_after(left) as patience:
             async with desk.place(share, job.priority, since):
@@ -54,10 +59,15 @@ async def infer(dev: N6Device, desk: Desk, share: Share, job: Job, since: float 
                     outcome = await dev.connection.infer(job)
                 finally:
                     share.used += ambient.monotonic() - begun
+            if record:
+                record.answered(job, asked, outcome)
             return _done(dev, outcome)
-        return LATE
+        done = LATE
     except N6Error as error:
-        return failed(error)
+        done = failed(error)
+    if record:
+        record.refused(job, done.text)
+    return done
 
 
 def _done(dev: N6Device, outcome: Outcome) -> Done:
