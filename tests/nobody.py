@@ -36,9 +36,9 @@ if os.geteuid() == 0:
 """imports everything first: the files of Python and of the package may be readable for root alone"""
 
 
-def run(statements: str, *arguments: str) -> list[str]:
-    """What the statements print, by line."""
-    words = [sys.executable, "-c", _BEFORE + statements, *arguments]
+def run(statements: str, *arguments: str, before: str = "") -> list[str]:
+    """What the statements print, by line. Other statements may run before, with all rights."""
+    words = [sys.executable, "-c", f"{before}\n{_BEFORE}{statements}", *arguments]
     done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()

@@ -1,4 +1,7 @@
-"""The doctor names the cause: each one is arranged, on a virtual board, a pseudo terminal, or a computer whose files are the test's."""
+"""The doctor names the cause: each one is arranged, on a virtual board, a pseudo terminal, or a computer whose files are the test's.
+
+``test_doctor_causes.py`` does it with the command.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ from references import SENTIMENT
 from scripted import nonce_of, number_of, script
 from typer.testing import CliRunner
 
-from n6link import blocking, doctor, settings
+from n6link import doctor, settings
 from n6link.cli import app
 from n6link.control.histogram import Histogram
 from n6link.device import N6Device
@@ -489,44 +492,6 @@ def test_the_command(tmp_path: Path) -> None:
     assert wrong.exit_code == 2 and "timeout=-1.0 must be a positive" in wrong.stderr
     dead = runner.invoke(app, ["doctor", "--url", f"unix:{tmp_path}/none"])
     assert dead.exit_code == 1 and dead.stdout.startswith("cannot be opened: no program listens at")
-
-
-@pytest.mark.parametrize(
-    ("options", "find", "exit_code", "trouble"),
-    [
-        ("", b"", 0, None),
-        ("?baud=460800", b"", 3, "low rate"),
-        ("?chunk=1024&flip=2e-4&seed=3", b"", 1, "lossy line"),
-        ("", b"\n", 1, "changed bytes"),
-        ("stale", b"", 1, "network cannot run"),
-    ],
-    ids=["healthy", "low rate", "lossy line", "CR/LF mangler", "stale weights"],
-)
-def test_causes_by_the_command(
-    options: str,
-    find: bytes,
-    exit_code: int,
-    trouble: str | None,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    url = sim_url() + options
-    if options == "stale":
-        (tmp_path / "stale.tflite").write_text("not the weights of this build")
-        url = f"sim:{tmp_path}/stale.tflite,reference:"
-    if find:
-        monkeypatch.setattr(connection, "open_stream", breaking(open_stream, Faults(find=find, put=b"\r\n"), 0))
-    done = CliRunner().invoke(app, ["doctor", "--url", url, "--json", "--timeout", "1" if find else "5"])
-    said = json.loads(done.stdout)
-    assert done.exit_code == exit_code
-    assert said["healthy"] is (trouble is None)
-    assert trouble is None or said["findings"][0]["trouble"] == trouble
-
-
-def test_a_port_that_is_busy_by_the_command() -> None:
-    with board("--tcp", "0") as used, blocking.N6Device(used.url):
-        done = CliRunner().invoke(app, ["doctor", "--url", used.url])
-    assert done.exit_code == 1 and done.stdout.startswith("busy port: ") and "in use by n6link" in done.stdout
 
 
 def test_what_was_stored_is_said_by_the_command(file: Path) -> None:

@@ -44,12 +44,14 @@ class Stream(Protocol):
 
     async def receive(self, max_bytes: int) -> bytes:
         """Received bytes, at least one."""
+        ...
 
     async def send(self, item: bytes) -> None:
         """Sends all bytes."""
 
     def send_nowait(self, item: memoryview) -> int:
         """Sends as many bytes as possible without waiting; returns their number."""
+        ...
 
     async def send_eof(self) -> None:
         """Closes the direction to the client."""

@@ -319,7 +319,8 @@ class Ledger:
                 self.session_lost = self.session_lost or not stopped
                 true = lethal or stopped or out > 0
             case DeviceError() if bench.shared and call.name == "open":
-                true = error.status == Status.BUSY and out > 0
+                away = any(call.begun - MENDED < time for time in bench.lethal)
+                true = error.status == Status.BUSY and (out > 0 or away)
             case DeviceError():
                 true = (call.fails and error.status == Status.NPU_FAULT) or (
                     stopped and error.status in (Status.CANCELLED, Status.RESULT_GONE)
