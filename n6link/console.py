@@ -10,12 +10,15 @@ import codecs
 import io
 import math
 from collections.abc import Sequence
-from typing import Final, TextIO
+from typing import TYPE_CHECKING, Final, TextIO
 
 from rich.text import Text
 
 from n6link.colours import KIND_COLOURS
 from n6link.protocol import EpochKind
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _GLYPHS: Final = {
     EpochKind.EC: "█",
@@ -107,6 +110,14 @@ def bar(share: float, width: int, glyph: str, style: str) -> Text:
     """A horizontal bar; anything above zero shows at least one cell."""
     cells = min(width, max(round(share * width), 1 if share > 0 else 0))
     return Text(glyph * cells, style=style) + Text(" " * (width - cells))
+
+
+def moves(console: Console) -> bool:
+    """Whether lines can be replaced, as a bar or a live view does.
+
+    FORCE_COLOR asks for colours in a file too, but a file keeps every line. A terminal of the type ``dumb`` has only lines.
+    """
+    return console.is_terminal and not console.is_dumb_terminal and console.file.isatty()
 
 
 def replace_characters(stream: TextIO) -> None:

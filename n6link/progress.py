@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final, Protocol, Self
 
 from n6link import ambient
+from n6link.console import moves
 from n6link.errors import BadInput
 from n6link.sheet import Bar, Grid, Sheet, Shown
 
@@ -90,9 +91,7 @@ class Progress(Shown):
             console = self._console or Console(stderr=True)
             if console.is_jupyter:
                 self._in_notebook()
-            elif (
-                console.is_terminal and console.file.isatty()
-            ):  # FORCE_COLOR makes a file a terminal, but a file keeps every line
+            elif moves(console):
                 self._in_terminal(console)
         return self
 

@@ -168,6 +168,16 @@ def test_keys(tmux: Tmux, virtual: Board, tmp_path: Path) -> None:
     assert tmux.ask("alternate_on") == "0"
 
 
+def test_a_terminal_that_has_only_lines_gets_one_screen_after_the_other(tmux: Tmux, virtual: Board) -> None:
+    run_networks(virtual.url)
+    tmux.type("TERM=dumb " + command("--url", virtual.url))
+    tmux.shows("● connected", "epochs of reference, slowest first, mean of 3 runs")
+    tmux.until(lambda: int(tmux.ask("history_size")) > 24)
+    assert tmux.ask("alternate_on") == "0"
+    tmux.keys("C-c")
+    tmux.shows("ended 130")
+
+
 def test_epochs_scroll_by_pages(tmux: Tmux, virtual: Board) -> None:
     run_networks(virtual.url)
     tmux.type(command("--url", virtual.url))

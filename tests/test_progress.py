@@ -65,12 +65,17 @@ def cell(monkeypatch: pytest.MonkeyPatch) -> Cell:
     return cell
 
 
-def test_a_terminal_shows_the_bar_and_removes_it() -> None:
+@pytest.mark.parametrize("kind", ["xterm", "dumb"])
+def test_a_terminal_shows_the_bar_and_removes_it(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", kind)
     file = Terminal()
     with Progress("net :smile: [bold]", total=3, console=Console(file=file, width=80, force_terminal=True)) as progress:
         for _ in range(3):
             progress.advance()
     text = file.getvalue()
+    if kind == "dumb":
+        assert text == "", "it has only lines"
+        return
     assert "net :smile: [bold]" in text and "3/3" in text, "names are not markup"
     assert text.endswith("\x1b[2K"), "the line is erased"
 

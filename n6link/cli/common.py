@@ -40,7 +40,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from n6link import errors, json_types, settings
 from n6link.cli.examples import examples
-from n6link.console import replace_characters
+from n6link.console import moves, replace_characters
 from n6link.device import N6Device
 from n6link.json_types import Plain, plain
 from n6link.network import Network
@@ -75,8 +75,8 @@ class _Console(Console):
 
     @property
     def moves(self) -> bool:
-        """Whether lines can be replaced, as a spinner does. FORCE_COLOR asks for colours in a file too, but a file keeps every line."""
-        return self.is_terminal and self.file.isatty()
+        """See :func:`n6link.console.moves`."""
+        return moves(self)
 
 
 # A file name or a message may contain ":x:", which is not the name of a picture.

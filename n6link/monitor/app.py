@@ -19,6 +19,7 @@ import anyio
 from rich.console import Console, RenderableType
 from rich.live import Live
 
+from n6link.console import moves
 from n6link.errors import N6Error
 from n6link.monitor import screen
 from n6link.monitor.keys import read_keys, single_keys
@@ -157,7 +158,7 @@ class Monitor:
         """
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self.watcher.watch)
-            if console.is_terminal and sys.stdin.isatty():
+            if moves(console) and sys.stdin.isatty():
                 with single_keys(sys.stdin.fileno()), Live(console=console, screen=True, auto_refresh=False) as live:
                     tasks.start_soon(self._draw, live)
                     tasks.start_soon(self._heed_signals, tasks.cancel_scope)
