@@ -28,7 +28,7 @@ An option is for the network before it, or for the whole board::
     chunk=N       board     maximum number of tensor bytes in one frame
     id=NAME       board     its unique id, 1 to 16 characters A-Z a-z 0-9 _ . -; boards without it all have the same one (n6sim)
     flip=RATE     line      faults of the line, at RATE per byte of each way: a bit changes; drop=, double=, insert= and
-                            burst=: up to 40 bytes are lost, arrive twice, or arrive from nowhere; or are replaced by others
+                            burst=: up to 40 bytes are lost, arrive twice, are inserted, or are replaced by others
     cut=SECONDS   line      the cable is unplugged for 0.05 to 0.5 s, on average every so many seconds; stall=: the bytes wait for as
                             long; reset=: the board is killed and started again
     seed=N        line      of the random numbers for all faults; the default is 0
