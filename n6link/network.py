@@ -136,7 +136,7 @@ class Network(DescribedNetwork):
             deadline = min(begun + timeout, math.inf if deadline is None else deadline)
         if deadline is not None and deadline <= begun:
             raise N6Timeout(
-                f"network {self.name!r} was not run: the deadline had passed {begun - deadline:g} s before the call"
+                f"network {self.name!r} was not run: the deadline had passed {begun - deadline:g} s before the call; use a later one"
             )
         auto = reduce is None or reduce is True
         returns = self._returns(outputs, reduce, options or {})

@@ -116,8 +116,11 @@ def faults(message: Message) -> Iterator[str]:
         yield "has two sentences; use a semicolon"
     if idiom := IDIOM.search(text):
         yield f"{idiom[0]!r}"
-    if message.error in USERS and "{}" not in text and not re.search(";|must|require", text):
-        yield "has neither the value nor the remedy"
+    if message.error in USERS and not re.search(";|must|require", text):
+        if "{}" not in text:
+            yield "has neither the value nor the remedy"
+        elif not text.endswith(("{}", "{})")):  # else it ends with the text of another error, or with what exists
+            yield "has the value, but not the remedy"
 
 
 def prose(path: Path) -> Iterator[tuple[int, str]]:
@@ -169,6 +172,8 @@ def test_every_message_has_the_style(error: str) -> None:
         ("raise errors.CardError(f'{name} is no card; use a card')", "'is no'"),
         ("raise error('depth is wrong')", ""),
         ("raise UnknownName('there is not a network')", "has neither the value nor the remedy"),
+        ("raise CardError(f'{name} does not have labels')", "has the value, but not the remedy"),
+        ("raise BadInput(f'{path} cannot be read: {error}')", ""),
     ],
 )
 def test_a_wrong_message_is_found(code: str, fault: str) -> None:

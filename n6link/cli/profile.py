@@ -118,7 +118,9 @@ def profile(
     if load:
         measured = Profile.load(load)
         if network not in (None, measured.network):
-            raise BadInput(f"{load} is a profile of {measured.network}, not of {network}")
+            raise BadInput(
+                f"{load} is a profile of {measured.network}, not of {network}; omit the name, or use another file"
+            )
     else:
         measured = anyio.run(_measure, network, url, runs, warmup, place, encode, cards, timeout)
     disagreements: tuple[str, ...] = ()

@@ -97,7 +97,7 @@ def _live(camera: int | None, film: Path | None, demo: bool) -> Live | None:
         return Live(film.name, lambda: paced(_repeated(film), video.RATE))
     pictures = files_in(film, PICTURES) if film.is_dir() else [film]
     if not pictures:
-        raise BadInput(f"folder {str(film)!r} does not contain pictures")
+        raise BadInput(f"folder {str(film)!r} does not contain pictures; use another folder, or a video")
     load(pictures[0])  # reports a wrong file before anything starts
     return Live(film.name or str(film), lambda: paced(map(load, cycle(pictures)), 1 / DWELL))
 

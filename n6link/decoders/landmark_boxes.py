@@ -50,7 +50,9 @@ class LandmarkBoxes:
         _grids(network.name, width, sum(rows.shape[1] for _, rows in pairs), _listed(network))
         count, names = (pairs[0][1].shape[2] - 4) // 2, card.keypoints
         if names and len(names) != count:
-            raise CardError(f"card {card.name!r} has {len(names)} keypoints, but the network has {count} landmarks")
+            raise CardError(
+                f"card {card.name!r} has {len(names)} keypoints, but the network has {count} landmarks; correct keypoints = [...]"
+            )
 
     def returns(self, network: NetworkLike, **options: object) -> list[Return] | None:
         """The scores that are at least ``conf``, and their rows."""

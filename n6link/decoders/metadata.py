@@ -121,7 +121,7 @@ def _parsed(text: str, path: Path, suffix: str) -> JsonObject:
             raise BadInput(f"{str(path)!r} is not YAML: {' '.join(str(error).split())}") from None
         raise
     if not isinstance(found, dict):
-        raise BadInput(f"{str(path)!r} does not contain keys and values")
+        raise BadInput(f"{str(path)!r} does not contain keys and values; use a file of the network's source")
     return found
 
 

@@ -108,7 +108,7 @@ class Segmenter:
         if card.labels and len(card.labels) != max(classes, 2) and classes:
             raise CardError(
                 f"card {card.name!r} has {len(card.labels)} labels, but the network has {max(classes, 2)} classes, "
-                "with the background"
+                "with the background; correct labels = [...]"
             )
 
     def returns(self, network: NetworkLike, **options: object) -> list[Return] | None:

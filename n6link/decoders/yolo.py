@@ -128,12 +128,14 @@ def _table(index: int, spec: TensorSpec, wanted: str | None, card: str, labels: 
         if channels not in fitting:
             raise CardError(
                 f"card {card!r} has {labels} labels, but output {spec.name!r} of shape {spec.shape} has {channels} "
-                f"values per candidate: {channels - 4} classes (yolov8) or {channels - 5} classes (yolov5)"
+                f"values per candidate: {channels - 4} classes (yolov8) or {channels - 5} classes (yolov5); correct labels = [...]"
             )
         kind = fitting[channels]
     else:
         # Exports of YOLOv8 and later are channel-major, those of YOLOv5 and v7 are row-major.
         kind = "yolov8" if axis == 0 or channels == 5 else "yolov5"
     if kind == "end" and (axis, channels) != (1, END_COLUMNS):
-        raise CardError(f"output {spec.name!r} of shape {spec.shape} does not have rows of {END_COLUMNS} values")
+        raise CardError(
+            f"output {spec.name!r} of shape {spec.shape} does not have rows of {END_COLUMNS} values, which decode.head = 'end' requires"
+        )
     return kind, Head(index, spec, axis, 4, channels - 4 if kind == "yolov8" else 1)

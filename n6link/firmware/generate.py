@@ -54,7 +54,7 @@ def generate(
     if not re.fullmatch(r"[A-Za-z_]\w*", name):
         raise BadInput(f"{name!r} cannot be the C name of a network; pass the model as NAME={model}")
     if not model.is_file():
-        raise BadInput(f"there is no model {str(model)!r}")
+        raise BadInput(f"there is no model {str(model)!r}; check the name")
     with folder.writing(output):
         if output.exists():
             shutil.rmtree(output)  # files of two runs do not belong together

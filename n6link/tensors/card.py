@@ -193,7 +193,9 @@ class Card(Shown):
             )
         path = self.folder / name
         if not path.is_file():
-            raise CardError(f"card {self.name!r}: {key} is {name!r}, but the file {path} does not exist")
+            raise CardError(
+                f"card {self.name!r}: {key} is {name!r}, but the file {path} does not exist; check the name"
+            )
         return path
 
     def _pick(self, name: str | None, tensors: Mapping[str, TensorSpec], what: str) -> TensorSpec:
@@ -201,7 +203,7 @@ class Card(Shown):
             return next(iter(tensors.values()))
         if name is None or name not in tensors:
             raise CardError(
-                f"card {self.name!r}: {what}.name is {name!r}, but the network has {', '.join(tensors) or 'none'}"
+                f"card {self.name!r}: {what}.name is {name!r}, but the network has {', '.join(tensors) or 'none'}; use one of these"
             )
         return tensors[name]
 
@@ -265,7 +267,7 @@ def _parse(text: str, name: str, *, foreign: bool) -> Table:
         values = tomllib.loads(text)
         return Table(values, f"card {name!r}", foreign=foreign)
     except RecursionError:
-        raise CardError(f"card {name!r} cannot be read: its values are nested too deeply") from None
+        raise CardError(f"card {name!r} cannot be read: its values are nested too deeply; remove brackets") from None
     except ValueError as error:  # TOMLDecodeError, or a number of too many digits
         raise CardError(f"card {name!r} is not valid TOML: {error}") from None
 

@@ -131,7 +131,7 @@ def _picture(array: Array) -> Pixels:
             f"a picture must be uint8 of shape (h, w), (h, w, 3) or (3, h, w), RGB; got {array.dtype} of shape {shape}"
         )
     if 0 in shape:
-        raise BadInput(f"a picture of shape {shape} does not have pixels")
+        raise BadInput(f"a picture of shape {shape} does not have pixels; use one with at least one pixel")
     return picture[:, :, 0] if picture.ndim == 3 and picture.shape[2] == 1 else picture
 
 
@@ -206,7 +206,8 @@ class PictureInput:
         spec, how = self._spec, self._how
         if _CHANNELS[self._colour] != self._channels:
             raise CardError(
-                f"input {spec.name!r} has {self._channels} channels, but input.colour in its card is {how.colour!r}"
+                f"input {spec.name!r} has {self._channels} channels, but input.colour in its card is {how.colour!r}; "
+                "use grey for 1 channel, rgb or bgr for 3"
             )
         if is_array(image) and image.shape == spec.shape:
             image = image.reshape(image.shape[-3:])
@@ -282,7 +283,7 @@ class PictureInput:
         if not {len(how.mean), len(how.std)} <= {1, channels}:
             raise CardError(
                 f"input {spec.name!r} has {channels} channels, but its card has {len(how.mean)} values in input.mean "
-                f"and {len(how.std)} in input.std"
+                f"and {len(how.std)} in input.std; use 1 or {channels}"
             )
         real = ((levels[:, None] - np.array(how.mean)) / np.array(how.std)).astype(np.float32)
         real = np.broadcast_to(real, (256, channels))

@@ -109,7 +109,9 @@ def part(output: int, spec: TensorSpec, first: int, count: int) -> Return:
         BadInput: the range is empty or not in the tensor.
     """
     if first < 0 or count < 1 or first + count > math.prod(spec.shape):
-        raise BadInput(f"elements {first}..{first + count - 1} are not in output {spec.name!r} of shape {spec.shape}")
+        raise BadInput(
+            f"elements {first}..{first + count - 1} are not in output {spec.name!r} of shape {spec.shape}; use 0 to {math.prod(spec.shape) - 1}"
+        )
     return Return(output, offset=first * spec.dtype.itemsize, length=count * spec.dtype.itemsize)
 
 
@@ -203,7 +205,8 @@ def detections(
     _reducible(spec)
     if not 0 <= channel < channel + scores <= channels or math.prod(spec.shape) % channels:
         raise BadInput(
-            f"output {spec.name!r} of shape {spec.shape} does not have channels {channel}..{channel + scores - 1} of {channels}"
+            f"output {spec.name!r} of shape {spec.shape} does not have channels {channel}..{channel + scores - 1} of {channels}; "
+            "the number of channels must divide its size, and the first channel is 0"
         )
     request = Return(
         output,

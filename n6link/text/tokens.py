@@ -79,7 +79,7 @@ def _card_for(network: NetworkLike, task: str) -> Card:
 def _token(tokenizer: Tokenizer, token: str, what: str) -> int:
     found = tokenizer.token_to_id(token)
     if found is None:
-        raise CardError(f"{what} is {token!r}, which is not a token of the network's tokenizer")
+        raise CardError(f"{what} is {token!r}, which is not a token of the network's tokenizer; use one of its tokens")
     return found
 
 
@@ -199,7 +199,7 @@ class TextGenerator:
             wanted = "token ids (1, tokens)" if self.embedding is None else "embedded tokens (1, tokens, size)"
             raise CardError(
                 f"input {self.input.name!r} is {self.input.dtype} of shape {self.input.shape}, but card {card.name!r} "
-                f"(text.embedding = {card.embedding!r}) is for {wanted}"
+                f"(text.embedding = {card.embedding!r}) requires {wanted}"
             )
         if self.embedding is None:
             _check_ids(self.tokenizer, self.input)
@@ -381,7 +381,7 @@ class TextClassifier:
         if self.ids.dtype.kind not in "iu" or self.ids.shape != self.mask.shape:
             raise CardError(
                 f"inputs {self.ids.name!r} and {name!r} cannot be token ids and their mask: they are {self.ids.dtype} of "
-                f"shape {self.ids.shape} and {self.mask.dtype} of shape {self.mask.shape}"
+                f"shape {self.ids.shape} and {self.mask.dtype} of shape {self.mask.shape}; correct input.name and text.mask"
             )
         self.tokenizer = load_tokenizer(card)
         _check_ids(self.tokenizer, self.ids)

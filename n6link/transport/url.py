@@ -378,7 +378,9 @@ def _mapped(url: str) -> Generator[None, None, None]:
     except anyio.ClosedResourceError as exc:
         raise TransportError(f"the stream to {url} was closed by this program") from exc
     except anyio.EndOfStream as exc:
-        raise TransportError(f"the device at {url} has closed the connection") from exc
+        raise TransportError(
+            f"the device at {url} has closed the connection; check the program that serves it"
+        ) from exc
     except anyio.BrokenResourceError as exc:
         raise TransportError(f"the connection to {url} was lost ({_reason(exc.__cause__ or exc)})") from exc
     except OSError as exc:
