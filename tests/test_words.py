@@ -167,8 +167,8 @@ def test_every_message_has_the_style(error: str) -> None:
     ("code", "fault"),
     [
         ("raise BadInput(f'Depth {depth} is wrong; use 1')", "starts in upper case"),
-        ("raise BadInput(f'depth {depth} is wrong.')", "ends with a period"),
-        ("raise BadInput(f'depth {depth} is wrong. Use 1')", "has two sentences; use a semicolon"),
+        ("raise BadInput(f'depth {depth} must be 1.')", "ends with a period"),
+        ("raise BadInput(f'depth {depth} must be 1. Use it')", "has two sentences; use a semicolon"),
         ("raise errors.CardError(f'{name} is no card; use a card')", "'is no'"),
         ("raise error('depth is wrong')", ""),
         ("raise UnknownName('there is not a network')", "has neither the value nor the remedy"),
