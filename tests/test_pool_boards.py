@@ -8,14 +8,17 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import anyio
+import numpy as np
 import pytest
 from e2e_fixtures import board, noise, on_both_backends, sim_url
 from lines import Usb
 
 from n6link import BoardsDiffer, LocalProtocolError, N6Device, N6Pool, NoDeviceError, TransportError, blocking
+from n6link.pool.proof import prove
 from n6link.pool.status import BoardState
 from n6link.tensors.golden import digest
 from n6link.tensors.inputs import Data
+from n6link.tensors.noise import CELLS, mosaic
 
 COUNT = 40
 
@@ -153,3 +156,23 @@ async def test_one_board_with_two_urls_is_used_once() -> None:
     with board("--tcp", "0") as only:
         async with N6Pool([only.url, sim_url()]) as pool:
             await pool["reference"].run(noise(pool["reference"]))
+
+
+async def test_checks_without_a_stored_input_are_small_for_pictures_and_possible_for_others(
+    virtual_board: None,
+) -> None:
+    async with N6Device("sim:movenet13?baud=921600") as device:
+        net = device["movenet13"]
+        first = await prove(net)  # measures the rate, by which the encoding is chosen
+        before = device.counters.tx_bytes
+        assert await prove(net) == first and first.right is None
+        assert device.counters.tx_bytes - before < net.info.input_bytes / 8
+    async with N6Device("sim:tinybert") as device:
+        assert (await prove(device["tinybert"])).right is None
+
+
+def test_a_mosaic() -> None:
+    picture = mosaic((30, 20), 5)
+    assert picture.shape == (20, 30, 3) and np.array_equal(picture, mosaic((30, 20), 5))
+    assert not np.array_equal(picture, mosaic((30, 20), 6))
+    assert len(np.unique(picture.reshape(-1, 3), axis=0)) == CELLS * CELLS

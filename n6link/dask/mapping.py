@@ -14,18 +14,16 @@ import numpy as np
 from distributed import Client, KilledWorker
 
 from n6link.dask import worker
-from n6link.dask.worker import RESOURCE, Answer, Options
+from n6link.dask.worker import CHUNK, RESOURCE, Answer, Options
 from n6link.errors import BadInput, N6Error, NoDeviceError, TransportError
 from n6link.result import Result
 from n6link.tensors.card import Card
 from n6link.tensors.inputs import Data
 from n6link.tensors.tensor import TensorSpec
 
-CHUNK: Final = 16
-"""inputs of a task"""
 CHUNK_BYTES: Final = 4_000_000
 """bytes of the inputs of a task at most, if there is more than one; Dask warns from 10 MB"""
-AHEAD: Final = 2
+AHEAD: Final = 1.5
 """tasks for each one that the workers can run at a time: the next ones are there when it ends"""
 LOOK: Final = 0.5
 """seconds between two looks at the scheduler while an answer is awaited"""

@@ -24,8 +24,8 @@ from n6link.tensors.inputs import Data
 
 RESOURCE: Final = "n6link"
 """what a worker with boards offers, and what a task takes one of"""
-CHUNKS: Final = 2
-"""tasks at the same time on a worker: one is at its end while the other keeps the boards busy"""
+CHUNK: Final = 16
+"""inputs of a task"""
 LOOK: Final = 0.5
 """seconds between two looks at whether there are boards"""
 
@@ -132,7 +132,8 @@ class Boards(WorkerPlugin):
 
     async def _offer(self, worker: Worker) -> None:
         boards = any(board.state is BoardState.READY for board in self.pool.boards) if self._open else False
-        count = CHUNKS if boards else 0
+        # Answers wait for the checks of their boards: with fewer inputs, the boards would wait too, and be checked more often.
+        count = self.pool.at_once // CHUNK + 1 if boards else 0
         if worker.state.total_resources.get(RESOURCE, 0) != count:
             with suppress(OSError):  # the scheduler was lost: the worker will end, or connect again
                 await worker.set_resources(**{RESOURCE: count})

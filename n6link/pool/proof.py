@@ -1,7 +1,7 @@
 """Whether the boards of a pool compute the same values: each must have the same network, and give the same outputs for the same input.
 
-The input is the golden input that the firmware stores (``n6link check --store``), which costs no upload. Where it stores none, it is
-fixed noise. If the firmware also stores the digest of right outputs, this digest decides. Else the majority of the boards decides; if
+The input is the golden input that the firmware stores (``n6link check --store``), which costs no upload and no download. Where it stores none, it is
+a fixed mosaic, which is encoded in a few kilobytes, for a network that takes pictures, and fixed noise for others. If the firmware also stores the digest of right outputs, this digest decides. Else the majority of the boards decides; if
 there is none, nobody can say which board is right, and the network cannot be used in this pool.
 """
 
@@ -9,19 +9,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
 import anyio
 
-from n6link.errors import BoardsDiffer, DeviceError
+from n6link.errors import BoardsDiffer, CardError, DeviceError, MissingExtra
 from n6link.network import Network
 from n6link.pool.board import Board
 from n6link.protocol import CheckState, Status
+from n6link.result import Result
 from n6link.session.info import NetworkInfo
 from n6link.tensors.golden import digest
+from n6link.tensors.image import PictureInput
 from n6link.tensors.inputs import as_raw
-from n6link.tensors.noise import noise
+from n6link.tensors.noise import mosaic, noise
 
 SEED: Final = 6
 """of the input for networks without a golden input"""
@@ -49,10 +52,19 @@ async def prove(network: Network) -> Proof:
     except DeviceError as error:
         if error.status != Status.UNSUPPORTED:
             raise
-        given = {name: noise(spec, SEED) for name, spec in network.inputs.items()}
-        result = await network.run(as_raw(given), reduce=False, timers=False)
+        result = await _run(network)
         return Proof(digest(result.outputs), None)
     return Proof(check.digest, {CheckState.SAME: True, CheckState.DIFFERENT: False}.get(check.state))
+
+
+async def _run(network: Network) -> Result:
+    if len(network.inputs) == 1:
+        (spec,) = network.inputs.values()
+        with suppress(CardError, MissingExtra):  # it does not take pictures, or not from this computer
+            size = PictureInput(spec, network.card).size
+            return await network.run(mosaic(size, SEED), reduce=False, timers=False)
+    given = {name: noise(spec, SEED) for name, spec in network.inputs.items()}
+    return await network.run(as_raw(given), reduce=False, timers=False)
 
 
 def majority(votes: Iterable[T]) -> T | None:
