@@ -15,7 +15,7 @@ from typing import Any, Final
 from bench.measure import Row, Sample, interval
 
 PACKAGES: Final = ("n6link", "numpy", "anyio", "pyserial-asyncio", "ai-edge-litert", "pyserial", "uvloop", "serialx")
-PEERS: Final = ("openmv", "smpclient", "rtmlib", "opencv-python-headless")
+PEERS: Final = ("openmv", "smpclient", "rtmlib", "supervision", "opencv-python", "opencv-python-headless")
 HEAD: Final = "| group | work | program | time | to the floor (95 %) | CPU | to the floor | rounds | |\n|---|---|---|--:|--:|--:|--:|--:|---|"
 
 

@@ -26,9 +26,25 @@ def first_largest(values: Array, axis: int) -> NDArray[np.integer]:
         indices, found = _by_channel(_channels_first(values, axis))
     else:
         indices, found = values.argmax(axis=axis), values
-    # For numpy NaN is the largest value.
     if values.dtype.kind == "f" and np.isnan(found.max(initial=-np.inf)):
-        indices = (values == np.fmax.reduce(values, axis=axis, keepdims=True)).argmax(axis=axis)
+        indices = _without_nan(values, axis)
+    return indices
+
+
+def columns(values: Array) -> tuple[NDArray[np.integer], Array]:
+    """The same for each column of (n, K), which are few and long, and the largest values."""
+    numbers = np.arange(len(values[0]), dtype=np.intp)
+    indices: NDArray[np.integer] = values.argmax(axis=0)
+    found = values[indices, numbers]
+    if values.dtype.kind == "f" and np.isnan(found).any():
+        indices = _without_nan(values, 0)
+        found = values[indices, numbers]
+    return indices, found
+
+
+def _without_nan(values: Array, axis: int) -> NDArray[np.integer]:
+    """For numpy NaN is the largest value."""
+    indices: NDArray[np.integer] = (values == np.fmax.reduce(values, axis=axis, keepdims=True)).argmax(axis=axis)
     return indices
 
 

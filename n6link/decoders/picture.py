@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -29,6 +30,20 @@ def unit(card: Card, where: Placement) -> tuple[int, int]:
     return where.input_size if card.coordinates == "normalised" else (1, 1)
 
 
+@lru_cache(maxsize=64)
+def _axes(
+    size: tuple[int, int],
+    offset: tuple[float, float],
+    scale: tuple[float, float],
+    limit: tuple[int, int],
+    dimensions: int,
+) -> NDArray[np.float32]:
+    """Factors, offsets and limits of x and y, for arrays with so many dimensions after that of x and y."""
+    axes = zip(size, offset, scale, limit, strict=True)
+    known = np.array([(unit / scale, -offset / scale, limit) for unit, offset, scale, limit in axes], np.float32)
+    return known.T.reshape(3, 2, *[1] * dimensions)
+
+
 def place_points(
     points: Array, size: tuple[int, int], where: Placement
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
@@ -43,9 +58,7 @@ def place_points(
         (..., 2) the points; (..., 2) the same, moved to the edge of the picture if they are outside; (...) whether they are outside (in a bar
         of a letterbox, or cut off), or not a number.
     """
-    axes = zip(size, where.offset, where.scale, where.source_size, strict=True)
-    known = np.array([(unit / scale, -offset / scale, limit) for unit, offset, scale, limit in axes], np.float32)
-    factors, offsets, limits = known.T.reshape(3, 2, *[1] * (points.ndim - 1))
+    factors, offsets, limits = _axes(size, where.offset, where.scale, where.source_size, points.ndim - 1)
     # All x, then all y: numpy takes longer for pairs.
     placed: NDArray[np.float32] = np.multiply(points.T, factors, order="C")
     placed += offsets

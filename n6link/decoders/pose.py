@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, TypedDict
 
 import numpy as np
@@ -109,14 +110,17 @@ def skeleton(card: Card, count: int) -> tuple[tuple[str, ...], Edges]:
     Raises:
         CardError: the card has another number of keypoints.
     """
+    return _skeleton(card.name, card.keypoints, card.edges, count)
+
+
+@lru_cache(maxsize=64)
+def _skeleton(card: str, keypoints: tuple[str, ...], lines: Edges | None, count: int) -> tuple[tuple[str, ...], Edges]:
     names, edges = _BY_COUNT.get(count) or (tuple(f"keypoint_{i}" for i in range(count)), ())
-    if card.keypoints and len(card.keypoints) != count:
+    if keypoints and len(keypoints) != count:
+        raise CardError(f"card {card!r} has {len(keypoints)} keypoints, but the network has {count}")
+    if lines is not None and any(max(edge) >= count for edge in lines):
         raise CardError(
-            f"card {card.name!r} has {len(card.keypoints)} keypoints, but the network has {count}; correct keypoints = [...]"
-        )
-    if card.edges is not None and any(max(edge) >= count for edge in card.edges):
-        raise CardError(
-            f"card {card.name!r} has an edge to keypoint {max(map(max, card.edges))}, but the network has {count}; "
+            f"card {card!r} has an edge to keypoint {max(map(max, lines))}, but the network has {count}; "
             f"use indices from 0 to {count - 1}"
         )
-    return card.keypoints or names, edges if card.edges is None else card.edges
+    return keypoints or names, edges if lines is None else lines

@@ -7,13 +7,14 @@ between cells. The network returns a position even if the picture does not conta
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from n6link.decoders import NetworkLike, ResultLike, card_of, options_of, whole_output
-from n6link.decoders.largest import first_largest
+from n6link.decoders.largest import columns
 from n6link.decoders.picture import place_points, placement
 from n6link.decoders.pose import Pose, skeleton
 from n6link.errors import BadInput, CardError
@@ -48,25 +49,22 @@ def decode(heatmap: object, *, scale: float | None = None, zero_point: int | Non
     if len(shape) != 3 or 0 in shape:
         raise BadInput(f"heatmaps must have the shape (h, w, K) or (1, h, w, K); got {heatmap.shape}")
     peaks = find_peaks(heatmap.reshape(shape))
-    keypoints = locate(peaks, *shape[:2])
+    keypoints = np.empty((shape[2], 3), np.float32)
+    keypoints[:, :2] = _centres(*shape[:2])[peaks.indices]
     keypoints[:, 2] = peaks.values if scale is None else dequantize(peaks.values, scale, zero_point or 0)
     return keypoints
 
 
 def find_peaks(heatmap: Array) -> Peaks:
     """The first maximum of each channel of (h, w, K), as a device's ARGMAX finds it."""
-    cells = heatmap.reshape(-1, heatmap.shape[2])
-    indices = first_largest(cells, axis=0)
-    return Peaks(indices, cells[indices, np.arange(cells.shape[1])])
+    return Peaks(*columns(heatmap.reshape(-1, heatmap.shape[2])))
 
 
-def locate(peaks: Peaks, height: int, width: int) -> NDArray[np.float32]:
-    """(K, 3) keypoints; x and y are the centres of the peaks' cells, 0..1; the score is not set."""
-    keypoints = np.empty((len(peaks.indices), 3), np.float32)
-    rows, columns = np.divmod(peaks.indices, width)
-    keypoints[:, 0] = (columns + 0.5) / width
-    keypoints[:, 1] = (rows + 0.5) / height
-    return keypoints
+@lru_cache(maxsize=8)
+def _centres(height: int, width: int) -> NDArray[np.float32]:
+    """(cells, 2): x and y of their centres, 0..1, in row-major order."""
+    y, x = np.meshgrid((np.arange(height) + 0.5) / height, (np.arange(width) + 0.5) / width, indexing="ij")
+    return np.stack([x.ravel(), y.ravel()], axis=1).astype(np.float32)
 
 
 class PoseHeatmap:
@@ -74,8 +72,7 @@ class PoseHeatmap:
 
     def check(self, network: NetworkLike) -> None:
         """Whether the output has the shape of heatmaps, with the card's keypoints."""
-        _, spec = _heatmap(network)
-        card = card_of(network)
+        spec, card = _heatmap(network), card_of(network)
         skeleton(card, spec.shape[-1])
         width, height = PictureInput(card.main_input(network.inputs), card).size
         rows, columns, _ = spec.shape[-3:]
@@ -89,8 +86,8 @@ class PoseHeatmap:
     def returns(self, network: NetworkLike, **options: object) -> list[Return] | None:
         """The peak of each channel, if devices reduce the dtype."""
         options_of(card_of(network), options)
-        index, spec = _heatmap(network)
-        return [reduce.argmax(index, spec)] if spec.dtype in reduce.REDUCIBLE else None
+        spec = _heatmap(network)
+        return [reduce.argmax(list(network.outputs).index(spec.name), spec)] if spec.dtype in reduce.REDUCIBLE else None
 
     def complete(self, result: ResultLike) -> bool:
         """Always: decode() uses only the peaks."""
@@ -100,22 +97,22 @@ class PoseHeatmap:
         """The one person that the network finds, in source pixels; points may be outside of the picture."""
         network, card = result.network, card_of(result.network)
         options_of(card, options)
-        _, spec = _heatmap(network)
+        spec = _heatmap(network)
         height, width, count = spec.shape[-3:]
         peaks = result.reduced.get(spec.name)
         if not (isinstance(peaks, Peaks) and len(peaks.indices) == count):
             peaks = find_peaks(whole_output(result, spec.name).reshape(height, width, count))
-        keypoints = locate(peaks, height, width)
-        keypoints[:, 2] = spec.dequantize(peaks.values)
         where = placement(result.placement, card.main_input(network.inputs), card)
-        keypoints[:, :2], _, away = place_points(keypoints[:, :2], where.input_size, where)
+        keypoints = np.empty((count, 3), np.float32)
+        keypoints[:, :2], _, away = place_points(_centres(height, width)[peaks.indices], where.input_size, where)
+        keypoints[:, 2] = scores = spec.dequantize(peaks.values)
         names, edges = skeleton(card, count)
-        return [Pose(keypoints, names, edges, float(keypoints[:, 2].mean()), away)]
+        return [Pose(keypoints, names, edges, sum(scores.tolist()) / count, away)]
 
 
-def _heatmap(network: NetworkLike) -> tuple[int, TensorSpec]:
-    """Index and spec of the output that contains the heatmaps."""
+def _heatmap(network: NetworkLike) -> TensorSpec:
+    """The output that contains the heatmaps."""
     spec = card_of(network).decoded_output(network.outputs)
     if len(spec.shape) not in (3, 4) or (len(spec.shape) == 4 and spec.shape[0] != 1):
         raise CardError(f"output {spec.name!r} has shape {spec.shape}; heatmaps must be (1, h, w, K)")
-    return list(network.outputs).index(spec.name), spec
+    return spec
