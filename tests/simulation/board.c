@@ -350,36 +350,6 @@ void sim_relink(sim_board_t *b)
     n6_server_relink(&b->server);
 }
 
-static uint32_t feed(sim_board_t *b, const uint8_t *in, uint32_t size)
-{
-    uint32_t done = 0;
-    uint8_t *at;
-    size_t room;
-
-    while (done < size && (room = n6_server_rx_space(&b->server, &at)) > 0) {
-        const uint32_t count = room < size - done ? (uint32_t)room : size - done;
-        memcpy(at, in + done, count);
-        n6_server_rx_done(&b->server, count);
-        done += count;
-    }
-    return done;
-}
-
-static uint32_t drain(sim_board_t *b, uint8_t *out, uint32_t size)
-{
-    uint32_t done = 0;
-    const uint8_t *from;
-    size_t ready;
-
-    while (done < size && (ready = n6_server_tx_peek(&b->server, &from)) > 0) {
-        const uint32_t count = ready < size - done ? (uint32_t)ready : size - done;
-        memcpy(out + done, from, count);
-        n6_server_tx_done(&b->server, count);
-        done += count;
-    }
-    return done;
-}
-
 static uint64_t due(const sim_board_t *b)
 {
     const uint64_t ends = b->begun + (b->step + 1) * b->block_us;
@@ -403,9 +373,9 @@ void sim_turn(sim_board_t *b, uint64_t time, const uint8_t *in, uint32_t size, u
     b->on_line = busy;
     *turn = (sim_turn_t){0};
     do {
-        const uint32_t taken = feed(b, in + turn->taken, size - turn->taken);
+        const uint32_t taken = n6_server_feed(&b->server, in + turn->taken, size - turn->taken);
         state = n6_server_poll(&b->server);
-        const uint32_t made = drain(b, out + turn->made, room - turn->made);
+        const uint32_t made = n6_server_drain(&b->server, out + turn->made, room - turn->made);
         turn->taken += taken;
         turn->made += made;
         moved = taken + made;

@@ -20,6 +20,19 @@ static uint32_t smaller(uint32_t a, uint32_t b)
     return a < b ? a : b;
 }
 
+void n6_link_place_nowhere(void *context, n6_chunk_t *chunk)
+{
+    (void)context;
+    chunk->at = NULL;
+}
+
+void n6_link_forget_chunk(void *context, const n6_chunk_t *chunk, bool good)
+{
+    (void)context;
+    (void)chunk;
+    (void)good;
+}
+
 void n6_link_init(n6_link_t *link, const n6_link_calls_t *calls, uint8_t *tx, uint32_t tx_size)
 {
     memset(link, 0, sizeof *link);

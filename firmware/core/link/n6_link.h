@@ -128,6 +128,10 @@ typedef struct {
 /* tx: memory of the send queue, used as long as the link. Chunks may have up to MAX_CHUNK bytes. */
 void n6_link_init(n6_link_t *link, const n6_link_calls_t *calls, uint8_t *tx, uint32_t tx_size);
 
+/* The functions place and chunk of a link that drops all chunks. */
+void n6_link_place_nowhere(void *context, n6_chunk_t *chunk);
+void n6_link_forget_chunk(void *context, const n6_chunk_t *chunk, bool good);
+
 /* Sets the maximum bytes of a received chunk. */
 static inline void n6_link_set_chunk(n6_link_t *link, uint16_t size)
 {

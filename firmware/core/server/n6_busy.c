@@ -27,7 +27,24 @@ static size_t put_number(char *to, size_t at, uint64_t number)
     return put_text(to, at, digits + first);
 }
 
-/* value is the time in seconds. */
+void n6_busy_answer(n6_link_t *link, uint32_t id, const char *text, uint32_t value)
+{
+    const n6_error_reply_t reply = {
+        .status = N6_STATUS_BUSY,
+        .type = N6_MESSAGE_TYPE_HELLO,
+        .field = N6_LIMIT_NO_FIELD,
+        .value = value,
+    };
+    const size_t most = N6_LIMIT_MAX_CONTROL - sizeof reply;
+    const size_t length = strlen(text) < most ? strlen(text) : most;
+    uint8_t *at = n6_link_begin(link, sizeof reply + length);
+
+    memcpy(at, &reply, sizeof reply);
+    memcpy(at + sizeof reply, text, length);
+    n6_link_end(link, N6_MESSAGE_TYPE_ERROR, N6_FLAG_REPLY, id, sizeof reply + length);
+}
+
+/* The value is the time in seconds. */
 static void answer(n6_busy_t *busy, uint32_t id)
 {
     const n6_session_t *session = &busy->holder->session;
@@ -42,16 +59,8 @@ static void answer(n6_busy_t *busy, uint32_t id)
         size = put_number(text, size, seconds);
         size = put_text(text, size, " s");
     }
-    const n6_error_reply_t reply = {
-        .status = N6_STATUS_BUSY,
-        .type = N6_MESSAGE_TYPE_HELLO,
-        .field = N6_LIMIT_NO_FIELD,
-        .value = (uint32_t)seconds,
-    };
-    uint8_t *at = n6_link_begin(&busy->link, sizeof reply + size);
-    memcpy(at, &reply, sizeof reply);
-    memcpy(at + sizeof reply, text, size);
-    n6_link_end(&busy->link, N6_MESSAGE_TYPE_ERROR, N6_FLAG_REPLY, id, sizeof reply + size);
+    text[size] = 0;
+    n6_busy_answer(&busy->link, id, text, (uint32_t)seconds);
     busy->answered = true;
 }
 
@@ -67,24 +76,11 @@ static void control(void *context, const n6_frame_header_t *header, const uint8_
     }
 }
 
-static void place(void *context, n6_chunk_t *chunk)
-{
-    (void)context;
-    chunk->at = NULL;
-}
-
-static void chunk_done(void *context, const n6_chunk_t *chunk, bool good)
-{
-    (void)context;
-    (void)chunk;
-    (void)good;
-}
-
 /* ---- the connection ---- */
 
 void n6_busy_init(n6_busy_t *busy, const n6_server_t *server)
 {
-    const n6_link_calls_t calls = {busy, control, place, chunk_done,
+    const n6_link_calls_t calls = {busy, control, n6_link_place_nowhere, n6_link_forget_chunk,
                                    server->channel.config.port->crc32};
 
     busy->holder = &server->channel;

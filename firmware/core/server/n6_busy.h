@@ -28,6 +28,9 @@ typedef struct {
 
 void n6_busy_init(n6_busy_t *busy, const n6_server_t *server);
 
+/* Sends the answer to the HELLO with this id: ERROR BUSY. text is cut at the end of a frame. */
+void n6_busy_answer(n6_link_t *link, uint32_t id, const char *text, uint32_t value);
+
 /* Handles received frames. true = a HELLO was answered. */
 bool n6_busy_poll(n6_busy_t *busy);
 

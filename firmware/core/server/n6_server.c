@@ -108,6 +108,38 @@ void n6_server_tx_done(n6_server_t *server, size_t size)
     n6_link_tx_done(&server->channel.link, size);
 }
 
+uint32_t n6_server_feed(n6_server_t *server, const uint8_t *bytes, uint32_t size)
+{
+    uint32_t done = 0;
+    uint8_t *at = NULL;
+    size_t room = 0;
+
+    while (done < size && (room = n6_server_rx_space(server, &at)) > 0) {
+        const uint32_t count = room < size - done ? (uint32_t)room : size - done;
+
+        memcpy(at, bytes + done, count);
+        n6_server_rx_done(server, count);
+        done += count;
+    }
+    return done;
+}
+
+uint32_t n6_server_drain(n6_server_t *server, uint8_t *to, uint32_t size)
+{
+    uint32_t done = 0;
+    const uint8_t *from = NULL;
+    size_t ready = 0;
+
+    while (done < size && (ready = n6_server_tx_peek(server, &from)) > 0) {
+        const uint32_t count = ready < size - done ? (uint32_t)ready : size - done;
+
+        memcpy(to + done, from, count);
+        n6_server_tx_done(server, count);
+        done += count;
+    }
+    return done;
+}
+
 /* ---- loop ---- */
 
 static bool has_room(const n6_server_t *server)

@@ -66,6 +66,14 @@ size_t n6_server_tx_spans(n6_server_t *server, n6_span_t span[N6_LINK_SPANS]);
 /* This number of bytes was sent. */
 void n6_server_tx_done(n6_server_t *server, size_t size);
 
+/* ---- a port without windows and spans ---- */
+
+/* Receives bytes, as many as there is room for; returns their number. */
+uint32_t n6_server_feed(n6_server_t *server, const uint8_t *bytes, uint32_t size);
+
+/* Copies the next bytes to send, at most size, and reports them as sent; returns their number. */
+uint32_t n6_server_drain(n6_server_t *server, uint8_t *to, uint32_t size);
+
 /* ---- a runtime that forwards ---- */
 
 /* The member run of n6_forward_t. */

@@ -1,7 +1,7 @@
 /* The bytes of a connection before its first HELLO was handled. See serve.h. */
 #include <string.h>
 
-#include "n6_link.h"
+#include "n6_busy.h"
 #include "serve.h"
 
 typedef struct {
@@ -24,23 +24,11 @@ static void control(void *context, const n6_frame_header_t *header, const uint8_
     memcpy(&greeting->hello, payload, header->length < size ? header->length : size);
 }
 
-static void place(void *context, n6_chunk_t *chunk)
-{
-    (void)context;
-    chunk->at = NULL;
-}
-
-static void chunk_done(void *context, const n6_chunk_t *chunk, bool good)
-{
-    (void)context;
-    (void)chunk;
-    (void)good;
-}
-
 static greeting_t find(const uint8_t *bytes, uint32_t size)
 {
     greeting_t greeting = {0};
-    const n6_link_calls_t calls = {&greeting, control, place, chunk_done, NULL};
+    const n6_link_calls_t calls = {&greeting, control, n6_link_place_nowhere, n6_link_forget_chunk,
+                                   NULL};
     n6_link_t link;
     n6_window_t window[N6_LINK_WINDOWS];
     uint8_t tx[2 * N6_LINK_FRAME_MAX];
@@ -70,11 +58,8 @@ bool n6_serve_hello(const uint8_t *bytes, uint32_t size, uint64_t *resume)
 uint32_t n6_serve_refuse(const uint8_t *bytes, uint32_t size, const char *text, uint8_t *out)
 {
     const greeting_t greeting = find(bytes, size);
-    const n6_error_reply_t reply = {
-        .status = N6_STATUS_BUSY, .type = N6_MESSAGE_TYPE_HELLO, .field = N6_LIMIT_NO_FIELD};
-    const n6_link_calls_t calls = {NULL, control, place, chunk_done, NULL};
-    const size_t most = N6_LIMIT_MAX_CONTROL - sizeof reply;
-    const size_t length = strlen(text) < most ? strlen(text) : most;
+    const n6_link_calls_t calls = {NULL, control, n6_link_place_nowhere, n6_link_forget_chunk,
+                                   NULL};
     n6_link_t link;
     n6_span_t span[N6_LINK_SPANS];
     uint8_t tx[2 * N6_LINK_FRAME_MAX];
@@ -83,11 +68,7 @@ uint32_t n6_serve_refuse(const uint8_t *bytes, uint32_t size, const char *text, 
         return 0;
     }
     n6_link_init(&link, &calls, tx, sizeof tx);
-    uint8_t *at = n6_link_begin(&link, sizeof reply + length);
-    memcpy(at, &reply, sizeof reply);
-    memcpy(at + sizeof reply, text, length);
-    n6_link_end(&link, N6_MESSAGE_TYPE_ERROR, N6_FLAG_REPLY, greeting.header.id,
-                sizeof reply + length);
+    n6_busy_answer(&link, greeting.header.id, text, 0);
     (void)n6_link_tx_spans(&link, span);
     memcpy(out, span[0].at, span[0].size);
     return (uint32_t)span[0].size;
