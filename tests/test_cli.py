@@ -426,7 +426,7 @@ def test_encoded_pictures(virtual_board: None, tmp_path: Path) -> None:
     Image.open(PHOTO).convert("RGB").resize((192, 192)).save(same)
     both = good("run", "movenet13", same, same, PHOTO, "--url", POSE, "--encode", "jpeg:90")
     assert "Pictures were sent as jpeg (2), jpeg:90 (1)." in " ".join(both.split())
-    assert "Pictures" not in good("run", "movenet13", same, PHOTO, "--url", POSE)
+    assert "Pictures" not in good("run", "movenet13", same, PHOTO, "--url", POSE, "--encode", "raw")
     assert "encode='gif' is not an encoding; use 'raw'" in bad(2, *words, "gif")
     assert "Pictures for args_0 may be sent as QOI or JPEG." in good("info", "movenet13", "--url", POSE)
     assert data("info", "movenet13", "--url", POSE)["inputs"][0]["encodings"] == ["qoi", "jpeg"]

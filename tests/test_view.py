@@ -462,7 +462,7 @@ def test_pictures_do_not_come_faster_than_their_rate(monkeypatch: pytest.MonkeyP
 
 async def test_the_demonstration_has_a_skeleton(virtual_board: None) -> None:
     async with serving("sim:movenet13", live.demonstration()) as at, page(at) as viewer:
-        scene = await viewer.until("scene", lambda scene: True)
+        # The picture moves: on a busy machine the first one that arrives may show less of the person.
+        scene = await viewer.until("scene", lambda scene: sum(shape[0] == "line" for shape in scene["shapes"]) >= 8)
         assert scene["summary"] == "1 person"
         assert scene["size"] == [live.SIDE, live.SIDE]
-        assert sum(shape[0] == "line" for shape in scene["shapes"]) >= 8
