@@ -53,7 +53,7 @@ class Fomo:
         head = _head(network)
         passing = head.passing(result, selection.conf)
         height, width = network.outputs[head.spec.name].shape[1:3]
-        scores = head.real(passing.values)[:, head.score].tolist()
+        scores = head.real(passing.values[:, head.score]).tolist()
         cells: list[_Object] = []
         for index, score, label in zip(passing.indices.tolist(), scores, passing.classes.tolist(), strict=True):
             row, column = divmod(index, width)
@@ -94,7 +94,10 @@ def _joined(objects: Iterable[_Object]) -> list[_Object]:
     """Objects in which each has taken the later ones that touch it; each is taken by the first possible one."""
     found: list[_Object] = []
     for one in objects:
-        if not any(known.join(one) for known in found):
+        for known in found:
+            if known.join(one):
+                break
+        else:
             found.append(one)
     return found
 

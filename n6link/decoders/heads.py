@@ -165,10 +165,12 @@ def select(
     # A NaN is smaller than every number.
     if block.strides[0] < block.strides[1]:
         indices = _passing_rows(by_channel.T, lowest, score, end)
+        of_classes = block[:, indices]
+        largest = np.fmax.reduce(of_classes, axis=0)
     else:
-        indices = (np.fmax.reduce(block, axis=0) >= lowest).nonzero()[0]
-    of_classes = block[:, indices]
-    largest = np.fmax.reduce(of_classes, axis=0)
+        every = np.fmax.reduce(block, axis=0)
+        indices = (every >= lowest).nonzero()[0]
+        of_classes, largest = block[:, indices], every[indices]
     best = (of_classes == largest).argmax(axis=0)
     values = np.concatenate([by_channel[:score, indices], largest[None], by_channel[end:, indices]])
     return Passing(values.T, indices, best)
