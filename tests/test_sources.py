@@ -351,7 +351,11 @@ def test_frames(opencv: None, tmp_path: Path) -> None:
     found = list(seeing.samples(film(tmp_path / "a.mp4")))
     assert [one.stem for one in found] == ["a-00000", "a-00001", "a-00002"] and not opened
     assert all(np.array_equal(np.asarray(one.picture), np.asarray(Image.open(PHOTO).convert("RGB"))) for one in found)
-    assert [one.name for one in seeing.samples(Camera(0))][:2] == ["camera 0[0]", "camera 0[1]"]
+    shown = []
+    with pytest.raises(BadInput, match="camera 0 does not send frames any more; check its cable"):
+        for one in seeing.samples(Camera(0)):
+            shown.append(one.name)  # noqa: PERF401  it raises an error
+    assert shown == [f"camera 0[{index}]" for index in range(5)] and not opened
     with pytest.raises(BadInput, match="camera 1 cannot be opened; choose another number"):
         list(seeing.samples(Camera(1)))
     (tmp_path / "b.avi").touch()
@@ -396,6 +400,9 @@ def test_run_on_a_camera(virtual_board: None, opencv: None, tmp_path: Path) -> N
     ]
     rows = table(tmp_path / "t.csv")
     assert [row["input"] for row in rows] == [f"camera 0[{index}]" for index in range(3)]
+    unplugged = n6link("--camera", "0")
+    assert unplugged.exit_code == 1 and "camera 0[4]  1 person" in unplugged.stdout, "what it has sent is shown"
+    assert "camera 0 does not send frames any more; check its cable" in unplugged.stdout.splitlines()[-1]
     assert {"score", "nose_x", "nose_y", "nose_score"} < rows[0].keys()
     assert "no input is given; add a picture" in n6link().stderr
 

@@ -29,10 +29,10 @@ _QUIET: Final = -8
 
 
 def camera(number: int) -> Generator[Frame]:
-    """The frames of a camera, RGB.
+    """The frames of a camera, RGB; it does not end.
 
     Raises:
-        BadInput: there is no such camera.
+        BadInput: there is no such camera, or it stops.
         MissingExtra: OpenCV is not installed.
     """
     opencv = _opencv("--camera")
@@ -40,7 +40,8 @@ def camera(number: int) -> Generator[Frame]:
     # The newest frame is wanted, not those that waited while the network was running.
     capture.set(opencv.CAP_PROP_BUFFERSIZE, 1)
     what = f"camera {number} cannot be opened; choose another number, and close other programs that use it"
-    return _read(opencv, capture, what)
+    ended = f"camera {number} does not send frames any more; check its cable, and start again"
+    return _read(opencv, capture, what, ended)
 
 
 def frames(path: Path) -> Generator[Frame]:
@@ -57,12 +58,20 @@ def frames(path: Path) -> Generator[Frame]:
     return _read(opencv, opencv.VideoCapture(str(path)), what)
 
 
-def _read(opencv: Any, capture: Any, what: str) -> Generator[Frame]:
+def _read(opencv: Any, capture: Any, what: str, ended: str = "") -> Generator[Frame]:
+    """All frames.
+
+    Args:
+        opencv: the module.
+        capture: what is read.
+        what: the error if there is not one frame.
+        ended: the error after the last frame; empty = it may end.
+    """
     try:
         for number in count():
             there, frame = capture.read()
-            if not there and number == 0:
-                raise BadInput(what)
+            if not there and (number == 0 or ended):
+                raise BadInput(ended if number else what)
             if not there:
                 return
             yield opencv.cvtColor(frame, opencv.COLOR_BGR2RGB)
