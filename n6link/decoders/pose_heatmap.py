@@ -20,7 +20,7 @@ from n6link.decoders.pose import Pose, skeleton
 from n6link.errors import BadInput, CardError
 from n6link.protocol.records import Return
 from n6link.tensors import reduce
-from n6link.tensors.image import PictureInput
+from n6link.tensors.image import PictureInput, Placement
 from n6link.tensors.reduce import Peaks
 from n6link.tensors.tensor import Array, TensorSpec, dequantize, is_array
 
@@ -67,6 +67,13 @@ def _centres(height: int, width: int) -> NDArray[np.float32]:
     return np.stack([x.ravel(), y.ravel()], axis=1).astype(np.float32)
 
 
+@lru_cache(maxsize=8)
+def _places(height: int, width: int, where: Placement) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """The same in pixels of the source picture, and (cells,) which of them are outside; a camera's pictures all have one size."""
+    placed, _, outside = place_points(_centres(height, width), where.input_size, where)
+    return np.ascontiguousarray(placed), outside
+
+
 class PoseHeatmap:
     """The decoder of ``pose-heatmap``; decode() returns a list of one :class:`Pose`."""
 
@@ -104,10 +111,11 @@ class PoseHeatmap:
             peaks = find_peaks(whole_output(result, spec.name).reshape(height, width, count))
         where = placement(result.placement, card.main_input(network.inputs), card)
         keypoints = np.empty((count, 3), np.float32)
-        keypoints[:, :2], _, away = place_points(_centres(height, width)[peaks.indices], where.input_size, where)
+        places, outside = _places(height, width, where)
+        keypoints[:, :2] = places[peaks.indices]
         keypoints[:, 2] = scores = spec.dequantize(peaks.values)
         names, edges = skeleton(card, count)
-        return [Pose(keypoints, names, edges, sum(scores.tolist()) / count, away)]
+        return [Pose(keypoints, names, edges, sum(scores.tolist()) / count, outside[peaks.indices])]
 
 
 def _heatmap(network: NetworkLike) -> TensorSpec:

@@ -288,6 +288,13 @@ def segmentation(case: Case) -> Iterator[tuple[str, Program]]:
     last = shape[3] <= shape[1]
     if shape[3] == 1:
         yield "numpy", lambda: (real(case, name)[0, :, :, 0] >= 0.5).astype(np.uint8)
+        if installed("cv2"):
+            import cv2
+
+            yield (
+                "OpenCV",
+                lambda: cv2.threshold(real(case, name)[0, :, :, 0], 0.5, 1, cv2.THRESH_BINARY)[1].astype(np.uint8),
+            )
         return
     yield "numpy", lambda: case.outputs[name][0].argmax(axis=-1 if last else 0).astype(np.uint8)
     if installed("cv2"):
