@@ -149,7 +149,7 @@ class Bare:
     async def upload(self, data: memoryview, *, network: int = 0, slot: int = 0) -> int:
         """Sends an image of a network's inputs, and waits until the device has it; returns its id."""
         number = self._new_id()
-        self._writer.write(b"".join(self._image(number, data, network, slot)))
+        self._writer.write(b"".join(self._image(number, data, crc32(data), network, slot)))
         await self._answer(number)
         return number
 
@@ -166,18 +166,18 @@ class Bare:
             kept: a result of :meth:`keep` with the same data: the network does not run, and the device keeps the result.
         """
         returns = kept.returns if kept else returns
-        upload, number = self._new_id(), self._new_id()
+        upload, number, digest = self._new_id(), self._new_id(), crc32(data)
         infer = records.Infer(
             key=kept.key if kept else int.from_bytes(os.urandom(8)),
             upload=upload,
-            digest=crc32(data),
+            digest=digest,
             network=network,
             slot=slot,
             returns=len(returns) // records.Return.SIZE,
         )
         body = infer.pack() + returns
         self._writer.write(
-            b"".join((*self._image(upload, data, network, slot), frame(MessageType.INFER, number, body)))
+            b"".join((*self._image(upload, data, digest, network, slot), frame(MessageType.INFER, number, body)))
         )
         result = await self._result(number)
         if not kept:
@@ -206,7 +206,7 @@ class Bare:
         self._id += 1
         return self._id
 
-    def _image(self, number: int, data: memoryview, network: int, slot: int) -> list[bytes | memoryview]:
+    def _image(self, number: int, data: memoryview, digest: int, network: int, slot: int) -> list[bytes | memoryview]:
         """The frames of an upload, and its COMMIT."""
         parts: list[bytes | memoryview] = []
         for offset in range(0, len(data), self._chunk):
@@ -221,7 +221,7 @@ class Bare:
             )
             self._sent += len(chunk)
         commit = records.Commit(
-            position=self._sent & 0xFFFFFFFF, length=len(data), crc=crc32(data), network=network, slot=slot
+            position=self._sent & 0xFFFFFFFF, length=len(data), crc=digest, network=network, slot=slot
         )
         parts.append(frame(MessageType.COMMIT, number, commit.pack()))
         return parts
