@@ -438,8 +438,8 @@ class Link:
                 self._upload_again(exchange, chunk)
             elif exchange.phase is not HELD:
                 exchange.download = exchange.result = None
-                exchange.phase, exchange.ahead = ASKED, 0
-                self.sender.ask_again(exchange)
+                exchange.ahead = 0
+                self.sender.ask(exchange)
                 upload = exchange.needs
                 if upload and not resumed and upload.id not in self.exchanges:  # a new session does not have the upload
                     self.exchanges[upload.id] = upload

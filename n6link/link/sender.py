@@ -112,10 +112,13 @@ class Sender:
         self.queue.append(exchange)
         return True
 
-    def ask_again(self, exchange: Exchange) -> None:
-        """Sends a request in the new session, where it counts as open."""
-        self._open(exchange)
-        self.again(exchange)
+    def ask(self, exchange: Exchange) -> None:
+        """Sends a request, which is open then."""
+        exchange.phase = ASKED
+        self._asked.add(exchange.id)
+        if exchange.type is _RESET:
+            self._resets.add(exchange.id)
+        self.queue.append(exchange)
 
     def forget(self, exchange: Exchange) -> None:
         """Removes an exchange: none of its frames is sent any more."""
@@ -147,19 +150,9 @@ class Sender:
             if exchange.type is _INFER and (self._resets or self._unfinished.full):
                 kept.append(exchange)
             else:
-                self._ask(exchange)
+                self.ask(exchange)
         if kept:
             held.extendleft(reversed(kept))
-
-    def _ask(self, exchange: Exchange) -> None:
-        exchange.phase = ASKED
-        self._open(exchange)
-        self.queue.append(exchange)
-
-    def _open(self, exchange: Exchange) -> None:
-        self._asked.add(exchange.id)
-        if exchange.type is _RESET:
-            self._resets.add(exchange.id)
 
     # ---- uploads
 
@@ -224,7 +217,7 @@ class Sender:
                 break
             self._uploads.pop(0)
             if exchange.phase is SENDING:
-                self._ask(exchange)
+                self.ask(exchange)
                 if follower := self._follower(exchange, now):
                     begun.append(follower)
                     self.hold(follower)
@@ -277,18 +270,14 @@ class Sender:
             ).pack()
             body += upload.parts
         if exchange.type is _INFER:
-            self._poll(self._unfinished.leaves(exchange))
+            for infer in self._unfinished.leaves(exchange):  # without a report of these, the next INFERs are held
+                infer.phase = ASKED
+                self._counters.repeats += self.again(infer)
         if not exchange.tries:
             exchange.ahead, exchange.position = self.path.pending, self.position
         exchange.sent = now
         exchange.tries += 1
         return frames.pack(exchange.type, exchange.id, body)
-
-    def _poll(self, infers: list[Exchange]) -> None:
-        """Asks for the state of inferences now: without an answer the next INFERs are held."""
-        for infer in infers:
-            infer.phase = ASKED
-            self._counters.repeats += self.again(infer)
 
     def _chunks(self, exchange: Exchange, upload: Upload, out: list[Buffer], budget: int, now: float) -> int:
         """Appends DATA frames within budget and credits; returns the number of tensor bytes."""

@@ -113,10 +113,12 @@ class ClockMap:
 
     def agrees(self, sent: float, ticks: int, received: float) -> bool:
         """Whether a device time can be between two host times; if not, add it as a ping."""
-        if not self._segments or ticks / self.tick_hz <= self._segments[-1].begin:
+        device = ticks / self.tick_hz
+        if not self._segments or device <= self._segments[-1].begin:
             return True
-        mapped = self.to_host(ticks)
-        return sent <= mapped.time + mapped.error and mapped.time - mapped.error <= received
+        line, mapped, error = self._at(device)
+        error += max(0.0, mapped - line)
+        return sent <= mapped + error and mapped - error <= received
 
     def to_host(self, ticks: int, *, before: float = float("inf")) -> HostTime:
         """The host time of a device time.
@@ -132,12 +134,11 @@ class ClockMap:
         if not self._segments:
             raise LookupError("the clocks were not yet compared; call ping() first")
         device = ticks / self.tick_hz
-        segment, mapped = self._at(device)
-        error = segment.error + segment.spread * abs(device - segment.begin)
+        line, mapped, error = self._at(device)
         if before < float("inf"):
             mapped = min(mapped, before)
             self._asked, self._given = max(self._asked, device), max(self._given, mapped)
-        return HostTime(mapped, error + max(0.0, mapped - self._line(segment, device)))
+        return HostTime(mapped, error + max(0.0, mapped - line))
 
     def to_device(self, host: float) -> int:
         """The device time in ticks of a host time, by the newest estimate; not before the start of the device.
@@ -181,17 +182,18 @@ class ClockMap:
     def _line(segment: _Segment, device: float) -> float:
         return segment.offset + segment.rate * (device - segment.begin)
 
-    def _at(self, device: float) -> tuple[_Segment, float]:
-        """The segment for a device time, and the host time of this device time."""
-        segment = self._segments[-1]
-        if device >= segment.begin:
-            return segment, max(self._line(segment, device), segment.floor)
-        index = bisect_right(self._segments, device, key=lambda segment: segment.begin)
-        segment = self._segments[max(index - 1, 0)]
+    def _at(self, device: float) -> tuple[float, float, float]:
+        """The line of the segment for a device time, the host time, and the error of the line."""
+        segment, following = self._segments[-1], None
+        if device < segment.begin:
+            index = bisect_right(self._segments, device, key=lambda segment: segment.begin)
+            segment, following = self._segments[max(index - 1, 0)], self._segments[index]
         line = self._line(segment, device)
-        if not index:  # before the first segment: a minimum is not required
-            return segment, line
-        return segment, min(max(line, segment.floor), max(self._segments[index].floor, segment.floor))
+        error = segment.error + segment.spread * abs(device - segment.begin)
+        if following is segment:  # before the first segment: a minimum is not required
+            return line, line, error
+        mapped = max(line, segment.floor)
+        return line, min(mapped, max(following.floor, segment.floor)) if following else mapped, error
 
     def _intersect(self, device: float) -> tuple[float, float, float, float] | None:
         """Offset, rate, error and spread at a device time; None if the pings contradict each other."""

@@ -485,7 +485,7 @@ class Connection:
             N6Error: see :meth:`n6link.Network.run`.
         """
         with self.journal.watching("inference"):
-            channel = await self.usable()
+            channel = self.channel
             if self.clock.claim(ambient.monotonic()):
                 channel.tasks.start_soon(self._compare_in_background)
             assert self._runner
