@@ -12,6 +12,7 @@ from typing import Final
 
 import pytest
 from e2e_fixtures import executable, litert
+from hypothesis import settings
 from lines import Line, Usb
 
 from n6link.transport import ports
@@ -19,6 +20,10 @@ from n6link.transport import ports
 # A shell that starts the tests in the background has them ignore Ctrl-C, which some of them send to a child.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# The same examples in each run, which may be slow on a busy machine; the fuzzers look for new ones.
+settings.register_profile("n6link", derandomize=True, deadline=None)
+settings.load_profile("n6link")
 
 SHARED = Path(os.environ.get("N6LINK_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 

@@ -121,8 +121,6 @@ def damage(data: bytes, place: int) -> bytes:
 
 
 SETTINGS: Final = settings(
-    derandomize=True,
-    deadline=None,
     max_examples=100,
     stateful_step_count=60,
     phases=[Phase.explicit, Phase.generate],  # to shorten an example that fails takes minutes; remove this line for it

@@ -123,16 +123,16 @@ def device(array: NDArray[Any], request: Return, selected: list[int] | None = No
 
 def _fits(shape: tuple[int, ...], wire: Return) -> bool:
     """Whether ``channels`` fits the axis of the reduction."""
-    kind, axes = wire.reduction, list(shape)
+    kind = wire.reduction
     if kind in (Reduction.CLASS_MAP, Reduction.CLASS_MAP_COLUMNS) and wire.channels == 1:
         return True
     if kind in (Reduction.ARGMAX, Reduction.CLASS_MAP):
-        return axes[-1] == wire.channels
+        return shape[-1] == wire.channels
     if kind in (Reduction.THRESHOLD, Reduction.DETECTIONS, Reduction.SAME_ROWS):
-        return axes[-1] % wire.channels == 0
-    while axes and axes[0] == 1:
-        del axes[0]
-    return axes[0] == wire.channels or (wire.channels == 1 and len(axes) < 2)
+        return shape[-1] % wire.channels == 0
+    if kind is Reduction.CLASS_MAP_COLUMNS:
+        return next((size for size in shape if size != 1), 1) == wire.channels
+    return len(shape) >= 2 and set(shape[:-2]) <= {1} and shape[-2] == wire.channels
 
 
 def equal(one: Reduced, other: Reduced) -> bool:

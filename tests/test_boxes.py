@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
@@ -296,7 +296,6 @@ def test_grids_that_the_card_lists() -> None:
 # ---- rules
 
 
-@settings(deadline=None)
 @given(
     arrays.arrays(np.int8, st.tuples(st.integers(0, 12), st.just(4)), elements=st.integers(0, 8)),
     st.sampled_from([0.0, 0.3, 0.71, 1.0]),

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from e2e_fixtures import device_url, noise, sim_url
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.typing import NDArray
@@ -64,7 +64,6 @@ few = st.integers(0, 3).map(lambda value: value * 85)
 """values that make runs, small differences that wrap, and pixels that were seen before"""
 
 
-@settings(deadline=None)
 @given(arrays(np.uint8, array_shapes(min_dims=2, max_dims=2, max_side=12).map(lambda side: (*side, 3)), elements=few))
 def test_qoi_is_lossless(pixels: Pixels) -> None:
     assert np.array_equal(decoded(encode(pixels, QOI)), pixels)

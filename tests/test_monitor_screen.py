@@ -124,7 +124,7 @@ def test_what_is_shown_at_which_size(size: tuple[int, int]) -> None:
     paused=st.booleans(),
     first=st.integers(0, 500),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_nothing_leaves_the_screen(width: int, height: int, name: str, paused: bool, first: int) -> None:
     model = crowded(name, 20)
     model.first = first

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import anyio
@@ -107,9 +108,11 @@ def virtual(tmp_path: Path) -> Iterator[Board]:
 def gone(pid: int) -> None:
     """Waits until a process has ended."""
     end = time.monotonic() + PATIENCE
-    while Path(f"/proc/{pid}").exists() and "Z" not in Path(f"/proc/{pid}/stat").read_text().split()[2]:
-        assert time.monotonic() < end, f"process {pid} does not end"
-        time.sleep(0.02)
+    # It may end between any two steps.
+    with suppress(FileNotFoundError, ProcessLookupError):
+        while "Z" not in Path(f"/proc/{pid}/stat").read_text().split()[2]:
+            assert time.monotonic() < end, f"process {pid} does not end"
+            time.sleep(0.02)
 
 
 def run_networks(url: str, times: int = 3) -> None:

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -214,8 +215,10 @@ def children(process: int) -> list[int]:
 
 
 def wait_for_the_end(process: int) -> None:
-    while Path(f"/proc/{process}").exists() and "zombie" not in Path(f"/proc/{process}/status").read_text():
-        time.sleep(0.01)
+    # It may end between any two steps.
+    with suppress(FileNotFoundError, ProcessLookupError):
+        while "zombie" not in Path(f"/proc/{process}/status").read_text():
+            time.sleep(0.01)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])

@@ -246,7 +246,7 @@ def test_the_digest_of_check_follows_from_the_definition(name: str) -> None:
     assert f"{digest:#x}" in re.findall(r"digests\[.*\] = {(\w+), (\w+)}", (NPU / "reference.c").read_text())[0]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.integers(-128, 127), min_size=7, max_size=7), st.integers(0, 2**32 - 1))
 def test_any_prior(host: Runner, prior: list[int], seed: int) -> None:
     image = np.random.default_rng(seed).integers(-128, 128, (1, 16, 16, 3))

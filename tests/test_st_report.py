@@ -643,7 +643,7 @@ def mutated(text: str, rng: random.Random) -> str:
     return "\n".join(lines)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(
     seed=st.integers(0, 2**32),
     name=st.sampled_from(["movenet", "tinybert"]),
@@ -671,7 +671,7 @@ KEYS = ["buffers", "ec_blobs_info", "environment", "graphs", "memory_pools", "po
 NODE = st.fixed_dictionaries({"name": values, "mapping": values, "id": values, "subgraph_nodes": values})
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     document=st.dictionaries(st.sampled_from([*KEYS, "validation"]), values | st.lists(values, max_size=3)), node=NODE
 )

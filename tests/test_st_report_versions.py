@@ -75,7 +75,7 @@ def check(report: Report, network: Network, *, gaps: bool, named: bool = True) -
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(network=networks(), log=st.sampled_from([list, made.cubemx, made.studio]))
 def test_every_text_gives_the_network(network: Network, version: str, log: object) -> None:
     assert callable(log)
@@ -87,7 +87,7 @@ def test_every_text_gives_the_network(network: Network, version: str, log: objec
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(network=networks())
 def test_every_c_info_gives_the_network(network: Network, version: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -103,7 +103,7 @@ def test_every_c_info_gives_the_network(network: Network, version: str) -> None:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(network=networks())
 def test_a_folder_says_what_its_files_say(network: Network, version: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -124,7 +124,7 @@ def test_a_folder_says_what_its_files_say(network: Network, version: str) -> Non
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(network=networks(), hybrid=st.booleans())
 def test_a_board_joins_with_its_report_and_shows_the_same(network: Network, version: str, hybrid: bool) -> None:
     """The board calls SW what the report calls hybrid, or the other way round, and its blocks also cover removed numbers."""

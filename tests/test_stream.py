@@ -304,7 +304,7 @@ async def test_options_reach_the_network() -> None:
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(data=st.data())
 def test_every_frame_is_counted_once_and_order_is_kept(policy: Policy, data: st.DataObject) -> None:
     """Any order of puts, ends of inferences, failures, slow and fast reads, and leaving."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from reductions import Answer, Network, answer, device, spec
@@ -325,7 +325,6 @@ def test_answers_of_another_network(generator: TextGenerator, bad: NDArray[Any])
 JOINERS = ["--", "-", "(", ")", "“", "”", ".", ",", ":", ";", "!", "?", "'s", "'", "mr.", "<unk>", "&"]
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 4999) | st.sampled_from(JOINERS), min_size=2, max_size=12), st.integers(1, 3))
 def test_pieces_are_the_text(generator: TextGenerator, tokens: list[int | str], prompt: int) -> None:
     """Whatever the tokens, what was handed out never changes, and in the end it is all of the text."""

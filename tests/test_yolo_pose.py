@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from reductions import Answer, Network, answer, device, spec
@@ -211,7 +211,6 @@ def heads(draw: st.DrawFn) -> NDArray[np.float32]:
     return head
 
 
-@settings(deadline=None)
 @given(heads(), st.sampled_from([0.25, 0.5, 0.6]), st.sampled_from([0.0, 0.3, 0.71, 1.0]), st.integers(1, 10))
 def test_rules(head: NDArray[np.float32], conf: float, iou: float, most: int) -> None:
     people = decode(head, conf=conf, iou=iou, max_poses=most, keypoints=1)
@@ -221,7 +220,6 @@ def test_rules(head: NDArray[np.float32], conf: float, iou: float, most: int) ->
         assert person.keypoints.tolist() == [head[5:, person.index].tolist()]
 
 
-@settings(deadline=None)
 @given(heads(), st.integers(1, 20))
 def test_reduced_or_told(head: NDArray[np.float32], limit: int) -> None:
     """Either all candidates came, and the poses are the same, or the result says that it is not complete."""
