@@ -31,6 +31,13 @@ def monitor(
     demo: Annotated[
         bool, typer.Option("--demo", help="Show a virtual board that runs networks; a real board is not required.")
     ] = False,
+    control: Annotated[
+        bool,
+        typer.Option(
+            "--control",
+            help="Also if other programs use the board through n6link serve: r may reset the statistics of all. Default: only read.",
+        ),
+    ] = False,
     mcap: Mcap = None,
     cards: Cards = None,
     as_json: Json = False,
@@ -54,6 +61,7 @@ def monitor(
         interval=interval,
         network=network or (DEMO_FIRST if demo else None),
         busy=DEMO if demo else (),
+        control=control,
     )
     if mcap:
         anyio.run(_record, mcap, shown)

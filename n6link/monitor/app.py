@@ -61,10 +61,18 @@ class Monitor:
         interval: float = 1.0,
         network: str | None = None,
         busy: Sequence[str] = (),
+        control: bool = False,
     ) -> None:
         self.model = Model(since=time.monotonic())
         self.watcher = Watcher(
-            self.model, url, cards=cards, interval=interval, network=network, busy=busy, changed=self._change
+            self.model,
+            url,
+            cards=cards,
+            interval=interval,
+            network=network,
+            busy=busy,
+            control=control,
+            changed=self._change,
         )
         self._changed = anyio.Event()
         self._help = False

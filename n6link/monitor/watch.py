@@ -15,7 +15,7 @@ import logging
 import math
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -28,12 +28,12 @@ from n6link.json_types import JsonObject
 from n6link.link.rate import BITS_PER_BYTE
 from n6link.monitor.model import Model
 from n6link.monitor.view import Identity, LogLine, PoolRow
-from n6link.protocol import LogLevel, records
+from n6link.protocol import LogLevel, Status, records
 from n6link.recorder.recorder import Recorder
 from n6link.session.state import State
 from n6link.tensors.noise import noise
 from n6link.tensors.tensor import Array
-from n6link.transport.url import check_url
+from n6link.transport.url import beside, check_url
 
 if TYPE_CHECKING:
     from n6link.network import Network
@@ -51,6 +51,9 @@ PAUSE: Final = 0.1
 
 PATIENCE: Final = 5.0
 """seconds for a request of the user"""
+SHARED: Final = ("unix:", "tcp:")
+"""URLs through which a server may be reached"""
+ONLY_READS: Final = "the monitor only reads this board, because other programs can use it too; to reset the statistics of all, start it with --control"
 
 Inputs = dict[str, Array]
 T = TypeVar("T")
@@ -66,6 +69,7 @@ class Watcher:
         interval: seconds between two readings.
         network: name of the network that is selected at the start; None = the first one.
         busy: names of networks that the watcher itself runs, a few times per second.
+        control: also if other programs can use the board at the same time, it may do more than read.
         changed: called after every change of the model.
 
     Attributes:
@@ -81,6 +85,7 @@ class Watcher:
         interval: float = 1.0,
         network: str | None = None,
         busy: Sequence[str] = (),
+        control: bool = False,
         changed: Callable[[], None] = lambda: None,
     ) -> None:
         self.interval = interval
@@ -90,6 +95,8 @@ class Watcher:
         self._cards = cards
         self._network = network
         self._busy = busy
+        self._control = control or bool(busy)
+        self._reads_only = False
         self._changed = changed
         self._device: N6Device | None = None
         self._recorder = Recorder.from_environment()  # one for all connections: they are recorded in the same file
@@ -137,8 +144,11 @@ class Watcher:
         """Resets the device's statistics.
 
         Raises:
+            DeviceError: other programs can use the board, and the watcher only reads.
             N6Error: there is no device, or it does not answer.
         """
+        if self._reads_only and self.connected:
+            raise errors.DeviceError(ONLY_READS, Status.READ_ONLY)
         await self._ask(N6Device.reset_stats)
         self._model.reset()
         self._due.clear()
@@ -192,7 +202,9 @@ class Watcher:
 
     @asynccontextmanager
     async def _connected(self, reconnect: float = math.inf) -> AsyncGenerator[N6Device, None]:
-        async with N6Device(self._url, cards=self._cards, reconnect=reconnect, record=self._recorder) as device:
+        async with AsyncExitStack() as stack:
+            device = await self._opened(reconnect)
+            stack.push_async_exit(device)
             # Only on the first connection: afterwards the user's selection is kept.
             if self._network:
                 self._model.selected, self._network = device[self._network].name, None
@@ -203,6 +215,18 @@ class Watcher:
                 yield device
             finally:
                 self._device = None
+
+    async def _opened(self, reconnect: float) -> N6Device:
+        """The device, through the server that has it, if there is one: then without the right to disturb the other programs."""
+        url = await beside(self._url)
+        make = partial(N6Device, url, cards=self._cards, reconnect=reconnect, record=self._recorder)
+        self._reads_only = not self._control and url.startswith(SHARED)
+        device = await make(read_only=self._reads_only).open()
+        if self._reads_only and not device.info.server:  # it has the board alone
+            await device.aclose()
+            self._reads_only = False
+            device = await make().open()
+        return device
 
     async def _follow_state(self, device: N6Device) -> None:
         async with device.events() as changes, anyio.create_task_group() as tasks:

@@ -36,7 +36,7 @@ from anyio.abc import ByteStream
 
 from n6link import settings
 from n6link.errors import BadInput, TransportError, innermost
-from n6link.transport import discovery, tcp
+from n6link.transport import discovery, servers, tcp
 from n6link.transport.ports import Port
 from n6link.transport.socket_stream import SocketStream
 from n6link.waiting import READ_SIZE, listen
@@ -174,6 +174,18 @@ async def chosen(url: str | None) -> str:
     scheme, rest = await anyio.to_thread.run_sync(_split, url)
     number = scheme.number(rest)
     server = await discovery.find_server(number) if number else None
+    return server.url if server else url
+
+
+async def beside(url: str | None) -> str:
+    """The URL for a program that looks at a board while others use it: of the server that has the board, also if a URL names its port.
+
+    Raises:
+        NoDeviceError, TransportError, SettingsError: as for :func:`open_stream`.
+    """
+    url = await chosen(url)
+    port = await port_of(url)
+    server = await anyio.to_thread.run_sync(servers.holder, port.path) if port else None
     return server.url if server else url
 
 

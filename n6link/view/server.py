@@ -88,7 +88,8 @@ class View:
         self._audience = Audience()
         self._model = Model(order="index", since=time.monotonic())
         self._show = Show(self._audience, live, network=network, selected=self._select)
-        self._watcher = Watcher(self._model, url, cards=cards, network=network, changed=self._changed)
+        # It runs networks, so it needs the rights of a program that controls the board.
+        self._watcher = Watcher(self._model, url, cards=cards, network=network, control=True, changed=self._changed)
         self._watcher.followers.append(self._show.work)
         self.app: Starlette = application(self._audience, self._show)
         self._changed()

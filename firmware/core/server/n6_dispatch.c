@@ -75,7 +75,7 @@ static const entry_t entries[] = {
     {N6_MESSAGE_TYPE_SUBSCRIBE, SIZES(SUBSCRIBE, n6_subscribe_t), NO_HEAD, ALL, "SUBSCRIBE", subscribe},
     {N6_MESSAGE_TYPE_RATE, SIZES(RATE, n6_rate_t), NO_HEAD, CONTROL, "RATE", rate},
     {N6_MESSAGE_TYPE_CHECK, SIZES(CHECK, n6_check_t), NO_HEAD, ALL, "CHECK", check_stored},
-    {N6_MESSAGE_TYPE_LEASE, SIZES(LEASE, n6_lease_t), NO_HEAD, CONTROL, "LEASE", share},
+    {N6_MESSAGE_TYPE_LEASE, SIZES(LEASE, n6_lease_t), NO_HEAD, ALL, "LEASE", share},
     {N6_MESSAGE_TYPE_CLIENTS, SIZES(CLIENTS, n6_clients_t), NO_HEAD, ALL, "CLIENTS", share},
     {N6_MESSAGE_TYPE_COMMIT, SIZES(COMMIT, n6_commit_t), N6_MISTAKE_COMMIT_HEAD, CONTROL, "COMMIT", commit},
     {N6_MESSAGE_TYPE_INFER, SIZES(INFER, n6_infer_t), N6_MISTAKE_INFER_HEAD, CONTROL, "INFER", infer},

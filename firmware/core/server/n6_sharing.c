@@ -16,6 +16,9 @@ static n6_mistake_t find_mistake(const n6_channel_t *channel, const n6_lease_t *
     if (wanted->action > N6_LEASE_ACTION_RELEASE) {
         return N6_MISTAKE_LEASE_ACTION;
     }
+    if (wanted->action != N6_LEASE_ACTION_QUERY && channel->session.role == N6_ROLE_READ_ONLY) {
+        return N6_MISTAKE_READ_ONLY;
+    }
     return wanted->action == N6_LEASE_ACTION_TAKE && wanted->duration_ms == 0
                ? N6_MISTAKE_LEASE_DURATION
                : N6_MISTAKE_NONE;
