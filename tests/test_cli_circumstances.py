@@ -208,6 +208,15 @@ def test_examples_are_valid(name: str, tmp_path: Path) -> None:
             parse(words[1:])
 
 
+@pytest.mark.parametrize("group", ["card", "config", "firmware"])
+def test_commands_of_a_group_have_examples_of_their_own(group: str) -> None:
+    root: Any = typer.main.get_command(app)
+    for name in root.commands[group].commands:
+        shown = n6link(group, name, "--help").out.decode().partition("Examples\n")[2]
+        lines = [line.strip() for line in shown.splitlines() if line.strip() and not line.startswith(" #")]
+        assert lines and all(line.split()[:3] == ["n6link", group, name] for line in lines), name
+
+
 def parse(words: list[str]) -> None:
     """Reads a command line, and does not run the command.
 

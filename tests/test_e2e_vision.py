@@ -277,6 +277,10 @@ async def test_floats_are_quantised_on_the_host() -> None:
         (3, r"has shape \(1, 192, 192, 3\), got int64 of shape \(\)"),
         (None, "requires an array of numbers, got NoneType"),
         ([], r"shape \(0,\)"),
+        (
+            (True, np.zeros((4, 4, 3), np.uint8)),
+            r"got a tuple of 2; of OpenCV's \(ok, frame\) = camera.read\(\), pass the frame",
+        ),
         ([[1], [1, 2]], "requires an array of numbers"),
         (object(), "requires an array of numbers, got object"),
         ({"wrong": np.zeros(1)}, "no input 'wrong'"),

@@ -606,3 +606,13 @@ def test_a_unit_for_systemd() -> None:
     said = CliRunner().invoke(app, ["serve", "--url", "serial:100%", "--listen", "127.0.0.1:7646", "--systemd"])
     command = [sys.executable, "-m", "n6link", "serve", "--url", "serial:100%%", "--listen", "127.0.0.1:7646"]
     assert said.exit_code == 0 and f"ExecStart={' '.join(command)}\n" in said.stdout
+
+
+def test_the_folder_of_servers_needs_no_session() -> None:
+    """As in a container, where a user has no folder for a session: nothing is printed."""
+    environment = {key: value for key, value in os.environ.items() if key not in ("N6LINK_RUNTIME", "XDG_RUNTIME_DIR")}
+    program = "from n6link.transport import servers; print(servers.folder())"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.stderr == "" and Path(done.stdout.strip()).name == "n6link"

@@ -92,6 +92,8 @@ _COMMANDS: Final[dict[str, Callable[..., None]]] = {
 for _name, _command in _COMMANDS.items():
     app.command(_name, cls=Command)(_command)
 for _name, _group in {"card": card.app, "config": config.app, "firmware": firmware.app}.items():
+    for _info in _group.registered_commands:
+        _info.cls = Command
     app.add_typer(_group, name=_name, cls=Group)
 
 

@@ -201,12 +201,17 @@ Encode = Annotated[
 ]
 
 
+def _words(context: Any) -> str:
+    """A command as users write it, without the name of the program: ``card init``."""
+    return f"{_words(context.parent)} {context.info_name}".strip() if context.parent else ""
+
+
 class Command(TyperCommand):
     """A command whose help ends with examples."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: D102
         super().format_help(ctx, formatter)
-        out.print(examples(self.name), soft_wrap=True)
+        out.print(examples(_words(ctx)), soft_wrap=True)
 
 
 class Group(TyperGroup):
@@ -214,7 +219,7 @@ class Group(TyperGroup):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: D102
         super().format_help(ctx, formatter)
-        if text := examples(self.name):
+        if text := examples(_words(ctx)):
             out.print(text, soft_wrap=True)
 
     def main(

@@ -105,25 +105,43 @@ EXAMPLES: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
     ),
     "card": (
         ("propose a card, and look at a result of it", "n6link card init mynet --picture photo.jpg --draw seen.png"),
+        (
+            "write it, with the names of the classes in a file",
+            "n6link card init mynet --from labels.txt --out mynet.toml",
+        ),
         ("check a card that was edited", "n6link card check mynet.toml mynet"),
     ),
     "config": (
         ("give a board a name, and use it by default", "n6link config set boards.arm.url serial:0039002B3433510A"),
         ("", "n6link config set defaults.url arm"),
         ("send pictures without loss, but smaller", "n6link config set defaults.encode qoi"),
+        ("send them as before", "n6link config unset defaults.encode"),
+        ("one setting", "n6link config get defaults.url"),
+        ("the file", "n6link config path"),
     ),
     "firmware": (
         ("an image with a network, onto a board", "n6link firmware build st_ai_output --board stm32n6570-dk"),
-        ("", "n6link firmware flash --dry-run"),
+        ("what programming would do", "n6link firmware flash --dry-run"),
+        (
+            "check the output of ST's compiler, without a build",
+            "n6link firmware registry registry.c --network mynet=st_ai_output",
+        ),
     ),
 }
 """by command: what an example does, and the example; an empty text continues the one above"""
 
 
-def examples(command: str | None) -> str:
-    """The examples of a command for its help, in rich's markup; empty = it has none."""
+def examples(command: str) -> str:
+    """The examples of a command for its help, in rich's markup; empty = it has none.
+
+    Args:
+        command: its words: ``card`` has the examples of all commands of this group, ``card init`` those of one.
+    """
+    group, _, name = command.partition(" ")
     lines: list[str] = []
-    for what, example in EXAMPLES.get(command or "", ()):
+    for what, example in EXAMPLES.get(group, ()):
+        if name and not (example + " ").startswith(f"n6link {command} "):
+            continue
         lines += [f" [dim]# {escape(what)}[/]"] if what else []
         lines += [f" {escape(example)}"]
     return "\n".join([" [bold]Examples[/]", *lines, ""]) if lines else ""

@@ -234,6 +234,10 @@ def _picture(spec: TensorSpec, card: Card | None) -> PictureInput | None:
 
 
 def _array(value: object, spec: TensorSpec) -> Array:
+    if isinstance(value, tuple) and any(map(is_array, value)):
+        raise BadInput(
+            f"tensor {spec.name!r} requires one array, got a tuple of {len(value)}; of OpenCV's (ok, frame) = camera.read(), pass the frame"
+        )
     try:
         array = np.asarray(value)
     except ValueError as error:

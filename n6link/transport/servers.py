@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -46,6 +47,9 @@ def folder() -> Path:
         return Path(named)
     import platformdirs
 
+    # Without the folder of a session, such as in a container, one in the temporary directory is right; later versions warn of this.
+    if category := getattr(platformdirs, "RuntimeDirWarning", None):
+        warnings.simplefilter("ignore", category)
     return platformdirs.user_runtime_path("n6link", appauthor=False)
 
 
