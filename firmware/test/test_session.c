@@ -304,9 +304,9 @@ static void set_level(rig_t *rig, uint32_t id, uint8_t level)
 static void a_host_may_only_read(void)
 {
     static const uint8_t refused[] = {
-        N6_MESSAGE_TYPE_RESET,  N6_MESSAGE_TYPE_RESET_STATS, N6_MESSAGE_TYPE_RATE,
-        N6_MESSAGE_TYPE_LEASE,  N6_MESSAGE_TYPE_COMMIT,      N6_MESSAGE_TYPE_INFER,
-        N6_MESSAGE_TYPE_CANCEL, N6_MESSAGE_TYPE_RELEASE,
+        N6_MESSAGE_TYPE_RESET,   N6_MESSAGE_TYPE_RESET_STATS, N6_MESSAGE_TYPE_RATE,
+        N6_MESSAGE_TYPE_COMMIT,  N6_MESSAGE_TYPE_INFER,       N6_MESSAGE_TYPE_CANCEL,
+        N6_MESSAGE_TYPE_RELEASE,
     };
     static const uint8_t served[] = {
         N6_MESSAGE_TYPE_INFO,        N6_MESSAGE_TYPE_LIST,      N6_MESSAGE_TYPE_DESCRIBE,

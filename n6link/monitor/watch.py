@@ -203,8 +203,7 @@ class Watcher:
     @asynccontextmanager
     async def _connected(self, reconnect: float = math.inf) -> AsyncGenerator[N6Device, None]:
         async with AsyncExitStack() as stack:
-            device = await self._opened(reconnect)
-            stack.push_async_exit(device)
+            device = await self._open(reconnect, stack)
             # Only on the first connection: afterwards the user's selection is kept.
             if self._network:
                 self._model.selected, self._network = device[self._network].name, None
@@ -216,16 +215,16 @@ class Watcher:
             finally:
                 self._device = None
 
-    async def _opened(self, reconnect: float) -> N6Device:
+    async def _open(self, reconnect: float, stack: AsyncExitStack) -> N6Device:
         """The device, through the server that has it, if there is one: then without the right to disturb the other programs."""
         url = await beside(self._url)
         make = partial(N6Device, url, cards=self._cards, reconnect=reconnect, record=self._recorder)
         self._reads_only = not self._control and url.startswith(SHARED)
-        device = await make(read_only=self._reads_only).open()
+        device = await stack.enter_async_context(make(read_only=self._reads_only))
         if self._reads_only and not device.info.server:  # it has the board alone
-            await device.aclose()
+            await stack.aclose()
             self._reads_only = False
-            device = await make().open()
+            device = await stack.enter_async_context(make())
         return device
 
     async def _follow_state(self, device: N6Device) -> None:
