@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, cast
 
 import anyio.to_thread
 import numpy as np
@@ -234,9 +234,10 @@ def _picture(spec: TensorSpec, card: Card | None) -> PictureInput | None:
 
 
 def _array(value: object, spec: TensorSpec) -> Array:
-    if isinstance(value, tuple) and any(map(is_array, value)):
+    several = cast("tuple[object, ...]", value) if isinstance(value, tuple) else ()
+    if any(map(is_array, several)):
         raise BadInput(
-            f"tensor {spec.name!r} requires one array, got a tuple of {len(value)}; of OpenCV's (ok, frame) = camera.read(), pass the frame"
+            f"tensor {spec.name!r} requires one array, got a tuple of {len(several)}; of OpenCV's (ok, frame) = camera.read(), pass the frame"
         )
     try:
         array = np.asarray(value)
