@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from bench import compare, plot, report
-from bench.groups import control, decoding, frames, links, monitoring, options, reductions, scale, starting
+from bench.groups import control, decoding, frames, links, monitoring, options, reductions, scale, sharing, starting
 from bench.lines import uart
 from bench.measure import Bench
 
@@ -31,9 +31,10 @@ GROUPS: Final[dict[str, Callable[[Bench, str], None]]] = {
     "decoding": lambda bench, mode: decoding.run(bench),
     "control": lambda bench, mode: control.run(bench, 10 if mode == "full" else 2),
     "monitor": lambda bench, mode: monitoring.run(bench, 30 if mode == "full" else 3),
+    "sharing": lambda bench, mode: sharing.run(bench, {"quick": 2, "full": 10, "smoke": 0.1}[mode]),
     "start": lambda bench, mode: starting.run(bench),
 }
-ONLY_FULL: Final = ("monitor",)
+ONLY_FULL: Final = ("monitor", "sharing")
 """groups that are too slow for the quick mode, unless they are named"""
 BUILD: Final = Path(__file__).resolve().parents[2] / "build"
 
