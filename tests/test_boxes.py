@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -160,6 +162,49 @@ def test_quantised_heads() -> None:
     expected = decode(network({"raw": real}, HEADS["yolov8"]), {"raw": real})
     assert len(found) == len(expected) > 20
     assert np.allclose(rows(found), rows(expected), atol=1e-3)
+
+
+def test_infinite_boxes_do_not_disturb_the_others() -> None:
+    """A network that has gone wrong: no warning of numpy either."""
+    raw = arrays_of(DATA / "boxes" / "yolov8.npz")["raw"].copy()
+    expected = decode(network({"raw": raw}, HEADS["yolov8"]), {"raw": raw}, conf=0.9, iou=1.0, max_boxes=1000)
+    lowest = raw[0, 4:].max(axis=0).argmin()
+    raw[0, :5, lowest] = 0.5, 0.5, np.inf, np.nan, 1.0
+    first, *others = decode(network({"raw": raw}, HEADS["yolov8"]), {"raw": raw}, conf=0.9, iou=1.0, max_boxes=1000)
+    assert (first.score, first.index) == (1, 0)
+    assert len(others) > 5 and np.array_equal(rows(others), rows(expected))
+
+
+def test_the_edge_of_the_picture() -> None:
+    """Parts outside of the picture are cut off; less than half a pixel is not called cut."""
+    net = network(
+        {"raw": np.zeros((1, 4, 6), np.float32)}, 'task = "yolo"\ndecode.head = "end"\noutput.coordinates = "pixels"'
+    )
+    raw = np.array(
+        [
+            [10, 20, 110, 60, 0.9, 0],
+            [-0.4, 20, 110, 60, 0.8, 0],
+            [-0.6, 20, 110, 60, 0.7, 0],
+            [10, -5, 210, 60, 0.6, 0],
+            [10, 20, 110, 200.6, 0.5, 0],
+            [210, 300, 220, 310, 0.4, 0],
+        ],
+        np.float32,
+    )[None]
+    net = replace(net, outputs={"raw": tensor("raw", raw)})
+    found = decode(net, {"raw": raw})
+    assert [one.cut for one in found] == [False, False, True, True, True, True]
+    assert rows(found)[:, :4].tolist() == [
+        [10, 20, 110, 60],
+        [0, 20, 110, 60],
+        [0, 20, 110, 60],
+        [10, 0, 200, 60],
+        [10, 20, 110, 200],
+        [200, 200, 200, 200],
+    ]
+    where = Placement((400, 100), (SIDE, SIDE), (0.5, 0.5), (0.0, 75.0))  # a letterbox: y from 75 to 125
+    placed = decoders.for_network(net).decode(Answer(net, {"raw": raw}, {}, where))
+    assert isinstance(placed, list) and (placed[0].box.tolist(), placed[0].cut) == ([20, 0, 220, 0], True)
 
 
 def test_end_to_end_rows() -> None:
@@ -379,3 +424,34 @@ def test_cards_that_do_not_fit(task: str, shapes: dict[str, tuple[int, ...]], to
     net = network({name: np.zeros(shape, np.float32) for name, shape in shapes.items()}, f'task = "{task}"\n{toml}')
     with pytest.raises((CardError, BadInput), match=message):
         decoders.check(net)
+
+
+def python_calls(work: Callable[[], object]) -> int:
+    """Functions in Python that are called, without those in C."""
+    work()
+    count = 0
+
+    def seen(frame: object, event: str, argument: object) -> None:
+        nonlocal count
+        count += event == "call"
+
+    before = sys.getprofile()
+    sys.setprofile(seen)
+    try:
+        work()
+    finally:
+        sys.setprofile(before)
+    return count
+
+
+@pytest.mark.parametrize("name", ["yolov8", "ssd_corners", "yolox"])
+def test_a_decoder_does_not_work_for_each_candidate(name: str) -> None:
+    """Calls in Python are most of the time of a decoder; only objects that are found may add some."""
+    reference = arrays_of(DATA / "boxes" / f"{name}.npz")
+    del reference["kept"], reference["conf"], reference["iou"]
+    net = network(reference, HEADS[name])
+    decoder, result = decoders.for_network(net), Answer(net, reference)
+    objects = len(decode(net, reference, conf=0.5))
+    assert objects > 10
+    assert python_calls(lambda: decoder.decode(result, conf=0.5)) <= 80 + 3 * objects
+    assert python_calls(lambda: decoder.decode(result, conf=1.0)) <= 80

@@ -45,7 +45,8 @@ SIZE_SCALE: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class _Outputs:
-    scores: TensorSpec
+    head: Head
+    """with the scores, of which those of the classes are compared"""
     boxes: TensorSpec
     anchors: TensorSpec | None
 
@@ -58,7 +59,7 @@ class Ssd:
         if not _processed(network):
             outputs = _outputs(network)
             _coding(network)
-            labelled(network, outputs.scores.shape[-1] - _background(network, outputs.scores))
+            labelled(network, outputs.head.scores)
             if outputs.anchors is None:
                 _anchor_file(network, outputs.boxes.shape[-2])
 
@@ -68,7 +69,7 @@ class Ssd:
         if _processed(network):
             return None
         outputs = _outputs(network)
-        wanted = _head(network, outputs.scores).returns(conf)
+        wanted = outputs.head.returns(conf)
         if wanted is None:
             return None
         names = list(network.outputs)
@@ -77,7 +78,7 @@ class Ssd:
 
     def complete(self, result: ResultLike) -> bool:
         """Whether all anchors that passed were returned."""
-        return _processed(result.network) or _head(result.network, _outputs(result.network).scores).complete(result)
+        return _processed(result.network) or _outputs(result.network).head.complete(result)
 
     def decode(self, result: ResultLike, **options: object) -> list[Detection]:
         """The objects in the picture, best first, in source pixels.
@@ -91,7 +92,7 @@ class Ssd:
         if _processed(network):
             return _ready(result, selection)
         outputs = _outputs(network)
-        head = _head(network, outputs.scores)
+        head = outputs.head
         passing = head.passing(result, selection.conf)
         scores = head.real(passing.values)[:, head.score]
         anchors = (
@@ -105,12 +106,6 @@ class Ssd:
 
 def _selection(network: NetworkLike, given: Mapping[str, object]) -> Selection:
     return Selection.of(card_of(network), given, "coding")
-
-
-def _head(network: NetworkLike, scores: TensorSpec) -> Head:
-    """The output with the scores, of which those of the classes are compared."""
-    first = _background(network, scores)
-    return Head(list(network.outputs).index(scores.name), scores, 1, first, scores.row_length - first)
 
 
 def _boxes(boxes: NDArray[np.float32], anchors: NDArray[np.float32], coding: str) -> NDArray[np.float32]:
@@ -147,7 +142,9 @@ def _ready(result: ResultLike, selection: Selection) -> list[Detection]:
 def _outputs(network: NetworkLike) -> _Outputs:
     """The outputs by their names in the card, else by their shapes."""
     card = card_of(network)
-    return _chosen(network.name, tuple(network.outputs.items()), card.scores, card.boxes, card.anchor_file)
+    background = _coding(network) == "corners" if not card.labels else None
+    known = tuple(network.outputs.items())
+    return _chosen(network.name, known, card.scores, card.boxes, card.anchor_file, len(card.labels), background)
 
 
 @lru_cache(maxsize=64)
@@ -157,8 +154,20 @@ def _chosen(
     scores: str | None,
     boxes: str | None,
     anchor_file: str | None,
+    labels: int,
+    background: bool | None,
 ) -> _Outputs:
-    """The same; the names are those in the card."""
+    """The same.
+
+    Args:
+        network: its name.
+        outputs: all of them.
+        scores: name of the scores in the card.
+        boxes: name of the boxes.
+        anchor_file: name of the anchors, of an output or a file.
+        labels: number of labels.
+        background: whether the first class is the background; None = if there is one more than labels.
+    """
     tables = {name: spec for name, spec in outputs if len(spec.shape) == 3 and spec.shape[0] == 1}
     wide = [name for name, spec in tables.items() if spec.shape[2] != 4]
     four = [name for name, spec in tables.items() if spec.shape[2] == 4]
@@ -173,13 +182,11 @@ def _chosen(
             f"the outputs of network {network!r} are not those of an SSD head: it must have scores (1, N, C) and boxes "
             f"(1, N, 4), but has {shapes}; name them with output.scores and output.boxes"
         )
-    return _Outputs(tables[scores], tables[boxes], tables[anchors] if anchors else None)
-
-
-def _background(network: NetworkLike, scores: TensorSpec) -> int:
-    """Number of columns of scores before the first class: 1 if there is a background, else 0."""
-    labels = len(card_of(network).labels)
-    return int(scores.row_length == labels + 1 if labels else _coding(network) == "corners")
+    table = tables[scores]
+    first = int(table.row_length == labels + 1 if background is None else background)
+    index = [name for name, _ in outputs].index(scores)
+    head = Head(index, table, 1, first, table.row_length - first)
+    return _Outputs(head, tables[boxes], tables[anchors] if anchors else None)
 
 
 def _coding(network: NetworkLike) -> str:

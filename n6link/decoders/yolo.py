@@ -117,7 +117,7 @@ def _table(index: int, spec: TensorSpec, wanted: str | None, card: str, labels: 
         raise CardError(
             f"output {spec.name!r} of shape {spec.shape} is not a YOLO head; it must be [4 + C, N], [N, 5 + C] or [M, 6]"
         )
-    axis = int(shape[1] < shape[0])
+    axis = int(wanted == "end" or shape[1] < shape[0])
     channels = shape[axis]
     if wanted is not None:
         kind = wanted
