@@ -381,7 +381,6 @@ class Connection:
         """Whether the device is connected, or a reconnection is expected."""
         return self.state is State.OPEN or self.state in AWAY
 
-    @property
     def rate(self) -> float | None:
         """Bytes per second to the device, measured or reported by it; None = not known yet."""
         path = self.channel.link.path
@@ -485,10 +484,10 @@ class Connection:
             N6Error: see :meth:`n6link.Network.run`.
         """
         with self.journal.watching("inference"):
-            channel = self.channel
             if self.clock.claim(ambient.monotonic()):
-                channel.tasks.start_soon(self._compare_in_background)
-            assert self._runner
+                self.channel.tasks.start_soon(self._compare_in_background)
+            if self._runner is None:
+                raise LocalProtocolError(NOT_OPEN)
             try:
                 outcome = await self._runner.run(job)
             except DeviceError as error:
@@ -496,7 +495,7 @@ class Connection:
                 if error.status == Status.CANCELLED and self.state is State.RESTARTING:
                     raise self._restarted() from error
                 if error.status == Status.NOT_READY:
-                    why = await describe.reason(channel.ask_all, job.network)
+                    why = await describe.reason(self.channel.ask_all, job.network)
                     raise DeviceError(f"the network cannot run: {why}", error.status, error.value) from error
                 raise
         moment = outcome.begun, outcome.header.t_end, outcome.received

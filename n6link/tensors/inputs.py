@@ -10,7 +10,7 @@ The raw values of a uint8 input of this shape look like a picture. :class:`Raw` 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, cast
 
@@ -106,13 +106,15 @@ class Inputs:
         picture = spec.dtype == np.uint8 and spec.name in self._pictures
         return spec if spec.size == self._size and spec.dtype.kind in "iub" and not picture else None
 
-    async def prepare(self, data: Data, encode: Sent | None = None, rate: float | None = None) -> Prepared:
+    async def prepare(
+        self, data: Data, encode: Sent | None = None, rate: Callable[[], float | None] = lambda: None
+    ) -> Prepared:
         """The bytes of all inputs.
 
         Args:
             data: see :data:`Data`.
             encode: how the picture is sent; None = as the card says, else as QOI if this saves time.
-            rate: measured bytes per second to the device; None = not known.
+            rate: returns the measured bytes per second to the device; None = not known.
 
         Raises:
             BadInput: data that do not fit, or that cannot be sent like this.
@@ -156,11 +158,11 @@ class Inputs:
             )
         return Prepared(self._in_slot(inputs), placement)
 
-    def _choose(self, spec: TensorSpec, encode: Sent | None, rate: float | None) -> Sent:
+    def _choose(self, spec: TensorSpec, encode: Sent | None, rate: Callable[[], float | None]) -> Sent:
         """How a picture is sent to an input."""
         card = self._card.input.encode if self._card else None
         picture, possible = self._pictures.get(spec.name), ["raw"]
-        sent = encode or card or (QOI if picture and picture.coloured and pays(spec.size, rate) else RAW)
+        sent = encode or card or (QOI if picture and picture.coloured and pays(spec.size, rate()) else RAW)
         if picture and picture.is_laid_out_like(spec.shape):
             possible += [f"{kind.name.lower()}{':1..100' * (kind is Encoding.JPEG)}" for kind in spec.encodings]
             if sent.encoding in spec.encodings:
