@@ -21,7 +21,7 @@ from n6link.protocol import MessageType, records
 
 ATTEMPTS: Final = 3
 """number of times that a whole result is requested if only its digest is wrong"""
-_PLACE: Final = struct.Struct("<LL").unpack_from
+_PLACE: Final = struct.Struct("<LL").pack
 """position and offset at the start of a DATA payload"""
 _CRC: Final = struct.Struct("<L").unpack_from
 _DATA, _HEADER_SIZE, _CRC_SIZE = frames.DATA, frames.HEADER_SIZE, frames.CRC_SIZE
@@ -135,27 +135,26 @@ class Receiver:
         if download is None:
             return 0
         size, stored, view, begin = download.chunks.size, download.data, memoryview(data), at
-        length, first = len(stored), download.next * size
-        front = frames.header(_DATA, exchange.id, _HEADER_SIZE + size)
+        length, first, room = len(stored), download.next * size, len(data) - _CRC_SIZE
         ahead, limit = self._seen - first, first + ((self._granted - self._seen) & MASK)
-        append, total, end, count = download.digest.follow(first, size), download.digest.crc, first, 0
+        front, append = frames.header(_DATA, exchange.id, _HEADER_SIZE + size), download.digest.follow(first, size)
+        total, end, count = download.digest.crc, first, 0
         # The loop runs for each chunk of a result: it has no calls of functions of this package but one.
-        for offset in range(first, length, size):
-            end = offset + size
-            if end > length:
-                end, front = length, frames.header(_DATA, exchange.id, _HEADER_SIZE + length - offset)
+        for offset in range(first, length if limit >= length else limit - size + 1, size):
+            if offset + size > length:  # the last chunk of a transfer is smaller, and not part of the digest yet
+                size, append = length - offset, None
+                front = frames.header(_DATA, exchange.id, _HEADER_SIZE + size)
             head, body = at + _HEADER_SIZE, at + 2 * _HEADER_SIZE
-            stop = body + end - offset
-            if len(data) - stop < _CRC_SIZE or end > limit or not data.startswith(front, at):
-                end = offset
+            stop = body + size
+            if stop > room or not data.startswith(front + _PLACE((offset + ahead) & MASK, offset), at):
                 break
             chunk, crc_head = view[body:stop], crc32(view[head:body])
             crc = crc32(chunk, crc_head)
-            if _PLACE(data, head) != ((offset + ahead) & MASK, offset) or _CRC(data, stop) != (crc,):
-                end = offset
+            if _CRC(data, stop)[0] != crc:
                 break
+            end = offset + size
             stored[offset:end] = chunk
-            if append and end - offset == size:
+            if append:
                 total = append(total ^ crc_head) ^ crc
             at = stop + _CRC_SIZE
             count += 1
