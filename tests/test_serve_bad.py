@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -9,8 +10,8 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,7 +31,7 @@ from n6link.link import frames
 from n6link.link.handshake import Greeting
 from n6link.link.refusal import refusal
 from n6link.protocol import Limit, MessageType, Status, records
-from n6link.serve import sharing
+from n6link.serve import library, sharing
 from n6link.session.state import State
 from n6link.transport import servers, sim
 
@@ -231,6 +232,42 @@ async def test_a_client_that_vanishes_at_any_byte(tmp_path: Path) -> None:
             program.connection.close()
 
 
+async def test_connections_without_a_hello_are_limited(tmp_path: Path) -> None:
+    """One that is too many is closed at once; programs that have said hello are not counted."""
+    async with attack(tmp_path) as bad:
+        waiting = [await bad() for _ in range(2 * sharing.MOST_CLIENTS - 1)]
+        assert await (await bad()).frame() is None
+        waiting[0].connection.close()
+        while True:
+            program = await bad()
+            await program.send(HELLO)
+            if frame := await program.frame():
+                assert frame[0] == MessageType.HELLO
+                break
+
+
+async def test_programs_that_send_the_same_hello_leave_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each core is freed, also if the session that it keeps for a program has the number of another one."""
+    cores = {"n6_serve_open": 0, "n6_serve_close": 0}
+
+    def counting(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any) -> Any:
+            cores[name] += 1
+            return function(*arguments)
+
+        return call
+
+    for name in cores:
+        monkeypatch.setattr(library.library(), name, counting(name, getattr(library.library(), name)))
+    async with attack(tmp_path) as bad:
+        for _ in range(5):
+            program = await bad()
+            await program.send(HELLO)
+            assert await program.frame()
+            program.connection.close()
+    assert cores["n6_serve_open"] == cores["n6_serve_close"] >= 6
+
+
 # ---- a server that dies
 
 
@@ -295,12 +332,68 @@ async def test_a_server_that_is_killed_with_clients_inside(tmp_path: Path, monke
 # ---- the command, in this process
 
 
+class Terminal(io.StringIO):
+    """A standard output that a person reads."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.usefixtures("restored_signals")
 def test_the_command_until_it_is_terminated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One board is there, and one is not."""
     monkeypatch.setenv("N6LINK_RUNTIME", str(tmp_path / "servers"))
+    missing = f"unix:{tmp_path}/none"
+    with used_and_ended() as found:
+        done = CliRunner().invoke(
+            app, ["serve", "--url", sim_url(), "--url", missing, "--listen", f"unix:{tmp_path}/{{id}}"]
+        )
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    (served,) = [line for line in lines if "urls" in line]
+    (failed,) = [line for line in lines if "error" in line]
+    assert done.exit_code == 0 and served["pid"] == os.getpid()
+    assert served["urls"][1] == f"unix:{tmp_path}/{b'n6sim'.hex()}" and failed["board"] == missing
+    assert f"Note: the board at {missing} is not served: " in done.stderr and "it is tried again." in done.stderr
+    assert "through n6link serve" in found[0] and not (tmp_path / b"n6sim".hex()).exists()
+
+
+@pytest.mark.usefixtures("restored_signals")
+def test_the_command_in_a_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It says what to do next; and how many results are missing in the recording."""
+    pytest.importorskip("mcap")
+    from n6link.serve.record import Record
+
+    monkeypatch.setenv("N6LINK_RUNTIME", str(tmp_path / "servers"))
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    leave = Record.__exit__
+
+    def exit_(record: Record, *error: Any) -> None:
+        leave(record, *error)
+        record.dropped = 3
+
+    monkeypatch.setattr(Record, "__exit__", exit_)
+    with used_and_ended():
+        app(["serve", "--url", sim_url(), "--mcap", str(tmp_path / "a.mcap")], standalone_mode=False)
+    said = capsys.readouterr().err
+    assert "In other terminals: n6link monitor" in said
+    assert "Note: 3 results arrived too fast and are not in " in said
+
+
+@pytest.fixture
+def restored_signals() -> Iterator[None]:
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def used_and_ended() -> Iterator[list[str]]:
+    """A block in which a server runs in this process: another program uses it, and then ends it as systemd does."""
     ended, found = threading.Event(), list[str]()
 
     def use() -> None:
-        """Another program, which then ends the server as systemd does."""
         while not (running := servers.running()) and not ended.wait(0.01):
             pass
         if running:
@@ -308,15 +401,10 @@ def test_the_command_until_it_is_terminated(tmp_path: Path, monkeypatch: pytest.
                 found.append(dev.info.runtime)
             os.kill(os.getpid(), signal.SIGTERM)
 
-    before = signal.getsignal(signal.SIGTERM)
     program = threading.Thread(target=use)
     program.start()
     try:
-        done = CliRunner().invoke(app, ["serve", "--url", sim_url(), "--listen", f"unix:{tmp_path}/a"])
+        yield found
     finally:
         ended.set()
         program.join()
-        signal.signal(signal.SIGTERM, before)
-    said = json.loads(done.stdout)
-    assert done.exit_code == 0 and said["pid"] == os.getpid() and said["urls"][1] == f"unix:{tmp_path}/a"
-    assert "through n6link serve" in found[0] and not (tmp_path / "a").exists()

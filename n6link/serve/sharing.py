@@ -232,6 +232,8 @@ class Sharing:
         if not client.nonce or self._served is None:
             client.close()
             return
+        if other := self._absent.pop(client.nonce, None):  # a program has sent a HELLO of another one again
+            other.close()
         self._absent[client.nonce] = client
         while len(self._absent) > MOST_AWAY:
             self._absent.pop(next(iter(self._absent))).close()
