@@ -142,7 +142,7 @@ class Card(Shown):
             "task": self.task,
             "networks": ", ".join(self.networks),
             "input": ", ".join(
-                f"{field.name} {' '.join(map(str, value)) if isinstance(value, tuple) else value}"
+                f"{field.name} {str(value).strip('(),')}"
                 for field in fields(Picture)
                 if (value := getattr(self.input, field.name))
             ),

@@ -235,8 +235,12 @@ def _picture(spec: TensorSpec, card: Card | None) -> PictureInput | None:
         return None
 
 
+def _items(value: object) -> tuple[object, ...]:
+    return cast("tuple[object, ...]", value) if isinstance(value, tuple) else ()
+
+
 def _array(value: object, spec: TensorSpec) -> Array:
-    several = cast("tuple[object, ...]", value) if isinstance(value, tuple) else ()
+    several = _items(value)
     if any(map(is_array, several)):
         raise BadInput(
             f"tensor {spec.name!r} requires one array, got a tuple of {len(several)}; of OpenCV's (ok, frame) = camera.read(), pass the frame"
