@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import anyio
 import httpx2 as httpx
@@ -17,22 +19,25 @@ import pytest
 from e2e_fixtures import board, sim_url
 from PIL import Image
 from sounds import RATE, WINDOW, hearing, write_sound
-from viewers import page, serving
+from viewers import page, serving, unpack
 from websockets.exceptions import InvalidStatus
 
+from n6link import decoders
 from n6link.colours import KIND_COLOURS
 from n6link.decoders.boxes import Detection
 from n6link.decoders.classification import Classification
+from n6link.decoders.pose import Pose
+from n6link.decoders.segmentation import Segmentation
 from n6link.errors import BadInput
 from n6link.protocol import EpochKind
-from n6link.tensors.image import Pixels
+from n6link.tensors.image import Pixels, Placement
 from n6link.view import facts, live
 from n6link.view.audience import Audience
 from n6link.view.hearing import HEIGHT, WIDTH
 from n6link.view.live import Live
-from n6link.view.scene import described
+from n6link.view.scene import described, scene
 from n6link.view.server import address, bind
-from n6link.view.show import LONGEST_PROMPT
+from n6link.view.show import CLASSIFICATION, GENERATION, LONGEST_PROMPT
 
 GREY = np.full((48, 64, 3), 128, np.uint8)
 
@@ -432,6 +437,37 @@ def test_sentences_about_results() -> None:
     assert described([])[0] == "nothing was found"
     found = Classification("cat", 0.75, {"dog": 0.25, "cat": 0.75})
     assert described(found) == ("cat, 75.0 %", [["cat", "75.0 %", 0.75], ["dog", "25.0 %", 0.25]])
+
+
+POINTS = np.array([[8, 8, 0.9], [40, 30, 0.8]], np.float32)
+POSE = Pose(POINTS, ("nose", "left eye"), ((0, 1),), 0.5, np.zeros(2, np.bool_), np.array([4, 4, 50, 40], np.float32))
+THING = Detection(
+    "cat", 0, 0.5, np.array([4, 4, 50, 40], np.float32), POINTS[:, :2], ("ear", "eye"), np.zeros(2, np.bool_)
+)
+MAP = Segmentation(
+    (np.arange(48 * 64).reshape(48, 64) % 64 // 48).astype(np.uint8), ("floor", "wall"), Placement((64, 48), (64, 48))
+)
+CLASS = Classification("cat", 0.75, {"dog": 0.25, "cat": 0.75})
+ANSWERS = {
+    **dict.fromkeys(("pose-heatmap", "pose-points", "yolo-pose"), ([POSE], "1 person", {"line", "disc", "tag"})),
+    **dict.fromkeys(
+        ("fomo", "landmark-boxes", "ssd", "yolo", "yolo-grid"), ([THING], "1 cat", {"line", "disc", "tag"})
+    ),
+    **dict.fromkeys(("audio-classification", "image-classification"), (CLASS, "cat, 75.0 %", {"tag"})),
+    "segmentation": (MAP, "floor 75.0 %, wall 25.0 %", {"tag"}),
+}
+"""by task: what its decoder returns, the sentence about it, and shapes that are drawn"""
+
+
+@pytest.mark.parametrize("task", sorted(set(decoders.tasks()) - {GENERATION, CLASSIFICATION}))
+def test_the_answer_of_every_task_is_drawn(task: str) -> None:
+    meaning, sentence, shapes = ANSWERS[task]
+    result: Any = SimpleNamespace(network=SimpleNamespace(name="net"), decode=lambda: meaning)
+    shown = unpack(scene(result, GREY))
+    assert shown["summary"] == sentence and shown["items"]
+    assert shapes <= {shape[0] for shape in shown["shapes"]}
+    assert Image.open(io.BytesIO(shown["picture"])).size == (64, 48)
+    assert bool(shown["mask"]) == (task == "segmentation")
 
 
 def test_the_page_has_the_colours_of_all_views() -> None:
