@@ -22,7 +22,9 @@ from n6link import (
     TransportError,
     UnknownName,
 )
+from n6link.pool.board import Attempt, Board, Job
 from n6link.pool.status import BoardState, BoardStatus
+from n6link.result import Result
 from n6link.tensors.inputs import Data
 from n6link.transport.faults import Fault
 
@@ -525,3 +527,29 @@ def test_wrong_arguments_of_a_map() -> None:
                 pool["tiny"].map("picture.png")
 
     fleet.run(body, 1)
+
+
+async def test_a_board_is_compared_with_what_the_others_need_at_the_same_time() -> None:
+    """A computer that was busy for 3 s made all boards slow: no board is much slower than the others in this time, whatever they needed before."""
+    job, other = (Job(number, "tiny", fails) for number in range(2))
+    board = Board("sim:")
+
+    def answer(begun: float, ended: float) -> None:
+        board.running.append(Attempt(job, board, begun))
+        board.ended(board.running[0], ended, answered=True)
+
+    assert board.needed("tiny", 0.0, 1.0) is None
+    for number in range(10):
+        answer(0.1 * number, 0.1 * number + 0.05)
+    assert board.needed("tiny", 0.0, 1.0) == pytest.approx(0.05)
+    assert board.needed("other", 0.0, 1.0) is None
+    answer(1.0, 4.0)
+    assert board.needed("tiny", 1.0, 4.0) == 3.0, "the answers before are not of the same time"
+    answer(4.0, 4.1)
+    board.running.append(Attempt(other, board, 4.1))
+    assert board.needed("tiny", 4.05, 4.2) == pytest.approx(0.1)
+    assert board.needed("tiny", 4.05, 7.1) == pytest.approx(3.0), "it is busy with this one, too"
+
+
+async def fails(network: object, computed: object) -> Result:
+    raise NotImplementedError

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, TypeAlias
 
 import anyio
@@ -24,6 +26,8 @@ OVERDUE: Final = 4.0
 """a job that takes so many times as long as usual is repeated on another board before any new one"""
 EVERY: Final = 8
 """answers that wait for a check of their board"""
+RECENT: Final = 64
+"""measurements that are kept, to compare boards with what the others did at the same time"""
 SHARE: Final = 20
 """a check is not repeated before so many times its own duration, so that checks cost about 5 % of the time of a board at most"""
 
@@ -111,7 +115,9 @@ class Board:
     check_seconds: dict[str, float] = field(default_factory=dict[str, float])
     """duration of the last check, by network"""
     late: int = 0
-    """jobs in a row that took much longer than on the other boards, or that another board finished first"""
+    """jobs in a row that took longer than any on the other boards at the same time"""
+    behind: float = 0.0
+    """how many times as long, at least, for the worst of them"""
     answers: int = 0
     repeated: int = 0
     aside: int = 0
@@ -120,6 +126,10 @@ class Board:
     seconds: dict[str, float] = field(default_factory=dict[str, float])
     _measured: dict[str, float] = field(default_factory=dict[str, float])
     """host times of the last measurements"""
+    _recent: deque[tuple[str, float, float]] = field(
+        default_factory=partial(deque[tuple[str, float, float]], maxlen=RECENT)
+    )
+    """network, host time and seconds of the last measurements"""
     _progress: float = 0.0
     """host time at which a job has ended here"""
 
@@ -148,11 +158,21 @@ class Board:
         if answered:
             self.seconds[name] = before + NEWEST * (spent - before)
             self._measured[name] = now
+            self._recent.append((name, now, spent))
         elif beaten and first:
             self.seconds[name] = max(before, spent)
             self._measured[name] = now
+            self._recent.append((name, now, spent))
         self._progress = now
         return spent
+
+    def needed(self, network: str, since: float, now: float) -> float | None:
+        """Mean seconds per answer since a time; None = it gave none. If this computer is busy, all boards are slow at the same time."""
+        spent = [seconds for name, ended, seconds in self._recent if name == network and ended >= since]
+        if not spent:
+            return None
+        mean = sum(spent) / len(spent)
+        return max(mean, now - max(self.running[0].begun, self._progress)) if self.running else mean
 
     def busy(self, now: float, usual: Mapping[str, float]) -> float:
         """Seconds until it will have finished its jobs.

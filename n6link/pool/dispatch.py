@@ -36,9 +36,9 @@ TRIES: Final = 5
 REFUSALS: Final = 2
 """boards whose runtime may fail with a job before it fails: then it is the job's fault"""
 BEHIND: Final = 30.0
-"""A board that needs so many times the seconds per answer of the others is set aside."""
+"""A board that needs so many times the seconds per answer that the others need at the same time is set aside."""
 LATE: Final = 3
-"""jobs in a row with which a board is late before this is so"""
+"""jobs in a row with which it is late before this is so"""
 TICK: Final = 0.1
 """seconds between two looks at what is late"""
 
@@ -230,7 +230,7 @@ class Dispatcher:
         job.attempts.remove(attempt)
         if result:
             self._answered(job, board, result)
-            self._compare(board, job.network, late=spent > BEHIND * self._others(board, job.network))
+            self._compare(board, job.network, spent)
         elif error:
             self._failed(job, board, error)
         self.deal()
@@ -243,10 +243,8 @@ class Dispatcher:
     def _answered(self, job: Job, board: Board, result: Result) -> None:
         if job.done.is_set() or job.answer:
             return
-        beaten = [attempt.board for attempt in job.attempts]
-        self._cancel(job, beaten=True)
-        for other in beaten:
-            self._compare(other, job.network, late=True)
+        for other, spent in self._cancel(job, beaten=True):
+            self._compare(other, job.network, spent, beaten=True)
         job.answer = result
         board.answers += 1
         board.used.add(job.network)
@@ -256,20 +254,31 @@ class Dispatcher:
             board.unchecked += 1
             job.done.set()
 
-    def _others(self, board: Board, network: str) -> float:
-        """Median seconds per answer of the other boards; infinity if it is unknown."""
-        others = [each.seconds[network] for each in self._boards if each is not board and network in each.seconds]
-        return statistics.median(others) if others else math.inf
+    def _compare(self, board: Board, network: str, spent: float, *, beaten: bool = False) -> None:
+        """Sets a board aside that is much slower than the others at the same time: this computer may be busy, and then all are slow.
 
-    def _compare(self, board: Board, network: str, *, late: bool) -> None:
-        """Sets a board aside that needs too long for several jobs in a row; one may be late because this computer was busy."""
-        board.late = board.late + 1 if late else 0
-        seconds, usual = board.seconds.get(network, 0.0), self._others(board, network)
-        if board.late >= LATE and seconds > BEHIND * usual:
-            board.late = 0
+        Args:
+            board: has answered, or was beaten.
+            network: of the job.
+            spent: seconds for the job, or until it was beaten.
+            beaten: another board had the result first: this board would have needed longer.
+        """
+        now = ambient.monotonic()
+        others = [each.needed(network, now - spent, now) for each in self._boards if each is not board]
+        known = [seconds for seconds in others if seconds is not None]
+        if not known:
+            return
+        usual = statistics.median(known)
+        if spent > (usual if beaten else BEHIND * usual):
+            board.late += 1
+            board.behind = max(board.behind, spent / usual)
+        elif not beaten:
+            board.late, board.behind = 0, 0.0
+        if board.late >= LATE and board.behind > BEHIND:
+            board.late, board.behind = 0, 0.0
             self.set_aside(
                 board,
-                f"it needs {seconds:.3g} s or more for an answer of {network!r}, and the other boards {usual:.3g} s",
+                f"it needs {spent:.3g} s or more for an answer of {network!r}, and the other boards {usual:.3g} s",
             )
 
     def _failed(self, job: Job, board: Board, error: Exception) -> None:
@@ -347,14 +356,19 @@ class Dispatcher:
     def _again(self, job: Job) -> None:
         insort(self._pending, job, key=lambda each: each.order)
 
-    def _cancel(self, job: Job, *, beaten: bool = False) -> None:
-        """Ends the runs of a job that is over."""
+    def _cancel(self, job: Job, *, beaten: bool = False) -> list[tuple[Board, float]]:
+        """Ends the runs of a job that is over. Returns the boards that worked on it, and their seconds so far."""
         now = ambient.monotonic()
         attempts, job.attempts = job.attempts, []
+        worked: list[tuple[Board, float]] = []
         for attempt in attempts:
             attempt.scope.cancel()
-            attempt.board.ended(attempt, now, beaten=beaten)
+            first = attempt is attempt.board.running[0]
+            spent = attempt.board.ended(attempt, now, beaten=beaten)
             attempt.board.repeated += 1
+            if first:
+                worked.append((attempt.board, spent))
+        return worked
 
     def _forget(self, job: Job) -> None:
         """Nobody waits for a job any more, or it is over."""

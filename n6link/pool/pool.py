@@ -50,7 +50,7 @@ class N6Pool(Lifecycle, Shown):
     A job is given to the board where it will be finished first, by measured times. The last jobs of a batch, and jobs of a board that stops
     to answer, are given to a second board, and the first answer counts.
 
-    **Boards that fail.** A board that is lost, does not answer, answers wrongly, or needs 30 times as long as the others is set aside, with a
+    **Boards that fail.** A board that is lost, does not answer, answers wrongly, or needs 30 times as long as the others at the same time is set aside, with a
     reason in :attr:`boards`. Its jobs are repeated on other boards. The pool tries it again, checks it, and uses it again.
 
     **Boards that differ.** A network may be missing on some boards. Boards that have another network, card or build under the same name
