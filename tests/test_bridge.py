@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -538,45 +539,51 @@ def test_missing_package(monkeypatch: pytest.MonkeyPatch) -> None:
 @contextmanager
 def program(*words: str) -> Iterator[subprocess.Popen[str]]:
     """A program whose standard output is read line by line; it is killed if it does not end."""
-    with subprocess.Popen(
-        [sys.executable, *words],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=dict(os.environ),
-    ) as process:
+    # A pipe that nobody reads would stop a program that writes many warnings.
+    with (
+        tempfile.TemporaryFile("a+") as said,
+        subprocess.Popen(
+            [sys.executable, *words],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=said,
+            text=True,
+            env=dict(os.environ),
+        ) as process,
+    ):
+        process.stderr = said
         try:
             yield process
         finally:
             process.kill()
 
 
+def complaints(process: subprocess.Popen[str]) -> str:
+    """What a program has written to standard error."""
+    assert process.stderr
+    process.stderr.seek(0)
+    return process.stderr.read()
+
+
 def line(process: subprocess.Popen[str]) -> Any:
     """The next line of a program, which is killed if it prints nothing for two minutes."""
-    assert process.stdout and process.stderr
+    assert process.stdout
     alarm = threading.Timer(120, process.kill)
     alarm.start()
     try:
         text = process.stdout.readline()
     finally:
         alarm.cancel()
-    assert text, process.stderr.read()
+    assert text, complaints(process)
     return json.loads(text)
 
 
 ROUTER = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
-from zenoh_ros2_sdk import keyexpr, utils
-from zenoh_ros2_sdk.attachment import Attachment
-from zenoh_ros2_sdk.entity import EndpointEntity, EntityKind, NodeEntity
-from zenoh_ros2_sdk.qos import QosProfile
-from zenoh_client import LOOPBACK, configuration
-from n6link.bridge.ros import domain_of
-from n6link.bridge.serve import serve
-from n6link.bridge.link import endpoints
 import zenoh
+from zenoh_client import LOOPBACK, configuration
+from n6link.bridge.link import endpoints
 with zenoh.open(configuration(listen=[LOOPBACK], mode="router")) as session:
     print(json.dumps(endpoints(session)), flush=True)
     sys.stdin.read()
@@ -595,7 +602,7 @@ def test_through_a_router_in_another_process(signal_: signal.Signals) -> None:
             assert ask_until(session, f"{key}/reference/run", picture()).ok
             served.send_signal(signal_)
             assert served.wait(timeout=60) == (130 if signal_ is signal.SIGINT else 0)
-            assert served.stderr and served.stderr.read() == ""
+            assert complaints(served) == ""
 
 
 def test_a_router_that_is_started_later() -> None:

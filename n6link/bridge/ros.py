@@ -62,16 +62,17 @@ class RosNode:
 
     def publisher(self, topic: str, kind: str) -> RosPublisher:
         """A publisher of a topic, such as ``/n6link/board/people``, whose messages are of a type."""
-        self._declare_endpoint("MP", topic, message_type(kind))
         publisher = self._session.declare_publisher(self._key(topic, message_type(kind), message_type(kind).hash))
         self._stack.callback(publisher.undeclare)
+        self._declare_endpoint("MP", topic, message_type(kind))
         return RosPublisher(publisher, self._wall)
 
     def subscribe(self, topic: str, kind: str, callback: zenoh.handlers.Callback[zenoh.Sample]) -> None:
         """Subscribes to a topic; ROS 2 Humble does not have type hashes, so the hash may be any."""
-        self._declare_endpoint("MS", topic, message_type(kind))
         subscriber = self._session.declare_subscriber(self._key(topic, message_type(kind), "*"), callback)
         self._stack.callback(subscriber.undeclare)
+        # Others see the token and publish: it is the last to come, and the first to go.
+        self._declare_endpoint("MS", topic, message_type(kind))
 
     def _key(self, topic: str, kind: MessageType, type_hash: str) -> str:
         return f"{self._domain}/{topic.strip('/')}/{kind.dds_name}/{type_hash}"
