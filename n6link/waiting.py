@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from functools import partial
 from typing import Any, Final, NoReturn, Protocol, TypeAlias
 
@@ -52,6 +52,11 @@ def signals() -> Signals:
     """Makes signals for tasks of the event loop that runs now."""
     loop = asyncio_loop()
     return loop.create_future if loop else _EventSignal
+
+
+def sleeps() -> Callable[[float], Awaitable[None]]:
+    """The function that lets tasks of the event loop that runs now sleep."""
+    return asyncio.sleep if asyncio_loop() else anyio.sleep
 
 
 def wake(signal: Signal) -> None:

@@ -40,7 +40,9 @@ class Damage:
 
     def _since(self, mark: Mark) -> tuple[int, float]:
         """Number of chunks since a mark in the direction with more of them, and the share of damaged ones in the worse direction."""
-        _, _, _, up, repeated, down, damaged = (b - a for a, b in zip(mark, self._counters.mark(), strict=True))
+        counters = self._counters
+        up, repeated = counters.tx_chunks - mark[3], counters.retransmits - mark[4]
+        down, damaged = counters.rx_chunks - mark[5], counters.rx_damaged - mark[6]
         # Uploads and results are counted separately: the directions of a line may differ.
         return max(up, down + damaged), max(repeated / max(up, 1), damaged / max(down + damaged, 1))
 

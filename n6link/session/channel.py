@@ -31,7 +31,7 @@ from n6link.protocol import MessageType, Role
 from n6link.session.line import Line
 from n6link.session.mailbox import Mailbox
 from n6link.session.tasks import Background
-from n6link.waiting import Signal, Signals, signals, wake
+from n6link.waiting import Signal, Signals, signals, sleeps, wake
 
 _logger = logging.getLogger("n6link.device")
 
@@ -416,13 +416,14 @@ class Channel:
     # ---- tasks
 
     async def _keep(self) -> None:
+        sleep = sleeps()
         while True:
             if self.interruption or not self.link.pending:
                 self._retry.rest()
                 self._busy = self._signals()
                 await self._busy
                 self._busy = None
-            await anyio.sleep(TICK)
+            await sleep(TICK)
             for exchange in self._retry.tick(ambient.monotonic()):
                 self._give_up(exchange)
             if chunk := self.link.better_chunk():
