@@ -188,13 +188,13 @@ def keep(
         classes: of each; only boxes of the same class are repetitions.
     """
     kept: list[int] = []
-    best: dict[int, list[tuple[float, float, float, float, float]]] = {}
+    best: dict[int, list[tuple[float, float, float, float, float]]] = {number: [] for number in set(classes)}
     # In plain Python: numpy needs several calls per kept box, and takes longer for the usual tens of candidates. Conditions
     # take a third of the time of min() and max().
     for index in order:
         left, top, right, bottom = boxes[index]
         area = (right - left) * (bottom - top)
-        same = best.setdefault(classes[index], [])
+        same = best[classes[index]]
         for left_, top_, right_, bottom_, area_ in same:
             if left < right_ and left_ < right and top < bottom_ and top_ < bottom:
                 width = (right if right < right_ else right_) - (left if left > left_ else left_)  # noqa: FURB136
@@ -232,7 +232,7 @@ def placed(
 ) -> list[Detection]:
     """These objects, in the network's coordinates, in pixels of the source image."""
     card = card_of(result.network)
-    where = placement(result.placement, card.main_input(result.network.inputs), card)
+    where = placement(result)
     size = unit(card, where)
     inside, cut = place_boxes(boxes, size, where)
     labels = [class_name(card, number) for number in classes]

@@ -172,7 +172,10 @@ def select(
         indices = (every >= lowest).nonzero()[0]
         of_classes, largest = block[:, indices], every[indices]
     best = (of_classes == largest).argmax(axis=0)
-    values = np.concatenate([by_channel[:score, indices], largest[None], by_channel[end:, indices]])
+    parts = [by_channel[:score, indices], largest[None]]
+    if end < len(by_channel):
+        parts.append(by_channel[end:, indices])
+    values = np.concatenate(parts)
     return Passing(values.T, indices, best)
 
 

@@ -92,7 +92,7 @@ class LandmarkBoxes:
             first += spec.shape[1]
         if not rows:
             return []
-        size = placement(result.placement, card.main_input(network.inputs), card).input_size
+        size = placement(result).input_size
         grids = _grids(network.name, size[0], first, _listed(network))
         scale, offsets = _offsets(grids, rows[0].shape[1], size, card.coordinates == "pixels")
         values = _joined(rows) / scale

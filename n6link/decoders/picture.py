@@ -9,19 +9,21 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from n6link.decoders import ResultLike, card_of
 from n6link.tensors.card import Card
 from n6link.tensors.image import PictureInput, Placement
-from n6link.tensors.tensor import Array, TensorSpec
+from n6link.tensors.tensor import Array
 
 CUT: Final = 0.5
 """Pixels by which a box must be larger than the picture to count as cut."""
 
 
-def placement(known: Placement | None, spec: TensorSpec, card: Card) -> Placement:
-    """The position of the picture in the input: ``known``, or the whole input if the caller passed the input's own values."""
-    if known:
-        return known
-    size = PictureInput(spec, card).size
+def placement(result: ResultLike) -> Placement:
+    """The position of the picture in the input: the known one, or the whole input if the caller passed the input's own values."""
+    if result.placement:
+        return result.placement
+    card = card_of(result.network)
+    size = PictureInput(card.main_input(result.network.inputs), card).size
     return Placement(size, size)
 
 

@@ -109,7 +109,7 @@ class PoseHeatmap:
         peaks = result.reduced.get(spec.name)
         if not (isinstance(peaks, Peaks) and len(peaks.indices) == count):
             peaks = find_peaks(whole_output(result, spec.name).reshape(height, width, count))
-        where = placement(result.placement, card.main_input(network.inputs), card)
+        where = placement(result)
         keypoints = np.empty((count, 3), np.float32)
         places, outside = _places(height, width, where)
         keypoints[:, :2] = places[peaks.indices]

@@ -38,7 +38,7 @@ class PosePoints(Unreduced):
         self.options(card, options)
         spec, order, count = _points(card, network)
         values = spec.dequantize(whole_output(result, spec.name)).reshape(count, len(order))
-        where = placement(result.placement, card.main_input(network.inputs), card)
+        where = placement(result)
         keypoints = np.ones((count, 3), np.float32)
         points = values[:, [order.index("x"), order.index("y")]]
         keypoints[:, :2], _, away = place_points(points, unit(card, where), where)

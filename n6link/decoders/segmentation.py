@@ -136,7 +136,7 @@ class Segmenter:
         network, card = result.network, card_of(result.network)
         conf = _conf(card, options)
         spec, channels_last, count = _map(card, network)
-        where = placement(result.placement, card.main_input(network.inputs), card)
+        where = placement(result)
         known = result.reduced.get(spec.name)
         if isinstance(known, ClassMap):
             classes = _narrowed(known, spec, channels_last, count, conf)

@@ -203,7 +203,7 @@ class YoloPose:
                 iou=selection.iou,
                 max_poses=selection.limit,
             )
-        where = placement(result.placement, card.main_input(network.inputs), card)
+        where = placement(result)
         names, edges = skeleton(card, _keypoints(card, head))
         size = unit(card, where)
         boxes, _ = place_boxes(people.boxes, size, where)
