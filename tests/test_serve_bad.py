@@ -26,12 +26,12 @@ from typer.testing import CliRunner
 
 from n6link import N6Device, blocking
 from n6link.cli import app
-from n6link.errors import DeviceError, TransportError
+from n6link.errors import DeviceError, DeviceRebooted, N6Error, N6Timeout, RemoteProtocolError, TransportError
 from n6link.link import frames
 from n6link.link.handshake import Greeting
 from n6link.link.refusal import refusal
 from n6link.protocol import Limit, MessageType, Status, records
-from n6link.serve import library, sharing
+from n6link.serve import library, served, sharing
 from n6link.session.state import State
 from n6link.transport import servers, sim
 
@@ -327,6 +327,50 @@ async def test_a_server_that_is_killed_with_clients_inside(tmp_path: Path, monke
                     assert len(servers.running()) == 1
                     await patient.aclose()
             await hasty.aclose()
+
+
+async def test_a_board_that_is_back_and_does_not_describe_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is asked again; if its description is wrong, programs are refused with the reason, until it returns again."""
+    monkeypatch.setattr(sharing, "AGAIN", 0.001)
+    read, errors = served.Served.read, list[N6Error]()
+
+    async def reads(dev: N6Device) -> served.Served:
+        if errors:
+            raise errors.pop(0)
+        return await read(dev)
+
+    monkeypatch.setattr(served.Served, "read", reads)
+    with sim.rig("reference:") as rig:
+        async with serving(rig.url, f"unix:{tmp_path}/a") as (url,):
+
+            async def runs() -> bool:
+                async with N6Device(url, reconnect=0) as dev:
+                    return bool(await dev["reference"].run(noise(dev["reference"])))
+
+            assert await runs()
+            errors += [N6Timeout("did not answer INFO for 5 s"), N6Timeout("did not answer INFO for 5 s")]
+            rig.reset()
+            while errors or not await works(runs):  # noqa: ASYNC110
+                await anyio.sleep(0.001)
+            errors.append(RemoteProtocolError("the description of network 'reference' contains a contradiction"))
+            rig.reset()
+            while errors:  # noqa: ASYNC110
+                await anyio.sleep(0.001)
+            with pytest.raises(DeviceError, match="the device is not usable: the description of network 'reference'"):
+                await runs()
+            rig.reset()
+            while not await works(runs):  # noqa: ASYNC110
+                await anyio.sleep(0.001)
+
+
+async def works(runs: Callable[[], Awaitable[bool]]) -> bool:
+    """Whether a program can use the server now."""
+    try:
+        return await runs()
+    except (DeviceError, TransportError, DeviceRebooted):
+        return False
 
 
 # ---- the command, in this process

@@ -20,7 +20,7 @@ import anyio
 from anyio.abc import TaskGroup, TaskStatus
 
 from n6link.device import N6Device
-from n6link.errors import N6Error, TransportError
+from n6link.errors import N6Error, RemoteProtocolError, TransportError
 from n6link.protocol import LogLevel
 from n6link.serve import library, work
 from n6link.serve.client import Board, Client, Stream
@@ -33,6 +33,8 @@ MOST_CLIENTS: Final = 32
 """connections at a time"""
 MOST_AWAY: Final = 8
 """clients without a connection whose results and keys are kept; the one that left first is removed first"""
+AGAIN: Final = 1.0
+"""seconds after which a board that did not describe itself is asked again"""
 GREETING: Final = 10.0
 """maximum seconds from a connection to its HELLO"""
 GREETING_BYTES: Final = 64 * 1024
@@ -127,16 +129,21 @@ class Sharing:
                 await client.stream.aclose()
 
     async def _board_returned(self, tasks: TaskGroup, *, rebooted: bool) -> None:
-        if not rebooted:
+        if self._board and not rebooted:
             self._obstacle = ""
             return
         for client in tuple(self._clients):  # their connections are closed, and end
             await client.left.wait()
         self._forget()
-        try:
-            await self._meet(tasks)
-        except N6Error as error:
-            self._obstacle = f"not usable: {error}"
+        while not self._board and self._dev.state is State.OPEN:  # else it is away again, and will return
+            try:
+                await self._meet(tasks)
+            except RemoteProtocolError as error:
+                self._obstacle = f"not usable: {error}"
+                return
+            except N6Error as error:
+                self._obstacle = f"not usable: {error}"
+                await anyio.sleep(AGAIN)
 
     def _forget(self) -> None:
         for client in (*self._clients, *self._absent.values()):

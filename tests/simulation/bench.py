@@ -25,7 +25,7 @@ from n6link.transport import url
 from n6link.transport.faults import WAYS, Fault, Way
 from simulation.board import NEVER, Board, Turn
 from simulation.connection import Connection
-from simulation.faults import Faults
+from simulation.faults import RESTART, Faults
 from simulation.line import Frames, Line
 from simulation.outages import overlap, since
 from simulation.rules import Rules
@@ -136,7 +136,8 @@ class Bench:
         self._client: Connection | None = None
         self.board = self._start()
         for fault in faults.timed:
-            self._loop.call_at(fault.at, self._happen, fault)
+            if fault.kind != RESTART:  # of the server
+                self._loop.call_at(fault.at, self._happen, fault)
 
     def close(self) -> None:
         """Ends the board."""

@@ -12,6 +12,7 @@ freeze     the board does nothing                                 seconds       
 unplug     the stream breaks, and cannot be opened for a time     seconds             seconds
 sleep      the host's clock stops, the board's does not           seconds             seconds
 stop       the host's program stops (SIGSTOP), its clock does not seconds             seconds
+restart    the server ends, and starts later                      seconds             seconds
 taken      the stream breaks, and for a time another program has  seconds             seconds
            the board, with a session of its own
 =========  =====================================================  ==================  ==========
@@ -32,7 +33,8 @@ from n6link.protocol import MessageType
 from n6link.transport.faults import OF_BYTES, WAYS, Fault, Way, of_bytes
 
 IN_A_ROW: Final = 2
-IN_TIME: Final = ("stall", "silence", "slow", "freeze", "reset", "cut", "unplug", "sleep", "stop", "taken")
+RESTART: Final = "restart"
+IN_TIME: Final = ("stall", "silence", "slow", "freeze", "reset", "cut", "unplug", "sleep", "stop", "taken", RESTART)
 
 
 class Faults(Protocol):

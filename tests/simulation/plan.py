@@ -12,7 +12,7 @@ from typing import Final
 from n6link.protocol import MessageType
 from n6link.transport.faults import OF_BYTES, WAYS, Fault
 from simulation.bench import Port
-from simulation.faults import Recipe
+from simulation.faults import RESTART, Recipe
 
 CONFIGS: Final[Mapping[str, Port]] = {
     # The two ports of firmware/ports/stm32n6: USART1 on the ST-Link, and USB.
@@ -47,6 +47,7 @@ KINDS: Final = (
     "sleep",
     "stop",
     "taken",
+    "restart",
     "chaos",
 )
 WORKLOADS: Final = (
@@ -125,6 +126,8 @@ class Plan:
             end = math.inf
         if self.kind in OF_BYTES:
             return Recipe({self.kind: rate / (1 + burst / 100)}, burst, end=end)
+        if self.kind == RESTART and not self.shared:
+            return Recipe()
         if self.kind in _TIMED:
             return Recipe(timed=_TIMED[self.kind](draw, span), end=end)
         if self.kind == "mix":
@@ -133,7 +136,11 @@ class Plan:
             types = draw.sample(_LOST, draw.randint(1, 3))
             return Recipe(losses={MessageType(kind): 10 ** draw.uniform(-2.0, -0.7) for kind in types}, end=end)
         if self.kind == "chaos":
-            timed = tuple(fault for kind in draw.sample(list(_TIMED), 2) for fault in _TIMED[kind](draw, span))
+            timed = tuple(
+                fault
+                for kind in draw.sample([kind for kind in _TIMED if kind != RESTART], 2)
+                for fault in _TIMED[kind](draw, span)
+            )
             losses = dict.fromkeys(draw.sample(_LOST, 2), 0.02)
             return Recipe(dict.fromkeys(OF_BYTES, rate / 10), burst, losses, timed, end)
         return Recipe()
@@ -162,4 +169,5 @@ _TIMED: Final = {
     "sleep": _several("sleep", (1, 3), (1.0, 20000.0)),
     "stop": _several("stop", (1, 4), (0.05, 12.0)),
     "taken": _several("taken", (1, 3), (0.05, 3.0)),
+    RESTART: _several(RESTART, (1, 3), (0.05, 3.0)),
 }

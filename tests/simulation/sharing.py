@@ -13,19 +13,18 @@ import hashlib
 import math
 import random
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
-from functools import partial
+from contextlib import asynccontextmanager
 from typing import Final
 
 import anyio
-from anyio.abc import ByteStream, TaskStatus
+from anyio.abc import ByteStream
 
 from n6link import N6Device
 from n6link.errors import N6Error
 from n6link.serve.sharing import Sharing
 from n6link.transport.faults import WAYS, Fault, Way
 from simulation.bench import INSTANT, PIECES, Bench, current
-from simulation.faults import Faults, Listed
+from simulation.faults import RESTART, Faults, Listed
 from simulation.line import Frames, Line
 from simulation.networks import owner
 from simulation.outages import overlap, since
@@ -301,6 +300,14 @@ class Seat:
         elif self._pipes:
             self._pipes["down" if fault.kind == "slow" else "up"].rest(fault.size)
 
+    def server_ends(self, fault: Fault) -> None:
+        """The connection ends with its server."""
+        now = self._loop.time()
+        self.timed.append(fault)
+        self.outages.append((now, now + fault.size + SETTLE))
+        self._cuts.append(now)
+        self._break()
+
     def _note_end(self) -> None:
         self._ends.append(self._loop.time())
 
@@ -313,7 +320,51 @@ class Seat:
 
 def without_sockets(faults: Faults) -> Faults:
     """Those of the faults that happen to a board while connections have faults."""
-    return Listed([fault for fault in faults.timed if fault.kind not in OF_SOCKETS])
+    return Listed([fault for fault in faults.timed if fault.kind not in (*OF_SOCKETS, RESTART)])
+
+
+class _Host:
+    """The computer with the server."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.seats: list[Seat] = []
+        self.serves = asyncio.Event()
+        self._bench = bench
+        self._sharing: Sharing | None = None
+        self._ends = asyncio.Event()
+        self._pause = 0.0
+
+    async def run(self) -> None:
+        """Serves, again after each end."""
+        current.set(self._bench)
+        while True:
+            self._ends = asyncio.Event()
+            try:
+                await self._serve()
+            except* N6Error:  # the board cannot be opened, or was restarted before the server knew it
+                pass
+            await asyncio.sleep(self._pause or 1.0)
+
+    async def _serve(self) -> None:
+        async with N6Device("simulated:", reconnect=math.inf) as device, anyio.create_task_group() as tasks:
+            sharing = Sharing(device)
+            await tasks.start(sharing.run)
+            self._sharing = sharing
+            self.serves.set()
+            await self._ends.wait()
+            self._sharing = None
+            tasks.cancel_scope.cancel()
+
+    def accept(self, end: End) -> bool:
+        """Whether the server, if it runs, accepts a connection."""
+        return self._sharing is not None and self._sharing.accept(end)
+
+    def restart(self, fault: Fault) -> None:
+        """Ends the server, and with it all connections; it starts again later."""
+        self._pause = fault.size
+        for seat in self.seats:
+            seat.server_ends(fault)
+        self._ends.set()
 
 
 @asynccontextmanager
@@ -325,27 +376,16 @@ async def shared(bench: Bench, faults: Faults, seed: int) -> AsyncIterator[list[
         faults: of the connection of the first program; it has its seat first. The other's has none.
         seed: of how bytes are seen.
     """
+    host = _Host(bench)
+    seats = host.seats
+    for number, each in enumerate((faults, Listed(()))):
+        seats.append(Seat(bench, each, 2 * seed + number, host.accept))
+    bench.may_repeat = lambda tag, begin, again: seats[owner(tag)].was_left(begin, again)
+    for fault in {*faults.timed, *bench.faults.timed}:
+        if fault.kind == RESTART:
+            asyncio.get_running_loop().call_at(fault.at, host.restart, fault)
     async with anyio.create_task_group() as tasks:
-        sharing = await tasks.start(partial(_serve, bench))
-        seats = [
-            Seat(bench, each, 2 * seed + number, sharing.accept) for number, each in enumerate((faults, Listed(())))
-        ]
-        bench.may_repeat = lambda tag, begin, again: seats[owner(tag)].was_left(begin, again)
+        tasks.start_soon(host.run)
+        await host.serves.wait()
         yield seats
         tasks.cancel_scope.cancel()
-
-
-async def _serve(bench: Bench, *, task_status: TaskStatus[Sharing]) -> None:
-    current.set(bench)
-    async with AsyncExitStack() as stack:
-        while True:  # whoever starts the server starts it again, as systemd does
-            try:
-                device = await stack.enter_async_context(N6Device("simulated:", reconnect=math.inf))
-                break
-            except N6Error:
-                await asyncio.sleep(1.0)
-        sharing = Sharing(device)
-        tasks = await stack.enter_async_context(anyio.create_task_group())
-        await tasks.start(sharing.run)
-        task_status.started(sharing)
-        await asyncio.Event().wait()

@@ -53,3 +53,12 @@ def test_a_server_without_faults(config: str) -> None:
     assert first.score.notes == []
     assert first.score.results > 50
     assert run(Plan(1, "none", "mixed", config)).digest == first.digest
+
+
+@pytest.mark.parametrize("workload", ["many", "streams"])
+def test_a_server_that_is_started_again(workload: str) -> None:
+    """Programs that reconnect lose nothing, and others get the error of a lost connection."""
+    for seed in (1, 2):
+        report = run(Plan(seed, "restart", workload, "served"))
+        assert report.score.notes == []
+        assert report.faults
