@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import resource
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,6 +38,8 @@ from n6link.transport.faults import Fault
 
 URL: Final = "sim:movenet13?baud=921600"
 ENCODING: Final = "jpeg:90"
+IDLE: Final = 5.0
+"""seconds in which the boards have nothing to do"""
 SLOW: Final = 190
 """how many times as long the runs of the slow board take, so that a job takes ten times as long"""
 
@@ -111,13 +115,38 @@ def value(result: Result) -> bytes:
     return b"".join(np.ascontiguousarray(pose.keypoints).tobytes() for pose in result.poses())
 
 
-async def measure(count: int, given: Sequence[NDArray[np.uint8]]) -> tuple[float, list[bytes], Sequence[BoardStatus]]:
+@dataclass(frozen=True)
+class Measured:
+    """A run of several boards."""
+
+    seconds: float
+    found: list[bytes]
+    cpu: float
+    """seconds of CPU time of the host's process per picture"""
+    idle: float
+    """the same per second and board, while they have nothing to do"""
+    memory: float
+    """bytes by which the host's process has grown, per board; only the first run of a process has its whole memory"""
+
+
+async def measure(count: int, given: Sequence[NDArray[np.uint8]]) -> Measured:
+    before = resident()
     async with N6Pool([URL] * count) as pool:
         await pool["movenet13"].run(given[0], encode=ENCODING)
-        begun = time.perf_counter()
+        begun, cpu = time.perf_counter(), time.process_time()
         async with pool["movenet13"].map(given, encode=ENCODING) as results:
             found = [value(result) async for result in results]
-        return time.perf_counter() - begun, found, pool.boards
+        seconds, cpu = time.perf_counter() - begun, time.process_time() - cpu
+        idle = time.process_time()
+        await asyncio.sleep(IDLE)
+        idle = time.process_time() - idle
+        memory = (resident() - before) / count
+    return Measured(seconds, found, cpu / len(given), idle / IDLE / count, memory)
+
+
+def resident() -> int:
+    """Bytes of memory of this process."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
 async def directly(given: Sequence[NDArray[np.uint8]]) -> list[bytes]:
@@ -131,17 +160,16 @@ def real(counts: Sequence[int], jobs: int) -> float:
     expected = asyncio.run(directly(given))
     one = 0.0
     for count in counts:
-        cpu = time.process_time()
-        seconds, found, _ = asyncio.run(measure(count, given))
-        cpu = time.process_time() - cpu
-        one = one or jobs / seconds / count
+        run = asyncio.run(measure(count, given))
+        one = one or jobs / run.seconds / count
+        cost = f"host, CPU: {1e3 * run.cpu:.1f} ms per picture, idle {1e3 * run.idle:.1f} ms per s and board"
         row(
             "sim:",
             count,
             jobs,
-            seconds,
+            run.seconds,
             one,
-            f"equal: {found == expected}; host {1e3 * cpu / jobs:.1f} ms of CPU time per picture",
+            f"equal: {run.found == expected}; {cost}; {run.memory / 1e6:.1f} MB per board",
         )
     return one
 
