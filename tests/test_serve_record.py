@@ -10,8 +10,9 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
+from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import numpy as np
@@ -25,11 +26,12 @@ from typer.testing import CliRunner
 from n6link import N6Device, ambient, networks
 from n6link.cli import app
 from n6link.errors import RecordingError
+from n6link.protocol import Status
 from n6link.protocol.records import Return
 from n6link.serve import boards, recorder, work
 from n6link.serve.desk import Desk, Share
 from n6link.serve.listeners import Place
-from n6link.serve.record import ROOM, Record
+from n6link.serve.record import ROOM, BoardRecord, Record
 from n6link.serve.recorder import READY, Pickler
 from n6link.session.inference import Job
 
@@ -203,3 +205,24 @@ def test_a_server_that_was_killed_leaves_a_complete_file(tmp_path: Path) -> None
     recorder.work(path, io.BytesIO(calls.getvalue()[:-3]), said.append)
     assert said == [READY]
     assert [name for name, _ in metadata(path)] == ["clock", "one"]
+
+
+async def test_results_as_the_process_writes_them(tmp_path: Path) -> None:
+    """The same in this process: calls are written, and read again."""
+    path, calls = tmp_path / "a.mcap", io.BytesIO()
+
+    class Kept:
+        def add(self, name: str, *arguments: object, **options: object) -> bool:
+            Pickler(calls).dump((name, arguments, options))
+            return True
+
+    async with N6Device(sim_url()) as dev:
+        info = dev["reference"].info
+        client = BoardRecord(cast("Record", Kept()), dev, "/n6link", count(1)).client()
+        job = Job(info.index, memoryview(bytes(info.input_bytes)), b"", timers=True, priority=0, deadline=None)
+        for _ in range(2):
+            assert (await work.infer(dev, Desk(2), Share(), job, record=client)).status == Status.OK
+    recorder.work(path, io.BytesIO(calls.getvalue()), lambda line: None)
+    assert Counter(topic for topic, _ in read(path)) == {
+        f"/n6link/client_1/reference/{kind}": 2 for kind in ("people", "latency", "epochs")
+    }
