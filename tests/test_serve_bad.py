@@ -246,19 +246,25 @@ async def test_connections_without_a_hello_are_limited(tmp_path: Path) -> None:
                 break
 
 
-async def test_programs_that_send_the_same_hello_leave_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each core is freed, also if the session that it keeps for a program has the number of another one."""
-    cores = {"n6_serve_open": 0, "n6_serve_close": 0}
+@pytest.fixture
+def cores(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
+    """Counts the cores that are made and freed."""
+    counts = {"n6_serve_open": 0, "n6_serve_close": 0}
 
     def counting(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         def call(*arguments: Any) -> Any:
-            cores[name] += 1
+            counts[name] += 1
             return function(*arguments)
 
         return call
 
-    for name in cores:
+    for name in counts:
         monkeypatch.setattr(library.library(), name, counting(name, getattr(library.library(), name)))
+    return counts
+
+
+async def test_programs_that_send_the_same_hello_leave_nothing(tmp_path: Path, cores: dict[str, int]) -> None:
+    """Each core is freed, also if the session that it keeps for a program has the number of another one."""
     async with attack(tmp_path) as bad:
         for _ in range(5):
             program = await bad()
@@ -266,6 +272,23 @@ async def test_programs_that_send_the_same_hello_leave_nothing(tmp_path: Path, m
             assert await program.frame()
             program.connection.close()
     assert cores["n6_serve_open"] == cores["n6_serve_close"] >= 6
+
+
+async def test_a_program_that_did_not_get_the_answer_to_its_last_hello(tmp_path: Path, cores: dict[str, int]) -> None:
+    """It continues the session before that one, and has the same core, which knows what has run."""
+    async with attack(tmp_path) as bad:
+        program = await bad()
+        await program.send(HELLO)
+        assert await program.frame()
+        resumed = frames.pack(MessageType.HELLO, 2, Greeting(78, "a program", resume=77).pack())
+        await program.send(resumed)
+        assert await program.frame()
+        program.connection.close()
+        before = cores["n6_serve_open"]
+        program = await bad()
+        await program.send(frames.pack(MessageType.HELLO, 3, Greeting(79, "a program", resume=77).pack()))
+        frame = await program.frame()
+        assert frame and frame[0] == MessageType.HELLO and cores["n6_serve_open"] == before
 
 
 # ---- a server that dies

@@ -103,6 +103,7 @@ class Client:
         self._turned, self._order = Turn(), Order()
         self._unsent = b""
         self._answers: deque[tuple[int, Done]] = deque()
+        self._nonces: deque[int] = deque([0, 0], maxlen=2)
         self._lines: deque[LogRecord] = deque()
         self._lost = 0
         """lines before those that wait"""
@@ -115,6 +116,10 @@ class Client:
     def nonce(self) -> int:
         """Of its session, also of one that it has left; 0 = none."""
         return int(self._library.n6_serve_nonce(self._core))
+
+    def had(self, nonce: int) -> bool:
+        """Whether this was the number of its session, or the one before: the program may not have got the answer to its last HELLO."""
+        return nonce != 0 and nonce in (self.nonce, *self._nonces)
 
     @property
     def name(self) -> str:
@@ -234,6 +239,8 @@ class Client:
         if turned.log_level != self.log_level:
             self.log_level = int(turned.log_level)
             self._board.levelled()
+        if data and (nonce := self.nonce) != self._nonces[-1]:
+            self._nonces.append(nonce)
         self._due = math.inf if turned.due >= _NEVER >> 1 else ambient.monotonic() + turned.due / self._board.tick_hz
         if self._due < self._planned:
             self._sooner.set()

@@ -218,7 +218,7 @@ class Sharing:
         """The client that continues its session, or a new one; or why there can be none."""
         if nonce:
             for client in tuple(self._clients):
-                if client.nonce == nonce and client.stream:  # its old connection is broken, and nobody has noticed
+                if client.had(nonce) and client.stream:  # its old connection is broken, and nobody has noticed
                     await client.stream.aclose()
                     await client.left.wait()
         if self._obstacle or not self._board:
@@ -226,7 +226,8 @@ class Sharing:
         if len(self._clients) >= MOST_CLIENTS:
             return f"in use by {MOST_CLIENTS} programs, the limit of its server"
         try:
-            return self._absent.pop(nonce, None) or Client(self._board)
+            kept = next((client for client in self._absent.values() if client.had(nonce)), None)
+            return self._absent.pop(kept.nonce) if kept else Client(self._board)
         except MemoryError as error:
             return f"not able to serve another program: {error}"
 
