@@ -19,7 +19,7 @@ from n6link.tensors import reduce
 
 
 def requests(index: int, spec: TensorSpec, raw: NDArray[Any]) -> Iterator[Return]:
-    """Reductions of every kind."""
+    """Reductions of every kind that a device permits for the shape: columns of candidates are those of [axis, rows]."""
     width = spec.shape[-1]
     middle = float(np.median(np.nan_to_num(raw.astype(float))))
     yield reduce.whole(index)
@@ -29,7 +29,7 @@ def requests(index: int, spec: TensorSpec, raw: NDArray[Any]) -> Iterator[Return
         yield reduce.topk(index, spec, k, row=raw.size // width - 1)
     for columns in (False, True):
         channels = spec.shape[0] if columns else width
-        for threshold in (middle, -1e9, 1e9):
+        for threshold in (middle, -1e9, 1e9) if raw.ndim == 2 or not columns else ():
             passing = reduce.above(index, spec, threshold, channels=channels, channel=1, columns=columns)
             yield passing
             yield replace(passing, k=2)
@@ -39,16 +39,18 @@ def requests(index: int, spec: TensorSpec, raw: NDArray[Any]) -> Iterator[Return
                 )
                 yield best
                 yield replace(best, k=2)
+        for threshold in middle, -1e9, 1e9:
             yield reduce.class_map(index, spec, 1, columns=columns, threshold=threshold)
         yield reduce.class_map(index, spec, channels, columns=columns)
 
 
+@pytest.mark.parametrize("shape", [(5, 4, 6), (5, 24)])
 @pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "float32"])
 @pytest.mark.parametrize("seed", range(4))
-def test_an_output_from_a_reduction_reduces_to_the_same(dtype: str, seed: int) -> None:
+def test_an_output_from_a_reduction_reduces_to_the_same(dtype: str, seed: int, shape: tuple[int, ...]) -> None:
     random = np.random.default_rng(seed)
     low, high = (-3, 3) if seed % 2 else (-128, 127)  # many equal values, or few
-    raw = random.integers(max(low, 0 if dtype == "uint8" else low), high, (5, 4, 6)).astype(dtype)
+    raw = random.integers(max(low, 0 if dtype == "uint8" else low), high, shape).astype(dtype)
     if dtype == "float32":
         raw[random.random(raw.shape) < 0.1] = np.nan
     if dtype == "int8" and seed == 1:
