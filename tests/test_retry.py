@@ -273,6 +273,21 @@ def test_an_upload_that_gets_on_is_never_given_up() -> None:
     assert upload in clock.given_up
 
 
+def test_an_upload_that_waits_for_another_is_not_given_up_while_this_gets_on() -> None:
+    link = opened(window=256)
+    first, waiting = [
+        link.upload(memoryview(bytes(256 * count)), network=0, slot=slot, patience=1.0)
+        for slot, count in enumerate((50, 1))
+    ]
+    clock = Clock(link)
+    for granted in range(256, 256 * 50, 256):
+        clock.run(0.8)
+        link.receive_data(wire.event(MessageType.CREDIT, records.Credit(limit=granted + 256).pack()), clock.now)
+    assert not {first.id, waiting.id} & {exchange.id for exchange in clock.given_up}
+    clock.run(6.0)
+    assert {first.id, waiting.id} <= {exchange.id for exchange in clock.given_up}
+
+
 def test_an_unanswered_commit_is_repeated() -> None:
     link = opened(window=2048)
     link.upload(memoryview(bytes(1000)), network=0, slot=0, patience=1000.0)

@@ -1,7 +1,8 @@
 """Time-outs: when to repeat a request, to request missing chunks, to probe for credits, and when an exchange fails.
 
 The rules check each exchange of a :class:`n6link.link.link.Link` every :data:`TICK` seconds. They measure the time without
-progress, not the deadline of a caller: a slow upload does not fail.
+progress, not the deadline of a caller: a slow upload does not fail, and neither does one that waits for others as long as the device
+receives their bytes.
 
 =========  ============================================  =====================================================
 phase      time without progress                         action
@@ -76,11 +77,11 @@ class Retry:
         self._search(now, passed)
         self._probe(passed)
         self._watches = {number: watch for number, watch in self._watches.items() if number in link.exchanges}
-        answers = self._answers()
+        answers, waiting = self._answers(), link.sender.waiting
         hopeless: list[Exchange] = []
         self._stuck = 0.0
         for exchange in link.pending:
-            watch, progress = self._watches.get(exchange.id), self._progress(exchange)
+            watch, progress = self._watches.get(exchange.id), self._progress(exchange, waiting)
             if watch is None or watch.progress != progress:
                 self._watches[exchange.id] = _Watch(progress, exchange.tries)
                 continue
@@ -120,10 +121,14 @@ class Retry:
         self._time = None
         self._silence = self._unheard = self._stuck = 0.0
 
-    def _progress(self, exchange: Exchange) -> int:
-        """The progress of an exchange; progress of an upload is also progress of the INFER that waits for it."""
-        upload = exchange.needs
-        return exchange.progress + (upload.progress if upload and upload.id in self._link.exchanges else 0)
+    def _progress(self, exchange: Exchange, waiting: set[int]) -> int:
+        """The progress of an exchange, and of what it waits for: an INFER for its upload, an upload for those before it."""
+        progress, upload = exchange.progress, exchange.needs
+        if exchange.id in waiting:
+            progress += self._link.sender.acknowledged
+        if upload and upload.id in self._link.exchanges:
+            progress += self._progress(upload, waiting)
+        return progress
 
     def _search(self, now: float, passed: float) -> None:
         link = self._link

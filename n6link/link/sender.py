@@ -183,6 +183,11 @@ class Sender:
                 del self._flying[exchange.id]
 
     @property
+    def waiting(self) -> set[int]:
+        """Ids of the uploads that wait for the first one, without those whose chunks are repeated too often."""
+        return {exchange.id for exchange in self._uploads[1:] if exchange.upload and not exchange.upload.hopeless}
+
+    @property
     def blocked(self) -> bool:
         """Whether an upload waits for credits."""
         return bool(self._uploads) and not self._may_send(self._uploads[0])

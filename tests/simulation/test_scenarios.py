@@ -406,6 +406,14 @@ def test_an_inference_that_waits_in_a_server_for_longer_than_the_patience() -> N
     assert report.score.slowest > 9.0
 
 
+def test_uploads_that_wait_for_others_for_longer_than_the_patience() -> None:
+    """Three at once on the slowest line, whose host does not read for some seconds."""
+    faults = [Fault("slow", "up", 1.46, 0.19), Fault("slow", "down", 1.55, 2.75)]
+    report = run(Plan(455, "chaos", "large", "served"), faults)
+    assert report.score.notes == []
+    assert report.score.results == 10
+
+
 @pytest.mark.parametrize("first", [1.7, 1.75, 1.8])
 def test_a_server_reads_a_client_again_whose_buffer_was_full_twice(first: float) -> None:
     """While what did not fit is sent, its core makes more than fits again."""
