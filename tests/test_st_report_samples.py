@@ -82,16 +82,14 @@ def pool(report: Report, name: str) -> Pool:
     return next(pool for pool in report.pools if pool.name == name)
 
 
-def test_samples_are_understood_to_the_last_line(shared: Path) -> None:
+def test_samples_say_what_their_texts_say(shared: Path) -> None:
+    """They are understood to the last line."""
+    present = sorted(path.name for path in (shared / "st_reports").iterdir() if path.suffix in (".txt", ".json"))
+    assert set(SAMPLES) <= set(present)
     for name in SAMPLES:
         report = read(shared / "st_reports" / name)
         assert report.notes == (), name
         assert report.more_notes == 0
-
-
-def test_samples_say_what_their_texts_say(shared: Path) -> None:
-    present = sorted(path.name for path in (shared / "st_reports").iterdir() if path.suffix in (".txt", ".json"))
-    assert set(SAMPLES) <= set(present)
     for name, expected in COUNTS.items():
         report = read(shared / "st_reports" / name)
         counts = report.table and tuple(report.table.counts[kind] for kind in (EC, HW, EpochKind.HYBRID, SW))
@@ -155,14 +153,10 @@ def test_tinybert_counts(shared: Path) -> None:
 
 def test_tinybert_ec_blobs_are_blocks(shared: Path) -> None:
     """Blobs that the c_info names are the runs of EC epochs that the text lists one by one."""
-    text, c_info = sample(shared, "tinybert_textgen_ec"), sample(shared, "tinybert_textgen_network_c")
-    assert [block.span for block in table(text).blocks] == [block.span for block in table(c_info).blocks]
+    text, report = sample(shared, "tinybert_textgen_ec"), sample(shared, "tinybert_textgen_network_c")
+    assert [block.span for block in table(text).blocks] == [block.span for block in table(report).blocks]
     assert table(text).block_counts[EC] == 67
     assert table(sample(shared, "tinybert_textgen_network_generate")).block_counts[HW] == 257
-
-
-def test_tinybert_c_info(shared: Path) -> None:
-    report = sample(shared, "tinybert_textgen_network_c")
     assert report.mapping == {"HW": 1, "SW": 150, "EC": 258}, "409 nodes: with the parameters and the return marker"
     assert report.tool == "2.2.0-20266 2adc00962"
     assert report.compiler == "1.1.1-14"
@@ -194,9 +188,7 @@ def test_conv7x7_times(shared: Path) -> None:
     assert timers.duration == pytest.approx(0.000462, rel=1e-3)
     assert f"{timers.offload_by_time:.1%}" == "88.5%"
     assert not timers.simulated
-
-
-def test_conv7x7_c_info_has_the_same_times_without_kinds(shared: Path) -> None:
+    # Its c_info has the same times, without kinds.
     report = sample(shared, "conv7x7_validate")
     assert report.validation
     assert report.seconds == pytest.approx(0.000462, rel=1e-3)
