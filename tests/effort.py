@@ -37,6 +37,8 @@ class Work:
 
     calls: int = 0
     """of functions of the package"""
+    python: int = 0
+    """calls of all functions in Python"""
     turns: int = 0
     """of asyncio's event loop"""
     system: Counter[str] = field(default_factory=Counter[str])
@@ -53,6 +55,7 @@ def work() -> Iterator[Work]:
 
     def profile(frame: FrameType, event: str, argument: Any) -> None:
         if event == "call":
+            done.python += 1
             done.calls += str(frame.f_globals.get("__name__", "")).startswith("n6link")
             done.turns += frame.f_code.co_name == "_run_once"
         elif event == "c_call" and (name := getattr(argument, "__qualname__", "")) in _SYSTEM:

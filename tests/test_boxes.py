@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from effort import work
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -426,22 +426,12 @@ def test_cards_that_do_not_fit(task: str, shapes: dict[str, tuple[int, ...]], to
         decoders.check(net)
 
 
-def python_calls(work: Callable[[], object]) -> int:
-    """Functions in Python that are called, without those in C."""
-    work()
-    count = 0
-
-    def seen(frame: object, event: str, argument: object) -> None:
-        nonlocal count
-        count += event == "call"
-
-    before = sys.getprofile()
-    sys.setprofile(seen)
-    try:
-        work()
-    finally:
-        sys.setprofile(before)
-    return count
+def python_calls(action: Callable[[], object]) -> int:
+    """Functions in Python that are called, without those in C, when what is computed once is there."""
+    action()
+    with work() as done:
+        action()
+    return done.python
 
 
 @pytest.mark.parametrize("name", ["yolov8", "ssd_corners", "yolox"])

@@ -21,11 +21,12 @@ import numpy as np
 import pytest
 import wire
 from e2e_fixtures import board, sim_url
-from faults import Faults, FaultyStream, breaking
+from faults import Faults, breaking
 from lines import Line, Usb
 from reductions import spec
 from references import SENTIMENT
 from scripted import nonce_of, number_of, script
+from test_doctor_causes import Stalling
 from typer.testing import CliRunner
 
 from n6link import doctor, settings
@@ -113,15 +114,6 @@ async def test_a_line_that_changes_bytes(find: bytes, put: bytes, monkeypatch: p
 
 async def test_a_reader_that_stalls(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rules, "STALL", 0.3)
-
-    class Stalling(FaultyStream):
-        reads = 0
-
-        async def receive(self, max_bytes: int = 65536) -> bytes:
-            self.reads += 1
-            if self.reads % 60 == 0:
-                await anyio.sleep(2 * rules.STALL)
-            return await super().receive(max_bytes)
 
     async def stalling(url: str | None = None) -> Stalling:
         return Stalling(await open_stream(url), Faults(), 0)
