@@ -174,8 +174,9 @@ def test_keys(tmux: Tmux, virtual: Board, tmp_path: Path) -> None:
 def test_a_terminal_that_has_only_lines_gets_one_screen_after_the_other(tmux: Tmux, virtual: Board) -> None:
     run_networks(virtual.url)
     tmux.type("TERM=dumb " + command("--url", virtual.url))
-    tmux.shows("● connected", "epochs of reference, slowest first, mean of 3 runs")
     tmux.until(lambda: int(tmux.ask("history_size")) > 24)
+    # A whole screen: its first line is in sight, and the last lines of the one before are not.
+    tmux.until(lambda: "● connected" in tmux.screen.splitlines()[0] and "mean of 3 runs" in tmux.screen)
     assert tmux.ask("alternate_on") == "0"
     tmux.keys("C-c")
     tmux.shows("ended 130")

@@ -73,7 +73,7 @@ def monitor(
     if as_json:
         emit(shown.view().to_dict())
     else:
-        out.print(shown.screen(out, footer=False), height=out.height)
+        shown.print(out)
 
 
 async def _record(path: Path, shown: Monitor) -> None:

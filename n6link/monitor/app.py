@@ -6,6 +6,7 @@ The screen is drawn after every change. If readings are more than a second apart
 from __future__ import annotations
 
 import io
+import shutil
 import signal
 import sys
 import time
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import anyio
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleDimensions, RenderableType
 from rich.live import Live
 
 from n6link.console import moves
@@ -158,6 +159,12 @@ class Monitor:
             return screen.render_help(self.view())
         return screen.render(self.view(), console.width, console.height, footer=footer)
 
+    def print(self, console: Console) -> None:
+        """Prints the present screen; one line of a terminal stays free for the cursor, so that the first line is in sight."""
+        if console.is_dumb_terminal:
+            console.size = ConsoleDimensions(*shutil.get_terminal_size(console.size))  # rich assumes 80x25
+        console.print(self.screen(console, footer=False), height=console.height - 1, end="")
+
     async def run(self, console: Console) -> None:
         """Shows the monitor on a terminal until q is pressed; on other outputs, prints a screen per interval.
 
@@ -183,7 +190,7 @@ class Monitor:
         await anyio.sleep(min(CLOCK, self.watcher.interval))
         with suppress(SystemExit):  # rich raises this if the reader has closed the pipe
             while True:
-                console.print(self.screen(console, footer=False), height=console.height)
+                self.print(console)
                 await anyio.sleep(self.watcher.interval)
 
     async def _draw(self, live: Live) -> None:
