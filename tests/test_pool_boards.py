@@ -152,6 +152,19 @@ async def test_all_boards_that_are_connected(usb: Usb) -> None:
             await pool["reference"].run(noise(pool["reference"]))
 
 
+async def test_boards_that_cannot_be_distinguished_do_not_end_the_pool(
+    usb: Usb, caplog: pytest.LogCaptureFixture
+) -> None:
+    with board("--pty") as first, caplog.at_level("WARNING", "n6link.pool"):
+        usb.plug("ttyACM0", "0483:374e", "A", at="1-1", node=first.url.removeprefix("serial:"))
+        async with N6Pool("all") as pool:
+            chip = "3B0036001151333032393530"
+            for number in (1, 2):
+                usb.plug(f"ttyACM{number}", "0483:5740", chip, at=f"1-{number + 1}", manufacturer="n6link")
+            await until(lambda: f"2 boards have the id {chip.lower()}" in caplog.text)
+            await pool["reference"].run(noise(pool["reference"]))
+
+
 async def test_one_board_with_two_urls_is_used_once() -> None:
     with board("--tcp", "0") as only:
         async with N6Pool([only.url, sim_url()]) as pool:

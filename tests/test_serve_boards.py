@@ -29,6 +29,7 @@ from n6link.transport.rig import Rig
 
 LONG: Final = 60.0
 """seconds in which a board is back for certain"""
+CHIP: Final = "3B0036001151333032393530"
 LEFT, RIGHT = b"left".hex(), b"right".hex()
 
 
@@ -65,10 +66,11 @@ class Served:
 
 @asynccontextmanager
 async def serving(*urls: str, listen: Sequence[str] = ()) -> AsyncGenerator[Served, None]:
-    """A server in this process."""
+    """A server in this process; "all" is all connected boards."""
     served = Served()
+    places = [Place.parse(place) for place in listen]
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(boards.serve, urls, [Place.parse(place) for place in listen], served.ready, served.fail)
+        tasks.start_soon(boards.serve, "all" if urls == ("all",) else urls, places, served.ready, served.fail)
         yield served
         tasks.cancel_scope.cancel()
 
@@ -175,6 +177,40 @@ async def test_a_server_of_a_serial_number_follows_the_port_and_not_itself(usb: 
         assert discovery.urls() == ["serial:0039AB"]
 
 
+async def test_all_connected_boards_that_have_no_server(usb: Usb, tmp_path: Path) -> None:
+    none = "no STM32N6 board without a server is connected; connect one"
+    with pytest.raises(NoDeviceError, match=none):
+        await boards.serve("all", [])
+    with sim.rig("reference:?id=left", link="pty") as left, sim.rig("reference:?id=right", link="pty") as right:
+        usb.plug("ttyACM0", "0483:374e", "A", at="1-1", node=left.url.removeprefix("serial:"))
+        async with serving("all", listen=[f"unix:{tmp_path}/{{id}}"]) as served:
+            await served.reported(1)
+            with pytest.raises(NoDeviceError, match=none):
+                await boards.serve("all", [])  # a second server leaves the board to the first one
+            usb.plug("ttyACM1", "0483:374e", "B", at="1-2", node=right.url.removeprefix("serial:"))
+            usb.plug("ttyACM2", "0483:374e", "C", at="1-3", node=f"{tmp_path}/nothing")
+            await served.reported(2, 1)
+            assert list(served.failed) == ["serial:C"]
+            for unique_id in (LEFT, RIGHT):
+                assert served.urls[unique_id][1] == f"unix:{tmp_path}/{unique_id}"
+                async with N6Device(f"serial:{unique_id}") as dev:
+                    assert await dev["reference"].run(noise(dev["reference"]))
+
+
+async def test_boards_that_cannot_be_distinguished_disturb_no_other(usb: Usb) -> None:
+    with sim.rig("reference:?id=left", link="pty") as left:
+        usb.plug("ttyACM0", "0483:374e", "A", at="1-1", node=left.url.removeprefix("serial:"))
+        async with serving("all") as served:
+            await served.reported(1)
+            for number in (1, 2):
+                usb.plug(f"ttyACM{number}", "0483:5740", CHIP, at=f"1-{number + 1}", manufacturer="n6link")
+            while "all" not in served.failed:  # noqa: ASYNC110
+                await anyio.sleep(0.005)
+            assert f"2 boards have the id {CHIP.lower()}" in served.failed["all"]
+            async with N6Device(f"serial:{LEFT}") as dev:
+                assert await dev["reference"].run(noise(dev["reference"]))
+
+
 # ------------------------------------------------------------------------------- places
 
 
@@ -233,6 +269,12 @@ def test_the_command_with_wrong_options(monkeypatch: pytest.MonkeyPatch) -> None
     two = ["--url", "sim:?id=a", "--url", "sim:?id=b"]
     wrong = CliRunner().invoke(app, ["serve", *two, "--listen", "unix:/tmp/x"])
     assert wrong.exit_code == 2 and "use {id} in the path" in wrong.stderr
+    wrong = CliRunner().invoke(app, ["serve", *two, "--url", "all"])
+    assert wrong.exit_code == 2 and "--url all is all connected boards" in wrong.stderr
+    alone = CliRunner().invoke(app, ["serve", "--url", "all"])
+    assert alone.exit_code == 1 and "no STM32N6 board without a server is connected" in alone.stderr
+    unit = CliRunner().invoke(app, ["serve", "--url", "all", "--systemd"])
+    assert "serve --url all\n" in unit.stdout
     wrong = CliRunner().invoke(app, ["serve", *two, "--url", "somewhere"])
     assert wrong.exit_code == 2 and "'somewhere' is neither a URL nor a board" in wrong.stderr
     monkeypatch.setenv("N6LINK_URL", "elsewhere")

@@ -24,8 +24,13 @@ ALL: Final = "all"
 """instead of a URL: all boards that are connected to this computer"""
 
 
-def _checked_urls(urls: list[str] | None) -> list[str]:
-    return urls if urls and ALL in urls else checked_urls(urls)
+def checked_urls_or_all(urls: list[str] | None) -> list[str]:
+    """As :func:`n6link.cli.common.checked_urls`; :data:`ALL` must be alone."""
+    if urls and ALL in urls:
+        if len(urls) > 1:
+            raise BadInput("--url all is all connected boards; do not give other URLs")
+        return urls
+    return checked_urls(urls)
 
 
 Urls = Annotated[
@@ -33,7 +38,7 @@ Urls = Annotated[
     typer.Option(
         "--url",
         "-u",
-        callback=_checked_urls,
+        callback=checked_urls_or_all,
         metavar="URL",
         autocompletion=complete_url,
         help="serial:PORT, tcp:HOST:PORT, unix:PATH, sim:, qemu:, or the name of a board in the settings; default: N6LINK_URL, defaults.url of the settings, or the only connected board. "
@@ -58,7 +63,6 @@ async def connect_all(
         opened: as for :class:`N6Pool`; also called with the only device.
 
     Raises:
-        BadInput: "all" is not the only URL.
         N6Error: as for :class:`N6Device` and :class:`N6Pool`.
     """
     urls = urls or []
@@ -68,8 +72,6 @@ async def connect_all(
                 opened(0, device)
             yield device
         return
-    if ALL in urls and len(urls) > 1:
-        raise BadInput("--url all is all connected boards; do not give other URLs")
     async with AsyncExitStack() as stack:
         with working("Connecting to all boards" if ALL in urls else f"Connecting to {len(urls)} boards"):
             pool = N6Pool(ALL if ALL in urls else urls, cards=cards or (), timeout=timeout, confirm=True, opened=opened)

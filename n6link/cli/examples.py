@@ -89,6 +89,7 @@ EXAMPLES: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
             "two boards; programs open serial:ID, the unique id of each",
             "n6link serve --url serial:0039AB --url serial:0039CD",
         ),
+        ("all connected boards", "n6link serve --url all"),
     ),
     "sim": (
         ("a board for other programs, at tcp:localhost:6006", "n6link sim --tcp 6006"),

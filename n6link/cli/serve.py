@@ -16,7 +16,8 @@ import anyio
 import typer
 from rich.markup import escape
 
-from n6link.cli.common import Mcap, checked_urls, complete_url, err, start
+from n6link.cli.boards import ALL, checked_urls_or_all
+from n6link.cli.common import Mcap, complete_url, err, start
 from n6link.cli.files import check_target
 from n6link.console import counted
 from n6link.device import N6Device
@@ -26,11 +27,11 @@ Urls = Annotated[
     typer.Option(
         "--url",
         "-u",
-        callback=checked_urls,
+        callback=checked_urls_or_all,
         metavar="URL",
         autocompletion=complete_url,
         help="serial:PORT, tcp:HOST:PORT, unix:PATH, sim:, qemu:, or the name of a board in the settings; default: N6LINK_URL, defaults.url of the settings, or the only connected board. "
-        "Repeated: each board has its own socket and clients.",
+        "Repeated: each board has its own socket and clients; all: all connected boards that have no server, also those that are connected later.",
     ),
 ]
 Listen = Annotated[
@@ -39,7 +40,7 @@ Listen = Annotated[
         "--listen",
         metavar="PLACE",
         help="Also listen at unix:PATH or 127.0.0.1:PORT, only of this machine; may be repeated. Port 0: the system chooses one. "
-        "Several boards, in the order of --url, have PORT, PORT+1 and so on; {id} in PATH is the unique id of the board.",
+        "Several boards, in the order of --url or in which they are found, have PORT, PORT+1 and so on; {id} in PATH is the unique id of the board.",
     ),
 ]
 _UNIT: Final = """\
@@ -87,10 +88,11 @@ async def _serve(urls: Sequence[str], listen: Sequence[str], mcap: Path | None) 
     from n6link.serve.record import Record
 
     places = [Place.parse(place) for place in listen]
-    with Record(mcap, several=len(urls) > 1) if mcap else nullcontext() as record:
+    several = len(urls) > 1 or ALL in urls
+    with Record(mcap, several=several) if mcap else nullcontext() as record:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_until_terminated, tasks.cancel_scope)
-            await boards.serve(urls, places, _announce, _announce_failure, record)
+            await boards.serve(ALL if ALL in urls else urls, places, _announce, _announce_failure, record)
     if record and record.dropped:
         err.print(
             f"[yellow]Note:[/] {counted(record.dropped, 'result')} arrived too fast and are not in {escape(str(mcap))}."

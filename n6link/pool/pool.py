@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,6 +35,7 @@ from n6link.transport.watch import watch
 NOT_OPEN: Final = "this N6Pool is not open; use it in a `with` block (`async with` in async code), or call its open()"
 SPARE: Final = 2
 """times :data:`EVERY` answers of a board that may wait, so that it works during its checks"""
+_logger = logging.getLogger("n6link.pool")
 
 
 class N6Pool(Lifecycle, Shown):
@@ -217,7 +219,12 @@ class N6Pool(Lifecycle, Shown):
         """Adds boards that are connected later."""
         async for change in watch():
             if change.added:
-                for url in await _connected():
+                try:
+                    urls = await _connected()
+                except N6Error as error:
+                    _logger.warning("boards that were connected are not used: %s", error)
+                    continue
+                for url in urls:
                     if url not in {board.url for board in self._boards}:
                         self._add(url)
 

@@ -134,6 +134,16 @@ def urls() -> list[str]:
     return [each.url if isinstance(each, Running) else stable_url(each.port) for each in found]
 
 
+def urls_without_server() -> list[str]:
+    """The URLs of the connected boards that have no server.
+
+    Raises:
+        NoDeviceError, SettingsError: as for :func:`urls`.
+    """
+    found = _all(devices(), servers.running())
+    return [stable_url(each.port) for each in found if isinstance(each, Board)]
+
+
 def _all(ports: Sequence[Port], serving: Sequence[Running]) -> list[Board | Running]:
     """These servers, and the boards at these ports that they do not have."""
     served = {server.port for server in serving}, {server.unique_id for server in serving} - {""}
