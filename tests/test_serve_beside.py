@@ -16,7 +16,7 @@ from rich.console import Console
 
 from n6link import DeviceError, N6Device
 from n6link.monitor.app import Monitor
-from n6link.protocol import Status
+from n6link.protocol import LeaseAction, LogLevel, MessageType, Status, records
 from n6link.serve.server import Server
 from n6link.transport import sim
 from n6link.transport.url import beside
@@ -94,6 +94,53 @@ async def test_a_program_that_only_reads_can_see_leases_and_has_none() -> None:
                 await refused
             assert caught.value.status is Status.READ_ONLY
         assert (await control["reference"].leased()) is not None
+
+
+FREE: Final = {
+    MessageType.PING: records.Ping().pack(),
+    MessageType.INFO: b"",
+    MessageType.LIST: records.List().pack(),
+    MessageType.DESCRIBE: records.Describe().pack(),
+    MessageType.LOG_LEVEL: records.LogLevelRequest(LogLevel.WARNING).pack(),
+    MessageType.STATS: records.StatsRequest().pack(),
+    MessageType.EPOCH_STATS: records.EpochStats().pack(),
+    MessageType.SUBSCRIBE: records.Subscribe().pack(),
+    MessageType.CHECK: records.Check().pack(),
+    MessageType.CLIENTS: records.Clients().pack(),
+}
+"""requests of a program that only reads"""
+REFUSED: Final = {
+    MessageType.COMMIT: records.Commit().pack(),
+    MessageType.INFER: records.Infer().pack(),
+    MessageType.CANCEL: records.Cancel().pack(),
+    MessageType.RELEASE: records.Release().pack(),
+    MessageType.RESET: records.Reset().pack(),
+    MessageType.RESET_STATS: b"",
+    MessageType.RATE: records.Rate().pack(),
+}
+
+
+async def test_each_request_of_a_program_that_only_reads() -> None:
+    own = {MessageType.HELLO, MessageType.DATA, MessageType.NAK, MessageType.CREDIT}
+    events = {MessageType.RESULT, MessageType.LOG, MessageType.ERROR}
+    assert {*FREE, *REFUSED, MessageType.LEASE} == set(MessageType) - own - events  # a new one must be here too
+    query, *leases = [records.Lease(action=action, duration_ms=1000).pack() for action in LeaseAction]
+    async with serving(sim_url()) as url, N6Device(url) as control, N6Device(url, read_only=True) as reader:
+        await control["reference"].lease(LONG)
+        before = (await control.stats()).networks
+        for kind, body in FREE.items():
+            try:
+                await reader.connection.ask(kind, body)
+            except DeviceError as error:
+                assert (kind, error.status) == (MessageType.CHECK, Status.NO_INPUT)  # the network has no stored input
+        lease = records.LeaseReply.unpack(await reader.connection.ask(MessageType.LEASE, query))
+        assert lease.remaining_ms > 0 and not lease.own
+        for kind, body in [*REFUSED.items(), *((MessageType.LEASE, body) for body in leases)]:
+            with pytest.raises(DeviceError, match="the role is READ_ONLY") as caught:
+                await reader.connection.ask(kind, body)
+            assert caught.value.status is Status.READ_ONLY, kind
+        assert (await control.stats()).networks == before and await control["reference"].leased()
+        assert await control["reference"].run(noise(control["reference"]))
 
 
 async def test_the_port_of_a_served_board_leads_to_its_server(usb: Usb) -> None:
