@@ -9,6 +9,8 @@ from typing import Final
 
 import pytest
 
+import n6link
+
 LATER: Final = frozenset(
     {
         "PIL",
@@ -41,6 +43,8 @@ LATER: Final = frozenset(
 """loaded by what uses them"""
 TERMINAL: Final = frozenset({"n6link.cli", "n6link.console", "rich", "typer"})
 """loaded by the command line only"""
+DEVICE: Final = frozenset({"anyio", "asyncio", "n6link.device", "n6link.network", "n6link.pool", "n6link.result"})
+"""loaded by programs that name a device or a pool"""
 
 HELP: Final = """
 from n6link.cli import app
@@ -67,8 +71,13 @@ def loaded(program: str) -> frozenset[str]:
 
 @pytest.mark.parametrize(
     ("program", "later"),
-    [("import n6link", LATER | TERMINAL), ("import n6link.blocking", LATER | TERMINAL), (HELP, LATER)],
-    ids=["n6link", "n6link.blocking", "help"],
+    [
+        ("import n6link", LATER | TERMINAL | DEVICE),
+        ("from n6link import N6Device", LATER | TERMINAL | {"n6link.pool"}),
+        ("import n6link.blocking", LATER | TERMINAL),
+        (HELP, LATER),
+    ],
+    ids=["n6link", "N6Device", "n6link.blocking", "help"],
 )
 def test_nothing_is_loaded_before_it_is_used(program: str, later: frozenset[str]) -> None:
     modules = loaded(program)
@@ -76,7 +85,14 @@ def test_nothing_is_loaded_before_it_is_used(program: str, later: frozenset[str]
     assert not {name for name in modules if any(name == one or name.startswith(f"{one}.") for one in later)}
 
 
-@pytest.mark.parametrize("name", sorted(LATER | TERMINAL))
+def test_every_public_name_is_found_at_its_first_use() -> None:
+    program = "import n6link\nassert set(n6link.__all__) <= set(dir(n6link))\nfor name in n6link.__all__: getattr(n6link, name)"
+    assert {"n6link.device", "n6link.pool.pool"} <= loaded(program)
+    with pytest.raises(AttributeError, match="module 'n6link' has no attribute 'N6Devices'"):
+        _ = n6link.N6Devices  # type: ignore[attr-defined] # pyright: ignore[reportAttributeAccessIssue]
+
+
+@pytest.mark.parametrize("name", sorted(LATER | TERMINAL | DEVICE))
 def test_what_loads_later_exists(name: str) -> None:
     """A module that has moved would be absent for ever, and the test above would not notice."""
     if name not in {"PIL", "ai_edge_litert", "tokenizers"}:

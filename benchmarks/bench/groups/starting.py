@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import subprocess
 import sys
@@ -13,9 +14,13 @@ from bench.measure import Bench, Measure, Sample
 PROGRAMS: Final = {
     "floor": "import numpy",
     "n6link": "import numpy, n6link",
+    "N6Device": "import numpy; from n6link import N6Device",
     "n6link.blocking": "import numpy, n6link.blocking",
     "n6link --help": "from n6link.cli import app; app(['--help'], prog_name='n6link')",
 }
+
+ENVIRONMENT: Final = os.environ | {"PYTHONDONTWRITEBYTECODE": ""}
+"""an installed package has compiled modules, and a process here writes what is missing"""
 
 
 def started(program: str) -> Measure:
@@ -23,7 +28,7 @@ def started(program: str) -> Measure:
 
     def measure() -> Sample:
         before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-        subprocess.run([sys.executable, "-c", program], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([sys.executable, "-c", program], check=True, stdout=subprocess.DEVNULL, env=ENVIRONMENT)
         wall, after = time.perf_counter() - begun, resource.getrusage(resource.RUSAGE_CHILDREN)
         return Sample(wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
 
