@@ -16,7 +16,7 @@ help:
 	@echo 'make fuzz      search for inputs that break the link or the server: TIME=60 seconds for each of [TARGET="link host"]'
 	@echo 'make check     check style, types, generated files, C code'
 	@echo 'make lint-c    only clang-tidy and the analyzer of GCC on the C code; a part of make check'
-	@echo 'make sanitize  run the end-to-end tests with sanitizers in the virtual board'
+	@echo 'make sanitize  run the end-to-end tests with sanitizers in the virtual board, and the tests of the server with them in its library'
 	@echo 'make coverage  run the tests and measure the coverage of Python and C'
 	@echo 'make docs      build the documents as a site in build/docs, from docs/ and the docstrings'
 	@echo 'make docs-pictures  make the pictures of the documents, in 2 minutes'
@@ -103,11 +103,14 @@ lint-c: $(VENV)/.dev
 
 # A fault ends the board and fails the test; faults that are found at the board's exit, such as leaks, are in its reports.
 SANITIZED := $(CURDIR)/firmware/build/host-asan
+# Python loads the library of the server, so the sanitizers must be there before; the leaks that they report are Python's.
 sanitize: need-test $(VENV)/.dev
 	cd firmware && PATH="$(CURDIR)/$(BIN):$$PATH" && cmake --preset host-asan >/dev/null && cmake --build --preset host-asan
 	rm -f $(SANITIZED)/report.*
-	bad=; N6LINK_SIM=$(SANITIZED)/ports/host/n6sim ASAN_OPTIONS=log_path=$(SANITIZED)/report \
+	bad=; export N6LINK_SIM=$(SANITIZED)/ports/host/n6sim ASAN_OPTIONS=log_path=$(SANITIZED)/report; \
 	  $(BIN)/python -m pytest -m 'e2e and not qemu' $(TESTS) || bad=yes; \
+	  export N6LINK_SERVE=$(SANITIZED)/ports/host/serve/n6serve.so ASAN_OPTIONS=$$ASAN_OPTIONS:detect_leaks=0; \
+	  LD_PRELOAD=$$($(CC) -print-file-name=libasan.so) $(BIN)/python -m pytest tests/test_serve*.py || bad=yes; \
 	! cat $(SANITIZED)/report.* 2>/dev/null && test -z "$$bad"
 
 # Both coverages, of Python and of C, are reported even if tests fail.
