@@ -20,5 +20,14 @@ KIND_COLOURS: Final = {
 """sRGB as in CSS"""
 OVERHEAD_COLOUR: Final = "#b8bcc2"
 """of the runtime's time between the blocks"""
+SIXTEEN: Final = {
+    KIND_COLOURS[EpochKind.EC]: "bright_blue",
+    KIND_COLOURS[EpochKind.HW]: "cyan",
+    KIND_COLOURS[EpochKind.HYBRID]: "yellow",
+    KIND_COLOURS[EpochKind.SW]: "red",
+    KIND_COLOURS[EpochKind.EXTRA]: "magenta",
+    OVERHEAD_COLOUR: "white",
+}
+"""their names in a terminal with 16 colours, where the nearest ones are the same for several kinds"""
 WARNING_COLOUR: Final = KIND_COLOURS[EpochKind.SW]
 """of notes that times are simulated"""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, TextIO
 
 from rich.text import Text
 
-from n6link.colours import KIND_COLOURS
+from n6link.colours import KIND_COLOURS, SIXTEEN
 from n6link.protocol import EpochKind
 
 if TYPE_CHECKING:
@@ -110,6 +110,14 @@ def bar(share: float, width: int, glyph: str, style: str) -> Text:
     """A horizontal bar; anything above zero shows at least one cell."""
     cells = min(width, max(round(share * width), 1 if share > 0 else 0))
     return Text(glyph * cells, style=style) + Text(" " * (width - cells))
+
+
+def distinguish(console: Console) -> None:
+    """Gives each kind a colour of its own if the terminal has only 16; rich selects the nearest one, yellow for both HYBRID and SW."""
+    if console.color_system in ("standard", "windows"):
+        from rich.theme import Theme
+
+        console.push_theme(Theme(SIXTEEN))
 
 
 def moves(console: Console) -> bool:

@@ -40,7 +40,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from n6link import errors, json_types, settings
 from n6link.cli.examples import examples
-from n6link.console import moves, replace_characters
+from n6link.console import distinguish, moves, replace_characters
 from n6link.device import N6Device
 from n6link.json_types import Plain, plain
 from n6link.network import Network
@@ -82,6 +82,7 @@ class _Console(Console):
 # A file name or a message may contain ":x:", which is not the name of a picture.
 out: Final = _Console(highlight=False, emoji=False)
 """for people, on standard output; commands print nothing here with --json"""
+distinguish(out)
 err: Final = _Console(stderr=True, highlight=False, emoji=False)
 """progress and errors"""
 
