@@ -156,11 +156,30 @@ def test_read(tmp_path: Path) -> None:
         loaded.file("model")
     with pytest.raises(CardError, match="No such file"):
         card.read(tmp_path / "none.toml")
-    path.write_bytes(b'\xef\xbb\xbftask = "yolo-pose"\nclasses = 2')
-    assert card.read(path).labels == ("class_0", "class_1"), "editors of Windows write a byte order mark"
-    path.write_bytes(b"\xff\xfe")
-    with pytest.raises(CardError, match="not UTF-8"):
+
+
+def test_a_card_with_a_byte_order_mark_as_editors_of_windows_write_it(tmp_path: Path) -> None:
+    path = tmp_path / "pose.toml"
+    path.write_text('task = "yolo-pose"\nclasses = 2', encoding="utf-8-sig")
+    assert card.read(path).labels == ("class_0", "class_1")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "latin-1"])
+def test_a_card_in_another_encoding(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "pose.toml"
+    path.write_bytes('task = "yolo-pose"  # caf\xe9'.encode(encoding))
+    with pytest.raises(CardError) as caught:
         card.read(path)
+    assert str(caught.value) == f"card {path} cannot be read: the text is not UTF-8; save the file as UTF-8"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_a_card_in_utf_16_of_latin_letters_without_a_mark(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "pose.toml"
+    path.write_text('task = "yolo-pose"', encoding=encoding)
+    with pytest.raises(CardError) as caught:
+        card.read(path)
+    assert str(caught.value) == "card 'pose' cannot be read: the text is not UTF-8; save the file as UTF-8"
 
 
 def test_files(tmp_path: Path) -> None:

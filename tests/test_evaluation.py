@@ -306,6 +306,13 @@ def test_masks_that_do_not_fit(tmp_path: Path, mask: Any, says: str) -> None:
         exercise.found(found, exercise.samples[0])
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_annotations_as_editors_of_windows_write_them(tmp_path: Path, encoding: str) -> None:
+    path = write_coco(tmp_path, [person(1, 1, keypoints=points(0))])
+    path.write_text(path.read_text(), encoding=encoding)
+    assert len(open_data(network("yolo-pose"), path).samples) == 1
+
+
 # ---- data that do not fit
 
 
@@ -452,7 +459,7 @@ def test_texts_on_a_board(virtual_board: None, tmp_path: Path) -> None:
             sentence.label if sentence is not wrong else {"negative": "positive", "positive": "negative"}[wrong.label]
         )
         (tmp_path / label).mkdir(exist_ok=True)
-        (tmp_path / label / f"{number}.txt").write_text(sentence.text)
+        (tmp_path / label / f"{number}.txt").write_text(sentence.text, encoding="utf-8-sig")
     board = ("--url", f"sim:{SENTIMENT}", "--card", SENTIMENT.with_suffix(".toml"))
     words = ("evaluate", "sentiment_bert_48", "--data", tmp_path, *board)
     shown = data(*words)

@@ -123,7 +123,7 @@ class Texts(Classes):
             BadInput: the file cannot be read.
         """
         try:
-            text = sample.path.read_text(encoding="utf-8")
+            text = sample.path.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeError) as error:
             raise BadInput(f"{str(sample.path)!r} cannot be read as a text: {error}; use a file in UTF-8") from error
         return self._classifier.inputs(text)

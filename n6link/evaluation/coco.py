@@ -68,7 +68,7 @@ def read(data: Path, pictures: Path | None, *keys: str) -> Coco:
     """
     path = _json_file(data)
     try:
-        top = json.loads(path.read_text())
+        top = json.loads(path.read_bytes())
         images, annotations, categories = (
             [dict(row) for row in top[key]] for key in ("images", "annotations", "categories")
         )

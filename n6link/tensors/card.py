@@ -264,6 +264,8 @@ def _parse(text: str, name: str, *, foreign: bool) -> Table:
     import tomllib
 
     try:
+        if "\0" in text:  # UTF-16 of Latin letters is also UTF-8
+            raise CardError(f"card {name!r} cannot be read: the text is not UTF-8; save the file as UTF-8")
         values = tomllib.loads(text)
         return Table(values, f"card {name!r}", foreign=foreign)
     except RecursionError:
@@ -331,7 +333,7 @@ def read(path: str | os.PathLike[str]) -> Card:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        reason = error.strerror if isinstance(error, OSError) else "the text is not UTF-8; save the file as UTF-8"
         raise CardError(f"card {path} cannot be read: {reason}") from None
     return load(text, base=path.parent, name=path.stem)
 
