@@ -130,6 +130,20 @@ def temporary_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture
+def busy_computer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pause of this computer, which other programs use too, is neither one of the line for the doctor, nor a reason for a lower bit rate."""
+    from n6link.doctor import rules
+    from n6link.session import rates
+
+    for module, limits in (
+        (rules, {"STALL": 1000.0, "CLOCK_ERROR": 1000.0, "LOSS": 1.0}),
+        (rates, {"CHANGED": 100.0, "FOUND": 100.0, "LOST": 1000.0, "STUCK": 1000.0, "SPARE": 1_000_000}),
+    ):
+        for name, limit in limits.items():
+            monkeypatch.setattr(module, name, limit)
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder with networks, pictures, outputs and reports whose licences do not allow them to be part of the project."""

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from n6link.device import N6Device
-from n6link.doctor import Trouble, examine, rules
+from n6link.doctor import Trouble, examine
 from n6link.epochs.timers import EpochBlock
 from n6link.errors import DeviceError, N6Error
 from n6link.protocol import CheckState, EpochKind, Feature, MessageType, Status, TimerSource, records
@@ -241,12 +241,11 @@ DK: Final = "STM32N6570-DK"
 async def test_the_doctor_of_a_board(
     program: Path,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    busy_computer: None,
     settings: dict[str, str],
     trouble: Trouble | None,
     sentence: str,
 ) -> None:
-    monkeypatch.setattr(rules, "STALL", 10.0)  # a busy computer
     with board(program, tmp_path, **settings) as url:
         found = await examine(url)
     assert sentence in found.verdict

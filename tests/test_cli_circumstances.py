@@ -76,7 +76,7 @@ names = pytest.mark.parametrize("name", COMMANDS)
 
 
 @pytest.fixture(autouse=True)
-def environment(virtual_board: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def environment(virtual_board: None, busy_computer: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A folder for the files of a command, and none of the caller's settings."""
     for name in ("N6LINK_URL", "N6_DEBUG", "FORCE_COLOR", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)

@@ -190,6 +190,7 @@ def test_before_the_first_ping_nothing_is_known() -> None:
 
 @on_both_backends
 async def test_results_lie_in_host_time_between_call_and_answer() -> None:
+    opened = time.monotonic()
     async with N6Device(sim_url()) as device:
         network = device["reference"]
         before = -math.inf
@@ -198,7 +199,7 @@ async def test_results_lie_in_host_time_between_call_and_answer() -> None:
             timing = (await network.run(noise(network))).timing
             assert asked - timing.started.error <= timing.started.time <= timing.ended.time <= time.monotonic()
             assert timing.ended.time - timing.started.time <= timing.npu + timing.error + 1e-6
-            assert timing.started.error < 0.05
+            assert timing.started.error < time.monotonic() - opened, "it is that of a round trip"
             assert timing.started.time >= before
             before = timing.ended.time
 
@@ -239,7 +240,8 @@ async def test_a_result_shows_that_the_host_has_slept() -> None:
         now = time.monotonic()
         time.sleep(0.3)  # noqa: ASYNC251  nothing looks at the clock meanwhile
         slept = time.monotonic() - now
+        asked = ambient.monotonic()
         timing = (await network.run(noise(network))).timing
         assert now <= timing.started.time + timing.started.error
         assert timing.ended.time <= ambient.monotonic()
-        assert timing.started.error < 0.15
+        assert timing.started.error <= ambient.monotonic() - asked, "this inference was the comparison of the clocks"

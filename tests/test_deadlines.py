@@ -48,28 +48,31 @@ async def test_a_run_ends_with_its_time_and_leaves_nothing_queued(option: str) -
     async with N6Device(sim_url()) as device:
         network = device["reference"]
         async with held(device, network):
-            options: dict[str, Any] = {
-                "timeout": {"timeout": 0.02},
-                "deadline": {"deadline": time.monotonic() + 0.02},
-                "both": {"timeout": 0.02, "deadline": time.monotonic() + 1000},
-            }[option]
-            with pytest.raises(N6Timeout):
-                await network.run(noise(network), **options)
-            await queued(device, 0)
-            stats = (await device.stats()).networks[0]
-            assert stats.late + stats.cancelled == 1
+            data, reached = noise(network), 0
+            while not reached:  # on a busy computer the time may have passed before the device has the inference
+                options: dict[str, Any] = {
+                    "timeout": {"timeout": 0.02},
+                    "deadline": {"deadline": time.monotonic() + 0.02},
+                    "both": {"timeout": 0.02, "deadline": time.monotonic() + 1000},
+                }[option]
+                with pytest.raises(N6Timeout):
+                    await network.run(data, **options)
+                await queued(device, 0)
+                stats = (await device.stats()).networks[0]
+                reached = stats.late + stats.cancelled
+            assert reached == 1
 
 
 @on_both_backends
 async def test_the_device_stops_a_running_network_that_is_late(virtual_board: None, tmp_path: Path) -> None:
-    """Inferences of a network that runs for a tenth of a second or more, with a time to live of a fifth of this time."""
+    """Inferences of a network that runs for 40 ms or more on any computer, with a time to live of at most half of this."""
     model = tmp_path / "slow.tflite"
     write_fully_connected(model, np.ones((512, 512), np.int8), rows=256, layers=600)
     async with N6Device(f"sim:slow={model}") as device:
         network = device["slow"]
         whole = min([(await network.run(noise(network))).timing.npu for _ in range(3)])
         with pytest.raises(N6Timeout, match="the device dropped it"):
-            await device.connection.infer(job(network, time.monotonic() + whole / 5))
+            await device.connection.infer(job(network, time.monotonic() + min(whole / 5, 0.02)))
         stats = await device.stats()
         assert (stats.queue, stats.networks[0].late, stats.networks[0].runs) == (0, 1, 3)
         assert await network.run(noise(network)), "the next one runs"
@@ -89,7 +92,7 @@ async def test_what_is_late_already_is_not_sent() -> None:
     ("seconds", "ttl"),
     [
         (None, (0, 0)),
-        (2.0, (1, 2_000_000)),
+        (2000.0, (1_000_000_000, 2_000_000_000)),
         (1e-9, (1, 1)),
         (4000.0, (1, 4_000_000_000)),
         (5000.0, (0, 0)),
@@ -100,7 +103,7 @@ async def test_what_is_late_already_is_not_sent() -> None:
 async def test_the_time_to_live_is_what_is_left(seconds: float | None, ttl: tuple[int, int]) -> None:
     async with N6Device(sim_url()) as device:
         network = device["reference"]
-        with inferences() as made, anyio.move_on_after(5):
+        with inferences() as made:
             try:
                 await device.connection.infer(job(network, None if seconds is None else time.monotonic() + seconds))
             except N6Timeout:
@@ -134,21 +137,22 @@ async def test_a_deadline_without_end_is_none() -> None:
 
 @on_both_backends
 async def test_a_stream_delivers_nothing_that_is_too_old() -> None:
-    """First the device is blocked, so that frames become too old at every stage; afterwards they do not delay new frames."""
+    """First the device is blocked, and gets frames that are almost too old, so that they become so at every stage; afterwards they do not
+    delay new frames."""
+    oldest = 100.0
     async with N6Device(sim_url()) as device:
         network = device["reference"]
-        async with network.stream(max_age=0.1) as stream:
+        async with network.stream(max_age=oldest) as stream:
             async with held(device, network):
-                while stream.stats.late < 4:
-                    await stream.put(noise(network))
+                at_device = 0
+                while at_device < 2 or stream.stats.late < 4:
+                    left = 0.1 + 0.02 * stream.stats.late  # a busy computer needs longer to bring one to the device
+                    await stream.put(noise(network), captured=time.monotonic() - oldest + left)
                     await anyio.sleep(0.01)
+                    stats = (await device.stats()).networks[0]
+                    at_device = stats.late + stats.cancelled
                 assert stream.stats.delivered == 0
-                stats = (await device.stats()).networks[0]
-                assert stats.late + stats.cancelled >= 2
-            result = None
-            while not result:
-                await stream.put(noise(network))
-                with anyio.move_on_after(0.01):
-                    result = await stream.__anext__()
+            await stream.put(noise(network))
+            result = await stream.__anext__()
             assert result.frame
-            assert result.frame.age <= 0.1
+            assert result.frame.age <= oldest

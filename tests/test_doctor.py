@@ -51,18 +51,14 @@ from n6link.transport import ports
 from n6link.transport.serial_port import SerialStream
 from n6link.transport.url import open_stream
 
+pytestmark = pytest.mark.usefixtures("busy_computer")
+
 HEALTHY = Measurements(Histogram(), 9e4, 9e4, 92160.0, (), 0.0, 0.0, 0, 0.001, 0.0, 0.001, {}, {}, {}, {})
 for _ in range(PINGS):
     HEALTHY.round_trips.add(0.001)
 
 VIRTUAL = b"n6sim".hex()
 """the unique id of a virtual board"""
-
-
-@pytest.fixture(autouse=True)
-def busy_computer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A pause of this computer, which other programs use too, is not one of the line."""
-    monkeypatch.setattr(rules, "STALL", 10.0)
 
 
 def troubles(found: Diagnosis) -> list[Trouble]:
@@ -95,10 +91,11 @@ async def test_a_low_rate() -> None:
     assert found.verdict.startswith("the line has 460,800 baud, and 921,600 are usual; omit baud=")
     assert found.measurements and found.measurements.line == 46080
     (reference, *_) = found.forecasts
-    assert reference.limit == "upload" and reference.stages.upload > reference.stages.download
+    assert reference.stages.upload > 0.9 * 6912 / 46080, "an input of the network, at this rate"
 
 
-async def test_a_line_that_damages() -> None:
+async def test_a_line_that_damages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rules, "LOSS", 0.01)
     found = await examine(f"{sim_url(chunk=1024)}&flip=2e-4&seed=3")
     assert Trouble.LOSSY_LINE in troubles(found) and found.severity is Severity.FAULT
     assert found.measurements and max(found.measurements.lost_up or 0, found.measurements.lost_down or 0) > rules.LOSS
@@ -114,6 +111,7 @@ async def test_a_line_that_changes_bytes(find: bytes, put: bytes, monkeypatch: p
 
 async def test_a_reader_that_stalls(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rules, "STALL", 0.3)
+    monkeypatch.setattr(rules, "STALL_RATIO", 1.0)  # on a busy computer each round trip may be slow
 
     async def stalling(url: str | None = None) -> Stalling:
         return Stalling(await open_stream(url), Faults(), 0)
@@ -247,7 +245,7 @@ def test_outputs_that_are_not_those_of_the_reference() -> None:
 
 def test_a_clock_that_is_hardly_known() -> None:
     assert not list(rules.of_line(HEALTHY))
-    (finding,) = rules.of_line(replace(HEALTHY, clock_error=0.05))
+    (finding,) = rules.of_line(replace(HEALTHY, clock_error=2 * rules.CLOCK_ERROR))
     assert finding.trouble is Trouble.UNSTABLE_CLOCK
 
 

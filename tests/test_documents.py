@@ -46,7 +46,7 @@ def board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def run(board: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+def run(board: str, busy_computer: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     """An empty folder with what the reader has: a photograph, some frames, networks in files."""
     with Image.open(networks.PHOTO) as photo:
         photo.convert("RGB").save(tmp_path / "photo.jpg")
@@ -139,7 +139,7 @@ def test_a_block_leaves_no_program_behind(run: Run, tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="false"):
         run.block(block_of(tmp_path, text))
     pid = int((tmp_path / "pid").read_text())
-    for _ in range(1000):  # init has to collect it
+    for _ in range(10_000):  # init has to collect it
         if not Path(f"/proc/{pid}/exe").exists():
             return
         time.sleep(0.01)
