@@ -24,7 +24,7 @@ from n6link.transport import sim
 REFERENCE: Final = ("reference=reference:reference", "reference_colour=reference:reference_colour")
 """the networks that every target has"""
 SIM: Final = "sim:" + ",".join(REFERENCE)
-LIMIT: Final = 60
+LIMIT: Final = 200
 """seconds after which a body hangs"""
 
 both_backends: Final = pytest.mark.parametrize("backend", ["asyncio", "trio"])
@@ -90,7 +90,7 @@ def board(*options: str, networks: Sequence[str] = REFERENCE) -> Iterator[Board]
 
 
 def on_both_backends(body: Callable[..., Awaitable[None]]) -> Callable[..., None]:
-    """Runs the body of a test under asyncio and under trio, for a minute at most."""
+    """Runs the body of a test under asyncio and under trio, for :data:`LIMIT` at most."""
 
     def test(*, backend: str, **fixtures: Any) -> None:
         async def limited() -> None:

@@ -139,7 +139,9 @@ def test_any_thread_may_ask_for_the_newest_result() -> None:
 
         def watch() -> int:
             seen: list[float] = []
-            while not done.wait(0.001):
+            over = False
+            while not over:
+                over = done.wait(0.001)
                 if latest := network.latest():
                     seen.append(latest.result.captured)
             assert seen == sorted(seen)

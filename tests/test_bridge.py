@@ -52,7 +52,7 @@ JAZZY = get_typestore(Stores.ROS2_JAZZY)
 
 
 def run(body: Callable[[], Awaitable[None]]) -> None:
-    """Runs a test's body, for a minute at most."""
+    """Runs a test's body, for :data:`LIMIT` at most."""
 
     async def limited() -> None:
         with anyio.fail_after(LIMIT):

@@ -35,7 +35,7 @@ from n6link.serve.server import Server
 from n6link.session.connection import HOST
 from n6link.transport import sim
 
-PATIENCE = 30
+PATIENCE = 120
 """seconds after which something that should happen does not"""
 LONG = 600.0
 """seconds of a lease that does not end during a test"""

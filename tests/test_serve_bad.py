@@ -133,8 +133,8 @@ async def attack(tmp_path: Path) -> AsyncGenerator[Callable[[], Awaitable[Bad]],
 async def test_a_client_that_does_not_say_hello_is_closed_after_a_time(
     sent: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sharing, "GREETING", 0.05)
     async with attack(tmp_path) as bad:
+        monkeypatch.setattr(sharing, "GREETING", 0.05)  # the good program has said hello
         program = await bad()
         await program.send(sent)
         assert await program.frame() is None

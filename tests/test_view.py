@@ -344,7 +344,7 @@ async def test_requests_of_another_page_are_refused() -> None:
 
 
 async def test_a_request_without_an_origin_may_only_read() -> None:
-    async with serving(sim_url()) as at, httpx.AsyncClient(base_url=at, trust_env=False) as http:
+    async with serving(sim_url()) as at, httpx.AsyncClient(base_url=at, trust_env=False, timeout=60) as http:
         assert (await http.get("/")).status_code == 200
         assert (await http.post("example")).status_code == 403
         assert (await http.get("/", headers={"host": at.split(":")[-1].join(("localhost:", ""))})).status_code == 200

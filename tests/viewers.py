@@ -73,7 +73,7 @@ class Page:
 async def page(address: str, origin: str | None = None) -> AsyncIterator[Page]:
     """A viewer of the page at an address; ``origin`` is that of another page."""
     live, own = address.replace("http:", "ws:") + "live", Origin(origin or address.rstrip("/"))
-    async with connect(live, origin=own, proxy=None) as socket:
+    async with connect(live, origin=own, proxy=None, open_timeout=PATIENCE) as socket:
         yield Page(socket)
 
 
