@@ -175,16 +175,19 @@ async def test_an_error_of_the_npu_is_replayed(recording: Path, tmp_path: Path) 
 async def test_a_device_that_hangs_hangs_again(tmp_path: Path) -> None:
     file = tmp_path / "hang.pcapng"
     with sim.rig(sim_url().removeprefix("sim:")) as rig:
-        async with N6Device(rig.url, record=file, timeout=0.4, reconnect=0) as dev:
+        async with N6Device(rig.url, record=file, reconnect=0) as dev:
             await run(dev, range(2))
             rig.freeze()
+            dev.connection.channel.timeout = 0.4
             with pytest.raises(N6Timeout):
                 await run(dev, [2])
     assert script(file).endless == 1
-    async with N6Device(f"replay:{file}", timeout=0.4, reconnect=0) as dev:
+    async with N6Device(f"replay:{file}", reconnect=0) as dev:
         await run(dev, range(2))
+        usual, dev.connection.channel.timeout = dev.connection.channel.timeout, 0.4
         with pytest.raises(N6Timeout):
             await run(dev, [2])
+        dev.connection.channel.timeout = usual
         await dev.ping()
 
 
