@@ -13,6 +13,7 @@ import stat
 import subprocess
 import sys
 import termios
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -994,6 +995,32 @@ def test_cancelling_ends_the_child(backend: str, child: Callable[[str], None]) -
 
     run(backend, later)
     assert not children()
+
+
+@pytest.mark.parametrize("where", ["main thread", "other thread"])
+def test_a_child_that_ends_by_itself_while_it_is_closed_is_known_to_asyncio(
+    caplog: pytest.LogCaptureFixture, where: str
+) -> None:
+    """asyncio printed "Unknown child process pid 443, will report returncode 255" if a signal had collected the exit code before it."""
+    codes: list[str] = []
+
+    async def main() -> None:
+        for _ in range(60):  # without the care of process.py, about half of the runs of one child print it
+            async with await process.spawn(["/bin/sh", "-c", "exit 3"], ["{fd}"], "the child"):
+                pass
+        async with await process.spawn(["/bin/sh", "-c", "exit 3"], ["{fd}"], "the child") as stream:
+            with pytest.raises(TransportError) as error:
+                await stream.receive()
+            codes.append(str(error.value))
+
+    if where == "main thread":
+        asyncio.run(main())
+    else:
+        thread = threading.Thread(target=asyncio.run, args=(main(),))
+        thread.start()
+        thread.join()
+    assert codes == ["the child ended with exit code 3"] and not children()
+    assert [record.getMessage() for record in caplog.records] == []
 
 
 def children() -> list[tuple[int, str]]:

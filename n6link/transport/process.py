@@ -8,7 +8,9 @@ blocks on it, and its last line can be quoted if the child ends unexpectedly.
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 import socket
 import subprocess
 import tempfile
@@ -200,8 +202,11 @@ async def _end(process: Process, grace: float, ended: Callable[[bytes], None] | 
     if grace:
         with anyio.move_on_after(grace):
             await process.wait()
-    with suppress(ProcessLookupError):
-        process.kill()
+    if process.returncode is None:
+        # Not process.kill(): before Python 3.12.8 and 3.13.1 it collects the exit code of a child that has just ended. asyncio, which waits
+        # for the child too, then prints "Unknown child process", and reports the exit code 255.
+        with suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGKILL)
     code = await process.wait()
     if process.stdout:
         if ended:
