@@ -24,6 +24,7 @@ from n6link.device import N6Device
 from n6link.errors import BadInput, CardError, DeviceError
 from n6link.network import Network
 from n6link.protocol import Encoding, Feature, Status
+from n6link.session.connection import Connection
 from n6link.tensors import card
 from n6link.tensors.encoders import encode, jpeg_file
 from n6link.tensors.encoding import QOI, RAW, Sent, pays
@@ -214,7 +215,8 @@ async def test_several_inputs(device_url: str) -> None:
 
 
 @pytest.mark.usefixtures("virtual_board")
-async def test_what_is_sent() -> None:
+async def test_what_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Connection, "rate", lambda connection: 1e9)  # what is measured depends on the computer
     file = jpeg()
     noise_picture = np.random.default_rng(1).integers(0, 256, (48, 48, 3), np.uint8)
     async with N6Device(sim_url()) as dev:

@@ -91,8 +91,9 @@ async def test_a_stalled_device_stalls_nothing_else(monkeypatch: pytest.MonkeyPa
                                 assert tick.latest(network)
                                 if tick.index >= 20:
                                     break
+                        while not line.full:  # a computer that pauses skips ticks
+                            await anyio.lowlevel.checkpoint()
                         assert not answers
-                        assert line.full
                     assert await stream.__anext__()
                 assert answers == [right] * 6
                 assert device.counters.malformed == device.counters.header_errors == 0

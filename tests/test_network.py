@@ -328,7 +328,7 @@ async def movenet(url: str) -> tuple[Network, Result]:
     async with N6Device(url, timeout=30) as dev:
         network = dev["movenet13"]
         result = await network.run(networks.PHOTO, encode="raw")
-        assert (dev.counters.repeats, dev.counters.retransmits, dev.counters.malformed) == (0, 0, 0)
+        assert (dev.counters.header_errors, dev.counters.payload_errors, dev.counters.malformed) == (0, 0, 0)
         return network, result
 
 
@@ -344,7 +344,7 @@ async def test_movenet_on_a_photograph() -> None:
     (a,), (b,) = whole.decode(), reduced.decode()
     assert a.names == b.names
     assert np.array_equal(a.keypoints, b.keypoints)
-    assert reduced.timing.upload == pytest.approx(1.2, rel=0.2)
+    assert reduced.timing.upload > 0.95 * 110_592 * 10 / 921_600
     nose = a.keypoints[a.names.index("nose")]
     assert np.hypot(*(nose[:2] - (224, 116))) < 20  # pixels of the 512 x 512 photograph
     assert len(network.epochs) > 50
