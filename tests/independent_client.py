@@ -365,7 +365,7 @@ class Client:
         self.write(frame(kind, ident, payload))
         return exchange
 
-    def finish(self, exchange: Exchange, timeout: float = 10.0) -> bytes:
+    def finish(self, exchange: Exchange, timeout: float = 60.0) -> bytes:
         """Waits for the answer, and repeats the request until it comes."""
         started = time.monotonic()
         self.until(lambda: exchange.answer is not None or exchange.error is not None, exchange, timeout)
@@ -540,7 +540,7 @@ class Client:
         body = struct.pack("<QIIIHBBBBBBI", key, upload, digest, 0, network, 0, 0, 0, len(wanted), 32, 24, 0)
         return self.begin(INFER, body + b"".join(wanted), ident)
 
-    def fetch(self, exchange: Exchange, timeout: float = 20.0) -> list[bytes]:
+    def fetch(self, exchange: Exchange, timeout: float = 60.0) -> list[bytes]:
         """Waits for the result of an INFER; returns the bytes of each record."""
         if exchange.answer is None:
             self.finish(exchange, timeout)

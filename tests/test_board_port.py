@@ -102,8 +102,13 @@ async def test_the_rate_of_the_line(program: Path, tmp_path: Path) -> None:
         async with N6Device(url) as dev:
             assert (dev.info.baud, Feature.RATE in dev.info.features) == (4_000_000, True)
             for baud in (5_000_000, 4_000_000):
-                await dev.connection.ask(MessageType.RATE, records.Rate(baud=baud).pack())
-                assert records.InfoReply.unpack(await dev.connection.ask(MessageType.INFO)).baud == baud
+                now = 0
+                for _ in range(5):  # after a second without a frame the board has its first rate again
+                    await dev.connection.ask(MessageType.RATE, records.Rate(baud=baud).pack())
+                    now = records.InfoReply.unpack(await dev.connection.ask(MessageType.INFO)).baud
+                    if now == baud:
+                        break
+                assert now == baud
             with pytest.raises(DeviceError) as refused:
                 await dev.connection.ask(MessageType.RATE, records.Rate(baud=20_000_000).pack())
             assert refused.value.value == 12_500_000
@@ -165,13 +170,16 @@ async def test_a_host_after_the_other(program: Path, tmp_path: Path) -> None:
 async def test_the_link_goes_on_while_the_npu_works(program: Path, tmp_path: Path) -> None:
     with board(program, tmp_path, latency="200") as url:
         async with N6Device(url) as dev:
-            task = asyncio.create_task(dev["tiny"].run(INPUT))
-            answered = 0
-            while not task.done():
-                await dev.ping()
-                answered += 1
-            np.testing.assert_array_equal((await task).outputs["Dequantize_4_out_0"], OUTPUT)
-            assert answered > 5
+            answered = attempts = 0
+            while answered <= 5:  # a computer that pauses may miss most of a run
+                attempts += 1
+                assert attempts < 50
+                task = asyncio.create_task(dev["tiny"].run(INPUT))
+                answered = 0
+                while not task.done():
+                    await dev.ping()
+                    answered += 1
+                np.testing.assert_array_equal((await task).outputs["Dequantize_4_out_0"], OUTPUT)
 
 
 async def test_cancelling_stops_at_the_end_of_a_block(program: Path, tmp_path: Path) -> None:
@@ -179,7 +187,8 @@ async def test_cancelling_stops_at_the_end_of_a_block(program: Path, tmp_path: P
         async with N6Device(url) as dev:
             task = asyncio.create_task(dev["tiny"].run(INPUT))
             while (await dev.stats()).queue < 1:  # the first one that is queued starts immediately
-                pass
+                if task.done():  # this computer has paused; the next one
+                    task = asyncio.create_task(dev["tiny"].run(INPUT))
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task

@@ -16,19 +16,23 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 def test_arm_follows_and_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("COLUMNS", "120")
     out = tmp_path / "arm.svg"
-    command = [sys.executable, "-W", "error", str(ARM), "--seconds", "0.5", "--delay", "0", "100", "--out", str(out)]
-    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=100, check=False)
-    assert done.returncode == 0 and not done.stderr, done.stderr
-
     row = r"^ *(\d+) ms +(\d+) +(\d+) +\d+ +[\d.]+ +[\d./]+ +(\d+)/\d+ +[\d.]+/[\d.]+° +([\d.]+)/[\d.]+° *$"
-    rows = re.findall(row, done.stdout, re.MULTILINE)
-    assert [int(delay) for delay, *_ in rows] == [0, 100], done.stdout
-    for delay, poses, ticks, age, error in rows:
-        assert int(poses) > 3 and int(ticks) > 10
-        assert int(age) >= int(delay)
-        assert float(error) < 45
+    for seconds in ("0.5", "4", "20"):  # while other programs use the computer, the arm gets few poses, and late
+        command = [sys.executable, "-W", "error", str(ARM), "--seconds", seconds, "--delay", "0", "100"]
+        done = subprocess.run(
+            [*command, "--out", str(out)], capture_output=True, text=True, encoding="utf-8", timeout=100, check=False
+        )
+        assert done.returncode == 0 and not done.stderr, done.stderr
+        rows = re.findall(row, done.stdout, re.MULTILINE)
+        assert [int(delay) for delay, *_ in rows] == [0, 100], done.stdout
+        assert all(int(age) >= int(delay) for delay, _, _, age, _ in rows)
+        if follows := all(
+            int(poses) > 3 and int(ticks) > 10 and float(error) < 45 for _, poses, ticks, _, error in rows
+        ):
+            break
+    assert follows, rows
 
     drawing = ET.parse(out).getroot()
     lines = [line.attrib["points"].split() for line in drawing.iter(f"{SVG}polyline")]

@@ -370,7 +370,7 @@ def test_the_virtual_board_as_the_specification_says(options: tuple[str, ...]) -
         host, port = stack.enter_context(board("--tcp", "0", *options)).url.removeprefix("tcp:").rsplit(":", 1)
 
         def connect() -> socket.socket:
-            link = stack.enter_context(socket.create_connection((host, int(port)), 5))
+            link = stack.enter_context(socket.create_connection((host, int(port)), 60))
             link.settimeout(0.02)
             return link
 
@@ -395,7 +395,7 @@ def test_the_firmware_in_qemu_as_the_specification_says(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))
         listener.listen(1)
-        listener.settimeout(20)
+        listener.settimeout(100)
         command = ["qemu-system-arm", *machine.split(), "-kernel", str(m55.build("qemu") / "n6qemu.elf")]
         emulator = subprocess.Popen([*command, "-serial", f"unix:{path}"])
         try:
@@ -405,4 +405,4 @@ def test_the_firmware_in_qemu_as_the_specification_says(tmp_path: Path) -> None:
                 assert dialogue(Client(link))
         finally:
             emulator.kill()
-            emulator.wait(10)
+            emulator.wait()
