@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, Final
 
+import anyio
 import numpy as np
 import pytest
 from e2e_fixtures import device_url
@@ -16,13 +17,16 @@ from test_reference import COLOUR as COLOURS
 from test_reference import POSE as HEATMAPS
 from tflite import write_fully_connected, write_reference
 
-from n6link import networks
+from n6link import N6Device, N6Pool, UnknownName, networks
+from n6link.cli.boards import AnyNetwork
 from n6link.epochs.predict.model import Network, Operation, Tensor
 from n6link.epochs.predict.tflite import read_tflite
 from n6link.epochs.table import EpochBlock
 from n6link.errors import BadInput
+from n6link.evaluation.comparison import Comparison
 from n6link.evaluation.expose import expose
 from n6link.evaluation.validation import Limits, Validation, compare, find_cause
+from n6link.json_types import plain
 from n6link.protocol import EpochKind
 from n6link.tensors.agreement import Agreement
 
@@ -77,6 +81,34 @@ def test_validate(virtual_board: None, tmp_path: Path) -> None:
     text = good(*words, *options)
     assert "agrees with movenet13_192_int8.tflite: 3 inputs" in text and "100%" in text
     assert kept.read_text() == lines and len(lines.splitlines()) == 4
+
+
+def test_a_program_compares_a_board_with_a_file(virtual_board: None, tmp_path: Path) -> None:
+    """With the figures of the command, from one board and from a pool."""
+    shown = data("validate", "movenet13", MODEL, "--url", POSE, "--random", "2", "--seed", "7", "--data", PHOTO)
+
+    async def compare_with(net: AnyNetwork) -> None:
+        comparison = Comparison(net.info, MODEL)
+        answers = {PHOTO: await comparison.ask(net.run, PHOTO)}
+        for index in range(2):
+            answers[f"random {index}"] = await comparison.ask(net.run, comparison.random(index, seed=7))
+        found = comparison.figures(answers)
+        assert found.good and found.verdict.endswith("agrees with movenet13_192_int8.tflite: 3 inputs")
+        assert plain(found) == shown
+        assert not comparison.figures(answers, Limits(cosine=1.1)).good
+        with pytest.raises(BadInput, match="is not complete"):
+            comparison.figures({PHOTO: {"other": []}})
+        with pytest.raises(UnknownName):
+            await comparison.ask(net.run, {"other": PHOTO})
+        with pytest.raises(BadInput, match="does not exist"):
+            Comparison(net.info, tmp_path / "none.tflite")
+
+    async def main() -> None:
+        async with N6Device(POSE) as dev, N6Pool([POSE, POSE]) as pool:
+            await compare_with(dev["movenet13"])
+            await compare_with(pool["movenet13"])
+
+    anyio.run(main)
 
 
 def test_a_wrong_weight_is_found(virtual_board: None, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import typer
 from n6link import settings
 from n6link.cli.common import FAILED, Cards, Json, Timeout, Url, connect, emit, out, start
 from n6link.cli.files import check_target, unwritable
-from n6link.cli.sources import Place, Reader, one_place, raw_inputs
+from n6link.cli.sources import Place, Reader, one_place
 from n6link.console import counted
 from n6link.errors import BadInput
 from n6link.protocol import CheckState, Feature
@@ -134,12 +134,13 @@ async def _make(
     cards: list[Path] | None,
     timeout: float,  # noqa: ASYNC109
 ) -> None:
+    from n6link.evaluation.comparison import raw_inputs
     from n6link.tensors.golden import Golden, write_golden
 
     async with connect(url, cards, timeout) as device:
         network = device[name]
         sample = await anyio.to_thread.run_sync(Reader(network.info).one, place)
-        raw = await raw_inputs(network, sample.data)
+        raw = await raw_inputs(network.info, sample.data)
         result = await network.run(as_raw(raw), reduce=False)
     reference = {output: network.outputs[output].dequantize(array) for output, array in result.outputs.items()}
     try:

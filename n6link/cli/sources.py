@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import glob
 import io
-import math
 import os
 import sys
 from collections.abc import Generator, Sequence
@@ -34,14 +33,13 @@ from zipfile import BadZipFile
 import numpy as np
 
 from n6link.cli import video
-from n6link.cli.boards import AnyNetwork
 from n6link.decoders.described import NetworkLike
 from n6link.errors import BadInput, CardError, requires
 from n6link.evaluation.files import PICTURES, files_in
 from n6link.tensors import sound
 from n6link.tensors.encoders import jpeg_file
 from n6link.tensors.image import PILLOW, PictureInput, load
-from n6link.tensors.inputs import Data, Inputs, Raw, Value
+from n6link.tensors.inputs import Data, Raw, Value
 from n6link.tensors.tensor import Array, TensorSpec, is_array
 
 if TYPE_CHECKING:
@@ -279,21 +277,6 @@ def read_arrays(file: Path | io.BytesIO, name: str) -> Array | dict[str, Array]:
         raise BadInput(f"{name!r} does not exist; check the name") from None
     except (OSError, ValueError, EOFError, BadZipFile) as error:
         raise BadInput(f"{name!r} cannot be read as .npz or .npy: {error}") from error
-
-
-async def raw_inputs(network: AnyNetwork, data: Data) -> dict[str, Array]:
-    """The raw values of all inputs of a network, from the data of a sample.
-
-    Raises:
-        BadInput, UnknownName, CardError: the data do not fit.
-    """
-    info = network.info
-    inputs = Inputs(network.name, info.inputs, info.input_bytes, network.card, network.card_problem)
-    given = await inputs.prepare(data)
-    return {
-        spec.name: np.frombuffer(given.data, spec.dtype, math.prod(spec.shape), spec.offset).reshape(spec.shape)
-        for spec in network.inputs.values()
-    }
 
 
 def _raw(array: Array, spec: TensorSpec) -> Value:

@@ -4,42 +4,32 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import anyio
 import anyio.to_thread
-import numpy as np
 import typer
 from rich.markup import escape
 from rich.table import Table
 
 from n6link.cli import tables
-from n6link.cli.boards import AnyNetwork, Urls, at_once, connect_all
+from n6link.cli.boards import Urls, at_once, connect_all
 from n6link.cli.common import FAILED, Cards, Json, Timeout, emit, err, out, start
 from n6link.cli.files import check_target, write
-from n6link.cli.sources import Place, Reader, expand, raw_inputs
-from n6link.epochs.predict.tflite import read_tflite
+from n6link.cli.sources import Place, Reader, expand
 from n6link.errors import BadInput
 from n6link.evaluation.answers import AnswerFile
 from n6link.evaluation.expose import MOST, expose
-from n6link.evaluation.reference import Reference
-from n6link.json_types import Plain, plain
+from n6link.json_types import plain
 from n6link.progress import Progress
-from n6link.tensors.agreement import Agreement
-from n6link.tensors.inputs import as_raw
-from n6link.tensors.tensor import Array, TensorSpec
-from n6link.text.tokens import largest_id, load_tokenizer
+from n6link.tensors.agreement import COSINE, Agreement
+from n6link.tensors.inputs import Data
 
 if TYPE_CHECKING:
     from n6link.evaluation.validation import Limits, Validation
-
-COSINE: Final = 0.99
-"""Default of the lowest cosine similarity: two correct engines on quantised networks were above it on all networks that were tried."""
-INDEX_SIZE: Final = 4
-"""bytes of an integer without a scale from which on it may be an index"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,21 +143,25 @@ async def _validate(
     cards: list[Path] | None,
     timeout: float,  # noqa: ASYNC109
 ) -> None:
-    from n6link.evaluation.validation import Validation, find_cause
+    from n6link.evaluation.comparison import Comparison
 
     async with connect_all(urls, cards, timeout) as device:
         network = device[name]
-        references = {"model": await anyio.to_thread.run_sync(Reference, options.model, network.info)}
-        if options.float_model:
-            references["float"] = await anyio.to_thread.run_sync(Reference, options.float_model, network.info)
+        comparison = await anyio.to_thread.run_sync(Comparison, network.info, options.model, options.float_model)
         about = {
             "command": "n6link validate",
             "network": name,
             "digest": f"{network.info.digest:08x}",
             "seed": options.seed,
-        } | {key: reference.digest for key, reference in references.items()}
+        } | comparison.digests
         places = {str(place): place for place in options.places}
         names = [*places, *(f"random {index}" for index in range(options.count))]
+
+        def read(sample: str) -> Data:
+            if place := places.get(sample):
+                return Reader(network.info).one(place).data
+            return comparison.random(int(sample.split()[1]), options.seed)
+
         with AnswerFile(options.answers, about) as kept:
             left = [sample for sample in names if sample not in kept.answers]
             rest = iter(left)
@@ -175,20 +169,15 @@ async def _validate(
 
                 async def work() -> None:
                     for sample in rest:
-                        kept.add(sample, await _compare(network, sample, places.get(sample), options.seed, references))
+                        data = await anyio.to_thread.run_sync(read, sample)
+                        kept.add(sample, await comparison.ask(network.run, data))
                         progress.advance()
 
                 async with anyio.create_task_group() as group:
                     for _ in range(min(at_once(device), max(len(left), 1))):
                         group.start_soon(work)
             samples = {sample: kept.answers[sample] for sample in names}
-        board, simulated, blocks = device.info.board, device.info.simulated, network.epochs.blocks
-    float_name = options.float_model.name if options.float_model else None
-    found = Validation(name, board, simulated, options.model.name, options.limits, samples, float_name)
-    if not found.good:
-        operations = await anyio.to_thread.run_sync(read_tflite, options.model)
-        cause = find_cause(found.outputs(), options.limits, operations, references["model"].places, blocks)
-        found = replace(found, cause=cause)
+    found = await anyio.to_thread.run_sync(comparison.figures, samples, options.limits)
     for path in options.reports:
         _write(path, found)
     if options.as_json:
@@ -197,63 +186,6 @@ async def _validate(
         _show(found)
     if not found.good:
         raise typer.Exit(FAILED)
-
-
-async def _compare(
-    network: AnyNetwork, sample: str, place: Place | None, seed: int, references: Mapping[str, Reference]
-) -> Plain:
-    """One sample through the board and through the files; without a place it is random."""
-    from n6link.evaluation.validation import compare
-
-    if place is None:
-        raw = await anyio.to_thread.run_sync(_random, network, seed, sample)
-    else:
-        read = await anyio.to_thread.run_sync(Reader(network.info).one, place)
-        raw = await raw_inputs(network, read.data)
-    result = await network.run(as_raw(raw), reduce=False, timers=False)
-    # An index stays an integer: a file does not accept real numbers for it.
-    real = [array if _is_index(spec := network.inputs[key]) else spec.dequantize(array) for key, array in raw.items()]
-    values: Plain = {}
-    for key, reference in references.items():
-        expected = await anyio.to_thread.run_sync(reference.run, real)
-        values[key] = compare(result.dequantized(), expected)
-    return values
-
-
-def _random(network: AnyNetwork, seed: int, sample: str) -> dict[str, Array]:
-    """Raw inputs of a random sample: integers over their whole range, ids of tokens over the vocabulary, floats from -1 to 1."""
-    random = np.random.default_rng((seed, int(sample.split()[1])))
-    arrays: dict[str, Array] = {}
-    for key, spec in network.inputs.items():
-        if spec.dtype.kind in "iu":
-            lowest, highest = _limits(network, spec)
-            arrays[key] = random.integers(lowest, highest, spec.shape, spec.dtype.str, endpoint=True)
-        elif spec.dtype.kind == "f":
-            arrays[key] = random.uniform(-1, 1, spec.shape).astype(spec.dtype)
-        else:
-            raise BadInput(f"input {key!r} is {spec.dtype}, for which random values are not defined; use --data")
-    return arrays
-
-
-def _is_index(spec: TensorSpec) -> bool:
-    """Whether an input may contain indices, such as ids of tokens."""
-    return spec.dtype.kind in "iu" and spec.dtype.itemsize >= INDEX_SIZE and not spec.quantized
-
-
-def _limits(network: AnyNetwork, spec: TensorSpec) -> tuple[int, int]:
-    """Smallest and largest random value of an integer input. Ids outside of the vocabulary would be an error of the network."""
-    card = network.card
-    if not _is_index(spec):
-        limits = np.iinfo(spec.dtype.str)
-        return int(limits.min), int(limits.max)
-    if card is None or not card.task.startswith("text"):
-        raise BadInput(
-            f"input {spec.name!r} is {spec.dtype} without a scale: it may be an index, and its range is not known; use --data, "
-            "or a card with the task and the tokenizer"
-        )
-    if spec is not card.main_input(network.inputs):
-        return 0, 1  # a mask, or numbers of sentences
-    return 0, largest_id(load_tokenizer(card))
 
 
 def _write(path: Path, found: Validation) -> None:

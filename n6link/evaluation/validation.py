@@ -19,7 +19,7 @@ from n6link.epochs.table import EpochBlock
 from n6link.errors import BadInput
 from n6link.json_types import Plain
 from n6link.sheet import Grid, Sheet, Shown
-from n6link.tensors.agreement import Agreement
+from n6link.tensors.agreement import COSINE, Agreement
 from n6link.tensors.tensor import Array
 
 WORST: Final = 10
@@ -31,7 +31,7 @@ HEAD: Final = ("Output", "Maximum", "MAE", "RMSE", "Cosine", "nse", "Same larges
 class Limits:
     """What an output must have to agree."""
 
-    cosine: float
+    cosine: float = COSINE
     """lowest cosine similarity"""
     error: float = math.inf
     """largest absolute error, in real values"""
