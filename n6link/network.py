@@ -172,7 +172,7 @@ class Network(DescribedNetwork):
             wanted = returns or self._all
             examine = partial(self._doubts.examine, image=outcome.digest) if self._doubts.open else None
             result = Result(self.info, outcome, wanted, timing=timing, given=given, captured=captured, examine=examine)
-            if not (auto and result.reduced) or decoders.for_network(self.info).complete(result):
+            if not (auto and returns and result.reduced) or decoders.for_network(self.info).complete(result):
                 break
             returns = None
         self.encodings[result.encoding] += 1

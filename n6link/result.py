@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, TypeAlias, TypeVar, Unpack, cast
+from typing import Any, Final, TypeAlias, TypeVar, Unpack, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,7 @@ from n6link.tensors.reduce import Reduced
 from n6link.tensors.tensor import Array, ByName
 
 T = TypeVar("T")
+_RAW: Final = Reduction.RAW
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -171,7 +172,23 @@ class Result(Shown):
         self._time = timing
         self._examine = examine
         self._timing: Timing | None = None
-        self.outputs, self.reduced = _parse(network, outcome, returns)
+        self._returns = returns
+        if not _whole(network, outcome, returns):
+            _ = self._parts  # an answer that does not fit the request is an error of the call
+
+    @property
+    def outputs(self) -> Mapping[str, Array]:
+        """The whole outputs by name."""
+        return self._parts[0]
+
+    @property
+    def reduced(self) -> Mapping[str, Reduced]:
+        """The other outputs by name."""
+        return self._parts[1]
+
+    @cached_property
+    def _parts(self) -> tuple[Mapping[str, Array], Mapping[str, Reduced]]:
+        return _parse(self.network, self._outcome, self._returns)
 
     @property
     def timing(self) -> Timing:
@@ -324,6 +341,19 @@ class Result(Shown):
 
 Run: TypeAlias = Callable[..., Awaitable[Result]]
 """:meth:`n6link.Network.run`, or a function with the same parameters"""
+
+
+def _whole(network: NetworkInfo, outcome: Outcome, returns: Sequence[Return]) -> bool:
+    """Whether the device has returned what was requested, and all of it whole: then nothing can be wrong in the bytes."""
+    if len(outcome.records) != len(returns):
+        return False
+    specs = tuple(network.outputs.values())
+    for wanted, record in zip(returns, outcome.records, strict=True):
+        if wanted.reduction != _RAW or record.reduction != _RAW or record.output != wanted.output:
+            return False
+        if record.length != specs[wanted.output].size:
+            return False
+    return True
 
 
 def _parse(

@@ -68,9 +68,8 @@ def header(kind: int, number: int, length: int, flags: int = 0) -> bytes:
 
 def pack(kind: int, number: int, payload: Buffer = b"", flags: int = 0) -> bytes:
     """A whole frame: ``number`` is its id."""
-    if not payload:
-        return header(kind, number, 0, flags)
-    return b"".join((header(kind, number, len(payload), flags), payload, _CRC32.pack(crc32(payload))))
+    front = header(kind, number, len(payload), flags)
+    return b"".join((front, payload, crc32(payload).to_bytes(CRC_SIZE, "little"))) if payload else front
 
 
 def pack_data(
@@ -243,10 +242,11 @@ class FrameReader:
         if isinstance(data, memoryview):
             data = bytes(data)
         view, size = memoryview(data), len(data)
-        at = min(at, size)
         if at:
+            at = min(at, size)
             self._skip(b"" if at == len(MAGIC) else view[:at], at)  # half of a magic may be text
         while at < size:
+            body = at + HEADER_SIZE
             if not data.startswith(MAGIC, at):
                 start = data.find(MAGIC, at)
                 if start < 0:
@@ -254,14 +254,14 @@ class FrameReader:
                 if start > at:
                     self._skip(view[at:start], start - at)
                     at = start
-            if size - at < HEADER_SIZE:
+                    continue
+            if size < body:
                 self._need = HEADER_SIZE if size - at >= len(MAGIC) else len(MAGIC)
                 break
             _, kind, flags, number, length, crc = _HEADER.unpack_from(data, at)
-            body = at + HEADER_SIZE
             # A header with a wrong length is skipped by one byte only: its bytes may contain the start of a good frame.
-            if crc != crc_hqx(view[at : body - 2], _CRC16_START) or length > (
-                self.max_data if kind == DATA else _MAX_CONTROL
+            if crc != crc_hqx(data[at : body - 2], _CRC16_START) or length > (
+                _MAX_CONTROL if kind != DATA else self.max_data
             ):
                 counters.header_errors += 1
                 self._skip(b"", 1)
@@ -270,8 +270,7 @@ class FrameReader:
             if kind == DATA and self._chunks and not self._hunting and (taken := self._chunks(number, data, at)):
                 at += taken
                 continue
-            end = body + length
-            payload = _NO_PAYLOAD
+            end, payload = body + length, _NO_PAYLOAD
             if length:
                 if size < end + CRC_SIZE:
                     self._need = end + CRC_SIZE - at

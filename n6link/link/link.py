@@ -38,7 +38,7 @@ from typing import Final
 from n6link.errors import DeviceError, N6Error, RemoteProtocolError
 from n6link.link import frames
 from n6link.link.damage import Damage
-from n6link.link.events import Event, Failed, LogLine, Lost, Opened, Received, Refused, Reply, StatsPushed, Stray
+from n6link.link.events import Begun, Event, Failed, LogLine, Lost, Opened, Received, Refused, Reply, StatsPushed, Stray
 from n6link.link.exchange import ACCEPTED, ASKED, GONE, HELD, SENDING, Exchange, Inference, Phase
 from n6link.link.handshake import Greeting, wrong_device
 from n6link.link.numbers import MASK
@@ -290,12 +290,13 @@ class Link:
             return self.sender.take_small(now)
         if self.paused:
             return self.sender.take_urgent(now)
-        buffers, begun = self.sender.take(now, budget)
-        for exchange in begun:
-            self.exchanges[exchange.id] = exchange
-            if exchange.left:
-                exchange.left()
-        return buffers
+        return self.sender.take(now, budget, self._begins)
+
+    def _begins(self, infer: Exchange) -> None:
+        """The upload of an INFER was sent."""
+        self.exchanges[infer.id] = infer
+        if infer.left:
+            infer.left()
 
     @property
     def pending(self) -> list[Exchange]:
@@ -374,21 +375,20 @@ class Link:
                 if self.state is not _OPEN:
                     if self.state is _OPENING and number == self._hello and number in self.exchanges:
                         self._on_hello(kind, flags, payload, now)
+                elif flags & _REPLY and kind != _DATA:
+                    self._on_reply(kind, self.exchanges.get(number), payload, now)
                 elif kind == _DATA:
                     if flags == frames.DAMAGED:
                         self.receiver.damaged(self.exchanges.get(number), payload)
                     else:
                         self._on_data(number, payload, now)
-                elif flags & _REPLY:
-                    self._on_reply(kind, number, payload, now)
                 else:
                     self._on_event(kind, number, payload, now)
             except ValueError:
                 self.counters.malformed += 1
-        stray = self._reader.stray
-        if stray.lines:
-            self._events.extend(map(Stray, stray.lines))
-            stray.lines.clear()
+        if lines := self._reader.stray.lines:
+            self._events.extend(map(Stray, lines))
+            lines.clear()
 
     # ---- the session
 
@@ -453,35 +453,34 @@ class Link:
 
     # ---- answers
 
-    def _on_reply(self, kind: MessageType | int, number: int, payload: memoryview, now: float) -> None:
-        exchange = self.exchanges.get(number)
-        if kind == _ERROR:
-            self._on_error(exchange, payload)
-        elif exchange is None:
+    def _on_reply(self, kind: MessageType | int, exchange: Exchange | None, payload: memoryview, now: float) -> None:
+        if exchange is None or kind == _ERROR:
+            if kind == _ERROR:
+                self._on_error(exchange, payload)
             return
-        elif kind == _RESULT and exchange.type is _INFER:
+        phase, asked, upload = exchange.phase, exchange.type, exchange.upload
+        if kind == _RESULT and asked is _INFER:
             self._on_result(exchange, payload, now)
-        elif kind == exchange.type and (exchange.phase is ASKED or exchange.phase is ACCEPTED):
-            self._on_answer(exchange, payload, now)
-
-    def _on_answer(self, exchange: Exchange, payload: memoryview, now: float) -> None:
-        if exchange.phase is ASKED and not exchange.upload and not (exchange.body and exchange.type is _PING):
+        if kind != asked or not (phase is ASKED or phase is ACCEPTED):
+            return
+        if phase is ASKED and not upload and not (asked is _PING and exchange.body):
             self._sample(exchange, now)
-        if exchange.type is _INFER:
+        if asked is _INFER:
             self._on_state(exchange, records.InferReply.unpack(payload))
             return
-        if exchange.type is _PING:
+        if asked is _PING:
             self._on_pong(exchange, payload, now)
-        elif exchange.type is _RESET:
+        elif asked is _RESET:
             self._on_reset()
         exchange.progress += 1
         self._end(exchange)
-        if exchange.upload:
-            self.counters.uploaded += len(exchange.upload.data)
+        if upload:
+            self.counters.uploaded += len(upload.data)
             self.sender.acknowledge(exchange.position, now)
-            self.sender.acknowledge(exchange.upload.end, now)  # chunks that were sent again after the COMMIT
+            if upload.end != exchange.position:  # chunks were sent again after the COMMIT
+                self.sender.acknowledge(upload.end, now)
         else:
-            self._events.append(Reply(exchange.id, exchange.type, bytes(payload), exchange.sent, now))
+            self._events.append(Reply(exchange.id, asked, bytes(payload), exchange.sent, now))
 
     def _on_reset(self) -> None:
         """The device has dropped all inferences that were sent before the RESET, and their results, also those that are arriving."""
@@ -493,7 +492,7 @@ class Link:
 
     def _on_state(self, exchange: Exchange, reply: records.InferReply) -> None:
         """The state of an inference: progress if it is later than before, or if a server answers, which fails inferences itself."""
-        state = (int(reply.state), -reply.depth if reply.state != _RUNNING else 0)
+        state = (reply.state, -reply.depth if reply.state != _RUNNING else 0)
         exchange.phase = ACCEPTED
         if state > exchange.state:
             exchange.state = state
@@ -528,8 +527,11 @@ class Link:
             self._fail(exchange, error)
 
     def _on_result(self, exchange: Exchange, payload: memoryview, now: float) -> None:
-        for event in self.receiver.announced(exchange, payload, now):
+        if event := self.receiver.announced(exchange, payload):
             self._settle(exchange, event)
+            # A result without bytes is complete.
+            if isinstance(event, Begun) and exchange.result and not exchange.result[0].length:
+                self._complete(exchange, now)
         self.sender.answered(exchange)
         upload = exchange.needs
         if upload and upload.upload and upload.id in self.exchanges:  # the answer to its COMMIT was lost
@@ -541,8 +543,8 @@ class Link:
         if exchange is None or exchange.download is None or self.state is not _OPEN:
             return 0
         taken = self.receiver.chunks(exchange, data, at)
-        if not exchange.download.chunks.left and (event := self.receiver.complete(exchange, self._now)):
-            self._settle(exchange, event)
+        if not exchange.download.chunks.left:
+            self._complete(exchange, self._now)
         return taken
 
     def _on_data(self, number: int, payload: memoryview, now: float) -> None:
@@ -555,12 +557,15 @@ class Link:
         elif exchange.download is None and exchange.phase in (ASKED, ACCEPTED) and exchange.tries == 1:
             self.repeat(number)  # its RESULT was lost
 
+    def _complete(self, exchange: Exchange, now: float) -> None:
+        if event := self.receiver.complete(exchange, now):
+            self._settle(exchange, event)
+
     def _settle(self, exchange: Exchange, event: Event) -> None:
         """Adds the event of a result."""
         if isinstance(event, Failed):
-            self._fail(exchange, event.error)
-            return
-        if isinstance(event, Received):
+            self.withdraw(exchange.id)
+        elif isinstance(event, Received):
             self.counters.downloaded += len(event.data)
             self._end(exchange)
         self._events.append(event)

@@ -72,22 +72,21 @@ class Receiver:
 
     # ---- results
 
-    def announced(self, exchange: Exchange, payload: memoryview, now: float) -> list[Begun | Received | Failed]:
-        """A RESULT has arrived: its bytes follow."""
+    def announced(self, exchange: Exchange, payload: memoryview) -> Begun | Failed | None:
+        """A RESULT has arrived: its bytes follow, if it has some."""
         try:
             result = announcement(payload, self._most)
         except RemoteProtocolError as error:
-            return [Failed(exchange.id, error)]
+            return Failed(exchange.id, error)
         header, download = result[0], exchange.download
         # A repeated INFER is answered with the same RESULT again: the chunks that have arrived are kept.
-        if download and (download.chunks.length, download.crc) == (header.length, header.crc):
-            return []
+        if download and download.crc == header.crc and download.chunks.length == header.length:
+            return None
         exchange.result = result
-        exchange.download = Download(header.length, header.crc, chunk=self._chunk)
+        exchange.download = Download(header.length, header.crc, self._chunk)
         exchange.phase = RECEIVING
         exchange.progress += 1
-        done = None if header.length else self.complete(exchange, now)
-        return [Begun(exchange.id), done] if done else [Begun(exchange.id)]
+        return Begun(exchange.id)
 
     def data(self, exchange: Exchange | None, payload: memoryview, crc: int, now: float) -> Received | Failed | None:
         """A chunk has arrived; exchange is None if its exchange does not exist any more; crc is that of the payload.

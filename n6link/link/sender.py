@@ -13,6 +13,7 @@ RESET; nor while :class:`~n6link.link.unfinished.Unfinished` is full, so that th
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import Final
 
 from n6link.link import frames
@@ -89,8 +90,11 @@ class Sender:
 
     def hold(self, exchange: Exchange) -> None:
         """Sends a request as soon as the number of open requests allows it."""
-        self._held.append(exchange)
-        self._release()
+        if self._held or not self._room or not self._permitted(exchange):
+            self._held.append(exchange)
+            self._release()
+        else:
+            self.ask(exchange)
 
     def answered(self, exchange: Exchange) -> None:
         """A request is not open any more."""
@@ -123,23 +127,27 @@ class Sender:
     def forget(self, exchange: Exchange) -> None:
         """Removes an exchange: none of its frames is sent any more."""
         self._asked.discard(exchange.id)
-        self._flying.pop(exchange.id, None)
-        if exchange in self._uploads:
-            self._uploads.remove(exchange)
-        if exchange in self._held:
-            self._held.remove(exchange)
-        if exchange in self.queue:
-            self.queue = [item for item in self.queue if item is not exchange]
-        if exchange.type is _INFER:
+        if exchange.upload:
+            self._flying.pop(exchange.id, None)
+            if exchange in self._uploads:
+                self._uploads.remove(exchange)
+        elif exchange.type is _INFER:
             self._unfinished.ended(exchange)
         elif self._resets:
             self._resets.discard(exchange.id)
+        if self.queue and exchange in self.queue:
+            self.queue = [item for item in self.queue if item is not exchange]
         if self._held:
+            if exchange in self._held:
+                self._held.remove(exchange)
             self._release()
 
     @property
     def _room(self) -> bool:
         return len(self._asked) < self._requests
+
+    def _permitted(self, exchange: Exchange) -> bool:
+        return exchange.type is not _INFER or not (self._resets or self._unfinished.full)
 
     def _release(self) -> None:
         """Sends held requests, in order; an INFER that has to wait does not delay the others."""
@@ -147,10 +155,10 @@ class Sender:
         kept: list[Exchange] = []
         while held and self._room:
             exchange = held.popleft()
-            if exchange.type is _INFER and (self._resets or self._unfinished.full):
-                kept.append(exchange)
-            else:
+            if self._permitted(exchange):
                 self.ask(exchange)
+            else:
+                kept.append(exchange)
         if kept:
             held.extendleft(reversed(kept))
 
@@ -205,14 +213,15 @@ class Sender:
 
     # ---- bytes
 
-    def take(self, now: float, budget: int) -> tuple[list[Buffer], list[Exchange]]:
-        """The buffers to send now: all small frames, and chunks of about ``budget`` bytes.
+    def take(self, now: float, budget: int, begins: Callable[[Exchange], None]) -> list[Buffer]:
+        """The buffers to send now, in order: all small frames, and chunks of about ``budget`` bytes.
 
-        Returns:
-            Buffers in order, and the INFERs that start because their uploads were sent.
+        Args:
+            now: time.
+            budget: bytes.
+            begins: called with each INFER that starts because its upload was sent.
         """
         out = self.take_small(now)
-        begun: list[Exchange] = []
         while self._uploads and budget > 0:
             exchange = self._uploads[0]
             assert exchange.upload
@@ -224,10 +233,10 @@ class Sender:
             if exchange.phase is SENDING:
                 self.ask(exchange)
                 if follower := self._follower(exchange, now):
-                    begun.append(follower)
                     self.hold(follower)
+                    begins(follower)
                 out += self.take_small(now)
-        return out, begun
+        return out
 
     def take_small(self, now: float) -> list[Buffer]:
         """The frames of the queue."""

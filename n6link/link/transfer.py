@@ -164,7 +164,7 @@ class Download:
 
     __slots__ = ("chunks", "crc", "data", "digest", "failures", "next")
 
-    def __init__(self, length: int, crc: int, *, chunk: int) -> None:
+    def __init__(self, length: int, crc: int, chunk: int) -> None:
         # A device may announce more than it sends: memory is used only for what arrives.
         self.data = np.empty(length, np.uint8).data
         self.crc = crc
@@ -253,7 +253,9 @@ def announcement(payload: memoryview, most: int) -> tuple[Result, tuple[ResultRe
         records = ResultRecord.unpack_all(payload, header.outputs, header.head, header.record)
     except ValueError as error:
         raise RemoteProtocolError(f"the device announces a malformed result: {error}") from error
-    end = max((record.offset + record.length for record in records), default=0)
+    end = 0
+    for record in records:
+        end = max(end, record.offset + record.length)
     if header.blocks:
         if header.timer_record < EpochTime.BASE_SIZE:
             raise RemoteProtocolError(

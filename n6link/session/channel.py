@@ -22,7 +22,7 @@ from anyio.abc import ByteStream, TaskGroup
 from n6link import ambient
 from n6link.errors import DeviceRebooted, N6Error, N6Timeout, RemoteProtocolError, TransportError, innermost
 from n6link.link import diagnosis
-from n6link.link.events import Answer, LogLine, Lost, Opened, Refused, Reply, Sent, StatsPushed, Stray, Unasked
+from n6link.link.events import Event, LogLine, Lost, Opened, Refused, Reply, Sent, StatsPushed, Stray, Unasked
 from n6link.link.exchange import Exchange, Inference
 from n6link.link.handshake import Greeting
 from n6link.link.link import Link, State
@@ -207,9 +207,9 @@ class Channel:
 
     # ---- calls
 
-    def mailbox(self, *, fragile: bool = False) -> Mailbox:
+    def mailbox(self, *, fragile: bool = False, at_once: Callable[[Event | N6Error], bool] | None = None) -> Mailbox:
         """A mailbox for a call; see :class:`Mailbox`."""
-        return Mailbox(self._signals, fragile=fragile)
+        return Mailbox(self._signals, fragile=fragile, at_once=at_once)
 
     async def greet(
         self, host: str, role: Role = Role.CONTROL, *, resume: bool = False, patience: float | None = None
@@ -447,7 +447,7 @@ class Channel:
     def _deliver(self) -> None:
         """Passes events to their mailboxes, and wakes the writer if there are bytes to write."""
         for event in self.link.events():
-            if isinstance(event, Answer):
+            if isinstance(event, tuple):  # an Answer
                 if box := self._boxes.get(event.id):
                     box.put(event)
                 continue

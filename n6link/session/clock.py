@@ -113,11 +113,13 @@ class ClockMap:
 
     def agrees(self, sent: float, ticks: int, received: float) -> bool:
         """Whether a device time can be between two host times; if not, add it as a ping."""
-        device = ticks / self.tick_hz
-        if not self._segments or device <= self._segments[-1].begin:
+        newest = self._segments[-1] if self._segments else None
+        late = ticks / self.tick_hz - newest.begin if newest else 0.0
+        if newest is None or late <= 0:
             return True
-        line, mapped, error = self._at(device)
-        error += max(0.0, mapped - line)
+        line = newest.offset + newest.rate * late
+        mapped = max(line, newest.floor)
+        error = newest.error + newest.spread * late + mapped - line
         return sent <= mapped + error and mapped - error <= received
 
     def to_host(self, ticks: int, *, before: float = float("inf")) -> HostTime:

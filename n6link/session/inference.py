@@ -20,7 +20,7 @@ import anyio
 
 from n6link import ambient
 from n6link.errors import DeviceError, N6Error, N6Timeout
-from n6link.link.events import Begun, Received, Sent
+from n6link.link.events import Begun, Event, Received, Sent
 from n6link.link.exchange import Exchange, Inference, Phase
 from n6link.protocol import MessageType, Status
 from n6link.protocol.records import Cancel, Infer, Release, Result, ResultRecord
@@ -150,7 +150,7 @@ class _Dialogue:
     async def run(self, job: Job, inference: Inference) -> Outcome:
         """Runs it; releases slot and result at the end, also after an error."""
         channel = self._channel
-        box = channel.mailbox()
+        box = channel.mailbox(at_once=self._frees if job.computed is None else None)
         try:
             upload, infer = channel.infer(job.image, inference, box, tell_sent=job.sent is not None)
         except BaseException:
@@ -159,19 +159,24 @@ class _Dialogue:
         try:
             while True:
                 event = await box.get()
-                if isinstance(event, Begun):
-                    self._release_slot()
-                    if job.computed:
-                        job.computed()
-                elif isinstance(event, Received):
+                if isinstance(event, Received):
                     sent = upload.upload
                     assert sent and sent.begun is not None
                     return Outcome(event.header, event.records, event.data, sent.begun, event.received, sent.crc)
-                elif isinstance(event, Sent) and job.sent:
+                if isinstance(event, Sent) and job.sent:
                     job.sent()
+                elif self._frees(event) and job.computed:
+                    job.computed()
         finally:
             channel.forget(upload)
             self._end(infer)
+
+    def _frees(self, event: Event | N6Error) -> bool:
+        """Releases the slot if the result starts to arrive."""
+        if isinstance(event, Begun):
+            self._release_slot()
+            return True
+        return False
 
     def _release_slot(self) -> None:
         if self._slot is not None:
