@@ -1,11 +1,12 @@
 """Pools: how much faster several boards are than one, and what a slow, wrong or lost board costs.
 
-``python benchmarks/pool.py [--real] [--dask] [--boards 1,2,4,8,16] [--jobs 500]``
+``python benchmarks/pool.py [--real] [--dask] [--costs] [--boards 1,2,4,8,16] [--jobs 500]``
 
 *Simulated* (default): boards of ``tests/simulation`` in virtual time, on lines of 921,600 baud; 4096 bytes up, 1024 down, and the network takes 2 to 4 ms.
 The figures do not depend on the machine. *--real*: virtual boards with MoveNet, ``sim:movenet13?baud=921600``, in one process, and *--dask*: the same boards
 under a Dask scheduler with two workers, one of which is killed in the middle; seeded parts of the bundled photograph, sent as JPEG of quality 90. There the
 processor of this machine is shared by all boards. *share* is the rate divided by that of one board and the number of boards.
+*--costs*: the CPU time per input and the memory of a server with one board, and of the processes of Dask with 2 x 2 boards, whose lines are not limited.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -27,6 +29,7 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
+from bench.programs.shared import cpu, noise, server
 from farm import farm
 from simulation import fleet
 from simulation.fleet import Fleet
@@ -40,6 +43,8 @@ URL: Final = "sim:movenet13?baud=921600"
 ENCODING: Final = "jpeg:90"
 IDLE: Final = 5.0
 """seconds in which the boards have nothing to do"""
+PROGRAMS: Final = 8
+"""at a server whose memory is measured"""
 SLOW: Final = 190
 """how many times as long the runs of the slow board take, so that a job takes ten times as long"""
 
@@ -144,9 +149,9 @@ async def measure(count: int, given: Sequence[NDArray[np.uint8]]) -> Measured:
     return Measured(seconds, found, cpu / len(given), idle / IDLE / count, memory)
 
 
-def resident() -> int:
-    """Bytes of memory of this process."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+def resident(process: int | str = "self") -> int:
+    """Bytes of memory of a process."""
+    return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * resource.getpagesize()
 
 
 async def directly(given: Sequence[NDArray[np.uint8]]) -> list[bytes]:
@@ -205,6 +210,72 @@ def under_dask(jobs: int, one: float) -> None:
                 )
 
 
+# ---- costs
+
+
+def cost(program: str, seconds: float, jobs: int, memory: str) -> None:
+    print(f"| {program} | {1e3 * seconds / jobs:.2f} ms | {memory} |", flush=True)
+
+
+async def through_server(url: str, process: int, jobs: int) -> None:
+    alone = resident(process)
+    given = crops(jobs)
+    async with AsyncExitStack() as stack:
+        programs = [await stack.enter_async_context(N6Device(url)) for _ in range(PROGRAMS)]
+        for each in programs:
+            await each["movenet13"].run(given[0], encode=ENCODING)
+        memory = f"{alone / 1e6:.0f} MB, and {(resident(process) - alone) / PROGRAMS / 1e6:.1f} MB per program"
+        begun = cpu(process)
+        for picture in given:
+            await programs[0]["movenet13"].run(picture, encode=ENCODING)
+        cost("n6link serve, pictures of movenet13", cpu(process) - begun, jobs, memory)
+
+
+def of_dask(jobs: int) -> None:
+    import distributed
+
+    import n6link.dask
+
+    connect: Any = distributed.Client  # it has no types
+    network = asyncio.run(one_network("sim:reference:", "reference"))
+    given = [network(seed) for seed in range(jobs)]
+    with tempfile.TemporaryDirectory() as folder, farm(Path(folder)) as made:
+        first = made.worker()
+        made.worker()
+        with connect(made.address, set_as_default=False) as client:
+            client.wait_for_workers(2)
+            client.run(lambda: __import__("n6link.dask.worker"))
+            alone = resident(first.pid)
+            client.register_plugin(n6link.dask.Boards(["sim:reference:"] * 2))
+            for _ in n6link.dask.map(client, "reference", given[: jobs // 4], each=nothing):
+                pass
+            processes = [made.scheduler.pid, *(worker.pid for worker in made.workers)]
+            begun, own = [cpu(process) for process in processes], time.process_time()
+            count = sum(1 for _ in n6link.dask.map(client, "reference", given, each=nothing))
+            assert count == jobs
+            own = time.process_time() - own
+            scheduler, *workers = (cpu(process) - before for process, before in zip(processes, begun, strict=True))
+            cost("Dask: scheduler", scheduler, jobs, f"{resident(processes[0]) / 1e6:.0f} MB")
+            memory = f"{alone / 1e6:.0f} MB, with 2 boards {resident(first.pid) / 1e6:.0f} MB"
+            cost("Dask: worker, per input of its own", sum(workers), jobs, memory)
+            cost("Dask: program that calls map", own, jobs, "")
+
+
+async def one_network(url: str, name: str) -> Callable[[int], dict[str, Any]]:
+    """Makes inputs of a network."""
+    async with N6Device(url) as device:
+        network = device[name]
+        return lambda seed: noise(network, seed)
+
+
+def costs(jobs: int) -> None:
+    print("| program | CPU time per input | memory |\n|---|--:|---|")
+    with tempfile.TemporaryDirectory() as folder, server("sim:movenet13", Path(folder) / "socket") as process:
+        asyncio.run(through_server(f"unix:{folder}/socket", process.pid, jobs))
+    of_dask(jobs)
+
+
+nothing: Final = lambda result: None
 poses: Final = lambda result: [pose.keypoints for pose in result.poses()]  # sent to the workers by value
 
 
@@ -221,9 +292,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="How much faster several boards are than one.")
     parser.add_argument("--real", action="store_true", help="virtual boards in real time")
     parser.add_argument("--dask", action="store_true", help="virtual boards of two workers of Dask")
+    parser.add_argument("--costs", action="store_true", help="CPU time and memory of a server and of Dask")
     parser.add_argument("--boards", type=numbers, default=[1, 2, 4, 8, 16])
     parser.add_argument("--jobs", type=int, default=500)
     options = parser.parse_args()
+    if options.costs:
+        costs(options.jobs)
+        return
     print(*lines(), sep="\n")
     if not options.real and not options.dask:
         simulate(options.boards, options.jobs)
