@@ -49,7 +49,7 @@ async def test_results_are_those_of_one_board_bit_for_bit() -> None:
         async with net.map(iter(given)) as results:
             assert [digest(result.outputs) async for result in results] == expected
         assert digest((await net.run(given[0])).outputs) == expected[0]
-        assert sum(each.answers for each in pool.boards) == COUNT + 1
+        assert sum(each.answers for each in pool.boards) >= COUNT + 1  # those of a board that pauses are repeated
         assert all(each.unique_id and each.checks for each in pool.boards)
         assert pool.info.board and pool.url.count("sim:") == 3
     assert repr(pool).endswith("closed>")
@@ -86,7 +86,7 @@ def test_a_program_that_is_not_async() -> None:
         assert [digest(net.run(data).outputs) for data in given] == found
         with net.stream(given, policy="all") as stream:
             assert [digest(result.outputs) for result in stream] == found
-        assert sum(each.answers for each in pool.boards) == 30
+        assert sum(each.answers for each in pool.boards) >= 30
         assert list(pool.networks) == ["reference", "reference_colour"]
         assert pool.at_once == 4
         pool.restart()
@@ -129,7 +129,7 @@ async def test_boards_with_another_card_are_not_used_for_this_network(tmp_path: 
         assert name == "reference_colour"  # the card is for the network before it
         assert "program the same firmware" in reason
         assert not pool.boards[1].refused
-        assert sum(each.answers for each in pool.boards) == 60
+        assert sum(each.answers for each in pool.boards) >= 60
 
 
 async def test_two_different_boards_are_an_error_when_the_network_is_used(tmp_path: Path) -> None:

@@ -180,8 +180,11 @@ async def test_calls_that_are_cancelled_or_late_leave_nothing(tmp_path: Path) ->
                 while not (await dev.stats()).queue:
                     pass
                 calls.cancel_scope.cancel()
-            with pytest.raises(N6Timeout):
-                await network.run(noise(network), timeout=0.05)
+            for _ in range(100):  # on a busy computer the time may have passed before the server has the inference
+                with pytest.raises(N6Timeout):
+                    await network.run(noise(network), timeout=0.05)
+                if (await dev.stats()).networks[0].late:
+                    break
             rig.restore()
             assert equal(await other["reference"].run(noise(network)), right)
             assert equal(await network.run(noise(network)), right)
