@@ -141,9 +141,6 @@ class Result(Shown):
 
     Attributes:
         network: the network and its device.
-        outputs: raw arrays by name, of the outputs that were returned whole: shape and dtype of their TensorSpec. Another name
-            is an UnknownName, also in ``reduced`` and :meth:`dequantized`.
-        reduced: the other outputs by name: Peaks, Rows or a flat array, see :mod:`n6link.tensors.reduce`.
         placement: position of the picture in the input; None if the input was not a picture.
         encoding: how the picture was sent: ``raw``, ``qoi``, ``jpeg:95``, or ``jpeg`` for a JPEG file that was sent unchanged.
         sent_bytes: bytes of the upload.
@@ -178,12 +175,15 @@ class Result(Shown):
 
     @property
     def outputs(self) -> Mapping[str, Array]:
-        """The whole outputs by name."""
+        """Raw arrays by name, of the outputs that were returned whole: shape and dtype of their TensorSpec.
+
+        Another name is an UnknownName, also in :attr:`reduced` and :meth:`dequantized`.
+        """
         return self._parts[0]
 
     @property
     def reduced(self) -> Mapping[str, Reduced]:
-        """The other outputs by name."""
+        """The other outputs by name: Peaks, Rows or a flat array, see :mod:`n6link.tensors.reduce`."""
         return self._parts[1]
 
     @cached_property
