@@ -5,6 +5,7 @@ import errno
 import importlib.metadata
 import importlib.util
 import json
+import logging
 import os
 import shutil
 import signal
@@ -482,6 +483,11 @@ async def test_the_last_bytes_leave_before_the_port_closes(line: Line) -> None:
     await closing
 
 
+def errors(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Errors in the log; on a slow computer an event loop in its debug mode warns of slow callbacks."""
+    return [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
+
+
 @pytest.mark.parametrize("doing", ["receiving", "sending", "nothing"])
 async def test_unplugging_ends_what_is_under_way(line: Line, doing: str, caplog: pytest.LogCaptureFixture) -> None:
     async with await open_stream(line.url) as ours:
@@ -503,7 +509,7 @@ async def test_unplugging_ends_what_is_under_way(line: Line, doing: str, caplog:
             with pytest.raises(TransportError, match="was lost"):
                 await attempt()
     await ours.aclose()
-    assert not caplog.records, "the event loop does not report an error"
+    assert not errors(caplog), "the event loop does not report an error"
 
 
 def test_an_event_loop_that_ends_while_a_port_is_lost(line: Line) -> None:
@@ -534,7 +540,7 @@ async def test_unplugging_while_the_port_closes(line: Line, caplog: pytest.LogCa
     await anyio.wait_all_tasks_blocked()
     line.unplug()
     await closing
-    assert not caplog.records
+    assert not errors(caplog)
 
 
 async def test_what_had_arrived_can_be_read_after_unplugging(line: Line) -> None:
