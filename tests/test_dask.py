@@ -112,7 +112,7 @@ def test_evaluate_has_the_figures_of_one_board(two: Farm, client: Any, tmp_path:
 def test_a_scheduler_that_is_lost_is_one_error(tmp_path: Path) -> None:
     with farm(tmp_path) as made:
         made.worker("--preload", "n6link.dask", N6LINK_URL="sim:reference=reference:reference")
-        with distributed.Client(made.address, set_as_default=False, timeout=5) as client:
+        with distributed.Client(made.address, set_as_default=False, timeout=60) as client:
             client.wait_for_workers(1, timeout=60)
             while not n6link.dask.offered(client):
                 time.sleep(0.05)
