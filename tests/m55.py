@@ -63,7 +63,7 @@ def emulate(elf: Path, *, folder: Path) -> subprocess.CompletedProcess[str]:
     """Runs a program to its end; the exit code is that of its main()."""
     nothing = subprocess.DEVNULL
     command = [*QEMU, str(elf)]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False, stdin=nothing)
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=250, check=False, stdin=nothing)
 
 
 @contextmanager

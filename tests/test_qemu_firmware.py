@@ -141,7 +141,8 @@ async def test_a_flood_larger_than_the_receive_ring_loses_nothing(tmp_path: Path
         assert records.ErrorReply.unpack(answer[12:]).status == Status.NO_SESSION
         async with N6Device(url) as dev:
             assert dev.info.reset_cause == ResetCause.POWER_ON
-            assert (await dev.stats()).link.skipped == len(noise) + len(FLUSH)
+            flushes = (await dev.stats()).link.skipped - len(noise)  # one, and one more for each repeated HELLO
+            assert flushes > 0 and flushes % len(FLUSH) == 0
         assert "exc=" not in errors.read_text()
 
 
