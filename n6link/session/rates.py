@@ -2,8 +2,9 @@
 
 A port is opened at its *first rate*. If the device has the Feature RATE and the port can change its rate, the highest rate of :data:`RATES` is
 used that the port has, that the device accepts, and that a proof shows to be undamaged. The proof is traffic in both directions with a checksum on each
-frame: any single changed bit is counted by one of the two sides. The result is stored in the settings file (``learnt.ID.rate``), if the line is
-a cable of a board with a unique id; the next connection tries this rate first, and never a higher one. ``n6link doctor`` tries all of them again.
+frame: any single changed bit is counted by one of the two sides. Traffic that is only late, because this computer is busy, is repeated. The
+result is stored in the settings file (``learnt.ID.rate``), if the line is a cable of a board with a unique id; the next connection tries this
+rate first, and never a higher one. ``n6link doctor`` tries all of them again.
 
 While the device is open, the rate is watched:
 
@@ -46,7 +47,9 @@ STUCK: Final = 1.0
 REST: Final = 5.0
 """seconds until the next proof for this reason"""
 SPARE: Final = 1
-"""repeated pings among these of a good proof: this computer may be busy"""
+"""repeated pings among these of a good proof"""
+LATE: Final = 4
+"""number of times that more of them may be repeated without damage: this computer was busy, and they are sent again"""
 LOST: Final = 2.0
 """seconds without a good frame after which the first rate is set; the device needs one second for that"""
 ANSWER: Final = 0.1
@@ -254,11 +257,14 @@ class Rates:
         try:
             if not await self._answers(channel, CHANGED):
                 return False
-            before = await _damage(channel)
-            for _ in range(times):
-                if not await _echoes(channel) or await _damage(channel) != before:
+            before, good, late = await _damage(channel), 0, 0
+            while good < times and late <= LATE:
+                repeats = await _repeats(channel)
+                if repeats is None or await _damage(channel) != before:
                     return False
-            return True
+                good += repeats <= SPARE
+                late += repeats > SPARE
+            return good == times
         except N6Timeout:
             return False
 
@@ -294,13 +300,13 @@ async def _damage(channel: Channel) -> tuple[int, ...]:
     )
 
 
-async def _echoes(channel: Channel) -> bool:
-    """Sends :data:`PINGS` pings. Whether every ping returns with its tail, almost all of them at once."""
+async def _repeats(channel: Channel) -> int | None:
+    """Sends :data:`PINGS` pings. How many of them were repeated; None = one did not return with its tail."""
     repeats = channel.link.counters.repeats
     questions = [(MessageType.PING, _tail(number)) for number in range(PINGS)]
     replies = await channel.ask_all(questions, timeout=CHANGED, fragile=True, urgent=True)
     echoed = all(reply.payload.endswith(tail) for reply, (_, tail) in zip(replies, questions, strict=True))
-    return echoed and channel.link.counters.repeats - repeats <= SPARE
+    return channel.link.counters.repeats - repeats if echoed else None
 
 
 def _tail(number: int) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -345,7 +345,9 @@ class Limits(Plan):
         return replace(CONFIGS["rated"], clean=self.clean, spoilt=self.spoilt)
 
 
-def rates(clean: tuple[tuple[float, int], ...], *, spoilt: float = 0.5, size: str = "tiny") -> list[tuple[float, int]]:
+def rates(
+    clean: tuple[tuple[float, int], ...], *, spoilt: float = 0.5, size: str = "tiny", faults: Sequence[Fault] = ()
+) -> list[tuple[float, int]]:
     """Runs inferences for sixteen seconds; returns the rates of the line and when each began."""
     seen: list[tuple[float, int]] = []
 
@@ -359,7 +361,7 @@ def rates(clean: tuple[tuple[float, int], ...], *, spoilt: float = 0.5, size: st
                 seen.append((loop.time(), baud))
         program.left = 0
 
-    report = run(Limits(1, "none", "single", "rated", clean, spoilt), [], body=body, inferences=20_000)
+    report = run(Limits(1, "none", "single", "rated", clean, spoilt), faults, body=body, inferences=20_000)
     assert report.score.notes == []
     return seen
 
@@ -367,6 +369,12 @@ def rates(clean: tuple[tuple[float, int], ...], *, spoilt: float = 0.5, size: st
 @pytest.mark.parametrize(("limit", "spoilt"), [(2_764_800, 0.5), (2_000_000, 1e-3), (1_500_000, 0.5), (921_600, 1e-3)])
 def test_the_highest_rate_that_the_line_carries_is_chosen(limit: int, spoilt: float) -> None:
     assert [baud for _, baud in rates(((0.0, limit),), spoilt=spoilt)] == [limit]
+
+
+@pytest.mark.parametrize("begin", [0.045, 0.06, 0.085, 0.15])
+def test_a_computer_that_pauses_while_a_rate_is_proved_uses_this_rate(begin: float) -> None:
+    pause = Fault("stop", "up", begin, 0.3)
+    assert [baud for _, baud in rates(((0.0, 3_000_000),), faults=[pause])] == [2_764_800]
 
 
 @pytest.mark.parametrize(("size", "spoilt"), [("tiny", 1.0), ("tiny", 0.02), ("large", 0.02), ("large", 1e-3)])
