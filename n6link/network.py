@@ -43,6 +43,9 @@ from n6link.tensors.inputs import Data, Inputs
 from n6link.text.generation import TextStream
 from n6link.text.tokens import Generation, Sampling, TextClassifier, TextGenerator
 
+# Python 3.11 looks up a member of an enum with a function.
+_CLIENTS, _NO_TIMERS = Feature.CLIENTS, TimerSource.NONE
+
 
 class Network(DescribedNetwork):
     """One network of a device. Created by :class:`n6link.N6Device`.
@@ -151,7 +154,7 @@ class Network(DescribedNetwork):
                 image=given.data,
                 parts=given.parts,
                 returns=b"".join([wanted.pack() for wanted in returns]) if returns else b"",
-                timers=timers and self.info.timer_source is not TimerSource.NONE,
+                timers=timers and self.info.timer_source is not _NO_TIMERS,
                 priority=priority,
                 deadline=deadline,
                 computed=computed,
@@ -165,7 +168,7 @@ class Network(DescribedNetwork):
                 if rerun and self._connection.alive:
                     continue
                 raise
-            shared = Feature.CLIENTS in self.info.device.features
+            shared = _CLIENTS in self.info.device.features
             timing = partial(
                 Timing.of, outcome, self._connection.clock, captured=begun, prepared=prepared, shared=shared
             )

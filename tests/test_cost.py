@@ -47,7 +47,7 @@ async def excess(kind: str, excess_of: Callable[[Work], Counter[str]]) -> Counte
     return min(attempts, key=Counter.total)
 
 
-@pytest.mark.parametrize(("kind", "calls", "turns"), [(PING, 97, 2), (RUN, 280, 3)])
+@pytest.mark.parametrize(("kind", "calls", "turns"), [(PING, 95, 2), (RUN, 265, 3)])
 async def test_calls_and_turns(kind: str, calls: int, turns: int) -> None:
     """A result that arrives in two reads needs about 50 calls more than one in a single read."""
     bounds = Counter(calls=calls, turns=turns)

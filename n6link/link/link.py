@@ -62,7 +62,12 @@ ZEROS: Final = bytes(int(Limit.MAX_CHUNK) + frames.OVERHEAD)
 
 # Numbers and members that are used for each frame: see HELD in n6link.link.exchange.
 _HELLO, _PING, _RESET = int(MessageType.HELLO), MessageType.PING, MessageType.RESET
-_INFER, _RESULT, _ERROR = MessageType.INFER, int(MessageType.RESULT), int(MessageType.ERROR)
+_COMMIT, _INFER, _RESULT, _ERROR = (
+    MessageType.COMMIT,
+    MessageType.INFER,
+    int(MessageType.RESULT),
+    int(MessageType.ERROR),
+)
 _CREDIT, _NAK, _LOG, _STATS = (
     int(kind) for kind in (MessageType.CREDIT, MessageType.NAK, MessageType.LOG, MessageType.STATS)
 )
@@ -204,9 +209,7 @@ class Link:
             parts=inference.parts,
             patience=patience,
         )
-        upload.then = Exchange(
-            self._new_id(), MessageType.INFER, b"", HELD, patience, inference=inference, needs=upload
-        )
+        upload.then = Exchange(self._new_id(), _INFER, b"", HELD, patience, inference=inference, needs=upload)
         upload.then.counted = upload.counted
         return upload, upload.then
 
@@ -224,7 +227,7 @@ class Link:
             patience: see :class:`Exchange`.
         """
         assert self.session
-        exchange = self._new(MessageType.COMMIT, b"", SENDING, patience)
+        exchange = self._new(_COMMIT, b"", SENDING, patience)
         exchange.upload = Upload(
             data, chunk=self.session.chunk, network=network, slot=slot, priority=priority, parts=parts
         )
@@ -600,4 +603,4 @@ class Link:
 
     def _sample(self, exchange: Exchange, now: float) -> None:
         if exchange.tries == 1 and not exchange.ahead:
-            self.path.answered(now - exchange.sent)
+            self.sender.path.answered(now - exchange.sent)

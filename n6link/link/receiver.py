@@ -136,7 +136,8 @@ class Receiver:
         size, stored, view, begin = download.chunks.size, download.data, memoryview(data), at
         length, first, room = len(stored), download.next * size, len(data) - _CRC_SIZE
         ahead, limit = self._seen - first, first + ((self._granted - self._seen) & MASK)
-        front, append = frames.header(_DATA, exchange.id, _HEADER_SIZE + size), download.digest.follow(first, size)
+        front = frames.header(_DATA, exchange.id, _HEADER_SIZE + size) if first + size <= length else b""
+        append = download.digest.follow(first, size) if front else None
         total, end, count = download.digest.crc, first, 0
         # The loop runs for each chunk of a result: it has no calls of functions of this package but one.
         for offset in range(first, length if limit >= length else limit - size + 1, size):

@@ -90,7 +90,7 @@ class Sender:
 
     def hold(self, exchange: Exchange) -> None:
         """Sends a request as soon as the number of open requests allows it."""
-        if self._held or not self._room or not self._permitted(exchange):
+        if self._held or not self._room() or not self._permitted(exchange):
             self._held.append(exchange)
             self._release()
         else:
@@ -142,7 +142,6 @@ class Sender:
                 self._held.remove(exchange)
             self._release()
 
-    @property
     def _room(self) -> bool:
         return len(self._asked) < self._requests
 
@@ -153,7 +152,7 @@ class Sender:
         """Sends held requests, in order; an INFER that has to wait does not delay the others."""
         held = self._held
         kept: list[Exchange] = []
-        while held and self._room:
+        while held and self._room():
             exchange = held.popleft()
             if self._permitted(exchange):
                 self.ask(exchange)
@@ -186,14 +185,14 @@ class Sender:
         self.path.consumed(count, now)
         for exchange in list(self._flying.values()):
             assert exchange.upload
-            exchange.progress += not exchange.upload.hopeless
+            exchange.progress += not exchange.upload.hopeless()
             if distance(position, exchange.upload.end) >= 0:
                 del self._flying[exchange.id]
 
     @property
     def waiting(self) -> set[int]:
         """Ids of the uploads that wait for the first one, without those whose chunks are repeated too often."""
-        return {exchange.id for exchange in self._uploads[1:] if exchange.upload and not exchange.upload.hopeless}
+        return {exchange.id for exchange in self._uploads[1:] if exchange.upload and not exchange.upload.hopeless()}
 
     @property
     def blocked(self) -> bool:
@@ -227,7 +226,7 @@ class Sender:
             assert exchange.upload
             budget -= self._chunks(exchange, exchange.upload, out, budget, now)
             # Without room for its COMMIT the upload stays first in the list, so that the order of requests is kept.
-            if exchange.upload.chunks.left or (exchange.phase is SENDING and not self._room):
+            if exchange.upload.chunks.left or (exchange.phase is SENDING and not self._room()):
                 break
             self._uploads.pop(0)
             if exchange.phase is SENDING:
@@ -274,15 +273,7 @@ class Sender:
         if exchange.type is _PING:
             body = records.Ping(host_time=int(now * 1e9), position=self.position).pack() + exchange.body
         elif upload:
-            body = records.Commit(
-                position=self.position,
-                length=len(upload.data),
-                crc=upload.crc,
-                network=upload.network,
-                slot=upload.slot,
-                parts=len(upload.parts) // records.Part.SIZE,
-            ).pack()
-            body += upload.parts
+            body = upload.commit(self.position)
         if exchange.type is _INFER:
             for infer in self._unfinished.leaves(exchange):  # without a report of these, the next INFERs are held
                 infer.phase = ASKED
@@ -304,7 +295,7 @@ class Sender:
             total += size
             count += len(taken)
         if count:
-            exchange.progress += not upload.hopeless
+            exchange.progress += not upload.hopeless()
             counters.tx_frames += count
             counters.tx_chunks += count
             counters.tx_bytes += total + count * frames.OVERHEAD

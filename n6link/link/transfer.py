@@ -12,8 +12,9 @@ import numpy as np
 
 from n6link.errors import RemoteProtocolError
 from n6link.link.checksum import Digest
-from n6link.protocol.records import EpochTime, Result, ResultRecord
+from n6link.protocol.records import Commit, EpochTime, Part, Result, ResultRecord
 
+_COMMIT, _HEAD, _PART = Commit.STRUCT.pack, Commit.SIZE, Part.SIZE
 _OPEN: Final = 1
 REPEATS: Final = 16
 """an upload that has sent this multiple of its size does not count as progress any more: a line on which fewer than one chunk in
@@ -47,12 +48,13 @@ class Chunks:
         first = flags.find(_OPEN)
         if first < 0 or budget <= 0 or credit <= 0:
             return range(0)
-        last = flags.find(0, first)
-        count = min((len(flags) if last < 0 else last) - first, -(-budget // size))
-        if min((first + count) * size, self.length) - first * size > credit:
+        last, begin, most = flags.find(0, first), first * size, -(-budget // size)
+        count = (len(flags) if last < 0 else last) - first
+        count = min(count, most)
+        if min(begin + count * size, self.length) - begin > credit:
             count = credit // size
         self.close_all(first, count)
-        return range(first * size, (first + count) * size, size)
+        return range(begin, begin + count * size, size)
 
     def close(self, index: int) -> bool:
         """Closes a chunk; False if it was already closed."""
@@ -138,10 +140,15 @@ class Upload:
         self.digest = Digest(chunk)
         self.end = 0
 
-    @property
+    def commit(self, position: int) -> bytes:
+        """The body of a COMMIT: the fields of a Commit, without the object, and the parts."""
+        parts, size = len(self.parts) // _PART, len(self.data)
+        front = _COMMIT(position, size, self.crc, self.network, self.slot, parts, _HEAD, _PART)
+        return front + self.parts
+
     def hopeless(self) -> bool:
         """Whether so much was sent that further chunks are not progress."""
-        return self.sent > REPEATS * max(len(self.data), 1)
+        return self.sent > REPEATS * (len(self.data) or 1)
 
     @property
     def crc(self) -> int:

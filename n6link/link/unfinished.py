@@ -53,6 +53,8 @@ class Unfinished:
             return []
         self._left += 1
         self._known[infer] = _Known(self._left, self._left)
+        if len(self._known) == 1:
+            return []
         oldest = self._left - MOST // 2
         return [other for other, known in self._known.items() if known.since <= oldest and known.asked is None]
 

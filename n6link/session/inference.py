@@ -21,7 +21,7 @@ import anyio
 from n6link import ambient
 from n6link.errors import DeviceError, N6Error, N6Timeout
 from n6link.link.events import Begun, Event, Received, Sent
-from n6link.link.exchange import Exchange, Inference, Phase
+from n6link.link.exchange import GONE, Exchange, Inference
 from n6link.protocol import MessageType, Status
 from n6link.protocol.records import Cancel, Infer, Release, Result, ResultRecord
 from n6link.session.channel import Channel
@@ -32,6 +32,7 @@ LONGEST_PAUSE: Final = 0.2
 FOREVER: Final = math.inf
 """seconds: RELEASE and CANCEL are repeated until the session ends. If the buffers of a device are not freed, it cannot run further
 inferences, and no call waits for these answers"""
+_RELEASE: Final = MessageType.RELEASE
 _RETRIED: Final = frozenset({Status.BUSY, Status.NO_INPUT})
 _INFER: Final = Infer.DTYPE.fields
 assert _INFER
@@ -136,7 +137,8 @@ def _passes(error: DeviceError) -> bool:
 
 
 def _inference(job: Job, slot: int, key: int) -> Inference:
-    return Inference(key, job.network, slot, job.priority, job.timers, job.deadline, job.returns, job.parts)
+    network, _, returns, timers, priority, deadline, _, parts, _ = job
+    return Inference(key, network, slot, priority, timers, deadline, returns, parts)
 
 
 class _Dialogue:
@@ -187,12 +189,12 @@ class _Dialogue:
         """Releases the result buffer and the slot; if the device may still work on it, after its answer to CANCEL."""
         channel = self._channel
         channel.forget(infer)
-        if infer.phase is not Phase.GONE and infer.tries and not channel.failure:
+        if infer.phase is not GONE and infer.tries and not channel.failure:
             channel.tasks.start_soon(self._cancel, infer.id)
             return
         if infer.result and not channel.failure:  # also if the call was cancelled before it read the last event
             alone = not channel.link.exchanges  # else another inference may wait for the buffer
-            channel.send(MessageType.RELEASE, Release(target=infer.id).pack(), timeout=FOREVER, later=alone)
+            channel.send(_RELEASE, Release(target=infer.id).pack(), timeout=FOREVER, later=alone)
         self._release_slot()
 
     async def _cancel(self, number: int) -> None:
