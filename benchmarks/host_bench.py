@@ -8,21 +8,21 @@ returns the whole output: the device has kept both results, and does not run the
 median of the ratios of one round. *Instructions* are those of Python's virtual machine: they do not depend on the machine and on other programs.
 
 Three things determine the cost: system calls and turns of the event loop (``tests/test_cost.py`` has their bounds), and instructions. On Linux with
-Python 3.11, a socket pair, with other programs on both cores (load 10 to 13), medians of six runs::
+Python 3.11, a socket pair, with other programs on both cores (load 7 to 8), medians of 12 runs::
 
                  CPU us: floor   n6link   ratio     instructions: floor   n6link   ratio
-    run                    308      536    1.75                    5199     9325    1.8
-    upload                 101      172    1.48                    3967     6958    1.75
-    download                52       79    1.50                    3082     4318    1.4
-    ping                    18       33    1.87                    1265     2529    2.0
+    run                    250      397    1.54                    5400     9200    1.7
+    upload                 103      129    1.29                    3967     6551    1.65
+    download                46       63    1.37                    3082     4114    1.3
+    ping                    16       28    1.75                    1265     2478    2.0
 
-``unix:`` and ``tcp:`` are like the socket pair: ``tcp:`` has 1.67, 1.41, 1.46 and 1.85. On a pty, where the floor is pyserial-asyncio's stream: run 1.17, upload 1.32, download 0.63, ping 1.03. Python 3.13,
-which calls functions in less time: run 1.46. The ratio of a run depends on the other load: from 1.44 to 1.9.
+``unix:`` and ``tcp:`` are like the socket pair: ``tcp:`` has 1.48, 1.34, 1.35 and 1.78. On a pty, where the floor is pyserial-asyncio's stream: run 1.05, upload 1.27, download 0.58, ping 0.99. Python 3.13, a socket pair:
+1.66, 1.29, 1.26 and 1.69. The ratio of a run depends on the other load: from 1.35 to 1.8.
 
-On sockets the ratios are above 1.3. The bytes themselves cost less than in the floor: a loop over chunks has as many instructions, and reads each byte once for its CRC instead of twice. The rest is the
-state that a call has so that it can be repeated, cancelled and limited: three exchanges, their answers, credits, the events of the call, its slot and its times: 156 different functions in a run, 46 in the floor.
-A run has the highest ratio because the processor's caches are cold after the wait for the network, so that the amount of code counts: 5,600 different instructions, 1,750 in the floor.
-A check of the time-outs, every 20 ms, costs 0.1 to 0.2 ms with cold caches.
+The bytes themselves cost less than in the floor: a loop over chunks has as many instructions, and reads each byte once for its CRC instead of twice. Therefore a run has 0.80 of the floor's instructions of the processor
+(counted by valgrind; upload 0.82, download 0.75, ping 2.0). The rest is the state that a call has so that it can be repeated, cancelled and limited: three exchanges, their answers, credits, the events of the call, its
+slot and its times: 153 different functions in a run, 46 in the floor. A run has the highest ratio because the processor's caches are cold after the wait for the network, so that the amount of code counts: 5,200
+different instructions of Python, 1,750 in the floor. A check of the time-outs, every 20 ms, costs about 0.1 ms with cold caches, which is 4 % of the time of runs that follow each other.
 
 A copy of a batch before it is written, instead of ``sendmsg``, and a new buffer for each read cost nothing that can be measured. uvloop 0.23 in alternating rounds: a run costs 0.95 of the CPU time with
 asyncio's loop, an upload 0.92, a download 0.83, a ping 0.71; the ratios to the floor stay the same. It works, and is not required.
