@@ -53,7 +53,7 @@ from n6link.protocol.records import Infer, Result, ResultRecord, Return
 MAX_TTL: Final = 0xFFFFFFFF
 """microseconds, 71 minutes: a deadline that is farther away is not sent"""
 
-_PACK, _HEAD, _RETURN, _TIMERS = Infer.STRUCT.pack, Infer.SIZE, Return.SIZE, int(InferFlag.TIMERS)
+_TIMERS: Final = int(InferFlag.TIMERS)
 
 
 class Phase(enum.Enum):
@@ -101,10 +101,18 @@ class Inference(NamedTuple):
         if deadline is not None:
             ttl = max(int(min((deadline - now) * 1e6, MAX_TTL + 1)), 1)
             ttl, flags = ttl if ttl <= MAX_TTL else 0, flags | InferFlag.ABORT_LATE
-        count = len(returns) // _RETURN
-        # The fields of an Infer, without the object.
-        front = _PACK(key, upload, digest, ttl, network, slot, priority, flags, count, _HEAD, _RETURN)
-        return front + returns
+        infer = Infer(
+            key=key,
+            upload=upload,
+            digest=digest,
+            ttl_us=ttl,
+            network=network,
+            slot=slot,
+            priority=priority,
+            flags=flags,
+            returns=len(returns) // Return.SIZE,
+        )
+        return infer.pack() + returns
 
 
 @dataclass(slots=True, eq=False)

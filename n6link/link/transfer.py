@@ -14,7 +14,6 @@ from n6link.errors import RemoteProtocolError
 from n6link.link.checksum import Digest
 from n6link.protocol.records import Commit, EpochTime, Part, Result, ResultRecord
 
-_COMMIT, _HEAD, _PART = Commit.STRUCT.pack, Commit.SIZE, Part.SIZE
 _OPEN: Final = 1
 REPEATS: Final = 16
 """an upload that has sent this multiple of its size does not count as progress any more: a line on which fewer than one chunk in
@@ -141,10 +140,16 @@ class Upload:
         self.end = 0
 
     def commit(self, position: int) -> bytes:
-        """The body of a COMMIT: the fields of a Commit, without the object, and the parts."""
-        parts, size = len(self.parts) // _PART, len(self.data)
-        front = _COMMIT(position, size, self.crc, self.network, self.slot, parts, _HEAD, _PART)
-        return front + self.parts
+        """The body of a COMMIT at a position."""
+        commit = Commit(
+            position=position,
+            length=len(self.data),
+            crc=self.crc,
+            network=self.network,
+            slot=self.slot,
+            parts=len(self.parts) // Part.SIZE,
+        )
+        return commit.pack() + self.parts
 
     def hopeless(self) -> bool:
         """Whether so much was sent that further chunks are not progress."""
