@@ -8,20 +8,20 @@ returns the whole output: the device has kept both results, and does not run the
 median of the ratios of one round. *Instructions* are those of Python's virtual machine: they do not depend on the machine and on other programs.
 
 Three things determine the cost: system calls and turns of the event loop (``tests/test_cost.py`` has their bounds), and instructions. On Linux with
-Python 3.11, a socket pair, with other programs on both cores (load 7 to 8), medians of 12 runs::
+Python 3.11, a socket pair, with other programs on both cores (load 5 to 6), medians of 12 runs::
 
                  CPU us: floor   n6link   ratio     instructions: floor   n6link   ratio
-    run                    250      397    1.54                    5400     9200    1.7
-    upload                 103      129    1.29                    3967     6551    1.65
-    download                46       63    1.37                    3082     4114    1.3
-    ping                    16       28    1.75                    1265     2478    2.0
+    run                    215      335    1.58                    5930     9359    1.6
+    upload                  83      113    1.38                    3967     6757    1.7
+    download                44       61    1.39                    3082     4221    1.4
+    ping                    15       27    1.79                    1265     2478    2.0
 
-``unix:`` and ``tcp:`` are like the socket pair: ``tcp:`` has 1.48, 1.34, 1.35 and 1.78. On a pty, where the floor is pyserial-asyncio's stream: run 1.05, upload 1.27, download 0.58, ping 0.99. Python 3.13, a socket pair:
-1.66, 1.29, 1.26 and 1.69. The ratio of a run depends on the other load: from 1.35 to 1.8.
+``unix:`` and ``tcp:`` are like the socket pair: ``tcp:`` has 1.44, 1.38, 1.39 and 1.73. On a pty, where the floor is pyserial-asyncio's stream: run 1.06, upload 1.21, download 0.56, ping 0.99. Python 3.13, a socket pair:
+1.54, 1.42, 1.31 and 1.72. The ratio of a run depends on the other load: from 1.35 to 1.75.
 
-The bytes themselves cost less than in the floor: a loop over chunks has as many instructions, and reads each byte once for its CRC instead of twice. Therefore a run has 0.80 of the floor's instructions of the processor
-(counted by valgrind; upload 0.82, download 0.75, ping 2.0). The rest is the state that a call has so that it can be repeated, cancelled and limited: three exchanges, their answers, credits, the events of the call, its
-slot and its times: 153 different functions in a run, 46 in the floor. A run has the highest ratio because the processor's caches are cold after the wait for the network, so that the amount of code counts: 5,200
+The bytes themselves cost less than in the floor: a loop over chunks has as many instructions, and reads each byte once for its CRC instead of twice. Therefore a run has 0.81 of the floor's instructions of the processor
+(counted by valgrind; upload 0.84, download 0.77, ping 2.0). The rest is the state that a call has so that it can be repeated, cancelled and limited: three exchanges, their answers, credits, the events of the call, its
+slot and its times: 153 different functions in a run, 46 in the floor. A run has the highest ratio because the processor's caches are cold after the wait for the network, so that the amount of code counts: 5,400
 different instructions of Python, 1,750 in the floor. A check of the time-outs, every 20 ms, costs about 0.1 ms with cold caches, which is 4 % of the time of runs that follow each other.
 
 A copy of a batch before it is written, instead of ``sendmsg``, and a new buffer for each read cost nothing that can be measured. uvloop 0.23 in alternating rounds: a run costs 0.95 of the CPU time with
