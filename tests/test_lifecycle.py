@@ -25,6 +25,7 @@ from e2e_fixtures import board, noise, on_both_backends, sim_url
 from n6link import N6Device, blocking
 from n6link.errors import LocalProtocolError, N6Error, TransportError
 from n6link.link import frames
+from n6link.session import describe
 from n6link.transport import sim
 
 CYCLES: Final = int(os.environ.get("N6LINK_CYCLES", "40"))
@@ -229,6 +230,23 @@ def test_one_error_for_a_blocking_device_that_is_not_open(before: str) -> None:
 
 
 @on_both_backends
+async def test_closing_when_the_last_answer_of_the_opening_has_arrived(monkeypatch: pytest.MonkeyPatch) -> None:
+    dev, read = N6Device(sim_url()), describe.read
+
+    async def read_and_close(*args: object) -> object:
+        described = await read(*args)  # type: ignore[arg-type]
+        await dev.aclose()
+        return described
+
+    with monkeypatch.context() as patch:
+        patch.setattr(describe, "read", read_and_close)
+        with pytest.raises(TransportError, match="closed by this program"):
+            await dev.open()
+    async with dev:
+        await use(dev)
+
+
+@on_both_backends
 async def test_closing_while_it_is_opened_and_by_two_tasks() -> None:
     dev = N6Device(sim_url())
     errors = []
@@ -246,7 +264,8 @@ async def test_closing_while_it_is_opened_and_by_two_tasks() -> None:
             tasks.start_soon(dev.aclose)
             tasks.start_soon(dev.aclose)
         await dev.aclose()
-    assert all(isinstance(error, TransportError) and "closed by this program" in str(error) for error in errors)
+    assert not [error for error in errors if "closed by this program" not in str(error)]
+    assert {type(error) for error in errors} <= {TransportError}
     async with dev:
         await use(dev)
 

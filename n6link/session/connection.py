@@ -167,6 +167,7 @@ class Connection:
             opened = await channel.greet(HOST, self._role)
             self.journal.greeted(opened)
             await self._read_device(channel, opened)
+            channel.check()  # another task may have closed it
             self._cards.check(self.networks)
             await discovery.confirm(stream.port, stream.expected, self.info.unique_id)
             channel.check()
