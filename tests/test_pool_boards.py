@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import anyio
 import numpy as np
 import pytest
+from anyio.abc import ByteStream, SocketAttribute
 from e2e_fixtures import board, noise, on_both_backends, sim_url
 from lines import Usb
 
@@ -116,6 +117,35 @@ def card(folder: Path, name: str, label: str) -> str:
     path = folder / name
     path.write_text(f'task = "image-classification"\nlabels = ["{label}"]\n')
     return f"{sim_url()}?card={path}"
+
+
+@on_both_backends
+async def test_a_pool_that_is_closed_while_it_is_opened() -> None:
+    connected, errors = anyio.Event(), list[Exception]()
+
+    async def silent(stream: ByteStream) -> None:
+        connected.set()
+        async with stream:
+            with suppress(anyio.EndOfStream, anyio.BrokenResourceError):
+                while True:
+                    await stream.receive()
+
+    async def open_it() -> None:
+        try:
+            await pool.open()
+        except TransportError as error:
+            errors.append(error)
+
+    async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener, anyio.create_task_group() as tasks:
+        tasks.start_soon(listener.serve, silent)
+        port = listener.extra(SocketAttribute.local_port)
+        pool = N6Pool([f"tcp:127.0.0.1:{port}"])
+        tasks.start_soon(open_it)
+        await connected.wait()
+        await pool.aclose()
+        await until(lambda: bool(errors))
+        tasks.cancel_scope.cancel()
+    assert str(errors) == "[TransportError('the pool was closed by this program')]"
 
 
 async def test_boards_with_another_card_are_not_used_for_this_network(tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ from n6link.transport.url import check_url
 from n6link.transport.watch import watch
 
 NOT_OPEN: Final = "this N6Pool is not open; use it in a `with` block (`async with` in async code), or call its open()"
+CLOSED: Final = "the pool was closed by this program"
 SPARE: Final = 2
 """times :data:`EVERY` answers of a board that may wait, so that it works during its checks"""
 _logger = logging.getLogger("n6link.pool")
@@ -150,6 +151,8 @@ class N6Pool(Lifecycle, Shown):
             self._add(url)
         for keeper in list(self._keepers.values()):
             await keeper.tried.wait()
+        if not self._background:  # another task has closed it
+            raise TransportError(CLOSED)
         opened = [(board.url, board.device.networks) for board in self._boards if board.device]
         if not opened:
             raise self._none()
@@ -184,7 +187,7 @@ class N6Pool(Lifecycle, Shown):
             except LocalProtocolError:
                 self._background = background
                 raise
-            self._stop(TransportError("the pool was closed"))
+            self._stop(TransportError(CLOSED))
             await background.__aexit__(None, None, None)
             for board in self._boards:
                 board.state = BoardState.CLOSED
