@@ -6,6 +6,8 @@ import itertools
 import math
 import time
 
+import anyio
+import anyio.lowlevel
 import pytest
 from e2e_fixtures import noise, on_both_backends, sim_url
 from hypothesis import given
@@ -217,6 +219,26 @@ async def test_time_does_not_go_back_over_a_restart() -> None:
         asked = time.monotonic()
         after = (await network.run(noise(network))).timing
         assert before.ended.time <= asked - after.started.error <= after.started.time
+
+
+@on_both_backends
+async def test_times_can_be_converted_during_a_restart() -> None:
+    """A server does it for each of its programs, also while the board is connected again."""
+    async with N6Device(sim_url(), reconnect=30) as device, anyio.create_task_group() as tasks:
+        before, converted = device.clock, 0
+
+        async def convert() -> None:
+            nonlocal converted
+            while True:
+                assert device.clock.to_device(time.monotonic()) >= 0
+                converted += 1
+                await anyio.lowlevel.checkpoint()
+
+        tasks.start_soon(convert)
+        await device.reset(restart=True)
+        assert device.clock is not before
+        assert converted
+        tasks.cancel_scope.cancel()
 
 
 @on_both_backends

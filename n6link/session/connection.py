@@ -225,7 +225,7 @@ class Connection:
         Returns:
             Names of the networks that have changed or do not exist any more.
         """
-        self.clock = ClockMap(opened.hello.tick_hz, floor=self.clock.newest)
+        clock = ClockMap(opened.hello.tick_hz, floor=self.clock.newest)
         self._pages = StatsPages(opened.hello.tick_hz)
         (reply,) = await channel.ask_now([(MessageType.INFO, b"")])
         with decoding("INFO"):
@@ -234,7 +234,8 @@ class Connection:
             self._info = replace(self._info, speed=await learnt.recall(self._info.unique_id, "speed"))
         channel.link.path.set_baud(self._info.baud)
         await self._rates.settle(channel)
-        await self._compare_clocks(channel)
+        await self._compare_clocks(channel, clock)
+        self.clock = clock  # not before: other tasks convert times at any time
         described, self.rejected = await describe.read(channel.ask_now, opened.hello.networks, self._info)
         for name, reason in self.rejected.items():
             _logger.warning("%s: network %r cannot be used: %s", self.url, name, reason)
@@ -322,7 +323,7 @@ class Connection:
             raise TransportError("the device answers, but has not restarted yet")
         else:
             await self._rates.settle(channel)
-            await self._compare_clocks(channel)
+            await self._compare_clocks(channel, self.clock)
         if not opened.resumed:
             self._restore(channel)
         return rebooted, changed
@@ -544,7 +545,7 @@ class Connection:
                 if self.alive:
                     self._change(State.LOST, str(event))
             case LogLine():
-                self._log(LogRecord(event.level, event.text, event.time / self.clock.tick_hz))
+                self._log(LogRecord(event.level, event.text, event.time / self._pages.tick_hz))
             case Stray():
                 self._log(LogRecord(logging.INFO, event.text, None))
             case StatsPushed():
@@ -560,13 +561,13 @@ class Connection:
 
     async def _compare_in_background(self) -> None:
         with suppress(N6Error):
-            await self._compare_clocks(self.channel)
+            await self._compare_clocks(self.channel, self.clock)
 
-    async def _compare_clocks(self, channel: Channel) -> None:
+    async def _compare_clocks(self, channel: Channel, clock: ClockMap) -> None:
         trips = [_trip((await channel.ask_now([(MessageType.PING, b"")]))[0]) for _ in range(PINGS)]
         best = min(trips, key=lambda trip: trip[2] - trip[0])
-        self.clock.add(*best)
-        self.journal.compared(self.clock, best[2])
+        clock.add(*best)
+        self.journal.compared(clock, best[2])
 
 
 def _numbers(networks: Sequence[NetworkInfo]) -> list[tuple[str, int, int]]:

@@ -137,7 +137,7 @@ class StatsPages:
     """Joins the pages of a reading; each page is one frame."""
 
     def __init__(self, tick_hz: int) -> None:
-        self._tick_hz = tick_hz
+        self.tick_hz = tick_hz
         self._reading: Stats | None = None
         self._total = self._step = 1
 
@@ -159,7 +159,7 @@ class StatsPages:
         Raises:
             ValueError: the payload is too short.
         """
-        raw, page = records.StatsReply.unpack(payload), Stats.parse(payload, self._tick_hz)
+        raw, page = records.StatsReply.unpack(payload), Stats.parse(payload, self.tick_hz)
         self._total, self._step = raw.total, max(raw.count, 1)
         if raw.total > MAX_NETWORKS:
             self._reading = None
