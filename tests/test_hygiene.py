@@ -9,7 +9,7 @@ from __future__ import annotations
 import select
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import anyio
 import anyio.lowlevel
@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from e2e_fixtures import board, noise, on_both_backends, sim_url
 
-from n6link import N6Device
+from n6link import N6Device, TransportError
 from n6link.transport.socket_stream import SocketStream
 from n6link.transport.url import Stream, open_stream
 
@@ -45,9 +45,10 @@ class StallingLine:
             tasks.start_soon(self._pass, self._ours, device)
 
     async def _pass(self, source: Stream | SocketStream, sink: Stream | SocketStream) -> None:
-        while True:
-            await self._flowing.wait()
-            await sink.send(await source.receive(1000))
+        with suppress(anyio.EndOfStream, anyio.BrokenResourceError, TransportError):  # one side closes first in the end
+            while True:
+                await self._flowing.wait()
+                await sink.send(await source.receive(1000))
 
     @property
     def full(self) -> bool:
