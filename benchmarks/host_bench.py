@@ -8,15 +8,15 @@ returns the whole output: the device has kept both results, and does not run the
 median of the ratios of one round. *Instructions* are those of Python's virtual machine: they do not depend on the machine and on other programs.
 
 Three things determine the cost: system calls and turns of the event loop (``tests/test_cost.py`` has their bounds), and instructions. On Linux with
-Python 3.11, a socket pair, without other load, medians of 12 runs::
+Python 3.11, a socket pair, without other load, medians of 24 runs::
 
                  CPU us: floor   n6link   ratio     time us: floor   n6link   ratio     instructions: floor   n6link   ratio
-    run                    178      266    1.45               1684     1780    1.04                    5930     9479    1.6
-    upload                 104      142    1.32                163      197    1.20                    3967     6757    1.7
-    download                63       82    1.31                 91      109    1.19                    3082     4209    1.4
-    ping                    30       43    1.43                 59       71    1.23                    1265     2478    2.0
+    run                    177      238    1.38               1670     1729    1.03                    5930     9479    1.6
+    upload                 105      141    1.32                163      197    1.20                    3967     6757    1.7
+    download                64       83    1.31                 92      110    1.20                    3082     4209    1.4
+    ping                    30       43    1.43                 59       71    1.22                    1265     2478    2.0
 
-``unix:`` and ``tcp:`` are like the socket pair: ``tcp:`` has 1.45, 1.34, 1.31 and 1.40 of the CPU. On a pty, where the floor is pyserial-asyncio's stream: run 0.92, upload 1.23, download 0.47, ping 0.99. Python 3.13,
+``unix:`` and ``tcp:`` are like the socket pair: ``tcp:`` has 1.39, 1.34, 1.32 and 1.41 of the CPU. On a pty, where the floor is pyserial-asyncio's stream: run 0.93, upload 1.24, download 0.50, ping 0.99. Python 3.13,
 a socket pair: 1.40, 1.33, 1.27 and 1.35. The ratio of a run is from 1.23 to 1.63 in single runs; with a load of 5 to 6 it is 1.58, and that of an upload 1.38.
 
 The bytes themselves cost less than in the floor: a loop over chunks has as many instructions, and reads each byte once for its CRC instead of twice. Therefore a run has 0.81 of the floor's instructions of the processor
