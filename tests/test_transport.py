@@ -425,6 +425,18 @@ async def test_a_buffer_may_be_changed_as_soon_as_it_is_sent(line: Line) -> None
         assert await arriving == MEGABYTE[:100_000]
 
 
+async def test_bytes_that_a_tty_does_not_take_at_once_need_no_task(line: Line) -> None:
+    """A batch is taken whole, and the next one only when it has left, so that the order of bytes is kept."""
+    async with await open_stream(line.url) as ours:
+        assert ours.send_nowait(MEGABYTE[:100_000]) == 100_000
+        assert ours.send_nowait(b"later") == 0
+        arriving = asyncio.create_task(line.read(100_005))
+        await ours.send(b"later")
+        assert await arriving == MEGABYTE[:100_000] + b"later"
+        assert ours.send_nowait(b"end") == 3
+        assert await line.read(3) == b"end"
+
+
 async def test_little_waits_in_the_process_when_the_board_does_not_read(line: Line) -> None:
     async with await open_stream(line.url) as ours:
         with anyio.move_on_after(0.2) as scope:

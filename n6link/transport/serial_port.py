@@ -122,16 +122,18 @@ class SerialStream(ByteStream):
             self._transport.resume_reading()
 
     def send_nowait(self, item: bytes) -> int:
-        """Sends as many bytes as possible without waiting; returns their number."""
+        """Sends all bytes, or none if others wait; returns their number. The event loop writes the rest that a tty does not take at once."""
         if self._closing or self._transport.is_closing() or self._transport.get_write_buffer_size():
             return 0
         try:
-            return os.write(self._device.fileno(), item)
-        except (
-            OSError,
-            AttributeError,
-        ):  # the buffer is full, or the port was lost: send() reports it; Windows has no descriptor
+            written = os.write(self._device.fileno(), item)
+        except BlockingIOError:
+            written = 0
+        except (OSError, AttributeError):  # the port was lost: send() reports it; Windows has no descriptor
             return 0
+        if written < len(item):
+            self._transport.write(memoryview(item)[written:])
+        return len(item)
 
     async def send(self, item: bytes) -> None:
         """Sends all bytes of a buffer; returns when at most a few kilobytes of it are still in this process."""

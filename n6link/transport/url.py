@@ -109,7 +109,7 @@ class Stream(ByteStream):
         """Sends as many bytes as possible without waiting; does not raise errors, :meth:`send` does.
 
         Returns:
-            Number of sent bytes.
+            Number of bytes that have left, or will leave before all later ones.
         """
         return self._send_nowait(item) if self._send_nowait else 0
 
