@@ -11,14 +11,22 @@ import tracemalloc
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
+import anyio
 import anyio.lowlevel
 import pytest
+import wire
+from anyio.abc import ByteStream
 from e2e_fixtures import noise, sim_url
 from effort import Work, work
 
 from n6link import N6Device
+from n6link.link import frames
+from n6link.link.events import Reply
+from n6link.protocol import MessageType
+from n6link.session.line import Line
+from n6link.waiting import signals
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 import m55_size
@@ -74,6 +82,48 @@ async def test_a_result_is_released_without_a_further_call() -> None:
         assert not channel.idle
         while not channel.idle:
             await anyio.lowlevel.checkpoint()
+
+
+async def test_the_pieces_of_a_frame_cost_little() -> None:
+    """A line with a rate gives a result in a hundred pieces: all but those that end a frame are only stored."""
+    link = wire.opened()
+    request = link.request(MessageType.INFO, patience=wire.PATIENCE)
+    wire.sent(link)
+    frame = wire.reply(MessageType.INFO, request.id, bytes(1000))
+    rest = range(frames.HEADER_SIZE, len(frame) - 1)
+    found: list[tuple[int, int]] = []
+    ended, arrived = anyio.Event(), 0
+
+    class Stream:
+        async def listen(self, received: Callable[[bytes], None]) -> None:
+            received(frame[: rest.start])
+            before = arrived
+            with work() as done:
+                for at in rest:
+                    received(frame[at : at + 1])
+            found.append((done.calls, arrived - before))
+            received(frame[rest.stop :])
+            ended.set()
+            await anyio.sleep_forever()
+
+        async def send(self, data: bytes) -> None: ...
+
+        async def aclose(self) -> None: ...
+
+    def count() -> None:
+        nonlocal arrived
+        arrived += 1
+
+    line = Line(cast(ByteStream, Stream()), link, signals(), count, lambda error: None)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(line.serve)
+        await ended.wait()
+        tasks.cancel_scope.cancel()
+    ((calls, notified),) = found
+    assert calls <= 5 * len(rest)
+    assert notified == 0
+    assert arrived == 2
+    assert wire.events(link) == [Reply(request.id, MessageType.INFO, bytes(1000), 0.0, line.heard)]
 
 
 async def test_memory_of_runs() -> None:

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import struct
 from binascii import crc_hqx
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 from zlib import crc32
@@ -50,6 +50,8 @@ OVERHEAD: Final = 2 * HEADER_SIZE + CRC_SIZE
 _MAX_CONTROL: Final = int(Limit.MAX_CONTROL)
 _CRC16_START: Final = 0xFFFF
 _NO_PAYLOAD: Final = memoryview(b"")
+NOTHING: Final[tuple[Frame, ...]] = ()
+"""see :meth:`FrameReader.feed`"""
 
 
 _HEADER: Final = FrameHeader.STRUCT
@@ -218,13 +220,13 @@ class FrameReader:
         """Minimum number of bytes until the frame is complete that has started to arrive; 0 = none has started."""
         return self._need - len(self._kept) if self._kept else 0
 
-    def feed(self, data: Buffer) -> Iterator[Frame]:
-        """The frames that these bytes complete. The caller must read all of them before the next call."""
+    def feed(self, data: Buffer) -> Iterable[Frame]:
+        """The frames that these bytes complete; :data:`NOTHING` if they only continue one. The caller must read all of them before the next call."""
         self._counters.rx_bytes += len(data)
         if self._kept:
             self._kept += data
             if len(self._kept) < self._need:
-                return iter(())
+                return NOTHING
             data, self._kept = self._kept, bytearray()
         return self._parse(data, 0)
 

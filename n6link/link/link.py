@@ -270,7 +270,8 @@ class Link:
     @property
     def rest(self) -> float:
         """Seconds for which it is useless to read, because the frame that arrives cannot be complete before; 0 = none, or little."""
-        return self.path.rest(self._reader.missing) if self._reader.waiting else 0.0
+        path = self.sender.path
+        return path.rest(self._reader.missing) if path.baud else 0.0
 
     def search_again(self, now: float) -> None:
         """Aborts the incomplete frame, and searches its bytes for other frames."""
@@ -278,9 +279,13 @@ class Link:
 
     # ---- bytes and events
 
-    def receive_data(self, data: Buffer, now: float) -> None:
-        """Processes received bytes; events and bytes to send may follow."""
-        self._take(self._reader.feed(data), now)
+    def receive_data(self, data: Buffer, now: float) -> bool:
+        """Processes received bytes; returns whether events and bytes to send may follow: not if the bytes only continue a frame."""
+        arrived = self._reader.feed(data)
+        if arrived is frames.NOTHING:
+            return False
+        self._take(arrived, now)
+        return True
 
     def events(self) -> list[Event]:
         """Removes and returns the events, oldest first."""

@@ -41,7 +41,7 @@ class Damage:
 
 
 Traffic: TypeAlias = Passed | Damage | Event
-_Frames: TypeAlias = Callable[[], Iterator[Frame]]
+_Frames: TypeAlias = Callable[[], Iterable[Frame]]
 
 
 class _Direction:

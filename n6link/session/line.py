@@ -33,7 +33,7 @@ class Line:
         stream: stream to the device; closed when :meth:`serve` ends.
         link: the protocol.
         signals: of the event loop.
-        arrived: called after the link has received bytes.
+        arrived: called after the link has received bytes that events may follow.
         broke: called when the stream was lost.
 
     Attributes:
@@ -111,10 +111,10 @@ class Line:
     def _received(self, data: bytes) -> None:
         counters, now = self._link.counters, ambient.monotonic()
         frames = counters.rx_frames
-        self._link.receive_data(data, now)
-        if counters.rx_frames != frames:
-            self.heard = now
-        self._arrived()
+        if self._link.receive_data(data, now):
+            if counters.rx_frames != frames:
+                self.heard = now
+            self._arrived()
         if self._rest and (seconds := self._link.rest):
             self._rest(seconds)
 

@@ -68,7 +68,7 @@ class PortProtocol(asyncio.Protocol):
 class Transport(Protocol):
     """The methods of an asyncio transport that are used."""
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """Writes, or stores in the write buffer."""
 
     def get_write_buffer_size(self) -> int:
