@@ -1129,6 +1129,26 @@ def test_a_hello_that_had_no_answer_is_sent_again_with_its_nonce() -> None:
     assert [(one.nonce, one.resume) for one in asked] == [(NONCE + 3, NONCE + 1)]
 
 
+@pytest.mark.parametrize("resumed", [True, False])
+def test_the_input_of_an_inference_that_waits_is_sent_again_in_a_new_session(*, resumed: bool) -> None:
+    """It waits because of a RESET; the device had its input, and a new session has not."""
+    link = opened(window=1 << 20)
+    reset = link.request(MessageType.RESET, records.Reset().pack(), patience=PATIENCE)
+    up, run = link.infer(memoryview(IMAGE), inference(), patience=PATIENCE)
+    assert kinds(link)[-1] == "COMMIT"
+    feed(link, wire.reply(MessageType.COMMIT, up.id))
+    assert run.phase is Phase.HELD
+    assert list(link.exchanges) == [reset.id, run.id]
+    hello = link.resume(NONCE + 1, patience=PATIENCE)
+    sent(link)
+    flags = HelloReplyFlag.OPENED | (HelloReplyFlag.RESUMED if resumed else 0)
+    feed(link, wire.hello_reply(hello.id, nonce=NONCE + 1, flags=flags, window=1 << 20))
+    again = ["DATA 0", "DATA 256", "DATA 512", "DATA 768", "DATA 1024", "COMMIT"]
+    assert kinds(link) == ["RESET", *([] if resumed else again)]
+    feed(link, wire.reply(MessageType.RESET, reset.id), *([] if resumed else [wire.reply(MessageType.COMMIT, up.id)]))
+    assert kinds(link) == ["INFER"]
+
+
 def test_the_last_frame_of_a_session_opens_one_in_which_nothing_is_at_work() -> None:
     link = opened()
     farewell = link.farewell(NONCE + 1, flush=False)

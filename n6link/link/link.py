@@ -444,14 +444,15 @@ class Link:
             exchange.progress += 1
             if exchange.upload:
                 self._upload_again(exchange, chunk)
-            elif exchange.phase is not HELD:
+                continue
+            if exchange.phase is not HELD:
                 exchange.download = exchange.result = None
                 exchange.ahead = 0
                 self.sender.ask(exchange)
-                upload = exchange.needs
-                if upload and not resumed and upload.id not in self.exchanges:  # a new session does not have the upload
-                    self.exchanges[upload.id] = upload
-                    self._upload_again(upload, chunk)
+            upload = exchange.needs
+            if upload and not resumed and upload.id not in self.exchanges:  # a new session does not have the upload
+                self.exchanges[upload.id] = upload
+                self._upload_again(upload, chunk)
 
     def _upload_again(self, exchange: Exchange, chunk: int) -> None:
         assert exchange.upload
