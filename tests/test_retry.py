@@ -154,6 +154,20 @@ def test_patience_ends() -> None:
     assert clock.run(10.0) == []
 
 
+def test_the_patience_of_a_request_that_waits_for_another_begins_again_when_it_is_sent() -> None:
+    link = opened(requests=1)
+    first, second = ask(link, patience=3.1), ask(link, patience=3.0)
+    clock = Clock(link)
+    clock.run(2.8)
+    link.receive_data(wire.reply(MessageType.INFO, first.id), clock.now)
+    assert not second.tries
+    clock.run(2.8)
+    assert second.tries
+    assert clock.given_up == []
+    clock.run(0.5)
+    assert clock.given_up == [second]
+
+
 def test_a_hello_is_repeated_until_it_is_answered() -> None:
     link = wire.opening()
     sent(link)

@@ -11,7 +11,8 @@ ASKED      the path's time-out, doubled each time        repeat; the third time 
 ACCEPTED   at least :data:`POLL`, doubled each time      repeat: the reply has its state, or the result arrives
 RECEIVING  the path's time-out, doubled each time        request every missing chunk, and probe
 any        its patience, plus the transmission time of   the exchange fails
-           the bytes before it
+           the bytes before it; what had to wait for
+           others begins again when it is sent
 =========  ============================================  =====================================================
 
 If an upload has bytes to send and no credit, in any phase, the device is probed after the path's time-out, doubled each time,
@@ -86,8 +87,11 @@ class Retry:
                 self._watches[exchange.id] = _Watch(progress, exchange.tries)
                 continue
             watch.idle += passed
-            watch.quiet = 0.0 if watch.tries != exchange.tries else watch.quiet + passed
-            watch.tries = exchange.tries
+            watch.quiet += passed
+            if watch.tries != exchange.tries:
+                watch.quiet = 0.0
+                watch.idle = watch.idle if watch.tries else 0.0  # it has waited for others until now
+                watch.tries = exchange.tries
             if exchange.phase is ASKED and exchange.tries > 1:
                 self._stuck = max(self._stuck, watch.idle)
             ahead = exchange.ahead if exchange.tries else link.path.pending
