@@ -318,6 +318,21 @@ def accepted(link: Link) -> Exchange:
     return exchange
 
 
+def test_a_commit_is_repeated_soon_after_the_bytes_before_it_have_arrived() -> None:
+    window = 1 << 20
+    link = opened(window=window)
+    link.path.answered(0.01)
+    link.upload(memoryview(bytes(100_000)), network=0, slot=0, patience=10.0)
+    sent(link)
+    clock = Clock(link)
+    assert clock.run(0.5) == []
+    link.receive_data(wire.event(MessageType.CREDIT, records.Credit(limit=window + 100_000).pack()), clock.now)
+    assert link.path.drain(100_000) > 0.4
+    since = clock.now
+    first, *_ = clock.times(1.0, "COMMIT")
+    assert first - since <= link.path.timeout(1024) + 2 * TICK
+
+
 def test_a_running_inference_is_asked_for_now_and_then() -> None:
     link = opened()
     link.path.answered(0.001)

@@ -98,7 +98,7 @@ class Retry:
             if watch.idle > exchange.patience + link.path.drain(ahead):
                 hopeless.append(exchange)
                 continue
-            allowed = link.path.timeout(ahead + answers)
+            allowed = link.path.timeout(min(ahead, link.path.pending) + answers)  # less, if some of them have arrived
             if exchange.phase is ACCEPTED:
                 allowed = max(allowed, POLL)
             if watch.quiet > min(allowed * 2**watch.level, max(allowed, LONGEST)):
