@@ -16,7 +16,7 @@ Python 3.11, a socket pair, without other load, medians of 24 runs::
     download                64       83    1.31                 92      110    1.20                    3082     4209    1.4
     ping                    30       43    1.43                 59       71    1.22                    1265     2478    2.0
 
-``unix:`` and ``tcp:`` are like the socket pair: ``tcp:`` has 1.39, 1.34, 1.32 and 1.41 of the CPU. On a pty, where the floor is pyserial-asyncio's stream: run 0.93, upload 1.24, download 0.50, ping 0.99. Python 3.13,
+``unix:`` and ``tcp:`` are like the socket pair: ``tcp:`` has 1.39, 1.34, 1.32 and 1.41 of the CPU. On a pty, where the floor is pyserial-asyncio's stream: run 0.91, upload 1.10, download 0.52, ping 0.99. Python 3.13,
 a socket pair: 1.40, 1.33, 1.27 and 1.35. The ratio of a run is from 1.23 to 1.63 in single runs; with a load of 5 to 6 it is 1.58, and that of an upload 1.38.
 
 The bytes themselves cost less than in the floor: a loop over chunks has as many instructions, and reads each byte once for its CRC instead of twice. Therefore a run has 0.81 of the floor's instructions of the processor
@@ -24,8 +24,8 @@ The bytes themselves cost less than in the floor: a loop over chunks has as many
 slot and its times: 153 different functions in a run, 46 in the floor. A run has the highest ratio because the processor's caches are cold after the wait for the network, so that the amount of code counts: 5,400
 different instructions of Python, 1,750 in the floor. A check of the time-outs, every 20 ms, costs about 0.1 ms with cold caches, which is 4 % of the time of runs that follow each other.
 
-A copy of a batch before it is written, instead of ``sendmsg``, and a new buffer for each read cost nothing that can be measured. uvloop 0.23 in alternating rounds: a run costs 0.95 of the CPU time with
-asyncio's loop, an upload 0.92, a download 0.83, a ping 0.71; the ratios to the floor stay the same. It works, and is not required.
+A copy of a batch before it is written, instead of ``sendmsg``, and a new buffer for each read cost nothing that can be measured. With uvloop 0.23 (``make bench BENCH=links``) a run costs 0.95 of the
+CPU time with asyncio's loop, and a ping 0.71. It works, and is not required.
 """
 
 from __future__ import annotations
