@@ -90,7 +90,8 @@ class Retry:
             watch.quiet += passed
             if watch.tries != exchange.tries:
                 watch.quiet = 0.0
-                watch.idle = watch.idle if watch.tries else 0.0  # it has waited for others until now
+                if not watch.tries:  # it has waited for others until now
+                    watch.idle = 0.0
                 watch.tries = exchange.tries
             if exchange.phase is ASKED and exchange.tries > 1:
                 self._stuck = max(self._stuck, watch.idle)

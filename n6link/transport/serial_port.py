@@ -11,7 +11,7 @@ use one, and the exclusive mode of the port (TIOCEXCL) excludes all other progra
 Both libraries give an asyncio transport; this module adds:
 
 * Their write buffers are not limited. ``send`` passes small pieces and waits until they are almost written. An urgent frame therefore does
-  not wait for a whole tensor, and the caller's buffer is free when ``send`` returns.
+  not wait for a whole tensor, and the caller's buffer is free when ``send`` returns. ``send_nowait`` passes one batch of its caller whole.
 * The read buffer is not limited. Reading is paused while more than a megabyte waits for ``receive``.
 * ``aclose`` waits a limited time for the port to drain and then clears the driver's queue, so that a board that does not read cannot
   block the program.
